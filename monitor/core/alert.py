@@ -1,0 +1,126 @@
+"""An alert: one threshold, one account-day, one id, however often its record comes."""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+from uuid import UUID, uuid5
+
+from monitor.core.account import AccountDay, day_totals
+from monitor.core.business_day import day_text, event_time_text
+from monitor.core.money import EXPONENT, amount_text
+from monitor.core.threshold import Measure, Threshold
+
+_NAMESPACE: Final = UUID("6f0c1a52-6a0e-5a1b-9c55-77e1f2d1a0c4")
+"""Of alert ids. Never changed: a replay years later must give the same ids."""
+
+
+class Kind(StrEnum):
+    """What an alert is about."""
+
+    DAILY_AMOUNT = "daily-amount"
+    DAILY_COUNT = "daily-count"
+
+
+class Status(StrEnum):
+    """What an alert says now; the last one told is the one that holds."""
+
+    RAISED = "raised"
+    RESTATED = "restated"
+    WITHDRAWN = "withdrawn"
+
+
+class Cause(NamedTuple):
+    """The record by which something was told: where it stands, and what it named."""
+
+    transaction_id: str | None  # None where a policy was the cause
+    event_time: int
+    partition: int
+    offset: int
+
+
+class Alert(NamedTuple):
+    """What is told of one threshold on one account-day.
+
+    `value` and `limit` are in minor units of `currency`, or transactions where it is a count;
+    `revision` counts what was told of this id, so (alert_id, revision) tells a repetition.
+    """
+
+    alert_id: str
+    revision: int
+    kind: Kind
+    status: Status
+    threshold: Threshold
+    account_id: str
+    business_day: int
+    value: int
+    value_before: int | None
+    segment: str | None
+    policy_version: int
+    evidence: dict[str, object]
+    cause: Cause
+
+    def fields(self) -> dict[str, object]:
+        """Return the alert as it is written: money as decimal text, days and times as text."""
+        threshold, cause = self.threshold, self.cause
+        return {
+            "alert_id": self.alert_id,
+            "revision": self.revision,
+            "kind": self.kind.value,
+            "status": self.status.value,
+            "severity": threshold.severity.value,
+            "account_id": self.account_id,
+            "business_day": day_text(self.business_day),
+            "segment": self.segment,
+            "threshold_id": threshold.threshold_id,
+            "direction": threshold.direction.value,
+            "currency": threshold.currency,
+            "value": written(threshold, self.value),
+            "limit": written(threshold, threshold.above),
+            "value_before": None
+            if self.value_before is None
+            else written(threshold, self.value_before),
+            "score": None,
+            "policy_version": self.policy_version,
+            "evidence": self.evidence,
+            "transaction_id": cause.transaction_id,
+            "event_time": event_time_text(cause.event_time),
+            "partition": cause.partition,
+            "offset": cause.offset,
+        }
+
+
+def written(threshold: Threshold, value: int) -> str | int:
+    """Return a threshold's value as it is written: decimal text for money, a number for a count."""
+    if threshold.measure is Measure.COUNT:
+        return value
+    assert threshold.currency is not None
+    return amount_text(value, EXPONENT[threshold.currency])
+
+
+def kind_of(threshold: Threshold) -> Kind:
+    """Return the kind of alert that a threshold raises."""
+    return Kind.DAILY_AMOUNT if threshold.measure is Measure.AMOUNT else Kind.DAILY_COUNT
+
+
+def alert_id(threshold: Threshold, account_id: str, business_day: int) -> str:
+    """Return the id of the alert: the same for the same kind, threshold, account and day.
+
+    A UUID of version 5 over the four, each with its length before it, so that no two share a text.
+    """
+    parts = (kind_of(threshold).value, threshold.threshold_id, account_id, day_text(business_day))
+    return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+def evidence_of(account_day: AccountDay, threshold: Threshold, value: int) -> dict[str, object]:
+    """Return what a person needs to see why: the day's own totals, and by how much it is over."""
+    evidence: dict[str, object] = {"totals": day_totals(account_day)}
+    over_by = value - threshold.above
+    if over_by > 0:
+        evidence["over_by"] = written(threshold, over_by)
+    if threshold.above > 0:
+        evidence["times_limit"] = _ratio_text(value, threshold.above)
+    return evidence
+
+
+def _ratio_text(value: int, limit: int) -> str:
+    hundredths = (200 * value + limit) // (2 * limit)  # rounded half up, in integers
+    return f"{hundredths // 100}.{hundredths % 100:02d}"

@@ -1,0 +1,164 @@
+"""A transaction, and why a record is set aside instead of becoming one."""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from monitor.core.business_day import event_time_of
+from monitor.core.money import EXPONENT, EXPONENT_MAX, minor_units
+
+FIELDS: Final = (
+    "transaction_id",
+    "account_id",
+    "booked_at",
+    "amount",
+    "currency",
+    "direction",
+    "counterparty_id",
+    "counterparty_institution",
+    "channel",
+    "segment",
+    "branch",
+    "reverses",
+)
+"""The fields of a transaction as it comes in, in the order of the columns of a file."""
+
+REQUIRED: Final = FIELDS[:6]
+
+Fields = tuple[str | None, ...]
+"""One text for each of `FIELDS`; None where the record has none."""
+
+ID_LENGTH_MAX: Final = 256
+"""Characters of an id or a name; a longer one is malformed (state and alerts carry them)."""
+
+DEBIT: Final = "debit"
+CREDIT: Final = "credit"
+
+
+class Reason(StrEnum):
+    """Why a record was set aside, in precedence: the first that holds is the one given."""
+
+    MALFORMED = "malformed"
+    MISSING_FIELD = "missing-field"
+    BAD_AMOUNT = "bad-amount"
+    BAD_TIME = "bad-time"
+    UNKNOWN_CURRENCY = "unknown-currency"
+    WRONG_KEY = "wrong-key"
+    FUTURE = "future"
+    TOO_LATE = "too-late"
+    DUPLICATE = "duplicate"
+    NOTHING_TO_REVERSE = "nothing-to-reverse"
+
+
+class Rejection(NamedTuple):
+    """A record that is set aside: the reason, and what exactly was wrong."""
+
+    reason: Reason
+    detail: str
+
+
+class Transaction(NamedTuple):
+    """One booked movement of money on one account.
+
+    `event_time` is in microseconds since 1970 (UTC), `amount_minor` in minor units of `currency`,
+    never negative; `reverses` is the transaction_id that this one takes back.
+    """
+
+    transaction_id: str
+    account_id: str
+    event_time: int
+    amount_minor: int
+    currency: str
+    direction: str
+    counterparty_id: str | None
+    counterparty_institution: str | None
+    channel: str | None
+    segment: str | None
+    branch: str | None
+    reverses: str | None
+
+
+def transaction_of(fields: Fields) -> Transaction | Rejection:
+    """Return the transaction that the texts of a record name, or why they name none.
+
+    `fields` has one text for each of `FIELDS`. An empty required text is a missing field.
+    """
+    (
+        transaction_id, account_id, booked_at, amount, currency, direction,
+        counterparty_id, institution, channel, segment, branch, reverses,
+    ) = fields  # fmt: skip
+    if not (transaction_id and account_id and booked_at and amount and currency and direction):
+        return _incomplete(fields)
+    exponent = EXPONENT.get(currency)
+    amount_minor = minor_units(amount, EXPONENT_MAX if exponent is None else exponent)
+    moment = event_time_of(booked_at)
+    if (
+        exponent is None
+        or amount_minor is None
+        or moment is None
+        or (direction != DEBIT and direction != CREDIT)  # noqa: PLR1714 - hot: a set test hashes
+        or len(transaction_id) > ID_LENGTH_MAX
+        or len(account_id) > ID_LENGTH_MAX
+        or not (transaction_id.isascii() and account_id.isascii())
+        or (segment and not (segment.isascii() and len(segment) <= ID_LENGTH_MAX))
+    ) and (fault := _fault_of(fields)):
+        return fault
+    assert moment is not None
+    assert amount_minor is not None
+    # A NamedTuple's own constructor costs twice as much as this.
+    return tuple.__new__(
+        Transaction,
+        (
+            transaction_id, account_id, moment, amount_minor, currency, direction,
+            counterparty_id, institution, channel, segment or None, branch, reverses or None,
+        ),
+    )  # fmt: skip
+
+
+def _malformed(fields: Fields) -> Rejection | None:
+    named = dict(zip(FIELDS, fields, strict=True))
+    direction = named["direction"]
+    if direction and direction not in (DEBIT, CREDIT):
+        return Rejection(
+            Reason.MALFORMED, f"direction is {direction[:40]!r}: it is debit or credit"
+        )
+    for name in ("transaction_id", "account_id", "segment"):
+        text = named[name] or ""
+        if len(text) > ID_LENGTH_MAX:
+            return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            return Rejection(Reason.MALFORMED, f"{name} is not valid text in its encoding")
+    return None
+
+
+def _incomplete(fields: Fields) -> Rejection:
+    if malformed := _malformed(fields):
+        return malformed
+    missing = [name for name, text in zip(FIELDS, fields, strict=True) if not text]
+    return Rejection(Reason.MISSING_FIELD, ", ".join(n for n in missing if n in REQUIRED))
+
+
+def _fault_of(fields: Fields) -> Rejection | None:
+    """Return the first fault, by precedence, of a complete record; None where there is none."""
+    if malformed := _malformed(fields):
+        return malformed
+    named = dict(zip(FIELDS, fields, strict=True))
+    amount, booked_at, currency = named["amount"], named["booked_at"], named["currency"]
+    assert amount is not None
+    assert booked_at is not None
+    assert currency is not None
+    exponent = EXPONENT.get(currency)
+    decimals = EXPONENT_MAX if exponent is None else exponent
+    if minor_units(amount, decimals) is None:
+        return Rejection(
+            Reason.BAD_AMOUNT,
+            f"amount is {amount[:40]!r}: it is a number from 0 on with at most {decimals} decimals"
+            " and 18 digits",
+        )
+    if event_time_of(booked_at) is None:
+        return Rejection(
+            Reason.BAD_TIME,
+            f"booked_at is {booked_at[:40]!r}: it is RFC 3339 with an offset, years 1900 to 2999",
+        )
+    if exponent is None:
+        return Rejection(Reason.UNKNOWN_CURRENCY, f"currency is {currency[:40]!r}: not in ISO 4217")
+    return None

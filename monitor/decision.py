@@ -1,0 +1,105 @@
+"""What is told of an account-day: raised once, restated or withdrawn when the past changes."""
+
+from collections.abc import Iterator
+
+from monitor.core.account import Account, AccountDay, Told
+from monitor.core.alert import Alert, Cause, Status, alert_id, evidence_of, kind_of
+from monitor.core.threshold import LimitSet, Threshold
+from monitor.policy import Policy
+
+
+def tell(
+    account: Account,
+    account_day: AccountDay,
+    threshold: Threshold,
+    policy: Policy,
+    cause: Cause,
+) -> Alert | None:
+    """Tell how a threshold stands on an account-day, where that differs from what was told last.
+
+    Over the limit and not told, or withdrawn: raised. Over it, and the value or the limit is not
+    what was told: restated. Told, and no longer over it: withdrawn. The account-day keeps it.
+    """
+    value = threshold.value_of(account_day)
+    told = account_day.told.get(threshold.threshold_id)
+    stands = told is not None and told.status != Status.WITHDRAWN
+    if value > threshold.above:
+        if told is not None and stands and (told.value, told.limit) == (value, threshold.above):
+            return None
+        status = Status.RESTATED if stands else Status.RAISED
+    elif stands:
+        status = Status.WITHDRAWN
+    else:
+        return None
+    revision = 1 if told is None else told.revision + 1
+    account_day.told[threshold.threshold_id] = Told(status, revision, value, threshold.above)
+    return Alert(
+        alert_id=alert_id(threshold, account.account_id, account_day.day),
+        revision=revision,
+        kind=kind_of(threshold),
+        status=status,
+        threshold=threshold,
+        account_id=account.account_id,
+        business_day=account_day.day,
+        value=value,
+        value_before=None if told is None else told.value,
+        segment=account_day.segment,
+        policy_version=policy.version,
+        evidence=evidence_of(account_day, threshold, value),
+        cause=cause,
+    )
+
+
+def retell(
+    account: Account, account_day: AccountDay, limits: LimitSet, policies: tuple[Policy, ...],
+    policy: Policy, cause: Cause,
+) -> Iterator[Alert]:  # fmt: skip
+    """Tell an account-day anew after the limits that decide for it have changed.
+
+    What was told of a limit that no longer decides is withdrawn (`policies` are searched for it,
+    the deciding one first); what stands under the limits that do is told where it differs.
+    """
+    deciding = limits.deciding(account.account_id, account_day.segment)
+    names = {threshold.threshold_id for threshold in deciding}
+    for threshold_id, told in tuple(account_day.told.items()):
+        if threshold_id in names or told.status == Status.WITHDRAWN:
+            continue
+        threshold = _find(threshold_id, (policy, *policies))
+        value = threshold.value_of(account_day)
+        account_day.told[threshold_id] = Told(
+            Status.WITHDRAWN, told.revision + 1, value, told.limit
+        )
+        yield Alert(
+            alert_id=alert_id(threshold, account.account_id, account_day.day),
+            revision=told.revision + 1,
+            kind=kind_of(threshold),
+            status=Status.WITHDRAWN,
+            threshold=threshold,
+            account_id=account.account_id,
+            business_day=account_day.day,
+            value=value,
+            value_before=told.value,
+            segment=account_day.segment,
+            policy_version=policy.version,
+            evidence={**evidence_of(account_day, threshold, value), "why": "another limit decides"},
+            cause=cause,
+        )
+    for threshold in deciding:
+        stood = account_day.told.get(threshold.threshold_id)
+        if (
+            stood is not None
+            and stood.status != Status.WITHDRAWN
+            and stood.limit == threshold.above
+        ):
+            continue  # the limit is the same: growth within the day is not told again
+        alert = tell(account, account_day, threshold, policy, cause)
+        if alert is not None:
+            yield alert
+
+
+def _find(threshold_id: str, policies: tuple[Policy, ...]) -> Threshold:
+    for policy in policies:
+        for threshold in policy.thresholds:
+            if threshold.threshold_id == threshold_id:
+                return threshold
+    raise LookupError(f"limit {threshold_id} was told of, but no policy version states it")

@@ -1,0 +1,433 @@
+"""One partition's monitor: runs of records in, a Step out. No clock, no I/O.
+
+The same records, in the same order, give the same Steps, however they are cut into runs; that is
+what makes a replay after a crash, or from a file, decide as the stream did.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from xxhash import xxh3_64_intdigest
+
+from monitor.core.account import (
+    COUNT_CREDIT,
+    COUNT_DEBIT,
+    SERIES,
+    SERIES_INDEX,
+    Account,
+    AccountDay,
+    ClosedDay,
+)
+from monitor.core.alert import Alert, Cause, Status
+from monitor.core.business_day import day_text
+from monitor.core.threshold import LimitSet, Threshold
+from monitor.core.transaction import DEBIT, Reason, Rejection, Transaction
+from monitor.decision import retell, tell
+from monitor.policy import Policy, PolicyBook
+
+BUCKETS: Final = 256
+"""Buckets of state a partition has by default."""
+
+CLOSED_DAYS_MAX: Final = 2_000
+"""Account-days that one run closes at most, so that no midnight holds up the alerts."""
+
+NOTHING: Final = -1
+"""The content of a transaction that holds no amount: it reverses another, or was reversed."""
+
+SERIES_BITS: Final = 12
+"""Content is `amount_minor << SERIES_BITS | series`; one whole number a transaction."""
+
+assert len(SERIES) < 1 << SERIES_BITS
+
+
+class Entry(NamedTuple):
+    """A transaction that was taken in, as state keeps it until its day closes.
+
+    `id_hash` is 64 bits of the transaction_id, seeded by its account. `reverses_hash` is 0, or
+    the hash of the one that it took back.
+    """
+
+    offset: int
+    bucket: int
+    id_hash: int
+    day: int
+    content: int
+    reverses_hash: int
+
+
+class OpenDay:
+    """A business day that still takes transactions: what it holds, by id hash, and whose it is."""
+
+    __slots__ = ("account_days", "contents", "end", "limits", "policy", "start")
+
+    def __init__(self, start: int, end: int, policy: Policy, limits: LimitSet) -> None:
+        self.start = start
+        self.end = end
+        self.policy = policy
+        self.limits = limits
+        self.contents: dict[int, int] = {}
+        self.account_days: list[tuple[Account, AccountDay]] = []
+
+
+class Bucket:
+    """The accounts that are written together, and the offset that they include."""
+
+    __slots__ = ("accounts", "offset_last")
+
+    def __init__(self) -> None:
+        self.offset_last = -1
+        self.accounts: dict[str, Account] = {}
+
+
+class Step:
+    """What came of the records since the last Step was taken; the shell delivers it."""
+
+    __slots__ = ("account_days", "alerts", "entries", "redelivered", "rejections", "transactions")
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.rejections: list[tuple[int, Rejection]] = []
+        self.account_days: list[ClosedDay] = []
+        self.entries: list[Entry] = []
+        self.transactions = 0
+        self.redelivered = 0
+
+
+class Engine:
+    """The accounts, open days and watermark of one partition, and the decisions about them.
+
+    `offset_sealed` is the offset up to which everything is included; a bucket may include more
+    (a crash between two writes). Offsets up to either are redeliveries.
+    """
+
+    def __init__(self, partition: int, policies: PolicyBook, buckets: int = BUCKETS) -> None:
+        self.partition = partition
+        self.policies = policies
+        self.calendar = policies.calendar.calendar()
+        self.lateness = policies.calendar.allowed_lateness
+        self.buckets = [Bucket() for _ in range(buckets)]
+        self.accounts: dict[str, Account] = {}
+        self.open_days: dict[int, OpenDay] = {}
+        self.watermark: int | None = None
+        self.closes_next: int | None = None  # the watermark at which the first open day closes
+        self.day_open_first: int | None = None
+        self.offset_sealed = -1
+        self.offset_redelivered_last = -1
+        self.offset_last = -1
+        self.dirty: set[int] = set()
+        self.closing: deque[tuple[Account, AccountDay]] = deque()
+        self.step = Step()
+
+    def take_step(self) -> Step:
+        """Return what came since the last call, and begin anew."""
+        step, self.step = self.step, Step()
+        return step
+
+    def observe(  # noqa: C901, PLR0912, PLR0915 - the hot loop: a call each would cost a third more
+        self, offsets: Sequence[int], items: Sequence[Transaction | Rejection]
+    ) -> None:
+        """Take a run of records of this partition, in order; what comes of it is in `step`.
+
+        `items` has the transaction or the rejection that each record was decoded to.
+        """
+        step, accounts, open_days = self.step, self.accounts, self.open_days
+        day, open_day = 0, None
+        start = end = 0  # of the day of the record before: most likely this one is of it too
+        for offset, item in zip(offsets, items, strict=True):
+            redelivered = offset <= self.offset_redelivered_last and self._is_included(offset, item)
+            if isinstance(item, Rejection):
+                if redelivered:
+                    step.redelivered += 1
+                else:
+                    step.rejections.append((offset, item))
+                continue
+            transaction_id, account_id, event_time = item[:3]
+            if self.watermark is None or event_time > self.watermark:
+                self.watermark = event_time
+                if self.closes_next is None or event_time >= self.closes_next:
+                    self._close_days()
+                    start = end = 0
+            if redelivered:
+                step.redelivered += 1
+                continue
+            if not start <= event_time < end:
+                day = self.calendar.day_of(event_time)
+                open_day = self._open_day(day)
+                if open_day is None:
+                    start = end = 0
+                    step.rejections.append((offset, self._too_late(day)))
+                    continue
+                start, end = open_day.start, open_day.end
+            assert open_day is not None
+            account = accounts.get(account_id)
+            if account is None:
+                account = self._account(account_id)
+            id_hash = xxh3_64_intdigest(transaction_id.encode(), account.seed)
+            for day_taken, other in open_days.items():
+                if id_hash in other.contents:
+                    self._forget_if_empty(account)
+                    step.rejections.append((offset, _duplicate(day_taken)))
+                    break
+            else:
+                if item.reverses is None:
+                    self._fold(offset, item, account, day, open_day, id_hash)
+                else:
+                    self._reverse(offset, item, account, day, id_hash)
+        if offsets:
+            self.offset_last = offsets[-1]
+        self.close_account_days()
+
+    def _fold(
+        self, offset: int, transaction: Transaction, account: Account, day: int,
+        open_day: OpenDay, id_hash: int,
+    ) -> None:  # fmt: skip
+        """Add a transaction to its account-day, and tell of the limits that it takes it over."""
+        _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
+        series = SERIES_INDEX[direction][currency]
+        content = amount << SERIES_BITS | series
+        open_day.contents[id_hash] = content
+        self.step.transactions += 1
+        self.step.entries.append(
+            tuple.__new__(Entry, (offset, account.bucket, id_hash, day, content, 0))
+        )
+        self.dirty.add(account.bucket)
+        account_day = account.days.get(day)
+        if account_day is None:
+            account_day = self._account_day(account, day, open_day)
+        if segment is not None:
+            if segment != account_day.segment:
+                self._place(offset, transaction, account, account_day, open_day)
+            elif event_time > account_day.segment_time:
+                account_day.segment_time = event_time
+        totals = account_day.totals.get(currency)
+        if totals is None:
+            totals = account_day.totals[currency] = [0, 0, 0, 0, 0]
+        place = COUNT_DEBIT if direction == DEBIT else COUNT_CREDIT
+        totals[place] += 1
+        totals[place + 1] += amount
+        watches = account_day.watches.get(series)
+        if watches is None:
+            watches = open_day.limits.watch(account.account_id, account_day.segment, series)
+        for first, second, above, all_currencies, threshold in watches:
+            if all_currencies and len(account_day.totals) > 1:
+                over = threshold.value_of(account_day) > above
+            else:
+                over = totals[first] + totals[second] > above
+            if over:
+                self._over(offset, transaction, account, account_day, open_day, threshold)
+
+    def _over(
+        self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
+        open_day: OpenDay, threshold: Threshold,
+    ) -> None:  # fmt: skip
+        """Tell that a day is over its limit: once, and again only where the day had ended."""
+        told = account_day.told.get(threshold.threshold_id)
+        assert self.watermark is not None
+        day_goes_on = self.watermark < open_day.end
+        if told is not None and told.status != Status.WITHDRAWN and day_goes_on:
+            return
+        cause = self._cause(offset, transaction)
+        alert = tell(account, account_day, threshold, open_day.policy, cause)
+        if alert is not None:
+            self.step.alerts.append(alert)
+
+    def _cause(self, offset: int, transaction: Transaction) -> Cause:
+        return Cause(transaction.transaction_id, transaction.event_time, self.partition, offset)
+
+    def close_account_days(self) -> None:
+        """Emit account-days of closed days, some at a time; call it too when no record comes."""
+        for _ in range(min(len(self.closing), CLOSED_DAYS_MAX)):
+            account, account_day = self.closing.popleft()
+            del account.days[account_day.day]
+            self.dirty.add(account.bucket)
+            policy, _ = self.policies.for_day(account_day.day)
+            self.step.account_days.append(
+                ClosedDay(account.account_id, account_day, policy.version)
+            )
+            if not account.days:
+                del self.accounts[account.account_id]
+                del self.buckets[account.bucket].accounts[account.account_id]
+
+    def policies_changed(self) -> None:
+        """Decide every open day anew by the policies in force now."""
+        for day, open_day in self.open_days.items():
+            open_day.policy, open_day.limits = self.policies.for_day(day)
+            for account, account_day in open_day.account_days:
+                account_day.watches = open_day.limits.watches_of(
+                    account.account_id, account_day.segment
+                )
+                self._retell(account, account_day, open_day, None)
+
+    def open_transactions(self) -> int:
+        """Return how many transactions the open days hold."""
+        return sum(len(open_day.contents) for open_day in self.open_days.values())
+
+    # -- recovery: the state layer puts back what it kept -----------------------------------------
+
+    def restore_watermark(self, watermark: int | None) -> None:
+        """Set the watermark that the seal has, before accounts and entries are put back."""
+        self.watermark = watermark
+        if watermark is not None:
+            self._close_days()
+
+    def restore_account(self, account_id: str, days: Iterable[AccountDay]) -> None:
+        """Put back an account with its days; those already closed are closed (again) later."""
+        account = self._account(account_id)
+        for account_day in days:
+            open_day = self._open_day(account_day.day)
+            account.days[account_day.day] = account_day
+            if open_day is None:
+                self.closing.append((account, account_day))
+                continue
+            open_day.account_days.append((account, account_day))
+            account_day.watches = open_day.limits.watches_of(account_id, account_day.segment)
+
+    def restore_entry(self, entry: Entry) -> None:
+        """Put back a transaction that was taken in, where its bucket includes it."""
+        if entry.offset > self.buckets[entry.bucket].offset_last:
+            return  # the crash came between the journal and the bucket: it will come again
+        open_day = self._open_day(entry.day)
+        if open_day is not None:
+            open_day.contents[entry.id_hash] = entry.content
+        if entry.reverses_hash:
+            for other in self.open_days.values():
+                if entry.reverses_hash in other.contents:
+                    other.contents[entry.reverses_hash] = NOTHING
+
+    # -- the less common paths --------------------------------------------------------------------
+
+    def bucket_of(self, account_id: str) -> int:
+        """Return the bucket of state that an account belongs to."""
+        return crc32(account_id.encode()) % len(self.buckets)
+
+    def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
+        if offset <= self.offset_sealed:
+            return True
+        if isinstance(item, Rejection):
+            return False  # a rejection changes no bucket: it is told again, with the same offset
+        return offset <= self.buckets[self.bucket_of(item.account_id)].offset_last
+
+    def _account(self, account_id: str) -> Account:
+        account = self.accounts.get(account_id)
+        if account is None:
+            encoded = account_id.encode()
+            bucket = crc32(encoded) % len(self.buckets)
+            account = Account(account_id, bucket, xxh3_64_intdigest(encoded))
+            self.accounts[account_id] = self.buckets[bucket].accounts[account_id] = account
+        return account
+
+    def _open_day(self, day: int) -> OpenDay | None:
+        """Return a day that still takes transactions; None where it is closed."""
+        open_day = self.open_days.get(day)
+        if open_day is None:
+            assert self.day_open_first is not None, "a watermark comes before any day"
+            if day < self.day_open_first:
+                return None
+            start, end = self.calendar.start_of(day), self.calendar.end_of(day)
+            open_day = self.open_days[day] = OpenDay(start, end, *self.policies.for_day(day))
+        return open_day
+
+    def _account_day(self, account: Account, day: int, open_day: OpenDay) -> AccountDay:
+        watches = open_day.limits.watches_of(account.account_id, None)
+        account_day = account.days[day] = AccountDay(day, watches)
+        open_day.account_days.append((account, account_day))
+        return account_day
+
+    def _close_days(self) -> None:
+        """Close the days that end, lateness included, at or before the watermark."""
+        assert self.watermark is not None
+        self.day_open_first = self.calendar.day_of(self.watermark - self.lateness)
+        self.closes_next = self.calendar.end_of(self.day_open_first) + self.lateness
+        for day in sorted(day for day in self.open_days if day < self.day_open_first):
+            self.closing.extend(self.open_days.pop(day).account_days)
+
+    def _too_late(self, day: int) -> Rejection:
+        assert self.day_open_first is not None
+        return Rejection(
+            Reason.TOO_LATE,
+            f"business day {day_text(day)} is closed: the first open one is"
+            f" {day_text(self.day_open_first)}",
+        )
+
+    def _place(
+        self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
+        open_day: OpenDay,
+    ) -> None:  # fmt: skip
+        """Give the account-day the segment of its latest event; other limits may decide then."""
+        segment, event_time = transaction.segment, transaction.event_time
+        assert segment is not None
+        before = (account_day.segment_time, account_day.segment or "")
+        if account_day.segment is not None and (event_time, segment) < before:
+            return
+        account_day.segment = segment
+        account_day.segment_time = event_time
+        account_day.watches = open_day.limits.watches_of(account.account_id, segment)
+        if account_day.totals:
+            self._retell(account, account_day, open_day, self._cause(offset, transaction))
+
+    def _retell(
+        self, account: Account, account_day: AccountDay, open_day: OpenDay, cause: Cause | None
+    ) -> None:
+        if cause is None:
+            cause = Cause(None, self.watermark or 0, self.partition, self.offset_last)
+        told: Iterator[Alert] = retell(
+            account, account_day, open_day.limits, self.policies.policies, open_day.policy, cause
+        )
+        before = len(self.step.alerts)
+        self.step.alerts.extend(told)
+        if len(self.step.alerts) > before:
+            self.dirty.add(account.bucket)
+
+    def _reverse(
+        self, offset: int, transaction: Transaction, account: Account, day: int, id_hash: int
+    ) -> None:
+        """Take the reversed transaction out of its day; the reversing one adds nothing itself."""
+        assert transaction.reverses is not None
+        reverses_hash = xxh3_64_intdigest(transaction.reverses.encode(), account.seed)
+        for reversed_day, open_day in self.open_days.items():  # noqa: B007 - used after the loop
+            content = open_day.contents.get(reverses_hash, NOTHING)
+            if content != NOTHING:
+                break
+        else:
+            self._forget_if_empty(account)
+            self.step.rejections.append((offset, _nothing_to_reverse(transaction.reverses)))
+            return
+        open_day.contents[reverses_hash] = NOTHING
+        self.open_days[day].contents[id_hash] = NOTHING
+        self.step.entries.append(
+            Entry(offset, account.bucket, id_hash, day, NOTHING, reverses_hash)
+        )
+        self.step.transactions += 1
+        self.dirty.add(account.bucket)
+        series = content & (1 << SERIES_BITS) - 1
+        direction, currency = SERIES[series]
+        account_day = account.days[reversed_day]
+        totals = account_day.totals[currency]
+        place = COUNT_DEBIT if direction == DEBIT else COUNT_CREDIT
+        totals[place] -= 1
+        totals[place + 1] -= content >> SERIES_BITS
+        cause = self._cause(offset, transaction)
+        watches = open_day.limits.watch(account.account_id, account_day.segment, series)
+        for watch in watches:
+            if watch.threshold.threshold_id in account_day.told:
+                alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
+                if alert is not None:
+                    self.step.alerts.append(alert)
+
+    def _forget_if_empty(self, account: Account) -> None:
+        if not account.days:
+            del self.accounts[account.account_id]
+            del self.buckets[account.bucket].accounts[account.account_id]
+
+
+def _duplicate(day: int) -> Rejection:
+    return Rejection(Reason.DUPLICATE, f"its transaction_id was taken on {day_text(day)}")
+
+
+def _nothing_to_reverse(reverses: str) -> Rejection:
+    return Rejection(
+        Reason.NOTHING_TO_REVERSE,
+        f"reverses names {reverses[:40]!r}: not in the open days of this account, or taken back",
+    )

@@ -1,0 +1,116 @@
+"""The policy: limits, calendar and lateness, versioned.
+
+A policy decides for the business days from its `effective_from` on, until a later one does.
+"""
+
+from bisect import bisect_right
+from datetime import time
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from monitor.core.business_day import MICROSECONDS, Calendar, day_text
+from monitor.core.threshold import LimitSet, Threshold
+
+
+class PolicyError(ValueError):
+    """A policy that cannot be used: every problem of it, one a line."""
+
+    def __init__(self, problems: list[str], source: str = "policy") -> None:
+        self.problems = problems
+        self.source = source
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"{source} cannot be used:{lines}")
+
+
+class CalendarSettings(NamedTuple):
+    """How event time becomes business days, and how long a day stays open (microseconds)."""
+
+    time_zone: str
+    cut_off: time
+    allowed_lateness: int
+    clock_skew: int
+
+    def calendar(self) -> Calendar:
+        """Return the calendar that these settings name."""
+        return Calendar(ZoneInfo(self.time_zone), self.cut_off)
+
+    def text(self) -> str:
+        """Return the settings as one line; state keeps it to see whether it still fits."""
+        return (
+            f"{self.time_zone} cut-off {self.cut_off.isoformat()}"
+            f" lateness {self.allowed_lateness // MICROSECONDS} s"
+        )
+
+
+class Policy(NamedTuple):
+    """One version of what is watched. `effective_from` is a business day; 0 is from ever."""
+
+    version: int
+    effective_from: int
+    calendar: CalendarSettings
+    thresholds: tuple[Threshold, ...]
+    text: str
+
+    @property
+    def effective_from_text(self) -> str | None:
+        """The first business day that it decides for, as YYYY-MM-DD; None is from ever."""
+        return day_text(self.effective_from) if self.effective_from else None
+
+
+class PolicyBook:
+    """Every policy version there is, and which one decides for a business day.
+
+    The one with the latest `effective_from` that is not after the day decides; among equals the
+    greatest version. All share one calendar: days are kept by it.
+    """
+
+    def __init__(self, policies: list[Policy]) -> None:
+        assert policies, "a book has at least one policy"
+        self._by_version: dict[int, Policy] = {}
+        self.calendar = policies[0].calendar
+        self._starts: list[int] = []
+        self._order: list[tuple[Policy, LimitSet]] = []
+        for policy in policies:
+            self.add(policy)
+
+    def add(self, policy: Policy) -> bool:
+        """Add a version; return whether it changed anything (the same text twice does not).
+
+        Raises PolicyError where it has another calendar, or a version number already taken by
+        another text.
+        """
+        known = self._by_version.get(policy.version)
+        problems = []
+        if known is not None and known.text != policy.text:
+            problems.append(
+                f"version {policy.version} is taken by another text: give it the number"
+                f" {max(self._by_version) + 1}"
+            )
+        if policy.calendar != self.calendar:
+            problems.append(
+                f"[calendar] is {policy.calendar.text()}, in force is {self.calendar.text()}: open"
+                " days are kept by it, so it changes only with fresh state (another WEIR_GROUP)"
+            )
+        if problems:
+            raise PolicyError(problems, f"policy version {policy.version}")
+        if known is not None:
+            return False
+        self._by_version[policy.version] = policy
+        ordered = sorted(self._by_version.values(), key=lambda p: (p.effective_from, p.version))
+        self._order = [(p, LimitSet(p.thresholds)) for p in ordered]
+        self._starts = [p.effective_from for p in ordered]
+        return True
+
+    def for_day(self, day: int) -> tuple[Policy, LimitSet]:
+        """Return what decides for a business day; before every start, the earliest does."""
+        return self._order[max(bisect_right(self._starts, day) - 1, 0)]
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Every version, in the order in which they come into force."""
+        return tuple(policy.version for policy, _ in self._order)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every policy, in the order in which they come into force."""
+        return tuple(policy for policy, _ in self._order)

@@ -1,0 +1,1 @@
+"""Moves records between Kafka and the monitor; nothing is decided here."""

@@ -1,0 +1,191 @@
+"""Bytes to values and back: the wire form, and nothing of what it means.
+
+Any bytes become a transaction or a rejection; nothing here raises for what a record holds.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from monitor.core.account import ClosedDay
+from monitor.core.alert import Alert
+from monitor.core.transaction import Fields, Reason, Rejection, Transaction, transaction_of
+
+FROM_FILE_HEADER: Final = "weir-from-file"
+"""A record with this header was sent out of a file: its event time may be any, even to come."""
+
+TIMESTAMP_UNIT: Final = 1_000
+"""Microseconds of event time in a millisecond of a Kafka timestamp."""
+
+
+class Record(Protocol):
+    """What Weir reads of a Kafka record; aiokafka's ConsumerRecord is one."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class _Wire(msgspec.Struct, gc=False):
+    """A transaction as it is written; the amount stays the text that it was written in."""
+
+    transaction_id: str | None = None
+    account_id: str | None = None
+    booked_at: str | None = None
+    amount: msgspec.Raw = msgspec.Raw(b"")  # noqa: RUF009 - immutable
+    currency: str | None = None
+    direction: str | None = None
+    counterparty_id: str | None = None
+    counterparty_institution: str | None = None
+    channel: str | None = None
+    segment: str | None = None
+    branch: str | None = None
+    purpose: str | None = None
+    reverses: str | None = None
+
+
+_decode: Final = msgspec.json.Decoder(_Wire).decode
+_decode_text: Final = msgspec.json.Decoder(str).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def decode_run(records: Iterable[Record], clock_skew: int) -> list[Transaction | Rejection]:
+    """Return what each record is: a transaction, or why it is none.
+
+    `clock_skew` (microseconds) is how far an event time may be ahead of the record's timestamp.
+    """
+    items: list[Transaction | Rejection] = []
+    append = items.append
+    for record in records:
+        item = decode(record.value)
+        if isinstance(item, Transaction):
+            if record.key != item.account_id.encode():
+                append(_wrong_key(record.key, item.account_id))
+                continue
+            ahead = item.event_time - record.timestamp * TIMESTAMP_UNIT
+            if ahead > clock_skew and not _is_from_file(record):
+                append(_future(ahead))
+                continue
+        append(item)
+    return items
+
+
+def decode(value: bytes | None) -> Transaction | Rejection:
+    """Return the transaction that the bytes of a record name, or why they name none."""
+    if value is None:
+        return Rejection(Reason.MALFORMED, "the record has no value")
+    try:
+        wire = _decode(value)
+        amount = str(wire.amount, "utf-8")
+        if amount[:1] == '"':
+            amount = amount[1:-1] if "\\" not in amount else _decode_text(amount)
+        elif amount == "null":
+            amount = ""
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Rejection(Reason.MALFORMED, str(error))
+    except RecursionError:
+        return Rejection(Reason.MALFORMED, "nested too deep")
+    return transaction_of(
+        (
+            wire.transaction_id, wire.account_id, wire.booked_at, amount, wire.currency,
+            wire.direction, wire.counterparty_id, wire.counterparty_institution, wire.channel,
+            wire.segment, wire.branch, wire.reverses,
+        )
+    )  # fmt: skip
+
+
+def _wrong_key(key: bytes | None, account_id: str) -> Rejection:
+    said = "no key" if key is None else f"the key {key[:40]!r}"
+    return Rejection(
+        Reason.WRONG_KEY, f"the record has {said}, its account_id is {account_id[:40]!r}"
+    )
+
+
+def _is_from_file(record: Record) -> bool:
+    return any(name == FROM_FILE_HEADER for name, _ in record.headers)
+
+
+def _future(ahead: int) -> Rejection:
+    return Rejection(
+        Reason.FUTURE,
+        f"booked_at is {ahead // 1_000_000} s ahead of the record's Kafka timestamp",
+    )
+
+
+def transaction_bytes(fields: Fields) -> bytes:
+    """Return the record of a row's texts: the fields that it has, as JSON."""
+    (
+        transaction_id, account_id, booked_at, amount, currency, direction,
+        counterparty_id, institution, channel, segment, branch, reverses,
+    ) = fields  # fmt: skip
+    wire = _Sent(
+        transaction_id, account_id, booked_at, amount, currency, direction,
+        counterparty_id, institution, channel, segment, branch, reverses,
+    )  # fmt: skip
+    return _encode(wire)
+
+
+class _Sent(msgspec.Struct, gc=False, omit_defaults=True):
+    transaction_id: str | None = None
+    account_id: str | None = None
+    booked_at: str | None = None
+    amount: str | None = None
+    currency: str | None = None
+    direction: str | None = None
+    counterparty_id: str | None = None
+    counterparty_institution: str | None = None
+    channel: str | None = None
+    segment: str | None = None
+    branch: str | None = None
+    reverses: str | None = None
+
+
+def alert_bytes(alert: Alert) -> bytes:
+    """Return an alert as JSON."""
+    return _encode(alert.fields())
+
+
+def alert_headers(alert: Alert) -> list[tuple[str, bytes]]:
+    """Return the CloudEvents attributes of an alert (binary mode of the Kafka binding, 1.0)."""
+    fields = alert.fields()
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", f"{alert.alert_id}:{alert.revision}".encode()),
+        ("ce_source", b"/weir/monitor"),
+        ("ce_type", f"weir.alert.{alert.status.value}.v1".encode()),
+        ("ce_subject", alert.account_id.encode()),
+        ("ce_time", str(fields["event_time"]).encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def closed_day_bytes(closed: ClosedDay) -> bytes:
+    """Return a closed account-day as JSON."""
+    return _encode(closed.fields())
+
+
+def rejection_bytes(
+    rejection: Rejection, where: dict[str, object], key: bytes | None, value: bytes | None
+) -> bytes:
+    """Return a rejection as JSON: the reason, where the record stands, and its original bytes.
+
+    `record` has the bytes as text where they are UTF-8, else `record_base64` has them; the key
+    likewise.
+    """
+    fields: dict[str, object] = {
+        "reason": rejection.reason.value,
+        "detail": rejection.detail,
+        **where,
+    }
+    for name, original in (("key", key), ("record", value)):
+        if original is None:
+            fields[name] = None
+            continue
+        try:
+            fields[name] = original.decode()
+        except UnicodeDecodeError:
+            fields[f"{name}_base64"] = original  # msgspec writes bytes as base64
+    return _encode(fields)
