@@ -4,10 +4,7 @@ The same records, in the same order, give the same Steps, however they are cut i
 what makes a replay after a crash, or from a file, decide as the stream did.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
-from zlib import crc32
+from collections.abc import Iterator, Sequence
 
 from xxhash import xxh3_64_intdigest
 
@@ -22,63 +19,11 @@ from monitor.core.account import (
 )
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.business_day import day_text
-from monitor.core.threshold import LimitSet, Threshold
+from monitor.core.threshold import Threshold
 from monitor.core.transaction import DEBIT, Reason, Rejection, Transaction
 from monitor.decision import retell, tell
-from monitor.policy import Policy, PolicyBook
-
-BUCKETS: Final = 256
-"""Buckets of state a partition has by default."""
-
-CLOSED_DAYS_MAX: Final = 2_000
-"""Account-days that one run closes at most, so that no midnight holds up the alerts."""
-
-NOTHING: Final = -1
-"""The content of a transaction that holds no amount: it reverses another, or was reversed."""
-
-SERIES_BITS: Final = 12
-"""Content is `amount_minor << SERIES_BITS | series`; one whole number a transaction."""
-
-assert len(SERIES) < 1 << SERIES_BITS
-
-
-class Entry(NamedTuple):
-    """A transaction that was taken in, as state keeps it until its day closes.
-
-    `id_hash` is 64 bits of the transaction_id, seeded by its account. `reverses_hash` is 0, or
-    the hash of the one that it took back.
-    """
-
-    offset: int
-    bucket: int
-    id_hash: int
-    day: int
-    content: int
-    reverses_hash: int
-
-
-class OpenDay:
-    """A business day that still takes transactions: what it holds, by id hash, and whose it is."""
-
-    __slots__ = ("account_days", "contents", "end", "limits", "policy", "start")
-
-    def __init__(self, start: int, end: int, policy: Policy, limits: LimitSet) -> None:
-        self.start = start
-        self.end = end
-        self.policy = policy
-        self.limits = limits
-        self.contents: dict[int, int] = {}
-        self.account_days: list[tuple[Account, AccountDay]] = []
-
-
-class Bucket:
-    """The accounts that are written together, and the offset that they include."""
-
-    __slots__ = ("accounts", "offset_last")
-
-    def __init__(self) -> None:
-        self.offset_last = -1
-        self.accounts: dict[str, Account] = {}
+from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOTHING, SERIES_BITS, Entry, Ledger, OpenDay
+from monitor.policy import PolicyBook
 
 
 class Step:
@@ -95,29 +40,11 @@ class Step:
         self.redelivered = 0
 
 
-class Engine:
-    """The accounts, open days and watermark of one partition, and the decisions about them.
-
-    `offset_sealed` is the offset up to which everything is included; a bucket may include more
-    (a crash between two writes). Offsets up to either are redeliveries.
-    """
+class Engine(Ledger):
+    """Decides on the records of one partition, as they come, by the policies in force."""
 
     def __init__(self, partition: int, policies: PolicyBook, buckets: int = BUCKETS) -> None:
-        self.partition = partition
-        self.policies = policies
-        self.calendar = policies.calendar.calendar()
-        self.lateness = policies.calendar.allowed_lateness
-        self.buckets = [Bucket() for _ in range(buckets)]
-        self.accounts: dict[str, Account] = {}
-        self.open_days: dict[int, OpenDay] = {}
-        self.watermark: int | None = None
-        self.closes_next: int | None = None  # the watermark at which the first open day closes
-        self.day_open_first: int | None = None
-        self.offset_sealed = -1
-        self.offset_redelivered_last = -1
-        self.offset_last = -1
-        self.dirty: set[int] = set()
-        self.closing: deque[tuple[Account, AccountDay]] = deque()
+        super().__init__(partition, policies, buckets)
         self.step = Step()
 
     def take_step(self) -> Step:
@@ -190,9 +117,9 @@ class Engine:
         open_day.contents[id_hash] = content
         self.step.transactions += 1
         self.step.entries.append(
-            tuple.__new__(Entry, (offset, account.bucket, id_hash, day, content, 0))
+            tuple.__new__(Entry, (offset, account.bucket, id_hash, day, content))
         )
-        self.dirty.add(account.bucket)
+        self.dirty.add(account)
         account_day = account.days.get(day)
         if account_day is None:
             account_day = self._account_day(account, day, open_day)
@@ -233,15 +160,12 @@ class Engine:
         if alert is not None:
             self.step.alerts.append(alert)
 
-    def _cause(self, offset: int, transaction: Transaction) -> Cause:
-        return Cause(transaction.transaction_id, transaction.event_time, self.partition, offset)
-
     def close_account_days(self) -> None:
         """Emit account-days of closed days, some at a time; call it too when no record comes."""
         for _ in range(min(len(self.closing), CLOSED_DAYS_MAX)):
             account, account_day = self.closing.popleft()
             del account.days[account_day.day]
-            self.dirty.add(account.bucket)
+            self.dirty.add(account)
             policy, _ = self.policies.for_day(account_day.day)
             self.step.account_days.append(
                 ClosedDay(account.account_id, account_day, policy.version)
@@ -260,47 +184,7 @@ class Engine:
                 )
                 self._retell(account, account_day, open_day, None)
 
-    def open_transactions(self) -> int:
-        """Return how many transactions the open days hold."""
-        return sum(len(open_day.contents) for open_day in self.open_days.values())
-
-    # -- recovery: the state layer puts back what it kept -----------------------------------------
-
-    def restore_watermark(self, watermark: int | None) -> None:
-        """Set the watermark that the seal has, before accounts and entries are put back."""
-        self.watermark = watermark
-        if watermark is not None:
-            self._close_days()
-
-    def restore_account(self, account_id: str, days: Iterable[AccountDay]) -> None:
-        """Put back an account with its days; those already closed are closed (again) later."""
-        account = self._account(account_id)
-        for account_day in days:
-            open_day = self._open_day(account_day.day)
-            account.days[account_day.day] = account_day
-            if open_day is None:
-                self.closing.append((account, account_day))
-                continue
-            open_day.account_days.append((account, account_day))
-            account_day.watches = open_day.limits.watches_of(account_id, account_day.segment)
-
-    def restore_entry(self, entry: Entry) -> None:
-        """Put back a transaction that was taken in, where its bucket includes it."""
-        if entry.offset > self.buckets[entry.bucket].offset_last:
-            return  # the crash came between the journal and the bucket: it will come again
-        open_day = self._open_day(entry.day)
-        if open_day is not None:
-            open_day.contents[entry.id_hash] = entry.content
-        if entry.reverses_hash:
-            for other in self.open_days.values():
-                if entry.reverses_hash in other.contents:
-                    other.contents[entry.reverses_hash] = NOTHING
-
     # -- the less common paths --------------------------------------------------------------------
-
-    def bucket_of(self, account_id: str) -> int:
-        """Return the bucket of state that an account belongs to."""
-        return crc32(account_id.encode()) % len(self.buckets)
 
     def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
         if offset <= self.offset_sealed:
@@ -309,39 +193,8 @@ class Engine:
             return False  # a rejection changes no bucket: it is told again, with the same offset
         return offset <= self.buckets[self.bucket_of(item.account_id)].offset_last
 
-    def _account(self, account_id: str) -> Account:
-        account = self.accounts.get(account_id)
-        if account is None:
-            encoded = account_id.encode()
-            bucket = crc32(encoded) % len(self.buckets)
-            account = Account(account_id, bucket, xxh3_64_intdigest(encoded))
-            self.accounts[account_id] = self.buckets[bucket].accounts[account_id] = account
-        return account
-
-    def _open_day(self, day: int) -> OpenDay | None:
-        """Return a day that still takes transactions; None where it is closed."""
-        open_day = self.open_days.get(day)
-        if open_day is None:
-            assert self.day_open_first is not None, "a watermark comes before any day"
-            if day < self.day_open_first:
-                return None
-            start, end = self.calendar.start_of(day), self.calendar.end_of(day)
-            open_day = self.open_days[day] = OpenDay(start, end, *self.policies.for_day(day))
-        return open_day
-
-    def _account_day(self, account: Account, day: int, open_day: OpenDay) -> AccountDay:
-        watches = open_day.limits.watches_of(account.account_id, None)
-        account_day = account.days[day] = AccountDay(day, watches)
-        open_day.account_days.append((account, account_day))
-        return account_day
-
-    def _close_days(self) -> None:
-        """Close the days that end, lateness included, at or before the watermark."""
-        assert self.watermark is not None
-        self.day_open_first = self.calendar.day_of(self.watermark - self.lateness)
-        self.closes_next = self.calendar.end_of(self.day_open_first) + self.lateness
-        for day in sorted(day for day in self.open_days if day < self.day_open_first):
-            self.closing.extend(self.open_days.pop(day).account_days)
+    def _cause(self, offset: int, transaction: Transaction) -> Cause:
+        return Cause(transaction.transaction_id, transaction.event_time, self.partition, offset)
 
     def _too_late(self, day: int) -> Rejection:
         assert self.day_open_first is not None
@@ -378,7 +231,7 @@ class Engine:
         before = len(self.step.alerts)
         self.step.alerts.extend(told)
         if len(self.step.alerts) > before:
-            self.dirty.add(account.bucket)
+            self.dirty.add(account)
 
     def _reverse(
         self, offset: int, transaction: Transaction, account: Account, day: int, id_hash: int
@@ -396,11 +249,12 @@ class Engine:
             return
         open_day.contents[reverses_hash] = NOTHING
         self.open_days[day].contents[id_hash] = NOTHING
-        self.step.entries.append(
-            Entry(offset, account.bucket, id_hash, day, NOTHING, reverses_hash)
+        self.step.entries += (
+            Entry(offset, account.bucket, id_hash, day, NOTHING),
+            Entry(offset, account.bucket, reverses_hash, reversed_day, NOTHING),
         )
         self.step.transactions += 1
-        self.dirty.add(account.bucket)
+        self.dirty.add(account)
         series = content & (1 << SERIES_BITS) - 1
         direction, currency = SERIES[series]
         account_day = account.days[reversed_day]
@@ -415,11 +269,6 @@ class Engine:
                 alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
                 if alert is not None:
                     self.step.alerts.append(alert)
-
-    def _forget_if_empty(self, account: Account) -> None:
-        if not account.days:
-            del self.accounts[account.account_id]
-            del self.buckets[account.bucket].accounts[account.account_id]
 
 
 def _duplicate(day: int) -> Rejection:

@@ -12,8 +12,9 @@ because it is fetched again.
 """
 
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
 
 import faust
 from faust.transport.drivers.aiokafka import Consumer, Transport
@@ -21,22 +22,45 @@ from faust.types.tuples import TP, ConsumerMessage
 
 
 class RunMessage(ConsumerMessage):
-    """A run of records as one message: `value` is their list, `offset` that of the last one."""
+    """A run of records of one partition as one message; `offset` is that of the last one."""
 
-    __slots__ = ("offset_first",)
-    offset_first: int
+    __slots__ = ("run",)
+    run: list[Any]
 
 
-class RunSchema(faust.Schema):  # type: ignore[misc]  # Faust leaves Schema's arguments untyped
-    """Hands the records of a run on as they are; decoding is the codec's, a run at a time."""
+class SingleRecord(NamedTuple):
+    """A record as the plain transport delivers it, with what the codec reads of a record."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class RunSchema(faust.Schema[Any, Any]):
+    """Hands records on as they are, always as a run; decoding is the codec's, a run at a time."""
 
     def compile(self, app: Any, **_: Any) -> Any:  # noqa: ANN401 - Faust's own signature
         """Return the function by which Faust makes an event of a message."""
 
         async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ANN401, ARG001
-            return faust.Event(app, None, message.value, None, message)
+            run = message.run if isinstance(message, RunMessage) else [_single(message)]
+            return faust.Event(app, None, run, None, message)
 
         return decode
+
+
+def _single(message: Any) -> SingleRecord:  # noqa: ANN401 - Faust's message
+    headers = message.headers or ()
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return SingleRecord(
+        message.offset,
+        round(message.timestamp * 1000),
+        message.key,
+        message.value,
+        tuple(pairs),
+    )
 
 
 class RunConsumer(Consumer):
@@ -50,7 +74,7 @@ class RunConsumer(Consumer):
         self._run_topics = transport.run_topics
         self._run_records_max = transport.run_records_max
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's own signature
         """Yield what a fetch brought: runs of the run topics first, then the other topics."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
@@ -60,26 +84,25 @@ class RunConsumer(Consumer):
             # A rebalance came in between: what was fetched is dropped, and fetched again.
             await self.perform_seek()
             return
-        others = {}
-        for tp, run in records.items():
-            if tp.topic not in self._run_topics:
-                others[tp] = run
-                continue
-            for start in range(0, len(run), self._run_records_max):
-                if not self._is_current(generation):
-                    return
-                if not self._is_active(tp, active):
-                    break
-                message = self._run_message(tp, run[start : start + self._run_records_max])
-                self._in_flight[tp].append(message)  # before delivery: nothing overtakes it
-                yield tp, message
-        if not others:
-            return
-        for tp, record in self.scheduler.iterate(others):
+        singles = {tp: run for tp, run in records.items() if tp.topic not in self._run_topics}
+        runs = {tp: run for tp, run in records.items() if tp.topic in self._run_topics}
+        for tp, message in chain(self._messages(runs), self._single_messages(singles)):
             if not self._is_current(generation):
                 return
             if self._is_active(tp, active):
+                if isinstance(message, RunMessage):
+                    self._in_flight[tp].append(message)  # before delivery: nothing overtakes it
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                yield tp, message
+
+    def _messages(self, runs: dict[TP, list[Any]]) -> Iterator[tuple[TP, RunMessage]]:
+        for tp, run in runs.items():
+            for start in range(0, len(run), self._run_records_max):
+                yield tp, self._run_message(tp, run[start : start + self._run_records_max])
+
+    def _single_messages(self, singles: dict[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
+        if singles:
+            for tp, record in self.scheduler.iterate(singles):
                 yield tp, self._to_message(tp, record)
 
     def _is_current(self, generation: int) -> bool:
@@ -92,10 +115,9 @@ class RunConsumer(Consumer):
         last = run[-1]
         message = RunMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
-            None, None, run, None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
+            None, None, None, None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
-        message.offset_first = run[0].offset
-        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        message.run = run
         return message
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

@@ -65,16 +65,18 @@ class AccountDay:
 class Account:
     """One account of a partition: its open days, and the bucket of state that it is kept in.
 
-    `seed` is that of the hashes of its transaction ids.
+    `seed` is that of the hashes of its transaction ids; `kept` is for the state layer, which keeps
+    there what it last wrote of the account.
     """
 
-    __slots__ = ("account_id", "bucket", "days", "seed")
+    __slots__ = ("account_id", "bucket", "days", "kept", "seed")
 
     def __init__(self, account_id: str, bucket: int, seed: int) -> None:
         self.account_id = account_id
         self.bucket = bucket
         self.seed = seed
         self.days: dict[int, AccountDay] = {}
+        self.kept = b""
 
 
 class ClosedDay(NamedTuple):

@@ -1,0 +1,162 @@
+"""What operations watch: Prometheus metrics in base units, with labels of a fixed few values.
+
+An account never is a label. `METRICS` is what docs/metrics.md is checked against.
+"""
+
+from typing import Final, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from monitor.core.alert import Kind, Status
+from monitor.core.transaction import Reason
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_RECORDS: Final = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
+
+
+class Metric(NamedTuple):
+    """One metric: its name as Prometheus has it, its type, its labels, and what it says."""
+
+    name: str
+    type: str
+    about: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS: Final = {
+    "transactions": Metric(
+        "weir_transactions_total", "counter", "Transactions taken in; rejections are none."
+    ),
+    "rejections": Metric(
+        "weir_rejections_total", "counter", "Records set aside, by reason.", ("reason",)
+    ),
+    "redeliveries": Metric(
+        "weir_redeliveries_total",
+        "counter",
+        "Records skipped because state includes them already, after a crash or a rebalance.",
+    ),
+    "alerts": Metric(
+        "weir_alerts_total", "counter", "Alerts told, by kind and status.", ("kind", "status")
+    ),
+    "account_days_closed": Metric(
+        "weir_account_days_closed_total", "counter", "Account-days that the watermark closed."
+    ),
+    "event_time_lag": Metric(
+        "weir_event_time_lag_seconds",
+        "gauge",
+        "Clock minus watermark: how old the newest transaction of a partition is.",
+        ("partition",),
+    ),
+    "consumer_lag": Metric(
+        "weir_consumer_lag_records",
+        "gauge",
+        "Records of a partition that wait to be decided.",
+        ("partition",),
+    ),
+    "run_duration": Metric(
+        "weir_run_duration_seconds",
+        "histogram",
+        "Time to decide one run of records and to queue what is told.",
+    ),
+    "run_records": Metric("weir_run_records", "histogram", "Records of one run."),
+    "flush_duration": Metric(
+        "weir_flush_duration_seconds",
+        "histogram",
+        "Time of one flush, from its snapshot to the acknowledged seal.",
+    ),
+    "flush_bytes": Metric(
+        "weir_flush_bytes_total", "counter", "Bytes of state written to the changelog."
+    ),
+    "recovery_duration": Metric(
+        "weir_recovery_duration_seconds",
+        "histogram",
+        "Time to put a partition together from its changelog's records.",
+    ),
+    "state_accounts": Metric(
+        "weir_state_accounts", "gauge", "Accounts with open days.", ("partition",)
+    ),
+    "state_bytes": Metric(
+        "weir_state_bytes", "gauge", "Bytes that the changelog holds live.", ("partition",)
+    ),
+    "state_open_transactions": Metric(
+        "weir_state_open_transactions", "gauge", "Transactions of open days.", ("partition",)
+    ),
+    "partitions_assigned": Metric(
+        "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
+    ),
+    "rebalances": Metric("weir_rebalances_total", "counter", "Generations of the group seen."),
+    "last_flush": Metric(
+        "weir_last_flush_timestamp_seconds", "gauge", "When state was written last (Unix time)."
+    ),
+    "policy_version": Metric(
+        "weir_policy_version", "gauge", "The greatest policy version that is known."
+    ),
+    "policy_refusals": Metric(
+        "weir_policy_refusals_total", "counter", "Policy records that could not be used."
+    ),
+    "policy_refused": Metric(
+        "weir_policy_refused",
+        "gauge",
+        "1 while the newest policy record is refused and an older one is in force.",
+    ),
+    "build_info": Metric("weir_build_info", "gauge", "Always 1; the version runs.", ("version",)),
+}
+"""Every metric, by the name of its attribute of `Metrics`."""
+
+
+class Metrics:
+    """Every metric of one worker, in a registry of its own.
+
+    Labels whose values are known beforehand stand at 0 from the start, so that rates see the first.
+    """
+
+    def __init__(self, registry: CollectorRegistry, version: str) -> None:
+        self.registry = registry
+        self.transactions = self._counter("transactions")
+        self.rejections = self._counter("rejections")
+        self.redeliveries = self._counter("redeliveries")
+        self.alerts = self._counter("alerts")
+        self.account_days_closed = self._counter("account_days_closed")
+        self.event_time_lag = self._gauge("event_time_lag")
+        self.consumer_lag = self._gauge("consumer_lag")
+        self.run_duration = self._histogram("run_duration", _SECONDS)
+        self.run_records = self._histogram("run_records", _RECORDS)
+        self.flush_duration = self._histogram("flush_duration", _SECONDS)
+        self.flush_bytes = self._counter("flush_bytes")
+        self.recovery_duration = self._histogram("recovery_duration", _SECONDS)
+        self.state_accounts = self._gauge("state_accounts")
+        self.state_bytes = self._gauge("state_bytes")
+        self.state_open_transactions = self._gauge("state_open_transactions")
+        self.partitions_assigned = self._gauge("partitions_assigned")
+        self.rebalances = self._counter("rebalances")
+        self.last_flush = self._gauge("last_flush")
+        self.policy_version = self._gauge("policy_version")
+        self.policy_refusals = self._counter("policy_refusals")
+        self.policy_refused = self._gauge("policy_refused")
+        self._gauge("build_info").labels(version).set(1)
+        for reason in Reason:
+            self.rejections.labels(reason.value)
+        for kind in Kind:
+            for status in Status:
+                self.alerts.labels(kind.value, status.value)
+
+    def forget_partition(self, partition: int) -> None:
+        """Drop the gauges of a partition that moved away: another worker has it now."""
+        for attribute, metric in METRICS.items():
+            if metric.labels == ("partition",):
+                gauge: Gauge = getattr(self, attribute)
+                gauge.remove(str(partition))
+
+    def _counter(self, attribute: str) -> Counter:
+        metric = METRICS[attribute]
+        return Counter(metric.name, metric.about, metric.labels, registry=self.registry)
+
+    def _gauge(self, attribute: str) -> Gauge:
+        metric = METRICS[attribute]
+        return Gauge(metric.name, metric.about, metric.labels, registry=self.registry)
+
+    def _histogram(self, attribute: str, buckets: tuple[float, ...]) -> Histogram:
+        metric = METRICS[attribute]
+        return Histogram(
+            metric.name, metric.about, metric.labels, registry=self.registry, buckets=buckets
+        )

@@ -1,0 +1,171 @@
+"""Settings: how one process runs, from environment variables. What decides is the policy's.
+
+Every setting is a `WEIR_` variable. An unknown one, or a value that cannot be, stops the start,
+and all the problems come in one message.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+PREFIX: Final = "WEIR_"
+_TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used: every problem of them, one a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("settings cannot be used:" + "".join(f"\n  - {p}" for p in problems))
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty")
+    return value.strip()
+
+
+def _path(value: str) -> Path:
+    return Path(_text(value))
+
+
+def _broker(value: str) -> str:
+    text = value.strip().removeprefix("kafka://")
+    for server in text.split(","):
+        host, _, port = server.strip().rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError("is no list of host:port, e.g. kafka-1:9092,kafka-2:9092")
+    return text
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not value.strip().isdigit() or not low <= int(value) <= high:
+            raise ValueError(f"is no whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value.strip()):
+            raise ValueError("is no number of seconds, e.g. 2.5")
+        if not low <= float(value) <= high:
+            raise ValueError(f"is not from {low:g} to {high:g} seconds")
+        return float(value)
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.strip() not in choices:
+            raise ValueError(f"is not one of {', '.join(choices)}")
+        return value.strip()
+
+    return parse
+
+
+def _topic_prefix(value: str) -> str:
+    if not _TOPIC_PREFIX.fullmatch(value):
+        raise ValueError("may have letters, digits, '.', '_' and '-', at most 100")
+    return value
+
+
+def _setting(parse: Callable[[str], Any], about: str, default: Any = MISSING) -> Any:  # noqa: ANN401 - as dataclasses.field
+    return field(default=default, metadata={"parse": parse, "about": about})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one process runs. Each field is the variable of its name in capitals after `WEIR_`."""
+
+    broker: str = _setting(_broker, "The Kafka brokers, host:port with commas between.")
+    policy: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "The policy's TOML file; the topic's versions come on top.", None
+    )
+    group: str = _setting(
+        _text, "The consumer group; its workers share the partitions and the state.", "weir"
+    )
+    topic_prefix: str = _setting(_topic_prefix, "What every topic's name begins with.", "weir.")
+    partitions: int = _setting(
+        _whole(1, 10_000), "Partitions of the transactions topic; fixed once there is state.", 4
+    )
+    replication: int = _setting(
+        _whole(1, 9), "Copies of each topic that Weir creates; 3 for real use.", 1
+    )
+    buckets: int = _setting(
+        _whole(1, 65_536), "Buckets of state a partition; fixed once there is state.", 256
+    )
+    transport: str = _setting(
+        _one_of("run", "plain"), "run: a fetch at a time; plain: Faust's own, slower.", "run"
+    )
+    fetch_records: int = _setting(
+        _whole(1, 100_000), "Most records that are taken from a partition at a time.", 5000
+    )
+    flush_records: int = _setting(
+        _whole(1, 10_000_000), "State is written after so many records of a partition ...", 15_000
+    )
+    flush_seconds: float = _setting(_seconds(0.01, 60), "... or after so many seconds.", 1.0)
+    session_timeout_seconds: float = _setting(
+        _seconds(1, 300), "The group gives a silent worker's partitions away after this.", 10.0
+    )
+    heartbeat_seconds: float = _setting(
+        _seconds(0.1, 100), "How often a worker says that it lives; a third of the above.", 3.0
+    )
+    liveness_seconds: float = _setting(
+        _seconds(1, 3600), "A worker with records waiting ends if none is decided for this.", 60.0
+    )
+    metrics_host: str = _setting(_text, "Where Prometheus may ask; 0.0.0.0 is all.", "127.0.0.1")
+    metrics_port: int = _setting(_whole(0, 65_535), "Its port; 0 is none.", 0)
+    data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")
+    )
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables that make the same settings in another process."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {variable(name): str(value) for name, value in values.items() if value is not None}
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings:
+    """Return the settings that an environment states; `given` texts (of options) come before it.
+
+    Raises SettingsError with every problem.
+    """
+    known = {variable(f.name): f for f in fields(Settings)}
+    texts = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+    texts |= {variable(name): text for name, text in given.items() if text is not None}
+    problems = [
+        f"{name} is not a setting: {', '.join(sorted(known))}"
+        for name in sorted(set(texts) - set(known))
+    ]
+    values: dict[str, Any] = {}
+    for name, of in known.items():
+        text = texts.get(name)
+        if text is None:
+            if of.default is MISSING:
+                problems.append(f"{name} is missing. {of.metadata['about']}")
+            continue
+        try:
+            values[of.name] = of.metadata["parse"](text)
+        except ValueError as error:
+            problems.append(f"{name} is {text!r}: it {error}")
+    heartbeat = values.get("heartbeat_seconds", 3.0)
+    if heartbeat * 2 > values.get("session_timeout_seconds", 10.0):
+        problems.append(
+            "WEIR_HEARTBEAT_SECONDS is more than half of WEIR_SESSION_TIMEOUT_SECONDS:"
+            " one lost heartbeat would cost the worker its partitions"
+        )
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)

@@ -1,0 +1,120 @@
+"""Looks at a broker's topics, creates them, and probes what the broker can be relied on for."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, NamedTuple
+from uuid import uuid4
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from streams.broker import BrokerError
+from streams.topics import TopicSpec
+
+TIMEOUT_MS: Final = 10_000
+PROBE_RECORDS: Final = 3
+
+
+class Probe(NamedTuple):
+    """What a broker was found to be: which topics are not right, and whether its answers are."""
+
+    brokers: int
+    missing: tuple[str, ...]
+    wrong: tuple[str, ...]
+    created: tuple[str, ...]
+    latest_offset_right: bool
+
+
+def check(broker: str, specs: Iterable[TopicSpec], *, create: bool, replication: int) -> Probe:
+    """Look at a broker's topics, create what is missing where asked to, and probe the broker.
+
+    The probe writes three records in one batch to a topic of its own and asks where the topic
+    ends: some brokers answer wrongly, and whoever recovers a table by that answer loses its tail
+    (Weir's seal works around it). Raises BrokerError where no broker answers.
+    """
+    with _admin(broker) as admin:
+        there = _partitions(admin)
+        missing = [spec for spec in specs if spec.name not in there]
+        created = []
+        if create:
+            for spec in missing:
+                _create(admin, spec, replication)
+                created.append(spec.name)
+            missing = []
+        wrong = [
+            f"{spec.name} has {there[spec.name]} partitions, WEIR_PARTITIONS makes it"
+            f" {spec.partitions}"
+            for spec in specs
+            if there.get(spec.name, spec.partitions) != spec.partitions
+        ]
+        return Probe(
+            len(admin.describe_cluster()["brokers"]),
+            tuple(spec.name for spec in missing),
+            tuple(wrong),
+            tuple(created),
+            _latest_offset_is_right(broker, admin),
+        )
+
+
+def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> None:
+    """Create the topics that are not there. Raises BrokerError where no broker answers."""
+    with _admin(broker) as admin:
+        there = _partitions(admin)
+        for spec in specs:
+            if spec.name not in there:
+                _create(admin, spec, replication)
+
+
+def partitions_of(broker: str, topic: str) -> int | None:
+    """Return how many partitions a topic has; None where it is not there. Raises BrokerError."""
+    with _admin(broker) as admin:
+        return _partitions(admin).get(topic)
+
+
+@contextmanager
+def _admin(broker: str) -> Iterator[KafkaAdminClient]:
+    try:
+        admin = KafkaAdminClient(bootstrap_servers=broker.split(","), request_timeout_ms=TIMEOUT_MS)
+    except KafkaError as error:
+        raise BrokerError(
+            f"no broker answers at {broker} ({type(error).__name__}): is it up, and is WEIR_BROKER"
+            " right?"
+        ) from error
+    try:
+        yield admin
+    except KafkaError as error:
+        raise BrokerError(f"the broker at {broker} refuses: {error}") from error
+    finally:
+        admin.close()
+
+
+def _partitions(admin: KafkaAdminClient) -> dict[str, int]:
+    names = admin.list_topics()
+    return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(names)}
+
+
+def _create(admin: KafkaAdminClient, spec: TopicSpec, replication: int) -> None:
+    with suppress(TopicAlreadyExistsError):
+        topic = NewTopic(spec.name, spec.partitions, replication, topic_configs=spec.config)
+        admin.create_topics([topic], timeout_ms=TIMEOUT_MS)
+
+
+def _latest_offset_is_right(broker: str, admin: KafkaAdminClient) -> bool:
+    name = f"weir-probe-{uuid4().hex[:12]}"
+    _create(admin, TopicSpec(name, 1, {}), 1)
+    try:
+        producer = KafkaProducer(
+            bootstrap_servers=broker.split(","), linger_ms=1000, acks="all", retries=3
+        )
+        for number in range(PROBE_RECORDS):
+            producer.send(name, value=b"%d" % number, partition=0)
+        producer.flush(TIMEOUT_MS / 1000)
+        producer.close()
+        consumer = KafkaConsumer(bootstrap_servers=broker.split(","))
+        partition = TopicPartition(name, 0)
+        end: int = consumer.end_offsets([partition])[partition]
+        consumer.close()
+        return end == PROBE_RECORDS
+    finally:
+        admin.delete_topics([name], timeout_ms=TIMEOUT_MS)

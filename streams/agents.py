@@ -1,0 +1,227 @@
+"""The agent: hands each run to its partition, and flushes the partitions as they fill.
+
+Nothing here decides. Any exception ends the process (`on_crash`): what was not acknowledged is
+read again by whoever takes the partitions over.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import faust
+from faust.types.tuples import TP
+
+from monitor.engine import Engine, Step
+from monitor.metrics import Metrics
+from monitor.policy import PolicyBook
+from monitor.settings import Settings
+from streams.app import StateTable
+from streams.outbox import Outbox
+from streams.partition import Partition
+from streams.topics import Topics
+
+_log = logging.getLogger(__name__)
+
+FLUSH_SHARE: Final = 10
+"""A flush that took long puts the next one off by so many times its duration: with a great state
+flushing takes at most a tenth of the time. Alerts do not wait for it."""
+
+TICK_SECONDS: Final = 0.1
+
+
+class Agents:
+    """The partitions that this worker has, and what keeps them going."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: faust.App,
+        table: StateTable,
+        outbox: Outbox,
+        *,
+        metrics: Metrics,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        self.partitions: dict[int, Partition] = {}
+        self.offsets_taken: dict[int, int] = {}
+        self.progress_at = time.monotonic()
+        self._settings = settings
+        self._topics = Topics.of(settings)
+        self._app = app
+        self._table = table
+        self._outbox = outbox
+        self._metrics = metrics
+        self._on_crash = on_crash
+        self._policies: PolicyBook | None = None
+        self._flush_interval_seconds = settings.flush_seconds
+        self._generation = -1
+        self._flushed_at: dict[int, float] = {}
+        self._flush_seconds: dict[int, float] = {}
+        self._flushes: dict[int, asyncio.Task[None]] = {}
+
+    def begin(self, policies: PolicyBook) -> None:
+        """Set the policies that decide; needed before the first record comes."""
+        self._policies = policies
+
+    async def monitor(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
+        """Take each run of the stream; acknowledging is the flush's."""
+        async for event in stream.noack().events():
+            message = event.message
+            try:
+                partition = self._partition(message.partition, message.generation_id)
+                await self._take(partition, event)
+            except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
+                self._on_crash(error)
+                return
+
+    def _partition(self, number: int, generation: int) -> Partition:
+        if generation != self._generation:
+            self._generation = generation
+            self._keep_settled()
+        partition = self.partitions.get(number)
+        if partition is None:
+            started = time.perf_counter()
+            assert self._policies is not None
+            app = self._app
+            engine = Engine(number, self._policies, self._settings.buckets)
+            partition = self.partitions[number] = Partition(
+                engine,
+                self._table.kept.setdefault(number, {}),
+                self._outbox,
+                self._topics,
+                lambda: bool(app.consumer_generation_id == self._generation),
+            )
+            self._metrics.recovery_duration.observe(time.perf_counter() - started)
+            _log.info(
+                "partition %d: %d accounts, %d open transactions, from offset %d",
+                number, len(engine.accounts), engine.open_transactions(), engine.offset_last + 1,
+            )  # fmt: skip
+        return partition
+
+    def _keep_settled(self) -> None:
+        """After a rebalance: go on with partitions that nobody else wrote meanwhile."""
+        assigned = {tp.partition for tp in self._app.consumer.assignment()}
+        for number, partition in tuple(self.partitions.items()):
+            if number not in assigned or not partition.is_settled:
+                del self.partitions[number]
+                self._metrics.forget_partition(number)
+        self._metrics.rebalances.inc()
+
+    async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
+        started = time.perf_counter()
+        step = await partition.take(event, event.value)
+        self._count(step, len(event.value), time.perf_counter() - started)
+        self.offsets_taken[partition.number] = event.message.offset
+        self.progress_at = time.monotonic()
+        if partition.records_pending >= self._settings.flush_records:
+            flush = self._flushes.get(partition.number)
+            if flush is not None and not flush.done():
+                if partition.records_pending < 2 * self._settings.flush_records:
+                    return
+                await flush  # twice as much waits as a flush takes: let it catch up
+            self._start_flush(partition)
+
+    def _count(self, step: Step, records: int, seconds: float) -> None:
+        metrics = self._metrics
+        metrics.run_duration.observe(seconds)
+        metrics.run_records.observe(records)
+        metrics.transactions.inc(step.transactions)
+        metrics.redeliveries.inc(step.redelivered)
+        self._count_told(step)
+        for _, rejection in step.rejections:
+            metrics.rejections.labels(rejection.reason.value).inc()
+
+    def _count_told(self, step: Step) -> None:
+        self._metrics.account_days_closed.inc(len(step.account_days))
+        for alert in step.alerts:
+            self._metrics.alerts.labels(alert.kind.value, alert.status.value).inc()
+
+    # -- flushing ---------------------------------------------------------------------------------
+
+    def _start_flush(self, partition: Partition) -> None:
+        """Flush in the background, while the next runs are decided; one at a time a partition."""
+        flush = self._flushes.get(partition.number)
+        if flush is None or flush.done():
+            self._flushes[partition.number] = asyncio.create_task(self._flush_one(partition))
+
+    async def _flush_one(self, partition: Partition) -> None:
+        try:
+            flushed = await partition.flush()
+        except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
+            self._on_crash(error)
+            return
+        now = time.monotonic()
+        self._flushed_at[partition.number] = now
+        if flushed is None:
+            return
+        self._flush_seconds[partition.number] = flushed.seconds
+        self._metrics.flush_duration.observe(flushed.seconds)
+        self._metrics.flush_bytes.inc(flushed.bytes)
+        self._metrics.last_flush.set_to_current_time()
+        self._note_sealed(partition)
+
+    def _note_sealed(self, partition: Partition) -> None:
+        """Tell Faust's recovery how far our own writes reach: it need not read them back."""
+        if partition.sealed_at is not None:
+            tp = TP(self._topics.changelog, partition.number)
+            offsets = self._app.tables.recovery.active_offsets  # type: ignore[attr-defined]  # of the manager
+            if tp in offsets:
+                offsets[tp] = max(offsets[tp], partition.sealed_at)
+
+    async def keep_flushing(self) -> None:
+        """Flush each partition when its time has come, until cancelled."""
+        while True:
+            await asyncio.sleep(min(TICK_SECONDS, self._flush_interval_seconds))
+            now = time.monotonic()
+            for number, partition in tuple(self.partitions.items()):
+                if not partition.is_current():
+                    continue
+                wait = max(
+                    self._flush_interval_seconds,
+                    FLUSH_SHARE * self._flush_seconds.get(number, 0.0),
+                )
+                if now - self._flushed_at.get(number, 0.0) >= wait:
+                    await self._tick(partition)
+                    self._start_flush(partition)
+
+    async def _tick(self, partition: Partition) -> None:
+        try:
+            step = await partition.tick()
+        except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
+            self._on_crash(error)
+            return
+        self._count_told(step)
+
+    def hurry(self) -> None:
+        """Flush at every tick from now on: a graceful stop waits for what is not acknowledged."""
+        self._flush_interval_seconds = 0.02
+        self._flush_seconds.clear()
+
+    # -- policies and gauges ----------------------------------------------------------------------
+
+    def policies_changed(self) -> None:
+        """Decide every open day anew; what comes of it is told at the next tick."""
+        for partition in self.partitions.values():
+            partition.engine.policies_changed()
+
+    def observe_gauges(self) -> None:
+        """Set what is measured by looking: lag, state size, assignment."""
+        metrics, consumer = self._metrics, self._app.consumer
+        metrics.partitions_assigned.set(len(self.partitions))
+        for number, partition in self.partitions.items():
+            label = str(number)
+            engine = partition.engine
+            metrics.state_accounts.labels(label).set(len(engine.accounts))
+            metrics.state_bytes.labels(label).set(partition.state_bytes)
+            metrics.state_open_transactions.labels(label).set(engine.open_transactions())
+            if engine.watermark is not None:
+                lag = time.time() - engine.watermark / 1_000_000
+                metrics.event_time_lag.labels(label).set(lag)
+            with contextlib.suppress(KeyError):
+                highwater = consumer.highwater(TP(self._topics.transactions, number))
+                if highwater:
+                    behind = highwater - 1 - self.offsets_taken.get(number, engine.offset_last)
+                    metrics.consumer_lag.labels(label).set(max(behind, 0))

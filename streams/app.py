@@ -1,0 +1,82 @@
+"""The Faust app: group, rebalance, recovery and commit are Faust's; the rest is handed to it."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import faust
+from faust.types.topics import TopicT
+from faust.types.tuples import TP
+
+from monitor.settings import Settings
+from streams import state
+from streams.topics import STATE_TABLE, Topics
+from streams.transport import RunSchema, RunTransport
+
+RUNS_WAITING_MAX: Final = 8
+"""Runs that wait in memory for the agent, before fetching pauses."""
+
+
+class StateTable(faust.Table[bytes, bytes]):
+    """A Faust table that keeps the changelog's records by partition, as bytes.
+
+    Faust's own memory store drops what it has of a partition that moved away, by a rule that does
+    not fit records written past it; this one keeps, and forgets, by partition.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's own signature
+        super().__init__(*args, **kwargs)
+        self.kept: dict[int, dict[bytes, bytes]] = {}
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Take in records of the changelog, at recovery."""
+        for event in batch:
+            message = event.message
+            kept = self.kept.setdefault(message.partition, {})
+            state.keep(kept, [(message.key, message.value)])
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Forget the partitions that moved away; should one come back, Faust reads it anew."""
+        await super().on_recovery_completed(active_tps, standby_tps)
+        mine = {tp.partition for tp in active_tps | standby_tps}
+        for partition in self.kept.keys() - mine:
+            del self.kept[partition]
+
+
+def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, StateTable]:
+    """Return the app, the topic of transactions that its agent reads, and the table of state."""
+    app = faust.App(
+        settings.group,
+        broker=f"kafka://{settings.broker.replace(',', ';')}",
+        store="memory://",
+        datadir=str(settings.data_dir),
+        Table=StateTable,
+        web_enabled=False,
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication,
+        topic_allow_declare=False,  # `weir check --create-topics` creates them, and says so
+        topic_disable_leader=True,
+        table_standby_replicas=0,  # Faust reads a memory table anew, standby or not
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.heartbeat_seconds,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=settings.fetch_records * settings.partitions,
+        consumer_max_fetch_size=1 << 22,
+        stream_wait_empty=True,
+    )
+    run_topics = {topics.transactions} if settings.transport == "run" else set()
+    app.transport = RunTransport(
+        app.conf.broker_consumer,
+        app,
+        run_topics=frozenset(run_topics),
+        run_records_max=settings.fetch_records,
+    )
+    topic = app.topic(
+        topics.transactions,
+        schema=RunSchema(),
+        partitions=settings.partitions,
+        maxsize=RUNS_WAITING_MAX if settings.transport == "run" else None,
+    )
+    table = app.Table(STATE_TABLE, key_type=bytes, value_type=bytes, partitions=settings.partitions)
+    assert isinstance(table, StateTable)
+    return app, topic, table

@@ -1,0 +1,28 @@
+"""What an operator did wrong, or what is not there, as one message and an exit status."""
+
+import sys
+from typing import Final
+
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_NOT_READY: Final = 3
+
+
+def exit_status(error: Exception) -> int | None:
+    """Say what is wrong on stderr and return the exit status; None for a bug of ours."""
+    from monitor.policy import PolicyError  # noqa: PLC0415 - a light start
+    from monitor.settings import SettingsError  # noqa: PLC0415 - a light start
+    from streams.broker import BrokerError  # noqa: PLC0415 - a light start
+
+
+    if isinstance(error, PolicyError | SettingsError):
+        status = EXIT_USAGE
+    elif isinstance(error, BrokerError):
+        status = EXIT_NOT_READY
+    elif isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
+        status = EXIT_USAGE
+        error = OSError(f"{error.filename}: {error.strerror}")
+    else:
+        return None
+    sys.stderr.write(f"weir: {error}\n")
+    return status

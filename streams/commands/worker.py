@@ -1,0 +1,45 @@
+"""`weir worker`: one process that monitors the partitions the group gives it."""
+
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    broker: Annotated[
+        str | None, typer.Option(help="Kafka brokers, host:port,... (default: WEIR_BROKER).")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="The policy's TOML file (default: WEIR_POLICY).")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,  # noqa: FBT002 - a switch
+) -> None:
+    """Monitor the stream until told to stop (SIGTERM or Ctrl-C).
+
+    Settings are WEIR_ environment variables (docs/operations.md has them all); start as many
+    workers of one WEIR_GROUP as you like, they share the partitions.
+
+    Examples:
+        weir worker --broker kafka:9092 --policy policy.toml
+
+        WEIR_BROKER=kafka:9092 WEIR_POLICY=policy.toml WEIR_METRICS_PORT=9464 weir worker -v
+    """
+    import asyncio  # noqa: PLC0415 - a light start
+    import logging  # noqa: PLC0415 - a light start
+    import os  # noqa: PLC0415 - a light start
+
+    from monitor.settings import settings_of  # noqa: PLC0415 - a light start
+    from streams.worker import Worker, book_of_file  # noqa: PLC0415 - a light start
+
+    settings = settings_of(os.environ, broker=broker, policy=policy)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for name in ("streams", "monitor"):
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
+    book = book_of_file(settings)
+
+    async def run() -> None:
+        await Worker(settings, book).run()
+
+    asyncio.run(run())

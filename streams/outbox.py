@@ -1,0 +1,100 @@
+"""Writes records a batch at a time and hands back the broker's acknowledgements.
+
+A producer call for each record costs some 20 us; a batch built here costs 1 to 2 us a record.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+
+BATCH_BYTES_MAX: Final = 900_000
+"""Below the usual `message.max.bytes` of a broker; a greater single record goes alone."""
+
+
+class Outgoing(NamedTuple):
+    """A record to be written: `value` None is a tombstone."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Outbox:
+    """A producer of whole batches to partitions that the caller names; acks of all replicas."""
+
+    def __init__(self, broker: str, *, request_bytes_max: int, client_id: str = "weir") -> None:
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=broker,
+            client_id=client_id,
+            acks="all",
+            max_batch_size=BATCH_BYTES_MAX,
+            max_request_size=request_bytes_max,
+            linger_ms=0,
+        )
+        self._partitions: dict[str, int] = {}
+        self.bytes_sent = 0
+
+    async def start(self) -> None:
+        """Connect. Raises aiokafka.errors.KafkaConnectionError where there is no broker."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is queued, and disconnect."""
+        await self._producer.stop()
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many partitions a topic has."""
+        if topic not in self._partitions:
+            self._partitions[topic] = len(await self._producer.partitions_for(topic))
+        return self._partitions[topic]
+
+    async def send(
+        self, topic: str, partition: int, records: Iterable[Outgoing]
+    ) -> list[asyncio.Future[object]]:
+        """Queue records for a partition, in order; return the acknowledgement of each batch."""
+        acks: list[asyncio.Future[object]] = []
+        batch = self._producer.create_batch()
+        for record in records:
+            if not _append(batch, record):
+                acks.append(await self._queue(batch, topic, partition))
+                batch = self._producer.create_batch()
+                appended = _append(batch, record)
+                assert appended, "an empty batch takes any record"
+        if batch.record_count():
+            acks.append(await self._queue(batch, topic, partition))
+        return acks
+
+    async def write(self, topic: str, partition: int, records: Iterable[Outgoing]) -> None:
+        """Send records, and wait until the broker has them all."""
+        await acknowledged(await self.send(topic, partition, records))
+
+    async def _queue(self, batch: object, topic: str, partition: int) -> asyncio.Future[object]:
+        batch.close()  # type: ignore[attr-defined]  # aiokafka's BatchBuilder is not exported
+        self.bytes_sent += batch.size()  # type: ignore[attr-defined]
+        ack: asyncio.Future[object] = await self._producer.send_batch(
+            batch, topic, partition=partition
+        )
+        return ack
+
+
+def _append(batch: object, record: Outgoing) -> bool:
+    return (
+        batch.append(  # type: ignore[attr-defined]
+            key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
+        )
+        is not None
+    )
+
+
+async def acknowledged(acks: Sequence[asyncio.Future[object]]) -> list[object]:
+    """Wait for acknowledgements, and return what the broker said (each has the batch's `offset`).
+
+    Raises the first error of the broker, after all are there.
+    """
+    outcomes = await asyncio.gather(*acks, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return outcomes

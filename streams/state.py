@@ -1,0 +1,280 @@
+"""What a partition keeps in its changelog, as bytes, and how an engine is put together from it.
+
+Three sorts of record, each under a key of its own:
+
+- a *bucket*: the offset that it includes, and its accounts with their open days;
+- a *journal* chunk: the transactions that one flush took in, until all their days are closed (ids
+  as 64-bit hashes; what tells a duplicate, and what a reversal takes back);
+- the *seal*: the offset up to which all of it is complete, the watermark and the policy versions.
+
+A bucket and the seal begin with their offset, and of two versions the one with the greater offset
+holds: a worker that lost its partition and does not know it yet can write nothing that counts.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from monitor.core.account import SERIES, SERIES_INDEX, Account, AccountDay, Told
+from monitor.engine import Engine
+from monitor.ledger import NOTHING, SERIES_BITS, Bucket, Entry
+
+FORMAT: Final = 1
+"""Of everything here; another one is refused, never guessed at."""
+
+SEAL_KEY: Final = b"seal"
+_BUCKET_KEY: Final = b"b:%d"
+_JOURNAL_KEY: Final = b"j:%s:%d"
+
+_OFFSET: Final = struct.Struct(">q")
+_ARRAY: Final = struct.Struct(">BI")  # msgpack's array 32, so that kept bytes can be joined
+_ARRAY_32: Final = 0xDD
+_INT_64: Final = 1 << 63
+_SERIES_MASK: Final = (1 << SERIES_BITS) - 1
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+class StateError(RuntimeError):
+    """State that does not fit the policy or the program that wants to go on from it."""
+
+
+class Seal(NamedTuple):
+    """Up to where the state of a partition is complete, and under which settings it was made."""
+
+    offset: int
+    watermark: int | None
+    calendar: str
+    policy_versions: list[int]
+    buckets: int
+    writer: bytes  # who wrote it: an engine that is still its own writer need not be rebuilt
+
+
+class Chunk(NamedTuple):
+    """A journal chunk that is kept, by its key, until the last of its days is closed."""
+
+    key: bytes
+    day_last: int
+
+
+def bucket_key(bucket: int) -> bytes:
+    """Return the key of a bucket."""
+    return _BUCKET_KEY % bucket
+
+
+def journal_key(writer: bytes, number: int) -> bytes:
+    """Return the key of a writer's journal chunk; no two writers ever share one."""
+    return _JOURNAL_KEY % (writer, number)
+
+
+def holds(kept: bytes | None, newer: bytes) -> bool:
+    """Return whether a bucket or seal takes the place of the one that is kept."""
+    return kept is None or kept[: _OFFSET.size] <= newer[: _OFFSET.size]
+
+
+def account_bytes(account: Account) -> bytes:
+    """Return an account with its open days."""
+    return _pack(
+        (
+            account.account_id,
+            [
+                (
+                    account_day.day,
+                    account_day.segment,
+                    account_day.segment_time,
+                    {
+                        currency: [_integer(n) for n in totals[:4]]
+                        for currency, totals in account_day.totals.items()
+                    },
+                    {
+                        threshold_id: (told[0], told[1], _integer(told[2]), told[3])
+                        for threshold_id, told in account_day.told.items()
+                    },
+                )
+                for account_day in account.days.values()
+            ],
+        )
+    )
+
+
+def bucket_bytes(bucket: Bucket) -> bytes:
+    """Return a bucket; accounts that did not change since they were last written are not redone."""
+    accounts = bucket.accounts
+    for account in accounts.values():
+        if not account.kept:
+            account.kept = account_bytes(account)
+    return b"".join(
+        (
+            _OFFSET.pack(bucket.offset_last),
+            b"\x92",
+            _pack(FORMAT),
+            _ARRAY.pack(_ARRAY_32, len(accounts)),
+            *[account.kept for account in accounts.values()],
+        )
+    )
+
+
+def seal_bytes(seal: Seal) -> bytes:
+    """Return a seal."""
+    return _OFFSET.pack(seal.offset) + _pack((FORMAT, *seal[1:]))
+
+
+def seal_of(value: bytes) -> Seal:
+    """Return the seal that the bytes hold."""
+    (offset,) = _OFFSET.unpack_from(value)
+    _format, *rest = _decoded(value[_OFFSET.size :])
+    return Seal(offset, *rest)
+
+
+def journal_bytes(entries: Sequence[Entry]) -> bytes:
+    """Return a journal chunk: its entries by column, about 16 bytes each."""
+    offset_first = offset = entries[0].offset
+    gaps = []
+    for entry in entries:
+        gaps.append(entry.offset - offset)
+        offset = entry.offset
+    days = sorted({entry.day for entry in entries})
+    day_index = {day: index for index, day in enumerate(days)}
+    series = sorted({entry.content & _SERIES_MASK for entry in entries if entry.content != NOTHING})
+    series_index = {of: index for index, of in enumerate(series)}
+    return _pack(
+        (
+            FORMAT,
+            offset_first,
+            gaps,
+            days,
+            [SERIES[of] for of in series],
+            [entry.bucket for entry in entries],
+            struct.pack(f">{len(entries)}Q", *[entry.id_hash for entry in entries]),
+            [day_index[entry.day] for entry in entries],
+            [
+                NOTHING if entry.content == NOTHING else entry.content >> SERIES_BITS
+                for entry in entries
+            ],
+            [
+                0 if entry.content == NOTHING else series_index[entry.content & _SERIES_MASK]
+                for entry in entries
+            ],
+        )
+    )
+
+
+def entries_of(value: bytes) -> Iterator[Entry]:
+    """Yield the entries of a journal chunk."""
+    (
+        _format, offset, gaps, days, series, buckets, hashes, day_indexes, amounts, series_indexes,
+    ) = _decoded(value)  # fmt: skip
+    series = [SERIES_INDEX[direction][currency] for direction, currency in series]
+    rows = zip(
+        gaps, buckets, struct.unpack(f">{len(gaps)}Q", hashes), day_indexes, amounts,
+        series_indexes, strict=True,
+    )  # fmt: skip
+    for gap, bucket, id_hash, day_index, amount, series_index in rows:
+        offset += gap
+        content = NOTHING if amount == NOTHING else amount << SERIES_BITS | series[series_index]
+        yield tuple.__new__(Entry, (offset, bucket, id_hash, days[day_index], content))
+
+
+def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
+    """Put an engine together from what its partition kept; return the journal chunks of it.
+
+    Without a seal nothing was ever committed: what is there is passed over, and made anew. Raises
+    StateError where the state was made under another calendar or number of buckets.
+    """
+    if SEAL_KEY not in kept:
+        return []
+    seal = seal_of(kept[SEAL_KEY])
+    calendar = engine.policies.calendar.text()
+    if seal.calendar != calendar:
+        raise StateError(
+            f"the state of partition {engine.partition} was made under the calendar"
+            f" {seal.calendar}, the policy has {calendar}: days cannot be moved. Give the policy"
+            " its old [calendar], or start with fresh state (another WEIR_GROUP)"
+        )
+    if seal.buckets != len(engine.buckets):
+        raise StateError(
+            f"the state of partition {engine.partition} has {seal.buckets} buckets, the setting is"
+            f" {len(engine.buckets)}: set WEIR_BUCKETS={seal.buckets}, or start with fresh state"
+        )
+    engine.offset_sealed = engine.offset_last = engine.offset_redelivered_last = seal.offset
+    engine.restore_watermark(seal.watermark)
+    _recover_buckets(engine, kept)
+    chunks = _recover_journal(engine, kept, seal)
+    engine.dirty.clear()
+    if seal.policy_versions != list(engine.policies.versions):
+        engine.policies_changed()
+    return chunks
+
+
+def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
+    for number, bucket in enumerate(engine.buckets):
+        value = kept.get(bucket_key(number))
+        if value is None:
+            continue
+        (bucket.offset_last,) = _OFFSET.unpack_from(value)
+        engine.offset_redelivered_last = max(engine.offset_redelivered_last, bucket.offset_last)
+        _format, accounts = _decoded(value[_OFFSET.size :])
+        for account_id, days in accounts:
+            engine.restore_account(account_id, map(_account_day, days))
+
+
+def _account_day(kept: Sequence[Any]) -> AccountDay:
+    day, segment, segment_time, totals, told = kept
+    account_day = AccountDay(day)
+    account_day.segment = segment
+    account_day.segment_time = segment_time
+    for currency, numbers in totals.items():
+        account_day.totals[currency] = [*map(int, numbers), 0]
+    for threshold_id, (status, revision, value, limit) in told.items():
+        account_day.told[threshold_id] = Told(status, revision, int(value), limit)
+    return account_day
+
+
+def _recover_journal(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> list[Chunk]:
+    chunks = []
+    for key, value in kept.items():
+        if not key.startswith(b"j:"):
+            continue
+        # Beyond the seal, an entry counts only where its bucket was written too: else the crash
+        # came between the two, and its record will come again.
+        entries = [
+            entry
+            for entry in entries_of(value)
+            if entry.offset <= seal.offset
+            or entry.offset <= engine.buckets[entry.bucket].offset_last
+        ]
+        engine.restore_entries(entries)
+        chunks.append(Chunk(key, max((entry.day for entry in entries), default=0)))
+    return chunks
+
+
+def _decoded(value: bytes) -> list[Any]:
+    decoded: list[Any] = _unpack(value)
+    if decoded[0] != FORMAT:
+        raise StateError(
+            f"the state has format {decoded[0]}, this program knows {FORMAT}: go on with the"
+            " program that wrote it, or start with fresh state (another WEIR_GROUP)"
+        )
+    return decoded
+
+
+def _integer(value: int) -> int | str:
+    """Return an integer as msgpack can hold it: as text where it passes 64 bits."""
+    return value if -_INT_64 <= value < _INT_64 else str(value)
+
+
+def is_versioned(key: bytes) -> bool:
+    """Return whether a key's value begins with its offset (a bucket or the seal)."""
+    return key == SEAL_KEY or key.startswith(b"b:")
+
+
+def keep(kept: dict[bytes, bytes], records: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Apply records of a changelog, in their order, to what a partition keeps."""
+    for key, value in records:
+        if value is None:
+            kept.pop(key, None)
+        elif not is_versioned(key) or holds(kept.get(key), value):
+            kept[key] = value

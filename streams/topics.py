@@ -1,0 +1,67 @@
+"""The topics: their names, and how each is to be created."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.settings import Settings
+
+STATE_TABLE: Final = "state"
+RECORD_BYTES_MAX: Final = 8 << 20
+"""Of a changelog record: a bucket is one record."""
+
+_FOR_EVER: Final = {"retention.ms": "-1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The names of the topics under one prefix, and of the changelog of one group."""
+
+    transactions: str
+    alerts: str
+    rejections: str
+    account_days: str
+    policy: str
+    changelog: str
+
+    @staticmethod
+    def of(settings: Settings) -> "Topics":
+        """Return the names that the settings make."""
+        prefix = settings.topic_prefix
+        return Topics(
+            transactions=f"{prefix}transactions.v1",
+            alerts=f"{prefix}alerts.v1",
+            rejections=f"{prefix}rejections.v1",
+            account_days=f"{prefix}account-days.v1",
+            policy=f"{prefix}policy.v1",
+            changelog=f"{settings.group}-{STATE_TABLE}-changelog",  # as Faust names it
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How a topic is to be: its number of partitions, and its configuration."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    """Return every topic that a worker needs.
+
+    Alerts, rejections and account-days have the partitions of the transactions, because each
+    partition's engine writes to its own. Retention is for ever where a person may have to answer
+    for it, and left to the broker for the transactions, which are the bank's.
+    """
+    topics, partitions = Topics.of(settings), settings.partitions
+    compacted = {"cleanup.policy": "compact"}
+    return (
+        TopicSpec(topics.transactions, partitions, {}),
+        TopicSpec(topics.alerts, partitions, _FOR_EVER),
+        TopicSpec(topics.rejections, partitions, _FOR_EVER),
+        TopicSpec(topics.account_days, partitions, _FOR_EVER),
+        TopicSpec(topics.policy, 1, compacted),
+        TopicSpec(
+            topics.changelog, partitions, compacted | {"max.message.bytes": str(RECORD_BYTES_MAX)}
+        ),
+    )

@@ -1,0 +1,151 @@
+"""One worker process: starts what it needs in order, runs until told to stop, stops in order."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from importlib.metadata import version
+from typing import Final
+
+from aiokafka.errors import KafkaConnectionError
+from prometheus_client import CollectorRegistry, start_http_server
+
+from monitor.metrics import Metrics
+from monitor.policy import PolicyBook, PolicyError
+from monitor.policy_text import policy_of
+from monitor.settings import Settings
+from streams.agents import Agents
+from streams.app import build_app
+from streams.broker import BrokerError
+from streams.liveness import EXIT_STALLED, Liveness
+from streams.outbox import Outbox
+from streams.policies import PolicyFollower, Refused
+from streams.topics import RECORD_BYTES_MAX, Topics
+
+_log = logging.getLogger(__name__)
+
+EXIT_CRASHED: Final = 1
+GAUGES_SECONDS: Final = 1.0
+
+
+def configure_gc() -> None:
+    """Make full collections rare: accounts and days are many, long-lived and free of cycles.
+
+    With the default thresholds a third of a busy worker's time goes into walking them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1000)
+
+
+def book_of_file(settings: Settings) -> PolicyBook | None:
+    """Return a book with the policy file's version. Raises PolicyError, OSError."""
+    if settings.policy is None:
+        return None
+    text = settings.policy.read_text(encoding="utf-8")
+    return PolicyBook([policy_of(text, str(settings.policy))])
+
+
+class Worker:
+    """A worker process: the Faust app with its agent, and what stands around it."""
+
+    def __init__(self, settings: Settings, book: PolicyBook | None) -> None:
+        self.settings = settings
+        self.metrics = Metrics(CollectorRegistry(), version("weir-monitor"))
+        self._topics = topics = Topics.of(settings)
+        self._stop = asyncio.Event()
+        self._outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+        self._app, self._topic, table = build_app(settings, topics)
+        self._agents = Agents(
+            settings, self._app, table, self._outbox, metrics=self.metrics, on_crash=_crashed
+        )
+        self._follower = PolicyFollower(
+            settings.broker, topics.policy, book, self._policy_taken, self._policy_refused
+        )
+        self._liveness = Liveness(settings, topics.transactions, self._agents, _stalled)
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT, then flush, commit and leave the group.
+
+        Raises BrokerError where no broker answers, PolicyError where no policy is to be had. A
+        crash of our own, or a stall, ends the process at once (status 1 or 4): nothing that was
+        not acknowledged is lost, because it is read again.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        if self.settings.metrics_port:
+            start_http_server(
+                self.settings.metrics_port, self.settings.metrics_host, self.metrics.registry
+            )
+        try:
+            await self._outbox.start()
+            book = await self._follower.start()
+            if book is None:
+                raise PolicyError([f"no policy in {self._topics.policy}, and no WEIR_POLICY"])
+            self._policy_taken(book)
+            self._agents.begin(book)
+            await self._run()
+        except KafkaConnectionError as error:
+            raise BrokerError(f"no broker answers at {self.settings.broker}: {error}") from error
+        finally:
+            await self._follower.stop()
+            await self._outbox.stop()
+
+    async def _run(self) -> None:
+        app, agents = self._app, self._agents
+        app.agent(self._topic, name="monitor")(agents.monitor)
+        app.finalize()
+        await app.start()
+        configure_gc()
+        self._liveness.start()
+        tasks = [
+            asyncio.create_task(work)
+            for work in (agents.keep_flushing(), self._follower.follow(), self._observe())
+        ]
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        _log.info("stopping: flush, commit, leave the group")
+        self._liveness.stop()
+        agents.hurry()
+        await app.stop()
+        for task in (*tasks, stopped):
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _observe(self) -> None:
+        """Keep the gauges; and see that Faust itself has not crashed."""
+        while True:
+            await asyncio.sleep(GAUGES_SECONDS)
+            if self._app.crashed:
+                _crashed(self._app.crash_reason)
+            self._agents.observe_gauges()
+
+    def _policy_taken(self, book: PolicyBook) -> None:
+        self.metrics.policy_version.set(max(book.versions))
+        self.metrics.policy_refused.set(0)
+        self._agents.policies_changed()
+
+    def _policy_refused(self, _: Refused) -> None:
+        self.metrics.policy_refusals.inc()
+        self.metrics.policy_refused.set(1)
+
+
+def _crashed(error: BaseException | None) -> None:
+    """End the process: nothing more is written or committed, and the records come again."""
+    _log.critical("crashed; what was not acknowledged will be read again", exc_info=error)
+    _end(EXIT_CRASHED)
+
+
+def _stalled(why: str) -> None:
+    _log.critical("stalled: %s; ending, so that the partitions move to another worker", why)
+    _end(EXIT_STALLED)
+
+
+def _end(status: int) -> None:
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(status)
