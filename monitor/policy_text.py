@@ -30,6 +30,26 @@ LIMIT_KEYS: Final = (
 )  # fmt: skip
 POLICY_KEYS: Final = ("version", "effective_from", "calendar", "limit")
 
+DEFAULT_POLICY: Final = """\
+version = 1
+
+[calendar]
+time_zone = "UTC"
+
+[[limit]]
+id = "daily-amount"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "10000.00"
+
+[[limit]]
+id = "daily-count"
+measure = "count"
+above = 50
+"""
+"""What decides where nobody states a policy: to try Weir with, not to run a bank by."""
+
 
 def policy_of(text: str, source: str = "policy") -> Policy:
     """Return the policy that a TOML text states. Raises PolicyError with all its problems."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.commands import worker
+from streams.commands import replay, worker
 
 app = typer.Typer(
     name="weir",
@@ -30,7 +30,8 @@ def weir(
         raise typer.Exit
 
 
-app.command()(worker.worker)
+for command in (worker.worker, replay.replay):
+    app.command()(command)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
-from monitor.core.transaction import Fields, Reason, Rejection, Transaction, transaction_of
+from monitor.core.transaction import FIELDS, Fields, Reason, Rejection, Transaction, transaction_of
 
 FROM_FILE_HEADER: Final = "weir-from-file"
 """A record with this header was sent out of a file: its event time may be any, even to come."""
@@ -117,30 +117,7 @@ def _future(ahead: int) -> Rejection:
 
 def transaction_bytes(fields: Fields) -> bytes:
     """Return the record of a row's texts: the fields that it has, as JSON."""
-    (
-        transaction_id, account_id, booked_at, amount, currency, direction,
-        counterparty_id, institution, channel, segment, branch, reverses,
-    ) = fields  # fmt: skip
-    wire = _Sent(
-        transaction_id, account_id, booked_at, amount, currency, direction,
-        counterparty_id, institution, channel, segment, branch, reverses,
-    )  # fmt: skip
-    return _encode(wire)
-
-
-class _Sent(msgspec.Struct, gc=False, omit_defaults=True):
-    transaction_id: str | None = None
-    account_id: str | None = None
-    booked_at: str | None = None
-    amount: str | None = None
-    currency: str | None = None
-    direction: str | None = None
-    counterparty_id: str | None = None
-    counterparty_institution: str | None = None
-    channel: str | None = None
-    segment: str | None = None
-    branch: str | None = None
-    reverses: str | None = None
+    return _encode({name: text for name, text in zip(FIELDS, fields, strict=True) if text})
 
 
 def alert_bytes(alert: Alert) -> bytes:

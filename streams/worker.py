@@ -1,7 +1,6 @@
 """One worker process: starts what it needs in order, runs until told to stop, stops in order."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -14,11 +13,11 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook, PolicyError
-from monitor.policy_text import policy_of
 from monitor.settings import Settings
 from streams.agents import Agents
 from streams.app import build_app
 from streams.broker import BrokerError
+from streams.collection import configure_gc
 from streams.liveness import EXIT_STALLED, Liveness
 from streams.outbox import Outbox
 from streams.policies import PolicyFollower, Refused
@@ -28,24 +27,6 @@ _log = logging.getLogger(__name__)
 
 EXIT_CRASHED: Final = 1
 GAUGES_SECONDS: Final = 1.0
-
-
-def configure_gc() -> None:
-    """Make full collections rare: accounts and days are many, long-lived and free of cycles.
-
-    With the default thresholds a third of a busy worker's time goes into walking them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 1000)
-
-
-def book_of_file(settings: Settings) -> PolicyBook | None:
-    """Return a book with the policy file's version. Raises PolicyError, OSError."""
-    if settings.policy is None:
-        return None
-    text = settings.policy.read_text(encoding="utf-8")
-    return PolicyBook([policy_of(text, str(settings.policy))])
 
 
 class Worker:

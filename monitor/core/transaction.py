@@ -1,5 +1,6 @@
 """A transaction, and why a record is set aside instead of becoming one."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -24,8 +25,8 @@ FIELDS: Final = (
 
 REQUIRED: Final = FIELDS[:6]
 
-Fields = tuple[str | None, ...]
-"""One text for each of `FIELDS`; None where the record has none."""
+Fields = Sequence[str | None]
+"""One text for each of `FIELDS`; None or empty where the record has none."""
 
 ID_LENGTH_MAX: Final = 256
 """Characters of an id or a name; a longer one is malformed (state and alerts carry them)."""

@@ -12,7 +12,7 @@ def worker(
     policy: Annotated[
         str | None, typer.Option(help="The policy's TOML file (default: WEIR_POLICY).")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,  # noqa: FBT002 - a switch
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
 ) -> None:
     """Monitor the stream until told to stop (SIGTERM or Ctrl-C).
 
@@ -24,12 +24,13 @@ def worker(
 
         WEIR_BROKER=kafka:9092 WEIR_POLICY=policy.toml WEIR_METRICS_PORT=9464 weir worker -v
     """
-    import asyncio  # noqa: PLC0415 - a light start
-    import logging  # noqa: PLC0415 - a light start
-    import os  # noqa: PLC0415 - a light start
+    import asyncio
+    import logging
+    import os
 
-    from monitor.settings import settings_of  # noqa: PLC0415 - a light start
-    from streams.worker import Worker, book_of_file  # noqa: PLC0415 - a light start
+    from monitor.settings import settings_of
+    from streams.commands.options import book_of
+    from streams.worker import Worker
 
     settings = settings_of(os.environ, broker=broker, policy=policy)
     logging.basicConfig(
@@ -37,7 +38,7 @@ def worker(
     )
     for name in ("streams", "monitor"):
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
-    book = book_of_file(settings)
+    book = book_of(settings.policy) if settings.policy else None
 
     async def run() -> None:
         await Worker(settings, book).run()

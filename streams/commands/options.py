@@ -1,0 +1,108 @@
+"""Options that several commands share, and what they mean."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from monitor.policy import PolicyBook
+    from streams.feed import Batch
+    from streams.feed_map import FeedMap
+
+Input = Annotated[
+    list[Path],
+    typer.Argument(
+        help="CSV, JSON Lines or Parquet files, or folders of them.", show_default=False
+    ),
+]
+MapFile = Annotated[
+    Path | None, typer.Option("--map", help="Map of foreign columns (TOML; see docs/data.md).")
+]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", help="The policy's TOML file.", envvar="WEIR_POLICY")
+]
+Broker = Annotated[
+    str | None, typer.Option("--broker", help="Kafka brokers, host:port,... [WEIR_BROKER]")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def book_of(path: Path | None) -> "PolicyBook":
+    """Return the policy of a file, or of `examples/policy.toml`'s like where none is given."""
+    from monitor.policy import PolicyBook
+    from monitor.policy_text import DEFAULT_POLICY, policy_of
+
+    if path is None:
+        return PolicyBook([policy_of(DEFAULT_POLICY, "the default policy")])
+    return PolicyBook([policy_of(path.read_text(encoding="utf-8"), str(path))])
+
+
+def feed_of(paths: list[Path], map_file: Path | None) -> Iterator["Batch"]:
+    """Return the batches of the files, with a progress bar where a person looks on."""
+    from streams.feed import files_of, read
+    from streams.feed_map import feed_map_of
+
+    feed_map: FeedMap | None = feed_map_of(map_file) if map_file else None
+    files = files_of(paths, feed_map)
+    return _with_progress(read(files, feed_map), len(files))
+
+
+def _with_progress(batches: Iterator["Batch"], files: int) -> Iterator["Batch"]:
+    if not sys.stderr.isatty():
+        yield from batches
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    rows, file, path = 0, 0, None
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"),
+        TextColumn("{task.fields[rows]:,} rows"), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=files, rows=0)
+        for batch in batches:
+            yield batch
+            if batch.path != path:
+                file, path = file + 1, batch.path
+            rows += len(batch.rows) + len(batch.raw)
+            progress.update(
+                task, completed=file - 1 + batch.share_read, description=batch.path.name, rows=rows
+            )
+
+
+@contextmanager
+def lines_to(path: Path | None) -> Iterator[IO[bytes] | None]:
+    """Open a JSON Lines file to write; `-` is stdout, None is none."""
+    if path is None:
+        yield None
+    elif str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        with path.open("wb") as file:
+            yield file
+
+
+def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what came out: as one JSON object, or for a person to read."""
+    if as_json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            for key, count in value.items():
+                sys.stdout.write(f"  {key:<30} {count:>12,}\n")
+            continue
+        text = f"{value:>12,}" if isinstance(value, int | float) else f"{value!s:>12}"
+        sys.stdout.write(f"{name.replace('_', ' '):<32} {text}\n")

@@ -1,0 +1,75 @@
+"""`weir replay`: the same engine over files, without a broker."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.commands.options import AsJson, Input, MapFile, PolicyFile
+
+
+def replay(
+    files: Input,
+    policy: PolicyFile = None,
+    map_file: MapFile = None,
+    alerts: Annotated[
+        Path | None, typer.Option(help="Write the alerts here, as JSON Lines; - is stdout.")
+    ] = None,
+    rejections: Annotated[
+        Path | None, typer.Option(help="Write the rejections here, as JSON Lines.")
+    ] = None,
+    account_days: Annotated[
+        Path | None, typer.Option(help="Write the closed account-days here, as JSON Lines.")
+    ] = None,
+    partitions: Annotated[
+        int, typer.Option(help="Partitions to deal accounts to, as the topic has.", min=1)
+    ] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """Run the monitor over files: the same engine, the same alerts, no broker.
+
+    Examples:
+
+        weir replay transactions.csv --policy policy.toml --alerts alerts.jsonl
+
+        weir replay trans.asc --map examples/berka.map.toml --policy examples/berka.policy.toml
+
+        weir replay transactions.csv --json | jq .alerts
+    """
+    import time
+
+    from streams import codec
+    from streams.collection import configure_gc
+    from streams.commands.options import (
+        book_of,
+        feed_of,
+        lines_to,
+        print_result,
+    )
+    from streams.replay import Replay
+
+    book = book_of(policy)
+    batches = feed_of(files, map_file)
+    run = Replay(book, partitions)
+    configure_gc()
+    started = time.perf_counter()
+    with (
+        lines_to(alerts) as alert_lines,
+        lines_to(rejections) as rejection_lines,
+        lines_to(account_days) as day_lines,
+    ):
+        for batch in batches:
+            told = run.observe(batch)
+            if alert_lines:
+                alert_lines.writelines(codec.alert_bytes(a) + b"\n" for a in told.alerts)
+            if rejection_lines:
+                rejection_lines.writelines(
+                    codec.rejection_bytes(
+                        r.rejection, {"file": r.file, "row": r.row}, None, r.record
+                    )
+                    + b"\n"
+                    for r in told.rejections
+                )
+            if day_lines:
+                day_lines.writelines(codec.closed_day_bytes(d) + b"\n" for d in told.account_days)
+    print_result(run.totals.fields(time.perf_counter() - started), as_json=as_json)

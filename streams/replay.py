@@ -1,0 +1,132 @@
+"""The same engine over a file: rows are dealt to partitions as the producer deals them."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from monitor.core.account import ClosedDay
+from monitor.core.alert import Alert
+from monitor.core.transaction import Fields, Reason, Rejection, Transaction, transaction_of
+from monitor.engine import Engine, Step
+from monitor.policy import PolicyBook
+from streams import codec
+from streams.dealing import dealer
+from streams.feed import Batch
+
+
+class RowRejection(NamedTuple):
+    """A row that was set aside: where it stands in which file, why, and what it was."""
+
+    rejection: Rejection
+    file: str
+    row: int
+    record: bytes
+
+
+class Told(NamedTuple):
+    """What a batch of rows made the engines tell, in the order in which they did."""
+
+    alerts: list[Alert]
+    rejections: list[RowRejection]
+    account_days: list[ClosedDay]
+
+
+class Totals:
+    """Counts of a run over files or of a stream, as `--json` prints them."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.alerts: Counter[tuple[str, str]] = Counter()
+        self.rejections: Counter[str] = Counter()
+        self.skipped = 0
+
+    def fields(self, seconds: float) -> dict[str, object]:
+        """Return the counts: records read, what became of them, and what was told."""
+        rejected = sum(self.rejections.values())
+        return {
+            "records": self.transactions + rejected,
+            "transactions": self.transactions,
+            "rejected": rejected,
+            "duplicates": self.rejections[Reason.DUPLICATE.value],
+            "skipped": self.skipped,
+            "alerts": sum(self.alerts.values()),
+            "alerts_by_kind_and_status": {
+                f"{kind}/{status}": count for (kind, status), count in sorted(self.alerts.items())
+            },
+            "rejected_by_reason": dict(sorted(self.rejections.items())),
+            "seconds": round(seconds, 3),
+        }
+
+
+class Deal(NamedTuple):
+    """What of a batch goes to one partition, in order: its place in the batch, and the record."""
+
+    places: list[int]
+    items: list[Transaction | Rejection]
+
+
+class Replay:
+    """Engines for every partition of a topic that is not there."""
+
+    def __init__(self, policies: PolicyBook, partitions: int) -> None:
+        self.totals = Totals()
+        self._deal = dealer(partitions)
+        self._engines = [Engine(number, policies) for number in range(partitions)]
+
+    def observe(self, batch: Batch) -> Told:
+        """Take a batch of rows; return what came of it."""
+        deals = [Deal([], []) for _ in self._engines]
+        deal = self._deal
+        for place, fields in enumerate(batch.rows):
+            account_id = fields[1]
+            to = deals[deal(account_id) if account_id else 0]
+            to.places.append(place)
+            to.items.append(transaction_of(fields))
+        for place, (_, value) in enumerate(batch.raw, len(batch.rows)):
+            item = codec.decode(value)
+            to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
+            to.places.append(place)
+            to.items.append(item)
+        told = Told([], [], [])
+        self.totals.skipped += batch.skipped
+        for engine, dealt in zip(self._engines, deals, strict=True):
+            if dealt.items:
+                self._observe(engine, batch, dealt, told)
+        return told
+
+    def _observe(self, engine: Engine, batch: Batch, dealt: Deal, told: Told) -> None:
+        first = engine.offset_last + 1
+        engine.observe(range(first, first + len(dealt.items)), dealt.items)
+        step = engine.take_step()
+        self._count(step)
+        told.alerts.extend(step.alerts)
+        told.account_days.extend(step.account_days)
+        for offset, rejection in step.rejections:
+            number, record = _record(batch, dealt.places[offset - first])
+            told.rejections.append(RowRejection(rejection, batch.path.name, number, record))
+
+    def _count(self, step: Step) -> None:
+        totals = self.totals
+        totals.transactions += step.transactions
+        totals.alerts.update((alert.kind.value, alert.status.value) for alert in step.alerts)
+        totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)
+
+
+def _record(batch: Batch, place: int) -> tuple[int, bytes]:
+    """Return the number and the record of what stands at a place of a batch."""
+    if place < len(batch.rows):
+        return batch.numbers[place], codec.transaction_bytes(batch.rows[place])
+    return batch.raw[place - len(batch.rows)]
+
+
+def records_of(batch: Batch) -> Iterator[tuple[str | None, bytes]]:
+    """Yield the account id (None where a record names none) and the record of each row, to send.
+
+    In the order in which `Replay` takes them, so that a stream and a replay give one answer.
+    """
+    rows: Sequence[Fields] = batch.rows
+    for fields in rows:
+        yield fields[1] or None, codec.transaction_bytes(fields)
+    for _, value in batch.raw:
+        item = codec.decode(value)
+        yield item.account_id if isinstance(item, Transaction) else None, value
