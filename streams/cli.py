@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.commands import replay, worker
+from streams.commands import demo, replay, worker
 
 app = typer.Typer(
     name="weir",
@@ -30,7 +30,7 @@ def weir(
         raise typer.Exit
 
 
-for command in (worker.worker, replay.replay):
+for command in (demo.demo, worker.worker, replay.replay):
     app.command()(command)
 
 

@@ -1,19 +1,14 @@
 """Policy versions that come at run time: read from their topic, checked whole, taken or refused."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
-
-from aiokafka import AIOKafkaConsumer
-from aiokafka.structs import TopicPartition
+from typing import NamedTuple
 
 from monitor.policy import Policy, PolicyBook, PolicyError
 from monitor.policy_text import policy_of
+from streams.tail import Tail
 
 _log = logging.getLogger(__name__)
-
-POLL_MS: Final = 500
 
 
 class Refused(NamedTuple):
@@ -54,26 +49,16 @@ class PolicyFollower:
         on_refused: Callable[[Refused], None],
     ) -> None:
         self.book = book
-        self._partition = TopicPartition(topic, 0)
         self._on_change = on_change
         self._on_refused = on_refused
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="earliest"
-        )
+        self._tail = Tail(broker, topic, partitions=1)
 
     async def start(self) -> PolicyBook | None:
         """Read all that the topic holds now; return the book, None where no policy is anywhere."""
-        await self._consumer.start()
-        self._consumer.assign([self._partition])
-        await self._consumer.seek_to_beginning(self._partition)
-        while True:
+        await self._tail.start()
+        while not await self._tail.is_at_end():
             await self._read()
-            # The fetch tells where the topic ends; asking for its end is wrong on some brokers.
-            highwater = self._consumer.highwater(self._partition)
-            if highwater is not None:
-                position = await self._consumer.position(self._partition)
-                if position >= highwater:
-                    return self.book
+        return self.book
 
     async def follow(self) -> None:
         """Take what comes, until cancelled."""
@@ -82,17 +67,15 @@ class PolicyFollower:
 
     async def stop(self) -> None:
         """Disconnect."""
-        await self._consumer.stop()
+        await self._tail.stop()
 
     async def _read(self) -> None:
-        fetched = await self._consumer.getmany(timeout_ms=POLL_MS)
-        records = [(r.offset, r.value) for run in fetched.values() for r in run]
+        records = [(record.offset, record.value) for record in await self._tail.read()]
         for read in policies_of(records):
             if isinstance(read, Refused):
                 self._refuse(read)
             else:
                 self._take(read)
-        await asyncio.sleep(0)
 
     def _take(self, policy: Policy) -> None:
         try:

@@ -1,12 +1,13 @@
 """The same engine over a file: rows are dealt to partitions as the producer deals them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
-from monitor.core.transaction import Fields, Reason, Rejection, Transaction, transaction_of
+from monitor.core.business_day import event_time_text
+from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
 from monitor.engine import Engine, Step
 from monitor.policy import PolicyBook
 from streams import codec
@@ -119,14 +120,16 @@ def _record(batch: Batch, place: int) -> tuple[int, bytes]:
     return batch.raw[place - len(batch.rows)]
 
 
-def records_of(batch: Batch) -> Iterator[tuple[str | None, bytes]]:
-    """Yield the account id (None where a record names none) and the record of each row, to send.
+def records_of(batch: Batch) -> Iterator[tuple[str | None, bytes, str | None]]:
+    """Yield account id (None where a record names none), record and booked_at of each row, to send.
 
     In the order in which `Replay` takes them, so that a stream and a replay give one answer.
     """
-    rows: Sequence[Fields] = batch.rows
-    for fields in rows:
-        yield fields[1] or None, codec.transaction_bytes(fields)
+    for fields in batch.rows:
+        yield fields[1] or None, codec.transaction_bytes(fields), fields[2]
     for _, value in batch.raw:
         item = codec.decode(value)
-        yield item.account_id if isinstance(item, Transaction) else None, value
+        if isinstance(item, Transaction):
+            yield item.account_id, value, event_time_text(item.event_time)
+        else:
+            yield None, value, None

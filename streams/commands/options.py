@@ -42,20 +42,20 @@ def book_of(path: Path | None) -> "PolicyBook":
     return PolicyBook([policy_of(path.read_text(encoding="utf-8"), str(path))])
 
 
-def feed_of(paths: list[Path], map_file: Path | None) -> Iterator["Batch"]:
+def feed_of(
+    paths: list[Path], map_file: Path | None, *, progress: bool = True
+) -> Iterator["Batch"]:
     """Return the batches of the files, with a progress bar where a person looks on."""
     from streams.feed import files_of, read
     from streams.feed_map import feed_map_of
 
     feed_map: FeedMap | None = feed_map_of(map_file) if map_file else None
     files = files_of(paths, feed_map)
-    return _with_progress(read(files, feed_map), len(files))
+    batches = read(files, feed_map)
+    return _with_progress(batches, len(files)) if progress and sys.stderr.isatty() else batches
 
 
 def _with_progress(batches: Iterator["Batch"], files: int) -> Iterator["Batch"]:
-    if not sys.stderr.isatty():
-        yield from batches
-        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,

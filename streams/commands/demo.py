@@ -1,0 +1,82 @@
+"""`weir demo`: everything on this machine, through a broker, Faust and durable state."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.commands.options import AsJson, MapFile, PolicyFile
+
+
+def demo(
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--input", help="A file or folder to run; without it a population is made."),
+    ] = None,
+    policy: PolicyFile = None,
+    map_file: MapFile = None,
+    alerts: Annotated[
+        Path | None, typer.Option(help="Write the alerts here, as JSON Lines.")
+    ] = None,
+    rejections: Annotated[
+        Path | None, typer.Option(help="Write the rejections here, as JSON Lines.")
+    ] = None,
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="End when all is decided, not at Ctrl-C.")
+    ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="Records a second at most; made ones come at 5,000.", min=1),
+    ] = None,
+    accounts: Annotated[int, typer.Option(help="Accounts of the made population.", min=1)] = 2000,
+    days: Annotated[int, typer.Option(help="Days of the made population.", min=1)] = 14,
+    seed: Annotated[int, typer.Option(help="Seed of the made population.", min=0)] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Show account-days that exceed their limits, live: broker, worker and state on this machine.
+
+    The broker is embedded (in memory, on loopback) and gone when the demo ends.
+
+    Examples:
+
+        weir demo
+
+        weir demo --input transactions.csv --policy policy.toml --alerts alerts.jsonl --until-end
+
+        weir demo --input trans.asc --map examples/berka.map.toml --rate 2000
+    """
+    import asyncio
+    import sys
+    import tempfile
+
+    from streams.commands.options import book_of, feed_of, lines_to, print_result
+    from streams.demo import Demo
+    from streams.live_view import LiveView
+
+    with tempfile.TemporaryDirectory(prefix="weir-") as folder:
+        book = book_of(policy)  # all its problems now, not in the worker's log
+        if policy is None:
+            policy = Path(folder) / "policy.toml"
+            policy.write_text(book.policies[0].text, encoding="utf-8")
+        if files:
+            batches = feed_of(files, map_file, progress=False)
+        else:
+            from streams.population import made_batches
+
+            batches = made_batches(accounts, days, seed)
+            rate = rate or 5000
+        with (
+            lines_to(alerts) as alert_lines,
+            lines_to(rejections) as rejection_lines,
+            LiveView() as view,
+        ):
+            run = Demo(
+                batches, policy, rate=rate, alerts=alert_lines, rejections=rejection_lines,
+                on_change=view.show,
+            )  # fmt: skip
+            try:
+                state = asyncio.run(run.run(until_end=until_end))
+            except KeyboardInterrupt:
+                sys.stderr.write("ended at Ctrl-C; broker and worker are gone\n")
+                raise typer.Exit(0) from None
+    print_result(state.totals.fields(state.seconds), as_json=as_json)

@@ -1,0 +1,186 @@
+"""Everything on this machine: a broker, a worker, a sender, and someone who reads the alerts."""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import IO, Any, Final
+
+from monitor.core.transaction import Reason
+from monitor.settings import Settings, settings_of
+from streams.admin import create_topics
+from streams.broker import BrokerError, EmbeddedBroker, free_port
+from streams.feed import Batch
+from streams.outbox import Outbox
+from streams.replay import Totals
+from streams.send import send_batches
+from streams.tail import Tail
+from streams.topics import RECORD_BYTES_MAX, Topics, topic_specs
+from streams.worker_process import Samples, WorkerProcess, taken_in
+
+LATEST_MAX: Final = 12
+POLL_SECONDS: Final = 0.25
+JOIN_SECONDS_MAX: Final = 60.0
+
+EMBEDDED: Final = {"session_timeout_seconds": "6", "heartbeat_seconds": "1"}
+"""Settings that fit the embedded broker: half the session timeout is what the first join waits."""
+
+
+class DemoState:
+    """What there is to be seen of a running demo."""
+
+    def __init__(self, broker: str, policy: Path) -> None:
+        self.broker = broker
+        self.policy = policy
+        self.stage = "starting the worker"
+        self.sent = 0
+        self.is_all_sent = False
+        self.decided = 0
+        self.samples: Samples = {}
+        self.totals = Totals()
+        self.latest: deque[dict[str, Any]] = deque(maxlen=LATEST_MAX)
+        self.started_at = time.monotonic()
+        self.first_at: float | None = None  # when the first record was decided
+        self.ended_at: float | None = None
+
+    @property
+    def lag(self) -> int:
+        """Records that were sent, and are not decided yet."""
+        return max(self.sent - self.decided, 0)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first decision to the last, or to now."""
+        if self.first_at is None:
+            return 0.0
+        return (self.ended_at or time.monotonic()) - self.first_at
+
+
+class Demo:
+    """Runs batches of rows through a broker, a worker and durable state of their own.
+
+    `alerts` and `rejections` are files that take what is told, as it is told. `on_change` is
+    called now and then with the state, to show it.
+    """
+
+    def __init__(
+        self,
+        batches: Iterable[Batch],
+        policy: Path,
+        *,
+        rate: float | None,
+        alerts: IO[bytes] | None = None,
+        rejections: IO[bytes] | None = None,
+        on_change: Callable[[DemoState], None] = lambda _: None,
+    ) -> None:
+        self._batches = batches
+        self._policy = policy
+        self._rate = rate
+        self._alerts = alerts
+        self._rejections = rejections
+        self._on_change = on_change
+
+    async def run(self, *, until_end: bool) -> DemoState:
+        """Run until all is decided and told, or (not `until_end`) until cancelled; then clean up.
+
+        Raises BrokerError where the broker or the worker ends by itself.
+        """
+        with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder, EmbeddedBroker() as broker:
+            settings = settings_of(
+                {},
+                broker=broker.address,
+                policy=str(self._policy),
+                data_dir=folder,
+                metrics_port=str(free_port()),
+                **EMBEDDED,
+            )
+            create_topics(broker.address, topic_specs(settings), replication=1)
+            worker = WorkerProcess(settings)
+            try:
+                state = DemoState(broker.address, self._policy)
+                await self._run(settings, worker, state, until_end=until_end)
+                return state
+            finally:
+                worker.close()
+
+    async def _run(
+        self, settings: Settings, worker: WorkerProcess, state: DemoState, *, until_end: bool
+    ) -> None:
+        topics = Topics.of(settings)
+        tails = [
+            Tail(settings.broker, topic, settings.partitions)
+            for topic in (topics.alerts, topics.rejections)
+        ]
+        outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+        await outbox.start()
+        for tail in tails:
+            await tail.start()
+        sending = asyncio.create_task(self._send(outbox, topics, state))
+        try:
+            async for _ in self._until_decided(worker, state, sending, until_end=until_end):
+                await self._read(tails, state)
+                self._on_change(state)
+            state.stage = "stopping"
+            await asyncio.to_thread(worker.terminate)  # flushes: all alerts are there now
+            while not all([await tail.is_at_end() for tail in tails]):
+                await self._read(tails, state)
+            self._on_change(state)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            for tail in tails:
+                await tail.stop()
+            await outbox.stop()
+
+    async def _send(self, outbox: Outbox, topics: Topics, state: DemoState) -> None:
+        while self._rate and not state.samples.get(("weir_partitions_assigned", ())):
+            # A paced stream begins when someone is there to watch it.
+            if time.monotonic() - state.started_at > JOIN_SECONDS_MAX:
+                raise BrokerError(f"the worker got no partitions within {JOIN_SECONDS_MAX:g} s")
+            await asyncio.sleep(POLL_SECONDS / 2)
+        state.stage = "running"
+        async for sent in send_batches(outbox, topics.transactions, self._batches, self._rate):
+            state.sent = sent
+        state.is_all_sent = True
+
+    async def _until_decided(
+        self,
+        worker: WorkerProcess,
+        state: DemoState,
+        sending: asyncio.Task[None],
+        *,
+        until_end: bool,
+    ) -> AsyncIterator[None]:
+        while True:
+            worker.ensure_running()
+            if sending.done():
+                sending.result()  # raises what went wrong there
+            state.samples = await asyncio.to_thread(worker.samples) or state.samples
+            state.decided = taken_in(state.samples)
+            if state.decided and state.first_at is None:
+                state.first_at = time.monotonic()
+            if state.is_all_sent and state.decided >= state.sent:
+                if state.ended_at is None:
+                    state.ended_at = time.monotonic()
+                    state.stage = "all is decided"
+                if until_end:
+                    return
+            yield
+
+    async def _read(self, tails: list[Tail], state: DemoState) -> None:
+        alerts, rejections = tails
+        for record in await alerts.read(POLL_SECONDS / 2):
+            alert = json.loads(record.value)
+            state.totals.alerts[alert["kind"], alert["status"]] += 1
+            state.latest.append(alert)
+            if self._alerts:
+                self._alerts.write(record.value + b"\n")
+        for record in await rejections.read(POLL_SECONDS / 10):
+            reason = Reason(json.loads(record.value)["reason"])
+            state.totals.rejections[reason.value] += 1
+            if self._rejections:
+                self._rejections.write(record.value + b"\n")
+        state.totals.transactions = int(state.samples.get(("weir_transactions_total", ()), 0))

@@ -1,0 +1,43 @@
+"""Reads a topic from its beginning, and knows when it has read all that is there."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+
+class Tail:
+    """A reader of all partitions of a topic, of no group.
+
+    Where a topic ends is taken from what a fetch says: asking for its end is answered wrongly by
+    some brokers.
+    """
+
+    def __init__(self, broker: str, topic: str, partitions: int) -> None:
+        self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+
+    async def start(self) -> None:
+        """Connect, at the beginning. Raises aiokafka.errors.KafkaConnectionError."""
+        await self._consumer.start()
+        self._consumer.assign(self._partitions)
+        await self._consumer.seek_to_beginning(*self._partitions)
+
+    async def read(self, seconds: float = 0.2) -> list[Any]:
+        """Return the records that came within so many seconds (none may have)."""
+        fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000))
+        return [record for run in fetched.values() for record in run]
+
+    async def is_at_end(self) -> bool:
+        """Return whether all that every partition held at its last fetch was read."""
+        for partition in self._partitions:
+            highwater = self._consumer.highwater(partition)
+            if highwater is None or await self._consumer.position(partition) < highwater:
+                return False
+        return True
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()

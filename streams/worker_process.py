@@ -1,0 +1,106 @@
+"""A worker as a process of its own, seen from outside: its pid, its metrics, its last words."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.settings import Settings
+from streams.broker import BrokerError
+
+STOP_SECONDS_MAX: Final = 30.0
+LAST_WORDS_BYTES: Final = 2000
+
+Samples = Mapping[tuple[str, tuple[str, ...]], float]
+"""Metric values by (name, label values)."""
+
+
+class WorkerProcess:
+    """`weir worker` in a process that we started, and that we end."""
+
+    def __init__(self, settings: Settings, *, verbose: bool = False) -> None:
+        self.settings = settings
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        command = [sys.executable, "-m", "streams.cli", "worker"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            command + ["--verbose"] * verbose,
+            env={**_without_weir(os.environ), **settings.variables()},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us: we stop it in order
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Return whether it runs."""
+        return self._process.poll() is None
+
+    def ensure_running(self) -> None:
+        """Raise BrokerError, with its last words, where it has ended."""
+        if not self.is_running():
+            raise BrokerError(
+                f"the worker ended with status {self._process.returncode}. It said:\n"
+                f"{self.last_words()}"
+            )
+
+    def last_words(self) -> str:
+        """Return the end of what it wrote."""
+        self._log.seek(0, os.SEEK_END)
+        self._log.seek(max(self._log.tell() - LAST_WORDS_BYTES, 0))
+        return self._log.read().decode(errors="replace").strip()
+
+    def samples(self) -> Samples:
+        """Return its metrics now; nothing while it starts."""
+        url = f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                text = answer.read().decode()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return {}
+        return {
+            (sample.name, tuple(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    def terminate(self) -> int:
+        """Stop it gracefully (it flushes and commits); return its exit status."""
+        if self.is_running():
+            self._process.terminate()
+        try:
+            return self._process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._process.returncode
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        """End it, and give up its log."""
+        if self.is_running():
+            self.kill()
+        self._log.close()
+
+
+def taken_in(samples: Samples) -> int:
+    """Return how many records a worker took in: transactions, rejections and redeliveries."""
+    names = ("weir_transactions_total", "weir_rejections_total", "weir_redeliveries_total")
+    return int(sum(value for (name, _), value in samples.items() if name in names))
+
+
+def _without_weir(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("WEIR_")}
