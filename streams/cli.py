@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.commands import demo, replay, worker
+from streams.commands import alerts, check, demo, policy, replay, send, worker
 
 app = typer.Typer(
     name="weir",
@@ -30,8 +30,16 @@ def weir(
         raise typer.Exit
 
 
-for command in (demo.demo, worker.worker, replay.replay):
+for command in (
+    demo.demo,
+    worker.worker,
+    send.send,
+    replay.replay,
+    alerts.alerts,
+    check.check,
+):
     app.command()(command)
+app.add_typer(policy.policy)
 
 
 def main() -> None:

@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 from monitor.policy import Policy, PolicyBook, PolicyError
 from monitor.policy_text import policy_of
+from monitor.settings import Settings
+from streams.admin import partitions_of
+from streams.broker import BrokerError
+from streams.outbox import Outbox, Outgoing
 from streams.tail import Tail
+from streams.topics import RECORD_BYTES_MAX, Topics
 
 _log = logging.getLogger(__name__)
 
@@ -94,3 +99,37 @@ class PolicyFollower:
     def _refuse(self, refused: Refused) -> None:
         _log.error("a policy is refused, the old one stays: %s", "; ".join(refused.problems))
         self._on_refused(refused)
+
+
+async def read_policies(settings: Settings) -> tuple[PolicyBook | None, list[Refused]]:
+    """Return every policy version that the topic has, and the records that are refused.
+
+    Raises BrokerError where no broker answers, or there is no policy topic.
+    """
+    topic = Topics.of(settings).policy
+    if partitions_of(settings.broker, topic) is None:
+        raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
+    refused: list[Refused] = []
+    follower = PolicyFollower(settings.broker, topic, None, lambda _: None, refused.append)
+    try:
+        return await follower.start(), refused
+    finally:
+        await follower.stop()
+
+
+async def set_policy(settings: Settings, policy: Policy) -> bool:
+    """Write a policy version to the topic; return whether it was new there.
+
+    Raises PolicyError where it does not fit the versions that are there.
+    """
+    book, _ = await read_policies(settings)
+    if book is not None and not book.add(policy):
+        return False
+    outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+    await outbox.start()
+    try:
+        record = Outgoing(str(policy.version).encode(), policy.text.encode())
+        await outbox.write(Topics.of(settings).policy, 0, [record])
+    finally:
+        await outbox.stop()
+    return True

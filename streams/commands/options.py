@@ -102,7 +102,8 @@ def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
     for name, value in result.items():
         if isinstance(value, Mapping):
             for key, count in value.items():
-                sys.stdout.write(f"  {key:<30} {count:>12,}\n")
+                text = f"{count:>12,}" if isinstance(count, int) else str(count)
+                sys.stdout.write(f"  {key:<30} {text}\n")
             continue
         text = f"{value:>12,}" if isinstance(value, int | float) else f"{value!s:>12}"
         sys.stdout.write(f"{name.replace('_', ' '):<32} {text}\n")

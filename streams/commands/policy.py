@@ -1,0 +1,88 @@
+"""`weir policy`: check a policy, show what is in force, set a new version at run time."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.commands.options import AsJson, Broker
+
+policy = typer.Typer(
+    name="policy", help="Check, show and set the policy: limits, calendar, lateness.",
+    no_args_is_help=True,
+)  # fmt: skip
+
+_File = Annotated[Path, typer.Argument(help="The policy's TOML file.", show_default=False)]
+
+
+@policy.command()
+def check(file: _File, as_json: AsJson = False) -> None:
+    """Read a policy and say what it does, or everything that is wrong with it (status 2).
+
+    Examples:
+
+        weir policy check policy.toml
+    """
+    from monitor.policy_text import policy_of
+    from streams.commands.options import print_result
+    from streams.policy_summary import summary
+
+    found = summary(policy_of(file.read_text(encoding="utf-8"), str(file)))
+    print_result(found, as_json=as_json)
+
+
+@policy.command()
+def show(broker: Broker = None, as_json: AsJson = False) -> None:
+    """Show every policy version on the policy topic, and those that are refused.
+
+    Examples:
+
+        weir policy show --broker kafka:9092
+    """
+    import asyncio
+    import os
+
+    from monitor.settings import settings_of
+    from streams.commands.options import print_result
+    from streams.policies import read_policies
+    from streams.policy_summary import summary
+
+    settings = settings_of(os.environ, broker=broker)
+    book, refused = asyncio.run(read_policies(settings))
+    versions = [] if book is None else [summary(one) for one in book.policies]
+    if as_json:
+        refusals = [one._asdict() for one in refused]
+        print_result({"versions": versions, "refused": refusals}, as_json=True)
+        return
+    for one in versions:
+        print_result(one, as_json=False)
+        typer.echo("")
+    for refusal in refused:
+        typer.echo(f"refused (record {refusal.offset}): {'; '.join(refusal.problems)}")
+    if not versions:
+        typer.echo("no policy was set on the topic: workers decide by their WEIR_POLICY file")
+
+
+@policy.command("set")
+def set_version(file: _File, broker: Broker = None, as_json: AsJson = False) -> None:
+    """Put a policy version in force for every worker, from its `effective_from` on.
+
+    It is checked here first, beside the versions that are there; workers check it again, and
+    keep the old one where it cannot be used.
+
+    Examples:
+
+        weir policy set policy-2.toml --broker kafka:9092
+    """
+    import asyncio
+    import os
+
+    from monitor.policy_text import policy_of
+    from monitor.settings import settings_of
+    from streams.commands.options import print_result
+    from streams.policies import set_policy
+
+    settings = settings_of(os.environ, broker=broker)
+    new = policy_of(file.read_text(encoding="utf-8"), str(file))
+    changed = asyncio.run(set_policy(settings, new))
+    print_result({"version": new.version, "changed": changed}, as_json=as_json)
