@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.commands import alerts, check, demo, policy, replay, send, worker
+from streams.commands import alerts, check, demo, generate, policy, replay, send, worker
 
 app = typer.Typer(
     name="weir",
@@ -34,6 +34,7 @@ for command in (
     demo.demo,
     worker.worker,
     send.send,
+    generate.generate,
     replay.replay,
     alerts.alerts,
     check.check,

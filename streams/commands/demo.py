@@ -61,9 +61,10 @@ def demo(
         if files:
             batches = feed_of(files, map_file, progress=False)
         else:
-            from streams.population import made_batches
+            from monitor.population import Population
+            from streams.made_feed import made_batches
 
-            batches = made_batches(accounts, days, seed)
+            batches = made_batches(Population(accounts, days, seed))
             rate = rate or 5000
         with (
             lines_to(alerts) as alert_lines,

@@ -11,11 +11,12 @@ EXIT_NOT_READY: Final = 3
 def exit_status(error: Exception) -> int | None:
     """Say what is wrong on stderr and return the exit status; None for a bug of ours."""
     from monitor.policy import PolicyError
+    from monitor.population import PopulationError
     from monitor.settings import SettingsError
     from streams.broker import BrokerError
     from streams.feed_map import FeedError
 
-    if isinstance(error, PolicyError | SettingsError | FeedError):
+    if isinstance(error, PolicyError | SettingsError | FeedError | PopulationError):
         status = EXIT_USAGE
     elif isinstance(error, BrokerError):
         status = EXIT_NOT_READY

@@ -1,0 +1,11 @@
+"""A made population of accounts, to try limits and models on: seeded, labelled, day by day.
+
+Accounts behave by one of eight types; days follow weekday, pay-day and season; some account-days
+are labelled anomalies, and whole incidents can be added. The same arguments give the same rows:
+every day is drawn from a seed of its own, so a longer run begins as a shorter one does.
+"""
+
+from monitor.population.made_day import MadeDay, Population, PopulationError
+from monitor.population.made_rows import COLUMNS, rows_of
+
+__all__ = ["COLUMNS", "MadeDay", "Population", "PopulationError", "rows_of"]

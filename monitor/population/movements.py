@@ -1,0 +1,47 @@
+"""Movements of money as columns, before they are written as rows."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from monitor.population.behaviour import Floats, Ints
+
+USUAL = 0
+"""The label of a movement that is nothing special."""
+
+
+class Movements(NamedTuple):
+    """Movements of one day, by column.
+
+    `second` is of the day, `amount` in minor units; `label` stands for one of `anomaly.KINDS` or
+    `incident.KINDS`; accounts, counterparties and institutions are numbers.
+    """
+
+    account: Ints
+    second: Ints
+    amount: Ints
+    is_credit: Ints
+    channel: Ints
+    institution: Ints
+    counterparty: Ints
+    label: Ints
+
+    @classmethod
+    def joined(cls, parts: "Iterable[Movements]") -> "Movements":
+        """Return the movements of several parts, one after the other."""
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def taken(self, places: Ints) -> Self:
+        """Return the movements at some places, in their order."""
+        return type(self)(*(column[places] for column in self))
+
+
+def minor_amounts(amounts: Floats) -> Ints:
+    """Return amounts in major units as whole minor units, at least one."""
+    return np.maximum(np.rint(amounts * 100), 1).astype(np.int64)
+
+
+def seconds_of_day(hours: Floats) -> Ints:
+    """Return hours as whole seconds of a day."""
+    return np.clip(hours * 3600, 0, 86_399).astype(np.int64)
