@@ -41,12 +41,27 @@ id = "daily-amount"
 measure = "amount"
 direction = "debit"
 currency = "EUR"
-above = "10000.00"
+above = "2000.00"
+
+[[limit]]
+id = "daily-amount-business"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "50000.00"
+scope = { segment = "business" }
+severity = "high"
 
 [[limit]]
 id = "daily-count"
 measure = "count"
-above = 50
+above = 15
+
+[[limit]]
+id = "daily-count-business"
+measure = "count"
+above = 40
+scope = { segment = "business" }
 """
 """What decides where nobody states a policy: to try Weir with, not to run a bank by."""
 

@@ -210,7 +210,8 @@ class Agents:
     def observe_gauges(self) -> None:
         """Set what is measured by looking: lag, state size, assignment."""
         metrics, consumer = self._metrics, self._app.consumer
-        metrics.partitions_assigned.set(len(self.partitions))
+        assigned = [tp for tp in consumer.assignment() if tp.topic == self._topics.transactions]
+        metrics.partitions_assigned.set(len(assigned))
         for number, partition in self.partitions.items():
             label = str(number)
             engine = partition.engine

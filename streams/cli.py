@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streams.commands import alerts, check, demo, generate, policy, replay, send, worker
+from streams.commands import alerts, bench, check, demo, generate, policy, replay, send, worker
 
 app = typer.Typer(
     name="weir",
@@ -35,6 +35,7 @@ for command in (
     worker.worker,
     send.send,
     generate.generate,
+    bench.bench,
     replay.replay,
     alerts.alerts,
     check.check,

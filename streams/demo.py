@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -10,23 +9,20 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from monitor.core.transaction import Reason
-from monitor.settings import Settings, settings_of
-from streams.admin import create_topics
-from streams.broker import BrokerError, EmbeddedBroker, free_port
+from monitor.settings import Settings
+from streams.broker import BrokerError
 from streams.feed import Batch
 from streams.outbox import Outbox
 from streams.replay import Totals
+from streams.rig import embedded_rig
 from streams.send import send_batches
 from streams.tail import Tail
-from streams.topics import RECORD_BYTES_MAX, Topics, topic_specs
+from streams.topics import RECORD_BYTES_MAX, Topics
 from streams.worker_process import Samples, WorkerProcess, taken_in
 
 LATEST_MAX: Final = 12
 POLL_SECONDS: Final = 0.25
 JOIN_SECONDS_MAX: Final = 60.0
-
-EMBEDDED: Final = {"session_timeout_seconds": "6", "heartbeat_seconds": "1"}
-"""Settings that fit the embedded broker: half the session timeout is what the first join waits."""
 
 
 class DemoState:
@@ -88,19 +84,10 @@ class Demo:
 
         Raises BrokerError where the broker or the worker ends by itself.
         """
-        with tempfile.TemporaryDirectory(prefix="weir-demo-") as folder, EmbeddedBroker() as broker:
-            settings = settings_of(
-                {},
-                broker=broker.address,
-                policy=str(self._policy),
-                data_dir=folder,
-                metrics_port=str(free_port()),
-                **EMBEDDED,
-            )
-            create_topics(broker.address, topic_specs(settings), replication=1)
+        with embedded_rig(self._policy) as settings:
             worker = WorkerProcess(settings)
             try:
-                state = DemoState(broker.address, self._policy)
+                state = DemoState(settings.broker, self._policy)
                 await self._run(settings, worker, state, until_end=until_end)
                 return state
             finally:

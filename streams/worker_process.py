@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,19 +19,21 @@ from streams.broker import BrokerError
 STOP_SECONDS_MAX: Final = 30.0
 LAST_WORDS_BYTES: Final = 2000
 
+WORKER: Final = ("streams.cli", "worker")
+
 Samples = Mapping[tuple[str, tuple[str, ...]], float]
 """Metric values by (name, label values)."""
 
 
 class WorkerProcess:
-    """`weir worker` in a process that we started, and that we end."""
+    """`weir worker`, or another program with metrics, in a process of its own that we end."""
 
-    def __init__(self, settings: Settings, *, verbose: bool = False) -> None:
+    def __init__(self, settings: Settings, command: Sequence[str] = WORKER) -> None:
         self.settings = settings
+        self.started_at = time.monotonic()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        command = [sys.executable, "-m", "streams.cli", "worker"]
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            command + ["--verbose"] * verbose,
+            [sys.executable, "-m", *command],
             env={**_without_weir(os.environ), **settings.variables()},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -73,6 +77,21 @@ class WorkerProcess:
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has used (Linux; 0 where it cannot be told)."""
+        try:
+            text = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return 0.0
+        user, system = text.rsplit(")", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def pin(self, core: int) -> None:
+        """Keep it on one core, where the machine has several and lets us choose."""
+        cores = os.cpu_count() or 1
+        if cores > 1 and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(self.pid, {core % cores})
 
     def terminate(self) -> int:
         """Stop it gracefully (it flushes and commits); return its exit status."""
