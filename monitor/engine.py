@@ -163,16 +163,11 @@ class Engine(Ledger):
     def close_account_days(self) -> None:
         """Emit account-days of closed days, some at a time; call it too when no record comes."""
         for _ in range(min(len(self.closing), CLOSED_DAYS_MAX)):
-            account, account_day = self.closing.popleft()
+            account, account_day, version = self.closing.popleft()
             del account.days[account_day.day]
             self.dirty.add(account)
-            policy, _ = self.policies.for_day(account_day.day)
-            self.step.account_days.append(
-                ClosedDay(account.account_id, account_day, policy.version)
-            )
-            if not account.days:
-                del self.accounts[account.account_id]
-                del self.buckets[account.bucket].accounts[account.account_id]
+            self.step.account_days.append(ClosedDay(account.account_id, account_day, version))
+            self._forget_if_empty(account)
 
     def policies_changed(self) -> None:
         """Decide every open day anew by the policies in force now."""

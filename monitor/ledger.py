@@ -89,7 +89,7 @@ class Ledger:
         self.offset_redelivered_last = -1
         self.offset_last = -1
         self.dirty: set[Account] = set()
-        self.closing: deque[tuple[Account, AccountDay]] = deque()
+        self.closing: deque[tuple[Account, AccountDay, int]] = deque()  # by which policy version
 
     def open_transactions(self) -> int:
         """Return how many transactions the open days hold."""
@@ -114,7 +114,8 @@ class Ledger:
             open_day = self._open_day(account_day.day)
             account.days[account_day.day] = account_day
             if open_day is None:
-                self.closing.append((account, account_day))
+                policy, _ = self.policies.for_day(account_day.day)
+                self.closing.append((account, account_day, policy.version))
                 continue
             open_day.account_days.append((account, account_day))
             account_day.watches = open_day.limits.watches_of(account_id, account_day.segment)
@@ -160,7 +161,9 @@ class Ledger:
         self.day_open_first = self.calendar.day_of(self.watermark - self.lateness)
         self.closes_next = self.calendar.end_of(self.day_open_first) + self.lateness
         for day in sorted(day for day in self.open_days if day < self.day_open_first):
-            self.closing.extend(self.open_days.pop(day).account_days)
+            closed = self.open_days.pop(day)
+            version = closed.policy.version
+            self.closing.extend((account, of, version) for account, of in closed.account_days)
 
     def _forget_if_empty(self, account: Account) -> None:
         if not account.days:

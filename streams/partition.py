@@ -231,13 +231,16 @@ class Partition:
         return written
 
     def _journal(self, snapshot: _Snapshot) -> list[Outgoing]:
-        """Return the new chunk, and the tombstones of chunks whose days a seal has closed."""
-        ended = [c for c in self._chunks if c.day_last < self._sealed_day_open_first]
-        self._chunks = [c for c in self._chunks if c.day_last >= self._sealed_day_open_first]
-        records = [Outgoing(chunk.key, None) for chunk in ended]
-        if snapshot.entries:
+        """Return the new chunks, and the tombstones of chunks whose day a seal has closed."""
+        first = self._sealed_day_open_first
+        records = [Outgoing(chunk.key, None) for chunk in self._chunks if chunk.day < first]
+        self._chunks = [chunk for chunk in self._chunks if chunk.day >= first]
+        by_day: dict[int, list[Entry]] = {}
+        for entry in snapshot.entries:
+            by_day.setdefault(entry.day, []).append(entry)
+        for day, entries in by_day.items():
             self._chunk_number += 1
             key = state.journal_key(self.writer, self._chunk_number)
-            self._chunks.append(state.Chunk(key, max(entry.day for entry in snapshot.entries)))
-            records.append(Outgoing(key, state.journal_bytes(snapshot.entries)))
+            self._chunks.append(state.Chunk(key, day))
+            records.append(Outgoing(key, state.journal_bytes(day, entries)))
         return records

@@ -3,8 +3,8 @@
 Three sorts of record, each under a key of its own:
 
 - a *bucket*: the offset that it includes, and its accounts with their open days;
-- a *journal* chunk: the transactions that one flush took in, until all their days are closed (ids
-  as 64-bit hashes; what tells a duplicate, and what a reversal takes back);
+- a *journal* chunk: the transactions of one day that one flush took in, until the day is closed
+  (ids as 64-bit hashes; what tells a duplicate, and what a reversal takes back);
 - the *seal*: the offset up to which all of it is complete, the watermark and the policy versions.
 
 A bucket and the seal begin with their offset, and of two versions the one with the greater offset
@@ -12,7 +12,8 @@ holds: a worker that lost its partition and does not know it yet can write nothi
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -31,7 +32,6 @@ _JOURNAL_KEY: Final = b"j:%s:%d"
 _OFFSET: Final = struct.Struct(">q")
 _ARRAY: Final = struct.Struct(">BI")  # msgpack's array 32, so that kept bytes can be joined
 _ARRAY_32: Final = 0xDD
-_INT_64: Final = 1 << 63
 _SERIES_MASK: Final = (1 << SERIES_BITS) - 1
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -54,10 +54,10 @@ class Seal(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A journal chunk that is kept, by its key, until the last of its days is closed."""
+    """A journal chunk that is kept, by its key, until its day is closed."""
 
     key: bytes
-    day_last: int
+    day: int
 
 
 def bucket_key(bucket: int) -> bytes:
@@ -77,27 +77,20 @@ def holds(kept: bytes | None, newer: bytes) -> bool:
 
 def account_bytes(account: Account) -> bytes:
     """Return an account with its open days."""
-    return _pack(
-        (
-            account.account_id,
-            [
-                (
-                    account_day.day,
-                    account_day.segment,
-                    account_day.segment_time,
-                    {
-                        currency: [_integer(n) for n in totals[:4]]
-                        for currency, totals in account_day.totals.items()
-                    },
-                    {
-                        threshold_id: (told[0], told[1], _integer(told[2]), told[3])
-                        for threshold_id, told in account_day.told.items()
-                    },
-                )
-                for account_day in account.days.values()
-            ],
-        )
-    )
+    days = account.days.values()
+    try:
+        return _pack((account.account_id, [_day_fields(day, int) for day in days]))
+    except OverflowError:  # a sum beyond 64 bits, which msgpack cannot hold: as text then
+        return _pack((account.account_id, [_day_fields(day, str) for day in days]))
+
+
+def _day_fields(account_day: AccountDay, written: type[int] | type[str]) -> tuple[object, ...]:
+    totals: dict[str, list[Any]] = {c: of[:4] for c, of in account_day.totals.items()}
+    told: dict[str, Any] = account_day.told
+    if written is str:
+        totals = {currency: [*map(str, of)] for currency, of in totals.items()}
+        told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
+    return account_day.day, account_day.segment, account_day.segment_time, totals, told
 
 
 def bucket_bytes(bucket: Bucket) -> bytes:
@@ -129,27 +122,20 @@ def seal_of(value: bytes) -> Seal:
     return Seal(offset, *rest)
 
 
-def journal_bytes(entries: Sequence[Entry]) -> bytes:
-    """Return a journal chunk: its entries by column, about 16 bytes each."""
-    offset_first = offset = entries[0].offset
-    gaps = []
-    for entry in entries:
-        gaps.append(entry.offset - offset)
-        offset = entry.offset
-    days = sorted({entry.day for entry in entries})
-    day_index = {day: index for index, day in enumerate(days)}
+def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
+    """Return a journal chunk: entries of one day, by column, about 16 bytes each."""
+    offsets = [entry.offset for entry in entries]
     series = sorted({entry.content & _SERIES_MASK for entry in entries if entry.content != NOTHING})
     series_index = {of: index for index, of in enumerate(series)}
     return _pack(
         (
             FORMAT,
-            offset_first,
-            gaps,
-            days,
+            day,
+            offsets[0],
+            [later - earlier for earlier, later in pairwise(offsets)],
             [SERIES[of] for of in series],
             [entry.bucket for entry in entries],
             struct.pack(f">{len(entries)}Q", *[entry.id_hash for entry in entries]),
-            [day_index[entry.day] for entry in entries],
             [
                 NOTHING if entry.content == NOTHING else entry.content >> SERIES_BITS
                 for entry in entries
@@ -162,20 +148,24 @@ def journal_bytes(entries: Sequence[Entry]) -> bytes:
     )
 
 
-def entries_of(value: bytes) -> Iterator[Entry]:
-    """Yield the entries of a journal chunk."""
-    (
-        _format, offset, gaps, days, series, buckets, hashes, day_indexes, amounts, series_indexes,
-    ) = _decoded(value)  # fmt: skip
+def entries_of(value: bytes) -> tuple[int, list[Entry]]:
+    """Return the day and the entries of a journal chunk."""
+    _format, day, offset, gaps, series, buckets, hashes, amounts, series_indexes = _decoded(value)
     series = [SERIES_INDEX[direction][currency] for direction, currency in series]
     rows = zip(
-        gaps, buckets, struct.unpack(f">{len(gaps)}Q", hashes), day_indexes, amounts,
-        series_indexes, strict=True,
+        accumulate(gaps, initial=offset), buckets, struct.unpack(f">{len(buckets)}Q", hashes),
+        amounts, series_indexes, strict=True,
     )  # fmt: skip
-    for gap, bucket, id_hash, day_index, amount, series_index in rows:
-        offset += gap
-        content = NOTHING if amount == NOTHING else amount << SERIES_BITS | series[series_index]
-        yield tuple.__new__(Entry, (offset, bucket, id_hash, days[day_index], content))
+    return day, [
+        tuple.__new__(
+            Entry,
+            (
+                offset, bucket, id_hash, day,
+                NOTHING if amount == NOTHING else amount << SERIES_BITS | series[series_index],
+            ),
+        )
+        for offset, bucket, id_hash, amount, series_index in rows
+    ]  # fmt: skip
 
 
 def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
@@ -229,7 +219,7 @@ def _account_day(kept: Sequence[Any]) -> AccountDay:
     for currency, numbers in totals.items():
         account_day.totals[currency] = [*map(int, numbers), 0]
     for threshold_id, (status, revision, value, limit) in told.items():
-        account_day.told[threshold_id] = Told(status, revision, int(value), limit)
+        account_day.told[threshold_id] = Told(status, revision, int(value), int(limit))
     return account_day
 
 
@@ -240,14 +230,14 @@ def _recover_journal(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> li
             continue
         # Beyond the seal, an entry counts only where its bucket was written too: else the crash
         # came between the two, and its record will come again.
-        entries = [
+        day, entries = entries_of(value)
+        engine.restore_entries(
             entry
-            for entry in entries_of(value)
+            for entry in entries
             if entry.offset <= seal.offset
             or entry.offset <= engine.buckets[entry.bucket].offset_last
-        ]
-        engine.restore_entries(entries)
-        chunks.append(Chunk(key, max((entry.day for entry in entries), default=0)))
+        )
+        chunks.append(Chunk(key, day))
     return chunks
 
 
@@ -259,11 +249,6 @@ def _decoded(value: bytes) -> list[Any]:
             " program that wrote it, or start with fresh state (another WEIR_GROUP)"
         )
     return decoded
-
-
-def _integer(value: int) -> int | str:
-    """Return an integer as msgpack can hold it: as text where it passes 64 bits."""
-    return value if -_INT_64 <= value < _INT_64 else str(value)
 
 
 def is_versioned(key: bytes) -> bool:

@@ -1,9 +1,12 @@
 """Reads a topic from its beginning, and knows when it has read all that is there."""
 
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
+
+FETCH_WAIT_MS: Final = 50
+"""A broker that does not answer as records come is asked again so soon."""
 
 
 class Tail:
@@ -16,7 +19,10 @@ class Tail:
     def __init__(self, broker: str, topic: str, partitions: int) -> None:
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker, enable_auto_commit=False, auto_offset_reset="earliest"
+            bootstrap_servers=broker,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
         )
 
     async def start(self) -> None:

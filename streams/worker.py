@@ -17,7 +17,7 @@ from monitor.settings import Settings
 from streams.agents import Agents
 from streams.app import build_app
 from streams.broker import BrokerError
-from streams.collection import configure_gc
+from streams.interpreter import configure_interpreter
 from streams.liveness import EXIT_STALLED, Liveness
 from streams.outbox import Outbox
 from streams.policies import PolicyFollower, Refused
@@ -79,7 +79,7 @@ class Worker:
         app.agent(self._topic, name="monitor")(agents.monitor)
         app.finalize()
         await app.start()
-        configure_gc()
+        configure_interpreter()
         self._liveness.start()
         tasks = [
             asyncio.create_task(work)

@@ -39,19 +39,19 @@ def replay(
     import time
 
     from streams import codec
-    from streams.collection import configure_gc
     from streams.commands.options import (
         book_of,
         feed_of,
         lines_to,
         print_result,
     )
+    from streams.interpreter import configure_interpreter
     from streams.replay import Replay
 
     book = book_of(policy)
     batches = feed_of(files, map_file)
     run = Replay(book, partitions)
-    configure_gc()
+    configure_interpreter()
     started = time.perf_counter()
     with (
         lines_to(alerts) as alert_lines,
