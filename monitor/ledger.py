@@ -107,18 +107,24 @@ class Ledger:
         if watermark is not None:
             self._close_days()
 
-    def restore_account(self, account_id: str, days: Iterable[AccountDay]) -> None:
-        """Put back an account with its days; those already closed are closed (again) later."""
-        account = self._account(account_id)
-        for account_day in days:
-            open_day = self._open_day(account_day.day)
-            account.days[account_day.day] = account_day
-            if open_day is None:
-                policy, _ = self.policies.for_day(account_day.day)
-                self.closing.append((account, account_day, policy.version))
-                continue
-            open_day.account_days.append((account, account_day))
-            account_day.watches = open_day.limits.watches_of(account_id, account_day.segment)
+    def restore_bucket(
+        self, number: int, accounts: Iterable[tuple[str, Iterable[AccountDay]]]
+    ) -> None:
+        """Put back a bucket's accounts with their days; those already closed are closed (again)."""
+        bucket = self.buckets[number]
+        for account_id, days in accounts:
+            account = Account(account_id, number, xxh3_64_intdigest(account_id.encode()))
+            self.accounts[account_id] = bucket.accounts[account_id] = account
+            for account_day in days:
+                day = account_day.day
+                account.days[day] = account_day
+                open_day = self.open_days.get(day) or self._open_day(day)
+                if open_day is None:
+                    policy, _ = self.policies.for_day(day)
+                    self.closing.append((account, account_day, policy.version))
+                    continue
+                open_day.account_days.append((account, account_day))
+                account_day.watches = open_day.limits.watches_of(account_id, account_day.segment)
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
         """Put back transactions that were taken in; those of closed days have no place any more."""

@@ -19,6 +19,7 @@ from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
 from monitor.settings import Settings
 from streams.app import StateTable
+from streams.interpreter import building
 from streams.outbox import Outbox
 from streams.partition import Partition
 from streams.topics import Topics
@@ -87,13 +88,14 @@ class Agents:
             assert self._policies is not None
             app = self._app
             engine = Engine(number, self._policies, self._settings.buckets)
-            partition = self.partitions[number] = Partition(
-                engine,
-                self._table.kept.setdefault(number, {}),
-                self._outbox,
-                self._topics,
-                lambda: bool(app.consumer_generation_id == self._generation),
-            )
+            with building():
+                partition = self.partitions[number] = Partition(
+                    engine,
+                    self._table.kept.setdefault(number, {}),
+                    self._outbox,
+                    self._topics,
+                    lambda: bool(app.consumer_generation_id == self._generation),
+                )
             self._metrics.recovery_duration.observe(time.perf_counter() - started)
             _log.info(
                 "partition %d: %d accounts, %d open transactions, from offset %d",

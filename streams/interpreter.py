@@ -2,6 +2,8 @@
 
 import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 YOUNG_OBJECTS: Final = 50_000
@@ -19,3 +21,14 @@ def configure_interpreter() -> None:
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, 50, 1000)
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+@contextmanager
+def building() -> Iterator[None]:
+    """Build much that will stay: no collection while it is built, and none looks at it later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -207,8 +207,7 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
         engine.offset_redelivered_last = max(engine.offset_redelivered_last, bucket.offset_last)
         _format, accounts = _decoded(value[_OFFSET.size :])
-        for account_id, days in accounts:
-            engine.restore_account(account_id, map(_account_day, days))
+        engine.restore_bucket(number, ((name, map(_account_day, days)) for name, days in accounts))
 
 
 def _account_day(kept: Sequence[Any]) -> AccountDay:
@@ -216,8 +215,12 @@ def _account_day(kept: Sequence[Any]) -> AccountDay:
     account_day = AccountDay(day)
     account_day.segment = segment
     account_day.segment_time = segment_time
-    for currency, numbers in totals.items():
-        account_day.totals[currency] = [*map(int, numbers), 0]
+    account_day.totals = totals  # fresh from the decoder, and nobody else's
+    for currency, of in totals.items():
+        if isinstance(of[0], str):
+            totals[currency] = [*map(int, of), 0]
+        else:
+            of.append(0)
     for threshold_id, (status, revision, value, limit) in told.items():
         account_day.told[threshold_id] = Told(status, revision, int(value), int(limit))
     return account_day

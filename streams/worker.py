@@ -78,8 +78,8 @@ class Worker:
         app, agents = self._app, self._agents
         app.agent(self._topic, name="monitor")(agents.monitor)
         app.finalize()
-        await app.start()
         configure_interpreter()
+        await app.start()
         self._liveness.start()
         tasks = [
             asyncio.create_task(work)
