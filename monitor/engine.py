@@ -60,10 +60,11 @@ class Engine(Ledger):
         `items` has the transaction or the rejection that each record was decoded to.
         """
         step, accounts, open_days = self.step, self.accounts, self.open_days
+        redelivered_last = max(self.offset_last, self.offset_recovered_last)
         day, open_day = 0, None
         start = end = 0  # of the day of the record before: most likely this one is of it too
         for offset, item in zip(offsets, items, strict=True):
-            redelivered = offset <= self.offset_redelivered_last and self._is_included(offset, item)
+            redelivered = offset <= redelivered_last and self._is_included(offset, item)
             if isinstance(item, Rejection):
                 if redelivered:
                     step.redelivered += 1
@@ -103,7 +104,7 @@ class Engine(Ledger):
                 else:
                     self._reverse(offset, item, account, day, id_hash)
         if offsets:
-            self.offset_last = offsets[-1]
+            self.offset_last = max(self.offset_last, offsets[-1])
         self.close_account_days()
 
     def _fold(
@@ -182,7 +183,7 @@ class Engine(Ledger):
     # -- the less common paths --------------------------------------------------------------------
 
     def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
-        if offset <= self.offset_sealed:
+        if offset <= self.offset_last:
             return True
         if isinstance(item, Rejection):
             return False  # a rejection changes no bucket: it is told again, with the same offset

@@ -70,8 +70,9 @@ class Bucket:
 class Ledger:
     """The accounts, open days and watermark of one partition.
 
-    `offset_sealed` is the offset up to which everything is included; a bucket may include more
-    (a crash between two writes). Offsets up to either are redeliveries.
+    `offset_last` is the offset up to which everything is included. After a crash between two
+    writes a bucket may include more, up to `offset_recovered_last`. What comes again of either is a
+    redelivery: after a crash, and also when a rebalance seeks back to what was committed.
     """
 
     def __init__(self, partition: int, policies: PolicyBook, buckets: int = BUCKETS) -> None:
@@ -85,9 +86,8 @@ class Ledger:
         self.watermark: int | None = None
         self.closes_next: int | None = None  # the watermark at which the first open day closes
         self.day_open_first: int | None = None
-        self.offset_sealed = -1
-        self.offset_redelivered_last = -1
         self.offset_last = -1
+        self.offset_recovered_last = -1
         self.dirty: set[Account] = set()
         self.closing: deque[tuple[Account, AccountDay, int]] = deque()  # by which policy version
 

@@ -81,7 +81,7 @@ class Agents:
     def _partition(self, number: int, generation: int) -> Partition:
         if generation != self._generation:
             self._generation = generation
-            self._keep_settled()
+            self._keep_settled(generation)
         partition = self.partitions.get(number)
         if partition is None:
             started = time.perf_counter()
@@ -94,7 +94,8 @@ class Agents:
                     self._table.kept.setdefault(number, {}),
                     self._outbox,
                     self._topics,
-                    lambda: bool(app.consumer_generation_id == self._generation),
+                    lambda of: bool(app.consumer_generation_id == of.generation),
+                    generation,
                 )
             self._metrics.recovery_duration.observe(time.perf_counter() - started)
             _log.info(
@@ -103,11 +104,13 @@ class Agents:
             )  # fmt: skip
         return partition
 
-    def _keep_settled(self) -> None:
+    def _keep_settled(self, generation: int) -> None:
         """After a rebalance: go on with partitions that nobody else wrote meanwhile."""
         assigned = {tp.partition for tp in self._app.consumer.assignment()}
         for number, partition in tuple(self.partitions.items()):
-            if number not in assigned or not partition.is_settled:
+            if number in assigned and partition.is_settled:
+                partition.generation = generation
+            else:
                 del self.partitions[number]
                 self._metrics.forget_partition(number)
         self._metrics.rebalances.inc()

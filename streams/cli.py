@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from streams.commands import alerts, bench, check, demo, generate, policy, replay, send, worker
+from streams.commands import (
+    alerts,
+    bench,
+    check,
+    demo,
+    drill,
+    generate,
+    policy,
+    replay,
+    send,
+    worker,
+)
 
 app = typer.Typer(
     name="weir",
@@ -36,6 +47,7 @@ for command in (
     send.send,
     generate.generate,
     bench.bench,
+    drill.drill,
     replay.replay,
     alerts.alerts,
     check.check,

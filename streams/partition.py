@@ -57,9 +57,10 @@ class _Snapshot(NamedTuple):
 
 
 class Partition:
-    """One assigned partition, for as long as this worker has it (a generation of the group).
+    """One assigned partition, for as long as this worker has it.
 
-    `kept` is what its changelog holds; `is_current` says whether the partition is still ours.
+    `kept` is what its changelog holds; `is_current` says whether the partition is still ours: it
+    is asked before each write.
     """
 
     def __init__(
@@ -68,10 +69,12 @@ class Partition:
         kept: dict[bytes, bytes],
         outbox: Sender,
         topics: Topics,
-        is_current: Callable[[], bool],
+        is_current: Callable[["Partition"], bool],
+        generation: int = 0,
     ) -> None:
         self.engine = engine
-        self.is_current = is_current
+        self.generation = generation  # of the group, in which it was given to us
+        self._is_current = is_current
         self.writer = uuid4().bytes[:6].hex().encode()
         self.records_pending = 0
         self._kept = kept
@@ -80,6 +83,7 @@ class Partition:
         self._events: list[Acknowledged] = []
         self._entries: list[Entry] = []
         self._acks: list[asyncio.Future[object]] = []
+        self._is_writing = False  # from a snapshot until all of it is sealed
         self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
         self._chunks = state.recover(engine, kept)
@@ -93,6 +97,10 @@ class Partition:
         """The partition's number."""
         return self.engine.partition
 
+    def is_current(self) -> bool:
+        """Return whether the partition is still ours."""
+        return self._is_current(self)
+
     @property
     def is_settled(self) -> bool:
         """Whether all that it did is sealed, and by itself: then it may go on as it is."""
@@ -100,6 +108,7 @@ class Partition:
         return (
             not self.records_pending
             and not self.engine.dirty
+            and not self._is_writing
             and kept is not None
             and state.seal_of(kept).writer == self.writer
         )
@@ -169,10 +178,12 @@ class Partition:
             async with self._taking:
                 if not self.is_current() or not (self._events or self.engine.dirty):
                     return None
+                self._is_writing = True
                 snapshot = self._snapshot()
             written = await self._write(snapshot)
             if written is None:
                 return None
+            self._is_writing = False
             for event in snapshot.events:
                 event.ack()
             return Flushed(snapshot.records, written, time.perf_counter() - started)

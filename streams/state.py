@@ -189,7 +189,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
             f"the state of partition {engine.partition} has {seal.buckets} buckets, the setting is"
             f" {len(engine.buckets)}: set WEIR_BUCKETS={seal.buckets}, or start with fresh state"
         )
-    engine.offset_sealed = engine.offset_last = engine.offset_redelivered_last = seal.offset
+    engine.offset_last = seal.offset
     engine.restore_watermark(seal.watermark)
     _recover_buckets(engine, kept)
     chunks = _recover_journal(engine, kept, seal)
@@ -205,7 +205,7 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
         if value is None:
             continue
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
-        engine.offset_redelivered_last = max(engine.offset_redelivered_last, bucket.offset_last)
+        engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
         _format, accounts = _decoded(value[_OFFSET.size :])
         engine.restore_bucket(number, ((name, map(_account_day, days)) for name, days in accounts))
 

@@ -1,0 +1,198 @@
+"""A real Apache Kafka of one node (KRaft) in a process of its own, on loopback."""
+
+import base64
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from streams.broker import free_port
+from tests.kafka.jars import java
+
+START_SECONDS_MAX: Final = 60.0
+STOP_SECONDS_MAX: Final = 30.0
+LAST_WORDS_BYTES: Final = 3000
+LOG4J: Final = Path(__file__).with_name("log4j2.properties")
+
+SETTINGS: Final = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    # One node: nothing can have a second copy.
+    "default.replication.factor": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # A topic that Weir forgot to create is a fault to be seen.
+    "auto.create.topics.enable": "false",
+    # A group need not wait for members that may come yet.
+    "group.initial.rebalance.delay.ms": "0",
+    "log.cleaner.dedupe.buffer.size": "16777216",
+}
+
+
+class ApacheKafka:
+    """One Kafka node: its port and its data stay the same however often it is started again.
+
+    `settings` come on top of SETTINGS (names as in Kafka's server.properties).
+    """
+
+    def __init__(self, jars: Path, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self._controller_port = free_port()
+        self._jars = jars
+        self._folder = folder
+        self._settings = dict(settings or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port, as clients want it."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the node that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Return whether its process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, and return when it answers as an unfenced broker.
+
+        Raises RuntimeError with its last words where it does not.
+        """
+        assert not self.is_running()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not (self._folder / "data" / "meta.properties").exists():
+            self._format()
+        self._log = (self._folder / "kafka.log").open("ab")
+        self._process = subprocess.Popen(
+            [*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._properties())],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the test run, which stops it in order
+        )
+        try:
+            self._wait()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """Stop it in order (SIGTERM), or by force after STOP_SECONDS_MAX; harmless when stopped."""
+        if self._process is not None and self.is_running():
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._reap()
+
+    def kill(self) -> None:
+        """Kill it (SIGKILL), as a machine that loses its power would end it for its clients."""
+        if self._process is not None and self.is_running():
+            self._process.send_signal(signal.SIGKILL)
+        self._reap()
+
+    def restart(self) -> None:
+        """Stop it in order and start it again on the same port and data."""
+        self.stop()
+        self.start()
+
+    def last_words(self) -> str:
+        """Return the end of what it logged."""
+        log = self._folder / "kafka.log"
+        text = log.read_bytes()[-LAST_WORDS_BYTES:] if log.exists() else b""
+        return text.decode(errors="replace").strip()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _java(self, *options: str) -> list[str]:
+        return [
+            java(), "-XX:+UseSerialGC", *options, f"-Dlog4j2.configurationFile={LOG4J}",
+            "-cp", f"{self._jars}/*",
+        ]  # fmt: skip
+
+    def _properties(self) -> Path:
+        controller = f"127.0.0.1:{self._controller_port}"
+        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}"
+        settings = {
+            **SETTINGS,
+            "controller.quorum.voters": f"1@{controller}",
+            "listeners": listeners,
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "log.dirs": str(self._folder / "data"),
+            **self._settings,
+        }
+        path = self._folder / "server.properties"
+        path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        return path
+
+    def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        tool = [*self._java(), "kafka.tools.StorageTool", "format"]
+        subprocess.run(
+            [*tool, "-t", cluster, "-c", str(self._properties())],
+            check=True, capture_output=True, timeout=START_SECONDS_MAX,
+        )  # fmt: skip
+
+    def _wait(self) -> None:
+        give_up_at = time.monotonic() + START_SECONDS_MAX
+        while time.monotonic() < give_up_at:
+            if not self.is_running():
+                raise RuntimeError(f"Apache Kafka ended at its start:\n{self.last_words()}")
+            if self._answers():
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"Apache Kafka is not ready in time:\n{self.last_words()}")
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:  # kafka-python leaks a socket for each refused connection
+            if probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                return False
+        try:
+            admin = KafkaAdminClient(bootstrap_servers=[self.bootstrap], request_timeout_ms=2000)
+        except KafkaError:
+            return False
+        try:
+            return bool(admin.describe_cluster()["brokers"])
+        except KafkaError:
+            return False
+        finally:
+            admin.close()
+
+    def _reap(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+        if self._log is not None:
+            self._log.close()
+        self._process = self._log = None
