@@ -1,53 +1,44 @@
 """A map from a foreign file's columns to the fields of a transaction, read from TOML.
 
-Every field is made a column at a time: a source takes the file's columns, as lists of text, and
-gives the field's. What a cell holds is never judged here; the monitor rejects it, with a reason.
+All problems of a map come in one `FeedError`, so that an operator mends them in one go.
 """
 
+import codecs
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
 
 from monitor.core.transaction import FIELDS, REQUIRED
-
-Column = Sequence[str | None]
-Source = Callable[["Table"], Column]
-"""Makes a field's column of a table."""
+from streams.feed_source import FieldSource, names_of, source_of
 
 MAP_KEYS: Final = (
-    "files", "encoding", "delimiter", "quote", "skip_incomplete_last_line", "columns",
+    "files", "encoding", "delimiter", "quote", "skip_incomplete_last_line", "columns", "where",
 )  # fmt: skip
+WHERE_KEYS: Final = ("column", "is", "is_not")
 DELIMITERS: Final = (";", ",", "\t", "|")
 
 
 class FeedError(ValueError):
     """A file or a map that cannot be read: every problem of it, one a line."""
 
-    def __init__(self, problems: list[str], source: str) -> None:
-        self.problems = problems
+    def __init__(self, problems: Sequence[str], source: str) -> None:
+        self.problems = list(problems)
         super().__init__(
             f"{source} cannot be read:" + "".join(f"\n  - {problem}" for problem in problems)
         )
 
 
-class Table(NamedTuple):
-    """Some rows of a file: its columns by name, and where the rows stand."""
+class Where(NamedTuple):
+    """Which rows count: those whose cell of a column is (or is not) one of some texts."""
 
-    columns: Mapping[str, Column]
-    file_stem: str
-    numbers: Sequence[int]
+    names: tuple[str, ...]  # of the column; the first that is there
+    texts: frozenset[str]
+    is_one: bool
 
-
-class FieldSource(NamedTuple):
-    """Where a field comes from: the columns it needs (one of each group), and how it is made."""
-
-    needs: tuple[tuple[str, ...], ...]
-    make: Source
+    def keeps(self, cell: str | None) -> bool:
+        """Say whether a row with this cell counts; blanks around the cell do not matter."""
+        return ((cell or "").strip() in self.texts) is self.is_one
 
 
 class FeedMap(NamedTuple):
@@ -59,6 +50,7 @@ class FeedMap(NamedTuple):
     quote: str = '"'
     skip_incomplete_last_line: bool = False
     fields: Mapping[str, FieldSource] = {}  # empty: the columns are the fields, by name
+    where: tuple[Where, ...] = ()
 
 
 def feed_map_of(path: Path) -> FeedMap:
@@ -72,22 +64,21 @@ def feed_map_of(path: Path) -> FeedMap:
         for key in document
         if key not in MAP_KEYS
     ]
-    columns = document.pop("columns", None)
-    plain = {key: value for key, value in document.items() if key in MAP_KEYS}
-    for key, value in plain.items():
-        kind = bool if key == "skip_incomplete_last_line" else str
-        if not isinstance(value, kind):
-            problems.append(f"{key} is {value!r}: it is a {kind.__name__}")
+    plain = {key: document[key] for key in _RULES if key in document}
+    problems += [
+        f"{key} is {value!r}: {_RULES[key][1]}"
+        for key, value in plain.items()
+        if not _RULES[key][0](value)
+    ]
     if plain.get("delimiter") == "auto":
         plain["delimiter"] = None
-    try:
-        "".encode(str(plain.get("encoding", "utf-8")))
-    except LookupError:
-        problems.append(f"encoding is {plain['encoding']!r}: Python knows no such one")
-    fields = _fields(columns, problems)
+    if plain.get("delimiter") == plain.get("quote", '"'):
+        problems.append("delimiter and quote are the same: which is it?")
+    fields = _fields(document.get("columns"), problems)
+    where = _wheres(document.get("where", []), problems)
     if problems:
         raise FeedError(problems, str(path))
-    return FeedMap(**plain, fields=fields)
+    return FeedMap(**plain, fields=fields, where=where)
 
 
 def _fields(columns: object, problems: list[str]) -> dict[str, FieldSource]:
@@ -100,166 +91,77 @@ def _fields(columns: object, problems: list[str]) -> dict[str, FieldSource]:
         if name not in FIELDS
     )
     problems.extend(f"columns.{name} is missing" for name in REQUIRED if name not in columns)
-    fields = {}
-    for name, stated in columns.items():
-        if name not in FIELDS:
-            continue
-        try:
-            fields[name] = _source(stated)
-        except (ValueError, TypeError) as error:
-            problems.append(f"columns.{name} is {stated!r}: {error}")
-    return fields
+    made = {
+        name: source_of(name, stated, problems)
+        for name, stated in columns.items()
+        if name in FIELDS
+    }
+    return {name: source for name, source in made.items() if source is not None}
 
 
-def _source(stated: object) -> FieldSource:
-    """Return the source that a value of [columns] states. Raises ValueError."""
-    if isinstance(stated, str | list):
-        return column_source(_names(stated))
-    if not isinstance(stated, dict):
-        raise ValueError("write a column's name, or a table")  # noqa: TRY004 - one kind of problem
-    for kind, (keys, make) in _KINDS.items():
-        if kind in stated:
-            unknown = set(stated) - {kind, *keys}
-            if unknown:
-                raise ValueError(f"{', '.join(sorted(unknown))} is not known beside {kind}")
-            return make(stated)
-    raise ValueError(f"it has none of {', '.join(_KINDS)}")
+def _wheres(tables: object, problems: list[str]) -> tuple[Where, ...]:
+    if not isinstance(tables, list):
+        problems.append("where is no list of tables: write [[where]]")
+        return ()
+    made = [_where(table, f"where {number}", problems) for number, table in enumerate(tables, 1)]
+    return tuple(where for where in made if where is not None)
 
 
-def _names(stated: object) -> tuple[str, ...]:
-    names = stated if isinstance(stated, list) else [stated]
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError("a column is its name, or a list of names of which the first found counts")
-    return tuple(names)
+def _where(table: object, where: str, problems: list[str]) -> Where | None:
+    if not isinstance(table, dict):
+        problems.append(f"{where} is {table!r}: write [[where]]")
+        return None
+    problems.extend(
+        f"{where}.{key} is not known: use one of {', '.join(WHERE_KEYS)}"
+        for key in table
+        if key not in WHERE_KEYS
+    )
+    if "column" not in table:
+        problems.append(f"{where} has no column")
+        names: tuple[str, ...] = ()
+    else:
+        names = names_of(table["column"], f"{where}.column", problems)
+    kinds = [key for key in ("is", "is_not") if key in table]
+    if len(kinds) != 1:
+        problems.append(f"{where} has {' and '.join(kinds) or 'neither'}: write one of is, is_not")
+        return None
+    stated = table[kinds[0]]
+    texts = stated if isinstance(stated, list) else [stated]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        problems.append(f"{where}.{kinds[0]} is {stated!r}: write a text, or a list of texts")
+        return None
+    return Where(names, frozenset(text.strip() for text in texts), kinds[0] == "is")
 
 
-def column_source(names: tuple[str, ...]) -> FieldSource:
-    """Return the source that hands a column on as it is; the first of the names that is there."""
-    return FieldSource((names,), lambda table: find(table, names))
+def _is_encoding(stated: object) -> bool:
+    if not isinstance(stated, str):
+        return False
+    try:
+        codecs.lookup(stated)
+        "".encode(stated)
+    except (LookupError, ValueError):  # unknown, or not for text; a NUL in the name
+        return False
+    return True
 
 
-def find(table: Table, names: tuple[str, ...]) -> Column:
-    """Return the first of the named columns that a table has; the reader saw that one is there."""
-    return next(table.columns[name] for name in names if name in table.columns)
+def _is_pattern(stated: object) -> bool:
+    return isinstance(stated, str) and stated.strip("/. ") != "" and not PurePath(stated).root
 
 
-def _constant(stated: dict[str, Any]) -> FieldSource:
-    text = stated["constant"]
-    if not isinstance(text, str):
-        raise ValueError("a constant is a text")  # noqa: TRY004 - one kind of problem
-    return FieldSource((), lambda table: [text] * len(table.numbers))
+def _is_mark(stated: object) -> bool:
+    return isinstance(stated, str) and len(stated) == 1 and stated not in "\r\n "
 
 
-def _template(stated: dict[str, Any]) -> FieldSource:
-    template = str(stated["template"])
-    template.format(file="", row=0)  # a wrong name is a KeyError now, not at row 1
-
-    def make(table: Table) -> Column:
-        return [template.format(file=table.file_stem, row=number) for number in table.numbers]
-
-    return FieldSource((), make)
-
-
-def _sign(stated: dict[str, Any]) -> FieldSource:
-    names = _names(stated["sign_of"])
-    positive, negative = stated.get("positive", "debit"), stated.get("negative", "credit")
-
-    def make(table: Table) -> Column:
-        return [
-            negative if cell and cell.lstrip()[:1] == "-" else positive
-            for cell in find(table, names)
-        ]
-
-    return FieldSource((names,), make)
-
-
-def _column(stated: dict[str, Any]) -> FieldSource:
-    names = _names(stated["column"])
-    steps = _steps(stated)
-    if not steps:
-        return column_source(names)
-
-    def make(table: Table) -> Column:
-        cells = find(table, names)
-        for step in steps:
-            cells = [step(cell) if cell else None for cell in cells]
-        return cells
-
-    return FieldSource((names,), make)
-
-
-def _steps(stated: dict[str, Any]) -> list[Callable[[str], str]]:
-    steps: list[Callable[[str], str]] = []
-    if "values" in stated:
-        values = {str(key): str(value) for key, value in stated["values"].items()}
-        steps.append(lambda cell: values.get(cell, cell))
-    if stated.get("thousands"):
-        steps.append(lambda cell: cell.replace(stated["thousands"], ""))
-    if stated.get("decimal", ".") != ".":
-        steps.append(lambda cell: cell.replace(stated["decimal"], "."))
-    if stated.get("absolute"):
-        steps.append(lambda cell: cell.strip().removeprefix("-"))
-    if "decimals" in stated:
-        steps.append(_decimals_of(int(stated["decimals"])))
-    if {"format", "time_zone", "time"} & set(stated):
-        steps.append(_time_of(stated))
-    return steps
-
-
-def _decimals_of(decimals: int) -> Callable[[str], str]:
-    """Return what writes a binary float's text as the nearest decimal of so many places.
-
-    A file that keeps money as floats has 85.64999999999999 for 85.65; nothing is computed with it.
-    """
-    unit = Decimal(1).scaleb(-decimals)
-
-    def convert(cell: str) -> str:
-        if len(cell) - cell.rfind(".") - 1 <= decimals and "e" not in cell:
-            return cell
-        try:
-            return str(Decimal(cell).quantize(unit))
-        except InvalidOperation:
-            return cell
-
-    return convert
-
-
-def _time_of(stated: dict[str, Any]) -> Callable[[str], str]:
-    """Return what makes RFC 3339 of a cell; a cell that is no such time is handed on as it is."""
-    zone_name = stated.get("time_zone", "UTC")
-    if zone_name not in available_timezones():
-        raise ValueError(f"time_zone {zone_name!r} is not in the IANA list")
-    zone = ZoneInfo(zone_name)
-    written = stated.get("format")
-    of_day = time.fromisoformat(stated["time"]) if "time" in stated else None
-
-    @lru_cache(maxsize=1 << 14)
-    def convert(cell: str) -> str:
-        try:
-            moment = (
-                datetime.strptime(cell.strip(), written)  # noqa: DTZ007 - the zone is added below
-                if written
-                else datetime.fromisoformat(cell.strip())
-            )
-        except ValueError:
-            return cell
-        if of_day is not None:
-            moment = datetime.combine(moment.date(), of_day)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
-        return moment.isoformat()
-
-    return convert
-
-
-_KINDS: Final[dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any]], FieldSource]]]] = {
-    "constant": ((), _constant),
-    "template": ((), _template),
-    "sign_of": (("positive", "negative"), _sign),
-    "column": (
-        (
-            "values", "format", "time_zone", "time", "absolute", "thousands", "decimal", "decimals",
-        ),
-        _column,
+_RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "files": (_is_pattern, 'write a pattern of files in a folder, e.g. "*.csv"'),
+    "encoding": (_is_encoding, 'Python knows no such encoding of text; e.g. "cp1252"'),
+    "delimiter": (
+        lambda stated: stated == "auto" or _is_mark(stated),
+        'write one character, or "auto"',
     ),
-}  # fmt: skip
+    "quote": (_is_mark, "write one character"),
+    "skip_incomplete_last_line": (
+        lambda stated: isinstance(stated, bool),
+        "write true or false",
+    ),
+}

@@ -1,0 +1,25 @@
+"""What a feed hands on: rows of a file, a batch at a time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from monitor.core.transaction import Fields
+
+BATCH_ROWS: Final = 5000
+
+
+class Batch(NamedTuple):
+    """Some rows of a file.
+
+    `rows` has the fields of each readable row and `numbers` its number (1 is the first below the
+    header); `raw` has the others (number, bytes): records as they are, or rows that are none.
+    """
+
+    path: Path
+    rows: Sequence[Fields]
+    numbers: Sequence[int]
+    raw: Sequence[tuple[int, bytes]]
+    share_read: float  # of the file, 0 to 1
+    skipped: int = 0  # rows that the map says to pass over: filtered, or an incomplete last line
+    filtered: int = 0  # those of `skipped` that a [[where]] of the map leaves out

@@ -1,0 +1,92 @@
+"""How the rows of one file become fields: settled once, at its header."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from pathlib import Path
+from typing import NamedTuple
+
+from monitor.core.transaction import FIELDS, REQUIRED, Fields
+from streams.feed_map import FeedError, FeedMap
+from streams.feed_source import Column, Table, column_source, find
+
+
+class Shaped(NamedTuple):
+    """The fields of some rows and their numbers, and how many rows a [[where]] left out."""
+
+    rows: Sequence[Fields]
+    numbers: Sequence[int]
+    filtered: int
+
+
+class Shape:
+    """The header of one file, and what a map makes of its columns.
+
+    Raises FeedError where the header lacks a column, or has one twice.
+    """
+
+    def __init__(self, path: Path, header: Sequence[str], feed_map: FeedMap) -> None:
+        self.path = path
+        self.header = list(header)
+        self.where = feed_map.where
+        sources = feed_map.fields
+        if not sources:
+            sources = {name: column_source((name,)) for name in FIELDS if name in header}
+        wanted = {names: field for field, source in sources.items() for names in source.needs} | {
+            where.names: "[[where]]" for where in feed_map.where
+        }
+        problems = [
+            f"{field} comes from column {' or '.join(names)}, and there is none"
+            for names, field in wanted.items()
+            if not set(names) & set(header)
+        ]
+        problems += [
+            f"there is no column {name}: name the columns' meaning by a map (--map)"
+            for name in REQUIRED
+            if name not in sources
+        ]
+        self.needed = [
+            next(name for name in names if name in header)
+            for names in wanted
+            if set(names) & set(header)
+        ]
+        counts = Counter(header)
+        problems += [
+            f"there are {counts[name]} columns {name}: which is it?"
+            for name in dict.fromkeys(self.needed)
+            if counts[name] > 1
+        ]
+        if problems:
+            problems.append(f"its columns are {', '.join(header) or 'none'}")
+            raise FeedError(problems, str(path))
+        self._sources = [sources.get(name) for name in FIELDS]
+        self._is_own = not feed_map.fields and self.header == list(FIELDS)
+
+    def of_rows(self, rows: list[list[str]], numbers: Sequence[int]) -> Shaped:
+        """Return the fields of rows that have a cell for each column of the header, in order."""
+        if self._is_own or not rows:
+            return Shaped(rows, numbers, 0)
+        return self.of_columns(
+            dict(zip(self.header, zip(*rows, strict=True), strict=True)), numbers
+        )
+
+    def of_columns(self, columns: Mapping[str, Column], numbers: Sequence[int]) -> Shaped:
+        """Return the fields of each row, made a column at a time."""
+        table = Table(columns, self.path.stem, numbers)
+        for where in self.where:
+            table = _kept(table, [where.keeps(cell) for cell in find(table, where.names)])
+        filtered = len(numbers) - len(table.numbers)
+        if not table.numbers:
+            return Shaped([], [], filtered)
+        nothing = [None] * len(table.numbers)
+        made = [nothing if source is None else source.make(table) for source in self._sources]
+        return Shaped(list(zip(*made, strict=True)), table.numbers, filtered)
+
+
+def _kept(table: Table, keeps: list[bool]) -> Table:
+    if all(keeps):
+        return table
+    return table._replace(
+        columns={name: list(compress(cells, keeps)) for name, cells in table.columns.items()},
+        numbers=list(compress(table.numbers, keeps)),
+    )

@@ -1,0 +1,192 @@
+"""Three public data sets: the same breaches as SQL and pandas found, to the account-day."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+
+from streams.feed import files_of, read
+from streams.feed_map import feed_map_of
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+DATA = Path(os.environ.get("WEIR_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+AccountDay = tuple[str, str]
+
+
+class Reference(NamedTuple):
+    """What SQL and pandas agree on; the limits are those of the example's policy."""
+
+    name: str
+    path: str
+    time_zone: str
+    amount_limit_minor: int
+    count_limit: int
+    rows: int  # handed on as fields, whatever their direction
+    skipped: int
+    amount_days: int
+    count_days: int
+    amount_days_sha256: str  # its first 16 digits: see `digest_of`
+
+
+HANDBOOK = Reference(
+    "handbook", "handbook", "UTC", 500_00, 10, 1_303_778, 0, 11_723, 159, "514e6e7a0fa0bfdb"
+)
+BERKA = Reference(
+    "berka", "berka/trans.asc", "Europe/Prague", 20_000_00, 2, 49_102, 1, 1_632, 96,
+    "bec5100baef37767",
+)  # fmt: skip
+BIRMINGHAM = Reference(
+    "birmingham", "birmingham-2017", "Europe/London", 2_000_00, 10, 51_592, 0, 528, 253,
+    "a5452dd97e6fa868",
+)  # fmt: skip
+
+REFERENCES = pytest.mark.parametrize(
+    "reference",
+    [pytest.param(HANDBOOK, marks=pytest.mark.slow), BERKA, BIRMINGHAM],
+    ids=lambda reference: reference.name,
+)
+
+
+def path_of(reference: Reference) -> Path:
+    path = DATA / reference.path
+    if not path.exists():
+        pytest.skip(f"{path} is not there: name the folder of the data sets by WEIR_TEST_DATA")
+    return path
+
+
+def digest_of(days: set[AccountDay]) -> str:
+    """Return the start of the SHA-256 of `account|day` lines, in the order of account, then day.
+
+    The pairs are sorted, not the lines: a bar sorts behind the digits, so that the lines of
+    account 1 would come after those of account 10.
+    """
+    text = "\n".join(f"{account}|{day}" for account, day in sorted(days))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def recounted(reference: Reference) -> tuple[set[AccountDay], set[AccountDay]]:
+    """Return the account-days over the limits of amount and count, by the map and plain adding."""
+    feed_map = feed_map_of(EXAMPLES / f"{reference.name}.map.toml")
+    zone = ZoneInfo(reference.time_zone)
+
+    @cache
+    def day_of(booked_at: str) -> str:
+        return datetime.fromisoformat(booked_at).astimezone(zone).date().isoformat()
+
+    sums: dict[AccountDay, Decimal] = defaultdict(Decimal)
+    counts: dict[AccountDay, int] = defaultdict(int)
+    rows = skipped = 0
+    for batch in read(files_of([path_of(reference)], feed_map), feed_map):
+        rows += len(batch.rows)
+        skipped += batch.skipped
+        assert not batch.raw
+        for _, account, booked_at, amount, _, direction, *_ in batch.rows:
+            if direction == "debit" and account and booked_at and amount:
+                key = (account, day_of(booked_at))
+                sums[key] += Decimal(amount)
+                counts[key] += 1
+    assert (rows, skipped) == (reference.rows, reference.skipped)
+    return (
+        {key for key, total in sums.items() if total * 100 > reference.amount_limit_minor},
+        {key for key, count in counts.items() if count > reference.count_limit},
+    )
+
+
+@REFERENCES
+def test_reading_by_the_map_and_adding_up_gives_the_reference_counts(reference: Reference) -> None:
+    amount_days, count_days = recounted(reference)
+    assert len(amount_days) == reference.amount_days
+    assert len(count_days) == reference.count_days
+    assert digest_of(amount_days) == reference.amount_days_sha256
+
+
+SQL = {
+    "handbook": """
+        SELECT CAST(CUSTOMER_ID AS VARCHAR) AS account,
+               strftime(TX_DATETIME, '%Y-%m-%d') AS day,
+               CAST(round(TX_AMOUNT, 2) AS DECIMAL(18, 2)) AS amount
+        FROM '{path}/*.parquet'
+    """,
+    # The last line is cut before its amount: `ignore_errors` leaves it out.
+    "berka": """
+        SELECT account_id AS account,
+               strftime(strptime('19' || date, '%Y%m%d'), '%Y-%m-%d') AS day,
+               CAST(amount AS DECIMAL(18, 2)) AS amount
+        FROM read_csv('{path}', delim = ';', header = true, quote = '"', all_varchar = true,
+                      ignore_errors = true)
+        WHERE type <> 'PRIJEM' AND amount IS NOT NULL
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [pytest.param(HANDBOOK, marks=pytest.mark.slow), BERKA],
+    ids=lambda reference: reference.name,
+)
+def test_sql_over_the_same_file_names_the_same_account_days(reference: Reference) -> None:
+    source = SQL[reference.name].format(path=path_of(reference))
+    days = f"SELECT account, day FROM ({source}) GROUP BY account, day HAVING "  # noqa: S608 - our own text
+    limit = Decimal(reference.amount_limit_minor).scaleb(-2)
+    with duckdb.connect() as connection:
+        by_amount = set(connection.execute(f"{days} sum(amount) > {limit}").fetchall())
+        by_count = set(connection.execute(f"{days} count(*) > {reference.count_limit}").fetchall())
+    assert (by_amount, by_count) == recounted(reference)
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+@REFERENCES
+def test_a_replay_alerts_on_exactly_the_reference_account_days(
+    reference: Reference, tmp_path: Path
+) -> None:
+    alerts, rejections = tmp_path / "alerts.jsonl", tmp_path / "rejections.jsonl"
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "streams.cli", "replay", path_of(reference),
+            "--map", EXAMPLES / f"{reference.name}.map.toml",
+            "--policy", EXAMPLES / f"{reference.name}.policy.toml",
+            "--alerts", alerts, "--rejections", rejections, "--json",
+        ],
+        cwd=ROOT, capture_output=True, text=True, timeout=250, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    totals = json.loads(run.stdout)
+    assert totals["records"] == reference.rows
+    assert totals["skipped"] == reference.skipped
+    found: dict[str, list[AccountDay]] = defaultdict(list)
+    last = {}
+    for alert in lines_of(alerts):
+        last[alert["alert_id"]] = alert["status"]
+        if alert["status"] == "raised":
+            found[alert["kind"]].append((alert["account_id"], alert["business_day"]))
+    assert "withdrawn" not in last.values()
+    assert len(last) == reference.amount_days + reference.count_days
+    for kind, count in (
+        ("daily-amount", reference.amount_days),
+        ("daily-count", reference.count_days),
+    ):
+        assert len(found[kind]) == len(set(found[kind])) == count
+    assert digest_of(set(found["daily-amount"])) == reference.amount_days_sha256
+    rejected = [line["reason"] for line in lines_of(rejections)]
+    # Birmingham has one row with nothing in it but cells.
+    assert rejected == (["missing-field"] if reference is BIRMINGHAM else [])
