@@ -1,7 +1,7 @@
 """Movements of money as columns, before they are written as rows."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from monitor.population.behaviour import Floats, Ints
 
 USUAL = 0
 """The label of a movement that is nothing special."""
+
+AMOUNT_MAX: Final = 1_000_000_000
+"""In major units: the tails are heavy, and a greater amount would be no amount of a bank's day."""
 
 
 class Movements(NamedTuple):
@@ -38,8 +41,8 @@ class Movements(NamedTuple):
 
 
 def minor_amounts(amounts: Floats) -> Ints:
-    """Return amounts in major units as whole minor units, at least one."""
-    return np.maximum(np.rint(amounts * 100), 1).astype(np.int64)
+    """Return amounts in major units as whole minor units, from one to `AMOUNT_MAX`."""
+    return np.clip(np.rint(amounts * 100), 1, AMOUNT_MAX * 100).astype(np.int64)
 
 
 def seconds_of_day(hours: Floats) -> Ints:

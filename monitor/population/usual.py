@@ -30,8 +30,15 @@ NEW_COUNTERPARTY_SHARE: Final = 0.06
 NEW_COUNTERPARTIES_FROM: Final = 1_000_000_000
 GROWTH_A_DAY: Final = 0.001
 
+SPREAD_BENDS_AT: Final = 5.0
+"""Standard deviations from which the tail of an amount grows as its logarithm only."""
+
 _FIRST_BUSINESS_TYPE: Final = 5
 _MONTH_END_DAYS: Final = 3
+_CHANNEL_COUNT: Final = CHANNEL_SHARES.shape[1]
+_CHANNEL_LIMITS: Final = (
+    np.minimum(CHANNEL_SHARES.cumsum(axis=1), 1) + np.arange(CHANNEL_SHARES.shape[0])[:, None]
+).ravel()
 
 
 def usual_movements(
@@ -45,7 +52,7 @@ def usual_movements(
     account = np.repeat(np.arange(counts.size), counts)
     total = account.size
     type_ = accounts.type[account]
-    spread = rng.standard_t(5, total) * np.sqrt(3 / 5)
+    spread = _bent(rng.standard_t(5, total) * np.sqrt(3 / 5))
     amounts = np.exp(
         accounts.amount_log_mean[account]
         + accounts.amount_log_sd[account] * spread
@@ -70,10 +77,15 @@ def usual_movements(
 
 def draw_channels(rng: np.random.Generator, type_: Ints) -> Ints:
     """Draw the channel of each movement, by the type of its account."""
-    limits = CHANNEL_SHARES.cumsum(axis=1)[type_]
-    above = rng.random(type_.size)[:, None] > limits
-    channels: Ints = np.minimum(above.sum(axis=1), CHANNEL_SHARES.shape[1] - 1)
+    # Type t has its limits between t and t + 1, so that one search serves all types.
+    found = np.searchsorted(_CHANNEL_LIMITS, type_ + rng.random(type_.size), side="right")
+    channels: Ints = np.minimum(found - type_ * _CHANNEL_COUNT, _CHANNEL_COUNT - 1)
     return channels
+
+
+def _bent(spread: Floats) -> Floats:
+    over = np.log(np.maximum(spread - (SPREAD_BENDS_AT - 1), 1))
+    return np.where(spread > SPREAD_BENDS_AT, SPREAD_BENDS_AT + over, spread)
 
 
 def _expected(rng: np.random.Generator, accounts: Accounts, day: date) -> Floats:
