@@ -1,0 +1,40 @@
+# Weir as an image: one worker by default, any `weir` command by argument.
+#   docker build -t weir-monitor .
+
+FROM python:3.11-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+RUN python -m venv /opt/weir
+COPY pyproject.toml README.md LICENSE ./
+COPY monitor monitor
+COPY streams streams
+COPY models models
+# Byte code is compiled here, because the image's root is read-only where it runs; pip stays behind.
+RUN /opt/weir/bin/pip install . \
+    && /opt/weir/bin/python -m compileall -q -j 0 /opt/weir/lib \
+    && /opt/weir/bin/pip uninstall --yes setuptools pip
+
+FROM python:3.11-slim-bookworm
+LABEL org.opencontainers.image.title="weir-monitor" \
+      org.opencontainers.image.description="A streaming transaction monitor" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN groupadd --system --gid 10001 weir \
+    && useradd --system --uid 10001 --gid weir --home-dir /nonexistent --shell /usr/sbin/nologin weir
+COPY --from=build /opt/weir /opt/weir
+ENV PATH=/opt/weir/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    WEIR_METRICS_HOST=0.0.0.0 \
+    WEIR_METRICS_PORT=9464 \
+    WEIR_DATA_DIR=/tmp/weir
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 9464
+# The worker serves /metrics from its own process. A worker that serves them and does not get on ends
+# itself (WEIR_LIVENESS_SECONDS), so that this check need not know what getting on is.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['WEIR_METRICS_PORT'] + '/metrics', timeout=4).read()"]
+# SIGTERM: flush, commit, leave the group.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["weir"]
+CMD ["worker"]
