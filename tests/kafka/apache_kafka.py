@@ -40,6 +40,9 @@ SETTINGS: Final = {
     "auto.create.topics.enable": "false",
     # A group need not wait for members that may come yet.
     "group.initial.rebalance.delay.ms": "0",
+    # A killed broker's registration is waited out before it may come again (9 s by default).
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "log.cleaner.dedupe.buffer.size": "16777216",
 }
 

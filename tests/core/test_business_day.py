@@ -1,0 +1,103 @@
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.core.business_day import (
+    Calendar,
+    day_of_text,
+    day_text,
+    event_time,
+    event_time_of,
+    event_time_text,
+)
+
+zones = st.sampled_from(
+    ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]
+)
+cut_offs = st.sampled_from([time(0), time(3), time(17, 30)])
+moments = st.datetimes(
+    datetime(1990, 1, 1),  # noqa: DTZ001 - Hypothesis wants its bounds without a zone
+    datetime(2060, 1, 1),  # noqa: DTZ001 - as above
+)
+HOUR = 3_600_000_000
+
+
+@given(moments, zones, cut_offs)
+def test_a_moment_lies_in_its_business_day(moment: datetime, zone: str, cut_off: time) -> None:
+    calendar = Calendar(ZoneInfo(zone), cut_off)
+    at = event_time(moment.replace(tzinfo=UTC))
+    day = calendar.day_of(at)
+    assert calendar.start_of(day) <= at < calendar.end_of(day)
+
+
+@given(st.dates(date(1990, 1, 1), date(2060, 1, 1)), zones, cut_offs)
+def test_days_follow_one_another_without_a_gap(day: date, zone: str, cut_off: time) -> None:
+    calendar = Calendar(ZoneInfo(zone), cut_off)
+    number = day.toordinal()
+    assert calendar.end_of(number) == calendar.start_of(number + 1)
+    assert calendar.day_of(calendar.start_of(number)) <= number
+    assert calendar.day_of(calendar.end_of(number) - 1) >= number
+
+
+@given(moments.map(lambda m: m.replace(microsecond=m.microsecond // 1000 * 1000)))
+def test_a_written_time_is_read_back(moment: datetime) -> None:
+    at = event_time(moment.replace(tzinfo=UTC))
+    assert event_time_of(event_time_text(at)) == at
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_time_or_none(text: str) -> None:
+    at = event_time_of(text)
+    assert at is None or datetime.fromisoformat(text.upper()).tzinfo is not None
+
+
+@given(moments.map(lambda m: m.replace(microsecond=0)), st.integers(0, 19), st.characters())
+def test_one_wrong_character_is_no_other_way_of_writing(
+    moment: datetime, place: int, character: str
+) -> None:
+    """The quick path takes no text that the careful one would refuse."""
+    text = event_time_text(event_time(moment.replace(tzinfo=UTC)))
+    other = text[:place] + character + text[place + 1 :]
+    at = event_time_of(other)
+    assert at is None or event_time_text(at) == other.upper().replace(" ", "T")
+
+
+@pytest.mark.parametrize(
+    ("text", "same_as"),
+    [
+        ("2026-01-05T09:30:00Z", "2026-01-05T09:30:00+00:00"),
+        ("2026-01-05t09:30:00z", "2026-01-05T09:30:00Z"),
+        ("2026-01-05 10:30:00+01:00", "2026-01-05T09:30:00Z"),
+        ("2026-01-05T09:30:00.1234567Z", "2026-01-05T09:30:00.123456Z"),
+        ("2026-01-05T09:30:00", None),
+        ("2026-01-05", None),
+        ("2026-02-31T09:30:00Z", None),
+        ("2026-01-05T24:00:00Z", None),
+        ("20260105T093000Z", None),
+        ("0099-01-05T09:30:00Z", None),
+        ("9999-01-05T09:30:00Z", None),
+        ("2026-W01-1T09:30:00Z", None),
+    ],
+)
+def test_times(text: str, same_as: str | None) -> None:
+    assert event_time_of(text) == (None if same_as is None else event_time_of(same_as))
+    assert (event_time_of(text) is None) == (same_as is None)
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)]
+)
+def test_a_day_has_the_hours_that_the_clock_gives_it(day: str, hours: int) -> None:
+    calendar = Calendar(ZoneInfo("Europe/Berlin"))
+    number = day_of_text(day)
+    assert calendar.end_of(number) - calendar.start_of(number) == hours * HOUR
+
+
+def test_before_the_cut_off_it_is_still_the_day_before() -> None:
+    calendar = Calendar(ZoneInfo("Europe/Berlin"), time(3))
+    local = datetime(2026, 6, 2, 2, 59, 59, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert day_text(calendar.day_of(event_time(local))) == "2026-06-01"
+    assert day_text(calendar.day_of(event_time(local + timedelta(seconds=1)))) == "2026-06-02"
