@@ -1,0 +1,94 @@
+# Every job of the project by its name; `make` alone lists them. Each one sets up what it needs in
+# .venv by itself: `make demo` the program and its embedded broker, the others the tools as well.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+PROGRAM := $(VENV)/.weir-program
+TOOLS := $(VENV)/.weir-tools
+
+PYTHON_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+# The first Python that fits; PYTHON=... names another one.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	if $$name -c '$(PYTHON_FITS)' 2>/dev/null; then echo $$name; break; fi; done)
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+
+# Options for the command that a target runs: make bench ARGS="--transactions 200000"
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
+		| sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+.PHONY: demo
+demo: $(PROGRAM) ## Show account-days over their limits, live; Ctrl-C ends it
+	@$(BIN)/weir demo --until-end $(ARGS)
+
+.PHONY: test
+test: $(TOOLS) ## The everyday tests: no Docker, no Kafka, some minutes
+	@$(BIN)/python -m pytest -q -m "not slow and not kafka" $(ARGS)
+
+.PHONY: test-slow
+test-slow: $(TOOLS) ## All other tests: slow ones, kills, and those on Apache Kafka
+	@$(BIN)/python -m pytest -q -m "slow or kafka" $(ARGS)
+
+.PHONY: test-all
+test-all: $(TOOLS) ## Every test
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+.PHONY: lint
+lint: $(TOOLS) types ## Style, types, who may import whom, and the Compose file
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+.PHONY: types
+types: $(TOOLS) ## Types alone
+	@$(BIN)/mypy
+
+.PHONY: bench
+bench: $(PROGRAM) ## Measure throughput, latency and state on this machine
+	@$(BIN)/weir bench $(ARGS)
+
+.PHONY: drill
+drill: $(TOOLS) ## Kill workers under load, and count what that cost
+	@$(BIN)/weir drill $(ARGS)
+
+.PHONY: docs
+docs: $(TOOLS) ## Write anew what of docs/ is made from the code: schemas, AsyncAPI, commands
+	@$(BIN)/python -m streams.documents docs
+
+.PHONY: clean
+clean: ## Remove .venv, caches and what was fetched for the tests
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis \
+		.coverage htmlcov build dist .kafka .weir
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# -- what the targets need ------------------------------------------------------------------------
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ] || ! $(PYTHON) -c '$(PYTHON_FITS)'; then \
+		echo "Weir needs Python 3.11 to 3.13, and no python3 here is one:" \
+			"$$(python3 --version 2>&1 || true). Install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; fi
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment (Debian has it in python3-venv)" >&2; exit 1; }
+
+# A new environment's pip may be too old to know dependency groups.
+$(PROGRAM): pyproject.toml | $(BIN)/python
+	@echo "setting up $(VENV): the program and its embedded broker (once; a minute or two)" >&2
+	@$(PIP) install 'pip>=25.1'
+	@$(PIP) install --editable '.[demo]'
+	@touch $@
+
+$(TOOLS): pyproject.toml $(PROGRAM)
+	@echo "setting up $(VENV): the tools for tests and checks (once; a minute)" >&2
+	@$(PIP) install --group dev
+	@touch $@
