@@ -47,8 +47,9 @@ class Agents:
         on_crash: Callable[[BaseException], None],
     ) -> None:
         self.partitions: dict[int, Partition] = {}
+        self.assigned: frozenset[int] = frozenset()
         self.offsets_taken: dict[int, int] = {}
-        self.progress_at = time.monotonic()
+        self._decided_at = time.monotonic()
         self._settings = settings
         self._topics = Topics.of(settings)
         self._app = app
@@ -62,6 +63,11 @@ class Agents:
         self._flushed_at: dict[int, float] = {}
         self._flush_seconds: dict[int, float] = {}
         self._flushes: dict[int, asyncio.Task[None]] = {}
+
+    @property
+    def progress_at(self) -> float:
+        """When a run was decided last, or state was read (recovery gets on, too)."""
+        return max(self._decided_at, self._table.read_at)
 
     def begin(self, policies: PolicyBook) -> None:
         """Set the policies that decide; needed before the first record comes."""
@@ -120,7 +126,7 @@ class Agents:
         step = await partition.take(event, event.value)
         self._count(step, len(event.value), time.perf_counter() - started)
         self.offsets_taken[partition.number] = event.message.offset
-        self.progress_at = time.monotonic()
+        self._decided_at = time.monotonic()
         if partition.records_pending >= self._settings.flush_records:
             flush = self._flushes.get(partition.number)
             if flush is not None and not flush.done():
@@ -213,10 +219,12 @@ class Agents:
             partition.engine.policies_changed()
 
     def observe_gauges(self) -> None:
-        """Set what is measured by looking: lag, state size, assignment."""
+        """Note what is measured by looking: lag, state size, assignment."""
         metrics, consumer = self._metrics, self._app.consumer
-        assigned = [tp for tp in consumer.assignment() if tp.topic == self._topics.transactions]
-        metrics.partitions_assigned.set(len(assigned))
+        self.assigned = frozenset(
+            tp.partition for tp in consumer.assignment() if tp.topic == self._topics.transactions
+        )
+        metrics.partitions_assigned.set(len(self.assigned))
         for number, partition in self.partitions.items():
             label = str(number)
             engine = partition.engine

@@ -1,5 +1,6 @@
 """The Faust app: group, rebalance, recovery and commit are Faust's; the rest is handed to it."""
 
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -26,9 +27,11 @@ class StateTable(faust.Table[bytes, bytes]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's own signature
         super().__init__(*args, **kwargs)
         self.kept: dict[int, dict[bytes, bytes]] = {}
+        self.read_at = time.monotonic()  # when records of the changelog came last
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Take in records of the changelog, at recovery."""
+        self.read_at = time.monotonic()
         for event in batch:
             message = event.message
             kept = self.kept.setdefault(message.partition, {})

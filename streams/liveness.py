@@ -21,25 +21,34 @@ _log = logging.getLogger(__name__)
 EXIT_STALLED: Final = 4
 """Exit status of a worker that did not get on."""
 
+PATIENCE_SECONDS_MIN: Final = 1.0
+"""So long at least an answer of the broker is waited for."""
+
 
 class Working(Protocol):
-    """What is watched: the last offset taken in by partition, and when a run was decided last."""
+    """What is watched: the partitions of a worker, and how it gets on with them."""
 
+    assigned: frozenset[int]
     offsets_taken: dict[int, int]
-    progress_at: float  # of time.monotonic
+
+    @property
+    def progress_at(self) -> float:
+        """When state was read or a run was decided last, of time.monotonic."""
+        ...
 
 
 class Liveness:
     """Watches one worker from a thread of its own.
 
-    Where records wait and nothing is decided for WEIR_LIVENESS_SECONDS, or no broker answers for
-    as long, `on_stalled` is called with the reason.
+    Where records wait in its partitions and nothing is decided for WEIR_LIVENESS_SECONDS, or no
+    broker answers for as long, `on_stalled` is called with the reason.
     """
 
     def __init__(
         self, settings: Settings, topic: str, working: Working, on_stalled: Callable[[str], None]
     ) -> None:
         self._broker = settings.broker
+        self._group = settings.group
         self._seconds = settings.liveness_seconds
         self._topic = topic
         self._working = working
@@ -58,10 +67,11 @@ class Liveness:
     def _watch(self) -> None:
         consumer: KafkaConsumer | None = None
         answered_at = time.monotonic()
+        waiting_since: float | None = None
         while not self._stop.wait(self._seconds / 4):
             try:
                 if consumer is None:
-                    consumer = KafkaConsumer(bootstrap_servers=self._broker.split(","))
+                    consumer = self._connected()
                 waiting = self._waiting(consumer)
                 answered_at = time.monotonic()
             except KafkaError as error:
@@ -69,14 +79,45 @@ class Liveness:
                 if time.monotonic() - answered_at >= self._seconds:
                     self._on_stalled(f"no broker answers for {self._seconds:g} s")
                 continue
-            idle = time.monotonic() - self._working.progress_at
-            if waiting and idle >= self._seconds:
+            if not waiting:
+                waiting_since = None
+                continue
+            # After a quiet night the last progress is old: what counts is since when records wait.
+            waiting_since = waiting_since or answered_at
+            idle = answered_at - max(waiting_since, self._working.progress_at)
+            if idle >= self._seconds:
                 self._on_stalled(f"{waiting} records wait, and none was decided for {idle:.0f} s")
 
+    def _connected(self) -> KafkaConsumer:
+        """Return a consumer that asks in the group's name, and never joins it."""
+        patience_ms = round(max(self._seconds / 4, PATIENCE_SECONDS_MIN) * 1000)
+        return KafkaConsumer(
+            bootstrap_servers=self._broker.split(","),
+            group_id=self._group,
+            enable_auto_commit=False,
+            request_timeout_ms=patience_ms,
+            bootstrap_timeout_ms=patience_ms,
+        )
+
     def _waiting(self, consumer: KafkaConsumer) -> int:
+        """Return how many records wait in the partitions of this worker.
+
+        A partition of which nothing was taken yet, or that comes back from another worker, begins
+        at what the group has committed.
+        """
         taken = dict(self._working.offsets_taken)
-        partitions = [TopicPartition(self._topic, number) for number in taken]
+        partitions = [TopicPartition(self._topic, number) for number in self._working.assigned]
         if not partitions:
             return 0
-        ends = consumer.end_offsets(partitions)
-        return sum(max(end - 1 - taken[tp.partition], 0) for tp, end in ends.items())
+        waiting = 0
+        firsts = consumer.beginning_offsets(partitions)
+        for tp, end in consumer.end_offsets(partitions).items():
+            begin = max(taken.get(tp.partition, -1) + 1, firsts[tp])
+            if end > begin:
+                begin = max(begin, self._committed(consumer, tp))
+            waiting += max(end - begin, 0)
+        return waiting
+
+    def _committed(self, consumer: KafkaConsumer, tp: TopicPartition) -> int:
+        timeout_ms = consumer.config["request_timeout_ms"]
+        return consumer.committed(tp, timeout_ms=timeout_ms) or 0
