@@ -66,6 +66,14 @@ def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> 
                 _create(admin, spec, replication)
 
 
+def delete_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
+    """Delete the topics that are there. Raises BrokerError where no broker answers."""
+    with _admin(broker) as admin:
+        there = _partitions(admin)
+        names = [spec.name for spec in specs if spec.name in there]
+        admin.delete_topics(names, timeout_ms=TIMEOUT_MS)
+
+
 def partitions_of(broker: str, topic: str) -> int | None:
     """Return how many partitions a topic has; None where it is not there. Raises BrokerError."""
     with _admin(broker) as admin:

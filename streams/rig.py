@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.settings import Settings, settings_of
-from streams.admin import create_topics
+from streams.admin import create_topics, delete_topics
 from streams.broker import EmbeddedBroker, free_port
 from streams.topics import topic_specs
 
@@ -41,6 +41,18 @@ def rig(
         )
         create_topics(broker, topic_specs(settings), settings.replication)
         yield settings
+
+
+@contextmanager
+def passing_rig(
+    broker: str, policy: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Settings]:
+    """Be a rig whose topics are deleted afterwards: on a broker that stays."""
+    with rig(broker, policy, environment) as settings:
+        try:
+            yield settings
+        finally:
+            delete_topics(broker, topic_specs(settings))
 
 
 def _variables(given: Mapping[str, str]) -> dict[str, str]:

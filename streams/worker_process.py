@@ -46,9 +46,13 @@ class WorkerProcess:
         """The process id."""
         return self._process.pid
 
+    def exit_status(self) -> int | None:
+        """Return the status that it ended with; None while it runs."""
+        return self._process.poll()
+
     def is_running(self) -> bool:
         """Return whether it runs."""
-        return self._process.poll() is None
+        return self.exit_status() is None
 
     def ensure_running(self) -> None:
         """Raise BrokerError, with its last words, where it has ended."""

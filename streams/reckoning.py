@@ -1,0 +1,100 @@
+"""Compares what the topics tell at the end of a drill with the recount of what was sent."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from monitor.core.threshold import Direction, Measure, Threshold
+from streams.recount import DayKey, DayTotals
+
+
+class Found(NamedTuple):
+    """What the topics say at the end, beside the recount; all but `repeated` should be 0.
+
+    `lost` and `doubled` are transactions that account-days have too few or too many of, and alerts
+    that are missing; `wrong` are account-days of other sums, alerts that should not stand, and
+    rejections, of which none is due.
+    `repeated` are alerts told again with the same id and revision: harmless, and said.
+    """
+
+    lost: int = 0
+    doubled: int = 0
+    wrong: int = 0
+    repeated: int = 0
+    alerts: int = 0
+    account_days: int = 0
+
+
+def totals_of(fields: Mapping[str, Any]) -> DayTotals:
+    """Return the totals of a closed account-day as it was told, in one currency."""
+    if not fields["totals"]:
+        return DayTotals(0, 0, 0, 0, fields["segment"])
+    (totals,) = fields["totals"]
+    return DayTotals(
+        totals["debit_count"],
+        int(totals["debit_amount"].replace(".", "")),
+        totals["credit_count"],
+        int(totals["credit_amount"].replace(".", "")),
+        fields["segment"],
+    )
+
+
+def compare_days(expected: Mapping[DayKey, DayTotals], told: Mapping[DayKey, DayTotals]) -> Found:
+    """Return what account-days have too few, too many, or wrongly."""
+    lost = doubled = wrong = 0
+    nothing = DayTotals(0, 0, 0, 0, None)
+    for key in expected.keys() | told.keys():
+        right, said = expected.get(key, nothing), told.get(key, nothing)
+        more = said.debits + said.credits - right.debits - right.credits
+        lost += max(-more, 0)
+        doubled += max(more, 0)
+        wrong += more == 0 and said[:4] != right[:4]
+    return Found(lost, doubled, wrong)
+
+
+def compare_alerts(
+    found: Found,
+    expected: Mapping[DayKey, DayTotals],
+    thresholds: Sequence[Threshold],
+    alerts: Iterable[Mapping[str, Any]],
+) -> Found:
+    """Add what alerts are missing, or should not stand, or were told twice in different words."""
+    due = {
+        (threshold.threshold_id, *key)
+        for key, totals in expected.items()
+        for threshold in _deciding(thresholds, totals.segment)
+        if _value(threshold, totals) > threshold.above
+    }
+    by_revision: dict[tuple[str, int], Mapping[str, Any]] = {}
+    last: dict[tuple[str, str, str], Mapping[str, Any]] = {}
+    repeated = wrong = 0
+    for alert in alerts:
+        first = by_revision.setdefault((alert["alert_id"], alert["revision"]), alert)
+        if first is not alert:
+            repeated += 1
+            wrong += first != alert
+        key = alert["threshold_id"], alert["account_id"], alert["business_day"]
+        if key not in last or last[key]["revision"] <= alert["revision"]:
+            last[key] = alert
+    standing = {key for key, alert in last.items() if alert["status"] != "withdrawn"}
+    return found._replace(
+        lost=found.lost + len(due - standing),
+        wrong=found.wrong + wrong + len(standing - due),
+        repeated=repeated,
+        alerts=len(by_revision),
+    )
+
+
+def _deciding(thresholds: Sequence[Threshold], segment: str | None) -> list[Threshold]:
+    """Return the limits for a segment, where a limit of the segment comes before the default."""
+    own = [t for t in thresholds if t.segment == segment and t.account_id is None and segment]
+    subjects = {t.subject for t in own}
+    return own + [t for t in thresholds if t.specificity == 0 and t.subject not in subjects]
+
+
+def _value(threshold: Threshold, totals: DayTotals) -> int:
+    amount = threshold.measure is Measure.AMOUNT
+    debit = totals.debit_cents if amount else totals.debits
+    credit = totals.credit_cents if amount else totals.credits
+    return {Direction.DEBIT: debit, Direction.CREDIT: credit, Direction.BOTH: debit + credit}[
+        threshold.direction
+    ]
