@@ -58,7 +58,7 @@ bench: $(PROGRAM) ## Measure throughput, latency and state on this machine
 	@$(BIN)/weir bench $(ARGS)
 
 .PHONY: drill
-drill: $(TOOLS) ## Kill workers under load, and count what that cost
+drill: $(PROGRAM) ## Kill workers under load, and count what that cost
 	@$(BIN)/weir drill $(ARGS)
 
 .PHONY: docs
