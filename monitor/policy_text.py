@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final, TypeGuard, TypeVar
 from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
@@ -20,6 +20,8 @@ from monitor.policy import CalendarSettings, Policy, PolicyError
 
 _DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION_MAX: Final = 3660 * 86_400  # ten years: a slip of the pen beyond, and the end of dates
+_WHOLE_MAX: Final = 10**18  # state and alerts hold 64 bits
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MISSING: Final = object()
 _Member = TypeVar("_Member", bound=StrEnum)
@@ -70,12 +72,14 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     """Return the policy that a TOML text states. Raises PolicyError with all its problems."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one, and a number of 5,000 digits another
         raise PolicyError([f"not TOML: {error}"], source) from None
+    except RecursionError:
+        raise PolicyError(["not TOML: nested too deep"], source) from None
     problems: list[str] = []
     _refuse_unknown(document, POLICY_KEYS, "", problems)
     version = document.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    if not _is_whole(version) or version < 1:
         problems.append("version is missing or no whole number from 1 on")
         version = 0
     effective_from = _effective_from(document.get("effective_from"), problems)
@@ -85,6 +89,10 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         raise PolicyError(problems, source)
     assert calendar is not None
     return Policy(version, effective_from, calendar, thresholds, text)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _WHOLE_MAX
 
 
 def _refuse_unknown(
@@ -120,22 +128,24 @@ def _calendar(table: object, problems: list[str]) -> CalendarSettings | None:
         problems.append(
             f"calendar.time_zone is {time_zone!r}: not in the IANA list, e.g. Europe/Berlin"
         )
-    cut_off = table.get("cut_off", "00:00")
-    try:
-        cut_off = cut_off if isinstance(cut_off, time) else time.fromisoformat(str(cut_off))
-        if cut_off.tzinfo is not None or cut_off.microsecond:
-            cut_off = None
-    except ValueError:
-        cut_off = None
-    if cut_off is None:
-        problems.append(f'calendar.cut_off is {cut_off!r}: write a time of day, e.g. "03:00"')
+    cut_off = _cut_off(table.get("cut_off", "00:00"), problems)
     lateness = _duration(table, "allowed_lateness", "48h", problems)
     skew = _duration(table, "clock_skew", "1h", problems)
     if len(problems) > found:
         return None
     assert isinstance(time_zone, str)
-    assert isinstance(cut_off, time)
     return CalendarSettings(time_zone, cut_off, lateness, skew)
+
+
+def _cut_off(value: object, problems: list[str]) -> time:
+    cut_off = value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            cut_off = time.fromisoformat(value)
+    if isinstance(cut_off, time) and cut_off.tzinfo is None and not cut_off.microsecond:
+        return cut_off
+    problems.append(f'calendar.cut_off is {value!r}: write a time of day, e.g. "03:00"')
+    return time()
 
 
 def _duration(table: dict[str, object], key: str, default: str, problems: list[str]) -> int:
@@ -146,7 +156,10 @@ def _duration(table: dict[str, object], key: str, default: str, problems: list[s
             f'calendar.{key} is {value!r}: write a whole number and s, m, h or d, e.g. "48h"'
         )
         return 0
-    return int(match[1]) * _SECONDS[match[2]] * MICROSECONDS
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if seconds > _DURATION_MAX:
+        problems.append(f"calendar.{key} is {value!r}: at most {_DURATION_MAX // 86_400}d")
+    return seconds * MICROSECONDS
 
 
 def _thresholds(tables: object, problems: list[str]) -> tuple[Threshold, ...]:
@@ -198,7 +211,7 @@ def _threshold(table: dict[str, object], number: int, problems: list[str]) -> Th
     direction = _member(table, "direction", Direction, Direction.BOTH, where, problems)
     severity = _member(table, "severity", Severity, Severity.MEDIUM, where, problems)
     currency = table.get("currency")
-    if currency is not None and currency not in EXPONENT:
+    if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
         problems.append(f"{where}currency is {currency!r}: not a code of ISO 4217")
     elif currency is None and measure is Measure.AMOUNT:
         problems.append(f"{where}currency is missing: amounts of two currencies are never added")
@@ -251,13 +264,13 @@ def _above(
     value: object, measure: Measure, currency: str | None, where: str, problems: list[str]
 ) -> int | None:
     if measure is Measure.COUNT:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if _is_whole(value) and value >= 0:
             return value
         said = "missing" if value is _MISSING else repr(value)
         problems.append(f"{where}above is {said}: a count is a whole number, e.g. 10")
         return None
     assert currency is not None
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = str(value) if _is_whole(value) else value
     minor = minor_units(text, EXPONENT[currency]) if isinstance(text, str) else None
     if minor is None:
         said = "missing" if value is _MISSING else repr(value)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 PREFIX: Final = "WEIR_"
+PORT_MAX: Final = 65_535
+_WHOLE: Final = re.compile("[0-9]{1,9}")
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
@@ -36,14 +38,14 @@ def _broker(value: str) -> str:
     text = value.strip().removeprefix("kafka://")
     for server in text.split(","):
         host, _, port = server.strip().rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not _WHOLE.fullmatch(port) or not 0 < int(port) <= PORT_MAX:
             raise ValueError("is no list of host:port, e.g. kafka-1:9092,kafka-2:9092")
     return text
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not value.strip().isdigit() or not low <= int(value) <= high:
+        if not _WHOLE.fullmatch(value.strip()) or not low <= int(value) <= high:
             raise ValueError(f"is no whole number from {low} to {high}")
         return int(value)
 
@@ -121,7 +123,7 @@ class Settings:
         _seconds(1, 3600), "A worker with records waiting ends if none is decided for this.", 60.0
     )
     metrics_host: str = _setting(_text, "Where Prometheus may ask; 0.0.0.0 is all.", "127.0.0.1")
-    metrics_port: int = _setting(_whole(0, 65_535), "Its port; 0 is none.", 0)
+    metrics_port: int = _setting(_whole(0, PORT_MAX), "Its port; 0 is none.", 0)
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")
     )
