@@ -35,9 +35,6 @@ COMMITTED_SECONDS_MAX: Final = 180.0
 BEFORE_KILL_SECONDS: Final = (0.3, 3.0)
 """A worker lives so long, at random, after its first decision."""
 
-KILL_SECONDS: Final = 9.0
-"""What a kill takes, at least: until its worker works, lives a while, and the next one works."""
-
 DRILL_ACCOUNTS: Final = 5000
 CLOSING_DAYS: Final = 30
 """So many days after the last one, a last record on each partition closes every day."""
@@ -129,8 +126,8 @@ class Drill:
             self.look_after(worker)
             if time.monotonic() > deadline:
                 raise BrokerError(
-                    f"a worker decided nothing within {STARTED_SECONDS_MAX:g} s: it said\n"
-                    f"{worker.last_words()}"
+                    f"a worker decided nothing within {STARTED_SECONDS_MAX:g} s: send more"
+                    " transactions, so that the stream lasts longer than the kills"
                 )
             await asyncio.sleep(POLL_SECONDS)
 

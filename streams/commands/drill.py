@@ -59,7 +59,7 @@ def drill(
 
     from monitor.policy_text import DEFAULT_POLICY, policy_of
     from streams.commands.options import print_result
-    from streams.drill import KILL_SECONDS, Drill
+    from streams.drill import Drill
 
     session_timeout = session_timeout or (3.0 if broker is None else 6.0)
     given = {
