@@ -101,6 +101,7 @@ def transaction_of(fields: Fields) -> Transaction | Rejection:
         or len(account_id) > ID_LENGTH_MAX
         or not (transaction_id.isascii() and account_id.isascii())
         or (segment and not (segment.isascii() and len(segment) <= ID_LENGTH_MAX))
+        or (reverses and not (reverses.isascii() and len(reverses) <= ID_LENGTH_MAX))
     ) and (fault := _fault_of(fields)):
         return fault
     assert moment is not None
@@ -122,7 +123,7 @@ def _malformed(fields: Fields) -> Rejection | None:
         return Rejection(
             Reason.MALFORMED, f"direction is {direction[:40]!r}: it is debit or credit"
         )
-    for name in ("transaction_id", "account_id", "segment"):
+    for name in ("transaction_id", "account_id", "segment", "reverses"):
         text = named[name] or ""
         if len(text) > ID_LENGTH_MAX:
             return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")

@@ -29,6 +29,8 @@ def test_a_good_record_is_a_transaction() -> None:
         ({"direction": "up"}, Reason.MALFORMED),
         ({"account_id": "A" * 257}, Reason.MALFORMED),
         ({"segment": "\udc80"}, Reason.MALFORMED),
+        ({"reverses": "\udc80"}, Reason.MALFORMED),
+        ({"reverses": "T" * 257}, Reason.MALFORMED),
         ({"account_id": None}, Reason.MISSING_FIELD),
         ({"amount": ""}, Reason.MISSING_FIELD),
         ({"amount": "12.345"}, Reason.BAD_AMOUNT),
@@ -50,7 +52,7 @@ def test_a_bad_record_is_a_rejection_with_its_reason(
     assert rejection.reason is reason
 
 
-texts = st.none() | st.text(max_size=24) | st.sampled_from(list(GOOD.values()))
+texts = st.none() | st.text(max_size=24) | st.just("\ud800") | st.sampled_from(list(GOOD.values()))
 
 
 @given(st.tuples(*[texts] * len(FIELDS)))
@@ -59,6 +61,7 @@ def test_any_texts_are_a_transaction_or_a_rejection(fields: tuple[str | None, ..
     if isinstance(item, Transaction):
         assert all(fields[:6])
         assert item.amount_minor >= 0
-        item.account_id.encode()
+        for text in (item.transaction_id, item.account_id, item.segment, item.reverses):
+            (text or "").encode()
     else:
         assert item.detail
