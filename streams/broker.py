@@ -47,7 +47,7 @@ class EmbeddedBroker:
         )  # fmt: skip
         try:
             self._wait(port)
-        except BrokerError:
+        except BaseException:  # a second Ctrl-C, too
             self.stop()
             raise
         return self

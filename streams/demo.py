@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -20,7 +20,7 @@ from streams.tail import Tail
 from streams.topics import RECORD_BYTES_MAX, Topics
 from streams.worker_process import Samples, WorkerProcess, taken_in
 
-LATEST_MAX: Final = 12
+LATEST_MAX: Final = 40
 POLL_SECONDS: Final = 0.25
 JOIN_SECONDS_MAX: Final = 60.0
 
@@ -28,19 +28,36 @@ JOIN_SECONDS_MAX: Final = 60.0
 class DemoState:
     """What there is to be seen of a running demo."""
 
-    def __init__(self, broker: str, policy: Path) -> None:
+    def __init__(self, broker: str) -> None:
         self.broker = broker
-        self.policy = policy
-        self.stage = "starting the worker"
+        self.stage = "the worker starts and joins its group, some 5 s"
+        self.reading = ""  # the file, or the made day, that is being sent
+        self.share_read = 0.0  # of it; of all made days
         self.sent = 0
         self.is_all_sent = False
         self.decided = 0
         self.samples: Samples = {}
         self.totals = Totals()
         self.latest: deque[dict[str, Any]] = deque(maxlen=LATEST_MAX)
+        self.greatest: dict[str, Any] | None = None  # by how many times its limit it was over
         self.started_at = time.monotonic()
         self.first_at: float | None = None  # when the first record was decided
         self.ended_at: float | None = None
+
+    def take(self, samples: Samples) -> None:
+        """Take in the worker's metrics."""
+        self.samples = samples
+        self.decided = taken_in(samples)
+        self.totals.transactions = int(samples.get(("weir_transactions_total", ()), 0))
+        if self.decided and self.first_at is None:
+            self.first_at = time.monotonic()
+
+    def tell(self, alert: dict[str, Any]) -> None:
+        """Count an alert, and keep it if it is among the latest or is the greatest."""
+        self.totals.alerts[alert["kind"], alert["status"]] += 1
+        self.latest.append(alert)
+        if self.greatest is None or times_limit(alert) > times_limit(self.greatest):
+            self.greatest = alert
 
     @property
     def lag(self) -> int:
@@ -55,11 +72,16 @@ class DemoState:
         return (self.ended_at or time.monotonic()) - self.first_at
 
 
+def times_limit(alert: dict[str, Any]) -> float:
+    """Return how many times its limit a day was; 0 where that cannot be said."""
+    return float(alert["evidence"].get("times_limit", 0))
+
+
 class Demo:
     """Runs batches of rows through a broker, a worker and durable state of their own.
 
     `alerts` and `rejections` are files that take what is told, as it is told. `on_change` is
-    called now and then with the state, to show it.
+    called now and then with the state, to show it; `state` is there once the broker runs.
     """
 
     def __init__(
@@ -70,6 +92,7 @@ class Demo:
         rate: float | None,
         alerts: IO[bytes] | None = None,
         rejections: IO[bytes] | None = None,
+        transport: str = "run",
         on_change: Callable[[DemoState], None] = lambda _: None,
     ) -> None:
         self._batches = batches
@@ -77,17 +100,19 @@ class Demo:
         self._rate = rate
         self._alerts = alerts
         self._rejections = rejections
+        self._environment = {"WEIR_TRANSPORT": transport}
         self._on_change = on_change
+        self.state: DemoState | None = None
 
     async def run(self, *, until_end: bool) -> DemoState:
         """Run until all is decided and told, or (not `until_end`) until cancelled; then clean up.
 
         Raises BrokerError where the broker or the worker ends by itself.
         """
-        with embedded_rig(self._policy) as settings:
+        with embedded_rig(self._policy, self._environment) as settings:
             worker = WorkerProcess(settings)
             try:
-                state = DemoState(settings.broker, self._policy)
+                state = self.state = DemoState(settings.broker)
                 await self._run(settings, worker, state, until_end=until_end)
                 return state
             finally:
@@ -112,6 +137,8 @@ class Demo:
                 self._on_change(state)
             state.stage = "stopping"
             await asyncio.to_thread(worker.terminate)  # flushes: all alerts are there now
+            for tail in tails:
+                await tail.look_again()
             while not all([await tail.is_at_end() for tail in tails]):
                 await self._read(tails, state)
             self._on_change(state)
@@ -129,9 +156,16 @@ class Demo:
                 raise BrokerError(f"the worker got no partitions within {JOIN_SECONDS_MAX:g} s")
             await asyncio.sleep(POLL_SECONDS / 2)
         state.stage = "running"
-        async for sent in send_batches(outbox, topics.transactions, self._batches, self._rate):
+        batches = self._noted(state)
+        async for sent in send_batches(outbox, topics.transactions, batches, self._rate):
             state.sent = sent
         state.is_all_sent = True
+
+    def _noted(self, state: DemoState) -> Iterator[Batch]:
+        for batch in self._batches:
+            state.reading, state.share_read = batch.path.name, batch.share_read
+            state.totals.skipped += batch.skipped
+            yield batch
 
     async def _until_decided(
         self,
@@ -145,10 +179,7 @@ class Demo:
             worker.ensure_running()
             if sending.done():
                 sending.result()  # raises what went wrong there
-            state.samples = await asyncio.to_thread(worker.samples) or state.samples
-            state.decided = taken_in(state.samples)
-            if state.decided and state.first_at is None:
-                state.first_at = time.monotonic()
+            state.take(await asyncio.to_thread(worker.samples) or state.samples)
             if state.is_all_sent and state.decided >= state.sent:
                 if state.ended_at is None:
                     state.ended_at = time.monotonic()
@@ -160,9 +191,7 @@ class Demo:
     async def _read(self, tails: list[Tail], state: DemoState) -> None:
         alerts, rejections = tails
         for record in await alerts.read(POLL_SECONDS / 2):
-            alert = json.loads(record.value)
-            state.totals.alerts[alert["kind"], alert["status"]] += 1
-            state.latest.append(alert)
+            state.tell(json.loads(record.value))
             if self._alerts:
                 self._alerts.write(record.value + b"\n")
         for record in await rejections.read(POLL_SECONDS / 10):
@@ -170,4 +199,3 @@ class Demo:
             state.totals.rejections[reason.value] += 1
             if self._rejections:
                 self._rejections.write(record.value + b"\n")
-        state.totals.transactions = int(state.samples.get(("weir_transactions_total", ()), 0))

@@ -36,8 +36,18 @@ class Tail:
         fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000))
         return [record for run in fetched.values() for record in run]
 
+    async def look_again(self) -> None:
+        """Forget where the topic was said to end: what has come since then is to be read, too."""
+        positions = [await self._consumer.position(partition) for partition in self._partitions]
+        self._consumer.assign(self._partitions)
+        for partition, position in zip(self._partitions, positions, strict=True):
+            self._consumer.seek(partition, position)
+
     async def is_at_end(self) -> bool:
-        """Return whether all that every partition held at its last fetch was read."""
+        """Return whether all that every partition held at its last fetch was read.
+
+        That may be long ago: who knows that no more is written asks `look_again` first.
+        """
         for partition in self._partitions:
             highwater = self._consumer.highwater(partition)
             if highwater is None or await self._consumer.position(partition) < highwater:

@@ -31,6 +31,7 @@ def demo(
     accounts: Annotated[int, typer.Option(help="Accounts of the made population.", min=1)] = 2000,
     days: Annotated[int, typer.Option(help="Days of the made population.", min=1)] = 14,
     seed: Annotated[int, typer.Option(help="Seed of the made population.", min=0)] = 7,
+    transport: Annotated[str, typer.Option(help="run, or plain (Faust's own, slower).")] = "run",
     as_json: AsJson = False,
 ) -> None:
     """Show account-days that exceed their limits, live: broker, worker and state on this machine.
@@ -49,12 +50,14 @@ def demo(
     import sys
     import tempfile
 
+    from streams.commands.interrupt import ended_as_by_ctrl_c
     from streams.commands.options import book_of, feed_of, lines_to, print_result
     from streams.demo import Demo
-    from streams.live_view import LiveView
+    from streams.live_view import LiveView, summary
 
-    with tempfile.TemporaryDirectory(prefix="weir-") as folder:
+    with ended_as_by_ctrl_c(), tempfile.TemporaryDirectory(prefix="weir-") as folder:
         book = book_of(policy)  # all its problems now, not in the worker's log
+        policy_name = str(policy.name) if policy else "the default one"
         if policy is None:
             policy = Path(folder) / "policy.toml"
             policy.write_text(book.policies[0].text, encoding="utf-8")
@@ -66,18 +69,22 @@ def demo(
 
             batches = made_batches(Population(accounts, days, seed))
             rate = rate or 5000
-        with (
-            lines_to(alerts) as alert_lines,
-            lines_to(rejections) as rejection_lines,
-            LiveView() as view,
-        ):
-            run = Demo(
-                batches, policy, rate=rate, alerts=alert_lines, rejections=rejection_lines,
-                on_change=view.show,
-            )  # fmt: skip
-            try:
-                state = asyncio.run(run.run(until_end=until_end))
-            except KeyboardInterrupt:
-                sys.stderr.write("ended at Ctrl-C; broker and worker are gone\n")
-                raise typer.Exit(0) from None
-    print_result(state.totals.fields(state.seconds), as_json=as_json)
+        with lines_to(alerts) as alert_lines, lines_to(rejections) as rejection_lines:
+            interrupted = False
+            with LiveView(policy_name) as view:
+                run = Demo(
+                    batches, policy, rate=rate, alerts=alert_lines, rejections=rejection_lines,
+                    transport=transport, on_change=view.show,
+                )  # fmt: skip
+                try:
+                    asyncio.run(run.run(until_end=until_end))
+                except KeyboardInterrupt:
+                    interrupted = True
+    state = run.state
+    if state is not None and as_json:
+        print_result(state.totals.fields(state.seconds), as_json=True)
+    elif state is not None:
+        sys.stdout.write(summary(state))
+    if not as_json:
+        how = "ended by Ctrl-C: " if interrupted else ""
+        sys.stderr.write(f"{how}the broker and the worker are gone, with all that they held\n")

@@ -1,0 +1,40 @@
+"""A reader of a topic knows where it ends, on the broker that says it wrongly, too."""
+
+import asyncio
+from pathlib import Path
+
+from monitor.policy_text import DEFAULT_POLICY
+from streams.outbox import Outbox, Outgoing
+from streams.tail import Tail
+from streams.topics import RECORD_BYTES_MAX, Topics
+from tests.rigs import Broker, own_rig
+
+
+async def read_to_the_end(tail: Tail) -> list[bytes]:
+    values: list[bytes] = []
+    while not await tail.is_at_end():
+        values += [record.value for record in await tail.read()]
+    return values
+
+
+def test_what_came_since_the_last_look_is_read_too(broker: Broker, tmp_path: Path) -> None:
+    async def run() -> None:
+        with own_rig(broker, tmp_path, DEFAULT_POLICY, partitions="3") as settings:
+            topic = Topics.of(settings).alerts
+            outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+            tail = Tail(settings.broker, topic, partitions=3)
+            await outbox.start()
+            await tail.start()
+            try:
+                assert await read_to_the_end(tail) == []
+                for number in range(20):
+                    values = [b"%d-%d" % (number, place) for place in range(5)]
+                    records = [Outgoing(None, value) for value in values]
+                    await outbox.write(topic, number % 3, records)
+                    await tail.look_again()
+                    assert await read_to_the_end(tail) == values
+            finally:
+                await tail.stop()
+                await outbox.stop()
+
+    asyncio.run(run())
