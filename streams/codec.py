@@ -43,7 +43,6 @@ class _Wire(msgspec.Struct, gc=False):
     channel: str | None = None
     segment: str | None = None
     branch: str | None = None
-    purpose: str | None = None
     reverses: str | None = None
 
 

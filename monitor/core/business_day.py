@@ -15,11 +15,13 @@ MICROSECONDS: Final = 1_000_000
 """Event-time units in a second."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RFC_3339: Final = re.compile(
+RFC_3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
+"""How an event time may be written, whole; the offset is required."""
+
 _WHOLE_SECONDS_LENGTH: Final = len("2026-01-05T09:30:00Z")
 
 # A year outside is a slip of the pen, and would end the calendar. In seconds since 1970.
@@ -51,7 +53,7 @@ def event_time_of(text: str) -> int | None:
 
 @lru_cache(maxsize=1 << 12)
 def _event_time_of_any(text: str) -> int | None:
-    if not _RFC_3339.fullmatch(text):
+    if not RFC_3339.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text.upper())

@@ -36,7 +36,8 @@ EXPONENT: Final[dict[str, int]] = {
 EXPONENT_MAX: Final = max(EXPONENT.values())
 
 _WHOLE_DIGITS_MAX: Final = 14  # with four decimals, still below MINOR_UNITS_MAX
-_DECIMAL = re.compile(r"\+?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+DECIMAL: Final = re.compile(r"\+?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+"""How an amount may be written, whole."""
 
 
 def minor_units(text: str, exponent: int) -> int | None:
@@ -60,7 +61,7 @@ def minor_units(text: str, exponent: int) -> int | None:
 
 @lru_cache(maxsize=1 << 12)
 def _minor_units_of_any(text: str, exponent: int) -> int | None:
-    if not _DECIMAL.fullmatch(text):
+    if not DECIMAL.fullmatch(text):
         return None
     value = Decimal(text)
     written = value.as_tuple().exponent

@@ -1,0 +1,159 @@
+"""An AsyncAPI 3.0 document of the topics: which records are on them, by which key and headers.
+
+Names, partitions and configuration are those that `weir check --create-topics` makes with the
+default settings; the records are those of `streams/schemas.py`.
+"""
+
+from importlib.metadata import version
+from typing import Any, Final, NamedTuple
+
+from monitor.settings import settings_of
+from streams import codec
+from streams.schemas import Schema, samples
+from streams.topics import Topics, TopicSpec, topic_specs
+
+JSON: Final = "application/json"
+SCHEMA_FORMAT: Final = "application/schema+json;version=draft-07"
+"""As the specification has it for JSON Schema. The schemas use nothing that came after draft 07,
+so that they are read alike by it and by the 2020-12 dialect that they name."""
+
+
+class Described(NamedTuple):
+    """What a topic is for, and what its records are: `schema` is the name of a file."""
+
+    topic: str  # the field of `Topics`
+    message: str
+    schema: str | None
+    key: str
+    about: str
+    is_read: bool
+
+
+_DESCRIBED: Final = (
+    Described(
+        "transactions", "transaction", "transaction", "The account_id.",
+        "What is monitored. Weir reads it, and commits an offset when all that came of the record"
+        " is kept.", is_read=True,
+    ),
+    Described(
+        "policy", "policyVersion", None, "The version's number, as text.",
+        "Policy versions, one TOML document a record (docs/policy.md). Every worker reads all of"
+        " it.", is_read=True,
+    ),
+    Described(
+        "alerts", "alert", "alert", "The account_id.",
+        "What is told of limits and account-days. A record may come twice after a crash: the same"
+        " alert_id and revision are the same alert.", is_read=False,
+    ),
+    Described(
+        "rejections", "rejection", "rejection", "The key of the record that was set aside.",
+        "Records that were set aside, with the reason and their own bytes. One may come twice after"
+        " a crash: the same partition and offset are the same rejection.", is_read=False,
+    ),
+    Described(
+        "account_days", "accountDay", "account-day", "The account_id.",
+        "Account-days as they closed. One may come twice after a crash: the same account and day"
+        " are the same account-day.", is_read=False,
+    ),
+)  # fmt: skip
+
+
+def asyncapi() -> dict[str, Any]:
+    """Return the document."""
+    settings = settings_of({}, broker="localhost:9092")
+    topics = Topics.of(settings)
+    specs = {spec.name: spec for spec in topic_specs(settings)}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Weir",
+            "version": version("weir-monitor"),
+            "description": (
+                "A streaming transaction monitor. Topics begin with WEIR_TOPIC_PREFIX and have"
+                " WEIR_PARTITIONS partitions; here are the defaults. The changelog topic is Weir's"
+                " own and no interface."
+            ),
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": JSON,
+        "servers": {
+            "kafka": {"host": settings.broker, "protocol": "kafka", "description": "WEIR_BROKER"}
+        },
+        "channels": {
+            one.topic: _channel(one, specs[getattr(topics, one.topic)], settings.replication)
+            for one in _DESCRIBED
+        },
+        "operations": {_operation_name(one): _operation(one) for one in _DESCRIBED},
+        "components": {"messages": {one.message: _message(one) for one in _DESCRIBED}},
+    }
+
+
+def _channel(one: Described, spec: TopicSpec, replicas: int) -> dict[str, Any]:
+    binding: dict[str, Any] = {
+        "topic": spec.name, "partitions": spec.partitions, "replicas": replicas,
+    }  # fmt: skip
+    configuration: dict[str, Any] = {}
+    for name, text in spec.config.items():
+        configuration[name] = [text] if name == "cleanup.policy" else int(text)
+    if configuration:
+        binding["topicConfiguration"] = configuration
+    return {
+        "address": spec.name,
+        "description": one.about,
+        "messages": {one.message: {"$ref": f"#/components/messages/{one.message}"}},
+        "bindings": {"kafka": {**binding, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _operation_name(one: Described) -> str:
+    return f"{'receive' if one.is_read else 'send'}{one.message[0].upper()}{one.message[1:]}"
+
+
+def _operation(one: Described) -> dict[str, Any]:
+    channel = f"#/channels/{one.topic}"
+    return {
+        "action": "receive" if one.is_read else "send",
+        "channel": {"$ref": channel},
+        "messages": [{"$ref": f"{channel}/messages/{one.message}"}],
+    }
+
+
+def _message(one: Described) -> dict[str, Any]:
+    message: dict[str, Any] = {"name": one.message}
+    headers = _headers(one)
+    if headers:
+        message["headers"] = headers
+    if one.schema is None:
+        message["contentType"] = "application/toml"
+        message["payload"] = {"type": "string"}
+    else:
+        message["contentType"] = JSON
+        message["payload"] = {
+            "schemaFormat": SCHEMA_FORMAT,
+            "schema": {"$ref": f"schemas/{one.schema}.json"},
+        }
+    key = {"type": "string", "description": one.key}
+    message["bindings"] = {"kafka": {"key": key, "bindingVersion": "0.5.0"}}
+    return message
+
+
+def _headers(one: Described) -> Schema | None:
+    if one.message == "alert":
+        headers = {name: value.decode() for name, value in codec.alert_headers(samples().alert)}
+        return {
+            "type": "object",
+            "description": "CloudEvents 1.0, binary mode of its Kafka binding.",
+            "properties": {
+                name: {"type": "string", "examples": [value]} for name, value in headers.items()
+            },
+            "required": list(headers),
+        }
+    if one.message == "transaction":
+        about = "There where the record was sent out of a file: its event time may be to come."
+        return {
+            "type": "object",
+            "properties": {
+                codec.FROM_FILE_HEADER: {"type": "string", "const": "1", "description": about}
+            },
+        }
+    return None

@@ -1,0 +1,96 @@
+"""The page docs/commands.md: every command as its own `--help` has it, with the exit statuses."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, Final
+
+import typer.main
+
+from streams.cli import app
+from streams.commands.failure import EXIT_FAILED, EXIT_NOT_READY, EXIT_USAGE
+from streams.liveness import EXIT_STALLED
+
+EXIT_STATUSES: Final = {
+    0: "All is well. The demo and `weir alerts --follow` end so at Ctrl-C, too.",
+    EXIT_FAILED: (
+        "It failed. `weir drill`: something was lost, doubled or wrong. `weir worker`: a crash of"
+        " our own, with a traceback; what was not acknowledged is read again."
+    ),
+    EXIT_USAGE: (
+        "What was given cannot be used: an option, a setting, a policy, a map, a file. All that is"
+        " wrong is said in one message."
+    ),
+    EXIT_NOT_READY: (
+        "What is needed is not there: no broker answers, a topic is missing, the embedded broker is"
+        " not installed."
+    ),
+    EXIT_STALLED: (
+        "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, so"
+        " it ended itself for its partitions to move."
+    ),
+}
+"""What each exit status of `weir` means."""
+
+_HEAD: Final = """\
+# Commands
+
+Made by `make docs` from what `weir COMMAND --help` says. What a command tells goes to stdout, what
+it says of itself to stderr. Where a command takes `--broker`, the variable `WEIR_BROKER` says it
+too, and every other [setting](settings.md) holds as well.
+
+## Exit statuses
+
+| status | what it means |
+| --- | --- |
+"""
+
+
+def command_page() -> str:
+    """Return the page as Markdown."""
+    rows = "".join(f"| {status} | {about} |\n" for status, about in EXIT_STATUSES.items())
+    root = typer.main.get_command(app)
+    options = "## `weir`\n\n" + _table(root.params)
+    sections = [_section(name, command) for name, command in commands(root, "weir")]
+    return "\n".join([_HEAD + rows, options, *sections])
+
+
+def commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - Typer's own
+    """Yield each command by its whole name, e.g. `weir policy check`; groups are none."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def _section(name: str, command: Any) -> str:  # noqa: ANN401 - Typer's own
+    text, _, examples = inspect.cleandoc(command.help).partition("Examples:")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    shown = "".join(f"    {line}\n" for line in lines)
+    return f"## `{name}`\n\n{text.strip()}\n\n{shown}\n{_table(command.params)}"
+
+
+def _table(parameters: list[Any]) -> str:
+    rows = "".join(_row(one) for one in parameters)
+    return f"| option | default | what it does |\n| --- | --- | --- |\n{rows}"
+
+
+def _row(parameter: Any) -> str:  # noqa: ANN401 - Typer's own
+    is_option = parameter.opts[0].startswith("-")
+    names = ", ".join(f"`{one}`" for one in parameter.opts) if is_option else "`FILE`"
+    if not is_option and parameter.nargs != 1:
+        names = "`FILE...`"
+    default = parameter.default
+    if parameter.required:
+        said = "needed"
+    elif parameter.envvar:
+        said = f"`{parameter.envvar}`"
+    elif default is None or default is False or default == []:
+        said = ""
+    else:
+        said = f"`{default}`"
+    return f"| {names} | {said} | {_cell(parameter.help)} |\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

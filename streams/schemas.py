@@ -1,0 +1,281 @@
+"""JSON Schemas of the records on the topics, put together from what the code itself decides by.
+
+Which fields a record has is read off a record that the engine and the codec made; what may stand
+in a field comes from the enums, the currencies and the patterns. So a schema cannot say what is
+not so: a field without a description here ends the making of the schemas.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from monitor.core.account import ClosedDay
+from monitor.core.alert import Alert, Kind, Status
+from monitor.core.business_day import RFC_3339
+from monitor.core.money import DECIMAL, EXPONENT
+from monitor.core.threshold import Direction, Severity
+from monitor.core.transaction import (
+    CREDIT,
+    DEBIT,
+    FIELDS,
+    ID_LENGTH_MAX,
+    REQUIRED,
+    Reason,
+    Rejection,
+    transaction_of,
+)
+from monitor.engine import Engine
+from monitor.policy import PolicyBook
+from monitor.policy_text import DEFAULT_POLICY, policy_of
+from streams import codec
+
+Schema = dict[str, Any]
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+_MONEY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_TEXT: Final = {"type": ["string", "null"]}
+_DAY: Final = {"type": "string", "format": "date"}
+
+
+class Samples(NamedTuple):
+    """Records as they are really made, to read the fields off."""
+
+    alert: Alert
+    closed_day: ClosedDay
+    rejections: list[dict[str, Any]]
+
+
+def samples() -> Samples:
+    """Return an alert and a closed account-day that an engine told, and rejections as written."""
+    policy = policy_of(DEFAULT_POLICY)
+    engine = Engine(0, PolicyBook([policy]))
+    items = [
+        transaction_of([day, "A1", f"{day}T12:00:00Z", "2000.01", "EUR", DEBIT, *[None] * 6])
+        for day in ("2026-01-05", "2026-03-05")  # the second one closes the first
+    ]
+    engine.observe(range(len(items)), items)
+    step = engine.take_step()
+    rejection = Rejection(Reason.MALFORMED, "why")
+    on_topic = {"topic": "weir.transactions.v1", "partition": 0, "offset": 0}
+    in_file = {"file": "f.csv", "row": 1}
+    written = [
+        codec.rejection_bytes(rejection, where, original, original)
+        for where in (on_topic, in_file)
+        for original in (None, b"text", b"\xff")
+    ]
+    return Samples(step.alerts[0], step.account_days[0], [json.loads(one) for one in written])
+
+
+def record_schemas() -> dict[str, Schema]:
+    """Return the schema of each sort of record, by the name of its file."""
+    made = samples()
+    return {
+        "transaction": transaction_schema(),
+        "alert": alert_schema(made.alert),
+        "account-day": account_day_schema(made.closed_day),
+        "rejection": rejection_schema(made.rejections),
+    }
+
+
+def transaction_schema() -> Schema:
+    """Return the schema of a transaction; other fields than these do not matter."""
+    optional = {name: _TEXT for name in FIELDS if name not in REQUIRED}
+    properties: dict[str, Schema] = {
+        **optional,
+        "transaction_id": _about(_name(), "Its name, once in the account's open days."),
+        "account_id": _about(_name(), "The account. It is the record's key, too."),
+        "booked_at": _about(
+            {"type": "string", "format": "date-time", "pattern": _whole(RFC_3339.pattern)},
+            "When it was booked: RFC 3339 with an offset, years 1900 to 2999.",
+        ),
+        "amount": {
+            "description": (
+                "A number from 0 on, as text or as a JSON number, with at most the decimals of its"
+                " currency. It is read exactly, never through a float."
+            ),
+            "anyOf": [
+                {"type": "string", "pattern": _whole(DECIMAL.pattern)},
+                {"type": "number", "minimum": 0},
+            ],
+        },
+        "currency": _about(_one_of(sorted(EXPONENT)), "A code of ISO 4217."),
+        "direction": _about(_one_of([DEBIT, CREDIT]), "Out of the account, or into it."),
+        "counterparty_id": _about(_TEXT, "Who was paid, or paid."),
+        "counterparty_institution": _about(_TEXT, "The bank of the counterparty."),
+        "channel": _about(_TEXT, "How: card, web, branch."),
+        "segment": _about(
+            {**_TEXT, "maxLength": ID_LENGTH_MAX}, "The bank's own grouping of accounts."
+        ),
+        "branch": _about(_TEXT, "The branch that keeps the account."),
+        "reverses": _about(
+            {**_TEXT, "maxLength": ID_LENGTH_MAX}, "The transaction_id that this one takes back."
+        ),
+    }
+    about = "One booked movement of money on one account."
+    return _schema("Transaction", about, _of(FIELDS, properties), REQUIRED)
+
+
+def alert_schema(alert: Alert) -> Schema:
+    """Return the schema of an alert as it is written."""
+    value: Schema = {"anyOf": [_MONEY, _COUNT]}
+    properties: dict[str, Schema] = {
+        "alert_id": _about(
+            {"type": "string", "format": "uuid"},
+            "The same for the same kind, threshold, account and business day, for ever.",
+        ),
+        "revision": _about(
+            {"type": "integer", "minimum": 1},
+            "Counts what was told of this alert_id. The greatest one holds; one that comes twice is"
+            " a repetition.",
+        ),
+        "kind": _about(_one_of(Kind), "What it is about."),
+        "status": _about(_one_of(Status), "What it says now."),
+        "severity": _about(_one_of(Severity), "The policy's word for how much it matters."),
+        "account_id": _about(_name(), "The account; the record's key, too."),
+        "business_day": _about(_DAY, "In the policy's time zone and cut-off."),
+        "segment": _about(_TEXT, "The account-day's, when it was told."),
+        "threshold_id": _about({"type": "string"}, "The id of the policy's limit."),
+        "direction": _about(_one_of(Direction), "What the limit measures."),
+        "currency": _about(
+            {"enum": [*sorted(EXPONENT), None]}, "Null where transactions of all are counted."
+        ),
+        "value": _about(value, "What the account-day amounts to: money as text, else a number."),
+        "limit": _about(value, "It is told where the value is greater than this."),
+        "value_before": _about(
+            {"anyOf": [_MONEY, _COUNT, {"type": "null"}]}, "What was told the time before."
+        ),
+        "score": _about({"type": ["number", "null"]}, "A tail probability, where a model told it."),
+        "policy_version": _about({"type": "integer"}, "The version that decided."),
+        "evidence": {
+            "description": "What a person needs to see why; fields may be added to it.",
+            "type": "object",
+            "properties": {
+                "totals": _totals(alert.evidence["totals"]),
+                "over_by": _about(value, "Value less limit."),
+                "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
+                "why": _about({"type": "string"}, "Why it is withdrawn, where no sum is why."),
+            },
+        },
+        "transaction_id": _about(_TEXT, "Of the record by which it was told; null: of a policy."),
+        "event_time": _about({"type": "string", "format": "date-time"}, "That record's, in UTC."),
+        "partition": _about(_COUNT, "Where that record stands on the transactions topic."),
+        "offset": _about({"type": "integer", "minimum": -1}, "Where it stands in the partition."),
+    }
+    money = {"kind": {"const": Kind.DAILY_AMOUNT.value}}
+    schema = _schema(
+        "Alert",
+        "What is told of one threshold on one account-day.",
+        _of(alert.fields(), properties),
+        alert.fields(),
+    )
+    return schema | {
+        "if": {"properties": money},
+        "then": {"properties": {"value": _MONEY, "limit": _MONEY, "currency": {"type": "string"}}},
+        "else": {"properties": {"value": _COUNT, "limit": _COUNT}},
+    }
+
+
+def account_day_schema(closed_day: ClosedDay) -> Schema:
+    """Return the schema of a closed account-day."""
+    properties: dict[str, Schema] = {
+        "account_id": _about(_name(), "The account; the record's key, too."),
+        "business_day": _about(_DAY, "The day that was closed."),
+        "segment": _about(_TEXT, "That of its latest transaction which named one."),
+        "totals": _totals(closed_day.fields()["totals"]),
+        "breaches": {
+            "description": "The ids of the limits that it is over, as it closed.",
+            "type": "array",
+            "items": {"type": "string"},
+            "uniqueItems": True,
+        },
+        "policy_version": _about({"type": "integer"}, "The version that decided."),
+        "score": _about({"type": ["number", "null"]}, "A tail probability, where a model told it."),
+    }
+    fields = closed_day.fields()
+    about = "What one account did on one business day, when the watermark closed it."
+    return _schema("Account-day", about, _of(fields, properties), fields)
+
+
+def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
+    """Return the schema of a rejection; where it stands is on a topic, or in a file."""
+    original = {"type": "string", "contentEncoding": "base64"}
+    properties: dict[str, Schema] = {
+        "reason": _about(_one_of(Reason), "The first that holds, in this order."),
+        "detail": _about({"type": "string"}, "What exactly was wrong, for a person."),
+        "topic": _about({"type": "string"}, "Where it stands."),
+        "partition": _COUNT,
+        "offset": _COUNT,
+        "file": _about({"type": "string"}, "The file that it stands in, of a replay."),
+        "row": _about({"type": "integer", "minimum": 1}, "1 is the first below the header."),
+        "key": _about(_TEXT, "The record's key."),
+        "key_base64": _about(original, "The key, where it is no UTF-8."),
+        "record": _about(_TEXT, "The record itself, as it came."),
+        "record_base64": _about(original, "The record, where it is no UTF-8."),
+    }
+    names = dict.fromkeys(name for one in rejections for name in one)
+    always = [name for name in names if all(name in one for one in rejections)]
+    schema = _schema("Rejection", "A record that was set aside.", _of(names, properties), always)
+    places = [["topic", "partition", "offset"], ["file", "row"]]
+    return schema | {
+        "allOf": [
+            {"oneOf": [{"required": place} for place in places]},
+            {"oneOf": [{"required": [name]} for name in ("key", "key_base64")]},
+            {"oneOf": [{"required": [name]} for name in ("record", "record_base64")]},
+        ]
+    }
+
+
+def _totals(sample: Any) -> Schema:  # noqa: ANN401 - what `day_totals` made
+    (of_a_currency,) = sample
+    properties: dict[str, Schema] = {
+        "currency": _one_of(sorted(EXPONENT)),
+        "debit_count": _COUNT,
+        "debit_amount": _MONEY,
+        "credit_count": _COUNT,
+        "credit_amount": _MONEY,
+    }
+    return {
+        "description": "The day's own totals, one entry a currency.",
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": _of(of_a_currency, properties),
+            "required": list(of_a_currency),
+        },
+    }
+
+
+def _schema(
+    title: str, about: str, properties: dict[str, Schema], required: Iterable[str]
+) -> Schema:
+    return {
+        "$schema": DIALECT,
+        "title": title,
+        "description": about,
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+    }
+
+
+def _of(names: Iterable[str], properties: dict[str, Schema]) -> dict[str, Schema]:
+    """Return the properties of the names, in their order; every name must be described."""
+    return {name: properties[name] for name in names}
+
+
+def _about(schema: Schema, about: str) -> Schema:
+    return {"description": about, **schema}
+
+
+def _one_of(values: Iterable[str]) -> Schema:
+    return {"type": "string", "enum": [str(value) for value in values]}
+
+
+def _name() -> Schema:
+    return {"type": "string", "minLength": 1, "maxLength": ID_LENGTH_MAX}
+
+
+def _whole(pattern: str) -> str:
+    return f"^(?:{pattern})$"

@@ -1,0 +1,194 @@
+"""The JSON Schemas say of records what the code says: what fits is what the code makes or takes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # ships no types
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from monitor.core.account import ClosedDay
+from monitor.core.alert import Alert, Status
+from monitor.core.money import EXPONENT, EXPONENT_MAX, minor_units
+from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction
+from monitor.engine import Engine, Step
+from monitor.policy_text import policy_of
+from monitor.population import Population, rows_of
+from streams import codec
+from streams.schemas import record_schemas
+from tests.transactions import book, observed, row, transaction
+
+SCHEMAS = record_schemas()
+EVERY_LIMIT = """
+version = 1
+[[limit]]
+id = "eur"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "100.00"
+[[limit]]
+id = "yen"
+measure = "amount"
+direction = "both"
+currency = "JPY"
+above = 0
+severity = "critical"
+[[limit]]
+id = "count"
+measure = "count"
+above = 0
+[[limit]]
+id = "credits"
+measure = "count"
+direction = "credit"
+currency = "JPY"
+above = 1
+"""
+
+
+def faults(sort: str, record: bytes) -> list[str]:
+    """Return what a schema has against a record, with the formats looked at too."""
+    validator = jsonschema.Draft202012Validator(
+        SCHEMAS[sort], format_checker=jsonschema.FormatChecker()
+    )
+    return [error.message for error in validator.iter_errors(json.loads(record))]
+
+
+def steps() -> Iterator[Step]:
+    """Yield what an engine tells: raised, restated, withdrawn by a reversal and by a policy."""
+    policies = book(EVERY_LIMIT)
+    engine = Engine(3, policies)
+    yield observed(
+        engine,
+        transaction("t1", amount="100.01", segment="retail"),
+        transaction("t2", amount="7", currency="JPY", direction="credit"),
+        transaction("t3", amount="1e1", currency="JPY", direction="credit", account_id="ä" * 256),
+    )
+    yield observed(engine, transaction("t4", hours=24))
+    yield observed(engine, transaction("t5", amount="0.01"))  # late: the Monday is restated
+    yield observed(engine, transaction("t6", hours=25, reverses="t1"))
+    changed = EVERY_LIMIT.replace("version = 1", "version = 2").replace('id = "count"', 'id = "n"')
+    policies.add(policy_of(changed))
+    engine.policies_changed()
+    yield engine.take_step()
+    yield observed(engine, transaction("t7", hours=24 * 9))  # every day before is closed
+
+
+def told() -> tuple[list[Alert], list[ClosedDay]]:
+    taken = list(steps())
+    return [a for one in taken for a in one.alerts], [d for one in taken for d in one.account_days]
+
+
+@pytest.mark.parametrize("sort", SCHEMAS)
+def test_a_schema_is_one_of_its_dialect(sort: str) -> None:
+    assert SCHEMAS[sort]["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[sort])
+    jsonschema.Draft7Validator.check_schema(SCHEMAS[sort])  # as asyncapi.yml reads it
+
+
+def test_every_alert_fits() -> None:
+    alerts, _ = told()
+    assert {alert.status for alert in alerts} == set(Status)
+    assert any(alert.cause.transaction_id is None for alert in alerts)
+    assert any("why" in alert.evidence for alert in alerts)
+    for alert in alerts:
+        assert faults("alert", codec.alert_bytes(alert)) == []
+
+
+def test_every_closed_account_day_fits() -> None:
+    _, days = told()
+    assert any(len(day.account_day.totals) > 1 for day in days)
+    for day in days:
+        assert faults("account-day", codec.closed_day_bytes(day)) == []
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("original", [None, b"", "ä".encode(), b"\xff\x00"])
+@pytest.mark.parametrize(
+    "where",
+    [{"topic": "weir.transactions.v1", "partition": 0, "offset": 7}, {"file": "f.csv", "row": 1}],
+    ids=["on a topic", "in a file"],
+)
+def test_every_rejection_fits(
+    reason: Reason, original: bytes | None, where: dict[str, object]
+) -> None:
+    written = codec.rejection_bytes(Rejection(reason, "why"), where, original, original)
+    assert faults("rejection", written) == []
+
+
+def test_made_transactions_fit() -> None:
+    made = [of for _, rows in rows_of(Population(40, 3, 7, with_incidents=True)) for of in rows]
+    assert len(made) > 100
+    for fields in made:
+        assert faults("transaction", codec.transaction_bytes(fields)) == []
+
+
+@pytest.mark.parametrize("sort", SCHEMAS)
+def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
+    alerts, days = told()
+    whole = {
+        "transaction": codec.transaction_bytes(row("t1")),
+        "alert": codec.alert_bytes(alerts[0]),
+        "account-day": codec.closed_day_bytes(days[0]),
+        "rejection": codec.rejection_bytes(
+            Rejection(Reason.DUPLICATE, "why"), {"file": "f", "row": 1}, b"k", b"r"
+        ),
+    }[sort]
+    assert SCHEMAS[sort]["required"]
+    for name in SCHEMAS[sort]["required"]:
+        fields = json.loads(whole)
+        del fields[name]
+        assert faults(sort, json.dumps(fields).encode()), name
+
+
+def test_money_is_text_and_a_count_is_a_number() -> None:
+    alerts, _ = told()
+    for alert in alerts:
+        fields = json.loads(codec.alert_bytes(alert))
+        fields["value"] = 7 if isinstance(fields["value"], str) else "7.00"
+        assert faults("alert", json.dumps(fields).encode()), fields["kind"]
+
+
+TEXTS: tuple[object, ...] = ("", "x", "ä", "x" * 256, "x" * 257)
+CELLS: dict[str, tuple[object, ...]] = {
+    "transaction_id": TEXTS,
+    "account_id": TEXTS,
+    "booked_at": (
+        "2026-01-05T09:00:00Z", "2026-01-05t09:00:00.5+01:00", "2026-01-05 09:00:00-00:00",
+        "2026-01-05T09:00:00", "2026-01-05T09:00:00.Z", "2026-01-05", "2026-1-5T09:00:00Z", "x", "",
+    ),
+    "amount": (
+        "0", "1", "1.50", "+1", "1e2", "100E-2", "-1", "1.", ".5", "1,5", " 1", "1 ", "0x1", "NaN",
+        "", 0, 1, 1.5, -1, 1e2,
+    ),
+    "currency": ("EUR", "JPY", "BHD", "eur", "XXX", ""),
+    "direction": ("debit", "credit", "Debit", ""),
+    "not_ours": TEXTS,
+}  # fmt: skip
+ODD = (None, 7, 7.5, True, [], {}, "x")
+
+
+@st.composite
+def changed_fields(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a good transaction's fields with one or two of them changed or left out."""
+    fields: dict[str, Any] = json.loads(codec.transaction_bytes(row("t1", amount="7")))
+    for name in draw(st.sets(st.sampled_from([*FIELDS, "not_ours"]), min_size=1, max_size=2)):
+        value = draw(st.sampled_from((*CELLS.get(name, TEXTS), *ODD, "left out")))
+        fields.pop(name, None)
+        if value != "left out":
+            fields[name] = value
+    return fields
+
+
+@settings(max_examples=1000)
+@given(changed_fields())
+def test_a_record_fits_exactly_where_it_becomes_a_transaction(fields: dict[str, Any]) -> None:
+    record = json.dumps(fields).encode()
+    # What no schema can say: an amount has at most the decimals of its currency.
+    amount, exponent = str(fields.get("amount")), EXPONENT.get(str(fields.get("currency")), 0)
+    assume(minor_units(amount, EXPONENT_MAX) is None or minor_units(amount, exponent) is not None)
+    becomes = isinstance(codec.decode(record), Transaction)
+    assert becomes == (faults("transaction", record) == [])
