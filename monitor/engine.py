@@ -18,12 +18,19 @@ from monitor.core.account import (
     ClosedDay,
 )
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.business_day import day_text
 from monitor.core.threshold import Threshold
-from monitor.core.transaction import DEBIT, Reason, Rejection, Transaction
+from monitor.core.transaction import (
+    DEBIT,
+    Rejection,
+    Transaction,
+    duplicate,
+    nothing_to_reverse,
+    too_late,
+)
 from monitor.decision import retell, tell
 from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOTHING, SERIES_BITS, Entry, Ledger, OpenDay
 from monitor.policy import PolicyBook
+from monitor.scoring import Scored, Scorer
 
 
 class Step:
@@ -43,9 +50,21 @@ class Step:
 class Engine(Ledger):
     """Decides on the records of one partition, as they come, by the policies in force."""
 
-    def __init__(self, partition: int, policies: PolicyBook, buckets: int = BUCKETS) -> None:
+    def __init__(
+        self, partition: int, policies: PolicyBook, buckets: int = BUCKETS, partitions: int = 1
+    ) -> None:
         super().__init__(partition, policies, buckets)
         self.step = Step()
+        self.scorer: Scorer | None = None
+        self._partitions = partitions
+        self._scored: list[Scored] = []
+        self._begin_scoring()
+
+    def _begin_scoring(self) -> None:
+        """Begin with models, all cold, where a policy wants them and there are none yet."""
+        settings = self.policies.outliers
+        if self.scorer is None and settings is not None:
+            self.scorer = Scorer(settings, self.partition, self._partitions, self.calendar)
 
     def take_step(self) -> Step:
         """Return what came since the last call, and begin anew."""
@@ -85,7 +104,7 @@ class Engine(Ledger):
                 open_day = self._open_day(day)
                 if open_day is None:
                     start = end = 0
-                    step.rejections.append((offset, self._too_late(day)))
+                    step.rejections.append((offset, too_late(day, self.day_open_first)))
                     continue
                 start, end = open_day.start, open_day.end
             assert open_day is not None
@@ -96,7 +115,7 @@ class Engine(Ledger):
             for day_taken, other in open_days.items():
                 if id_hash in other.contents:
                     self._forget_if_empty(account)
-                    step.rejections.append((offset, _duplicate(day_taken)))
+                    step.rejections.append((offset, duplicate(day_taken)))
                     break
             else:
                 if item.reverses is None:
@@ -105,9 +124,21 @@ class Engine(Ledger):
                     self._reverse(offset, item, account, day, id_hash)
         if offsets:
             self.offset_last = max(self.offset_last, offsets[-1])
+        if self._scored:
+            self._score()
         self.close_account_days()
 
-    def _fold(
+    def _score(self) -> None:
+        """Let the models see what was taken in; their alerts stand where their records do."""
+        assert self.scorer is not None
+        scored, self._scored = self._scored, []
+        alerts = self.scorer.observe(scored, self.policies)
+        if alerts:
+            self.step.alerts = sorted(
+                [*self.step.alerts, *alerts], key=lambda alert: alert.cause.offset
+            )
+
+    def _fold(  # noqa: C901, PLR0912 - the hot path, as above
         self, offset: int, transaction: Transaction, account: Account, day: int,
         open_day: OpenDay, id_hash: int,
     ) -> None:  # fmt: skip
@@ -145,6 +176,10 @@ class Engine(Ledger):
                 over = totals[first] + totals[second] > above
             if over:
                 self._over(offset, transaction, account, account_day, open_day, threshold)
+        if self.scorer is not None:
+            self._scored.append(
+                tuple.__new__(Scored, (transaction, account_day, offset, bool(account_day.told)))
+            )
 
     def _over(
         self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
@@ -167,11 +202,17 @@ class Engine(Ledger):
             account, account_day, version = self.closing.popleft()
             del account.days[account_day.day]
             self.dirty.add(account)
-            self.step.account_days.append(ClosedDay(account.account_id, account_day, version))
+            score = None
+            if self.scorer is not None:
+                score = self.scorer.day_score(account.account_id, account_day.day)
+            self.step.account_days.append(
+                ClosedDay(account.account_id, account_day, version, score)
+            )
             self._forget_if_empty(account)
 
     def policies_changed(self) -> None:
         """Decide every open day anew by the policies in force now."""
+        self._begin_scoring()
         for day, open_day in self.open_days.items():
             open_day.policy, open_day.limits = self.policies.for_day(day)
             for account, account_day in open_day.account_days:
@@ -191,14 +232,6 @@ class Engine(Ledger):
 
     def _cause(self, offset: int, transaction: Transaction) -> Cause:
         return Cause(transaction.transaction_id, transaction.event_time, self.partition, offset)
-
-    def _too_late(self, day: int) -> Rejection:
-        assert self.day_open_first is not None
-        return Rejection(
-            Reason.TOO_LATE,
-            f"business day {day_text(day)} is closed: the first open one is"
-            f" {day_text(self.day_open_first)}",
-        )
 
     def _place(
         self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
@@ -241,7 +274,7 @@ class Engine(Ledger):
                 break
         else:
             self._forget_if_empty(account)
-            self.step.rejections.append((offset, _nothing_to_reverse(transaction.reverses)))
+            self.step.rejections.append((offset, nothing_to_reverse(transaction.reverses)))
             return
         open_day.contents[reverses_hash] = NOTHING
         self.open_days[day].contents[id_hash] = NOTHING
@@ -265,14 +298,3 @@ class Engine(Ledger):
                 alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
                 if alert is not None:
                     self.step.alerts.append(alert)
-
-
-def _duplicate(day: int) -> Rejection:
-    return Rejection(Reason.DUPLICATE, f"its transaction_id was taken on {day_text(day)}")
-
-
-def _nothing_to_reverse(reverses: str) -> Rejection:
-    return Rejection(
-        Reason.NOTHING_TO_REVERSE,
-        f"reverses names {reverses[:40]!r}: not in the open days of this account, or taken back",
-    )

@@ -81,6 +81,14 @@ METRICS: Final = {
     "state_open_transactions": Metric(
         "weir_state_open_transactions", "gauge", "Transactions of open days.", ("partition",)
     ),
+    "model_refusals": Metric(
+        "weir_model_refusals_total",
+        "counter",
+        "Parts of what the models had learned that could not be used; they begin afresh.",
+    ),
+    "models_warm": Metric(
+        "weir_models_warm", "gauge", "1 once the outlier models are warmed up.", ("partition",)
+    ),
     "partitions_assigned": Metric(
         "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
     ),
@@ -127,6 +135,8 @@ class Metrics:
         self.state_accounts = self._gauge("state_accounts")
         self.state_bytes = self._gauge("state_bytes")
         self.state_open_transactions = self._gauge("state_open_transactions")
+        self.model_refusals = self._counter("model_refusals")
+        self.models_warm = self._gauge("models_warm")
         self.partitions_assigned = self._gauge("partitions_assigned")
         self.rebalances = self._counter("rebalances")
         self.last_flush = self._gauge("last_flush")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.threshold import LimitSet, Threshold
+from monitor.outliers import OutlierSettings
 
 
 class PolicyError(ValueError):
@@ -50,6 +51,7 @@ class Policy(NamedTuple):
     calendar: CalendarSettings
     thresholds: tuple[Threshold, ...]
     text: str
+    outliers: OutlierSettings | None = None
 
     @property
     def effective_from_text(self) -> str | None:
@@ -91,6 +93,11 @@ class PolicyBook:
                 f"[calendar] is {policy.calendar.text()}, in force is {self.calendar.text()}: open"
                 " days are kept by it, so it changes only with fresh state (another WEIR_GROUP)"
             )
+        if self.outliers and policy.outliers and policy.outliers.models != self.outliers.models:
+            problems.append(
+                "[models] is not that of the versions in force: what they learned is kept in state,"
+                " so it changes only with fresh state (another WEIR_GROUP)"
+            )
         if problems:
             raise PolicyError(problems, f"policy version {policy.version}")
         if known is not None:
@@ -104,6 +111,11 @@ class PolicyBook:
     def for_day(self, day: int) -> tuple[Policy, LimitSet]:
         """Return what decides for a business day; before every start, the earliest does."""
         return self._order[max(bisect_right(self._starts, day) - 1, 0)]
+
+    @property
+    def outliers(self) -> OutlierSettings | None:
+        """The outlier settings of the first version that has any; None where none has."""
+        return next((p.outliers for p in self.policies if p.outliers is not None), None)
 
     @property
     def versions(self) -> tuple[int, ...]:

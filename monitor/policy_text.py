@@ -6,7 +6,7 @@ All problems of a text come in one `PolicyError`, so that an operator mends them
 import contextlib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Final, TypeGuard, TypeVar
@@ -14,8 +14,9 @@ from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT, minor_units
-from monitor.core.threshold import Direction, Measure, Severity, Threshold
+from monitor.core.threshold import LIMIT_MEASURES, Direction, Measure, Severity, Threshold
 from monitor.core.transaction import ID_LENGTH_MAX
+from monitor.outliers import outlier_settings
 from monitor.policy import CalendarSettings, Policy, PolicyError
 
 _DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
@@ -30,7 +31,7 @@ CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew"
 LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "above", "scope", "severity",
 )  # fmt: skip
-POLICY_KEYS: Final = ("version", "effective_from", "calendar", "limit")
+POLICY_KEYS: Final = ("version", "effective_from", "calendar", "limit", "budget", "models")
 
 DEFAULT_POLICY: Final = """\
 version = 1
@@ -85,10 +86,11 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     effective_from = _effective_from(document.get("effective_from"), problems)
     calendar = _calendar(document.get("calendar", {}), problems)
     thresholds = _thresholds(document.get("limit"), problems)
+    outliers = outlier_settings(document, problems)
     if problems:
         raise PolicyError(problems, source)
     assert calendar is not None
-    return Policy(version, effective_from, calendar, thresholds, text)
+    return Policy(version, effective_from, calendar, thresholds, text, outliers)
 
 
 def _is_whole(value: object) -> TypeGuard[int]:
@@ -207,9 +209,9 @@ def _threshold(table: dict[str, object], number: int, problems: list[str]) -> Th
         threshold_id = ""
     where = f"limit {threshold_id or number}: "
     _refuse_unknown(table, LIMIT_KEYS, where, problems)
-    measure = _member(table, "measure", Measure, _MISSING, where, problems)
-    direction = _member(table, "direction", Direction, Direction.BOTH, where, problems)
-    severity = _member(table, "severity", Severity, Severity.MEDIUM, where, problems)
+    measure = _member(table, "measure", LIMIT_MEASURES, _MISSING, where, problems)
+    direction = _member(table, "direction", tuple(Direction), Direction.BOTH, where, problems)
+    severity = _member(table, "severity", tuple(Severity), Severity.MEDIUM, where, problems)
     currency = table.get("currency")
     if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
         problems.append(f"{where}currency is {currency!r}: not a code of ISO 4217")
@@ -233,14 +235,15 @@ def _threshold(table: dict[str, object], number: int, problems: list[str]) -> Th
 def _member(
     table: dict[str, object],
     key: str,
-    choices: type[_Member],
+    choices: Sequence[_Member],
     default: object,
     where: str,
     problems: list[str],
 ) -> _Member | None:
     value = table.get(key, default)
-    if isinstance(value, str) and value in [member.value for member in choices]:
-        return choices(value)
+    for choice in choices:
+        if value == choice.value:
+            return choice
     said = "missing" if value is _MISSING else repr(value)
     problems.append(f"{where}{key} is {said}: one of {', '.join(choices)}")
     return None

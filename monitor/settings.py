@@ -13,6 +13,7 @@ from typing import Any, Final
 PREFIX: Final = "WEIR_"
 PORT_MAX: Final = 65_535
 _WHOLE: Final = re.compile("[0-9]{1,9}")
+SNAPSHOT_KEY_BYTES_MIN: Final = 16
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
@@ -124,6 +125,9 @@ class Settings:
     )
     metrics_host: str = _setting(_text, "Where Prometheus may ask; 0.0.0.0 is all.", "127.0.0.1")
     metrics_port: int = _setting(_whole(0, PORT_MAX), "Its port; 0 is none.", 0)
+    snapshot_key: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "A file with the secret that signs what the models learned; none: a digest.", None
+    )
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")
     )
@@ -171,3 +175,23 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
+
+
+def snapshot_key_of(settings: Settings) -> bytes | None:
+    """Return the secret of the file that WEIR_SNAPSHOT_KEY names; None where it names none.
+
+    Raises SettingsError where the file cannot be read, or is too short to be a secret.
+    """
+    if settings.snapshot_key is None:
+        return None
+    try:
+        key = settings.snapshot_key.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError([f"WEIR_SNAPSHOT_KEY: {error}"]) from error
+    if len(key) < SNAPSHOT_KEY_BYTES_MIN:
+        problem = (
+            f"WEIR_SNAPSHOT_KEY: {settings.snapshot_key} has {len(key)} bytes, a secret has at"
+            f" least {SNAPSHOT_KEY_BYTES_MIN}: e.g. openssl rand -hex 32 > FILE"
+        )
+        raise SettingsError([problem])
+    return key

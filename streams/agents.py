@@ -17,7 +17,7 @@ from faust.types.tuples import TP
 from monitor.engine import Engine, Step
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
-from monitor.settings import Settings
+from monitor.settings import Settings, snapshot_key_of
 from streams.app import StateTable
 from streams.interpreter import building
 from streams.outbox import Outbox
@@ -58,6 +58,7 @@ class Agents:
         self._metrics = metrics
         self._on_crash = on_crash
         self._policies: PolicyBook | None = None
+        self._snapshot_key = snapshot_key_of(settings)
         self._flush_interval_seconds = settings.flush_seconds
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
@@ -93,7 +94,9 @@ class Agents:
             started = time.perf_counter()
             assert self._policies is not None
             app = self._app
-            engine = Engine(number, self._policies, self._settings.buckets)
+            engine = Engine(
+                number, self._policies, self._settings.buckets, self._settings.partitions
+            )
             with building():
                 partition = self.partitions[number] = Partition(
                     engine,
@@ -102,7 +105,11 @@ class Agents:
                     self._topics,
                     lambda of: bool(app.consumer_generation_id == of.generation),
                     generation,
+                    self._snapshot_key,
                 )
+            for refused in partition.parts_refused:
+                _log.error("partition %d: models begin afresh: %s", number, refused)
+                self._metrics.model_refusals.inc()
             self._metrics.recovery_duration.observe(time.perf_counter() - started)
             _log.info(
                 "partition %d: %d accounts, %d open transactions, from offset %d",
@@ -231,6 +238,8 @@ class Agents:
             metrics.state_accounts.labels(label).set(len(engine.accounts))
             metrics.state_bytes.labels(label).set(partition.state_bytes)
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
+            if engine.scorer is not None:
+                metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
             if engine.watermark is not None:
                 lag = time.time() - engine.watermark / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from monitor.engine import Engine, Step
 from monitor.ledger import Entry
+from monitor.memory import Memory
 from streams import codec, state
 from streams.outbox import Outgoing, acknowledged
 from streams.topics import Topics
@@ -52,6 +53,7 @@ class _Snapshot(NamedTuple):
     acks: list[asyncio.Future[object]]
     entries: list[Entry]
     buckets: list[tuple[bytes, bytes]]
+    parts: list[Outgoing]
     seal: state.Seal
     day_open_first: int
 
@@ -63,7 +65,7 @@ class Partition:
     is asked before each write.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on, each by itself
         self,
         engine: Engine,
         kept: dict[bytes, bytes],
@@ -71,6 +73,7 @@ class Partition:
         topics: Topics,
         is_current: Callable[["Partition"], bool],
         generation: int = 0,
+        snapshot_key: bytes | None = None,
     ) -> None:
         self.engine = engine
         self.generation = generation  # of the group, in which it was given to us
@@ -87,10 +90,26 @@ class Partition:
         self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
         self._chunks = state.recover(engine, kept)
+        self._snapshot_key = snapshot_key
+        self._memory: Memory | None = None
+        self.parts_refused = self._recover_models()
         self._chunk_number = 0
         self._sealed_day_open_first = engine.day_open_first or 0
         self.state_bytes = sum(map(len, kept.values()))
         self.sealed_at: int | None = None  # the changelog's offset of our last seal
+
+    def _recover_models(self) -> list[str]:
+        """Put back what the models had learned; return what was refused of it, and why."""
+        memory = self._remember()
+        parts = state.parts_of(self._kept)
+        return memory.restore(parts) if memory is not None and parts else []
+
+    def _remember(self) -> Memory | None:
+        """Return the memory of the models, from when there are any."""
+        engine = self.engine
+        if self._memory is None and engine.scorer is not None:
+            self._memory = Memory(engine.scorer, engine.bucket_of, self._snapshot_key)
+        return self._memory
 
     @property
     def number(self) -> int:
@@ -207,9 +226,11 @@ class Partition:
             len(engine.buckets),
             self.writer,
         )
+        memory = self._remember()
+        parts = [] if memory is None else state.part_records(memory.new_parts(), seal.offset)
         snapshot = _Snapshot(
-            self._events, self.records_pending, self._acks, self._entries, buckets, seal,
-            engine.day_open_first or 0,
+            self._events, self.records_pending, self._acks, self._entries, buckets,
+            [Outgoing(key, value) for key, value in parts], seal, engine.day_open_first or 0,
         )  # fmt: skip
         self._events, self._acks, self._entries = [], [], []
         self.records_pending = 0
@@ -222,7 +243,7 @@ class Partition:
         receipts: list[Any] = []
         for records in (
             self._journal(snapshot),
-            [Outgoing(key, value) for key, value in snapshot.buckets],
+            [*(Outgoing(key, value) for key, value in snapshot.buckets), *snapshot.parts],
             # The seal goes alone: a broker may say wrongly where a log ends whose last batch has
             # several records (`weir check` probes for it), and recovery would stop early.
             [Outgoing(state.SEAL_KEY, state.seal_bytes(snapshot.seal))],

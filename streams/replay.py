@@ -72,7 +72,7 @@ class Replay:
     def __init__(self, policies: PolicyBook, partitions: int) -> None:
         self.totals = Totals()
         self._deal = dealer(partitions)
-        self._engines = [Engine(number, policies) for number in range(partitions)]
+        self._engines = [Engine(number, policies, partitions=partitions) for number in range(partitions)]
 
     def observe(self, batch: Batch) -> Told:
         """Take a batch of rows; return what came of it."""

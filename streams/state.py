@@ -1,18 +1,19 @@
 """What a partition keeps in its changelog, as bytes, and how an engine is put together from it.
 
-Three sorts of record, each under a key of its own:
+Four sorts of record, each under a key of its own:
 
 - a *bucket*: the offset that it includes, and its accounts with their open days;
 - a *journal* chunk: the transactions of one day that one flush took in, until the day is closed
   (ids as 64-bit hashes; what tells a duplicate, and what a reversal takes back);
+- a *part* of what the models have learned (monitor/memory.py), where a policy wants models;
 - the *seal*: the offset up to which all of it is complete, the watermark and the policy versions.
 
-A bucket and the seal begin with their offset, and of two versions the one with the greater offset
+All but the journal begin with their offset, and of two versions the one with the greater offset
 holds: a worker that lost its partition and does not know it yet can write nothing that counts.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +22,7 @@ import msgspec
 from monitor.core.account import SERIES, SERIES_INDEX, Account, AccountDay, Told
 from monitor.engine import Engine
 from monitor.ledger import NOTHING, SERIES_BITS, Bucket, Entry
+from monitor.memory import Parts
 
 FORMAT: Final = 1
 """Of everything here; another one is refused, never guessed at."""
@@ -28,6 +30,7 @@ FORMAT: Final = 1
 SEAL_KEY: Final = b"seal"
 _BUCKET_KEY: Final = b"b:%d"
 _JOURNAL_KEY: Final = b"j:%s:%d"
+_PART_KEY: Final = b"m:"
 
 _OFFSET: Final = struct.Struct(">q")
 _ARRAY: Final = struct.Struct(">BI")  # msgpack's array 32, so that kept bytes can be joined
@@ -68,6 +71,23 @@ def bucket_key(bucket: int) -> bytes:
 def journal_key(writer: bytes, number: int) -> bytes:
     """Return the key of a writer's journal chunk; no two writers ever share one."""
     return _JOURNAL_KEY % (writer, number)
+
+
+def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield the records of what the models have learned; what is dropped comes last."""
+    for name, data in parts.written.items():
+        yield _PART_KEY + name.encode(), _OFFSET.pack(offset) + data
+    for name in parts.dropped:
+        yield _PART_KEY + name.encode(), None
+
+
+def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
+    """Return what the models had learned, part by part."""
+    return {
+        key.removeprefix(_PART_KEY).decode(): value[_OFFSET.size :]
+        for key, value in kept.items()
+        if key.startswith(_PART_KEY)
+    }
 
 
 def holds(kept: bytes | None, newer: bytes) -> bool:
@@ -255,8 +275,8 @@ def _decoded(value: bytes) -> list[Any]:
 
 
 def is_versioned(key: bytes) -> bool:
-    """Return whether a key's value begins with its offset (a bucket or the seal)."""
-    return key == SEAL_KEY or key.startswith(b"b:")
+    """Return whether a key's value begins with its offset (all but journal chunks)."""
+    return not key.startswith(b"j:")
 
 
 def keep(kept: dict[bytes, bytes], records: Iterable[tuple[bytes, bytes | None]]) -> None:

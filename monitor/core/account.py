@@ -85,6 +85,7 @@ class ClosedDay(NamedTuple):
     account_id: str
     account_day: AccountDay
     policy_version: int
+    score: float | None = None  # how rare its models find it, as a tail probability
 
     def fields(self) -> dict[str, object]:
         """Return the account-day as it is written; `breaches` are the limits that it is over."""
@@ -100,6 +101,7 @@ class ClosedDay(NamedTuple):
                 if told.value > told.limit
             ),
             "policy_version": self.policy_version,
+            "score": self.score,
         }
 
 

@@ -18,6 +18,14 @@ class Kind(StrEnum):
 
     DAILY_AMOUNT = "daily-amount"
     DAILY_COUNT = "daily-count"
+    OUTLIER = "outlier"
+
+
+_KINDS: Final = {
+    Measure.AMOUNT: Kind.DAILY_AMOUNT,
+    Measure.COUNT: Kind.DAILY_COUNT,
+    Measure.RARITY: Kind.OUTLIER,
+}
 
 
 class Status(StrEnum):
@@ -40,7 +48,8 @@ class Cause(NamedTuple):
 class Alert(NamedTuple):
     """What is told of one threshold on one account-day.
 
-    `value` and `limit` are in minor units of `currency`, or transactions where it is a count;
+    `value` and `limit` are in minor units of `currency`, transactions where it is a count, or N
+    where one account-day in N is as strange; `score` is that as a tail probability;
     `revision` counts what was told of this id, so (alert_id, revision) tells a repetition.
     """
 
@@ -57,6 +66,7 @@ class Alert(NamedTuple):
     policy_version: int
     evidence: dict[str, object]
     cause: Cause
+    score: float | None = None
 
     def fields(self) -> dict[str, object]:
         """Return the alert as it is written: money as decimal text, days and times as text."""
@@ -78,7 +88,7 @@ class Alert(NamedTuple):
             "value_before": None
             if self.value_before is None
             else written(threshold, self.value_before),
-            "score": None,
+            "score": self.score,
             "policy_version": self.policy_version,
             "evidence": self.evidence,
             "transaction_id": cause.transaction_id,
@@ -90,7 +100,7 @@ class Alert(NamedTuple):
 
 def written(threshold: Threshold, value: int) -> str | int:
     """Return a threshold's value as it is written: decimal text for money, a number for a count."""
-    if threshold.measure is Measure.COUNT:
+    if threshold.measure is not Measure.AMOUNT:
         return value
     assert threshold.currency is not None
     return amount_text(value, EXPONENT[threshold.currency])
@@ -98,7 +108,7 @@ def written(threshold: Threshold, value: int) -> str | int:
 
 def kind_of(threshold: Threshold) -> Kind:
     """Return the kind of alert that a threshold raises."""
-    return Kind.DAILY_AMOUNT if threshold.measure is Measure.AMOUNT else Kind.DAILY_COUNT
+    return _KINDS[threshold.measure]
 
 
 def alert_id(threshold: Threshold, account_id: str, business_day: int) -> str:

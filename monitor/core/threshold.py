@@ -20,6 +20,11 @@ class Measure(StrEnum):
 
     AMOUNT = "amount"
     COUNT = "count"
+    RARITY = "rarity"  # of the outlier models: one account-day in so many is as strange
+
+
+LIMIT_MEASURES: Final = (Measure.AMOUNT, Measure.COUNT)
+"""What a policy can put a limit on."""
 
 
 class Direction(StrEnum):

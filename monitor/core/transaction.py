@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from monitor.core.business_day import event_time_of
+from monitor.core.business_day import day_text, event_time_of
 from monitor.core.money import EXPONENT, EXPONENT_MAX, minor_units
 
 FIELDS: Final = (
@@ -164,3 +164,25 @@ def _fault_of(fields: Fields) -> Rejection | None:
     if exponent is None:
         return Rejection(Reason.UNKNOWN_CURRENCY, f"currency is {currency[:40]!r}: not in ISO 4217")
     return None
+
+
+def too_late(day: int, day_open_first: int | None) -> Rejection:
+    """Return the rejection of a transaction whose business day is closed."""
+    assert day_open_first is not None, "a day is closed by a watermark"
+    return Rejection(
+        Reason.TOO_LATE,
+        f"business day {day_text(day)} is closed: the first open one is {day_text(day_open_first)}",
+    )
+
+
+def duplicate(day: int) -> Rejection:
+    """Return the rejection of a transaction whose id an open day has already."""
+    return Rejection(Reason.DUPLICATE, f"its transaction_id was taken on {day_text(day)}")
+
+
+def nothing_to_reverse(reverses: str) -> Rejection:
+    """Return the rejection of a transaction that takes back what is not there."""
+    return Rejection(
+        Reason.NOTHING_TO_REVERSE,
+        f"reverses names {reverses[:40]!r}: not in the open days of this account, or taken back",
+    )

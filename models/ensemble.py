@@ -1,0 +1,253 @@
+"""All models of one partition as kernels, record by record: measure, score, decide, then learn.
+
+An alert is due when an account-day's score (models/evidence.py) is above the budget's threshold
+(models/budget.py). From then on nothing of that account-day is learned, nor of one that is in
+breach of a limit.
+"""
+
+import math
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import budget as budgets
+from models import profile, profile_learning, tail
+from models.compiled import compiled
+from models.evidence import (
+    DAY_INPUTS,
+    SCORE_MIN,
+    T_COUNT,
+    T_DAY,
+    T_DAY_FOREST,
+    T_PASS,
+    T_SUM,
+    T_VELOCITY,
+    USES_FOREST,
+    W_DAY_FOREST,
+    day_evidence,
+    evidence,
+    log_of,
+    put_day_inputs,
+    put_inputs,
+    transaction_score,
+)  # fmt: skip
+from models.forest import learn_scored
+from models.forest import score as score_by_forest
+from models.profile import AMOUNT_Z, RATIO, SCORE_DAYS
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+DAY_INPUTS_COUNT: Final = len(DAY_INPUTS)
+
+IS_FROZEN, IS_TOLD = 1, 2
+"""Bits of an account's `day_state`: the day is not learned any more; an alert was due."""
+
+RAISED, GROWN = 1, 2
+"""What is due: an alert, or a word more about one that is open."""
+
+QUIET_DAYS: Final = 14
+"""An alert that has not grown for so long is over, and the next one is another."""
+
+FREEZES_AT: Final = math.log(100)
+"""An alert below this evidence (a generous budget may tell of it) does not keep its day from being
+learned: baselines that leave out whatever is above the usual would drift down."""
+
+CLOSED_A_RECORD: Final = 2
+"""Account-days of the day before that each record closes, so that no midnight holds up alerts."""
+
+
+class Columns(NamedTuple):
+    """Transactions by column, in order.
+
+    `row` is the account's, `second` the event time in whole seconds since 1970, `hour` that of the
+    business day, `amount` in hundreds of minor units, `counterparty` a hash (0 is none), `group`
+    that of an account that is new, `is_learned` 0 for a transaction of a day in breach.
+    """
+
+    row: Ints
+    day: Ints
+    second: Ints
+    hour: Ints
+    is_weekend: Ints
+    amount: Floats
+    is_credit: Ints
+    channel: Ints
+    counterparty: Ints
+    group: Ints
+    is_learned: Ints
+
+
+class Told(NamedTuple):
+    """What came of records: scores and features of each, and what is due.
+
+    `given` has the scores of a detector that is no kernel, NaN where none; `learned` is 1 for what
+    was. `scores` and `day_scores` are logarithms of evidence, NaN while not warmed up. What is due
+    is told in order: the record by which, the account (as it was then), what, and the score and
+    the threshold.
+    """
+
+    features: Floats
+    given: Floats
+    learned: Ints
+    scores: Floats
+    day_scores: Floats
+    counts: Ints  # dues, account-days opened, account-days closed
+    opened: Ints  # rows of the account-days that opened, in order
+    closed_row: Ints
+    closed_day: Ints
+    closed_score: Floats
+    due_record: Ints
+    due_row: Ints
+    due_what: Ints
+    due_score: Floats
+    due_threshold: Floats
+    due_account: Any
+
+
+class Sweep(NamedTuple):
+    """The account-days of a finished day that are closed little by little; `at` is the place."""
+
+    rows: Ints
+    at: Ints  # one number
+    day: int
+
+
+@compiled
+def observe(
+    accounts: Any, models: Any, columns: Any, first: int, day: int, sweep: Any, told: Any
+) -> int:
+    """Take records from `first` on; return where it stopped, and why is for the caller to see.
+
+    It stops at the end, at the first record of a later business day than `day`, and once the sweep
+    of the day before is done. A record of a day before is late: only its amount is measured.
+    """
+    inputs = np.empty(2)
+    sweeping = sweep.at[0] < sweep.rows.size
+    for i in range(first, columns.row.size):
+        if columns.day[i] > day:
+            return i
+        row = columns.row[i]
+        account = accounts[row]
+        if account["day"] != 0 and account["day"] < day:
+            _close(accounts, row, models, account["day"], i, told)
+        _observe_one(account, models, columns, i, day, inputs, told)
+        if sweeping:
+            close_some(accounts, models, sweep, CLOSED_A_RECORD, i, told)
+            if sweep.at[0] >= sweep.rows.size:
+                return i + 1
+    return len(columns.row)
+
+
+@compiled
+def _observe_one(
+    account: Any, models: Any, columns: Any, i: int, day: int, inputs: Any, told: Any
+) -> None:
+    amount, second, features = columns.amount[i], columns.second[i], told.features[i]
+    is_late = columns.day[i] < day
+    if account["second_last"] == 0:
+        account["group"] = columns.group[i]
+    group = models.groups[account["group"]]
+    if not is_late and account["day"] == 0:
+        account["day"], account["day_score"] = day, SCORE_MIN
+        told.opened[told.counts[1]] = columns.row[i]
+        told.counts[1] += 1
+        budgets.account_day_opens(models.budget[0])
+    if columns.is_learned[i] == 0 and not is_late:
+        account["day_state"] |= IS_FROZEN
+    profile.measure(
+        account, group, second, columns.hour[i], amount, columns.is_credit[i], columns.channel[i],
+        columns.counterparty[i], is_late, features,
+    )  # fmt: skip
+    forest_score = told.given[i]
+    if models.switches[USES_FOREST] != 0:
+        put_inputs(features[RATIO], amount, group, inputs)
+        forest_score = score_by_forest(models.forest, inputs)
+    score = transaction_score(account, models, second, features[AMOUNT_Z], amount, forest_score)
+    told.scores[i], told.learned[i] = score, 0
+    told.day_scores[i] = math.nan
+    if not is_late and not math.isnan(score):
+        account["day_score"] = max(np.float64(account["day_score"]), score)
+        told.day_scores[i] = log_of(day_evidence(account, models.tail))
+        _tell(account, models.budget[0], day, told.day_scores[i], columns.row[i], i, told)
+    if columns.is_learned[i] != 0 and (is_late or account["day_state"] & IS_FROZEN == 0):
+        told.learned[i] = 1
+        if models.switches[USES_FOREST] != 0:
+            learn_scored(models.forest)
+        profile_learning.learn(
+            account, group, second, columns.hour[i], columns.is_weekend[i], amount,
+            columns.is_credit[i], columns.channel[i], columns.counterparty[i],
+        )  # fmt: skip
+    account["second_last"] = max(account["second_last"], second)
+
+
+@compiled
+def _tell(
+    account: Any, budget: Any, day: int, score: float, row: int, record: int, told: Any
+) -> None:
+    """Tell where an account-day is above the threshold for the first time."""
+    threshold = budget["threshold"]
+    if score <= threshold or account["day_state"] & IS_TOLD != 0:
+        return
+    account["day_state"] |= IS_TOLD
+    is_open = account["alert_day"] > 0 and day - account["alert_day"] <= QUIET_DAYS
+    account["alert_day"] = day
+    what = GROWN
+    if not is_open:
+        what = RAISED
+        account["alert_first"] = day
+        account["alert_revision"] = account["alert_days"] = 0
+        budgets.alert_is_raised(budget)
+    account["alert_revision"] += 1
+    account["alert_days"] += 1
+    if budget["is_told"] == 0:
+        return
+    if score > FREEZES_AT:
+        account["day_state"] |= IS_FROZEN
+    place = told.counts[0]
+    told.due_record[place], told.due_row[place], told.due_what[place] = record, row, what
+    told.due_score[place], told.due_threshold[place] = score, threshold
+    told.due_account[place] = account
+    told.counts[0] += 1
+
+
+@compiled
+def close_some(accounts: Any, models: Any, sweep: Any, count: int, record: int, told: Any) -> None:
+    """Close the next account-days of a finished day, at most so many; `record` is the cause."""
+    end = min(sweep.at[0] + count, sweep.rows.size)
+    for place in range(sweep.at[0], end):
+        row = sweep.rows[place]
+        if accounts[row]["day"] == sweep.day:  # else a record of the next day has closed it
+            _close(accounts, row, models, sweep.day, record, told)
+    sweep.at[0] = end
+
+
+@compiled
+def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: Any) -> None:
+    account, tails = accounts[row], models.tail
+    inputs = np.empty(DAY_INPUTS_COUNT)
+    put_day_inputs(account, inputs)
+    forest_score = score_by_forest(models.day_forest, inputs)
+    tail.add(tails, T_SUM, np.float64(account["day_sum_z"]))
+    tail.add(tails, T_COUNT, np.float64(account["day_count_z"]))
+    tail.add(tails, T_VELOCITY, np.float64(account["day_velocity"]))
+    tail.add(tails, T_PASS, np.float64(account["day_pass_through"]))
+    if account["day_score"] > SCORE_MIN:
+        total = day_evidence(account, tails)
+        if not math.isnan(forest_score):
+            tail.add(tails, T_DAY_FOREST, forest_score)
+            total += W_DAY_FOREST * evidence(tails, T_DAY_FOREST, forest_score)
+        score = log_of(total)
+        tail.add(tails, T_DAY, score)
+        place = day % SCORE_DAYS
+        account["score_days"][place] = day
+        account["scores"][place] = tail.probability(tails, T_DAY, score)
+        _tell(account, models.budget[0], day, score, row, record, told)
+        told.closed_row[told.counts[2]], told.closed_day[told.counts[2]] = row, day
+        told.closed_score[told.counts[2]] = score
+        told.counts[2] += 1
+    is_learned = account["day_state"] & IS_FROZEN == 0
+    if is_learned:
+        learn_scored(models.day_forest)
+    profile_learning.close_day(account, models.groups[account["group"]], day, is_learned)

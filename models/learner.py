@@ -1,0 +1,279 @@
+"""All models of one partition as one object: takes transactions, ends days, keeps and restores.
+
+What it says of a transaction depends on the records before it alone, however they are cut into
+runs. It has no clock: a business day ends when the first transaction of a later one comes.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import budget as budgets
+from models import profile
+from models.ensemble import RAISED, Columns, Sweep, Told, close_some, observe
+from models.evidence import (
+    DAY_INPUTS,
+    HAS_AMOUNT_TERM,
+    INPUTS,
+    SCALES,
+    T_DAY,
+    T_TRANSACTION,
+    USES_FOREST,
+    Models,
+    put_inputs,
+)
+from models.half_space_trees import HalfSpaceTrees
+from models.outlier import Detector, detector
+from models.tail import Tails, probability
+
+SEGMENTS_MAX: Final = 64
+"""Segments that have baselines of their own; all further ones share the last."""
+
+PEER_GROUPS_MAX: Final = 32
+ROWS_FIRST: Final = 1024
+TREES, DAY_TREES = 25, 50
+KERNEL_DETECTOR: Final = "half-space-trees"
+
+Ints = NDArray[np.int64]
+
+
+class LearnerSettings(NamedTuple):
+    """What a partition's models are; `alerts_per_day` is the partition's share of the budget."""
+
+    alerts_per_day: float
+    warm_up_days: int = 30
+    seed: int = 1
+    has_amount_term: bool = False
+    detector: str = KERNEL_DETECTOR
+
+
+class Due(NamedTuple):
+    """An alert that is due, or a word more about one that is open.
+
+    `record` is the place of the transaction by which it is; `probability` that an account-day is as
+    strange, and `threshold` the same of the budget's threshold; `features` is None where the day's
+    end told it. `account` is the account as it was then.
+    """
+
+    record: int
+    row: int
+    is_raised: bool
+    probability: float
+    threshold: float
+    features: NDArray[np.float64] | None
+    account: Any
+
+
+class Closed(NamedTuple):
+    """Account-days that ended, by column, with their scores (log evidence)."""
+
+    row: Ints
+    day: Ints
+    score: NDArray[np.float64]
+
+
+class Outcome(NamedTuple):
+    """What came of transactions: scores (log evidence; NaN while warming up), and what is due.
+
+    `closed` are the account-days that ended; `changed` the rows of accounts that the end of a day
+    went through, beside those of the transactions.
+    """
+
+    scores: NDArray[np.float64]
+    day_scores: NDArray[np.float64]
+    dues: list[Due]
+    closed: list[Closed]
+    changed: Ints
+
+
+class Learner:
+    """The models of one partition, and its accounts by row."""
+
+    def __init__(self, settings: LearnerSettings) -> None:
+        self.settings = settings
+        self.accounts = profile.new_accounts(ROWS_FIRST)
+        self.count = 0
+        self.day = 0
+        self.tails = Tails(SCALES)
+        self.detector: Detector = detector(settings.detector, INPUTS, settings.seed)
+        self.day_forest = HalfSpaceTrees(DAY_INPUTS, settings.seed, n_trees=DAY_TREES)
+        self.groups = profile.new_groups(SEGMENTS_MAX + PEER_GROUPS_MAX)
+        self.budget = budgets.new_budget(settings.alerts_per_day)
+        self.sweep = _nothing_to_sweep()
+        self._opened: list[Ints] = []
+        self._changed: list[Ints] = []
+        self._closed: list[Closed] = []
+        self.models = self.arrays()
+
+    def arrays(self) -> Models:
+        """Return the arrays of all models, as they stand."""
+        is_kernel = isinstance(self.detector, HalfSpaceTrees)
+        forest = self.detector.forest if isinstance(self.detector, HalfSpaceTrees) else None
+        switches = np.zeros(2, np.int64)
+        switches[USES_FOREST] = is_kernel
+        switches[HAS_AMOUNT_TERM] = self.settings.has_amount_term
+        return Models(
+            self.groups,
+            forest if forest is not None else self.day_forest.forest,  # never asked, then
+            self.day_forest.forest,
+            self.tails.tail,
+            self.budget,
+            switches,
+        )
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the warm-up is over: before, nothing is told."""
+        return bool(self.budget["is_told"][0])
+
+    def set_budget(self, alerts_per_day: float) -> None:
+        """Set the partition's share of the alerts of a day."""
+        self.budget["alerts_per_day"] = alerts_per_day
+
+    def add_account(self) -> int:
+        """Return the row of an account that is new."""
+        if self.count == self.accounts.size:
+            more = profile.new_accounts(self.accounts.size)
+            self.accounts = np.concatenate([self.accounts, more])
+        self.count += 1
+        return self.count - 1
+
+    def observe(self, columns: Columns) -> Outcome:
+        """Take transactions, in order."""
+        count = columns.row.size
+        told = _room_for(count, 3 * count + 1)
+        dues: list[Due] = []
+        self._changed = []
+        self._closed = []
+        place = 0
+        while place < count:
+            if columns.day[place] > self.day:
+                self._begin_day(int(columns.day[place]), place, dues)
+            swept = int(self.sweep.at[0])
+            place = self._observe(columns, place, told)
+            self._changed.append(self.sweep.rows[swept : self.sweep.at[0]])
+            self._opened.append(told.opened[: told.counts[1]].copy())
+            dues.extend(self._take(told))
+            if self.sweep.rows.size and self.sweep.at[0] >= self.sweep.rows.size:
+                self._finish_day()
+        return Outcome(
+            told.scores, told.day_scores, dues, self._closed, np.concatenate(self._changed)
+        )
+
+    def _observe(self, columns: Columns, place: int, told: Told) -> int:
+        if self.models.switches[USES_FOREST]:
+            return observe(self.accounts, self.models, columns, place, self.day, self.sweep, told)
+        # A detector of River's own is asked a record at a time, so that cutting changes nothing.
+        one = Columns._make(column[: place + 1] for column in columns)
+        account, inputs = self.accounts[columns.row[place]], np.empty((1, len(INPUTS)))
+        is_new = account["second_last"] == 0
+        group = self.groups[columns.group[place] if is_new else account["group"]]
+        amount = float(columns.amount[place])
+        put_inputs(profile.ratio_of(account, group, amount), amount, group, inputs[0])
+        told.given[place] = self.detector.score(inputs)[0]
+        observe(self.accounts, self.models, one, place, self.day, self.sweep, told)
+        if told.learned[place]:
+            self.detector.score_learn(inputs, np.ones(1, np.bool_))
+        return place + 1
+
+    def day_probability(self, row: int, day: int) -> float | None:
+        """Return how rare a finished account-day's score is; None where that is not known."""
+        account = self.accounts[row]
+        place = day % profile.SCORE_DAYS
+        if account["score_days"][place] != day or np.isnan(account["scores"][place]):
+            return None
+        return float(account["scores"][place])
+
+    def transaction_probability(self, score: float) -> float | None:
+        """Return how rare a transaction's score is; None while warming up."""
+        p = probability(self.tails.tail, T_TRANSACTION, score)
+        return None if np.isnan(p) else float(p)
+
+    def open_rows(self) -> Ints:
+        """Return the rows of the account-days that are open, in the order of opening."""
+        return np.concatenate([np.empty(0, np.int64), *self._opened])
+
+    def reopen(self, opened: Sequence[int], swept: Sequence[int]) -> None:
+        """Go on with days that were open, and with a day before that was being closed."""
+        self._opened = [np.array(opened, np.int64)]
+        if swept:
+            rows = np.array(swept, np.int64)
+            day = int(self.accounts["day"][rows[0]])
+            self.sweep = Sweep(rows, np.zeros(1, np.int64), day)
+
+    # -- days -------------------------------------------------------------------------------------
+
+    def _begin_day(self, day: int, record: int, dues: list[Due]) -> None:
+        """End the day that was open: its account-days are closed little by little from here on."""
+        if self.sweep.rows.size:
+            swept = int(self.sweep.at[0])
+            told = _room_for(0, self.sweep.rows.size + 1)
+            close_some(self.accounts, self.models, self.sweep, self.sweep.rows.size, record, told)
+            self._changed.append(self.sweep.rows[swept:])
+            dues.extend(self._take(told))
+            self._finish_day()
+        if self.day:
+            self.sweep = Sweep(self.open_rows(), np.zeros(1, np.int64), self.day)
+            budgets.day_ends(self.budget[0])
+            if not self.is_warm and self.budget["days"][0] >= self.settings.warm_up_days:
+                self.budget["is_told"] = 1
+                for field in ("alert_day", "alert_first", "alert_revision", "alert_days"):
+                    self.accounts[field] = 0
+        self._opened = []
+        self.day = day
+
+    def _finish_day(self) -> None:
+        self.tails.finish_day(self.sweep.day)
+        self.sweep = _nothing_to_sweep()
+
+    def _take(self, told: Told) -> list[Due]:
+        """Return what is due, note what was closed, and make room for more."""
+        dues = list(self._dues(told))
+        closed = int(told.counts[2])
+        if closed:
+            columns = (told.closed_row, told.closed_day, told.closed_score)
+            self._closed.append(Closed._make(column[:closed].copy() for column in columns))
+        told.counts[:] = 0
+        return dues
+
+    def _dues(self, told: Told) -> Iterator[Due]:
+        tail = self.tails.tail
+        for place in range(int(told.counts[0])):
+            record = int(told.due_record[place])
+            is_live = told.due_account[place]["day"] == self.day and record < len(told.scores)
+            yield Due(
+                record,
+                int(told.due_row[place]),
+                bool(told.due_what[place] == RAISED),
+                probability(tail, T_DAY, told.due_score[place]),
+                probability(tail, T_DAY, told.due_threshold[place]),
+                told.features[record].copy() if is_live else None,
+                told.due_account[place].copy(),
+            )
+
+
+def _nothing_to_sweep() -> Sweep:
+    return Sweep(np.empty(0, np.int64), np.zeros(1, np.int64), 0)
+
+
+def _room_for(records: int, dues: int) -> Told:
+    return Told(
+        features=np.empty((records, len(profile.FEATURES))),
+        given=np.full(records, np.nan),
+        learned=np.zeros(records, np.int64),
+        scores=np.empty(records),
+        day_scores=np.empty(records),
+        counts=np.zeros(3, np.int64),
+        opened=np.empty(records, np.int64),
+        closed_row=np.empty(dues, np.int64),
+        closed_day=np.empty(dues, np.int64),
+        closed_score=np.empty(dues),
+        due_record=np.empty(dues, np.int64),
+        due_row=np.empty(dues, np.int64),
+        due_what=np.empty(dues, np.int64),
+        due_score=np.empty(dues),
+        due_threshold=np.empty(dues),
+        due_account=profile.new_accounts(dues),
+    )

@@ -1,0 +1,102 @@
+"""Settings of the outlier models, as a policy states them in [budget] and [models].
+
+Without a [budget] there are no outlier models at all.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from monitor.core.threshold import Severity
+
+BUDGET_KEYS: Final = ("alerts_per_day", "warm_up_days", "severity")
+MODELS_KEYS: Final = ("detector", "population_amount", "seed")
+DETECTORS: Final = ("half-space-trees", "loda", "one-class-svm", "gaussian")
+ALERTS_MAX: Final = 100_000
+WARM_UP_DAYS_MAX: Final = 365
+SEED_MAX: Final = 2**31 - 1
+
+
+class ModelSettings(NamedTuple):
+    """Which models a policy wants; they are kept in state, so all versions want the same.
+
+    `detector` is the one of transactions, by the names of models/outlier.py.
+    """
+
+    detector: str = DETECTORS[0]
+    population_amount: bool = False
+    seed: int = 1
+
+
+class OutlierSettings(NamedTuple):
+    """How many outlier alerts of a business day the team can work, and by which models.
+
+    Nothing is told of the first `warm_up_days` business days of a partition.
+    """
+
+    alerts_per_day: int
+    warm_up_days: int
+    severity: Severity
+    models: ModelSettings
+
+
+def outlier_settings(document: Mapping[str, object], problems: list[str]) -> OutlierSettings | None:
+    """Return what [budget] and [models] of a policy state; None where there is no [budget]."""
+    models = _models(document.get("models", {}), problems)
+    if "models" in document and "budget" not in document:
+        problems.append("[models] is of use with a [budget] only: state alerts_per_day there")
+    table = document.get("budget")
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        problems.append("[budget] is not a table")
+        return None
+    _refuse_unknown(table, BUDGET_KEYS, "budget", problems)
+    alerts = _whole(table, "budget", "alerts_per_day", None, (1, ALERTS_MAX), problems)
+    days = _whole(table, "budget", "warm_up_days", 30, (5, WARM_UP_DAYS_MAX), problems)
+    severity = table.get("severity", Severity.MEDIUM.value)
+    if severity not in list(Severity):
+        problems.append(f"budget.severity is {severity!r}: one of {', '.join(Severity)}")
+        severity = Severity.MEDIUM.value
+    return OutlierSettings(alerts, days, Severity(severity), models)
+
+
+def _models(table: object, problems: list[str]) -> ModelSettings:
+    if not isinstance(table, dict):
+        problems.append("[models] is not a table")
+        return ModelSettings()
+    _refuse_unknown(table, MODELS_KEYS, "models", problems)
+    detector = table.get("detector", DETECTORS[0])
+    if detector not in DETECTORS:
+        problems.append(f"models.detector is {detector!r}: one of {', '.join(DETECTORS)}")
+    has_term = table.get("population_amount", False)
+    if not isinstance(has_term, bool):
+        problems.append(f"models.population_amount is {has_term!r}: write true or false")
+    seed = _whole(table, "models", "seed", 1, (0, SEED_MAX), problems)
+    return ModelSettings(str(detector), bool(has_term), seed)
+
+
+def _refuse_unknown(
+    table: Mapping[str, object], known: tuple[str, ...], where: str, problems: list[str]
+) -> None:
+    problems.extend(
+        f"{where}.{key} is not known: use one of {', '.join(known)}"
+        for key in table
+        if key not in known
+    )
+
+
+def _whole(
+    table: Mapping[str, object],
+    where: str,
+    key: str,
+    default: int | None,
+    limits: tuple[int, int],
+    problems: list[str],
+) -> int:
+    value = table.get(key, default)
+    low, high = limits
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    said = "missing" if value is None else repr(value)
+    problems.append(f"{where}.{key} is {said}: a whole number from {low} to {high:,}")
+    return low

@@ -1,0 +1,208 @@
+"""Lets the models of a partition see its transactions, and makes alerts of what they find.
+
+The models are approximate, and floats; nothing here changes a total. Amounts go to them in hundreds
+of minor units, whatever the currency.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+from models.ensemble import Columns
+from models.learner import SEGMENTS_MAX, Due, Ints, Learner, LearnerSettings, Outcome
+from models.profile import CHANNELS
+from monitor.core.account import AccountDay, day_totals
+from monitor.core.alert import Alert, Cause, Status, alert_id, kind_of
+from monitor.core.business_day import MICROSECONDS, Calendar, day_text
+from monitor.core.threshold import Direction, Measure, Severity, Threshold
+from monitor.core.transaction import CREDIT, Transaction
+from monitor.outliers import OutlierSettings
+from monitor.policy import PolicyBook
+from monitor.reasons import reasons_of
+
+OUTLIER: Final = "outlier"
+HOUR_SECONDS: Final = 3600
+HOUR_LAST: Final = 23
+SATURDAY: Final = 5
+"""Of business days modulo 7, less one: day 1 of the ordinals is a Monday."""
+
+
+class Scored(NamedTuple):
+    """A transaction that was taken in, its account-day, and the offset of its record."""
+
+    transaction: Transaction
+    account_day: AccountDay
+    offset: int
+    is_in_breach: bool
+
+
+class Scorer:
+    """The models of one partition, its accounts by their ids, and what is told of them.
+
+    `on_scored` is shown every transaction with its score, for those who judge the models.
+    """
+
+    def __init__(
+        self, settings: OutlierSettings, partition: int, partitions: int, calendar: Calendar
+    ) -> None:
+        self.partition = partition
+        self.on_scored: Callable[[Sequence[Scored], Outcome], None] | None = None
+        self._settings = settings
+        self._partitions = partitions
+        self._calendar = calendar
+        self.begin_afresh()
+
+    def begin_afresh(self) -> None:
+        """Forget all that was learned: the models are cold, and warm up anew."""
+        settings = self._settings
+        self.learner = Learner(
+            LearnerSettings(
+                settings.alerts_per_day / self._partitions,
+                settings.warm_up_days,
+                settings.models.seed,
+                settings.models.population_amount,
+                settings.models.detector,
+            )
+        )
+        self.rows: dict[str, int] = {}
+        self.account_ids: list[str] = []
+        self.segments: dict[str | None, int] = {}
+        self.channels: dict[str | None, int] = {}
+        self.changed: list[Ints] = []
+
+    def know(self, segments: Iterable[str | None], channels: Iterable[str | None]) -> None:
+        """Give segments and channels the numbers that they had, in the order of their coming."""
+        _places(self.segments, list(segments), SEGMENTS_MAX)
+        _places(self.channels, list(channels), CHANNELS)
+
+    def observe(self, scored: Sequence[Scored], policies: PolicyBook) -> list[Alert]:
+        """Take transactions, in order; return the alerts that are due."""
+        policy, _ = policies.for_day(self.learner.day or scored[0].account_day.day)
+        settings = policy.outliers
+        if settings is not None:
+            self.learner.set_budget(settings.alerts_per_day / self._partitions)
+        columns = self._columns(scored)
+        outcome = self.learner.observe(columns)
+        if self.on_scored is not None:
+            self.on_scored(scored, outcome)
+        self.changed += [columns.row, outcome.changed]
+        if settings is None:
+            return []
+        return [
+            self._alert(due, scored[due.record], settings.severity, policy.version)
+            for due in outcome.dues
+        ]
+
+    def day_score(self, account_id: str, day: int) -> float | None:
+        """Return how rare a finished account-day is (a tail probability); None is not known."""
+        row = self.rows.get(account_id)
+        return None if row is None else self.learner.day_probability(row, day)
+
+    # -- columns ----------------------------------------------------------------------------------
+
+    def _columns(self, scored: Sequence[Scored]) -> Columns:
+        transactions, account_days, _, in_breach = zip(*scored, strict=True)
+        (
+            _, accounts, times, amounts, _, directions, counterparties, _, channels, segments, _, _,
+        ) = zip(*transactions, strict=True)  # fmt: skip
+        days = np.array([account_day.day for account_day in account_days], np.int64)
+        second = np.array(times, np.int64) // MICROSECONDS
+        return Columns(
+            row=self._rows(accounts),
+            day=days,
+            second=second,
+            hour=self._hours(days, second),
+            is_weekend=((days - 1) % 7 >= SATURDAY).astype(np.int64),
+            amount=np.array(amounts, np.float64) / 100,
+            is_credit=np.array([direction == CREDIT for direction in directions], np.int64),
+            channel=_places(self.channels, channels, CHANNELS),
+            counterparty=np.array(
+                [crc32(name.encode()) if name else 0 for name in counterparties], np.int64
+            ),
+            group=_places(self.segments, segments, SEGMENTS_MAX),
+            is_learned=1 - np.array(in_breach, np.int64),
+        )
+
+    def _rows(self, accounts: Sequence[str]) -> Ints:
+        rows = self.rows
+        known = [rows.get(account, -1) for account in accounts]
+        if -1 in known:
+            for place, account in enumerate(accounts):
+                if known[place] < 0:
+                    known[place] = rows.get(account, -1)
+                    if known[place] < 0:
+                        known[place] = rows[account] = self.learner.add_account()
+                        self.account_ids.append(account)
+        return np.array(known, np.int64)
+
+    def _hours(
+        self, days: Ints,
+        second: Ints,
+    ) -> Ints:  # fmt: skip
+        """Return the hour of the business day: 0 begins at the cut-off."""
+        begins = np.zeros_like(second)
+        for day in np.unique(days).tolist():
+            begins[days == day] = self._calendar.start_of(day) // MICROSECONDS
+        hours: Ints = np.clip((second - begins) // HOUR_SECONDS, 0, HOUR_LAST)
+        return hours
+
+    # -- alerts -----------------------------------------------------------------------------------
+
+    def _alert(self, due: Due, scored: Scored, severity: Severity, version: int) -> Alert:
+        account = due.account
+        account_id = self.account_ids[due.row]
+        group = self.learner.models.groups[account["group"]]
+        day, first = int(account["alert_day"]), int(account["alert_first"])
+        threshold = Threshold(
+            OUTLIER, Measure.RARITY, Direction.BOTH, None, _one_in(due.threshold) - 1, severity,
+            None, None,
+        )  # fmt: skip
+        is_own = scored.transaction.account_id == account_id
+        evidence: dict[str, object] = {
+            "reasons": reasons_of(due, group, scored.transaction.amount_minor / 100),
+            "one_in": _one_in(due.probability),
+            "day": day_text(day),
+            "days": int(account["alert_days"]),
+        }
+        if is_own and scored.account_day.day == day:
+            evidence["totals"] = day_totals(scored.account_day)
+        cause = Cause(
+            scored.transaction.transaction_id if is_own else None,
+            scored.transaction.event_time,
+            self.partition,
+            scored.offset,
+        )
+        return Alert(
+            alert_id=alert_id(threshold, account_id, first),
+            revision=int(account["alert_revision"]),
+            kind=kind_of(threshold),
+            status=Status.RAISED if due.is_raised else Status.RESTATED,
+            threshold=threshold,
+            account_id=account_id,
+            business_day=first,
+            value=_one_in(due.probability),
+            value_before=None,
+            segment=scored.account_day.segment if is_own else None,
+            policy_version=version,
+            evidence=evidence,
+            cause=cause,
+            score=due.probability,
+        )
+
+
+def _places(known: dict[str | None, int], names: Sequence[str | None], count: int) -> Ints:
+    """Return a small number for each name, in the order in which they were first seen."""
+    get = known.get
+    places = [get(name, -1) for name in names]
+    if -1 in places:
+        for place, name in enumerate(names):
+            if places[place] < 0:
+                places[place] = known.setdefault(name, min(len(known), count - 1))
+    return np.array(places, np.int64)
+
+
+def _one_in(probability: float) -> int:
+    return max(math.ceil(1 / probability), 1) if probability > 0 else 1
