@@ -1,0 +1,238 @@
+"""Half-space trees as kernels take them: which leaf a record falls into, and what leaves are worth.
+
+The trees never change, only the masses of their nodes do. Two things follow. What a tree says of a
+record depends only on the leaf that the record falls into, and on masses that change only when a
+window is full: so each leaf has its term of the score ready. And which leaf it is can be read off
+the record's place among all thresholds of an input: each such place has a word of 64 bits for each
+tree, the leaves that are still possible. The words of all inputs, taken together by AND, leave the
+right leaf as the lowest bit (Lucchese et al. 2015, "QuickScorer"). So a record costs one look-up an
+input and a few instructions a tree; no tree is walked.
+
+Only leaves are counted: the mass of an inner node is the sum of those below it. Masses and scores
+are whole numbers until the last division, so the result is River's to the last bit.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.compiled import compiled
+from models.inputs import Bools, Floats
+
+HEIGHT_MAX: Final = 6
+"""Leaves are the bits of a word of 64. Deeper trees were no better on one-sided inputs."""
+
+WINDOW_MAX: Final = 10_000_000  # so that a leaf's term of the score, window * 127, is 32 bits
+
+CELLS: Final = 1024
+"""Equal parts of an input's range, each with the thresholds in it: mostly none or one."""
+
+ONE: Final = np.uint64(1)
+DE_BRUIJN: Final = 0x03F79D71B4CB0A89
+DE_BRUIJN_SHIFT: Final = 58
+"""A single bit times this number has other upper six bits for each of the 64 bits: its slot."""
+
+FACTOR: Final = np.uint64(DE_BRUIJN)
+SHIFT: Final = np.uint64(DE_BRUIJN_SHIFT)
+SLOT_OF_LEAF: Final = np.array(
+    [(DE_BRUIJN << leaf) % 2**64 >> DE_BRUIJN_SHIFT for leaf in range(64)]
+)
+
+LOW, SCALE = 0, 1
+"""Columns of `Forest.grid`: where an input's first cell begins, and its cells a unit."""
+
+TERM, COUNT, BEFORE = range(3)
+"""Columns of `Forest.leaves`: a leaf's term of the score, and the records that fell into it in this
+window and in the one before."""
+
+LEARNED, IS_WARM, WINDOW, HEIGHT = range(4)
+"""Places of `Forest.state`: records learned in this window, whether one was full, and options."""
+
+UInts = NDArray[np.uint64]
+Ints = NDArray[np.int32]
+State = NDArray[np.int64]
+
+
+class Structure(NamedTuple):
+    """How the trees split, a row a tree; the children of node i are the nodes 2i+1 and 2i+2."""
+
+    feature: NDArray[np.uint8]  # the input that a node asks for
+    threshold: Floats  # what is less goes left
+
+
+class Forest(NamedTuple):
+    """What kernels need of the trees: few arrays, for each one costs a kernel that is handed it."""
+
+    grid: Floats  # (inputs, 2): LOW and SCALE
+    first: Ints  # (inputs, CELLS + 1): the first threshold of a cell
+    thresholds: Floats  # by input, and then by size
+    possible: UInts  # (thresholds + inputs, trees): the leaves left by a place among them
+    slots: UInts  # (trees,): where in `leaves` the latest record belongs
+    leaves: Ints  # (trees, 64, 3): by slot, TERM, COUNT and BEFORE
+    state: State
+
+
+@compiled
+def score(forest: Forest, record: Floats) -> float:
+    """Return River's score of a record, 0 to 1; NaN while no window was full.
+
+    For kernels that take a record at a time; `learn_scored` may follow.
+    """
+    grid, first, thresholds, possible, slots, leaves, state = forest
+    _reach(grid, first, thresholds, possible, slots, record)
+    if state[IS_WARM] == 0:
+        return np.nan
+    return _share(_total(leaves, slots, np.int32(0)), slots, state)
+
+
+@compiled
+def learn_scored(forest: Forest) -> None:
+    """Learn the record that was scored last."""
+    leaves, state = forest.leaves, forest.state
+    _total(leaves, forest.slots, np.int32(1))
+    state[LEARNED] += 1
+    if state[LEARNED] == state[WINDOW]:
+        _turn(leaves, state)
+
+
+@compiled
+def score_learn(forest: Forest, x: Floats, learn: Bools, scores: Floats) -> None:
+    """Score each record, and then learn it where `learn` says so: `score` and `learn_scored`."""
+    grid, first, thresholds, possible, slots, leaves, state = forest
+    for number in range(x.shape[0]):
+        _reach(grid, first, thresholds, possible, slots, x[number])
+        learned = np.int32(learn[number])
+        total = _total(leaves, slots, learned)
+        scores[number] = _share(total, slots, state) if state[IS_WARM] else np.nan
+        state[LEARNED] += learned
+        if state[LEARNED] == state[WINDOW]:
+            _turn(leaves, state)
+
+
+@compiled
+def weigh(leaves: Ints, state: State) -> None:
+    """Set each leaf's term: the masses on the way to it, each times two to its depth.
+
+    The way ends where a mass is less than a tenth of the window, as in River.
+    """
+    height = state[HEIGHT]
+    count = 1 << height
+    mass = np.zeros(2 * count, np.int64)  # the children of node i are 2i and 2i + 1 here
+    for tree in range(leaves.shape[0]):
+        for leaf in range(count):
+            mass[count + leaf] = leaves[tree, SLOT_OF_LEAF[leaf], BEFORE]
+        for node in range(count - 1, 0, -1):
+            mass[node] = mass[2 * node] + mass[2 * node + 1]
+        for leaf in range(count):
+            term = 0
+            for depth in range(height + 1):
+                here = mass[(count + leaf) >> (height - depth)]
+                term += here << depth
+                if here < 0.1 * state[WINDOW]:
+                    break
+            leaves[tree, SLOT_OF_LEAF[leaf], TERM] = term
+
+
+@compiled
+def _reach(
+    grid: Floats, first: Ints, thresholds: Floats, possible: UInts, slots: UInts, record: Floats
+) -> None:
+    """Set the slots of the leaves that a record falls into."""
+    for column in range(record.shape[0]):
+        value = record[column]
+        cell = _cell(value, grid[column, LOW], grid[column, SCALE])
+        place = first[column, cell]
+        end = first[column, cell + 1]
+        while place < end and value >= thresholds[place]:
+            place += 1
+        row = possible[place + column]
+        if column == 0:
+            for tree in range(slots.shape[0]):
+                slots[tree] = row[tree]
+        else:
+            for tree in range(slots.shape[0]):
+                slots[tree] &= row[tree]
+    for tree in range(slots.shape[0]):
+        left = slots[tree]
+        slots[tree] = ((left & (~left + ONE)) * FACTOR) >> SHIFT
+
+
+@compiled
+def _cell(value: float, low: float, scale: float) -> int:
+    """Return the cell of a value; a greater value is never in a lesser cell."""
+    place = (value - low) * scale
+    if not place > 0:  # also what is not a number: a kernel never reads beside its arrays
+        return 0
+    return int(min(place, CELLS - 1))
+
+
+@compiled
+def _total(leaves: Ints, slots: UInts, learned: np.int32) -> np.int64:
+    """Return the sum of the leaves' terms, and count the record there if it is learned (1 or 0)."""
+    total = np.int64(0)  # the terms have 32 bits
+    for tree in range(slots.shape[0]):
+        slot = slots[tree]
+        total += leaves[tree, slot, TERM]
+        leaves[tree, slot, COUNT] += learned
+    return total
+
+
+@compiled
+def _share(total: np.int64, slots: UInts, state: State) -> float:
+    return float(1 - total / (slots.shape[0] * state[WINDOW] * ((2 << state[HEIGHT]) - 1)))
+
+
+@compiled
+def _turn(leaves: Ints, state: State) -> None:
+    """Begin a window: the one that is full becomes what scores are made of."""
+    for tree in range(leaves.shape[0]):
+        for slot in range(leaves.shape[1]):
+            leaves[tree, slot, BEFORE] = leaves[tree, slot, COUNT]
+            leaves[tree, slot, COUNT] = 0
+    weigh(leaves, state)
+    state[LEARNED], state[IS_WARM] = 0, 1
+
+
+def forest_of(structure: Structure, inputs: int, height: int, window: int) -> Forest:
+    """Return a forest that has learned nothing."""
+    trees, leaves = len(structure.feature), 2**height
+    grid = np.tile((0.0, 1.0), (inputs, 1))
+    first = np.zeros((inputs, CELLS + 1), np.int32)
+    thresholds: list[Floats] = []
+    possible: list[UInts] = []
+    count = 0
+    for column in range(inputs):
+        tree, node = np.nonzero(structure.feature == column)
+        order = np.argsort(structure.threshold[tree, node], kind="stable")
+        tree, node = tree[order], node[order]
+        own = structure.threshold[tree, node]
+        if len(own):
+            grid[column] = own[0], _cells_a_unit(own[0].item(), own[-1].item())
+        cells = [_cell(value, *grid[column]) for value in own]
+        first[column] = count + np.searchsorted(cells, np.arange(CELLS + 1))
+        thresholds.append(own)
+        possible.append(_possible(tree, node, trees, leaves))
+        count += len(own)
+    return Forest(
+        grid, first, np.concatenate(thresholds), np.concatenate(possible),
+        np.zeros(trees, np.uint64), np.zeros((trees, 64, 3), np.int32),
+        np.array([0, 0, window, height]),
+    )  # fmt: skip
+
+
+def _cells_a_unit(low: float, high: float) -> float:
+    scale = (CELLS - 1) / (high - low) if high > low else 1.0
+    return scale if 0 < scale < np.inf else 1.0
+
+
+def _possible(tree: NDArray[np.int64], node: NDArray[np.int64], trees: int, leaves: int) -> UInts:
+    """Return the leaves that are possible below the first threshold, the second and so on."""
+    possible = np.full((len(node) + 1, trees), 2**leaves - 1, np.uint64)
+    for place, (tree_here, node_here) in enumerate(zip(tree, node, strict=True), start=1):
+        depth = int(node_here + 1).bit_length() - 1
+        below = leaves >> depth  # leaves of the node; at its threshold the left half goes out
+        leftmost = (int(node_here) + 1 - (1 << depth)) * below
+        gone = ((1 << below // 2) - 1) << leftmost
+        possible[place, tree_here] = 2**leaves - 1 & ~gone
+    return np.bitwise_and.accumulate(possible, axis=0)
