@@ -79,7 +79,7 @@ def accounts_bytes(
     """Return a snapshot of the accounts of some rows, with their names."""
     meta = {"names": list(names), "layout": _ACCOUNT_LAYOUT}
     arrays = {"accounts": _as_bytes(learner.accounts[rows])}
-    return pack(ACCOUNTS_KIND, VERSION, meta, arrays, key)
+    return pack(ACCOUNTS_KIND, VERSION, meta, arrays, key, deflates=False)
 
 
 def accounts_of(data: bytes, key: bytes | None = None) -> tuple[list[str], NDArray[Any]]:

@@ -47,15 +47,19 @@ def pack(
     meta: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     key: bytes | None = None,
+    *,
+    deflates: bool = True,
 ) -> bytes:
     """Return a snapshot of a kind of model, in a version of that kind's contents.
+
+    `deflates` False leaves arrays as they are: for those that are written often and gain little.
 
     `meta` is what JSON can hold, finite numbers only (a tuple comes back as a list). Raises
     SnapshotError for an array whose type is not in `DTYPES`, and for a `meta` that is not JSON.
     """
     body, entries = [], []
     for name, array in arrays.items():
-        entry, stored = _packed(name, array)
+        entry, stored = _packed(name, array, deflates=deflates)
         entries.append(entry)
         body.append(stored)
     contents = {"kind": kind, "version": version, "meta": dict(meta), "arrays": entries}
@@ -128,12 +132,12 @@ def expect(
         raise SnapshotError(f"the snapshot has the arrays {found}, not {dict(shapes)}")
 
 
-def _packed(name: str, array: NDArray[Any]) -> tuple[list[Any], bytes]:
+def _packed(name: str, array: NDArray[Any], *, deflates: bool) -> tuple[list[Any], bytes]:
     dtype = array.dtype.newbyteorder("<").str
     if dtype not in DTYPES:
         raise SnapshotError(f"array {name} is of {array.dtype}: a snapshot holds plain numbers")
     raw = array.astype(dtype, copy=False).tobytes()
-    deflated = zlib.compress(raw, DEFLATE_LEVEL)
+    deflated = zlib.compress(raw, DEFLATE_LEVEL) if deflates else raw
     is_deflated = len(deflated) < DEFLATED_SHARE_MAX * len(raw)
     stored = deflated if is_deflated else raw
     return [name, dtype, list(array.shape), is_deflated, len(stored)], stored
@@ -213,7 +217,7 @@ def _arrays(entries: list[Any], body: memoryview) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _array_bytes(item_bytes: int, shape: Any) -> int:  # noqa: ANN401 - as JSON had it
+def _array_bytes(item_bytes: int, shape: Any) -> int:
     if not isinstance(shape, list) or len(shape) > DIMENSIONS_MAX or not all(map(_is_count, shape)):
         raise SnapshotError(f"{shape!r} is not the shape of an array")
     return item_bytes * math.prod(shape)

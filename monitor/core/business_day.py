@@ -22,7 +22,12 @@ RFC_3339: Final = re.compile(
 )
 """How an event time may be written, whole; the offset is required."""
 
-_WHOLE_SECONDS_LENGTH: Final = len("2026-01-05T09:30:00Z")
+_DATE_LENGTH: Final = len("2026-01-05T")
+_MINUTE_LENGTH: Final = len("2026-01-05T09:30:")
+_DATES: Final[dict[str, int]] = {}  # seconds since 1970 of days that were met
+_MINUTES: Final = {f"{m // 60:02d}:{m % 60:02d}:": 60 * m for m in range(24 * 60)}
+_SECONDS: Final = {f"{s:02d}Z": s for s in range(60)}
+DATES_MAX: Final = 4096
 
 # A year outside is a slip of the pen, and would end the calendar. In seconds since 1970.
 _FIRST: Final = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
@@ -34,20 +39,13 @@ def event_time_of(text: str) -> int | None:
 
     The offset is required. Digits below the microsecond are cut off.
     """
-    if (
-        len(text) == _WHOLE_SECONDS_LENGTH
-        and text[19] == "Z"
-        and text[4] == text[7] == "-"
-        and text[10] == "T"
-        and text[13] == text[16] == ":"
-    ):
-        # As nearly every producer writes it. With the marks in these places, nothing but digits
-        # passes `fromisoformat`; whole seconds are exact in a float.
-        try:
-            seconds = int(datetime.fromisoformat(text).timestamp())
-        except ValueError:
-            return None
-        return seconds * MICROSECONDS if _FIRST <= seconds < _END else None
+    # As nearly every producer writes it: whole seconds, in UTC. The parts are looked up, because
+    # parsing them costs several times as much.
+    date_seconds = _DATES.get(text[:_DATE_LENGTH])
+    minute_seconds = _MINUTES.get(text[_DATE_LENGTH:_MINUTE_LENGTH])
+    seconds = _SECONDS.get(text[_MINUTE_LENGTH:])
+    if date_seconds is not None and minute_seconds is not None and seconds is not None:
+        return (date_seconds + minute_seconds + seconds) * MICROSECONDS
     return _event_time_of_any(text)
 
 
@@ -60,7 +58,12 @@ def _event_time_of_any(text: str) -> int | None:
     except ValueError:
         return None  # the 31st of February
     time_ = event_time(moment)
-    return time_ if _FIRST * MICROSECONDS <= time_ < _END * MICROSECONDS else None
+    if not _FIRST * MICROSECONDS <= time_ < _END * MICROSECONDS:
+        return None
+    if text.endswith("Z") and len(_DATES) < DATES_MAX:
+        midnight = datetime.combine(moment.date(), time(0), UTC)
+        _DATES[f"{text[:10]}T"] = event_time(midnight) // MICROSECONDS
+    return time_
 
 
 def event_time(moment: datetime) -> int:
