@@ -47,14 +47,14 @@ class Totals:
         return {
             "records": self.transactions + rejected,
             "transactions": self.transactions,
-            "rejected": rejected,
-            "duplicates": self.rejections[Reason.DUPLICATE.value],
             "skipped": self.skipped,
+            "duplicates": self.rejections[Reason.DUPLICATE.value],
+            "rejected": rejected,
+            "rejected_by_reason": dict(sorted(self.rejections.items())),
             "alerts": sum(self.alerts.values()),
             "alerts_by_kind_and_status": {
                 f"{kind}/{status}": count for (kind, status), count in sorted(self.alerts.items())
             },
-            "rejected_by_reason": dict(sorted(self.rejections.items())),
             "seconds": round(seconds, 3),
         }
 
@@ -72,7 +72,9 @@ class Replay:
     def __init__(self, policies: PolicyBook, partitions: int) -> None:
         self.totals = Totals()
         self._deal = dealer(partitions)
-        self._engines = [Engine(number, policies, partitions=partitions) for number in range(partitions)]
+        self._engines = [
+            Engine(number, policies, partitions=partitions) for number in range(partitions)
+        ]
 
     def observe(self, batch: Batch) -> Told:
         """Take a batch of rows; return what came of it."""

@@ -6,7 +6,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from streams.commands.options import AsJson, Broker
+from streams.commands.options import Broker
 
 
 def alerts(
@@ -24,7 +24,9 @@ def alerts(
     out: Annotated[
         Path | None, typer.Option(help="Write them here, as JSON Lines; - is stdout.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print them on stdout as JSON Lines.")
+    ] = False,
 ) -> None:
     """Show the alerts that were told, oldest first of each partition.
 

@@ -33,7 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 
 
 def book_of(path: Path | None) -> "PolicyBook":
-    """Return the policy of a file, or of `examples/policy.toml`'s like where none is given."""
+    """Return the policy of a file, or the default one where none is given."""
     from monitor.policy import PolicyBook
     from monitor.policy_text import DEFAULT_POLICY, policy_of
 
@@ -101,9 +101,14 @@ def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
         return
     for name, value in result.items():
         if isinstance(value, Mapping):
-            for key, count in value.items():
-                text = f"{count:>12,}" if isinstance(count, int) else str(count)
+            for key, one in value.items():
+                text = one if isinstance(one, str) else f"{_shown(one):>12}"
                 sys.stdout.write(f"  {key:<30} {text}\n")
             continue
-        text = f"{value:>12,}" if isinstance(value, int | float) else f"{value!s:>12}"
-        sys.stdout.write(f"{name.replace('_', ' '):<32} {text}\n")
+        sys.stdout.write(f"{name.replace('_', ' '):<32} {_shown(value):>12}\n")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)

@@ -16,10 +16,11 @@ def worker(
 ) -> None:
     """Monitor the stream until told to stop (SIGTERM or Ctrl-C).
 
-    Settings are WEIR_ environment variables (docs/operations.md has them all); start as many
+    Settings are WEIR_ environment variables (docs/settings.md has them all); start as many
     workers of one WEIR_GROUP as you like, they share the partitions.
 
     Examples:
+
         weir worker --broker kafka:9092 --policy policy.toml
 
         WEIR_BROKER=kafka:9092 WEIR_POLICY=policy.toml WEIR_METRICS_PORT=9464 weir worker -v
