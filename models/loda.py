@@ -194,11 +194,11 @@ class Loda:
         for cut in range(self.n_random_cuts):
             names = [self.inputs[column] for column in columns[cut]]
             river.projections_[cut] = dict(zip(names, weights[cut].tolist(), strict=True))
-            made = sketch.Histogram(max_bins=self.n_bins)
+            made = sketch.Histogram(max_bins=self.n_bins)  # type: ignore[no-untyped-call]  # its
             made.n = int(state[LEARNED])
             for place in range(used[cut]):
                 left, right = edges[cut, place].tolist()
-                made.data.append(Bin(left, right, int(counts[cut, place])))  # type: ignore[no-untyped-call]
+                made.data.append(Bin(left, right, int(counts[cut, place])))  # type: ignore[no-untyped-call]  # its
             river.histograms_[cut] = made
         return river
 

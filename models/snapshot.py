@@ -30,9 +30,6 @@ DTYPES: Final = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", 
 """Types that an array may have: plain numbers."""
 
 DIMENSIONS_MAX: Final = 8
-DEFLATE_MAX: Final = 1032
-"""Deflate never makes more bytes than this of one: a header that promises more is lying."""
-
 DEFLATE_LEVEL: Final = 1  # higher ones take many times as long and save a few per cent
 DEFLATED_SHARE_MAX: Final = 0.9
 
@@ -228,13 +225,15 @@ def _is_count(value: object) -> bool:
 
 
 def _raw(stored: memoryview, size: int, *, is_deflated: bool) -> bytes:
-    """Return the bytes of an array; no more memory is taken than the stored ones can fill."""
+    """Return the bytes of an array.
+
+    What is deflated takes the memory that its bytes fill, up to the size that they should: deflate
+    makes at most 1032 of one, and a greater size in the header takes none by itself.
+    """
     if not is_deflated:
         if len(stored) != size:
             raise SnapshotError(f"an array has {len(stored)} bytes and should have {size}")
         return bytes(stored)
-    if size > len(stored) * DEFLATE_MAX:
-        raise SnapshotError(f"{len(stored)} bytes cannot hold an array of {size}")
     inflater = zlib.decompressobj()
     raw = inflater.decompress(stored, size + 1)  # one more than right: never without a bound
     if len(raw) != size or not inflater.eof or inflater.unused_data:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from river import anomaly, datasets
 
 from models import forest
-from models.forest import SLOT_OF_LEAF
 from models.half_space_trees import KIND, VERSION, HalfSpaceTrees
 from models.inputs import Bools, Floats
 from models.snapshot import SnapshotError, pack, unpack
@@ -168,10 +167,8 @@ def test_other_kernels_may_take_a_record_at_a_time() -> None:
 
 
 def test_a_kernel_reads_nothing_beside_its_arrays_whatever_a_record_is() -> None:
-    made = HalfSpaceTrees(names(2), 3, n_trees=5, window=10)
-    for value in (math.nan, math.inf, -math.inf):
-        forest.score(made.forest, np.array([value, value]))
-        assert (made.forest.slots < len(SLOT_OF_LEAF)).all()
+    for value, cell in ((math.nan, 0), (-math.inf, 0), (math.inf, forest.CELLS - 1)):
+        assert forest._cell(value, 0.0, 2.0) == cell
 
 
 def test_a_score_is_of_the_window_before() -> None:

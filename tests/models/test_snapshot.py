@@ -70,6 +70,13 @@ def test_what_deflates_well_is_small_and_comes_back() -> None:
     assert np.array_equal(back["odd"], held["odd"])
 
 
+def test_arrays_may_be_left_as_they_are() -> None:
+    held = {"zeros": np.zeros(1000)}
+    data = pack("k", 1, {}, held, deflates=False)
+    assert len(data) > 8000
+    assert not unpack(data, "k", 1)[1]["zeros"].any()
+
+
 def small(key: bytes | None) -> bytes:
     held = {
         "a": np.arange(6, dtype=np.int32).reshape(2, 3),
