@@ -32,7 +32,7 @@ def tell(
     else:
         return None
     revision = 1 if told is None else told.revision + 1
-    account_day.told[threshold.threshold_id] = Told(status, revision, value, threshold.above)
+    account_day.note(threshold.threshold_id, Told(status, revision, value, threshold.above))
     return Alert(
         alert_id=alert_id(threshold, account.account_id, account_day.day),
         revision=revision,
@@ -66,9 +66,7 @@ def retell(
             continue
         threshold = _find(threshold_id, (policy, *policies))
         value = threshold.value_of(account_day)
-        account_day.told[threshold_id] = Told(
-            Status.WITHDRAWN, told.revision + 1, value, told.limit
-        )
+        account_day.note(threshold_id, Told(Status.WITHDRAWN, told.revision + 1, value, told.limit))
         yield Alert(
             alert_id=alert_id(threshold, account.account_id, account_day.day),
             revision=told.revision + 1,

@@ -126,7 +126,7 @@ class Engine(Ledger):
             self.offset_last = max(self.offset_last, offsets[-1])
         if self._scored:
             self._score()
-        self.close_account_days()
+        self.close_account_days(max(CLOSED_DAYS_MAX, 2 * len(offsets)))
 
     def _score(self) -> None:
         """Let the models see what was taken in; their alerts stand where their records do."""
@@ -152,7 +152,7 @@ class Engine(Ledger):
             tuple.__new__(Entry, (offset, account.bucket, id_hash, day, content))
         )
         self.dirty.add(account)
-        account_day = account.days.get(day)
+        account_day = account.day_of(day)
         if account_day is None:
             account_day = self._account_day(account, day, open_day)
         if segment is not None:
@@ -160,9 +160,9 @@ class Engine(Ledger):
                 self._place(offset, transaction, account, account_day, open_day)
             elif event_time > account_day.segment_time:
                 account_day.segment_time = event_time
-        totals = account_day.totals.get(currency)
-        if totals is None:
-            totals = account_day.totals[currency] = [0, 0, 0, 0, 0]
+        totals = account_day.counts
+        if currency != account_day.currency:
+            totals = account_day.totals_in(currency)
         place = COUNT_DEBIT if direction == DEBIT else COUNT_CREDIT
         totals[place] += 1
         totals[place + 1] += amount
@@ -170,7 +170,7 @@ class Engine(Ledger):
         if watches is None:
             watches = open_day.limits.watch(account.account_id, account_day.segment, series)
         for first, second, above, all_currencies, threshold in watches:
-            if all_currencies and len(account_day.totals) > 1:
+            if all_currencies and account_day.more is not None:
                 over = threshold.value_of(account_day) > above
             else:
                 over = totals[first] + totals[second] > above
@@ -196,18 +196,17 @@ class Engine(Ledger):
         if alert is not None:
             self.step.alerts.append(alert)
 
-    def close_account_days(self) -> None:
+    def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
         """Emit account-days of closed days, some at a time; call it too when no record comes."""
-        for _ in range(min(len(self.closing), CLOSED_DAYS_MAX)):
-            account, account_day, version = self.closing.popleft()
-            del account.days[account_day.day]
+        for _ in range(min(len(self.closing), at_most)):
+            account_day, version = self.closing.popleft()
+            account = account_day.account
+            account.drop(account_day)
             self.dirty.add(account)
             score = None
             if self.scorer is not None:
                 score = self.scorer.day_score(account.account_id, account_day.day)
-            self.step.account_days.append(
-                ClosedDay(account.account_id, account_day, version, score)
-            )
+            self.step.account_days.append(ClosedDay(account_day, version, score))
             self._forget_if_empty(account)
 
     def policies_changed(self) -> None:
@@ -215,7 +214,8 @@ class Engine(Ledger):
         self._begin_scoring()
         for day, open_day in self.open_days.items():
             open_day.policy, open_day.limits = self.policies.for_day(day)
-            for account, account_day in open_day.account_days:
+            for account_day in open_day.account_days:
+                account = account_day.account
                 account_day.watches = open_day.limits.watches_of(
                     account.account_id, account_day.segment
                 )
@@ -246,7 +246,7 @@ class Engine(Ledger):
         account_day.segment = segment
         account_day.segment_time = event_time
         account_day.watches = open_day.limits.watches_of(account.account_id, segment)
-        if account_day.totals:
+        if account_day.currency:
             self._retell(account, account_day, open_day, self._cause(offset, transaction))
 
     def _retell(
@@ -286,8 +286,9 @@ class Engine(Ledger):
         self.dirty.add(account)
         series = content & (1 << SERIES_BITS) - 1
         direction, currency = SERIES[series]
-        account_day = account.days[reversed_day]
-        totals = account_day.totals[currency]
+        account_day = account.day_of(reversed_day)
+        assert account_day is not None, "an open day has the account-days of what it holds"
+        totals = account_day.totals_in(currency)
         place = COUNT_DEBIT if direction == DEBIT else COUNT_CREDIT
         totals[place] -= 1
         totals[place + 1] -= content >> SERIES_BITS

@@ -4,7 +4,7 @@ No clock, no I/O. The engine, which decides, is built upon it; recovery puts bac
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -18,7 +18,8 @@ BUCKETS: Final = 256
 """Buckets of state a partition has by default."""
 
 CLOSED_DAYS_MAX: Final = 2_000
-"""Account-days that one run closes at most, so that no midnight holds up the alerts."""
+"""Account-days that one run closes at most, so that no midnight holds up the alerts; a run of many
+records closes two for each of them, so that closing keeps up whatever comes."""
 
 NOTHING: Final = -1
 """The content of a transaction that holds no amount: it reverses another, or was reversed."""
@@ -54,7 +55,7 @@ class OpenDay:
         self.policy = policy
         self.limits = limits
         self.contents: dict[int, int] = {}
-        self.account_days: list[tuple[Account, AccountDay]] = []
+        self.account_days: list[AccountDay] = []
 
 
 class Bucket:
@@ -89,7 +90,7 @@ class Ledger:
         self.offset_last = -1
         self.offset_recovered_last = -1
         self.dirty: set[Account] = set()
-        self.closing: deque[tuple[Account, AccountDay, int]] = deque()  # by which policy version
+        self.closing: deque[tuple[AccountDay, int]] = deque()  # by which policy version
 
     def open_transactions(self) -> int:
         """Return how many transactions the open days hold."""
@@ -108,22 +109,27 @@ class Ledger:
             self._close_days()
 
     def restore_bucket(
-        self, number: int, accounts: Iterable[tuple[str, Iterable[AccountDay]]]
+        self,
+        number: int,
+        accounts: Iterable[tuple[str, Callable[[Account], tuple[AccountDay, ...]]]],
     ) -> None:
-        """Put back a bucket's accounts with their days; those already closed are closed (again)."""
+        """Put back a bucket's accounts with their days; those already closed are closed (again).
+
+        Each account comes as its id, and a function that gives the days it had.
+        """
         bucket = self.buckets[number]
-        for account_id, days in accounts:
+        for account_id, days_of in accounts:
             account = Account(account_id, number, xxh3_64_intdigest(account_id.encode()))
             self.accounts[account_id] = bucket.accounts[account_id] = account
-            for account_day in days:
+            account.days = days_of(account)
+            for account_day in account.days:
                 day = account_day.day
-                account.days[day] = account_day
                 open_day = self.open_days.get(day) or self._open_day(day)
                 if open_day is None:
                     policy, _ = self.policies.for_day(day)
-                    self.closing.append((account, account_day, policy.version))
+                    self.closing.append((account_day, policy.version))
                     continue
-                open_day.account_days.append((account, account_day))
+                open_day.account_days.append(account_day)
                 account_day.watches = open_day.limits.watches_of(account_id, account_day.segment)
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
@@ -157,8 +163,9 @@ class Ledger:
 
     def _account_day(self, account: Account, day: int, open_day: OpenDay) -> AccountDay:
         watches = open_day.limits.watches_of(account.account_id, None)
-        account_day = account.days[day] = AccountDay(day, watches)
-        open_day.account_days.append((account, account_day))
+        account_day = AccountDay(account, day, watches)
+        account.days += (account_day,)
+        open_day.account_days.append(account_day)
         return account_day
 
     def _close_days(self) -> None:
@@ -169,7 +176,7 @@ class Ledger:
         for day in sorted(day for day in self.open_days if day < self.day_open_first):
             closed = self.open_days.pop(day)
             version = closed.policy.version
-            self.closing.extend((account, of, version) for account, of in closed.account_days)
+            self.closing.extend((account_day, version) for account_day in closed.account_days)
 
     def _forget_if_empty(self, account: Account) -> None:
         if not account.days:

@@ -12,6 +12,14 @@ BUDGET_KEYS: Final = ("alerts_per_day", "warm_up_days", "severity")
 MODELS_KEYS: Final = ("detector", "population_amount", "seed")
 DETECTORS: Final = ("half-space-trees", "loda", "one-class-svm", "gaussian")
 ALERTS_MAX: Final = 100_000
+
+DEFAULT_BUDGET: Final = """
+[budget]
+alerts_per_day = 20
+warm_up_days = 7
+"""
+"""What lets the models join in where nobody states a policy: a week's warm-up is short, to try."""
+
 WARM_UP_DAYS_MAX: Final = 365
 SEED_MAX: Final = 2**31 - 1
 

@@ -14,6 +14,7 @@ holds: a worker that lost its partition and does not know it yet can write nothi
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
@@ -97,7 +98,7 @@ def holds(kept: bytes | None, newer: bytes) -> bool:
 
 def account_bytes(account: Account) -> bytes:
     """Return an account with its open days."""
-    days = account.days.values()
+    days = account.days
     try:
         return _pack((account.account_id, [_day_fields(day, int) for day in days]))
     except OverflowError:  # a sum beyond 64 bits, which msgpack cannot hold: as text then
@@ -106,7 +107,7 @@ def account_bytes(account: Account) -> bytes:
 
 def _day_fields(account_day: AccountDay, written: type[int] | type[str]) -> tuple[object, ...]:
     totals: dict[str, list[Any]] = {c: of[:4] for c, of in account_day.totals.items()}
-    told: dict[str, Any] = account_day.told
+    told: dict[str, Any] = dict(account_day.told)
     if written is str:
         totals = {currency: [*map(str, of)] for currency, of in totals.items()}
         told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
@@ -227,22 +228,24 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
         engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
         _format, accounts = _decoded(value[_OFFSET.size :])
-        engine.restore_bucket(number, ((name, map(_account_day, days)) for name, days in accounts))
+        engine.restore_bucket(
+            number, ((name, partial(_account_days, days)) for name, days in accounts)
+        )
 
 
-def _account_day(kept: Sequence[Any]) -> AccountDay:
+def _account_days(kept: Sequence[Sequence[Any]], account: Account) -> tuple[AccountDay, ...]:
+    return tuple(_account_day(account, of_day) for of_day in kept)
+
+
+def _account_day(account: Account, kept: Sequence[Any]) -> AccountDay:
     day, segment, segment_time, totals, told = kept
-    account_day = AccountDay(day)
+    account_day = AccountDay(account, day)
     account_day.segment = segment
     account_day.segment_time = segment_time
-    account_day.totals = totals  # fresh from the decoder, and nobody else's
     for currency, of in totals.items():
-        if isinstance(of[0], str):
-            totals[currency] = [*map(int, of), 0]
-        else:
-            of.append(0)
+        account_day.totals_in(currency)[:4] = map(int, of) if isinstance(of[0], str) else of
     for threshold_id, (status, revision, value, limit) in told.items():
-        account_day.told[threshold_id] = Told(status, revision, int(value), int(limit))
+        account_day.note(threshold_id, Told(status, revision, int(value), int(limit)))
     return account_day
 
 

@@ -238,9 +238,9 @@ def standing(alerts: list[Alert]) -> dict[str, tuple[str, str, str, int]]:
 
 def totals_of(engine: Engine) -> dict[tuple[str, int], dict[str, list[int]]]:
     return {
-        (account.account_id, day): account_day.totals
+        (account.account_id, account_day.day): account_day.totals
         for account in engine.accounts.values()
-        for day, account_day in account.days.items()
+        for account_day in account.days
     }
 
 

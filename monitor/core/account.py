@@ -1,6 +1,7 @@
 """An account and its open days: totals by currency and direction, and what was told of them."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from monitor.core.business_day import day_text
@@ -16,6 +17,9 @@ ZERO: Final = 4
 
 Totals = list[int]
 """[debit count, debit minor units, credit count, credit minor units, 0] of one currency."""
+
+NO_TOTALS: Final[Totals] = []
+"""Of an account-day whose first transaction is still to come."""
 
 SERIES: Final = tuple(
     (direction, currency) for currency in sorted(EXPONENT) for direction in (DEBIT, CREDIT)
@@ -43,23 +47,59 @@ class Told(NamedTuple):
     limit: int
 
 
+NOTHING_TOLD: Final[Mapping[str, Told]] = MappingProxyType({})
+"""Of most account-days; it is shared, because they are many."""
+
+
 class AccountDay:
     """What one account did on one business day, so far.
 
+    `counts` are the totals of `currency`, its first; those of further currencies are in `more`. An
+    account-day is one of many millions, so it holds no dictionary that it may not need.
     `segment` is that of the latest event which names one, so arrival order is nothing to it.
     `watches` are the thresholds that watch this day, by series (see core/threshold.py, which comes
     after this file); they are the engine's to set.
     """
 
-    __slots__ = ("day", "segment", "segment_time", "told", "totals", "watches")
+    __slots__ = (
+        "account", "counts", "currency", "day", "more", "segment", "segment_time", "told",
+        "watches",
+    )  # fmt: skip
 
-    def __init__(self, day: int, watches: Mapping[int, tuple[Any, ...]] | None = None) -> None:
+    def __init__(
+        self, account: "Account", day: int, watches: Mapping[int, tuple[Any, ...]] | None = None
+    ) -> None:
+        self.account = account
         self.day = day
-        self.totals: dict[str, Totals] = {}
-        self.told: dict[str, Told] = {}
+        self.currency = ""
+        self.counts: Totals = NO_TOTALS
+        self.more: dict[str, Totals] | None = None
+        self.told = NOTHING_TOLD
         self.segment: str | None = None
         self.segment_time = 0
         self.watches = watches if watches is not None else {}
+
+    @property
+    def totals(self) -> dict[str, Totals]:
+        """The totals by currency."""
+        if not self.currency:
+            return {}
+        return {self.currency: self.counts, **(self.more or {})}
+
+    def totals_in(self, currency: str) -> Totals:
+        """Return the totals of a currency, to be added to; they begin at nothing."""
+        if currency == self.currency:
+            return self.counts
+        if not self.currency:
+            self.currency, self.counts = currency, [0, 0, 0, 0, 0]
+            return self.counts
+        if self.more is None:
+            self.more = {}
+        return self.more.setdefault(currency, [0, 0, 0, 0, 0])
+
+    def note(self, threshold_id: str, told: Told) -> None:
+        """Note what was told last of a threshold."""
+        self.told = {**self.told, threshold_id: told}
 
 
 class Account:
@@ -75,17 +115,32 @@ class Account:
         self.account_id = account_id
         self.bucket = bucket
         self.seed = seed
-        self.days: dict[int, AccountDay] = {}
+        self.days: tuple[AccountDay, ...] = ()
         self.kept = b""
+
+    def day_of(self, day: int) -> AccountDay | None:
+        """Return an open account-day; None where the account has none."""
+        for account_day in self.days:
+            if account_day.day == day:
+                return account_day
+        return None
+
+    def drop(self, account_day: AccountDay) -> None:
+        """Forget an account-day that was emitted."""
+        self.days = tuple(one for one in self.days if one is not account_day)
 
 
 class ClosedDay(NamedTuple):
     """An account-day as it stood when the watermark closed it: nothing changes it any more."""
 
-    account_id: str
     account_day: AccountDay
     policy_version: int
     score: float | None = None  # how rare its models find it, as a tail probability
+
+    @property
+    def account_id(self) -> str:
+        """The account's id."""
+        return self.account_day.account.account_id
 
     def fields(self) -> dict[str, object]:
         """Return the account-day as it is written; `breaches` are the limits that it is over."""

@@ -14,6 +14,15 @@ def bench(
     stock_transactions: Annotated[
         int, typer.Option(help="Transactions for the ordinary agent; 0 leaves it out.")
     ] = 40_000,
+    full: Annotated[
+        bool, typer.Option("--full", help="With the outlier models, and not limits only.")
+    ] = False,
+    stages: Annotated[
+        bool, typer.Option("--stages", help="Only the cost of each stage, without a broker.")
+    ] = False,
+    accounts: Annotated[
+        int, typer.Option(help="Only the memory of so many accounts, with all models.")
+    ] = 0,
     recovery_accounts: Annotated[
         int, typer.Option(help="Measure recovery with so many accounts; 0 leaves it out.")
     ] = 0,
@@ -27,27 +36,72 @@ def bench(
 
         weir bench
 
-        weir bench --transactions 200000 --json
+        weir bench --full --json
+
+        weir bench --stages --full
+
+        weir bench --accounts 1000000
 
         weir bench --recovery-accounts 1000000
     """
     import os
     import platform
-    import sys
+
+    from monitor.outliers import DEFAULT_BUDGET
+    from monitor.policy_text import DEFAULT_POLICY
+    from streams.commands.options import print_result
+
+    with_models = DEFAULT_POLICY + DEFAULT_BUDGET
+    policy_text = with_models if full else DEFAULT_POLICY
+    if accounts:
+        result = _memory(with_models, accounts)
+    elif stages:
+        result = _stages(policy_text, transactions)
+    else:
+        result = _bench(policy_text, transactions, stock_transactions, recovery_accounts)
+    result["machine"] = {
+        "cores": os.cpu_count() or 1,
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+    print_result(result, as_json=as_json)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _memory(policy_text: str, accounts: int) -> dict[str, object]:
+    from streams.account_memory import DAYS_BETWEEN, account_memory
+
+    _say(f"memory of {accounts:,} accounts, one in {DAYS_BETWEEN} active a day, then all at once")
+    return dict(account_memory(policy_text, accounts)._asdict())
+
+
+def _stages(policy_text: str, transactions: int) -> dict[str, object]:
+    from monitor.policy_text import policy_of
+    from streams.bench import bench_batches
+    from streams.stages import stage_costs
+
+    _say(f"the stages of {transactions:,} transactions")
+    costs = stage_costs(policy_of(policy_text), bench_batches(transactions))
+    rounded: dict[str, object] = {stage: round(cost, 2) for stage, cost in costs.items()}
+    total = round(sum(costs.values()), 2)
+    return {"transactions": transactions, "cpu_us_per_transaction": rounded | {"all": total}}
+
+
+def _bench(
+    policy_text: str, transactions: int, stock_transactions: int, recovery_accounts: int
+) -> dict[str, object]:
     import tempfile
     from pathlib import Path
 
-    from monitor.policy_text import DEFAULT_POLICY
     from streams import bench as measure
-    from streams.commands.options import print_result
-
-    def say(text: str) -> None:
-        sys.stderr.write(text + "\n")
 
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         policy = Path(folder) / "policy.toml"
-        policy.write_text(DEFAULT_POLICY, encoding="utf-8")
-        say(f"Weir: {transactions:,} transactions")
+        policy.write_text(policy_text, encoding="utf-8")
+        _say(f"Weir: {transactions:,} transactions")
         weir = measure.weir_throughput(policy, transactions)
         result: dict[str, object] = {
             "transactions": transactions,
@@ -56,26 +110,20 @@ def bench(
             "state": measure.state_size(weir.samples),
         }
         if stock_transactions:
-            say(f"an ordinary Faust agent: {stock_transactions:,} transactions")
+            _say(f"an ordinary Faust agent: {stock_transactions:,} transactions")
             stock = measure.stock_throughput(policy, stock_transactions)
             result |= {
                 "stock_faust_per_second": round(stock.per_second),
                 "stock_faust_cpu_us_per_transaction": round(stock.cpu_us, 2),
                 "ratio": round(weir.per_second / stock.per_second, 2),
             }
-        say(f"alert latency at {weir.per_second / 2:,.0f} transactions a second")
+        _say(f"alert latency at {weir.per_second / 2:,.0f} transactions a second")
         latency = measure.weir_latency(policy, weir.per_second / 2)
         result["alert_latency_ms"] = {
             "p50": latency.p50_ms, "p99": latency.p99_ms, "alerts": latency.alerts,
             "per_second": round(weir.per_second / 2),
         }  # fmt: skip
         if recovery_accounts:
-            say(f"recovery of {recovery_accounts:,} accounts")
-            recovery = measure.weir_recovery(policy, recovery_accounts)
-            result["recovery"] = recovery._asdict()
-    result["machine"] = {
-        "cores": os.cpu_count() or 1,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
-    print_result(result, as_json=as_json)
+            _say(f"recovery of {recovery_accounts:,} accounts")
+            result["recovery"] = measure.weir_recovery(policy, recovery_accounts)._asdict()
+    return result
