@@ -1,8 +1,8 @@
 """River's LODA, exactly: sparse random projections, each with a histogram that adapts its bins.
 
 River draws the projections. Its histograms are small lists of bins, whose arithmetic is done again
-here over arrays, in one kernel: a record costs about a hundredth of River's, and so the histograms
-may learn every record. Scores and bins are equal to River's to the last bit (tested; for a
+here over arrays, in one kernel: a record costs about a tenth of River's, and so the histograms may
+learn every record. Scores and bins are equal to River's to the last bit (tested; for a
 projection of three inputs or more, from nine inputs on, only on Python 3.11, because later ones
 sum floats with compensation). `to_river` gives River's own object back.
 """
