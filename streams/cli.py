@@ -15,6 +15,7 @@ from streams.commands import (
     policy,
     replay,
     send,
+    whatif,
     worker,
 )
 
@@ -49,6 +50,7 @@ for command in (
     bench.bench,
     drill.drill,
     replay.replay,
+    whatif.whatif,
     alerts.alerts,
     check.check,
 ):

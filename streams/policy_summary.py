@@ -15,14 +15,18 @@ def summary(policy: Policy) -> dict[str, object]:
     }
 
 
-def _limit(threshold: Threshold) -> str:
-    scope = "everyone"
+def scope_text(threshold: Threshold) -> str:
+    """Return whom a limit is for."""
     if threshold.account_id is not None:
-        scope = f"account {threshold.account_id}"
-    elif threshold.segment is not None:
-        scope = f"segment {threshold.segment}"
+        return f"account {threshold.account_id}"
+    if threshold.segment is not None:
+        return f"segment {threshold.segment}"
+    return "everyone"
+
+
+def _limit(threshold: Threshold) -> str:
     return (
         f"{threshold.direction.value} {threshold.measure.value} of a day over"
         f" {written(threshold, threshold.above)} {threshold.currency or ''}".rstrip()
-        + f", for {scope}, {threshold.severity.value}"
+        + f", for {scope_text(threshold)}, {threshold.severity.value}"
     )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from monitor.core.account import ClosedDay
+from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
@@ -96,6 +96,13 @@ class Replay:
             if dealt.items:
                 self._observe(engine, batch, dealt, told)
         return told
+
+    def open_account_days(self) -> Iterator[tuple[str, AccountDay]]:
+        """Yield the account-days that were not handed on as closed, as they stand, by account."""
+        for engine in self._engines:
+            for account_id, account in engine.accounts.items():
+                for account_day in account.days:
+                    yield account_id, account_day
 
     def _observe(self, engine: Engine, batch: Batch, dealt: Deal, told: Told) -> None:
         first = engine.offset_last + 1

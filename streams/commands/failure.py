@@ -13,10 +13,11 @@ def exit_status(error: Exception) -> int | None:
     from monitor.policy import PolicyError
     from monitor.population import PopulationError
     from monitor.settings import SettingsError
+    from monitor.whatif import WhatIfError
     from streams.broker import BrokerError
     from streams.feed_map import FeedError
 
-    if isinstance(error, PolicyError | SettingsError | FeedError | PopulationError):
+    if isinstance(error, PolicyError | SettingsError | FeedError | PopulationError | WhatIfError):
         status = EXIT_USAGE
     elif isinstance(error, BrokerError):
         status = EXIT_NOT_READY

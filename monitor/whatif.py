@@ -1,0 +1,174 @@
+"""What would alert if one limit were another: exact, from the totals of account-days.
+
+A limit concerns the account-days that it decides for, and no others: where a more specific one
+takes its place, nothing changes. So the answer is that of a replay by the changed policy.
+"""
+
+from array import array
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.sketch import VALUE_MAX, Ints
+from monitor.core.account import AccountDay
+from monitor.core.money import EXPONENT, minor_units
+from monitor.core.threshold import LimitSet, Measure, Threshold
+from monitor.policy import Policy
+
+_WHOLE_DIGITS_MAX: Final = 18
+
+
+class WhatIfError(ValueError):
+    """A question that has no answer: a limit that is not there, or no amount."""
+
+
+class DayAlerts(NamedTuple):
+    """Account-days of a business day that the limit decides for, and those over it."""
+
+    business_day: int
+    account_days: int
+    now: int
+    then: int
+
+
+class AccountChange(NamedTuple):
+    """On how many days an account is over the limit, and its greatest day in the limit's unit."""
+
+    account_id: str
+    days_now: int
+    days_then: int
+    value_greatest: int
+
+
+class Change(NamedTuple):
+    """What another limit would change; accounts with the most breach days come first.
+
+    `starting` have alerts then and none now, `stopping` the reverse, `changing` have some both
+    now and then, and not on as many days.
+    """
+
+    above_now: int
+    above_then: int
+    days: tuple[DayAlerts, ...]
+    accounts_now: int
+    accounts_then: int
+    starting: tuple[AccountChange, ...]
+    stopping: tuple[AccountChange, ...]
+    changing: tuple[AccountChange, ...]
+
+
+class LimitDays:
+    """The account-days that one limit of a policy decides for, and what each comes to."""
+
+    def __init__(self, policy: Policy, threshold: Threshold) -> None:
+        self.threshold = threshold
+        self._limits = LimitSet(policy.thresholds)
+        self._own = {t.account_id for t in policy.thresholds if t.account_id is not None}
+        self._decides: dict[tuple[str | None, str | None], bool] = {}
+        self._places: dict[str, int] = {}
+        self._account, self._day, self._value = array("q"), array("q"), array("q")
+        self._business_days: set[int] = set()
+
+    def add(self, account_id: str, account_day: AccountDay) -> None:
+        """Take an account-day as it stands at the end; each once."""
+        self._business_days.add(account_day.day)
+        key = (account_id if account_id in self._own else None, account_day.segment)
+        decides = self._decides.get(key)
+        if decides is None:
+            deciding = self._limits.deciding(account_id, account_day.segment)
+            decides = self._decides[key] = self.threshold in deciding
+        if decides:
+            self._account.append(self._places.setdefault(account_id, len(self._places)))
+            self._day.append(account_day.day)
+            # No limit is as great as this, so that nothing is lost by cutting there.
+            self._value.append(min(self.threshold.value_of(account_day), VALUE_MAX))
+
+    @property
+    def values(self) -> Ints:
+        """What each account-day comes to, in the limit's own unit."""
+        return np.array(self._value, np.int64)
+
+    @property
+    def accounts(self) -> int:
+        """How many accounts the limit decides for, on one day at least."""
+        return len(self._places)
+
+    @property
+    def business_days(self) -> tuple[int, ...]:
+        """Every business day on which any account did anything, in order."""
+        return tuple(sorted(self._business_days))
+
+    def alerts_by_day(self, above: int) -> Ints:
+        """Return the account-days over a limit, for each of the business days."""
+        return self._by_day(self.values > above)
+
+    def change(self, above: int) -> Change:
+        """Return what would be otherwise if the limit were another (in its own unit)."""
+        above_now = self.threshold.above
+        values = self.values
+        by_day = zip(
+            self.business_days,
+            self._by_day(values >= 0).tolist(),
+            self.alerts_by_day(above_now).tolist(),
+            self.alerts_by_day(above).tolist(),
+            strict=True,
+        )
+        account = np.array(self._account, np.int64)
+        days_now = np.bincount(account[values > above_now], minlength=self.accounts)
+        days_then = np.bincount(account[values > above], minlength=self.accounts)
+        greatest = np.zeros(self.accounts, np.int64)
+        np.maximum.at(greatest, account, values)
+        changed = [
+            AccountChange(account_id, now, then, most)
+            for account_id, now, then, most in zip(
+                self._places, days_now.tolist(), days_then.tolist(), greatest.tolist(), strict=True
+            )
+            if now != then
+        ]
+        changed.sort(key=lambda c: (-max(c.days_now, c.days_then), -c.value_greatest, c.account_id))
+        return Change(
+            above_now=above_now,
+            above_then=above,
+            days=tuple(DayAlerts(*counts) for counts in by_day),
+            accounts_now=int(np.count_nonzero(days_now)),
+            accounts_then=int(np.count_nonzero(days_then)),
+            starting=tuple(c for c in changed if not c.days_now),
+            stopping=tuple(c for c in changed if not c.days_then),
+            changing=tuple(c for c in changed if c.days_now and c.days_then),
+        )
+
+    def _by_day(self, is_counted: np.ndarray) -> Ints:
+        days = np.array(self.business_days, np.int64)
+        place = np.searchsorted(days, np.array(self._day, np.int64)[is_counted])
+        return np.bincount(place, minlength=days.size).astype(np.int64, copy=False)
+
+
+def limit_of(policy: Policy, threshold_id: str) -> Threshold:
+    """Return a limit by its id. Raises WhatIfError, which names the ids there are."""
+    for threshold in policy.thresholds:
+        if threshold.threshold_id == threshold_id:
+            return threshold
+    ids = ", ".join(threshold.threshold_id for threshold in policy.thresholds)
+    raise WhatIfError(f"no limit {threshold_id[:80]!r} in the policy: it has {ids}")
+
+
+def above_of(text: str, threshold: Threshold) -> int:
+    """Return the limit that `--above` writes, in its own unit. Raises WhatIfError if it is none."""
+    if threshold.measure is Measure.COUNT:
+        if text.isascii() and text.isdigit() and len(text) <= _WHOLE_DIGITS_MAX:
+            return int(text)
+        raise WhatIfError(
+            f"--above is {text[:40]!r}: {threshold.threshold_id} is a limit on a count: write a"
+            " whole number, e.g. 10"
+        )
+    assert threshold.currency is not None
+    exponent = EXPONENT[threshold.currency]
+    minor = minor_units(text, exponent)
+    if minor is None:
+        example = f"500.{'0' * exponent}" if exponent else "500"
+        raise WhatIfError(
+            f"--above is {text[:40]!r}: {threshold.threshold_id} is a limit in"
+            f" {threshold.currency}: write an amount from 0 on with at most {exponent} decimals,"
+            f" e.g. {example}"
+        )
+    return minor

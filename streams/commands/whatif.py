@@ -1,0 +1,148 @@
+"""`weir whatif`: what would alert if one limit were another."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.commands.options import AsJson, MapFile, PolicyFile
+
+if TYPE_CHECKING:
+    from monitor.policy import Policy
+
+CHARTS = (".png", ".svg")
+
+
+def whatif(
+    limit: Annotated[str, typer.Option(help="The id of the limit.", show_default=False)],
+    above: Annotated[
+        str,
+        typer.Option(
+            help="The limit to try, as the policy writes it: 1500.00, or 12.", show_default=False
+        ),
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Option(
+            "--file",
+            help="A CSV, JSON Lines or Parquet file, or a folder of them; may be given again.",
+            show_default=False,
+        ),
+    ],
+    map_file: MapFile = None,
+    policy: PolicyFile = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            help="Alerts a day to find a limit for; else alerts_per_day of the policy's [budget].",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Draw the alerts over limits and days here: .png or .svg.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Write the alerts over limits here, as CSV; - is stdout.")
+    ] = None,
+    partitions: Annotated[
+        int, typer.Option(help="Partitions to deal accounts to, as the topic has.", min=1)
+    ] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """Say what would alert if one limit were another: how many, which accounts, at which limit.
+
+    The files are replayed once, exactly; then every limit is answered from the totals of the
+    account-days. The limit concerns only the accounts that it decides for.
+
+    Examples:
+
+        weir whatif --limit daily-amount --above 1500.00 --file transactions.csv
+
+        weir whatif --limit daily-count --above 12 --file transactions/ --policy policy.toml --json
+
+        weir whatif --limit daily-amount --above 2500 --file t.csv --budget 20 --out alerts.png
+    """
+    import time
+
+    from monitor.whatif import above_of, limit_of
+    from streams.commands.failure import EXIT_FAILED
+    from streams.commands.options import book_of, feed_of, print_result
+    from streams.commands.partial_file import written_whole
+    from streams.interpreter import configure_interpreter
+    from streams.whatif import fields_of
+    from streams.whatif import whatif as answer_of
+    from streams.whatif_text import csv_of, lines_of
+
+    (stated,) = book_of(policy).policies
+    threshold = limit_of(stated, limit)
+    tried = above_of(above, threshold)
+    alerts_per_day = _budget(budget, stated)
+    _check_files(out, table, as_json=as_json)
+    batches = feed_of(files, map_file)
+    configure_interpreter()
+    started = time.perf_counter()
+    answer = answer_of(stated, threshold, tried, batches, partitions, alerts_per_day)
+    seconds = time.perf_counter() - started
+    if table is not None:
+        with written_whole(table) as file:
+            file.write(csv_of(answer))
+    if out is not None and answer.account_days:
+        from streams.whatif_chart import draw
+
+        with written_whole(out) as file:
+            draw(answer, file, out.suffix[1:].lower())
+    rejected = sum(answer.totals.rejections.values())
+    if rejected:
+        typer.echo(f"{rejected:,} rows were rejected; weir replay tells which, and why", err=True)
+    if as_json:
+        print_result(fields_of(answer, seconds), as_json=True)
+    elif str(table) != "-":
+        typer.echo("\n".join(lines_of(answer)))
+    if out is not None and not answer.account_days:
+        typer.echo(f"weir: {out} is not drawn: there is no account-day to draw", err=True)
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _budget(given: float | None, policy: "Policy") -> Fraction | None:
+    import math
+
+    from monitor.whatif import WhatIfError
+
+    if given is not None:
+        if not (math.isfinite(given) and given >= 0):
+            raise WhatIfError(f"--budget is {given}: alerts a day, a number from 0 on")
+        return Fraction(str(given))
+    return None if policy.outliers is None else Fraction(policy.outliers.alerts_per_day)
+
+
+def _check_files(out: Path | None, table: Path | None, *, as_json: bool) -> None:
+    """Refuse what cannot be written before all is read. Raises WhatIfError."""
+    from importlib.util import find_spec
+
+    from monitor.whatif import WhatIfError
+    from streams.commands.failure import EXIT_NOT_READY
+
+    problems = [
+        f"{path} cannot be written: there is no folder {path.parent}"
+        for path in (out, table)
+        if path is not None and not path.parent.is_dir()
+    ]
+    problems += [
+        f"{path} is a folder: name the file to write"
+        for path in (out, table)
+        if path is not None and path.is_dir()
+    ]
+    if str(table) == "-" and as_json:
+        problems.append("--json prints on stdout, where a table of - goes too: name a file")
+    if out is not None and out.suffix.lower() not in CHARTS:
+        problems.append(f"{out} is no chart: its name ends in {' or '.join(CHARTS)}")
+    if problems:
+        raise WhatIfError("; ".join(problems))
+    if out is not None and find_spec("matplotlib") is None:
+        typer.echo(
+            "weir: a chart needs matplotlib, which is not installed:"
+            " pip install 'weir-monitor[plot]' (all else works without it)",
+            err=True,
+        )
+        raise typer.Exit(EXIT_NOT_READY)

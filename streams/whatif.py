@@ -1,0 +1,171 @@
+"""Replays files once, and answers what would alert if one limit were another."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import NamedTuple
+
+from monitor.core.alert import Alert, Status, written
+from monitor.core.business_day import day_text
+from monitor.core.threshold import Threshold
+from monitor.limit_curve import (
+    BudgetLimit,
+    Curve,
+    curve_of,
+    limit_for,
+    limits_around,
+    sketch_of,
+)
+from monitor.policy import Policy, PolicyBook
+from monitor.whatif import AccountChange, Change, LimitDays
+from streams.feed import Batch
+from streams.replay import Replay, Totals
+
+
+class Answer(NamedTuple):
+    """What came of the question; `withdrawn` are alerts of the limit that did not stand."""
+
+    threshold: Threshold
+    change: Change
+    curve: Curve
+    account_days: int
+    accounts: int
+    sketch_error: float
+    budget: BudgetLimit | None
+    withdrawn: int
+    totals: Totals
+
+
+def whatif(
+    policy: Policy, threshold: Threshold, above: int, batches: Iterable[Batch],
+    partitions: int, alerts_per_day: Fraction | None = None,
+) -> Answer:  # fmt: skip
+    """Return what would be if `above` were the limit of a threshold of the policy (in its unit).
+
+    The batches are replayed as `weir replay` does, by the policy as it is. With `alerts_per_day`
+    the limit that this budget needs is in the answer too.
+    """
+    # Outlier models change no total and no limit, and cost time.
+    run = Replay(PolicyBook([policy._replace(outliers=None)]), partitions)
+    days = LimitDays(policy, threshold)
+    withdrawn: set[str] = set()
+    for batch in batches:
+        told = run.observe(batch)
+        _note_withdrawn(told.alerts, threshold, withdrawn)
+        for closed in told.account_days:
+            days.add(closed.account_id, closed.account_day)
+    for account_id, account_day in run.open_account_days():
+        days.add(account_id, account_day)
+    sketch = sketch_of(days)
+    budget = None if alerts_per_day is None else limit_for(days, sketch, alerts_per_day)
+    marked = [threshold.above, above] + ([] if budget is None else [budget.limit])
+    return Answer(
+        threshold=threshold,
+        change=days.change(above),
+        curve=curve_of(days, sketch, limits_around(days, marked)),
+        account_days=days.values.size,
+        accounts=days.accounts,
+        sketch_error=sketch.relative_error,
+        budget=budget,
+        withdrawn=len(withdrawn),
+        totals=run.totals,
+    )
+
+
+def _note_withdrawn(alerts: Iterable[Alert], threshold: Threshold, withdrawn: set[str]) -> None:
+    for alert in alerts:
+        if alert.threshold.threshold_id == threshold.threshold_id:
+            if alert.status is Status.WITHDRAWN:
+                withdrawn.add(alert.alert_id)
+            else:
+                withdrawn.discard(alert.alert_id)
+
+
+def a_day(alerts: int, days: int) -> float:
+    """Return alerts a business day in the mean, to the hundredth; 0 of no days."""
+    return round(alerts / days, 2) if days else 0.0
+
+
+def fields_of(answer: Answer, seconds: float) -> dict[str, object]:
+    """Return the answer as `--json` prints it: money as decimal text, days as text."""
+    threshold, change = answer.threshold, answer.change
+    now, then = ([getattr(day, when) for day in change.days] for when in ("now", "then"))
+    return {
+        "limit": {
+            "id": threshold.threshold_id,
+            "measure": threshold.measure.value,
+            "direction": threshold.direction.value,
+            "currency": threshold.currency,
+            "account": threshold.account_id,
+            "segment": threshold.segment,
+        },
+        "business_days": len(change.days),
+        "account_days": answer.account_days,
+        "accounts": answer.accounts,
+        "now": _alerts(threshold, change.above_now, now, change.accounts_now),
+        "then": _alerts(threshold, change.above_then, then, change.accounts_then),
+        "withdrawn_now": answer.withdrawn,
+        "starting": [_account(threshold, account) for account in change.starting],
+        "stopping": [_account(threshold, account) for account in change.stopping],
+        "changing": [_account(threshold, account) for account in change.changing],
+        "by_day": [
+            {**day._asdict(), "business_day": day_text(day.business_day)} for day in change.days
+        ],
+        "suggested": _budget(answer),
+        "sketch_relative_error": answer.sketch_error,
+        "curve": list(curve_rows(answer)),
+        "replay": answer.totals.fields(seconds),
+    }
+
+
+def curve_rows(answer: Answer) -> Iterable[dict[str, str | int | float]]:
+    """Yield the curve a limit at a time: alerts of all days, and a day; the sketch's bounds."""
+    days = len(answer.change.days)
+    limits, alerts, sketched = answer.curve
+    columns = (limits, alerts, sketched.least, sketched.most)
+    for limit, exact, least, most in zip(*(column.tolist() for column in columns), strict=True):
+        yield {
+            "limit": written(answer.threshold, limit),
+            "alerts": exact,
+            "alerts_per_day": a_day(exact, days),
+            "sketch_alerts_least": least,
+            "sketch_alerts_most": most,
+        }
+
+
+def _alerts(
+    threshold: Threshold, above: int, alerts: list[int], accounts: int
+) -> dict[str, object]:
+    return {
+        "above": written(threshold, above),
+        "alerts": sum(alerts),
+        "accounts": accounts,
+        "alerts_per_day": {
+            "mean": a_day(sum(alerts), len(alerts)),
+            "min": min(alerts, default=0),
+            "max": max(alerts, default=0),
+        },
+    }
+
+
+def _account(threshold: Threshold, account: AccountChange) -> dict[str, object]:
+    return {
+        "account_id": account.account_id,
+        "days_now": account.days_now,
+        "days_then": account.days_then,
+        "value_greatest": written(threshold, account.value_greatest),
+    }
+
+
+def _budget(answer: Answer) -> dict[str, object] | None:
+    budget, threshold, days = answer.budget, answer.threshold, len(answer.change.days)
+    if budget is None:
+        return None
+    return {
+        "budget_alerts_per_day": float(budget.alerts_per_day),
+        "limit": written(threshold, budget.limit),
+        "alerts": budget.alerts,
+        "alerts_per_day": {"mean": a_day(budget.alerts, days), "max": budget.alerts_most},
+        "days_over_budget": budget.days_over,
+        "sketch_limit": written(threshold, budget.sketch_limit),
+        "sketch_alerts": budget.sketch_alerts,
+    }

@@ -1,0 +1,170 @@
+"""The answer to `weir whatif` for a person: the main figures, names, the curve; and its CSV."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from typing import Final
+
+from monitor.core.alert import written
+from monitor.core.business_day import day_text
+from monitor.core.threshold import Threshold
+from monitor.whatif import AccountChange
+from streams.policy_summary import scope_text
+from streams.whatif import Answer, a_day, curve_rows
+
+ACCOUNTS_SHOWN: Final = 10
+DAYS_SHOWN: Final = 14
+LIMITS_SHOWN: Final = 16
+TIMES_SHOWN: Final = 4
+"""The curve on the screen goes from the least limit marked / 4 to the greatest one * 4."""
+
+
+def limit_text(threshold: Threshold, value: int) -> str:
+    """Return a value of a limit for a person: 1,500.00 EUR, or 12."""
+    text = written(threshold, value)
+    if isinstance(text, int):
+        return f"{text:,}"
+    whole, point, decimals = text.partition(".")
+    return f"{int(whole):,}{point}{decimals} {threshold.currency}"
+
+
+def subject_text(threshold: Threshold) -> str:
+    """Return what a limit measures, and of whom: debit amount of a business day, everyone."""
+    direction = "" if threshold.direction == "both" else f"{threshold.direction.value} "
+    currency = f" in {threshold.currency}" if threshold.currency else ""
+    subject = f"{direction}{threshold.measure.value}{currency} of a business day"
+    return f"{subject}, {scope_text(threshold)}"
+
+
+def lines_of(answer: Answer) -> Iterator[str]:
+    """Yield the answer in lines."""
+    threshold, change = answer.threshold, answer.change
+    yield f"{threshold.threshold_id}: {subject_text(threshold)}"
+    if not answer.account_days:
+        yield "the limit decides for no account-day of these files: it would change nothing"
+        return
+    yield (
+        f"{answer.account_days:,} account-days of {answer.accounts:,} accounts,"
+        f" {len(change.days):,} business days from {day_text(change.days[0].business_day)}"
+        f" to {day_text(change.days[-1].business_day)}"
+    )
+    yield ""
+    yield from _figures(answer)
+    yield from _accounts(threshold, "would start to alert", change.starting)
+    yield from _accounts(threshold, "would stop alerting", change.stopping)
+    yield from _accounts(threshold, "would alert on more or fewer days", change.changing)
+    yield from _days(answer)
+    yield from _curve(answer)
+    yield from _suggested(answer)
+
+
+def csv_of(answer: Answer) -> bytes:
+    """Return the curve as CSV, a limit a line."""
+    text = io.StringIO()
+    rows = list(curve_rows(answer))
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _figures(answer: Answer) -> Iterator[str]:
+    threshold, change = answer.threshold, answer.change
+    now, then = [day.now for day in change.days], [day.then for day in change.days]
+    days = len(change.days)
+    rows = (
+        (
+            "limit",
+            limit_text(threshold, change.above_now),
+            limit_text(threshold, change.above_then),
+        ),
+        ("alerts", f"{sum(now):,}", f"{sum(then):,}"),
+        ("alerts a day, mean", f"{a_day(sum(now), days):,.2f}", f"{a_day(sum(then), days):,.2f}"),
+        ("alerts a day, min", f"{min(now):,}", f"{min(then):,}"),
+        ("alerts a day, max", f"{max(now):,}", f"{max(then):,}"),
+        ("accounts alerting", f"{change.accounts_now:,}", f"{change.accounts_then:,}"),
+    )
+    yield f"{'':<20} {'now':>20} {'then':>20}"
+    for name, before, after in rows:
+        yield f"{name:<20} {before:>20} {after:>20}"
+    if answer.withdrawn:
+        yield f"({answer.withdrawn:,} alerts of now were withdrawn again, and are not counted)"
+
+
+def _accounts(threshold: Threshold, what: str, accounts: Sequence[AccountChange]) -> Iterator[str]:
+    yield ""
+    yield f"{len(accounts):,} accounts {what}"
+    if not accounts:
+        return
+    yield f"  {'account':<24} {'days now':>9} {'days then':>9} {'greatest day':>20}"
+    for account in accounts[:ACCOUNTS_SHOWN]:
+        yield (
+            f"  {_plain(account.account_id):<24} {account.days_now:>9,} {account.days_then:>9,}"
+            f" {limit_text(threshold, account.value_greatest):>20}"
+        )
+    if len(accounts) > ACCOUNTS_SHOWN:
+        yield f"  ... and {len(accounts) - ACCOUNTS_SHOWN:,} more: --json has all"
+
+
+def _days(answer: Answer) -> Iterator[str]:
+    days = answer.change.days
+    yield ""
+    yield f"  {'business day':<24} {'now':>9} {'then':>9} {'account-days':>20}"
+    for day in days[-DAYS_SHOWN:]:
+        yield (
+            f"  {day_text(day.business_day):<24} {day.now:>9,} {day.then:>9,}"
+            f" {day.account_days:>20,}"
+        )
+    if len(days) > DAYS_SHOWN:
+        yield f"  ... and {len(days) - DAYS_SHOWN:,} days before: --json has all"
+
+
+def _curve(answer: Answer) -> Iterator[str]:
+    threshold, change, days = answer.threshold, answer.change, len(answer.change.days)
+    marks = {change.above_then: "then", change.above_now: "now"}
+    if answer.budget is not None:
+        marks.setdefault(answer.budget.limit, "for the budget")
+    limits, alerts, sketched = answer.curve
+    shown = _shown(limits.tolist(), set(marks))
+    error = f"{100 * answer.sketch_error:g} %"
+    yield ""
+    yield f"  {'alerts a day at a limit':<24} {'exact':>9} {f'by sketch ({error})':>20}"
+    columns = (limits.tolist(), alerts.tolist(), sketched.least.tolist(), sketched.most.tolist())
+    for limit, exact, least, most in compress(zip(*columns, strict=True), shown):
+        bounds = f"{a_day(least, days):,.2f} to {a_day(most, days):,.2f}"
+        line = (
+            f"  {limit_text(threshold, limit):<24} {a_day(exact, days):>9,.2f} {bounds:>20}"
+            f"  {marks.get(limit, '')}"
+        )
+        yield line.rstrip()
+
+
+def _shown(limits: Sequence[int], marks: set[int]) -> list[bool]:
+    """Return which limits of the curve the screen has room for: the marked ones, and near them."""
+    low, high = min(marks) / TIMES_SHOWN, max(marks) * TIMES_SHOWN
+    near = [place for place, limit in enumerate(limits) if low <= limit <= high]
+    step = -(-len(near) // (LIMITS_SHOWN - len(marks)))
+    chosen = set(near[::step]) if near else set()
+    return [place in chosen or limit in marks for place, limit in enumerate(limits)]
+
+
+def _suggested(answer: Answer) -> Iterator[str]:
+    budget, threshold, days = answer.budget, answer.threshold, len(answer.change.days)
+    if budget is None:
+        return
+    yield ""
+    yield (
+        f"for {float(budget.alerts_per_day):g} alerts a day: {limit_text(threshold, budget.limit)}"
+        f" ({a_day(budget.alerts, days):,.2f} a day, at most {budget.alerts_most:,};"
+        f" {budget.days_over:,} of {days:,} days have more than the budget)"
+    )
+    yield (
+        f"by the sketch: {limit_text(threshold, budget.sketch_limit)}"
+        f" ({a_day(budget.sketch_alerts, days):,.2f} a day)"
+    )
+
+
+def _plain(text: str) -> str:
+    """Return an id as it is, unless it would move the cursor or worse."""
+    return text if text.isprintable() else ascii(text)
