@@ -58,6 +58,12 @@ def files_of(paths: Sequence[Path], feed_map: FeedMap | None = None) -> list[Pat
             for path in files
             if path.suffix.lower() in _LINES
         ]
+    if feed_map and feed_map.further:
+        problems += [
+            f"{path} is JSON Lines, which has no column {', '.join(feed_map.further)}"
+            for path in files
+            if path.suffix.lower() in _LINES
+        ]
     if problems:
         raise FeedError(problems, "the input")
     return files

@@ -1,10 +1,11 @@
 """What a feed hands on: rows of a file, a batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from monitor.core.transaction import Fields
+from streams.feed_source import Column
 
 BATCH_ROWS: Final = 5000
 
@@ -14,6 +15,8 @@ class Batch(NamedTuple):
 
     `rows` has the fields of each readable row and `numbers` its number (1 is the first below the
     header); `raw` has the others (number, bytes): records as they are, or rows that are none.
+    `further` has the columns that were asked for beside the fields, a cell for each of `rows`;
+    where there are no rows it may be empty.
     """
 
     path: Path
@@ -23,3 +26,4 @@ class Batch(NamedTuple):
     share_read: float  # of the file, 0 to 1
     skipped: int = 0  # rows that the map says to pass over: filtered, or an incomplete last line
     filtered: int = 0  # those of `skipped` that a [[where]] of the map leaves out
+    further: Mapping[str, Column] = {}

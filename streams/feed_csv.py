@@ -67,7 +67,7 @@ def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
             )
             yield Batch(
                 shape.path, shaped.rows, shaped.numbers, raw, binary.tell() / size,
-                shaped.filtered, shaped.filtered,
+                shaped.filtered, shaped.filtered, shaped.further,
             )  # fmt: skip
             lines = left + list(islice(more, max(0, BATCH_ROWS - len(left))))
         if cut:

@@ -51,6 +51,7 @@ class FeedMap(NamedTuple):
     skip_incomplete_last_line: bool = False
     fields: Mapping[str, FieldSource] = {}  # empty: the columns are the fields, by name
     where: tuple[Where, ...] = ()
+    further: tuple[str, ...] = ()  # columns to hand on beside the fields; no file states them
 
 
 def feed_map_of(path: Path) -> FeedMap:

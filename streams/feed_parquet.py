@@ -46,7 +46,7 @@ def read_parquet(shape: Shape) -> Iterator[Batch]:
                 shaped = shape.of_columns(columns, numbers)
                 yield Batch(
                     shape.path, shaped.rows, shaped.numbers, [], number / count,
-                    shaped.filtered, shaped.filtered,
+                    shaped.filtered, shaped.filtered, shaped.further,
                 )  # fmt: skip
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -12,11 +12,15 @@ from streams.feed_source import Column, Table, column_source, find
 
 
 class Shaped(NamedTuple):
-    """The fields of some rows and their numbers, and how many rows a [[where]] left out."""
+    """The fields of some rows and their numbers, and how many rows a [[where]] left out.
+
+    `further` has the cells of columns that are handed on beside the fields, where there are rows.
+    """
 
     rows: Sequence[Fields]
     numbers: Sequence[int]
     filtered: int
+    further: Mapping[str, Column] = {}
 
 
 class Shape:
@@ -29,6 +33,7 @@ class Shape:
         self.path = path
         self.header = list(header)
         self.where = feed_map.where
+        self.further = feed_map.further
         sources = feed_map.fields
         if not sources:
             sources = {name: column_source((name,)) for name in FIELDS if name in header}
@@ -40,6 +45,7 @@ class Shape:
             for names, field in wanted.items()
             if not set(names) & set(header)
         ]
+        problems += [f"there is no column {name}" for name in self.further if name not in header]
         problems += [
             f"there is no column {name}: name the columns' meaning by a map (--map)"
             for name in REQUIRED
@@ -47,7 +53,7 @@ class Shape:
         ]
         self.needed = [
             next(name for name in names if name in header)
-            for names in wanted
+            for names in (*wanted, *((name,) for name in self.further))
             if set(names) & set(header)
         ]
         counts = Counter(header)
@@ -60,7 +66,8 @@ class Shape:
             problems.append(f"its columns are {', '.join(header) or 'none'}")
             raise FeedError(problems, str(path))
         self._sources = [sources.get(name) for name in FIELDS]
-        self._is_own = not feed_map.fields and self.header == list(FIELDS)
+        is_plain = not feed_map.fields and not self.further
+        self._is_own = is_plain and self.header == list(FIELDS)
 
     def of_rows(self, rows: list[list[str]], numbers: Sequence[int]) -> Shaped:
         """Return the fields of rows that have a cell for each column of the header, in order."""
@@ -80,7 +87,8 @@ class Shape:
             return Shaped([], [], filtered)
         nothing = [None] * len(table.numbers)
         made = [nothing if source is None else source.make(table) for source in self._sources]
-        return Shaped(list(zip(*made, strict=True)), table.numbers, filtered)
+        further = {name: table.columns[name] for name in self.further}
+        return Shaped(list(zip(*made, strict=True)), table.numbers, filtered, further)
 
 
 def _kept(table: Table, keeps: list[bool]) -> Table:

@@ -19,6 +19,7 @@ from pyarrow import parquet
 from monitor.core.transaction import FIELDS, REQUIRED, Fields
 from streams import feed_csv
 from streams.feed import Batch, FeedError, FeedMap, files_of, read
+from streams.feed_map import Where
 
 Quoting = Literal[0, 1]
 
@@ -272,3 +273,58 @@ def test_text_that_is_cut_in_an_encoding_of_two_bytes_is_an_operators_problem() 
     assert [row[:6] for _, row in rows_of(batches_of(data, feed_map))] == [GOOD]
     with pytest.raises(FeedError, match="it is not utf-16"):
         batches_of(data[:-1], feed_map)
+
+
+FURTHER = FeedMap(further=("label", "amount"))
+
+
+def further_of(batches: Sequence[Batch]) -> list[tuple[int, str | None, str | None]]:
+    return [
+        row
+        for batch in batches
+        if batch.rows
+        for row in zip(batch.numbers, *batch.further.values(), strict=True)
+    ]
+
+
+def test_further_columns_come_beside_the_fields_of_their_rows() -> None:
+    header = HEADER[:-1] + b",label\n"
+    data = header + LINE[:-1] + b",1\n" + b"too,short\n" + LINE[:-1] + b",\n" + b"\n"
+    (batch,) = batches_of(data, FURTHER)
+    assert list(batch.further) == ["label", "amount"]
+    assert further_of([batch]) == [(1, "1", "1.00"), (3, "", "1.00")]
+    assert [tuple(row[:6]) for row in batch.rows] == [GOOD, GOOD]
+    assert raw_of([batch]) == [(2, b"too,short")]
+    assert batches_of(data)[0].further == {}
+
+
+def test_a_further_column_may_be_one_of_the_own_columns_and_those_alone() -> None:
+    data = written([["t1"] * 12], FIELDS, csv.QUOTE_MINIMAL)
+    (batch,) = batches_of(data, FeedMap(further=("segment",)))
+    assert batch.further == {"segment": ("t1",)}
+    assert rows_of([batch]) == [(1, ("t1",) * 12)]
+
+
+def test_further_columns_are_filtered_as_their_rows_are() -> None:
+    kept = FeedMap(further=("label",), where=(Where(("label",), frozenset({"1"}), is_one=True),))
+    rows = b"".join(LINE[:-1] + b",%d\n" % (number % 2) for number in range(5))
+    batches = batches_of(HEADER[:-1] + b",label\n" + rows, kept)
+    assert [(batch.further["label"], batch.filtered) for batch in batches] == [(["1", "1"], 3)]
+
+
+def test_further_columns_of_parquet_are_texts(tmp_path: Path) -> None:
+    table = {name: [value] * 3 for name, value in zip(REQUIRED, GOOD, strict=True)}
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table(table | {"label": [0, 1, None]}), path)
+    assert further_of(list(read([path], FURTHER))) == [
+        (1, "0", "1.00"), (2, "1", "1.00"), (3, None, "1.00")
+    ]  # fmt: skip
+
+
+def test_a_further_column_that_is_missing_is_named_with_the_columns_that_there_are() -> None:
+    with pytest.raises(FeedError, match=r"there is no column label\n.*its columns are transaction"):
+        batches_of(HEADER + LINE, FURTHER)
+    with pytest.raises(FeedError, match="there are 2 columns label: which is it"):
+        batches_of(HEADER[:-1] + b",label,label\n", FURTHER)
+    with pytest.raises(FeedError, match="is JSON Lines, which has no column label, amount"):
+        batches_of(b"{}\n", FURTHER, "x.jsonl")
