@@ -165,8 +165,8 @@ class Sketch:
         if values_above < 0:
             raise ValueError(f"no limit has {values_above} values above it")
         above = self._at_or_after()[1:]
-        bucket = int(np.searchsorted(-above, -values_above))
-        return int(self._greatest[bucket]) if values_above < self.total else 0
+        bucket = int(np.searchsorted(-above, -min(values_above, self.total)))
+        return int(self._greatest[bucket])
 
     def snapshot(self, key: bytes | None = None) -> bytes:
         """Return all it holds as bytes."""

@@ -131,6 +131,7 @@ def test_an_empty_sketch_has_no_quantile_and_no_value_above_any_limit() -> None:
         sketch.quantile(0.5)
     assert sketch.count_above(0) == (0, 0, 0)
     assert sketch.limit_for(0) == 0
+    assert of([0, 5]).limit_for(10**20) == 0
 
 
 def test_errors_that_do_not_fit_are_refused() -> None:
