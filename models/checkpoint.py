@@ -14,6 +14,7 @@ from models import budget as budgets
 from models import outlier, profile
 from models.half_space_trees import HalfSpaceTrees
 from models.learner import Learner
+from models.peer_group import PeerGroups
 from models.snapshot import SnapshotError, pack, reading, unpack
 
 CORE_KIND: Final = "learner"
@@ -39,6 +40,7 @@ def core_bytes(learner: Learner, names: Mapping[str, Any], key: bytes | None = N
         "budget": _as_bytes(learner.budget),
         "detector": _as_array(learner.detector.snapshot()),
         "day_forest": _as_array(learner.day_forest.snapshot()),
+        "peers": _as_array(learner.peers.snapshot()),
         "today": _as_array(learner.tails.snapshot_today()),
     }
     return pack(CORE_KIND, VERSION, meta, arrays, key)
@@ -64,6 +66,7 @@ def restore_core(
         learner.budget[:] = arrays["budget"].view(budgets.BUDGET)
         learner.detector = outlier.restore(arrays["detector"].tobytes())
         learner.day_forest = HalfSpaceTrees.restore(arrays["day_forest"].tobytes())
+        learner.peers = PeerGroups.restore(arrays["peers"].tobytes())
         learner.tails.restore(
             arrays["today"].tobytes(), {day: days[day] for day in meta["days"]}, key
         )

@@ -3,13 +3,32 @@
 The plain function is the reference; the tests hold the compiled one against it, figure by figure.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 import numba
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
+
+
+def _cache_folder() -> Path:
+    """Return where machine code is kept, for these sources and no others.
+
+    Numba looks at the file of a kernel alone: one that is made of another file's kernels would go
+    on with their old code after that file has changed.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    base = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__"
+    return Path(base) / f"kernels-{digest.hexdigest()[:16]}"
+
+
+numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # set at run time
 
 
 def compiled(kernel: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:

@@ -147,7 +147,7 @@ def _observe_one(
     amount, second, features = columns.amount[i], columns.second[i], told.features[i]
     is_late = columns.day[i] < day
     if account["second_last"] == 0:
-        account["group"] = columns.group[i]
+        account["group"] = account["segment"] = columns.group[i]
     group = models.groups[account["group"]]
     if not is_late and account["day"] == 0:
         account["day"], account["day_score"] = day, SCORE_MIN
@@ -162,7 +162,7 @@ def _observe_one(
     )  # fmt: skip
     forest_score = told.given[i]
     if models.switches[USES_FOREST] != 0:
-        put_inputs(features[RATIO], amount, group, inputs)
+        put_inputs(features[RATIO], amount, models.groups[account["segment"]], inputs)
         forest_score = score_by_forest(models.forest, inputs)
     score = transaction_score(account, models, second, features[AMOUNT_Z], amount, forest_score)
     told.scores[i], told.learned[i] = score, 0
@@ -179,6 +179,8 @@ def _observe_one(
             account, group, second, columns.hour[i], columns.is_weekend[i], amount,
             columns.is_credit[i], columns.channel[i], columns.counterparty[i],
         )  # fmt: skip
+        if account["group"] != account["segment"]:
+            profile_learning.learn_level(models.groups[account["segment"]], amount)
     account["second_last"] = max(account["second_last"], second)
 
 

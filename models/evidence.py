@@ -69,10 +69,10 @@ class Models(NamedTuple):
 
 
 @compiled
-def put_inputs(ratio: float, amount: float, group: Any, out: Any) -> None:
-    """Put the forest's INPUTS: the amount over the own mean and over the group's, as logarithms."""
+def put_inputs(ratio: float, amount: float, segment: Any, out: Any) -> None:
+    """Put the forest's INPUTS: logarithms of the amount over the own mean and the segment's."""
     out[0] = min(max(math.log(max(ratio, 1e-3)), 0.0), 2.5) / 2.5
-    level = amount / max(group["clipped_mean"], 1e-6)
+    level = amount / max(segment["clipped_mean"], 1e-6)
     out[1] = min(max(math.log(max(level, 1e-3)), 0.0), 3.0) / 3.0
 
 

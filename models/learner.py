@@ -26,6 +26,8 @@ from models.evidence import (
 )
 from models.half_space_trees import HalfSpaceTrees
 from models.outlier import Detector, detector
+from models.peer_group import PeerGroups
+from models.peers import peer_name, regroup
 from models.tail import Tails, probability
 
 SEGMENTS_MAX: Final = 64
@@ -101,6 +103,7 @@ class Learner:
         self.day_forest = HalfSpaceTrees(DAY_INPUTS, settings.seed, n_trees=DAY_TREES)
         self.groups = profile.new_groups(SEGMENTS_MAX + PEER_GROUPS_MAX)
         self.budget = budgets.new_budget(settings.alerts_per_day)
+        self.peers = PeerGroups(settings.seed)
         self.sweep = _nothing_to_sweep()
         self._opened: list[Ints] = []
         self._changed: list[Ints] = []
@@ -110,13 +113,13 @@ class Learner:
     def arrays(self) -> Models:
         """Return the arrays of all models, as they stand."""
         is_kernel = isinstance(self.detector, HalfSpaceTrees)
-        forest = self.detector.forest if isinstance(self.detector, HalfSpaceTrees) else None
+        trees = self.detector if isinstance(self.detector, HalfSpaceTrees) else self.day_forest
         switches = np.zeros(2, np.int64)
         switches[USES_FOREST] = is_kernel
         switches[HAS_AMOUNT_TERM] = self.settings.has_amount_term
         return Models(
             self.groups,
-            forest if forest is not None else self.day_forest.forest,  # never asked, then
+            trees.forest,  # not asked, where the detector is no kernel
             self.day_forest.forest,
             self.tails.tail,
             self.budget,
@@ -168,10 +171,11 @@ class Learner:
         # A detector of River's own is asked a record at a time, so that cutting changes nothing.
         one = Columns._make(column[: place + 1] for column in columns)
         account, inputs = self.accounts[columns.row[place]], np.empty((1, len(INPUTS)))
-        is_new = account["second_last"] == 0
-        group = self.groups[columns.group[place] if is_new else account["group"]]
+        first = columns.group[place] if account["second_last"] == 0 else None
+        group = self.groups[account["group"] if first is None else first]
+        segment = self.groups[account["segment"] if first is None else first]
         amount = float(columns.amount[place])
-        put_inputs(profile.ratio_of(account, group, amount), amount, group, inputs[0])
+        put_inputs(profile.ratio_of(account, group, amount), amount, segment, inputs[0])
         told.given[place] = self.detector.score(inputs)[0]
         observe(self.accounts, self.models, one, place, self.day, self.sweep, told)
         if told.learned[place]:
@@ -186,14 +190,15 @@ class Learner:
             return None
         return float(account["scores"][place])
 
+    def peer_group(self, row: int) -> str | None:
+        """Return the short name of the peer group of an account; None while it has none."""
+        group = int(self.accounts["peer"][row]) - 1
+        return None if group < 0 else peer_name(self.peers, group)
+
     def transaction_probability(self, score: float) -> float | None:
         """Return how rare a transaction's score is; None while warming up."""
         p = probability(self.tails.tail, T_TRANSACTION, score)
         return None if np.isnan(p) else float(p)
-
-    def open_rows(self) -> Ints:
-        """Return the rows of the account-days that are open, in the order of opening."""
-        return np.concatenate([np.empty(0, np.int64), *self._opened])
 
     def reopen(self, opened: Sequence[int], swept: Sequence[int]) -> None:
         """Go on with days that were open, and with a day before that was being closed."""
@@ -215,7 +220,8 @@ class Learner:
             dues.extend(self._take(told))
             self._finish_day()
         if self.day:
-            self.sweep = Sweep(self.open_rows(), np.zeros(1, np.int64), self.day)
+            opened = np.concatenate([np.empty(0, np.int64), *self._opened])
+            self.sweep = Sweep(opened, np.zeros(1, np.int64), self.day)
             budgets.day_ends(self.budget[0])
             if not self.is_warm and self.budget["days"][0] >= self.settings.warm_up_days:
                 self.budget["is_told"] = 1
@@ -226,6 +232,7 @@ class Learner:
 
     def _finish_day(self) -> None:
         self.tails.finish_day(self.sweep.day)
+        regroup(self.peers, self.accounts, self.sweep.rows, self.groups, SEGMENTS_MAX)
         self.sweep = _nothing_to_sweep()
 
     def _take(self, told: Told) -> list[Due]:
@@ -277,3 +284,15 @@ def _room_for(records: int, dues: int) -> Told:
         due_threshold=np.empty(dues),
         due_account=profile.new_accounts(dues),
     )
+
+
+def prepare() -> None:
+    """Load and compile all kernels now: once on a machine that takes some 20 s, then a second."""
+    learner = Learner(LearnerSettings(alerts_per_day=1))
+    learner.add_account()
+    one = np.ones(1, np.int64)
+    for day in (1, 2):
+        zero = one - 1
+        learner.observe(
+            Columns(zero, one * day, one * day, zero, zero, np.ones(1), zero, zero, zero, zero, one)
+        )

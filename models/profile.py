@@ -34,7 +34,7 @@ ACCOUNT: Final = np.dtype([
     ("second_last", "i8"),  # of its latest transaction, since 1970; 0 is none
     ("day", "i4"),  # business day that is open for it; 0 is none
     ("day_last", "i4"),  # business day that was closed last; 0 is none
-    ("group", "i4"),  # place in the table of groups
+    ("group", "i4"), ("segment", "i4"),  # places in the table of groups
     ("counterparties", "u4", (COUNTERPARTIES,)),  # hashes; 0 is none
     ("count", "f4"),  # transactions learned, at most COUNT_MAX
     ("log_mean", "f4"), ("log_var", "f4"),  # of the logarithm of amounts

@@ -29,6 +29,7 @@ SPREADS_FROM: Final = 5
 GAPS_PLAIN: Final = 50
 GAP_STEP: Final = 0.02
 SILENT_DAYS_MAX: Final = 60
+LEVEL_CLIP: Final = 20
 
 
 @compiled
@@ -65,10 +66,7 @@ def learn(
         if count > SPREADS_FROM:
             group["log_var"] += group_step * (residual * residual - group["log_var"])
     group["log_mean"] += group_step * (log_amount - group["log_mean"])
-    group["clipped_mean"] += group_step * (
-        min(amount, 20 * group["clipped_mean"]) - group["clipped_mean"]
-    )
-    group["count"] += 1
+    learn_level(group, amount)
     _learn_shares(account, group, hour, is_weekend, is_credit, channel, step, group_step)
     last = account["second_last"]
     if last > 0:
@@ -80,6 +78,16 @@ def learn(
     account["count"] = min(count + 1, COUNT_MAX)
     if counterparty != 0:
         _remember(account, counterparty)
+
+
+@compiled
+def learn_level(group: Any, amount: float) -> None:
+    """Learn how great amounts are in a group, and that it had one more."""
+    step = GROUP_STEP if group["count"] > 1 / GROUP_STEP else 1 / (group["count"] + 1)
+    group["clipped_mean"] += step * (
+        min(amount, LEVEL_CLIP * group["clipped_mean"]) - group["clipped_mean"]
+    )
+    group["count"] += 1
 
 
 @compiled

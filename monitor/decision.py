@@ -59,7 +59,7 @@ def retell(
     What was told of a limit that no longer decides is withdrawn (`policies` are searched for it,
     the deciding one first); what stands under the limits that do is told where it differs.
     """
-    deciding = limits.deciding(account.account_id, account_day.segment)
+    deciding = limits.deciding(account.account_id, account_day.segment, account_day.peer_group)
     names = {threshold.threshold_id for threshold in deciding}
     for threshold_id, told in tuple(account_day.told.items()):
         if threshold_id in names or told.status == Status.WITHDRAWN:

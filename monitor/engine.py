@@ -5,6 +5,7 @@ what makes a replay after a crash, or from a file, decide as the stream did.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
 
@@ -16,6 +17,7 @@ from monitor.core.account import (
     Account,
     AccountDay,
     ClosedDay,
+    Scored,
 )
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.threshold import Threshold
@@ -30,21 +32,12 @@ from monitor.core.transaction import (
 from monitor.decision import retell, tell
 from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOTHING, SERIES_BITS, Entry, Ledger, OpenDay
 from monitor.policy import PolicyBook
-from monitor.scoring import Scored, Scorer
+from monitor.step import Step
 
+if TYPE_CHECKING:
+    from monitor.scoring import Scorer
 
-class Step:
-    """What came of the records since the last Step was taken; the shell delivers it."""
-
-    __slots__ = ("account_days", "alerts", "entries", "redelivered", "rejections", "transactions")
-
-    def __init__(self) -> None:
-        self.alerts: list[Alert] = []
-        self.rejections: list[tuple[int, Rejection]] = []
-        self.account_days: list[ClosedDay] = []
-        self.entries: list[Entry] = []
-        self.transactions = 0
-        self.redelivered = 0
+__all__ = ["Engine", "Step"]
 
 
 class Engine(Ledger):
@@ -64,6 +57,8 @@ class Engine(Ledger):
         """Begin with models, all cold, where a policy wants them and there are none yet."""
         settings = self.policies.outliers
         if self.scorer is None and settings is not None:
+            from monitor.scoring import Scorer  # noqa: PLC0415 - loading River takes a second
+
             self.scorer = Scorer(settings, self.partition, self._partitions, self.calendar)
 
     def take_step(self) -> Step:
@@ -168,7 +163,7 @@ class Engine(Ledger):
         totals[place + 1] += amount
         watches = account_day.watches.get(series)
         if watches is None:
-            watches = open_day.limits.watch(account.account_id, account_day.segment, series)
+            watches = open_day.limits.watch(account_day, series)
         for first, second, above, all_currencies, threshold in watches:
             if all_currencies and account_day.more is not None:
                 over = threshold.value_of(account_day) > above
@@ -217,11 +212,13 @@ class Engine(Ledger):
             for account_day in open_day.account_days:
                 account = account_day.account
                 account_day.watches = open_day.limits.watches_of(
-                    account.account_id, account_day.segment
+                    account.account_id, account_day.segment, account_day.peer_group
                 )
                 self._retell(account, account_day, open_day, None)
 
     # -- the less common paths --------------------------------------------------------------------
+    def _peer_group_of(self, account_id: str) -> str | None:
+        return None if self.scorer is None else self.scorer.peer_group(account_id)
 
     def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
         if offset <= self.offset_last:
@@ -245,7 +242,9 @@ class Engine(Ledger):
             return
         account_day.segment = segment
         account_day.segment_time = event_time
-        account_day.watches = open_day.limits.watches_of(account.account_id, segment)
+        account_day.watches = open_day.limits.watches_of(
+            account.account_id, segment, account_day.peer_group
+        )
         if account_day.currency:
             self._retell(account, account_day, open_day, self._cause(offset, transaction))
 
@@ -293,7 +292,7 @@ class Engine(Ledger):
         totals[place] -= 1
         totals[place + 1] -= content >> SERIES_BITS
         cause = self._cause(offset, transaction)
-        watches = open_day.limits.watch(account.account_id, account_day.segment, series)
+        watches = open_day.limits.watch(account_day, series)
         for watch in watches:
             if watch.threshold.threshold_id in account_day.told:
                 alert = tell(account, account_day, watch.threshold, open_day.policy, cause)

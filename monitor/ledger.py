@@ -130,7 +130,9 @@ class Ledger:
                     self.closing.append((account_day, policy.version))
                     continue
                 open_day.account_days.append(account_day)
-                account_day.watches = open_day.limits.watches_of(account_id, account_day.segment)
+                account_day.watches = open_day.limits.watches_of(
+                    account_id, account_day.segment, account_day.peer_group
+                )
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
         """Put back transactions that were taken in; those of closed days have no place any more."""
@@ -162,11 +164,17 @@ class Ledger:
         return open_day
 
     def _account_day(self, account: Account, day: int, open_day: OpenDay) -> AccountDay:
-        watches = open_day.limits.watches_of(account.account_id, None)
+        peer_group = self._peer_group_of(account.account_id)
+        watches = open_day.limits.watches_of(account.account_id, None, peer_group)
         account_day = AccountDay(account, day, watches)
+        account_day.peer_group = peer_group
         account.days += (account_day,)
         open_day.account_days.append(account_day)
         return account_day
+
+    def _peer_group_of(self, account_id: str) -> str | None:  # noqa: ARG002 - the engine knows
+        """Return the peer group that an account is in now, where there are any."""
+        return None
 
     def _close_days(self) -> None:
         """Close the days that end, lateness included, at or before the watermark."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from monitor.core.threshold import Severity
+from monitor.limit_text import refuse_unknown
 
 BUDGET_KEYS: Final = ("alerts_per_day", "warm_up_days", "severity")
 MODELS_KEYS: Final = ("detector", "population_amount", "seed")
@@ -58,7 +59,7 @@ def outlier_settings(document: Mapping[str, object], problems: list[str]) -> Out
     if not isinstance(table, dict):
         problems.append("[budget] is not a table")
         return None
-    _refuse_unknown(table, BUDGET_KEYS, "budget", problems)
+    refuse_unknown(table, BUDGET_KEYS, "budget.", problems)
     alerts = _whole(table, "budget", "alerts_per_day", None, (1, ALERTS_MAX), problems)
     days = _whole(table, "budget", "warm_up_days", 30, (5, WARM_UP_DAYS_MAX), problems)
     severity = table.get("severity", Severity.MEDIUM.value)
@@ -72,7 +73,7 @@ def _models(table: object, problems: list[str]) -> ModelSettings:
     if not isinstance(table, dict):
         problems.append("[models] is not a table")
         return ModelSettings()
-    _refuse_unknown(table, MODELS_KEYS, "models", problems)
+    refuse_unknown(table, MODELS_KEYS, "models.", problems)
     detector = table.get("detector", DETECTORS[0])
     if detector not in DETECTORS:
         problems.append(f"models.detector is {detector!r}: one of {', '.join(DETECTORS)}")
@@ -81,16 +82,6 @@ def _models(table: object, problems: list[str]) -> ModelSettings:
         problems.append(f"models.population_amount is {has_term!r}: write true or false")
     seed = _whole(table, "models", "seed", 1, (0, SEED_MAX), problems)
     return ModelSettings(str(detector), bool(has_term), seed)
-
-
-def _refuse_unknown(
-    table: Mapping[str, object], known: tuple[str, ...], where: str, problems: list[str]
-) -> None:
-    problems.extend(
-        f"{where}.{key} is not known: use one of {', '.join(known)}"
-        for key in table
-        if key not in known
-    )
 
 
 def _whole(

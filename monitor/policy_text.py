@@ -6,31 +6,29 @@ All problems of a text come in one `PolicyError`, so that an operator mends them
 import contextlib
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from enum import StrEnum
-from typing import Final, TypeGuard, TypeVar
+from typing import Final
 from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
-from monitor.core.money import EXPONENT, minor_units
-from monitor.core.threshold import LIMIT_MEASURES, Direction, Measure, Severity, Threshold
-from monitor.core.transaction import ID_LENGTH_MAX
+from monitor.limit_text import LIMIT_KEYS, SCOPE_KEYS, is_whole, refuse_unknown, thresholds_of
 from monitor.outliers import outlier_settings
 from monitor.policy import CalendarSettings, Policy, PolicyError
 
 _DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION_MAX: Final = 3660 * 86_400  # ten years: a slip of the pen beyond, and the end of dates
-_WHOLE_MAX: Final = 10**18  # state and alerts hold 64 bits
-_SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MISSING: Final = object()
-_Member = TypeVar("_Member", bound=StrEnum)
+
+__all__ = [
+    "CALENDAR_KEYS",
+    "DEFAULT_POLICY",
+    "LIMIT_KEYS",
+    "POLICY_KEYS",
+    "SCOPE_KEYS",
+    "policy_of",
+]
 
 CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew")
-LIMIT_KEYS: Final = (
-    "id", "measure", "direction", "currency", "above", "scope", "severity",
-)  # fmt: skip
 POLICY_KEYS: Final = ("version", "effective_from", "calendar", "limit", "budget", "models")
 
 DEFAULT_POLICY: Final = """\
@@ -78,33 +76,21 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     except RecursionError:
         raise PolicyError(["not TOML: nested too deep"], source) from None
     problems: list[str] = []
-    _refuse_unknown(document, POLICY_KEYS, "", problems)
+    refuse_unknown(document, POLICY_KEYS, "", problems)
     version = document.get("version")
-    if not _is_whole(version) or version < 1:
+    if not is_whole(version) or version < 1:
         problems.append("version is missing or no whole number from 1 on")
         version = 0
     effective_from = _effective_from(document.get("effective_from"), problems)
     calendar = _calendar(document.get("calendar", {}), problems)
-    thresholds = _thresholds(document.get("limit"), problems)
+    thresholds = thresholds_of(document.get("limit"), problems)
     outliers = outlier_settings(document, problems)
+    if outliers is None and any(t.peer_group is not None for t in thresholds):
+        problems.append("a limit is for a peer group: these are of the models, so state a [budget]")
     if problems:
         raise PolicyError(problems, source)
     assert calendar is not None
     return Policy(version, effective_from, calendar, thresholds, text, outliers)
-
-
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _WHOLE_MAX
-
-
-def _refuse_unknown(
-    table: Mapping[str, object], known: tuple[str, ...], where: str, problems: list[str]
-) -> None:
-    problems.extend(
-        f"{where}{key} is not known: use one of {', '.join(known)}"
-        for key in table
-        if key not in known
-    )
 
 
 def _effective_from(value: object, problems: list[str]) -> int:
@@ -124,7 +110,7 @@ def _calendar(table: object, problems: list[str]) -> CalendarSettings | None:
         problems.append("[calendar] is not a table")
         return None
     found = len(problems)
-    _refuse_unknown(table, CALENDAR_KEYS, "calendar.", problems)
+    refuse_unknown(table, CALENDAR_KEYS, "calendar.", problems)
     time_zone = table.get("time_zone", "UTC")
     if not isinstance(time_zone, str) or time_zone not in available_timezones():
         problems.append(
@@ -162,123 +148,3 @@ def _duration(table: dict[str, object], key: str, default: str, problems: list[s
     if seconds > _DURATION_MAX:
         problems.append(f"calendar.{key} is {value!r}: at most {_DURATION_MAX // 86_400}d")
     return seconds * MICROSECONDS
-
-
-def _thresholds(tables: object, problems: list[str]) -> tuple[Threshold, ...]:
-    if not isinstance(tables, list) or not tables:
-        problems.append("no [[limit]] is stated: a policy watches at least one")
-        return ()
-    thresholds = []
-    for number, table in enumerate(tables, 1):
-        if not isinstance(table, dict):
-            problems.append(f"limit {number} is not a table: write [[limit]]")
-            continue
-        threshold = _threshold(table, number, problems)
-        if threshold is not None:
-            thresholds.append(threshold)
-    _refuse_twins(thresholds, lambda t: t.threshold_id, "have the same id", problems)
-    _refuse_twins(
-        thresholds,
-        lambda t: (t.subject, t.account_id, t.segment),
-        "have the same measure, direction, currency and scope: which one decides?",
-        problems,
-    )
-    return tuple(thresholds)
-
-
-def _refuse_twins(
-    thresholds: list[Threshold],
-    key: Callable[[Threshold], object],
-    why: str,
-    problems: list[str],
-) -> None:
-    seen: dict[object, Threshold] = {}
-    for threshold in thresholds:
-        twin = seen.setdefault(key(threshold), threshold)
-        if twin is not threshold:
-            problems.append(f"limits {twin.threshold_id} and {threshold.threshold_id} {why}")
-
-
-def _threshold(table: dict[str, object], number: int, problems: list[str]) -> Threshold | None:
-    found = len(problems)
-    threshold_id = table.get("id")
-    if not isinstance(threshold_id, str) or not _SLUG.fullmatch(threshold_id):
-        problems.append(
-            f"limit {number}: id is {threshold_id!r}: write letters, digits, . _ - (at most 64)"
-        )
-        threshold_id = ""
-    where = f"limit {threshold_id or number}: "
-    _refuse_unknown(table, LIMIT_KEYS, where, problems)
-    measure = _member(table, "measure", LIMIT_MEASURES, _MISSING, where, problems)
-    direction = _member(table, "direction", tuple(Direction), Direction.BOTH, where, problems)
-    severity = _member(table, "severity", tuple(Severity), Severity.MEDIUM, where, problems)
-    currency = table.get("currency")
-    if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
-        problems.append(f"{where}currency is {currency!r}: not a code of ISO 4217")
-    elif currency is None and measure is Measure.AMOUNT:
-        problems.append(f"{where}currency is missing: amounts of two currencies are never added")
-    account_id, segment = _scope(table.get("scope", {}), where, problems)
-    if len(problems) > found:
-        return None
-    assert measure is not None
-    assert direction is not None
-    assert severity is not None
-    assert currency is None or isinstance(currency, str)
-    above = _above(table.get("above", _MISSING), measure, currency, where, problems)
-    if above is None:
-        return None
-    return Threshold(
-        threshold_id, measure, direction, currency, above, severity, account_id, segment
-    )
-
-
-def _member(
-    table: dict[str, object],
-    key: str,
-    choices: Sequence[_Member],
-    default: object,
-    where: str,
-    problems: list[str],
-) -> _Member | None:
-    value = table.get(key, default)
-    for choice in choices:
-        if value == choice.value:
-            return choice
-    said = "missing" if value is _MISSING else repr(value)
-    problems.append(f"{where}{key} is {said}: one of {', '.join(choices)}")
-    return None
-
-
-def _scope(scope: object, where: str, problems: list[str]) -> tuple[str | None, str | None]:
-    if (
-        isinstance(scope, dict)
-        and len(scope) <= 1
-        and set(scope) <= {"account", "segment"}
-        and all(isinstance(v, str) and 0 < len(v) <= ID_LENGTH_MAX for v in scope.values())
-    ):
-        return scope.get("account"), scope.get("segment")
-    problems.append(
-        f'{where}scope is {scope!r}: write {{ segment = "business" }} or {{ account = "A7" }}'
-    )
-    return None, None
-
-
-def _above(
-    value: object, measure: Measure, currency: str | None, where: str, problems: list[str]
-) -> int | None:
-    if measure is Measure.COUNT:
-        if _is_whole(value) and value >= 0:
-            return value
-        said = "missing" if value is _MISSING else repr(value)
-        problems.append(f"{where}above is {said}: a count is a whole number, e.g. 10")
-        return None
-    assert currency is not None
-    text = str(value) if _is_whole(value) else value
-    minor = minor_units(text, EXPONENT[currency]) if isinstance(text, str) else None
-    if minor is None:
-        said = "missing" if value is _MISSING else repr(value)
-        problems.append(
-            f"{where}above is {said}: write the amount as text with at most"
-            f' {EXPONENT[currency]} decimals, e.g. "500{".00" if EXPONENT[currency] else ""}"'
-        )
-    return minor

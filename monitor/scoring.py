@@ -6,37 +6,31 @@ of minor units, whatever the currency.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
 import numpy as np
 
 from models.ensemble import Columns
 from models.learner import SEGMENTS_MAX, Due, Ints, Learner, LearnerSettings, Outcome
+from models.peers import CHANNELS_KNOWN
 from models.profile import CHANNELS
-from monitor.core.account import AccountDay, day_totals
+from monitor.core.account import Scored, day_totals
 from monitor.core.alert import Alert, Cause, Status, alert_id, kind_of
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.threshold import Direction, Measure, Severity, Threshold
-from monitor.core.transaction import CREDIT, Transaction
+from monitor.core.transaction import CREDIT
 from monitor.outliers import OutlierSettings
 from monitor.policy import PolicyBook
 from monitor.reasons import reasons_of
+
+__all__ = ["OUTLIER", "Scored", "Scorer"]
 
 OUTLIER: Final = "outlier"
 HOUR_SECONDS: Final = 3600
 HOUR_LAST: Final = 23
 SATURDAY: Final = 5
 """Of business days modulo 7, less one: day 1 of the ordinals is a Monday."""
-
-
-class Scored(NamedTuple):
-    """A transaction that was taken in, its account-day, and the offset of its record."""
-
-    transaction: Transaction
-    account_day: AccountDay
-    offset: int
-    is_in_breach: bool
 
 
 class Scorer:
@@ -71,6 +65,7 @@ class Scorer:
         self.account_ids: list[str] = []
         self.segments: dict[str | None, int] = {}
         self.channels: dict[str | None, int] = {}
+        _places(self.channels, CHANNELS_KNOWN, CHANNELS)
         self.changed: list[Ints] = []
 
     def know(self, segments: Iterable[str | None], channels: Iterable[str | None]) -> None:
@@ -95,6 +90,11 @@ class Scorer:
             self._alert(due, scored[due.record], settings.severity, policy.version)
             for due in outcome.dues
         ]
+
+    def peer_group(self, account_id: str) -> str | None:
+        """Return the short name of an account's peer group, e.g. B2; None while it has none."""
+        row = self.rows.get(account_id)
+        return None if row is None else self.learner.peer_group(row)
 
     def day_score(self, account_id: str, day: int) -> float | None:
         """Return how rare a finished account-day is (a tail probability); None is not known."""

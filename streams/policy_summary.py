@@ -19,6 +19,8 @@ def scope_text(threshold: Threshold) -> str:
     """Return whom a limit is for."""
     if threshold.account_id is not None:
         return f"account {threshold.account_id}"
+    if threshold.peer_group is not None:
+        return f"peer group {threshold.peer_group}"
     if threshold.segment is not None:
         return f"segment {threshold.segment}"
     return "everyone"

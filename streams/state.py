@@ -111,7 +111,10 @@ def _day_fields(account_day: AccountDay, written: type[int] | type[str]) -> tupl
     if written is str:
         totals = {currency: [*map(str, of)] for currency, of in totals.items()}
         told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
-    return account_day.day, account_day.segment, account_day.segment_time, totals, told
+    segment, time_, peer_group = (
+        account_day.segment, account_day.segment_time, account_day.peer_group,
+    )  # fmt: skip
+    return account_day.day, segment, time_, totals, told, peer_group
 
 
 def bucket_bytes(bucket: Bucket) -> bytes:
@@ -238,9 +241,10 @@ def _account_days(kept: Sequence[Sequence[Any]], account: Account) -> tuple[Acco
 
 
 def _account_day(account: Account, kept: Sequence[Any]) -> AccountDay:
-    day, segment, segment_time, totals, told = kept
+    day, segment, segment_time, totals, told, peer_group = kept
     account_day = AccountDay(account, day)
     account_day.segment = segment
+    account_day.peer_group = peer_group
     account_day.segment_time = segment_time
     for currency, of in totals.items():
         account_day.totals_in(currency)[:4] = map(int, of) if isinstance(of[0], str) else of

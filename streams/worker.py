@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook, PolicyError
 from monitor.settings import Settings
+from streams.admin import ensure_topics
 from streams.agents import Agents
 from streams.app import build_app
 from streams.broker import BrokerError
@@ -21,7 +22,7 @@ from streams.interpreter import configure_interpreter
 from streams.liveness import EXIT_STALLED, Liveness
 from streams.outbox import Outbox
 from streams.policies import PolicyFollower, Refused
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import RECORD_BYTES_MAX, Topics, topic_specs
 
 _log = logging.getLogger(__name__)
 
@@ -50,9 +51,9 @@ class Worker:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then flush, commit and leave the group.
 
-        Raises BrokerError where no broker answers, PolicyError where no policy is to be had. A
-        crash of our own, or a stall, ends the process at once (status 1 or 4): nothing that was
-        not acknowledged is lost, because it is read again.
+        Raises BrokerError where no broker answers or a topic is not there, PolicyError where no
+        policy is to be had. A crash of our own, or a stall, ends the process at once (status 1 or
+        4): nothing that was not acknowledged is lost, because it is read again.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
@@ -62,10 +63,13 @@ class Worker:
             )
         try:
             await self._outbox.start()
+            await asyncio.to_thread(ensure_topics, self.settings.broker, topic_specs(self.settings))
             book = await self._follower.start()
             if book is None:
                 raise PolicyError([f"no policy in {self._topics.policy}, and no WEIR_POLICY"])
             self._policy_taken(book)
+            if book.outliers is not None:
+                prepare_models()
             self._agents.begin(book)
             await self._run()
         except KafkaConnectionError as error:
@@ -113,6 +117,14 @@ class Worker:
     def _policy_refused(self, _: Refused) -> None:
         self.metrics.policy_refusals.inc()
         self.metrics.policy_refused.set(1)
+
+
+def prepare_models() -> None:
+    """Compile what the models run, before the group waits for us."""
+    from models.learner import prepare  # noqa: PLC0415 - loading River takes a second
+
+    _log.info("preparing the models: some 20 s, the first time on a machine")
+    prepare()
 
 
 def _crashed(error: BaseException | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
-from monitor.core.transaction import CREDIT, DEBIT
+from monitor.core.transaction import CREDIT, DEBIT, Transaction
 
 COUNT_DEBIT: Final = 0
 AMOUNT_DEBIT: Final = 1
@@ -56,14 +56,15 @@ class AccountDay:
 
     `counts` are the totals of `currency`, its first; those of further currencies are in `more`. An
     account-day is one of many millions, so it holds no dictionary that it may not need.
-    `segment` is that of the latest event which names one, so arrival order is nothing to it.
+    `segment` is that of the latest event which names one, so arrival order is nothing to it;
+    `peer_group` is the one that the models had its account in when the day began.
     `watches` are the thresholds that watch this day, by series (see core/threshold.py, which comes
     after this file); they are the engine's to set.
     """
 
     __slots__ = (
-        "account", "counts", "currency", "day", "more", "segment", "segment_time", "told",
-        "watches",
+        "account", "counts", "currency", "day", "more", "peer_group", "segment", "segment_time",
+        "told", "watches",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +78,7 @@ class AccountDay:
         self.told = NOTHING_TOLD
         self.segment: str | None = None
         self.segment_time = 0
+        self.peer_group: str | None = None
         self.watches = watches if watches is not None else {}
 
     @property
@@ -130,6 +132,15 @@ class Account:
         self.days = tuple(one for one in self.days if one is not account_day)
 
 
+class Scored(NamedTuple):
+    """A transaction that was taken in and is to be scored, its account-day, and its offset."""
+
+    transaction: Transaction
+    account_day: AccountDay
+    offset: int
+    is_in_breach: bool
+
+
 class ClosedDay(NamedTuple):
     """An account-day as it stood when the watermark closed it: nothing changes it any more."""
 
@@ -149,6 +160,7 @@ class ClosedDay(NamedTuple):
             "account_id": self.account_id,
             "business_day": day_text(account_day.day),
             "segment": account_day.segment,
+            "peer_group": account_day.peer_group,
             "totals": day_totals(account_day),
             "breaches": sorted(
                 threshold_id

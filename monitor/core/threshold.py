@@ -54,12 +54,15 @@ _PLACES: Final = {
 }
 
 
+_OF_ACCOUNT: Final = 4
+
+
 class Threshold(NamedTuple):
     """One limit: an account-day breaches it when its total is greater than `above`, not equal.
 
     `above` is in minor units of `currency` for an amount, in transactions for a count. A count
-    without a currency counts those of every currency. `account_id` or `segment` is its scope;
-    neither makes it the default.
+    without a currency counts those of every currency. Its scope is `account_id`, `peer_group` (of
+    the models: all of "B", or "B2" in it) or `segment`; none makes it the default.
     """
 
     threshold_id: str
@@ -70,6 +73,7 @@ class Threshold(NamedTuple):
     severity: Severity
     account_id: str | None
     segment: str | None
+    peer_group: str | None = None
 
     @property
     def subject(self) -> tuple[Measure, Direction, str | None]:
@@ -78,8 +82,23 @@ class Threshold(NamedTuple):
 
     @property
     def specificity(self) -> int:
-        """0 for a default, 1 for a segment's limit, 2 for an account's."""
-        return 2 if self.account_id is not None else 1 if self.segment is not None else 0
+        """0 for a default; then a segment, a coarse and a fine peer group, an account."""
+        if self.account_id is not None:
+            return _OF_ACCOUNT
+        if self.peer_group is not None:
+            return 1 + len(self.peer_group)
+        return 1 if self.segment is not None else 0
+
+    def is_for(self, account_id: str, segment: str | None, peer_group: str | None) -> bool:
+        """Return whether an account of a segment and a peer group is in its scope."""
+        return (
+            self.account_id in (None, account_id)
+            and self.segment in (None, segment)
+            and (
+                self.peer_group is None
+                or (peer_group is not None and peer_group.startswith(self.peer_group))
+            )
+        )
 
     def value_of(self, account_day: AccountDay) -> int:
         """Return what the account-day amounts to, in this limit's own unit."""
@@ -105,41 +124,49 @@ Watches = dict[int, tuple[Watch, ...]]
 
 
 class LimitSet:
-    """The limits of one policy version, and which of them decide for an account."""
+    """The limits of one policy version, and which of them decide for an account-day."""
 
     def __init__(self, thresholds: tuple[Threshold, ...]) -> None:
         self._thresholds = thresholds
         self._own = {t.account_id for t in thresholds if t.account_id is not None}
-        self._watches: dict[tuple[str | None, str | None], Watches] = {}
+        self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
+        self._watches: dict[tuple[str | None, str | None, str | None], Watches] = {}
 
-    def deciding(self, account_id: str, segment: str | None) -> tuple[Threshold, ...]:
-        """Return the limits that decide for an account of a segment, in the policy's order."""
+    def deciding(
+        self, account_id: str, segment: str | None, peer_group: str | None = None
+    ) -> tuple[Threshold, ...]:
+        """Return the limits that decide for such an account-day, in the policy's order."""
         best: dict[tuple[Measure, Direction, str | None], Threshold] = {}
         for threshold in self._thresholds:
-            if threshold.account_id not in (None, account_id):
-                continue
-            if threshold.segment not in (None, segment):
+            if not threshold.is_for(account_id, segment, peer_group):
                 continue
             rival = best.get(threshold.subject)
             if rival is None or rival.specificity < threshold.specificity:
                 best[threshold.subject] = threshold
         return tuple(t for t in self._thresholds if best.get(t.subject) is t)
 
-    def watches_of(self, account_id: str, segment: str | None) -> Watches:
-        """Return the (shared, growing) watches of an account of a segment."""
-        key = (account_id if account_id in self._own else None, segment)
+    def watches_of(
+        self, account_id: str, segment: str | None, peer_group: str | None = None
+    ) -> Watches:
+        """Return the (shared, growing) watches of such an account-day."""
+        key = (
+            account_id if account_id in self._own else None,
+            segment,
+            peer_group if self._has_peer_groups else None,
+        )
         watches = self._watches.get(key)
         if watches is None:
             watches = self._watches[key] = {}
         return watches
 
-    def watch(self, account_id: str, segment: str | None, series: int) -> tuple[Watch, ...]:
+    def watch(self, account_day: AccountDay, series: int) -> tuple[Watch, ...]:
         """Return the watches that a transaction of a series can move, and keep them."""
         direction, currency = SERIES[series]
+        scope = (account_day.account.account_id, account_day.segment, account_day.peer_group)
         moved = tuple(
             Watch(*_PLACES[t.measure, t.direction], t.above, t.currency is None, t)
-            for t in self.deciding(account_id, segment)
+            for t in self.deciding(*scope)
             if t.currency in (None, currency) and t.direction in (Direction.BOTH, direction)
         )
-        self.watches_of(account_id, segment)[series] = moved
+        self.watches_of(*scope)[series] = moved
         return moved

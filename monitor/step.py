@@ -1,0 +1,20 @@
+"""What comes of a run of records, until the shell takes it."""
+
+from monitor.core.account import ClosedDay
+from monitor.core.alert import Alert
+from monitor.core.transaction import Rejection
+from monitor.ledger import Entry
+
+
+class Step:
+    """What came of the records since the last Step was taken; the shell delivers it."""
+
+    __slots__ = ("account_days", "alerts", "entries", "redelivered", "rejections", "transactions")
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.rejections: list[tuple[int, Rejection]] = []
+        self.account_days: list[ClosedDay] = []
+        self.entries: list[Entry] = []
+        self.transactions = 0
+        self.redelivered = 0
