@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from monitor.population import Population
-from monitor.population.made_rows import account_id
+from monitor.population.truth import account_id
 from monitor.settings import Settings
 from streams.broker import BrokerError
 from streams.feed import BATCH_ROWS, Batch

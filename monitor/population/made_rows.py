@@ -6,7 +6,7 @@ Both say the same; bytes are made by the column, some twenty times as fast.
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,23 +15,7 @@ from monitor.core.transaction import CREDIT, DEBIT, FIELDS
 from monitor.population.behaviour import BRANCHES, CHANNELS, INSTITUTIONS, SEGMENTS, Ints
 from monitor.population.fault import SOUND, broken
 from monitor.population.made_day import MadeDay, Population
-from monitor.population.truth import (
-    account_id,
-    incident_labels_of,
-    labels_of_day,
-    transaction_id,
-)
-
-__all__ = [
-    "COLUMNS",
-    "account_id",
-    "csv_header",
-    "csv_of",
-    "incident_labels_of",
-    "labels_of",
-    "rows_of",
-    "transaction_id",
-]
+from monitor.population.truth import account_id, transaction_id
 
 COLUMNS: Final = FIELDS
 CHUNK_ROWS: Final = 1 << 16
@@ -65,12 +49,6 @@ def csv_of(population: Population, made: MadeDay) -> Iterator[bytes]:
     for first in range(0, made.numbers.size, CHUNK_ROWS):
         part = slice(first, first + CHUNK_ROWS)
         yield _with_broken(_lines(population, made, part), made.faults[part])
-
-
-def labels_of(made: MadeDay, rows: list[Row]) -> Iterator[dict[str, Any]]:
-    """Yield the labels of a day whose rows are at hand; see `truth.labels_of_day`."""
-    assert len(rows) == made.numbers.size
-    return labels_of_day(made)
 
 
 # -- as tuples -----------------------------------------------------------------------------------
