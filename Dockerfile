@@ -26,8 +26,13 @@ ENV PATH=/opt/weir/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     WEIR_METRICS_HOST=0.0.0.0 \
     WEIR_METRICS_PORT=9464 \
-    WEIR_DATA_DIR=/tmp/weir
+    WEIR_DATA_DIR=/tmp/weir \
+    NUMBA_CACHE_DIR=/var/cache/weir
+RUN install --directory --owner weir --group weir /var/cache/weir
 USER 10001:10001
+# The models' kernels are compiled here, and not for 20 s at each start. Numba wants the folder to be
+# writable, so compose mounts a volume there, which begins with what the image has.
+RUN python -c "from models.learner import prepare; prepare()"
 WORKDIR /tmp
 EXPOSE 9464
 # The worker serves /metrics from its own process. A worker that serves them and does not get on ends

