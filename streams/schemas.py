@@ -183,6 +183,7 @@ def account_day_schema(closed_day: ClosedDay) -> Schema:
         "account_id": _about(_name(), "The account; the record's key, too."),
         "business_day": _about(_DAY, "The day that was closed."),
         "segment": _about(_TEXT, "That of its latest transaction which named one."),
+        "peer_group": _about(_TEXT, "The models' group of its account when the day began."),
         "totals": _totals(closed_day.fields()["totals"]),
         "breaches": {
             "description": "The ids of the limits that it is over, as it closed.",
