@@ -216,7 +216,8 @@ class Partition:
         buckets = []
         for number in sorted(numbers):
             bucket = engine.buckets[number]
-            bucket.offset_last = engine.offset_last
+            # One that was recovered may include more than we have come to again: it still does.
+            bucket.offset_last = max(bucket.offset_last, engine.offset_last)
             buckets.append((state.bucket_key(number), state.bucket_bytes(bucket)))
         seal = state.Seal(
             engine.offset_last,

@@ -1,0 +1,150 @@
+"""A small stream with everything in it, and what comes of it where nothing disturbs it."""
+
+import json
+import random
+from typing import NamedTuple, Self
+
+from monitor.core.account import ClosedDay, Told
+from monitor.core.alert import Alert
+from monitor.engine import Engine
+from monitor.policy import PolicyBook
+from monitor.policy_text import policy_of
+from streams import codec, state
+from tests.streams.fake_log import TOPICS, Log
+from tests.streams.records import GOOD_TIMESTAMP, Record, record
+from tests.transactions import POLICY
+
+SEGMENTED = (
+    POLICY
+    + """
+[[limit]]
+id = "daily-amount-business"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "700.00"
+scope = { segment = "business" }
+"""
+)
+POLICY_SEGMENTED = policy_of(SEGMENTED)
+BUCKETS = 3
+HOUR = 3_600_000_000
+
+
+def made_stream(seed: int, count: int = 110) -> list[Record]:
+    """Return records of some ten days: duplicates, reversals, late and broken ones among them."""
+    rng = random.Random(seed)  # noqa: S311 - a made stream is no secret
+    records: list[Record] = []
+    accounts: dict[str, str] = {}
+    for offset in range(count):
+        made = _made(rng, offset, accounts)
+        if rng.random() < 0.1 and records:
+            again = rng.choice(records[-12:])
+            made = again._replace(offset=offset, timestamp=made.timestamp)
+        elif rng.random() < 0.04:
+            made = made._replace(key=b"A9", value=rng.choice([made.value, b"\xff"]))
+        records.append(made)
+    return records
+
+
+def _made(rng: random.Random, offset: int, accounts: dict[str, str]) -> Record:
+    """Return a record; `accounts` has those that may be taken back, and gets this one."""
+    hours = offset * 2.0
+    timestamp = GOOD_TIMESTAMP + offset * 2 * 3_600_000
+    fields = {"account_id": f"A{rng.randrange(5)}", "amount": f"{rng.randint(50, 400)}.00"}
+    if rng.random() < 0.3:
+        fields["segment"] = rng.choice(["business", "retail"])
+    match rng.choices(["usual", "reversal", "late", "bad", "ahead", "USD"], [55, 12, 20, 4, 4, 8]):
+        case ["reversal"] if accounts:
+            fields["reverses"], fields["account_id"] = rng.choice(list(accounts.items())[-12:])
+        case ["late"]:
+            hours -= rng.choice([20, 30, 40, 90])  # within the lateness of 48 h, or not
+        case ["bad"]:
+            fields["amount"] = "1.234"
+        case ["ahead"]:
+            hours += 2  # further than the clock skew
+        case ["USD"]:
+            fields["currency"] = "USD"
+    if "reverses" not in fields:
+        accounts[f"T{offset}"] = fields["account_id"]
+    return record(offset, f"T{offset}", hours=hours, timestamp=timestamp, **fields)
+
+
+def new_engine() -> Engine:
+    """Return the engine of the made stream: few buckets, so that each has several accounts."""
+    return Engine(0, PolicyBook([POLICY_SEGMENTED]), BUCKETS)
+
+
+class Outcome(NamedTuple):
+    """All that came of a stream: what was told, and what is left in state."""
+
+    alerts: dict[tuple[str, int], bytes]
+    rejections: dict[int, bytes]
+    account_days: dict[tuple[str, str], bytes]
+    days: dict[tuple[str, int], tuple[dict[str, list[int]], dict[str, Told], str | None]]
+    contents: dict[int, dict[int, int]]
+    watermark: int | None
+    offset_last: int
+
+    @classmethod
+    def undisturbed(cls, records: list[Record]) -> Self:
+        """Return the outcome of one engine that sees all records, with nothing around it."""
+        engine = new_engine()
+        engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
+        while engine.closing:
+            engine.close_account_days()
+        step = engine.take_step()
+        rejections = {
+            offset: codec.rejection_bytes(
+                why, {"topic": TOPICS.transactions, "partition": 0, "offset": offset},
+                records[offset].key, records[offset].value,
+            )
+            for offset, why in step.rejections
+        }  # fmt: skip
+        return cls(
+            dict(map(_written_alert, step.alerts)), rejections,
+            dict(map(_written_day, step.account_days)), *_left_in(engine),
+        )  # fmt: skip
+
+    @classmethod
+    def of_log(cls, log: Log) -> Self:
+        """Return the outcome that the topics tell of, and that a worker recovers.
+
+        What is told twice must be told in the same bytes.
+        """
+        engine = new_engine()
+        state.recover(engine, log.kept())
+        assert not engine.closing
+        told: tuple[dict, dict, dict] = ({}, {}, {})  # type: ignore[type-arg]
+        for into, topic, names in zip(
+            told,
+            (TOPICS.alerts, TOPICS.rejections, TOPICS.account_days),
+            (("alert_id", "revision"), ("offset",), ("account_id", "business_day")),
+            strict=True,
+        ):
+            for written in log.topics[topic]:
+                assert written.value is not None
+                fields = json.loads(written.value)
+                key = tuple(fields[name] for name in names)
+                first = into.setdefault(key if len(names) > 1 else key[0], written.value)
+                assert first == written.value, f"{topic}: {key} is told in two ways"
+        return cls(*told, *_left_in(engine))
+
+
+def _written_alert(alert: Alert) -> tuple[tuple[str, int], bytes]:
+    return (alert.alert_id, alert.revision), codec.alert_bytes(alert)
+
+
+def _written_day(closed: ClosedDay) -> tuple[tuple[str, str], bytes]:
+    day = str(closed.fields()["business_day"])
+    return (closed.account_id, day), codec.closed_day_bytes(closed)
+
+
+def _left_in(engine: Engine) -> tuple[object, ...]:
+    days = {
+        (account.account_id, of.day): (of.totals, dict(of.told), of.segment)
+        for account in engine.accounts.values()
+        for of in account.days
+    }
+    contents = {day: of.contents for day, of in engine.open_days.items() if of.contents}
+    return days, contents, engine.watermark, engine.offset_last

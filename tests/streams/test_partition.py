@@ -1,0 +1,266 @@
+"""A partition: whatever is cut off between two writes is repeated, and nothing lost or doubled."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from monitor.core.transaction import Reason
+from monitor.engine import Engine
+from streams import state
+from tests.streams.fake_log import MOVED, TOPICS, CrashError, Event, FakeOutbox, Log, Told
+from tests.streams.lives import Life, idle, live
+from tests.streams.made_stream import Outcome, made_stream
+from tests.streams.records import Record
+
+SEEDS = (6, 21)
+STREAMS = {seed: made_stream(seed) for seed in SEEDS}
+
+
+@pytest.fixture(autouse=True)
+def one_account_day_closes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a midnight leave account-days over, as it does where there are thousands."""
+    close = Engine.close_account_days
+    monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
+
+
+# -- crashes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_stream_has_everything_in_it(seed: int) -> None:
+    outcome = Outcome.undisturbed(STREAMS[seed])
+    told = b"".join(outcome.alerts.values())
+    assert all(b'"%s"' % status in told for status in (b"raised", b"restated", b"withdrawn"))
+    reasons = Counter(
+        reason for value in outcome.rejections.values() for reason in Reason
+        if b'"reason":"%s"' % reason.value.encode() in value
+    )  # fmt: skip
+    assert {
+        Reason.MALFORMED, Reason.BAD_AMOUNT, Reason.FUTURE, Reason.TOO_LATE, Reason.DUPLICATE,
+        Reason.WRONG_KEY, Reason.NOTHING_TO_REVERSE,
+    } <= reasons.keys()  # fmt: skip
+    assert len(outcome.account_days) > 20
+    assert outcome.contents
+
+
+@pytest.mark.parametrize("batch_records", [1, 3])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_undisturbed_it_tells_and_keeps_what_the_engine_decides(
+    seed: int, batch_records: int
+) -> None:
+    log = Log()
+    live(log, STREAMS[seed], 7, batch_records=batch_records)
+    assert Outcome.of_log(log) == Outcome.undisturbed(STREAMS[seed])
+    told = [record.value for record in log.topics[TOPICS.alerts]]
+    assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize(("seed", "batch_records", "stride"), [(6, 1, 1), (21, 3, 4)])
+def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
+    seed: int, batch_records: int, stride: int
+) -> None:
+    records = STREAMS[seed]
+    expected = Outcome.undisturbed(records)
+    steps = live(Log(), records, seed, batch_records=batch_records).steps
+    assert steps > 100
+    for crash_at in range(0, steps, stride):
+        log = Log(is_compacted=crash_at % 2 == 1)
+        crashed = live(log, records, seed, crash_at, batch_records)
+        assert crashed.steps == crash_at
+        live(log, records, seed + 1, batch_records=batch_records)
+        assert Outcome.of_log(log) == expected, f"crash before step {crash_at}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(st.tuples(st.integers(0, 300), st.integers(1, 4)), min_size=2, max_size=6),
+    st.integers(0, 1 << 32),
+    st.booleans(),
+)
+@example(  # buckets that include more than the seal, and a day that closes before that comes again
+    seed=6, crashes=[(89, 4), (103, 3)], rng_seed=105, is_compacted=True
+)  # fmt: skip
+def test_crashes_upon_crashes_lose_and_double_nothing(
+    seed: int, crashes: list[tuple[int, int]], rng_seed: int, is_compacted: bool,  # noqa: FBT001 - drawn
+) -> None:  # fmt: skip
+    log, records = Log(is_compacted=is_compacted), STREAMS[seed]
+    for number, (crash_at, batch_records) in enumerate(crashes):
+        live(log, records, rng_seed + number, crash_at, batch_records)
+    live(log, records, rng_seed - 1)
+    assert Outcome.of_log(log) == Outcome.undisturbed(records)
+
+
+# -- rebalances ----------------------------------------------------------------------------------
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.sampled_from(SEEDS), st.integers(0, 1 << 32), st.integers(1, 25), st.integers(0, 40),
+    st.booleans(),
+)  # fmt: skip
+def test_what_a_worker_writes_that_lost_its_partition_does_not_count(
+    seed: int, rng_seed: int, runs: int, turns: int, knows: bool,  # noqa: FBT001 - drawn
+) -> None:  # fmt: skip
+    """The old owner is in the midst of a flush, and may not know for long that it lost it."""
+    log, records = Log(), STREAMS[seed]
+    rng = random.Random(rng_seed)  # noqa: S311 - seeded, and no secret
+
+    async def run() -> None:
+        old = Life(FakeOutbox(log, rng), rng, records)
+        await old.take(runs)
+        old.start_flush()
+        await idle(turns)
+        log.generation += 1
+        new = Life(FakeOutbox(log, rng), rng, records)
+        taking = asyncio.create_task(new.take(runs))
+        if knows:
+            await idle(turns)
+            old.is_current = lambda: False
+        await old.take(3)
+        old.start_flush()
+        await taking
+        await new.until_flushed()
+        await old.until_flushed()
+        assert log.committed <= log.sealed() + 1
+        await idle(200)
+
+    asyncio.run(run())
+    live(log, records, rng_seed)
+    assert Outcome.of_log(log) == Outcome.undisturbed(records)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_once_it_has_moved_it_writes_no_state_and_acknowledges_no_more(seed: int) -> None:
+    records = STREAMS[seed][:40]
+    steps = live(Log(), records, seed).steps
+    for moves_at in range(0, steps, 3):
+        story = asyncio.run(moved(records, seed, moves_at))
+        at = story.index(MOVED)
+        changelog = [i for i, told in enumerate(story) if told[:2] == ("sent", TOPICS.changelog)]
+        assert not [i for i in changelog if i > at]
+        if changelog and story[changelog[-1]][2] != (state.SEAL_KEY,):
+            # Only what a seal on its way includes may still be acknowledged.
+            assert not [i for i, told in enumerate(story) if told[0] == "committed" and i > at]
+
+
+async def moved(records: list[Record], seed: int, moves_at: int) -> list[Told]:
+    """Live until the end, the partition moving to another worker at a step; return the story."""
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    outbox = FakeOutbox(Log(), rng, moves_at=moves_at)
+    life = Life(outbox, rng, records)
+    life.is_current = lambda: MOVED not in outbox.story
+    await life.take()
+    await life.until_flushed()
+    if MOVED not in outbox.story:
+        outbox.story.append(MOVED)
+    assert await life.partition.flush() is None
+    return outbox.story
+
+
+def test_it_goes_on_as_it_is_only_where_its_own_seal_holds() -> None:
+    log, rng, records = Log(), random.Random(1), STREAMS[6]  # noqa: S311 - seeded, and no secret
+
+    async def run() -> None:
+        life = Life(FakeOutbox(log, rng), rng, records)
+        partition = life.partition
+        assert not partition.is_settled  # nothing is sealed yet
+        await partition.take(Event(life.outbox, rng, 4), records[:5])
+        assert not partition.is_settled
+        flushing = asyncio.create_task(partition.flush())
+        await idle(3)
+        assert not partition.is_settled
+        await flushing
+        assert partition.is_settled
+        recovered = Life(FakeOutbox(log, rng), rng, records).partition
+        assert not recovered.is_settled  # the seal that holds is another writer's
+
+    asyncio.run(run())
+
+
+# -- the order of a flush ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_records", [1, 50])
+def test_each_write_waits_for_the_ones_before_it_and_the_acknowledgement_for_all(
+    batch_records: int,
+) -> None:
+    story = asyncio.run(flushed_after_each_run(STREAMS[6], batch_records))
+    outstanding: Counter[bytes | None] = Counter()
+    flush: list[tuple[bytes | None, ...]] = []  # what was sent to the changelog since the last take
+    for what, topic, keys in story:
+        if what == "sent" and topic == TOPICS.changelog:
+            assert not +outstanding, "sent before all that comes first was acknowledged"
+            flush.append(keys)
+        if what == "sent":
+            outstanding.update(keys)
+        elif what == "acked":
+            outstanding.subtract(keys)
+        elif what == "committed":
+            assert not +outstanding
+            *before, seal = flush
+            assert seal == (state.SEAL_KEY,), "the seal is the last, and goes alone"
+            assert_journal_comes_before_buckets(before)
+            flush = []
+    assert not flush
+
+
+def assert_journal_comes_before_buckets(sent: list[tuple[bytes | None, ...]]) -> None:
+    sorts = [{(key or b"")[:2] for key in keys} for keys in sent]
+    assert sorts in ([], [{b"j:"}], [{b"b:"}], [{b"j:"}, {b"b:"}]), sent
+
+
+async def flushed_after_each_run(records: list[Record], batch_records: int) -> list[Told]:
+    rng = random.Random(3)  # noqa: S311 - seeded, and no secret
+    outbox = FakeOutbox(Log(), rng, batch_records=batch_records)
+    life = Life(outbox, rng, records)
+    for first in range(0, len(records), 7):
+        run = records[first : first + 7]
+        await life.partition.take(Event(outbox, rng, run[-1].offset), run)
+        flushed = await life.partition.flush()
+        assert flushed is not None
+        assert flushed.records == len(run)
+        assert life.partition.records_pending == 0
+    assert await life.partition.flush() is None  # there is nothing new
+    return outbox.story
+
+
+def test_what_is_told_while_a_flush_goes_on_belongs_to_the_next_one() -> None:
+    rng, records = random.Random(5), STREAMS[6]  # noqa: S311 - seeded, and no secret
+    log = Log()
+
+    async def run() -> None:
+        outbox = FakeOutbox(log, rng)
+        partition = Life(outbox, rng, records).partition
+        await partition.take(Event(outbox, rng, 9), records[:10])
+        flushing = asyncio.create_task(partition.flush())
+        await idle(2)
+        assert not flushing.done()
+        await partition.take(Event(outbox, rng, 19), records[10:20])
+        assert not flushing.done()
+        flushed = await flushing
+        assert flushed is not None
+        assert flushed.records == 10
+        assert partition.records_pending == 10
+        assert log.sealed() == 9
+
+    asyncio.run(run())
+
+
+def test_a_broker_that_refuses_stops_the_flush_and_nothing_is_acknowledged() -> None:
+    rng, records = random.Random(5), STREAMS[6]  # noqa: S311 - seeded, and no secret
+
+    async def run() -> None:
+        outbox = FakeOutbox(Log(), rng, crash_at=8)
+        partition = Life(outbox, rng, records).partition
+        await partition.take(Event(outbox, rng, 19), records[:20])
+        with pytest.raises(CrashError):
+            await partition.flush()
+        assert outbox.log.committed == 0
+        assert not partition.is_settled
+
+    asyncio.run(run())
