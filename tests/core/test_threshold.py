@@ -52,9 +52,7 @@ def test_a_count_without_a_currency_is_the_sum_of_all(
 def test_each_measure_has_its_place() -> None:
     whole = day_of({"EUR": [1, 20, 300, 4000, 0], "USD": [50_000, 600_000, 7, 8, 0]})
     values = {
-        (measure, direction): LIMIT._replace(measure=measure, direction=direction).value_of(
-            account_day
-        )
+        (measure, direction): LIMIT._replace(measure=measure, direction=direction).value_of(whole)
         for measure in (Measure.AMOUNT, Measure.COUNT)
         for direction in Direction
     }
