@@ -11,6 +11,7 @@ from streams.commands import (
     check,
     demo,
     drill,
+    evaluate,
     generate,
     policy,
     replay,
@@ -51,6 +52,7 @@ for command in (
     drill.drill,
     replay.replay,
     whatif.whatif,
+    evaluate.evaluate,
     alerts.alerts,
     check.check,
 ):

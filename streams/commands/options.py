@@ -12,7 +12,6 @@ import typer
 if TYPE_CHECKING:
     from monitor.policy import PolicyBook
     from streams.feed import Batch
-    from streams.feed_map import FeedMap
 
 Input = Annotated[
     list[Path],
@@ -43,13 +42,20 @@ def book_of(path: Path | None) -> "PolicyBook":
 
 
 def feed_of(
-    paths: list[Path], map_file: Path | None, *, progress: bool = True
+    paths: list[Path],
+    map_file: Path | None,
+    *,
+    progress: bool = True,
+    further: tuple[str, ...] = (),
 ) -> Iterator["Batch"]:
-    """Return the batches of the files, with a progress bar where a person looks on."""
-    from streams.feed import files_of, read
+    """Return the batches of the files, with a progress bar where a person looks on.
+
+    `further` are columns that come beside the fields.
+    """
+    from streams.feed import FeedMap, files_of, read
     from streams.feed_map import feed_map_of
 
-    feed_map: FeedMap | None = feed_map_of(map_file) if map_file else None
+    feed_map = (feed_map_of(map_file) if map_file else FeedMap())._replace(further=further)
     files = files_of(paths, feed_map)
     batches = read(files, feed_map)
     return _with_progress(batches, len(files)) if progress and sys.stderr.isatty() else batches
