@@ -1,0 +1,294 @@
+"""State: what is written is what comes back, and what cannot be understood is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.core.account import SERIES, AccountDay, Told
+from monitor.core.business_day import day_of_text
+from monitor.core.transaction import transaction_of
+from monitor.engine import Engine
+from monitor.ledger import NOTHING, SERIES_BITS, Entry
+from monitor.policy import PolicyBook
+from monitor.policy_text import DEFAULT_POLICY, policy_of
+from monitor.population import Population, rows_of
+from streams import state
+from streams.state import Seal, StateError
+from tests.transactions import POLICY
+
+MONDAY = day_of_text("2026-01-05")
+BUCKETS = 4
+PARSED = policy_of(POLICY)
+
+
+def an_engine(buckets: int = BUCKETS, *policies: str) -> Engine:
+    return Engine(0, PolicyBook([PARSED, *map(policy_of, policies)]), buckets)
+
+
+def a_seal(engine: Engine, **changes: object) -> Seal:
+    seal = Seal(
+        100, 0, engine.policies.calendar.text(), list(engine.policies.versions),
+        len(engine.buckets), b"w",
+    )  # fmt: skip
+    return seal._replace(**changes)  # type: ignore[arg-type]
+
+
+def kept_of(engine: Engine, chunks: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
+    """Return all that a partition would keep of an engine."""
+    seal = a_seal(engine, offset=engine.offset_last, watermark=engine.watermark)
+    kept = {state.SEAL_KEY: state.seal_bytes(seal), **(chunks or {})}
+    for number, bucket in enumerate(engine.buckets):
+        bucket.offset_last = engine.offset_last
+        kept[state.bucket_key(number)] = state.bucket_bytes(bucket)
+    return kept
+
+
+# -- round trips ---------------------------------------------------------------------------------
+
+offsets = st.integers(0, (1 << 63) - 1)
+seals = st.builds(
+    Seal, offsets, st.none() | st.integers(-(1 << 52), 1 << 55), st.text(max_size=30),
+    st.lists(st.integers(1, 1 << 40)), st.integers(1, 65_536), st.binary(max_size=12),
+)  # fmt: skip
+
+
+@given(seals)
+def test_a_seal_comes_back(seal: Seal) -> None:
+    assert state.seal_of(state.seal_bytes(seal)) == seal
+
+
+contents = st.just(NOTHING) | st.tuples(
+    st.integers(0, 10**18 - 1), st.integers(0, len(SERIES) - 1)
+).map(lambda drawn: drawn[0] << SERIES_BITS | drawn[1])
+rows = st.tuples(
+    st.integers(0, 1 << 40), st.integers(0, 65_535), st.integers(0, (1 << 64) - 1), contents
+)
+
+
+@given(st.lists(rows, min_size=1), st.integers(1, 3_000_000))
+def test_a_journal_chunk_comes_back(drawn: list[tuple[int, int, int, int]], day: int) -> None:
+    entries = [
+        Entry(offset, bucket, id_hash, day, content) for offset, bucket, id_hash, content in drawn
+    ]
+    entries.sort(key=lambda entry: entry.offset)
+    assert state.entries_of(state.journal_bytes(day, entries)) == (day, entries)
+
+
+amounts = st.integers(0, 1000) | st.integers((1 << 63) - 2, 1 << 70)
+totals = st.tuples(st.integers(0, 99), amounts, st.integers(0, 99), amounts)
+tolds = st.builds(
+    Told, st.sampled_from(["raised", "restated", "withdrawn"]), st.integers(1, 9), amounts, amounts
+)
+days = st.tuples(
+    st.none() | st.sampled_from(["retail", "business", "é"]),
+    st.integers(0, 1 << 53),
+    st.dictionaries(st.sampled_from(["EUR", "USD", "JPY"]), totals, min_size=1),
+    st.dictionaries(st.sampled_from(["daily-amount", "daily-count"]), tolds),
+)
+accounts = st.dictionaries(
+    st.sampled_from(["A1", "A2", "A3", "é", "\0", "x" * 256]),
+    st.dictionaries(st.integers(MONDAY, MONDAY + 3), days, min_size=1),
+)
+Drawn = dict[str, dict[int, tuple]]  # type: ignore[type-arg]
+
+
+def all_days(engine: Engine) -> dict[tuple[str, int], tuple[object, ...]]:
+    return {
+        (account.account_id, of.day): (of.segment, of.segment_time, of.totals, dict(of.told))
+        for account in engine.accounts.values()
+        for of in account.days
+    }
+
+
+def engine_with(drawn: Drawn) -> Engine:
+    """Return an engine whose accounts have days as drawn, and which closes none of them."""
+    engine = an_engine()
+    engine.restore_watermark(PARSED.calendar.calendar().start_of(MONDAY + 2))
+    engine.offset_last = 7
+    for account_id, of_days in drawn.items():
+        account = engine._account(account_id)
+        for day, (segment, segment_time, of_totals, told) in of_days.items():
+            account_day = AccountDay(account, day)
+            account_day.segment, account_day.segment_time = segment, segment_time
+            for currency, values in of_totals.items():
+                account_day.totals_in(currency)[:4] = values
+            for name, of in told.items():
+                account_day.note(name, of)
+            account.days += (account_day,)
+    return engine
+
+
+@given(accounts)
+def test_accounts_with_their_days_come_back_whatever_they_sum_to(drawn: Drawn) -> None:
+    engine = engine_with(drawn)
+    recovered = an_engine()
+    assert state.recover(recovered, kept_of(engine)) == []
+    assert all_days(recovered) == all_days(engine)
+    assert (recovered.offset_last, recovered.watermark) == (7, engine.watermark)
+    assert [set(of.accounts) for of in recovered.buckets] == [
+        set(of.accounts) for of in engine.buckets
+    ]
+    assert not recovered.dirty
+    for account_day in [of for account in recovered.accounts.values() for of in account.days]:
+        assert all(of[4] == 0 for of in account_day.totals.values())
+
+
+def test_an_account_that_did_not_change_is_not_written_anew() -> None:
+    engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
+    before = kept_of(engine)
+    account = engine.accounts["A1"]
+    assert account.kept == state.account_bytes(account)
+    account.days[0].totals_in("EUR")[0] = 9
+    assert kept_of(engine) == before
+    account.kept = b""
+    assert kept_of(engine) != before
+
+
+# -- what is put together of it ------------------------------------------------------------------
+
+
+def test_without_a_seal_nothing_was_ever_committed() -> None:
+    kept = kept_of(engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}}))
+    del kept[state.SEAL_KEY]
+    engine = an_engine()
+    assert state.recover(engine, kept) == []
+    assert (engine.accounts, engine.offset_last, engine.watermark) == ({}, -1, None)
+
+
+def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> None:
+    engine = an_engine()
+    engine.restore_watermark(PARSED.calendar.calendar().start_of(MONDAY))
+    engine.offset_last = 9
+    entries = [
+        Entry(offset, bucket, 100 * bucket + offset, MONDAY, 5 << SERIES_BITS)
+        for offset in (8, 9, 10, 11) for bucket in (0, 1)
+    ]  # fmt: skip
+    kept = kept_of(engine, {state.journal_key(b"w", 1): state.journal_bytes(MONDAY, entries)})
+    bucket = engine.buckets[1]
+    bucket.offset_last = 10
+    kept[state.bucket_key(1)] = state.bucket_bytes(bucket)
+    recovered = an_engine()
+    (chunk,) = state.recover(recovered, kept)
+    assert chunk.day == MONDAY
+    assert set(recovered.open_days[MONDAY].contents) == {8, 9, 108, 109, 110}
+    assert recovered.offset_recovered_last == 10
+
+
+@pytest.mark.parametrize("first", [NOTHING, 5 << SERIES_BITS])
+def test_of_two_entries_of_one_id_the_reversal_holds_in_any_order(first: int) -> None:
+    engine = an_engine()
+    engine.restore_watermark(0)
+    second = 5 << SERIES_BITS if first == NOTHING else NOTHING
+    day = engine.calendar.day_of(0)
+    engine.restore_entries([Entry(0, 0, 1, day, first), Entry(1, 0, 1, day, second)])
+    assert engine.open_days[day].contents == {1: NOTHING}
+
+
+def test_what_a_new_policy_decides_otherwise_is_told_at_recovery() -> None:
+    engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 60_000, 0, 0)}, {})}})
+    lower = POLICY.replace("version = 1", "version = 2").replace("500.00", "100.00")
+    recovered = an_engine(BUCKETS, lower)
+    state.recover(recovered, kept_of(engine))
+    (alert,) = recovered.take_step().alerts
+    assert (alert.status, alert.policy_version, alert.value) == ("raised", 2, 60_000)
+    unchanged = an_engine()
+    state.recover(unchanged, kept_of(engine))
+    assert unchanged.take_step().alerts == []
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of", ["seal", "bucket", "journal"])
+def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
+    kept = kept_of(engine)
+    monkeypatch.setattr(state, "FORMAT", 99)
+    if of == "journal":
+        entry = Entry(0, 0, 1, MONDAY, NOTHING)
+        kept[state.journal_key(b"w", 1)] = state.journal_bytes(MONDAY, [entry])
+    else:
+        key = state.SEAL_KEY if of == "seal" else state.bucket_key(engine.bucket_of("A1"))
+        kept[key] = kept_of(engine)[key]
+    monkeypatch.undo()
+    with pytest.raises(StateError, match="has format 99, this program knows 1: go on with"):
+        state.recover(an_engine(), kept)
+
+
+@pytest.mark.parametrize("line", ['time_zone = "Europe/Berlin"', 'cut_off = "03:00"',
+                                  'allowed_lateness = "1h"'])  # fmt: skip
+def test_another_calendar_is_refused(line: str) -> None:
+    text = POLICY.replace('time_zone = "UTC"', line)
+    engine = Engine(0, PolicyBook([policy_of(text)]), BUCKETS)
+    with pytest.raises(StateError, match=r"under the calendar\s+UTC cut-off 00:00:00 lateness"):
+        state.recover(engine, kept_of(an_engine()))
+
+
+def test_another_clock_skew_is_none_of_states_business() -> None:
+    text = POLICY.replace('time_zone = "UTC"', 'clock_skew = "5m"')
+    engine = Engine(0, PolicyBook([policy_of(text)]), BUCKETS)
+    assert state.recover(engine, kept_of(an_engine())) == []
+
+
+def test_another_number_of_buckets_is_refused() -> None:
+    with pytest.raises(StateError, match="has 4 buckets, the setting is 8: set WEIR_BUCKETS=4"):
+        state.recover(an_engine(8), kept_of(an_engine()))
+
+
+# -- which of two versions holds -----------------------------------------------------------------
+
+
+def version(offset: int, content: bytes) -> bytes:
+    return state._OFFSET.pack(offset) + content
+
+
+writes = st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=2)), min_size=1)
+
+
+@given(writes, st.sampled_from([state.SEAL_KEY, state.bucket_key(3)]))
+def test_an_older_version_never_takes_the_place_of_a_newer_one(
+    drawn: list[tuple[int, bytes]], key: bytes
+) -> None:
+    kept: dict[bytes, bytes] = {}
+    state.keep(kept, [(key, version(*one)) for one in drawn])
+    greatest = max(offset for offset, _ in drawn)
+    last = [content for offset, content in drawn if offset == greatest][-1]
+    assert kept == {key: version(greatest, last)}
+
+
+def test_a_chunk_has_no_versions_and_a_tombstone_takes_it_away() -> None:
+    chunk, other = state.journal_key(b"w", 1), state.journal_key(b"w", 2)
+    kept = {chunk: b"\xff" * 9}
+    state.keep(kept, [(chunk, b"\0" * 9), (other, b"x")])
+    assert kept == {chunk: b"\0" * 9, other: b"x"}
+    state.keep(kept, [(chunk, None), (chunk, None)])
+    assert kept == {other: b"x"}
+
+
+# -- how great it is -----------------------------------------------------------------------------
+
+
+def test_an_account_takes_160_bytes_and_20_for_each_open_transaction() -> None:
+    days_made = rows_of(Population(1500, 6, 3))
+    items = [transaction_of(fields) for _, made in days_made for fields in made]
+    engine = Engine(0, PolicyBook([policy_of(DEFAULT_POLICY)]))
+    chunks: dict[bytes, bytes] = {}
+    run_length = 1000
+    for first in range(0, len(items), run_length):
+        run = items[first : first + run_length]
+        engine.observe(range(first, first + len(run)), run)
+        by_day: dict[int, list[Entry]] = {}
+        for entry in engine.take_step().entries:
+            by_day.setdefault(entry.day, []).append(entry)
+        chunks |= {
+            state.journal_key(b"%d" % day, first): state.journal_bytes(day, entries)
+            for day, entries in by_day.items()
+        }
+        open_names = {b"%d" % day for day in engine.open_days}
+        chunks = {key: of for key, of in chunks.items() if key.split(b":")[1] in open_names}
+    for account in engine.accounts.values():
+        account.kept = b""
+    size = sum(map(len, kept_of(engine, chunks).values()))
+    assert len(engine.accounts) > 1000
+    assert engine.open_transactions() > 5000
+    assert size <= 160 * len(engine.accounts) + 20 * engine.open_transactions()
