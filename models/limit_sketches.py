@@ -15,7 +15,7 @@ from models.snapshot import SnapshotError, expect, pack, reading, unpack
 
 DAYS_MAX: Final = 28
 SERIES_MAX: Final = 200
-"""Scopes times subjects; with 28 days of amounts they hold some 30 MB at most."""
+"""Scopes times subjects; with 28 days of usual amounts they hold some 25 MB, of any amounts 90."""
 
 KIND: Final = "limit-sketches"
 VERSION: Final = 1
@@ -100,7 +100,7 @@ class LimitSketches:
         self,
         scope: str,
         subject: str,
-        alerts_per_day: float,
+        alerts_per_day: float | Fraction,
         first: int | None = None,
         last: int | None = None,
     ) -> Suggestion | None:

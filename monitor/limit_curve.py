@@ -7,11 +7,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.sketch import VALUE_MAX, CountsAbove, Ints, Sketch
+from models.limit_sketches import LimitSketches
+from models.sketch import VALUE_MAX, CountsAbove, Ints
 from monitor.whatif import LimitDays
 
 # Limits that a person would set: two digits, closer together where they are small.
 _STEPS: Final = (*range(10, 20), *range(20, 50, 2), *range(50, 100, 5))
+
+# One limit has one scope and one subject: what they are called is nobody's concern.
+_SCOPE: Final = "of the limit"
+_SUBJECT: Final = "of the limit"
 
 
 class Curve(NamedTuple):
@@ -38,37 +43,42 @@ class BudgetLimit(NamedTuple):
     sketch_alerts: int
 
 
-def sketch_of(days: LimitDays) -> Sketch:
-    """Return a sketch of what the account-days come to."""
-    sketch = Sketch()
-    sketch.add(days.values)
-    return sketch
+def sketches_of(days: LimitDays) -> LimitSketches:
+    """Return sketches of what the account-days come to, as they would be kept day by day."""
+    every = days.business_days
+    sketches = LimitSketches(days_max=every[-1] - every[0] + 1 if every else 1)
+    for day, values in zip(every, days.values_by_day(), strict=True):
+        sketches.add(day, _SCOPE, _SUBJECT, values)
+    return sketches
 
 
-def curve_of(days: LimitDays, sketch: Sketch, limits: Ints) -> Curve:
+def curve_of(days: LimitDays, sketches: LimitSketches, limits: Ints) -> Curve:
     """Return the account-days over each limit, by count and by sketch."""
     values = np.sort(days.values)
     alerts = values.size - np.searchsorted(values, limits, side="right")
-    return Curve(limits, alerts.astype(np.int64, copy=False), sketch.counts_above(limits))
+    sketched = sketches.over(_SCOPE, _SUBJECT).counts_above(limits)
+    return Curve(limits, alerts.astype(np.int64, copy=False), sketched)
 
 
-def limit_for(days: LimitDays, sketch: Sketch, alerts_per_day: Fraction) -> BudgetLimit | None:
+def limit_for(
+    days: LimitDays, sketches: LimitSketches, alerts_per_day: Fraction
+) -> BudgetLimit | None:
     """Return the limit for a budget, Q(1 - B / N); None where there is no account-day."""
     values = np.sort(days.values)
-    if not values.size:
+    suggestion = sketches.suggest(_SCOPE, _SUBJECT, alerts_per_day)
+    if suggestion is None:
         return None
     allowed = int(alerts_per_day * len(days.business_days))
     limit = int(values[-1 - allowed]) if allowed < values.size else 0
     by_day = days.alerts_by_day(limit)
-    sketch_limit = sketch.limit_for(allowed)
     return BudgetLimit(
-        alerts_per_day,
-        limit,
-        int(by_day.sum()),
-        int(by_day.max()),
-        int(np.count_nonzero(by_day > float(alerts_per_day))),
-        sketch_limit,
-        int(np.count_nonzero(values > sketch_limit)),
+        alerts_per_day=alerts_per_day,
+        limit=limit,
+        alerts=int(by_day.sum()),
+        alerts_most=int(by_day.max()),
+        days_over=int(np.count_nonzero(by_day > float(alerts_per_day))),
+        sketch_limit=suggestion.limit,
+        sketch_alerts=suggestion.values_above,
     )
 
 

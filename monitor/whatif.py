@@ -1,10 +1,12 @@
 """What would alert if one limit were another: exact, from the totals of account-days.
 
 A limit concerns the account-days that it decides for, and no others: where a more specific one
-takes its place, nothing changes. So the answer is that of a replay by the changed policy.
+takes its place, nothing changes. So the answer is that of two replays, by the policy as it is and
+by the changed one.
 """
 
 from array import array
+from collections import Counter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -64,7 +66,7 @@ class LimitDays:
         self.threshold = threshold
         self._limits = LimitSet(policy.thresholds)
         self._own = {t.account_id for t in policy.thresholds if t.account_id is not None}
-        self._decides: dict[tuple[str | None, str | None], bool] = {}
+        self._decides: dict[tuple[str | None, str | None, str | None], bool] = {}
         self._places: dict[str, int] = {}
         self._account, self._day, self._value = array("q"), array("q"), array("q")
         self._business_days: set[int] = set()
@@ -72,10 +74,11 @@ class LimitDays:
     def add(self, account_id: str, account_day: AccountDay) -> None:
         """Take an account-day as it stands at the end; each once."""
         self._business_days.add(account_day.day)
-        key = (account_id if account_id in self._own else None, account_day.segment)
+        segment, peer_group = account_day.segment, account_day.peer_group
+        key = (account_id if account_id in self._own else None, segment, peer_group)
         decides = self._decides.get(key)
         if decides is None:
-            deciding = self._limits.deciding(account_id, account_day.segment)
+            deciding = self._limits.deciding(account_id, segment, peer_group)
             decides = self._decides[key] = self.threshold in deciding
         if decides:
             self._account.append(self._places.setdefault(account_id, len(self._places)))
@@ -102,45 +105,75 @@ class LimitDays:
         """Return the account-days over a limit, for each of the business days."""
         return self._by_day(self.values > above)
 
-    def change(self, above: int) -> Change:
-        """Return what would be otherwise if the limit were another (in its own unit)."""
-        above_now = self.threshold.above
-        values = self.values
-        by_day = zip(
-            self.business_days,
-            self._by_day(values >= 0).tolist(),
-            self.alerts_by_day(above_now).tolist(),
-            self.alerts_by_day(above).tolist(),
-            strict=True,
-        )
-        account = np.array(self._account, np.int64)
-        days_now = np.bincount(account[values > above_now], minlength=self.accounts)
-        days_then = np.bincount(account[values > above], minlength=self.accounts)
+    def values_by_day(self) -> list[Ints]:
+        """Return what each account-day comes to, for each of the business days."""
+        ends = np.cumsum(self.account_days_by_day())
+        in_order = self.values[np.argsort(np.array(self._day, np.int64), kind="stable")]
+        return np.split(in_order, ends[:-1]) if ends.size else []
+
+    def account_days_by_day(self) -> Ints:
+        """Return the account-days that it decides for, for each of the business days."""
+        return self._by_day(self.values >= 0)
+
+    def days_by_account(self, above: int) -> Counter[str]:
+        """Return on how many days each account is over a limit, of those that are on any."""
+        account = np.array(self._account, np.int64)[self.values > above]
+        days = np.bincount(account, minlength=self.accounts)
+        named = zip(self._places, days.tolist(), strict=True)
+        return Counter({name: number for name, number in named if number})
+
+    def greatest_by_account(self) -> Counter[str]:
+        """Return what the greatest day of each account comes to."""
         greatest = np.zeros(self.accounts, np.int64)
-        np.maximum.at(greatest, account, values)
-        changed = [
-            AccountChange(account_id, now, then, most)
-            for account_id, now, then, most in zip(
-                self._places, days_now.tolist(), days_then.tolist(), greatest.tolist(), strict=True
-            )
-            if now != then
-        ]
-        changed.sort(key=lambda c: (-max(c.days_now, c.days_then), -c.value_greatest, c.account_id))
-        return Change(
-            above_now=above_now,
-            above_then=above,
-            days=tuple(DayAlerts(*counts) for counts in by_day),
-            accounts_now=int(np.count_nonzero(days_now)),
-            accounts_then=int(np.count_nonzero(days_then)),
-            starting=tuple(c for c in changed if not c.days_now),
-            stopping=tuple(c for c in changed if not c.days_then),
-            changing=tuple(c for c in changed if c.days_now and c.days_then),
-        )
+        np.maximum.at(greatest, np.array(self._account, np.int64), self.values)
+        return Counter(dict(zip(self._places, greatest.tolist(), strict=True)))
 
     def _by_day(self, is_counted: np.ndarray) -> Ints:
         days = np.array(self.business_days, np.int64)
         place = np.searchsorted(days, np.array(self._day, np.int64)[is_counted])
         return np.bincount(place, minlength=days.size).astype(np.int64, copy=False)
+
+
+def change_of(now: LimitDays, then: LimitDays, above: int) -> Change:
+    """Return what would be otherwise if the limit were another (in its own unit).
+
+    `now` has the account-days of the policy as it is, `then` those of the changed one: the same
+    ones, unless peer groups came out otherwise.
+    """
+    above_now = now.threshold.above
+    columns = (
+        now.business_days,
+        now.account_days_by_day().tolist(),
+        now.alerts_by_day(above_now).tolist(),
+        then.alerts_by_day(above).tolist(),
+    )
+    days_now, days_then = now.days_by_account(above_now), then.days_by_account(above)
+    greatest = now.greatest_by_account() | then.greatest_by_account()  # the greater of both
+    changed = [
+        AccountChange(name, days_now[name], days_then[name], greatest[name])
+        for name in days_now.keys() | days_then.keys()
+        if days_now[name] != days_then[name]
+    ]
+    changed.sort(key=lambda c: (-max(c.days_now, c.days_then), -c.value_greatest, c.account_id))
+    return Change(
+        above_now=above_now,
+        above_then=above,
+        days=tuple(DayAlerts(*counts) for counts in zip(*columns, strict=True)),
+        accounts_now=len(days_now),
+        accounts_then=len(days_then),
+        starting=tuple(c for c in changed if not c.days_now),
+        stopping=tuple(c for c in changed if not c.days_then),
+        changing=tuple(c for c in changed if c.days_now and c.days_then),
+    )
+
+
+def changed_policy(policy: Policy, threshold: Threshold, above: int) -> Policy:
+    """Return the policy with another limit in place of a threshold's."""
+    return policy._replace(
+        thresholds=tuple(
+            one._replace(above=above) if one is threshold else one for one in policy.thresholds
+        )
+    )
 
 
 def limit_of(policy: Policy, threshold_id: str) -> Threshold:

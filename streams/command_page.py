@@ -21,8 +21,8 @@ EXIT_STATUSES: Final = {
         " wrong is said in one message."
     ),
     EXIT_NOT_READY: (
-        "What is needed is not there: no broker answers, a topic is missing, the embedded broker is"
-        " not installed."
+        "What is needed is not there: no broker answers, a topic is missing, the embedded broker,"
+        " or matplotlib for a chart, is not installed."
     ),
     EXIT_STALLED: (
         "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, so"

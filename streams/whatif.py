@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from monitor.core.alert import Alert, Status, written
+from monitor.core.alert import Status, written
 from monitor.core.business_day import day_text
 from monitor.core.threshold import Threshold
 from monitor.limit_curve import (
@@ -13,10 +13,10 @@ from monitor.limit_curve import (
     curve_of,
     limit_for,
     limits_around,
-    sketch_of,
+    sketches_of,
 )
 from monitor.policy import Policy, PolicyBook
-from monitor.whatif import AccountChange, Change, LimitDays
+from monitor.whatif import AccountChange, Change, LimitDays, change_of, changed_policy, limit_of
 from streams.feed import Batch
 from streams.replay import Replay, Totals
 
@@ -41,43 +41,64 @@ def whatif(
 ) -> Answer:  # fmt: skip
     """Return what would be if `above` were the limit of a threshold of the policy (in its unit).
 
-    The batches are replayed as `weir replay` does, by the policy as it is. With `alerts_per_day`
-    the limit that this budget needs is in the answer too.
+    The batches are replayed as `weir replay` does. With `alerts_per_day` the limit that this budget
+    needs is in the answer too.
     """
-    # Outlier models change no total and no limit, and cost time.
-    run = Replay(PolicyBook([policy._replace(outliers=None)]), partitions)
-    days = LimitDays(policy, threshold)
-    withdrawn: set[str] = set()
+    runs = [_Run(policy, threshold, partitions)]
+    if _has_peer_groups(policy):
+        # Models do not learn from a breach: by another limit accounts may be in other groups.
+        changed = changed_policy(policy, threshold, above)
+        runs.append(_Run(changed, limit_of(changed, threshold.threshold_id), partitions))
     for batch in batches:
-        told = run.observe(batch)
-        _note_withdrawn(told.alerts, threshold, withdrawn)
-        for closed in told.account_days:
-            days.add(closed.account_id, closed.account_day)
-    for account_id, account_day in run.open_account_days():
-        days.add(account_id, account_day)
-    sketch = sketch_of(days)
-    budget = None if alerts_per_day is None else limit_for(days, sketch, alerts_per_day)
+        for run in runs:
+            run.observe(batch)
+    for run in runs:
+        run.end()
+    days = runs[0].days
+    sketches = sketches_of(days)
+    budget = None if alerts_per_day is None else limit_for(days, sketches, alerts_per_day)
     marked = [threshold.above, above] + ([] if budget is None else [budget.limit])
     return Answer(
         threshold=threshold,
-        change=days.change(above),
-        curve=curve_of(days, sketch, limits_around(days, marked)),
+        change=change_of(days, runs[-1].days, above),
+        curve=curve_of(days, sketches, limits_around(days, marked)),
         account_days=days.values.size,
         accounts=days.accounts,
-        sketch_error=sketch.relative_error,
+        sketch_error=sketches.relative_error,
         budget=budget,
-        withdrawn=len(withdrawn),
-        totals=run.totals,
+        withdrawn=len(runs[0].withdrawn),
+        totals=runs[0].replay.totals,
     )
 
 
-def _note_withdrawn(alerts: Iterable[Alert], threshold: Threshold, withdrawn: set[str]) -> None:
-    for alert in alerts:
-        if alert.threshold.threshold_id == threshold.threshold_id:
-            if alert.status is Status.WITHDRAWN:
-                withdrawn.add(alert.alert_id)
-            else:
-                withdrawn.discard(alert.alert_id)
+class _Run:
+    """A replay by one policy, and the account-days of one limit that come of it."""
+
+    def __init__(self, policy: Policy, threshold: Threshold, partitions: int) -> None:
+        if not _has_peer_groups(policy):
+            policy = policy._replace(outliers=None)  # no limit needs the models; they take time
+        self.replay = Replay(PolicyBook([policy]), partitions)
+        self.days = LimitDays(policy, threshold)
+        self.withdrawn: set[str] = set()
+
+    def observe(self, batch: Batch) -> None:
+        told = self.replay.observe(batch)
+        for alert in told.alerts:
+            if alert.threshold.threshold_id == self.days.threshold.threshold_id:
+                if alert.status is Status.WITHDRAWN:
+                    self.withdrawn.add(alert.alert_id)
+                else:
+                    self.withdrawn.discard(alert.alert_id)
+        for closed in told.account_days:
+            self.days.add(closed.account_id, closed.account_day)
+
+    def end(self) -> None:
+        for account_id, account_day in self.replay.open_account_days():
+            self.days.add(account_id, account_day)
+
+
+def _has_peer_groups(policy: Policy) -> bool:
+    return any(threshold.peer_group is not None for threshold in policy.thresholds)
 
 
 def a_day(alerts: int, days: int) -> float:
@@ -96,6 +117,7 @@ def fields_of(answer: Answer, seconds: float) -> dict[str, object]:
             "direction": threshold.direction.value,
             "currency": threshold.currency,
             "account": threshold.account_id,
+            "peer_group": threshold.peer_group,
             "segment": threshold.segment,
         },
         "business_days": len(change.days),

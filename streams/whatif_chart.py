@@ -40,7 +40,7 @@ class Mark(NamedTuple):
 
 
 def draw(answer: Answer, file: IO[bytes], form: str) -> None:
-    """Draw the answer into a file; `form` is png or svg. The same answer gives the same bytes."""
+    """Draw an answer with account-days; `form` is png or svg. The same answer, the same bytes."""
     with mpl.rc_context({
         "svg.hashsalt": "weir", "svg.fonttype": "none",
         "axes.grid": True, "grid.alpha": 0.3, "axes.axisbelow": True,

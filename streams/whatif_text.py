@@ -89,12 +89,12 @@ def _figures(answer: Answer) -> Iterator[str]:
     for name, before, after in rows:
         yield f"{name:<20} {before:>20} {after:>20}"
     if answer.withdrawn:
-        yield f"({answer.withdrawn:,} alerts of now were withdrawn again, and are not counted)"
+        yield f"(raised and withdrawn again, and not counted: {answer.withdrawn:,})"
 
 
 def _accounts(threshold: Threshold, what: str, accounts: Sequence[AccountChange]) -> Iterator[str]:
     yield ""
-    yield f"{len(accounts):,} accounts {what}"
+    yield f"accounts that {what}: {len(accounts):,}"
     if not accounts:
         return
     yield f"  {'account':<24} {'days now':>9} {'days then':>9} {'greatest day':>20}"

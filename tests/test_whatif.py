@@ -3,9 +3,10 @@ import importlib.util
 import io
 import json
 import re
+import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,18 @@ from hypothesis import strategies as st
 from monitor.core.alert import Status
 from monitor.core.business_day import day_text
 from monitor.core.transaction import Fields
-from monitor.limit_curve import limit_for, limits_around, sketch_of
+from monitor.limit_curve import limit_for, limits_around, sketches_of
 from monitor.policy import Policy, PolicyBook
 from monitor.policy_text import policy_of
 from monitor.population import COLUMNS, Population
-from monitor.whatif import LimitDays, WhatIfError, above_of, limit_of
+from monitor.whatif import (
+    Change,
+    LimitDays,
+    WhatIfError,
+    above_of,
+    changed_policy,
+    limit_of,
+)
 from streams import cli
 from streams.feed import Batch
 from streams.made_feed import made_batches
@@ -79,13 +87,16 @@ def batch(rows: Sequence[Fields]) -> Batch:
     return Batch(Path("rows"), rows, range(1, len(rows) + 1), [], 1.0)
 
 
-def standing(stated: Policy, rows: Sequence[Fields]) -> tuple[set[tuple[str, str, int]], int]:
+def standing(
+    stated: Policy, batches: Iterable[Batch], partitions: int = PARTITIONS
+) -> tuple[set[tuple[str, str, int]], int]:
     """Return what a replay alerts on in the end (limit, account, day), and how many it withdrew."""
-    run = Replay(PolicyBook([stated]), PARTITIONS)
+    run = Replay(PolicyBook([stated]), partitions)
     last = {}
-    for alert in run.observe(batch(rows)).alerts:
-        key = (alert.threshold.threshold_id, alert.account_id, alert.business_day)
-        last[key] = alert.status
+    for each in batches:
+        for alert in run.observe(each).alerts:
+            key = (alert.threshold.threshold_id, alert.account_id, alert.business_day)
+            last[key] = alert.status
     stands = {key for key, status in last.items() if status is not Status.WITHDRAWN}
     return stands, sum(key[0] == "amount" for key in last.keys() - stands)
 
@@ -95,6 +106,31 @@ def asked(
 ) -> Answer:
     threshold = limit_of(stated, limit)
     return whatif(stated, threshold, above_of(above, threshold), [batch(rows)], PARTITIONS, budget)
+
+
+def assert_is_of(
+    change: Change, limit: str, now: set[tuple[str, str, int]], then: set[tuple[str, str, int]]
+) -> None:
+    """Hold a change of a limit against what two replays alert on in the end."""
+    for when, stands in (("now", now), ("then", then)):
+        days = Counter(day for name, _, day in stands if name == limit)
+        found = {day.business_day: getattr(day, when) for day in change.days}
+        assert {day: count for day, count in found.items() if count} == days
+    days_now = Counter(account for name, account, _ in now if name == limit)
+    days_then = Counter(account for name, account, _ in then if name == limit)
+    told = [
+        (each.account_id, each.days_now, each.days_then)
+        for each in (*change.starting, *change.stopping, *change.changing)
+    ]
+    accounts = days_now.keys() | days_then.keys()
+    assert sorted(told) == sorted(
+        (account, days_now[account], days_then[account])
+        for account in accounts
+        if days_now[account] != days_then[account]
+    )
+    assert {a.account_id for a in change.starting} == days_then.keys() - days_now.keys()
+    assert {a.account_id for a in change.stopping} == days_now.keys() - days_then.keys()
+    assert (change.accounts_now, change.accounts_then) == (len(days_now), len(days_then))
 
 
 moves = st.fixed_dictionaries(
@@ -143,34 +179,53 @@ def feeds(draw: st.DrawFn) -> list[Fields]:
 def test_the_answer_is_what_two_replays_give(rows: list[Fields], change: tuple[str, str]) -> None:
     limit, above = change
     answer = asked(policy(), limit, above, rows)
-    now, withdrawn = standing(policy(), rows)
-    then, _ = standing(policy(**{limit: above}), rows)
+    now, withdrawn = standing(policy(), [batch(rows)])
+    then, _ = standing(policy(**{limit: above}), [batch(rows)])
     assert {key for key in now if key[0] != limit} == {key for key in then if key[0] != limit}
-    for when, stands in (("now", now), ("then", then)):
-        days = Counter(day for name, _, day in stands if name == limit)
-        found = {day.business_day: getattr(day, when) for day in answer.change.days}
-        assert {day: count for day, count in found.items() if count} == days
-    days_now = Counter(account for name, account, _ in now if name == limit)
-    days_then = Counter(account for name, account, _ in then if name == limit)
-    told = [
-        (each.account_id, each.days_now, each.days_then)
-        for each in (*answer.change.starting, *answer.change.stopping, *answer.change.changing)
-    ]
-    accounts = days_now.keys() | days_then.keys()
-    assert sorted(told) == sorted(
-        (account, days_now[account], days_then[account])
-        for account in accounts
-        if days_now[account] != days_then[account]
-    )
-    assert {a.account_id for a in answer.change.starting} == days_then.keys() - days_now.keys()
-    assert {a.account_id for a in answer.change.stopping} == days_now.keys() - days_then.keys()
-    assert answer.change.accounts_now == len(days_now)
-    assert answer.change.accounts_then == len(days_then)
+    assert_is_of(answer.change, limit, now, then)
     if limit == "amount":
         assert answer.withdrawn == withdrawn
     run = Replay(PolicyBook([policy()]), PARTITIONS)
     run.observe(batch(rows))
     assert answer.totals.fields(0) == run.totals.fields(0)
+
+
+PEER_GROUPS = """
+version = 1
+[calendar]
+allowed_lateness = "6h"
+[budget]
+alerts_per_day = 5
+[[limit]]
+id = "everyone"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "300.00"
+[[limit]]
+id = "coarse"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "150.00"
+scope = { peer_group = "A" }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "above"), [("everyone", 100_00), ("coarse", 20_00)])
+def test_peer_groups_are_those_of_each_policy(limit: str, above: int) -> None:
+    stated = policy_of(PEER_GROUPS)
+    batches = list(made_batches(Population(600, 28, 5)))
+    threshold = limit_of(stated, limit)
+    answer = whatif(stated, threshold, above, batches, 1)
+    now, _ = standing(stated, batches, 1)
+    then, _ = standing(changed_policy(stated, threshold, above), batches, 1)
+    for stands in (now, then):
+        assert {"everyone", "coarse"} <= {key[0] for key in stands}  # the groups are there
+    other = "coarse" if limit == "everyone" else "everyone"
+    assert {key for key in now if key[0] == other} != {key for key in then if key[0] == other}
+    assert_is_of(answer.change, limit, now, then)
 
 
 @given(feeds(), st.sampled_from(["amount", "count"]), st.fractions(0, 6))
@@ -282,7 +337,7 @@ def test_the_limits_of_the_curve_are_round_and_reach_where_nothing_alerts(
     assert all(limit % 10 ** (len(str(limit)) - 2) == 0 for limit in limits if limit > 9)
     assert set(marked) <= set(limits)
     if not values:
-        assert limit_for(days, sketch_of(days), Fraction(1)) is None
+        assert limit_for(days, sketches_of(days), Fraction(1)) is None
 
 
 @pytest.mark.parametrize(
@@ -379,7 +434,7 @@ def test_the_screen_has_the_main_figures_and_says_where_the_rest_is(weir: Weir, 
     now, then = found["now"], found["then"]
     assert f"alerts {now['alerts']:,} {then['alerts']:,}" in lines
     assert f"accounts alerting {now['accounts']} {then['accounts']}" in lines
-    assert f"{len(found['starting'])} accounts would start to alert" in lines
+    assert f"accounts that would start to alert: {len(found['starting'])}" in lines
     assert f"... and {len(found['starting']) - 10} more: --json has all" in lines
     first = found["starting"][0]
     assert any(line.startswith(f"{first['account_id']} 0 {first['days_then']} ") for line in lines)
@@ -388,6 +443,17 @@ def test_the_screen_has_the_main_figures_and_says_where_the_rest_is(weir: Weir, 
     assert len([line for line in marked if line[0].isdigit()]) == 3
     assert any(line.startswith("for 2 alerts a day: ") for line in lines)
     assert max(map(len, out.splitlines())) <= 120
+
+
+def test_the_page_shows_what_the_commands_say(weir: Weir) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "whatif.md").read_text(encoding="utf-8")
+    calls = re.findall(r"^\$ weir (.+)\n((?:(?!\$ |```).*\n)*)", page, re.MULTILINE)
+    assert len(calls) == 2
+    for call, shown in calls:
+        status, out, _ = weir(*shlex.split(call))
+        assert status == 0
+        first, is_cut, _ = shown.partition("...\n")
+        assert out.startswith(first) if is_cut else out == shown
 
 
 def test_a_table_may_go_to_stdout_instead(weir: Weir, feed: Path) -> None:
@@ -426,7 +492,7 @@ def test_rejected_rows_are_told_of(weir: Weir, tmp_path: Path) -> None:
     _, out, err = weir(
         "whatif", "--limit", "daily-amount", "--above", "1", "--file", "t.csv", "--json"
     )
-    assert err == "1 rows were rejected; weir replay tells which, and why\n"
+    assert err == "rejected rows: 1 (weir replay tells which, and why)\n"
     assert json.loads(out)["replay"]["rejected_by_reason"] == {"bad-amount": 1}
 
 

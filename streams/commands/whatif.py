@@ -52,8 +52,8 @@ def whatif(
 ) -> None:
     """Say what would alert if one limit were another: how many, which accounts, at which limit.
 
-    The files are replayed once, exactly; then every limit is answered from the totals of the
-    account-days. The limit concerns only the accounts that it decides for.
+    The files are replayed as `weir replay` does; the answer is exact, from the totals of the
+    account-days. The limit concerns only the accounts that it decides for. See docs/whatif.md.
 
     Examples:
 
@@ -94,7 +94,7 @@ def whatif(
             draw(answer, file, out.suffix[1:].lower())
     rejected = sum(answer.totals.rejections.values())
     if rejected:
-        typer.echo(f"{rejected:,} rows were rejected; weir replay tells which, and why", err=True)
+        typer.echo(f"rejected rows: {rejected:,} (weir replay tells which, and why)", err=True)
     if as_json:
         print_result(fields_of(answer, seconds), as_json=True)
     elif str(table) != "-":
