@@ -64,6 +64,10 @@ class Liveness:
         """Stop watching; returns at once, the thread is a daemon."""
         self._stop.set()
 
+    def join(self) -> None:
+        """Wait until the watch has ended."""
+        self._thread.join()
+
     def _watch(self) -> None:
         consumer: KafkaConsumer | None = None
         answered_at = time.monotonic()
@@ -86,7 +90,11 @@ class Liveness:
             waiting_since = waiting_since or answered_at
             idle = answered_at - max(waiting_since, self._working.progress_at)
             if idle >= self._seconds:
-                self._on_stalled(f"{waiting} records wait, and none was decided for {idle:.0f} s")
+                self._on_stalled(
+                    f"at least {waiting} records wait, and none was decided for {idle:.0f} s"
+                )
+        if consumer is not None:
+            consumer.close()
 
     def _connected(self) -> KafkaConsumer:
         """Return a consumer that asks in the group's name, and never joins it."""

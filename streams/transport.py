@@ -3,16 +3,19 @@
 Stock Faust spends about 70 us of plumbing on each record before an agent sees it; handed over a
 run at a time this is about 3 us. Group membership, rebalance, recovery, flow control and the
 commit timer stay Faust's own. What is overridden is little, but some of it is private
-(`_wait_next_records`, `_add_gap`, `_new_offset`), so faust-streaming is pinned exactly and the
-kill and rebalance tests run in CI. The plain transport stays selectable (`WEIR_TRANSPORT=plain`).
+(`_wait_next_records`, `_add_gap`, `_new_offset`, `_reset_state`, `_active_partitions`), so
+faust-streaming is pinned exactly and the kill and rebalance tests run in CI. The plain transport
+stays selectable (`WEIR_TRANSPORT=plain`).
 
 What makes it safe: deliveries of a partition are kept in order, and only the acknowledged prefix
 of them is committed; whatever is in flight is forgotten at a seek or when a partition is revoked,
-because it is fetched again.
+because it is fetched again. And nothing is fetched between Faust's seek after a recovery and the
+moment at which it has emptied its queues: what came in between would be thrown away with them,
+and not come again before the next rebalance.
 """
 
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -79,11 +82,24 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         return consumer
 
 
+class Fetched(set[TP]):
+    """The partitions that are fetched from. Faust changes it while a fetch waits.
+
+    It is true even when empty: to aiokafka a set that is not true means every partition, and Faust
+    empties its set for a moment when a recovery ends.
+    """
+
+    def __bool__(self) -> bool:
+        return True
+
+
 class RunConsumer(Consumer):
     """Delivers runs for the transport's run topics, and single messages for all others."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's own signature
         self._in_flight: defaultdict[TP, deque[RunMessage]] = defaultdict(deque)
+        self._held: set[TP] = set()  # to be resumed as soon as Faust's queues are open
+        self._is_open = False
         super().__init__(*args, **kwargs)
         transport = self.transport
         assert isinstance(transport, RunTransport)
@@ -154,6 +170,39 @@ class RunConsumer(Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         return committable
+
+    def _reset_state(self) -> None:
+        super()._reset_state()
+        self._active_partitions = Fetched()
+
+    def stop_flow(self) -> None:
+        """Let nothing through: a rebalance begins."""
+        super().stop_flow()
+        self._is_open = False
+        self._held.clear()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Resume changelogs at once, and all others at the `resume_flow` that follows.
+
+        After a recovery Faust resumes them, seeks, empties its queues, and resumes the flow.
+        """
+        self._held |= {tp for tp in tps if not self._is_changelog_tp(tp)}
+        super().resume_partitions(set(tps) - self._held)
+
+    def resume_flow(self) -> None:
+        """Let messages through, and what was held back be fetched."""
+        super().resume_flow()
+        if self._held:
+            self._is_open = True
+            super().resume_partitions(self._held)
+            self._held.clear()
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch on when a queue has room again; one that a rebalance empties has no such say."""
+        if self._is_open:
+            super().on_buffer_drop(tp)
+        else:
+            self._buffered_partitions.discard(tp)
 
     async def perform_seek(self) -> None:
         """Seek to what was committed; all that is in flight comes again."""
