@@ -1,6 +1,6 @@
 """Looks at a broker's topics, creates them, and probes what the broker can be relied on for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 from uuid import uuid4
@@ -42,19 +42,26 @@ def check(broker: str, specs: Iterable[TopicSpec], *, create: bool, replication:
                 _create(admin, spec, replication)
                 created.append(spec.name)
             missing = []
-        wrong = [
-            f"{spec.name} has {there[spec.name]} partitions, WEIR_PARTITIONS makes it"
-            f" {spec.partitions}"
-            for spec in specs
-            if there.get(spec.name, spec.partitions) != spec.partitions
-        ]
         return Probe(
             len(admin.describe_cluster()["brokers"]),
             tuple(spec.name for spec in missing),
-            tuple(wrong),
+            tuple(_wrong(specs, there)),
             tuple(created),
             _latest_offset_is_right(broker, admin),
         )
+
+
+def ensure_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
+    """Raise BrokerError where a topic is missing, or has not the partitions that are set."""
+    specs = tuple(specs)
+    with _admin(broker) as admin:
+        there = _partitions(admin)
+    problems = [f"there is no topic {spec.name}" for spec in specs if spec.name not in there]
+    if problems:
+        problems.append("weir check --create-topics creates what is missing")
+    problems += _wrong(specs, there)
+    if problems:
+        raise BrokerError("; ".join(problems))
 
 
 def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> None:
@@ -83,7 +90,11 @@ def partitions_of(broker: str, topic: str) -> int | None:
 @contextmanager
 def _admin(broker: str) -> Iterator[KafkaAdminClient]:
     try:
-        admin = KafkaAdminClient(bootstrap_servers=broker.split(","), request_timeout_ms=TIMEOUT_MS)
+        admin = KafkaAdminClient(
+            bootstrap_servers=broker.split(","),
+            request_timeout_ms=TIMEOUT_MS,
+            bootstrap_timeout_ms=TIMEOUT_MS,
+        )
     except KafkaError as error:
         raise BrokerError(
             f"no broker answers at {broker} ({type(error).__name__}): is it up, and is WEIR_BROKER"
@@ -100,6 +111,14 @@ def _admin(broker: str) -> Iterator[KafkaAdminClient]:
 def _partitions(admin: KafkaAdminClient) -> dict[str, int]:
     names = admin.list_topics()
     return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(names)}
+
+
+def _wrong(specs: Iterable[TopicSpec], there: Mapping[str, int]) -> list[str]:
+    return [
+        f"{spec.name} has {there[spec.name]} partitions, WEIR_PARTITIONS makes it {spec.partitions}"
+        for spec in specs
+        if there.get(spec.name, spec.partitions) != spec.partitions
+    ]
 
 
 def _create(admin: KafkaAdminClient, spec: TopicSpec, replication: int) -> None:

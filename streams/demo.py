@@ -89,7 +89,6 @@ class Demo:
         batches: Iterable[Batch],
         policy: Path,
         *,
-        rate: float | None,
         alerts: IO[bytes] | None = None,
         rejections: IO[bytes] | None = None,
         transport: str = "run",
@@ -97,18 +96,20 @@ class Demo:
     ) -> None:
         self._batches = batches
         self._policy = policy
-        self._rate = rate
+        self._rate: float | None = None
         self._alerts = alerts
         self._rejections = rejections
         self._environment = {"WEIR_TRANSPORT": transport}
         self._on_change = on_change
         self.state: DemoState | None = None
 
-    async def run(self, *, until_end: bool) -> DemoState:
+    async def run(self, *, until_end: bool, rate: float | None) -> DemoState:
         """Run until all is decided and told, or (not `until_end`) until cancelled; then clean up.
 
+        At most `rate` records a second are sent, where one is given.
         Raises BrokerError where the broker or the worker ends by itself.
         """
+        self._rate = rate
         with embedded_rig(self._policy, self._environment) as settings:
             worker = WorkerProcess(settings)
             try:

@@ -175,7 +175,7 @@ class Drill:
                 sum(reader.committed(one) or 0 for one in partitions) < self.sent
                 or not self._is_all_told()
             ):
-                for worker in self.workers:
+                for worker in tuple(self.workers):
                     self.look_after(worker)
                 if time.monotonic() > deadline:
                     raise BrokerError(

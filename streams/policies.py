@@ -101,28 +101,32 @@ class PolicyFollower:
         self._on_refused(refused)
 
 
-async def read_policies(settings: Settings) -> tuple[PolicyBook | None, list[Refused]]:
+async def read_policies(
+    settings: Settings, book: PolicyBook | None = None
+) -> tuple[PolicyBook | None, list[Refused]]:
     """Return every policy version that the topic has, and the records that are refused.
 
-    Raises BrokerError where no broker answers, or there is no policy topic.
+    `book` has the version of the workers' policy file, if they have one: what does not fit it they
+    refuse. Raises BrokerError where no broker answers, or there is no policy topic.
     """
     topic = Topics.of(settings).policy
     if partitions_of(settings.broker, topic) is None:
         raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
     refused: list[Refused] = []
-    follower = PolicyFollower(settings.broker, topic, None, lambda _: None, refused.append)
+    follower = PolicyFollower(settings.broker, topic, book, lambda _: None, refused.append)
     try:
         return await follower.start(), refused
     finally:
         await follower.stop()
 
 
-async def set_policy(settings: Settings, policy: Policy) -> bool:
-    """Write a policy version to the topic; return whether it was new there.
+async def set_policy(settings: Settings, policy: Policy, book: PolicyBook | None = None) -> bool:
+    """Write a policy version to the topic; return whether it was new.
 
+    `book` is as in `read_policies`.
     Raises PolicyError where it does not fit the versions that are there.
     """
-    book, _ = await read_policies(settings)
+    book, _ = await read_policies(settings, book)
     if book is not None and not book.add(policy):
         return False
     outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)

@@ -4,8 +4,11 @@ A test asks for `broker` (the embedded one, and once more real Kafka under the m
 for `embedded_broker` where one is enough, and makes a rig on it: topics and a group of its own.
 """
 
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -75,6 +78,20 @@ def running(settings: Settings, *command: str) -> Iterator[WorkerProcess]:
         yield worker
     finally:
         worker.close()
+
+
+def command(*words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a `weir` command to its end, with these settings (by their variables) and no others."""
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", *words],
+        env=without_weir(os.environ) | settings,
+        capture_output=True, text=True, timeout=250, check=False,
+    )  # fmt: skip
+
+
+def without_weir(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without settings."""
+    return {name: value for name, value in environment.items() if not name.startswith("WEIR_")}
 
 
 def until(

@@ -73,11 +73,11 @@ def demo(
             interrupted = False
             with LiveView(policy_name) as view:
                 run = Demo(
-                    batches, policy, rate=rate, alerts=alert_lines, rejections=rejection_lines,
+                    batches, policy, alerts=alert_lines, rejections=rejection_lines,
                     transport=transport, on_change=view.show,
                 )  # fmt: skip
                 try:
-                    asyncio.run(run.run(until_end=until_end))
+                    asyncio.run(run.run(until_end=until_end, rate=rate))
                 except KeyboardInterrupt:
                     interrupted = True
     state = run.state

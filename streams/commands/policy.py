@@ -68,7 +68,8 @@ def set_version(file: _File, broker: Broker = None, as_json: AsJson = False) -> 
     """Put a policy version in force for every worker, from its `effective_from` on.
 
     It is checked here first, beside the versions that are there; workers check it again, and
-    keep the old one where it cannot be used.
+    keep the old one where it cannot be used. WEIR_POLICY is to name the workers' policy file, if
+    they have one: a version that does not fit it is refused by them.
 
     Examples:
 
@@ -79,10 +80,11 @@ def set_version(file: _File, broker: Broker = None, as_json: AsJson = False) -> 
 
     from monitor.policy_text import policy_of
     from monitor.settings import settings_of
-    from streams.commands.options import print_result
+    from streams.commands.options import book_of, print_result
     from streams.policies import set_policy
 
     settings = settings_of(os.environ, broker=broker)
     new = policy_of(file.read_text(encoding="utf-8"), str(file))
-    changed = asyncio.run(set_policy(settings, new))
+    book = book_of(settings.policy) if settings.policy else None
+    changed = asyncio.run(set_policy(settings, new, book))
     print_result({"version": new.version, "changed": changed}, as_json=as_json)

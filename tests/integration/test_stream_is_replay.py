@@ -1,8 +1,6 @@
 """One file through a broker, Faust and durable state, and through a replay: the same answer."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +12,11 @@ from tests.integration.test_reference_counts import (
     BERKA,
     BIRMINGHAM,
     EXAMPLES,
-    ROOT,
     Reference,
     digest_of,
     path_of,
 )
+from tests.rigs import command
 
 EVERY_SCOPE = """
 version = 3
@@ -64,15 +62,9 @@ class Answer(NamedTuple):
     rejections: Counter[tuple[str, str]]
 
 
-def answer(command: str, folder: Path, *options: str | Path) -> Answer:
-    alerts, rejections = folder / f"{command}-alerts.jsonl", folder / f"{command}-rejections.jsonl"
-    run = subprocess.run(
-        [
-            sys.executable, "-m", "streams.cli", command, *options,
-            "--alerts", alerts, "--rejections", rejections, "--json",
-        ],
-        cwd=ROOT, capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
+def answer(name: str, folder: Path, *options: str | Path) -> Answer:
+    alerts, rejections = folder / f"{name}-alerts.jsonl", folder / f"{name}-rejections.jsonl"
+    run = command(name, *options, "--alerts", alerts, "--rejections", rejections, "--json")
     assert run.returncode == 0, run.stderr
     told = [json.loads(line) for line in alerts.read_bytes().splitlines()]
     last: dict[str, dict[str, Any]] = {}
@@ -106,13 +98,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     and a row that comes when its day is closed.
     """
     file = tmp_path_factory.mktemp("made") / "transactions.csv"
-    subprocess.run(
-        [
-            sys.executable, "-m", "streams.cli", "generate", "--accounts", "400", "--days", "6",
-            "--anomalies", "20", "--faults", "--seed", "11", "--out", file,
-        ],
-        cwd=ROOT, check=True, capture_output=True,
+    made = command(
+        "generate", "--accounts", "400", "--days", "6", "--anomalies", "20", "--faults",
+        "--seed", "11", "--out", file,
     )  # fmt: skip
+    assert made.returncode == 0, made.stderr
     first, *rows = file.read_text(encoding="utf-8").splitlines()
     more = [
         "R1,A0000009,2026-01-08T10:00:00Z,99999.00,EUR,debit,,,,current,,",

@@ -1,0 +1,269 @@
+"""A worker process from outside: how it begins, what it sets aside, how it takes policies, ends."""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from kafka import KafkaProducer
+
+from monitor.policy_text import DEFAULT_POLICY
+from monitor.settings import Settings
+from streams.admin import create_topics
+from streams.broker import free_port
+from streams.topics import Topics, topic_specs
+from streams.worker_process import WorkerProcess, taken_in
+from tests.rigs import (
+    Broker,
+    command,
+    own_rig,
+    records_of,
+    running,
+    send,
+    until,
+    until_taken_in,
+    value_of,
+)
+
+
+class Run(NamedTuple):
+    """A worker that runs, and its settings."""
+
+    worker: WorkerProcess
+    settings: Settings
+
+
+@pytest.fixture(scope="module")
+def run(embedded_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """One worker for the tests that each have accounts of their own."""
+    folder = tmp_path_factory.mktemp("worker")
+    with (
+        own_rig(embedded_broker, folder, DEFAULT_POLICY, partitions="2") as settings,
+        running(settings) as worker,
+    ):
+        yield Run(worker, settings)
+
+
+NOW = datetime.fromtimestamp(time.time(), UTC)
+
+
+def booked(transaction_id: str, account: str, **fields: str | float | None) -> bytes:
+    """Return a record booked an hour ago; a field of None is left out."""
+    values = {
+        "transaction_id": transaction_id, "account_id": account,
+        "booked_at": (NOW - timedelta(hours=1)).isoformat(), "amount": "10.00",
+        "currency": "EUR", "direction": "debit",
+    } | fields  # fmt: skip
+    return json.dumps({name: of for name, of in values.items() if of is not None}).encode()
+
+
+def alerts_of(settings: Settings, account: str) -> list[dict[str, object]]:
+    records = records_of(settings, Topics.of(settings).alerts)
+    return [json.loads(record.value) for record in records if record.key == account.encode()]
+
+
+POISON = [
+    ("malformed", b"P", b""),
+    ("malformed", b"P", b"no JSON at all"),
+    ("malformed", b"P", b'{"transaction_id": "cut", "account_id": "P"'),
+    ("malformed", b"P", b"\x00\xff\xfe\x80"),
+    ("malformed", b"P", booked("utf", "P").replace(b"EUR", b"\xe9\xe9\xe9")),
+    ("malformed", b"P", b"[1, 2, 3]"),
+    ("malformed", b"P", b"null"),
+    ("malformed", b"P", b"[" * 100_000),
+    ("malformed", b"P", None),
+    ("malformed", None, booked("number", "P").replace(b'"number"', b"17")),
+    ("missing-field", b"P", booked("no-currency", "P", currency=None)),
+    ("missing-field", b"P", b"{}"),
+    ("bad-amount", b"P", booked("decimals", "P", amount="1.005")),
+    ("bad-amount", b"P", booked("negative", "P", amount="-1.00")),
+    ("bad-amount", b"P", booked("words", "P", amount="ten")),
+    ("bad-time", b"P", booked("time", "P", booked_at="yesterday")),
+    ("bad-time", b"P", booked("zone", "P", booked_at="2026-01-05T10:00:00")),
+    ("unknown-currency", b"P", booked("currency", "P", currency="XXL")),
+    ("wrong-key", b"Q", booked("key", "P")),
+    ("wrong-key", None, booked("no-key", "P")),
+    ("wrong-key", b"\xff\xff", booked("bytes-key", "P")),
+    ("future", b"P", booked("future", "P", booked_at=(NOW + timedelta(hours=5)).isoformat())),
+    ("too-late", b"P", booked("late", "P", booked_at=(NOW - timedelta(days=9)).isoformat())),
+    ("duplicate", b"P", booked("good-0", "P", amount="700.00")),
+    ("duplicate", b"P", booked("good-1", "P", amount="1.00")),
+    ("nothing-to-reverse", b"P", booked("reversing", "P", reverses="never-seen")),
+]
+
+
+def test_of_a_poisoned_batch_each_bad_record_is_set_aside_and_each_good_one_counts(
+    run: Run,
+) -> None:
+    worker, settings = run
+    good = [(b"P", booked(f"good-{n}", "P", amount="700.00")) for n in range(len(POISON) + 2)]
+    records: list[tuple[bytes | None, bytes | None]] = [*good[:2]]
+    expected = []
+    for (reason, key, value), next_good in zip(POISON, good[2:], strict=True):
+        expected.append((reason, len(records)))
+        records += [(key, value), next_good]
+    before = worker.samples()
+    offsets = send(settings, records, partition=1)
+    until_taken_in(worker, taken_in(before) + len(records))
+
+    samples = worker.samples()
+    name = "weir_transactions_total"
+    assert value_of(samples, name) - before.get((name, ()), 0) == len(good)
+    told = records_of(settings, Topics.of(settings).rejections)
+    found = {}
+    for record in told:
+        fields = json.loads(record.value)
+        assert (fields["topic"], fields["partition"]) == (Topics.of(settings).transactions, 1)
+        assert (record.partition, record.key) == (1, records[fields["offset"] - offsets[0]][0])
+        found[fields["offset"]] = fields
+    assert len(found) == len(told) == len(POISON)
+    for reason, place in expected:
+        fields = found[offsets[place]]
+        assert fields["reason"] == reason, fields
+        assert original(fields, "key") == records[place][0]
+        assert original(fields, "record") == records[place][1]
+        labels = ("weir_rejections_total", reason)
+        assert value_of(samples, *labels) == [r for r, _ in expected].count(reason)
+    last = alerts_of(settings, "P")
+    assert [alert["value"] for alert in last if alert["kind"] == "daily-amount"] == ["2100.00"]
+
+
+def original(fields: dict[str, str | None], name: str) -> bytes | None:
+    if f"{name}_base64" in fields:
+        return base64.b64decode(fields[f"{name}_base64"] or "")
+    text = fields[name]
+    return None if text is None else text.encode()
+
+
+def refusals_of(worker: WorkerProcess) -> float:
+    return value_of(worker.samples(), "weir_policy_refusals_total")
+
+
+SECOND_POLICY = DEFAULT_POLICY.replace("version = 1", "version = 2").replace("2000.00", "50.00")
+
+
+def test_a_broken_policy_is_refused_and_a_right_one_taken_while_records_flow(
+    run: Run, tmp_path: Path
+) -> None:
+    worker, settings = run
+    producer = KafkaProducer(bootstrap_servers=settings.broker.split(","), acks="all")
+    for number, text in enumerate(
+        [
+            b"\xff no text",
+            b"version = 2\nthis is no TOML",
+            b"version = 2\n",
+            DEFAULT_POLICY.replace("UTC", "Europe/Berlin").replace("= 1", "= 2", 1).encode(),
+            DEFAULT_POLICY.replace("2000.00", "1.00").encode(),  # another version 1
+        ],
+        1,
+    ):
+        producer.send(Topics.of(settings).policy, text, b"2").get(30)
+        until(lambda n=number: refusals_of(worker) == n, "it is refused", worker)
+    producer.close()
+    assert value_of(worker.samples(), "weir_policy_refused") == 1
+    assert value_of(worker.samples(), "weir_policy_version") == 1
+    taken = taken_in(worker.samples())
+    send(settings, [(b"R", booked("r-1", "R", amount="2000.01"))])
+    send(settings, [(b"S", booked("s-1", "S", amount="60.00"))])
+    until_taken_in(worker, taken + 2)
+    (alert,) = alerts_of(settings, "R")
+    assert (alert["policy_version"], alert["limit"]) == (1, "2000.00")
+    assert alerts_of(settings, "S") == []
+
+    file = tmp_path / "policy-2.toml"
+    file.write_text(SECOND_POLICY, encoding="utf-8")
+    done = command("policy", "set", file, "--json", **settings.variables())
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"version": 2, "changed": True})
+    until(lambda: value_of(worker.samples(), "weir_policy_version") == 2, "it is taken", worker)
+    assert value_of(worker.samples(), "weir_policy_refused") == 0
+    # The open day is decided anew, without a record; and what comes is decided by the new one.
+    until(lambda: len(alerts_of(settings, "S")) == 1, "the open day is decided anew", worker)
+    send(settings, [(b"T", booked("t-1", "T", amount="60.00"))])
+    until_taken_in(worker, taken + 3)
+    for account in ("S", "T"):
+        (alert,) = alerts_of(settings, account)
+        assert (alert["policy_version"], alert["limit"]) == (2, "50.00")
+
+
+# -- how it begins --------------------------------------------------------------------------------
+
+
+def test_without_a_broker_it_ends_with_status_3_and_says_so(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(DEFAULT_POLICY, encoding="utf-8")
+    address = f"127.0.0.1:{free_port()}"
+    ended = command("worker", WEIR_BROKER=address, WEIR_POLICY=str(policy))
+    assert ended.returncode == 3
+    assert f"weir: no broker answers at {address}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_without_topics_it_ends_with_status_3_and_says_how_to_get_them(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(DEFAULT_POLICY, encoding="utf-8")
+    given = {"WEIR_BROKER": embedded_broker.address, "WEIR_POLICY": str(policy)}
+    ended = command("worker", WEIR_TOPIC_PREFIX="nobody-made.", **given)
+    assert ended.returncode == 3
+    assert "there is no topic nobody-made.transactions.v1" in ended.stderr
+    assert "weir check --create-topics" in ended.stderr
+
+
+def test_with_another_number_of_partitions_it_ends_with_status_3(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with own_rig(embedded_broker, tmp_path, DEFAULT_POLICY, partitions="2") as settings:
+        ended = command("worker", **settings.variables() | {"WEIR_PARTITIONS": "3"})
+    assert ended.returncode == 3
+    assert "transactions.v1 has 2 partitions, WEIR_PARTITIONS makes it 3" in ended.stderr
+
+
+def test_a_broken_policy_file_ends_it_with_status_2_and_every_problem(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        DEFAULT_POLICY.replace("2000.00", "-1").replace("UTC", "Mars"), encoding="utf-8"
+    )
+    ended = command("worker", WEIR_BROKER="127.0.0.1:1", WEIR_POLICY=str(policy))
+    assert ended.returncode == 2
+    assert "Mars" in ended.stderr
+    assert "limit daily-amount" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_without_any_policy_it_ends_with_status_2(embedded_broker: Broker, tmp_path: Path) -> None:
+    with own_rig(embedded_broker, tmp_path, DEFAULT_POLICY) as settings:
+        variables = settings.variables()
+        del variables["WEIR_POLICY"]
+        ended = command("worker", **variables)
+    assert ended.returncode == 2
+    assert "no policy" in ended.stderr
+
+
+# -- how it ends ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_after_a_graceful_stop_nothing_comes_again(broker: Broker, tmp_path: Path) -> None:
+    with own_rig(broker, tmp_path, DEFAULT_POLICY, partitions="2") as settings:
+        create_topics(settings.broker, topic_specs(settings), 1)
+        for stop in range(3):
+            records = [(b"G", booked(f"g-{stop}-{n}", "G")) for n in range(500)]
+            with running(settings) as worker:
+                send(settings, records)
+                until_taken_in(worker, 1)
+                send(settings, [(b"G", booked(f"late-{stop}-{n}", "G")) for n in range(100)], 0)
+                until_taken_in(worker, 600)
+                samples = worker.samples()
+                assert value_of(samples, "weir_transactions_total") == 600
+                assert value_of(samples, "weir_redeliveries_total") == 0
+                assert worker.terminate() == 0, worker.last_words()
+        told = alerts_of(settings, "G")
+    assert [(alert["alert_id"], alert["revision"]) for alert in told] == [
+        (alert["alert_id"], 1) for alert in told
+    ]
+    assert {alert["kind"] for alert in told} == {"daily-amount", "daily-count"}
