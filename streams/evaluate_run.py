@@ -88,7 +88,6 @@ def run_of(table: Table, policy: Policy, partitions: int, on_rows: Callable[[int
     replay. `on_rows` is told the number of rows of each run.
     """
     book = PolicyBook([policy])
-    _load_kernels(table, book)
     sheet = _Sheet(table)
     for partition, places in enumerate(dealt(table, partitions)):
         engine = Engine(partition, book, partitions=partitions)
@@ -119,9 +118,9 @@ def dealt(table: Table, partitions: int) -> list[Ints]:
     return [np.flatnonzero(of_row == number) for number in range(partitions)]
 
 
-def _load_kernels(table: Table, book: PolicyBook) -> None:
-    """Have all kernels compiled, or read from disk: seconds that a stream spends once."""
-    engine = Engine(0, book)
+def load_kernels(table: Table, policy: Policy) -> None:
+    """Have all kernels compiled, or read from disk: seconds that a process spends once."""
+    engine = Engine(0, PolicyBook([policy]))
     rows = table.transactions
     some = [*rows[:FIRST_ROWS], rows[len(rows) // 2], rows[-1]]  # days with more accounts, and end
     engine.observe(range(len(some)), some)

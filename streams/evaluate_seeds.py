@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from monitor.policy import Policy
-from streams.evaluate_run import Run, run_of
+from streams.evaluate_run import Run, load_kernels, run_of
 from streams.evaluate_table import Table, table_of
 from streams.feed import files_of, read
 from streams.feed_map import feed_map_of
@@ -50,6 +50,7 @@ def runs_of(
     processes = processes_for(len(policies), len(table.transactions))
     if processes == 1:
         configure_interpreter()
+        load_kernels(table, policies[0])
         return [run_of(table, policy, partitions, on_rows) for policy in policies]
     shares = [list(range(first, len(policies), processes)) for first in range(processes)]
     runs: dict[int, Run] = {}
@@ -115,6 +116,7 @@ def _work(
     """Run some seeds in a process of their own, and tell of them."""
     table = source.table()
     configure_interpreter()
+    load_kernels(table, job[0][1])
     for place, policy in job:
 
         def tell(rows: int, place: int = place) -> None:

@@ -120,22 +120,14 @@ def _show(evaluation: "Evaluation") -> None:
 
 def _check_out(out: Path) -> None:
     """Refuse what cannot be written before all is read."""
-    from importlib.util import find_spec
-
-    from streams.commands.failure import EXIT_NOT_READY
+    from streams.commands.options import require_matplotlib
 
     folder = out if out.is_dir() else out.parent
     if not folder.is_dir():
         raise typer.BadParameter(f"{out} cannot be written: there is no folder {folder}")
     if not out.is_dir() and out.suffix.lower() != ".png":
         raise typer.BadParameter(f"{out} is no folder that is there, and no .png")
-    if find_spec("matplotlib") is None:
-        typer.echo(
-            "weir: a chart needs matplotlib, which is not installed:"
-            " pip install 'weir-monitor[plot]' (all else works without it)",
-            err=True,
-        )
-        raise typer.Exit(EXIT_NOT_READY)
+    require_matplotlib()
 
 
 def _write(evaluation: "Evaluation", out: Path) -> None:

@@ -100,6 +100,21 @@ def lines_to(path: Path | None) -> Iterator[IO[bytes] | None]:
             yield file
 
 
+def require_matplotlib() -> None:
+    """End the command, with what to install, where a chart cannot be drawn."""
+    from importlib.util import find_spec
+
+    from streams.commands.failure import EXIT_NOT_READY
+
+    if find_spec("matplotlib") is None:
+        typer.echo(
+            "weir: a chart needs matplotlib, which is not installed:"
+            " pip install 'weir-monitor[plot]' (all else works without it)",
+            err=True,
+        )
+        raise typer.Exit(EXIT_NOT_READY)
+
+
 def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
     """Print what came out: as one JSON object, or for a person to read."""
     if as_json:

@@ -118,10 +118,8 @@ def _budget(given: float | None, policy: "Policy") -> Fraction | None:
 
 def _check_files(out: Path | None, table: Path | None, *, as_json: bool) -> None:
     """Refuse what cannot be written before all is read. Raises WhatIfError."""
-    from importlib.util import find_spec
-
     from monitor.whatif import WhatIfError
-    from streams.commands.failure import EXIT_NOT_READY
+    from streams.commands.options import require_matplotlib
 
     problems = [
         f"{path} cannot be written: there is no folder {path.parent}"
@@ -139,10 +137,5 @@ def _check_files(out: Path | None, table: Path | None, *, as_json: bool) -> None
         problems.append(f"{out} is no chart: its name ends in {' or '.join(CHARTS)}")
     if problems:
         raise WhatIfError("; ".join(problems))
-    if out is not None and find_spec("matplotlib") is None:
-        typer.echo(
-            "weir: a chart needs matplotlib, which is not installed:"
-            " pip install 'weir-monitor[plot]' (all else works without it)",
-            err=True,
-        )
-        raise typer.Exit(EXIT_NOT_READY)
+    if out is not None:
+        require_matplotlib()
