@@ -52,9 +52,11 @@ def demo(
 
     from streams.commands.interrupt import ended_as_by_ctrl_c
     from streams.commands.options import book_of, feed_of, lines_to, print_result
+    from streams.commands.partial_file import check_outputs
     from streams.demo import Demo
     from streams.live_view import LiveView, summary
 
+    check_outputs((alerts, rejections), [*(files or ()), policy, map_file], as_json=as_json)
     with ended_as_by_ctrl_c(), tempfile.TemporaryDirectory(prefix="weir-") as folder:
         book = book_of(policy)  # all its problems now, not in the worker's log
         policy_name = str(policy.name) if policy else "the default one"
@@ -69,7 +71,10 @@ def demo(
 
             batches = made_batches(Population(accounts, days, seed))
             rate = rate or 5000
-        with lines_to(alerts) as alert_lines, lines_to(rejections) as rejection_lines:
+        with (
+            lines_to(alerts, whole=until_end) as alert_lines,
+            lines_to(rejections, whole=until_end) as rejection_lines,
+        ):
             interrupted = False
             with LiveView(policy_name) as view:
                 run = Demo(
@@ -83,7 +88,7 @@ def demo(
     state = run.state
     if state is not None and as_json:
         print_result(state.totals.fields(state.seconds), as_json=True)
-    elif state is not None:
+    elif state is not None and Path("-") not in (alerts, rejections):
         sys.stdout.write(summary(state))
     if not as_json:
         how = "ended by Ctrl-C: " if interrupted else ""

@@ -15,9 +15,13 @@ def exit_status(error: Exception) -> int | None:
     from monitor.settings import SettingsError
     from monitor.whatif import WhatIfError
     from streams.broker import BrokerError
+    from streams.commands.partial_file import OutputError
     from streams.feed_map import FeedError
 
-    if isinstance(error, PolicyError | SettingsError | FeedError | PopulationError | WhatIfError):
+    of_usage = (
+        PolicyError, SettingsError, FeedError, PopulationError, WhatIfError, OutputError,
+    )  # fmt: skip
+    if isinstance(error, of_usage):
         status = EXIT_USAGE
     elif isinstance(error, BrokerError):
         status = EXIT_NOT_READY

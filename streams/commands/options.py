@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from monitor.policy import PolicyBook
+    from monitor.policy import Policy, PolicyBook
     from streams.feed import Batch
 
 Input = Annotated[
@@ -38,7 +38,19 @@ def book_of(path: Path | None) -> "PolicyBook":
 
     if path is None:
         return PolicyBook([policy_of(DEFAULT_POLICY, "the default policy")])
-    return PolicyBook([policy_of(path.read_text(encoding="utf-8"), str(path))])
+    return PolicyBook([policy_of_file(path)])
+
+
+def policy_of_file(path: Path) -> "Policy":
+    """Return the policy of a file. Raises PolicyError with all its problems, and OSError."""
+    from monitor.policy import PolicyError
+    from monitor.policy_text import policy_of
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyError([f"not UTF-8 text: {error}"], str(path)) from None
+    return policy_of(text, str(path))
 
 
 def feed_of(
@@ -88,9 +100,17 @@ def _with_progress(batches: Iterator["Batch"], files: int) -> Iterator["Batch"]:
 
 
 @contextmanager
-def lines_to(path: Path | None) -> Iterator[IO[bytes] | None]:
-    """Open a JSON Lines file to write; `-` is stdout, None is none."""
-    if path is None:
+def lines_to(path: Path | None, *, whole: bool = False) -> Iterator[IO[bytes] | None]:
+    """Open a JSON Lines file to write; `-` is stdout, None is none.
+
+    `whole`: it is there when all is written, and not before; else line by line, to look on.
+    """
+    if whole and path is not None:
+        from streams.commands.partial_file import written_whole
+
+        with written_whole(path) as file:
+            yield file
+    elif path is None:
         yield None
     elif str(path) == "-":
         yield sys.stdout.buffer

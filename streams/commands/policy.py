@@ -23,12 +23,10 @@ def check(file: _File, as_json: AsJson = False) -> None:
 
         weir policy check policy.toml
     """
-    from monitor.policy_text import policy_of
-    from streams.commands.options import print_result
+    from streams.commands.options import policy_of_file, print_result
     from streams.policy_summary import summary
 
-    found = summary(policy_of(file.read_text(encoding="utf-8"), str(file)))
-    print_result(found, as_json=as_json)
+    print_result(summary(policy_of_file(file)), as_json=as_json)
 
 
 @policy.command()
@@ -78,13 +76,12 @@ def set_version(file: _File, broker: Broker = None, as_json: AsJson = False) -> 
     import asyncio
     import os
 
-    from monitor.policy_text import policy_of
     from monitor.settings import settings_of
-    from streams.commands.options import book_of, print_result
+    from streams.commands.options import book_of, policy_of_file, print_result
     from streams.policies import set_policy
 
     settings = settings_of(os.environ, broker=broker)
-    new = policy_of(file.read_text(encoding="utf-8"), str(file))
+    new = policy_of_file(file)
     book = book_of(settings.policy) if settings.policy else None
     changed = asyncio.run(set_policy(settings, new, book))
     print_result({"version": new.version, "changed": changed}, as_json=as_json)

@@ -45,18 +45,21 @@ def replay(
         lines_to,
         print_result,
     )
+    from streams.commands.partial_file import check_outputs
     from streams.interpreter import configure_interpreter
     from streams.replay import Replay
 
+    outputs = (alerts, rejections, account_days)
+    check_outputs(outputs, [*files, policy, map_file], as_json=as_json)
     book = book_of(policy)
     batches = feed_of(files, map_file)
     run = Replay(book, partitions)
     configure_interpreter()
     started = time.perf_counter()
     with (
-        lines_to(alerts) as alert_lines,
-        lines_to(rejections) as rejection_lines,
-        lines_to(account_days) as day_lines,
+        lines_to(alerts, whole=True) as alert_lines,
+        lines_to(rejections, whole=True) as rejection_lines,
+        lines_to(account_days, whole=True) as day_lines,
     ):
         for batch in batches:
             told = run.observe(batch)
@@ -72,4 +75,6 @@ def replay(
                 )
             if day_lines:
                 day_lines.writelines(codec.closed_day_bytes(d) + b"\n" for d in told.account_days)
+    if Path("-") in outputs:
+        return  # stdout is theirs
     print_result(run.totals.fields(time.perf_counter() - started), as_json=as_json)
