@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.options import AsJson, MapFile, PolicyFile
+from streams.commands.partial_file import check_outputs
 
 
 def demo(
@@ -52,7 +53,6 @@ def demo(
 
     from streams.commands.interrupt import ended_as_by_ctrl_c
     from streams.commands.options import book_of, feed_of, lines_to, print_result
-    from streams.commands.partial_file import check_outputs
     from streams.demo import Demo
     from streams.live_view import LiveView, summary
 
