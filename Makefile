@@ -86,6 +86,8 @@ $(PROGRAM): pyproject.toml | $(BIN)/python
 	@echo "setting up $(VENV): the program and its embedded broker (once; a minute or two)" >&2
 	@$(PIP) install 'pip>=25.1'
 	@$(PIP) install --editable '.[demo]'
+	@echo "compiling the models (once; half a minute)" >&2
+	@$(BIN)/python -c 'from models.learner import prepare; prepare()'
 	@touch $@
 
 $(TOOLS): pyproject.toml $(PROGRAM)

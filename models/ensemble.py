@@ -106,6 +106,28 @@ class Told(NamedTuple):
     due_account: Any
 
 
+def room_for(records: int, dues: int) -> Told:
+    """Return room for what comes of so many records, and for so many dues and closed days."""
+    return Told(
+        features=np.empty((records, len(profile.FEATURES))),
+        given=np.full(records, np.nan),
+        learned=np.zeros(records, np.int64),
+        scores=np.empty(records),
+        day_scores=np.empty(records),
+        counts=np.zeros(3, np.int64),
+        opened=np.empty(records, np.int64),
+        closed_row=np.empty(dues, np.int64),
+        closed_day=np.empty(dues, np.int64),
+        closed_score=np.empty(dues),
+        due_record=np.empty(dues, np.int64),
+        due_row=np.empty(dues, np.int64),
+        due_what=np.empty(dues, np.int64),
+        due_score=np.empty(dues),
+        due_threshold=np.empty(dues),
+        due_account=profile.new_accounts(dues),
+    )
+
+
 class Sweep(NamedTuple):
     """The account-days of a finished day that are closed little by little; `at` is the place."""
 

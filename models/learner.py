@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models import budget as budgets
 from models import profile
-from models.ensemble import RAISED, Columns, Sweep, Told, close_some, observe
+from models.ensemble import RAISED, Columns, Sweep, Told, close_some, observe, room_for
 from models.evidence import (
     DAY_INPUTS,
     HAS_AMOUNT_TERM,
@@ -146,7 +146,7 @@ class Learner:
     def observe(self, columns: Columns) -> Outcome:
         """Take transactions, in order."""
         count = columns.row.size
-        told = _room_for(count, 3 * count + 1)
+        told = room_for(count, 3 * count + 1)
         dues: list[Due] = []
         self._changed = []
         self._closed = []
@@ -214,7 +214,7 @@ class Learner:
         """End the day that was open: its account-days are closed little by little from here on."""
         if self.sweep.rows.size:
             swept = int(self.sweep.at[0])
-            told = _room_for(0, self.sweep.rows.size + 1)
+            told = room_for(0, self.sweep.rows.size + 1)
             close_some(self.accounts, self.models, self.sweep, self.sweep.rows.size, record, told)
             self._changed.append(self.sweep.rows[swept:])
             dues.extend(self._take(told))
@@ -223,12 +223,23 @@ class Learner:
             opened = np.concatenate([np.empty(0, np.int64), *self._opened])
             self.sweep = Sweep(opened, np.zeros(1, np.int64), self.day)
             budgets.day_ends(self.budget[0])
-            if not self.is_warm and self.budget["days"][0] >= self.settings.warm_up_days:
-                self.budget["is_told"] = 1
-                for field in ("alert_day", "alert_first", "alert_revision", "alert_days"):
-                    self.accounts[field] = 0
+            if not self.is_warm:
+                self._warm_up()
         self._opened = []
         self.day = day
+
+    def _warm_up(self) -> None:
+        """Begin the threshold where the budget's share of account-days was above it."""
+        budget = self.budget[0]
+        share = budget["alerts_per_day"] / max(budget["expected"], 1)
+        threshold = self.tails.score_above(T_DAY, min(share, 1.0))
+        if threshold is None:
+            return
+        budget["threshold"] = threshold
+        if budget["days"] >= self.settings.warm_up_days:
+            budget["is_told"] = 1
+            for field in ("alert_day", "alert_first", "alert_revision", "alert_days"):
+                self.accounts[field] = 0
 
     def _finish_day(self) -> None:
         self.tails.finish_day(self.sweep.day)
@@ -263,27 +274,6 @@ class Learner:
 
 def _nothing_to_sweep() -> Sweep:
     return Sweep(np.empty(0, np.int64), np.zeros(1, np.int64), 0)
-
-
-def _room_for(records: int, dues: int) -> Told:
-    return Told(
-        features=np.empty((records, len(profile.FEATURES))),
-        given=np.full(records, np.nan),
-        learned=np.zeros(records, np.int64),
-        scores=np.empty(records),
-        day_scores=np.empty(records),
-        counts=np.zeros(3, np.int64),
-        opened=np.empty(records, np.int64),
-        closed_row=np.empty(dues, np.int64),
-        closed_day=np.empty(dues, np.int64),
-        closed_score=np.empty(dues),
-        due_record=np.empty(dues, np.int64),
-        due_row=np.empty(dues, np.int64),
-        due_what=np.empty(dues, np.int64),
-        due_score=np.empty(dues),
-        due_threshold=np.empty(dues),
-        due_account=profile.new_accounts(dues),
-    )
 
 
 def prepare() -> None:

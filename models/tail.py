@@ -132,6 +132,18 @@ class Tails:
         for kind, scale in enumerate(self.scales):
             _fit_one(self.tail, kind, window[kind], scale, is_enough=len(self.days) >= DAYS_MIN)
 
+    def score_above(self, kind: int, share: float) -> float | None:
+        """Return the score that at most such a share of the finished days' scores is above.
+
+        None while there are too few of them.
+        """
+        if not self.tail.fit[kind, IS_WARM]:
+            return None
+        counts = np.array([of_day[kind] for of_day in self.days.values()], np.int64).sum(axis=0)
+        beyond = np.cumsum(counts[::-1])[::-1] - counts
+        last = int(np.argmax(beyond <= share * counts.sum()))
+        return float(self.tail.fit[kind, LOW] + (last + 1) * self.tail.fit[kind, WIDTH])
+
     def snapshot_today(self, key: bytes | None = None) -> bytes:
         """Return the scores of days that are not finished."""
         return pack(KIND, VERSION, self._meta(), {"today": self.tail.today}, key)

@@ -30,7 +30,7 @@ def demo(
         typer.Option(help="Records a second at most; made ones come at 5,000.", min=1),
     ] = None,
     accounts: Annotated[int, typer.Option(help="Accounts of the made population.", min=1)] = 2000,
-    days: Annotated[int, typer.Option(help="Days of the made population.", min=1)] = 14,
+    days: Annotated[int, typer.Option(help="Days of the made population.", min=1)] = 21,
     seed: Annotated[int, typer.Option(help="Seed of the made population.", min=0)] = 7,
     transport: Annotated[str, typer.Option(help="run, or plain (Faust's own, slower).")] = "run",
     as_json: AsJson = False,
@@ -51,6 +51,7 @@ def demo(
     import sys
     import tempfile
 
+    from monitor.outliers import DEFAULT_BUDGET
     from streams.commands.interrupt import ended_as_by_ctrl_c
     from streams.commands.options import book_of, feed_of, lines_to, print_result
     from streams.demo import Demo
@@ -62,7 +63,9 @@ def demo(
         policy_name = str(policy.name) if policy else "the default one"
         if policy is None:
             policy = Path(folder) / "policy.toml"
-            policy.write_text(book.policies[0].text, encoding="utf-8")
+            # What is made lasts long enough for the models to warm up, and to tell of it.
+            budget = "" if files else DEFAULT_BUDGET
+            policy.write_text(book.policies[0].text + budget, encoding="utf-8")
         if files:
             batches = feed_of(files, map_file, progress=False)
         else:
