@@ -10,9 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from monitor.core.account import ClosedDay
-from monitor.core.alert import Alert, Status
+from monitor.core.alert import Alert, Kind, Status
 from monitor.core.money import EXPONENT, EXPONENT_MAX, minor_units
-from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction
+from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction, transaction_of
 from monitor.engine import Engine, Step
 from monitor.policy_text import policy_of
 from monitor.population import Population, rows_of
@@ -96,6 +96,19 @@ def test_every_alert_fits() -> None:
     assert any("why" in alert.evidence for alert in alerts)
     for alert in alerts:
         assert faults("alert", codec.alert_bytes(alert)) == []
+
+
+def test_an_alert_of_the_models_fits() -> None:
+    engine = Engine(0, book(EVERY_LIMIT + "[budget]\nalerts_per_day = 50\nwarm_up_days = 5\n"))
+    rows = [of for _, made in rows_of(Population(400, 12, 7)) for of in made]
+    step = observed(engine, *map(transaction_of, rows))
+    outliers = [alert for alert in step.alerts if alert.kind is Kind.OUTLIER]
+    assert {alert.status for alert in outliers} >= {Status.RAISED, Status.RESTATED}
+    for alert in outliers:
+        assert faults("alert", codec.alert_bytes(alert)) == []
+    assert any(day.score is not None for day in step.account_days)
+    for day in step.account_days:
+        assert faults("account-day", codec.closed_day_bytes(day)) == []
 
 
 def test_every_closed_account_day_fits() -> None:
