@@ -1,5 +1,6 @@
 """The documents say what the code has: nothing of it is missing there, and nothing is made up."""
 
+import inspect
 import json
 import os
 import re
@@ -12,6 +13,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+import aiokafka.consumer.consumer as aiokafka_consumer
+import faust.transport.consumer as faust_consumer
+import faust.transport.drivers.aiokafka as faust_driver
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 import typer.main
@@ -140,6 +144,17 @@ def test_every_dependency_has_its_reason() -> None:
     for requirement in [one for group in groups for one in group]:
         name = re.split(r"[\[<>=~ ]", requirement)[0]
         assert re.search(rf"\b{re.escape(name.lower())}\b", stated), name
+
+
+def test_every_private_name_that_the_transport_leans_on_stands_there() -> None:
+    ours = text_of(ROOT / "streams" / "transport.py")
+    theirs = "".join(map(inspect.getsource, (faust_consumer, faust_driver, aiokafka_consumer)))
+    code = re.sub(r'(?s:""".*?""")|#[^\n]*', "", ours)
+    used = set(re.findall(r"\b(_[a-z][a-z_]+)\b", code))
+    leans_on = {name for name in used if re.search(rf"\b{name}\b", theirs)}
+    assert {"_wait_next_records", "_new_offset", "_fetch_max_wait_ms"} <= leans_on
+    stated = "".join(row[1] for row in tables(DOCS / "architecture.md", "of"))
+    assert leans_on == set(re.findall(r"`(\w+)`", stated))
 
 
 # -- links ----------------------------------------------------------------------------------------
