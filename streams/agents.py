@@ -233,6 +233,9 @@ class Agents:
         )
         metrics.partitions_assigned.set(len(self.assigned))
         for number, partition in self.partitions.items():
+            if number not in self.assigned:
+                metrics.forget_partition(number)  # the worker that has it now tells of it
+                continue
             label = str(number)
             engine = partition.engine
             metrics.state_accounts.labels(label).set(len(engine.accounts))
@@ -243,7 +246,7 @@ class Agents:
             if engine.watermark is not None:
                 lag = time.time() - engine.watermark / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
-            with contextlib.suppress(KeyError):
+            with contextlib.suppress(KeyError, AssertionError):  # aiokafka's, if it just moved away
                 highwater = consumer.highwater(TP(self._topics.transactions, number))
                 if highwater:
                     behind = highwater - 1 - self.offsets_taken.get(number, engine.offset_last)

@@ -61,6 +61,7 @@ class Drill:
         self._settings = settings
         self._topics = Topics.of(settings)
         self._random = random.Random(seed)  # noqa: S311 - when to kill is no secret
+        self.transactions = transactions
         self._rows = drill_rows(transactions, seed)
         self._workers_first = workers
         self._say = say
