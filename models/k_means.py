@@ -16,7 +16,7 @@ from river import cluster
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-STARTS: Final = 8
+STARTS: Final = 16
 """Times that a batch is clustered, from other random starts; the closest fit is taken."""
 
 ROUNDS_MAX: Final = 300

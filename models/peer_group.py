@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.inputs import Bools, rows, whole
+from models.inputs import rows, whole
 from models.k_means import Floats, Ints
 from models.peer_field import COARSE_FIELDS, FIELDS, WEIGHTS, names_of
 from models.peer_levels import Centres, Levels
@@ -27,6 +27,13 @@ LEVEL_MAX: Final = 16
 """Groups of the coarse level at most, and fine ones in each."""
 
 WARM_UP_MAX: Final = 1_000_000
+WARM_UP_DAYS: Final = 14
+"""Days from the first profile to the first groups at least, whose sample is of all days alike.
+
+The busiest accounts have enough history first: groups begun with them alone have few for the rest
+(tests/models/test_peer_population.py).
+"""
+
 HALFLIFE: Final = 0.005
 """The share of its way to a profile that River moves a centre by."""
 
@@ -47,7 +54,7 @@ class PeerGroups:
     that the first centres are found by. Raises ValueError for an option out of range.
     """
 
-    def __init__(self, seed: int, coarse: int = 4, fine: int = 3, warm_up: int = 2000) -> None:
+    def __init__(self, seed: int, coarse: int = 3, fine: int = 4, warm_up: int = 2000) -> None:
         self.seed = whole("seed", seed, 0, 2**63 - 1)
         self.coarse = whole("coarse", coarse, 1, LEVEL_MAX)
         self.fine = whole("fine", fine, 1, LEVEL_MAX)
@@ -59,7 +66,8 @@ class PeerGroups:
         self.sizes: Ints = np.zeros(self.count, np.int64)
         """Of the profiles shown on that day, how many belong to each group."""
 
-        self._first: dict[bytes, None] = {}  # the different profiles of the warm-up, in order
+        self._first = np.empty((0, len(FIELDS)))  # the sample that the warm-up has so far
+        self._day_first = 0  # business day that was shown first; 0 is none
         self._before = Centres.none(coarse, fine)  # centres as that day began
 
     @property
@@ -87,36 +95,35 @@ class PeerGroups:
     def learn(self, profiles: Floats, day: int) -> None:
         """Learn from profiles (n, fields) of accounts with enough history, as a day closes.
 
-        The first `warm_up` different ones find the centres; about a tenth of all later ones moves
-        them. A day may come in parts. Raises ValueError where a field is missing or not a number.
+        While there are no groups, profiles are waited with: `warm_up` different ones, of
+        `WARM_UP_DAYS` days at least. The next day begins at the centres of a sample of them, and
+        from then on about a tenth of the profiles shown moves the centres. A day may come in
+        parts; days count from 1. Raises ValueError where a field is missing or not a number.
         """
         profiles = _profiles(profiles)
         if not len(profiles):
             return
+        if self.levels is None and self._has_enough(day):
+            rng = np.random.default_rng(self.seed)
+            self.levels = Levels.begun(rng, self._first, self.coarse, self.fine, HALFLIFE)
+            self._first = self._first[:0]
         if self.levels is None:
-            profiles = self._wait(profiles)
-            if len(self._first) < self.warm_up:
-                return
-            first = self._first_profiles()
-            self._first = {}
-            self.levels = Levels.begun(
-                np.random.default_rng(self.seed), first, self.coarse, self.fine, HALFLIFE
-            )
-            self._begin_day(self.levels, day)
-            self._count(self.levels, first)
+            self._wait(profiles, day)
+            return
         if day != self.day:
             self._begin_day(self.levels, day)
         self._count(self.levels, profiles)
-        self.levels.learn(profiles[_is_chosen(profiles, day)])
+        self.levels.learn(profiles[_hashes(profiles, day) % LEARNS_ONE_OF == 0])
 
     def assign(self, profiles: Floats, group: Ints, pending: Ints) -> tuple[Ints, Ints]:
         """Return the group of each account, and the candidate that it may move to next time.
 
         `group` and `pending` are what was returned last for the same account; `NO_GROUP` (or any
         other number that is no group) for one that has none. An account without a group gets the
-        nearest. Another one moves where its candidate was nearer by `NEARER` the last time and
-        still is; it gets a candidate where the nearest group is nearer by that. Raises ValueError
-        for profiles as `learn` does, and where the three are not of one length.
+        nearest. Another one moves where its candidate was nearer by `NEARER` the last time, still
+        is, and no third one is nearer by as much again; else its candidate is the nearest group,
+        where that is nearer by `NEARER`. Raises ValueError for profiles as `learn` does, and where
+        the three are not of one length.
         """
         profiles = _profiles(profiles)
         if not group.shape == pending.shape == (len(profiles),):
@@ -161,10 +168,10 @@ class PeerGroups:
         """Return what it is and has learned."""
         meta = {
             "fields": FIELDS, "seed": self.seed, "coarse": self.coarse, "fine": self.fine,
-            "warm_up": self.warm_up, "day": self.day,
+            "warm_up": self.warm_up, "day": self.day, "day_first": self._day_first,
         }  # fmt: skip
         if self.levels is None:
-            return pack(KIND, VERSION, meta, {"first": self._first_profiles()}, key)
+            return pack(KIND, VERSION, meta, {"first": self._first}, key)
         arrays = {
             **self.levels.arrays(), "sizes": self.sizes,
             **{f"{name}_before": array for name, array in self._before._asdict().items()},
@@ -176,7 +183,7 @@ class PeerGroups:
         """Return the groups of a snapshot. Raises SnapshotError where it is not one of this."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
-            day = whole("day", meta.pop("day"), -(2**31), 2**31)
+            day, first = (whole(name, meta.pop(name), 0, 2**31) for name in ("day", "day_first"))
             if (fields := meta.pop("fields")) != list(FIELDS):
                 raise SnapshotError(f"the snapshot's profiles have the fields {fields}")
             made = cls(**meta)
@@ -186,13 +193,13 @@ class PeerGroups:
                 made._take_first(arrays)
             else:
                 made._take(arrays)
-            made.day = day
+            made.day, made._day_first = day, first
         return made
 
     def _take_first(self, arrays: dict[str, NDArray[Any]]) -> None:
-        first = arrays["first"]
-        expect(arrays, {"first": ("float64", (len(first), len(FIELDS)))})
-        if len(first) >= self.warm_up or len(self._wait(first)):
+        self._first = arrays["first"]
+        expect(arrays, {"first": ("float64", (len(self._first), len(FIELDS)))})
+        if len(self._first) > self.warm_up:
             raise SnapshotError("the snapshot has more profiles than a warm-up takes")
 
     def _take(self, arrays: dict[str, NDArray[Any]]) -> None:
@@ -213,16 +220,17 @@ class PeerGroups:
 
     # -- warm-up and days --------------------------------------------------------------------------
 
-    def _first_profiles(self) -> Floats:
-        return np.frombuffer(b"".join(self._first), np.float64).reshape(-1, len(FIELDS))
+    def _has_enough(self, day: int) -> bool:
+        """Tell whether groups begin with this day: never inside one, however it comes in parts."""
+        is_full = len(self._first) == self.warm_up
+        return is_full and day != self.day and day - self._day_first >= WARM_UP_DAYS
 
-    def _wait(self, profiles: Floats) -> Floats:
-        """Keep different profiles for the warm-up; return those after its last."""
-        for place, profile in enumerate(profiles):
-            if len(self._first) == self.warm_up:
-                return profiles[place:]
-            self._first[profile.tobytes()] = None
-        return profiles[len(profiles) :]
+    def _wait(self, profiles: Floats, day: int) -> None:
+        """Keep an even sample of the different profiles: those of the least hashes."""
+        self.day, self._day_first = day, self._day_first or day
+        profiles = np.concatenate([self._first, profiles])
+        _, places = np.unique(_hashes(profiles), return_index=True)
+        self._first = profiles[places[: self.warm_up]]
 
     def _begin_day(self, levels: Levels, day: int) -> None:
         self.day = day
@@ -241,13 +249,12 @@ def _profiles(profiles: Floats) -> Floats:
     return rows(profiles, FIELDS) + 0.0
 
 
-def _is_chosen(profiles: Floats, day: int) -> Bools:
-    """Tell which profiles of a day are learned: by a hash of what they are, wherever they stand."""
-    made = np.full(len(profiles), day & 0xFFFFFFFF, np.uint64)
+def _hashes(profiles: Floats, day: int = 0) -> NDArray[np.uint64]:
+    """Return a number for what each profile is, on a day: an even choice, wherever it stands."""
+    hashes = np.full(len(profiles), day & 0xFFFFFFFF, np.uint64)
     for column in profiles.T.copy().view(np.uint64):
-        made = _mixed(made ^ column)
-    chosen: Bools = made % np.uint64(LEARNS_ONE_OF) == 0
-    return chosen
+        hashes = _mixed(hashes ^ column)
+    return hashes
 
 
 def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -262,9 +269,12 @@ def _moved(nearest: Ints, squares: Floats, group: Ints, pending: Ints) -> tuple[
     account, count = np.arange(len(nearest)), squares.shape[1]
     has_group = (group >= 0) & (group < count)
     own = np.where(has_group, group, nearest)
-    is_nearer = squares < NEARER * NEARER * squares[account, own, None]
+    wanted = NEARER * NEARER * squares
+    is_nearer = squares < wanted[account, own, None]
     is_candidate = has_group & (pending >= 0) & (pending < count)
     candidate = np.where(is_candidate, pending, own)  # the own is never nearer than itself
-    moves = is_nearer[account, candidate]
+    # Not to one that it would leave again: who goes elsewhere waits for that.
+    stays = squares[account, nearest] >= wanted[account, candidate]
+    moves = is_nearer[account, candidate] & stays
     waits = ~moves & is_nearer[account, nearest]
     return np.where(moves, candidate, own), np.where(waits, nearest, NO_GROUP)
