@@ -373,15 +373,15 @@ def test_a_policy_of_ones_own_decides_and_the_options_change_it(
     policy = tmp_path / "p.toml"
     text = 'version = 1\n[[limit]]\nid = "n"\nmeasure = "count"\nabove = 100000\n'
     policy.write_text(text, encoding="utf-8")
-    asked = (made.path, "--label", "is_odd", "--seeds", 1, "--policy", policy)
+    asked = (made.path, "--label", "is_odd", "--seeds", 1, "--partitions", 1, "--policy", policy)
     status, _, err = weir(*asked)
     assert status == 2
     assert "it has no [budget], so it has no models: state --budget" in err
-    policy.write_text(f"{text}[budget]\nalerts_per_day = 7\nwarm_up_days = 14\n", encoding="utf-8")
+    policy.write_text(f"{text}[budget]\nalerts_per_day = 60\nwarm_up_days = 14\n", encoding="utf-8")
     status, out, _ = weir(*asked, "--json")
     stated = json.loads(out)
     assert status == 0
-    assert (stated["alerts_per_day"]["budget"], stated["warm_up_days"]) == (7, 14)
+    assert (stated["alerts_per_day"]["budget"], stated["warm_up_days"]) == (60, 14)
     changed = json.loads(weir(*asked, "--json", "--budget", 3, "--warm-up-days", 13)[1])
     assert (changed["alerts_per_day"]["budget"], changed["warm_up_days"]) == (3, 13)
     assert changed["alerts_per_day"]["mean"] < stated["alerts_per_day"]["mean"]
