@@ -46,7 +46,7 @@ test-all: $(TOOLS) ## Every test
 lint: $(TOOLS) types ## Style, types, who may import whom, and the Compose file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 .PHONY: types
