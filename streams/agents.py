@@ -30,6 +30,9 @@ FLUSH_SHARE: Final = 10
 """A flush that took long puts the next one off by so many times its duration: with a great state
 flushing takes at most a tenth of the time. Alerts do not wait for it."""
 
+FLUSH_WAIT_SECONDS_MAX: Final = 15.0
+"""But not longer: a flush may have taken long because the broker was away, and is quick again."""
+
 TICK_SECONDS: Final = 0.1
 
 
@@ -197,10 +200,8 @@ class Agents:
             for number, partition in tuple(self.partitions.items()):
                 if not partition.is_current():
                     continue
-                wait = max(
-                    self._flush_interval_seconds,
-                    FLUSH_SHARE * self._flush_seconds.get(number, 0.0),
-                )
+                long = FLUSH_SHARE * self._flush_seconds.get(number, 0.0)
+                wait = max(self._flush_interval_seconds, min(long, FLUSH_WAIT_SECONDS_MAX))
                 if now - self._flushed_at.get(number, 0.0) >= wait:
                     await self._tick(partition)
                     self._start_flush(partition)
