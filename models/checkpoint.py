@@ -41,7 +41,7 @@ def core_bytes(learner: Learner, names: Mapping[str, Any], key: bytes | None = N
         "detector": _as_array(learner.detector.snapshot()),
         "day_forest": _as_array(learner.day_forest.snapshot()),
         "peers": _as_array(learner.peers.snapshot()),
-        "today": _as_array(learner.tails.snapshot_today()),
+        "today": _as_array(learner.tails.snapshot_today(key)),
     }
     return pack(CORE_KIND, VERSION, meta, arrays, key)
 

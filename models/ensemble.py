@@ -57,6 +57,9 @@ learned: baselines that leave out whatever is above the usual would drift down."
 CLOSED_A_RECORD: Final = 2
 """Account-days of the day before that each record closes, so that no midnight holds up alerts."""
 
+DUES_MAX: Final = 2 + CLOSED_A_RECORD
+"""Of a record: of its account's day before, of its day so far, and of those that are closed."""
+
 
 class Columns(NamedTuple):
     """Transactions by column, in order.
@@ -238,13 +241,21 @@ def _tell(
 
 @compiled
 def close_some(accounts: Any, models: Any, sweep: Any, count: int, record: int, told: Any) -> None:
-    """Close the next account-days of a finished day, at most so many; `record` is the cause."""
-    end = min(sweep.at[0] + count, sweep.rows.size)
-    for place in range(sweep.at[0], end):
+    """Close the next account-days of a finished day, at most so many; `record` is the cause.
+
+    What a record of the next day has closed is passed over: so the sweep ends with the last one
+    that is open, also where it goes on from a snapshot, which knows these alone.
+    """
+    place = sweep.at[0]
+    while place < sweep.rows.size:
         row = sweep.rows[place]
-        if accounts[row]["day"] == sweep.day:  # else a record of the next day has closed it
+        if accounts[row]["day"] == sweep.day:
+            if count == 0:
+                break
             _close(accounts, row, models, sweep.day, record, told)
-    sweep.at[0] = end
+            count -= 1
+        place += 1
+    sweep.at[0] = place
 
 
 @compiled

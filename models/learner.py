@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models import budget as budgets
 from models import profile
-from models.ensemble import RAISED, Columns, Sweep, Told, close_some, observe, room_for
+from models.ensemble import DUES_MAX, RAISED, Columns, Sweep, Told, close_some, observe, room_for
 from models.evidence import (
     DAY_INPUTS,
     HAS_AMOUNT_TERM,
@@ -28,7 +28,7 @@ from models.half_space_trees import HalfSpaceTrees
 from models.outlier import Detector, detector
 from models.peer_group import PeerGroups
 from models.peers import peer_name, regroup
-from models.tail import Tails, probability
+from models.tail import IS_WARM, Tails, probability
 
 SEGMENTS_MAX: Final = 64
 """Segments that have baselines of their own; all further ones share the last."""
@@ -146,7 +146,7 @@ class Learner:
     def observe(self, columns: Columns) -> Outcome:
         """Take transactions, in order."""
         count = columns.row.size
-        told = room_for(count, 3 * count + 1)
+        told = room_for(count, DUES_MAX * count)
         dues: list[Due] = []
         self._changed = []
         self._closed = []
@@ -205,8 +205,9 @@ class Learner:
         self._opened = [np.array(opened, np.int64)]
         if swept:
             rows = np.array(swept, np.int64)
-            day = int(self.accounts["day"][rows[0]])
-            self.sweep = Sweep(rows, np.zeros(1, np.int64), day)
+            day = int(self.accounts["day"][rows].max())
+            if day not in self.tails.days:  # else they are left over from a crash between writes
+                self.sweep = Sweep(rows, np.zeros(1, np.int64), day)
 
     # -- days -------------------------------------------------------------------------------------
 
@@ -214,7 +215,7 @@ class Learner:
         """End the day that was open: its account-days are closed little by little from here on."""
         if self.sweep.rows.size:
             swept = int(self.sweep.at[0])
-            told = room_for(0, self.sweep.rows.size + 1)
+            told = room_for(0, self.sweep.rows.size)
             close_some(self.accounts, self.models, self.sweep, self.sweep.rows.size, record, told)
             self._changed.append(self.sweep.rows[swept:])
             dues.extend(self._take(told))
@@ -238,12 +239,17 @@ class Learner:
         budget["threshold"] = threshold
         if budget["days"] >= self.settings.warm_up_days:
             budget["is_told"] = 1
+            self._changed.append(np.flatnonzero(self.accounts["alert_day"]))
             for field in ("alert_day", "alert_first", "alert_revision", "alert_days"):
                 self.accounts[field] = 0
 
     def _finish_day(self) -> None:
         self.tails.finish_day(self.sweep.day)
+        if not self.tails.tail.fit[T_DAY, IS_WARM]:
+            self.budget["is_told"] = 0  # nobody can say how rare anything is: it warms up anew
         regroup(self.peers, self.accounts, self.sweep.rows, self.groups, SEGMENTS_MAX)
+        if self.peers.is_warm:
+            self._changed.append(self.sweep.rows)
         self.sweep = _nothing_to_sweep()
 
     def _take(self, told: Told) -> list[Due]:

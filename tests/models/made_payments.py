@@ -54,20 +54,22 @@ def columns_of(payments: Sequence[Payment]) -> Columns:
     )
 
 
-def made_payments(seed: int, days: int = DAYS, accounts: int = ACCOUNTS) -> Columns:
+def made_payments(
+    seed: int, days: int = DAYS, accounts: int = ACCOUNTS, strange: float = 0.01
+) -> Columns:
     """Return payments in the order of their arrival, with everything in them.
 
     A few accounts are silent for 16 days; some days are in breach from a payment on; some payments
-    come a day or two late; a few amounts are great, and a few days have many.
+    come a day or two late. Of amounts a share of `strange` is great, and of days it has many.
     """
     rng = np.random.default_rng(seed)
-    of_account = [_of_account(rng, account, days) for account in range(accounts)]
+    of_account = [_of_account(rng, account, days, strange) for account in range(accounts)]
     arrived = sorted((made for one in of_account for made in one), key=lambda made: made[0])
     return columns_of([payment for _, payment in arrived])
 
 
 def _of_account(
-    rng: np.random.Generator, account: int, days: int
+    rng: np.random.Generator, account: int, days: int, strange: float
 ) -> Iterator[tuple[float, Payment]]:
     """Yield an account's payments, each with the time at which it comes."""
     level, rate = rng.normal(3.5, 1), rng.gamma(3, 0.8)
@@ -75,12 +77,12 @@ def _of_account(
     for day in range(days):
         if account % 20 == 0 and 4 <= day < 20:
             continue
-        count = rng.poisson(12 if rng.random() < 0.01 else rate)
+        count = rng.poisson(12 if rng.random() < strange else rate)
         in_order = rng.integers(0, count + 1) if rng.random() < 0.04 else count
         for number in range(count):
             at = int(min(abs(rng.normal(hour, 3)), 23.9) * 3600)
             late = rng.integers(1, 3) if rng.random() < 0.03 else 0
-            great = 40 if rng.random() < 0.01 else 1
+            great = 40 if rng.random() < strange else 1
             own = int(1 + account * 4 + rng.integers(0, 4))
             payment = Payment(
                 account, day, at, round(float(np.exp(rng.normal(level, 0.6))) * great, 2),

@@ -1,0 +1,329 @@
+"""All models of a partition: however the stream is cut; each account-day once; one open alert."""
+
+import copy
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.ensemble import FREEZES_AT, QUIET_DAYS, Columns
+from models.evidence import T_SUM
+from models.learner import Learner, LearnerSettings, prepare
+from models.outlier import DETECTORS
+from models.profile import SCORE_DAYS
+from tests.models.made_payments import (
+    ACCOUNTS,
+    DAY_FIRST,
+    DAYS,
+    SETTINGS,
+    Payment,
+    columns_of,
+    made_payments,
+    small_learner,
+)
+from tests.models.seen import (
+    Seen,
+    assert_learned_alike,
+    assert_same,
+    observed,
+    part,
+    same,
+)
+
+STREAM = made_payments(5)
+COUNT = len(STREAM.row)
+ALERT_DAY, ALERT_FIRST, ALERT_REVISION, ALERT_DAYS = (
+    Learner(SETTINGS).accounts.dtype.names.index(name)
+    for name in ("alert_day", "alert_first", "alert_revision", "alert_days")
+)
+GENEROUS = SETTINGS._replace(alerts_per_day=12.0)
+
+
+@cache
+def whole(settings: LearnerSettings = SETTINGS) -> tuple[Learner, Seen]:
+    """Return a learner of the whole stream, not to be taught more, and what it said."""
+    learner = small_learner(settings)
+    return learner, observed(learner, STREAM)
+
+
+# -- cutting ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=12)
+@given(st.lists(st.integers(1, COUNT - 1), max_size=60))
+def test_the_stream_may_be_cut_anywhere(cuts: list[int]) -> None:
+    learner, seen = whole()
+    other = small_learner()
+    assert_same(observed(other, STREAM, cuts), seen)
+    assert_learned_alike(other, learner)
+
+
+def test_the_stream_may_be_cut_at_every_payment() -> None:
+    learner, seen = whole()
+    assert len(seen.dues) > 20
+    other = small_learner()
+    assert_same(observed(other, STREAM, range(COUNT)), seen)
+    assert_learned_alike(other, learner)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "one-class-svm", "loda"])
+def test_a_detector_that_is_no_kernel_may_be_cut_too(name: str) -> None:
+    chosen = SETTINGS._replace(detector=name)
+    stream = part(STREAM, 0, COUNT - COUNT // 4)
+    count = len(stream.row)
+    learner, cut, single = (small_learner(chosen) for _ in range(3))
+    seen = observed(learner, stream)
+    assert np.isfinite(seen.scores).sum() > 1500
+    assert seen.dues
+    assert_same(observed(cut, stream, [1, 17, 500, 501, count - 3]), seen)
+    assert_same(observed(single, stream, range(count)), seen)
+    for other in (cut, single):
+        assert_learned_alike(other, learner)
+        assert other.detector.snapshot() == learner.detector.snapshot()
+    scores = whole()[1].scores[:count]
+    assert not same(scores, seen.scores)  # it has a say
+
+
+def test_every_detector_can_take_the_first_forests_place() -> None:
+    for name in DETECTORS:
+        learner = Learner(SETTINGS._replace(detector=name))
+        learner.add_account()
+        outcome = learner.observe(columns_of([Payment(0, 0), Payment(0, 1)]))
+        assert np.isnan(outcome.scores).all()
+
+
+# -- what is told, and when ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("warm_up_days", [5, 12, 20])
+def test_nothing_is_told_in_the_warm_up(warm_up_days: int) -> None:
+    """Nor before there is a tail of account-days, which takes five days and 500 of them."""
+    chosen = GENEROUS._replace(warm_up_days=warm_up_days)
+    learner, seen = whole(chosen)
+    first = np.flatnonzero(STREAM.day == DAY_FIRST + warm_up_days)[0]
+    assert seen.dues
+    assert min(due.record for due in seen.dues) >= first
+    assert all(due.account[ALERT_DAY] >= DAY_FIRST + warm_up_days - 1 for due in seen.dues)
+    assert all(0 < due.probability < 1 and 0 < due.threshold <= 1 for due in seen.dues)
+    assert learner.is_warm
+    assert not small_learner(chosen).is_warm
+
+
+def test_where_too_little_is_known_of_account_days_nothing_is_told() -> None:
+    """The tail of account-days gets cold where few accounts are left, and warm again with more."""
+    stream = made_payments(3, days=75)
+    day = stream.day - DAY_FIRST
+    kept = (day < 26) | (day >= 50) | (stream.row < 20)
+    stream = Columns._make(column[kept] for column in stream)
+    learner = small_learner(GENEROUS)
+    seen = observed(learner, stream)
+    days = Counter(due.account[ALERT_DAY] - DAY_FIRST for due in seen.dues)
+    assert all(np.isfinite([due.probability, due.threshold]).all() for due in seen.dues)
+    assert days[25] > 0
+    assert not [of for of in days if 38 <= of < 55]
+    assert sum(count for of, count in days.items() if of >= 65) > 20
+    by_row: dict[int, bool] = {}
+    for due in seen.dues:  # what has grown had been raised
+        assert due.is_raised or due.row in by_row
+        by_row[due.row] = True
+
+
+def test_an_account_has_one_open_alert_which_grows_until_it_was_quiet_for_long() -> None:
+    stream = made_payments(6, days=80)
+    seen = observed(small_learner(), stream)
+    by_row: dict[int, list[tuple[int, ...]]] = {}
+    for due in seen.dues:
+        of = due.account
+        told = (of[ALERT_DAY], of[ALERT_FIRST], of[ALERT_REVISION], of[ALERT_DAYS], due.is_raised)
+        by_row.setdefault(due.row, []).append(told)
+    again = Counter[bool]()
+    for told in by_row.values():
+        day, first, revision, days, is_raised = told[0]
+        assert (first, revision, days, is_raised) == (day, 1, 1, True)
+        for before, after in pairwise(told):
+            quiet = after[0] - before[0]
+            assert quiet > 0  # an account-day is told once
+            if quiet > QUIET_DAYS:
+                assert after[1:] == (after[0], 1, 1, True)
+            else:
+                assert after[1:] == (before[1], before[2] + 1, before[3] + 1, False)
+            again[after[-1]] += 1
+    assert min(again[True], again[False]) > 5
+
+
+def test_after_exactly_so_many_quiet_days_an_alert_still_grows() -> None:
+    learner = small_learner()
+    observed(learner, STREAM)
+    learner.accounts["alert_day"] = 0
+    told, first = [], DAY_FIRST + DAYS
+    for day in range(DAYS, DAYS + 40):
+        is_strange = day - DAYS in (0, QUIET_DAYS, 2 * QUIET_DAYS + 1)
+        others = [Payment(row, day, 100 * row) for row in range(ACCOUNTS) if row != 9]
+        learner.budget["threshold"] = 1e9
+        learner.observe(columns_of(others))
+        learner.budget["threshold"] = -1e9 if is_strange else 1e9
+        dues = learner.observe(columns_of([Payment(9, day, 50_000)])).dues
+        told += [(day - DAYS, due.is_raised, int(due.account["alert_first"])) for due in dues]
+    assert told == [
+        (0, True, first), (QUIET_DAYS, False, first),
+        (2 * QUIET_DAYS + 1, True, first + 2 * QUIET_DAYS + 1),
+    ]  # fmt: skip
+
+
+def test_an_alert_is_due_above_the_threshold_and_says_so() -> None:
+    _, seen = whole()
+    for due in seen.dues:
+        assert due.probability <= due.threshold
+        live = due.features is not None
+        assert live == (due.account[1] == STREAM.day[: due.record + 1].max())
+    assert {due.features is None for due in seen.dues} == {True, False}
+
+
+def test_the_rest_of_a_told_day_is_not_learned_where_the_evidence_is_great() -> None:
+    learner = small_learner()
+    observed(learner, made_payments(5, strange=0.0))
+    for counts in learner.tails.days.values():
+        counts[:] = (
+            counts * 20
+        )  # as with twenty times the accounts: of few, nothing is found so rare
+    learner.tails._fit()
+    day = DAYS + 1
+    usual = [Payment(9, day, 100 * n, 30.0) for n in range(2)]
+    strange = [Payment(9, day, 3000 + n, 1e7) for n in range(3)]
+    learned_before = learner.accounts["count"][9]
+    outcome = learner.observe(columns_of([*usual, *strange]))
+    (due,) = outcome.dues
+    assert due.record == 2
+    assert outcome.day_scores[2] > FREEZES_AT
+    assert learner.accounts["count"][9] == learned_before + 2
+    days = learner.accounts["days_active"][9]
+    learner.observe(columns_of([Payment(9, day + 1), Payment(9, day + 2)]))
+    assert learner.accounts["days_active"][9] == days + 1  # that of the day after alone
+
+
+# -- account-days ----------------------------------------------------------------------------------
+
+
+def opened_in(stream: Columns) -> Counter[tuple[int, int]]:
+    """Return the account-days of payments that are not late, by a plain count."""
+    latest, found = 0, set()
+    for row, day in zip(stream.row.tolist(), stream.day.tolist(), strict=True):
+        latest = max(latest, day)
+        if day == latest:
+            found.add((row, day))
+    return Counter(found)
+
+
+def assert_each_is_closed_once(stream: Columns, cuts: tuple[int, ...] = ()) -> None:
+    """Hold what was closed against a plain count, after two days more that close all."""
+    last = int(stream.day.max()) - DAY_FIRST
+    more = columns_of([Payment(0, last + 1), Payment(0, last + 2)])
+    stream = Columns._make(map(np.concatenate, zip(stream, more, strict=True)))
+    stream = stream._replace(is_learned=np.ones_like(stream.is_learned))
+    learner = small_learner(SETTINGS._replace(warm_up_days=365))  # none is frozen, so all learned
+    seen = observed(learner, stream, cuts)
+    opened = opened_in(stream)
+    still_open = {of for of in opened if of[1] == last + 2 + DAY_FIRST}
+    closed = Counter((row, day) for row, day, _ in seen.closed)
+    assert set(closed.values()) <= {1}
+    assert not closed.keys() & still_open
+    scored = {of for of in opened if of[1] > min(day for _, day in closed)} - still_open
+    assert closed.keys() >= scored
+    active = Counter(row for row, _ in opened.keys() - still_open)
+    for row in range(ACCOUNTS):
+        assert learner.accounts["days_active"][row] == active[row], row
+    for day, counts in learner.tails.days.items():
+        assert counts[T_SUM].sum() == sum(of == day for _, of in opened), day
+
+
+def test_every_account_day_is_closed_exactly_once() -> None:
+    assert_each_is_closed_once(STREAM)
+    assert_each_is_closed_once(STREAM, tuple(range(0, COUNT, 7)))
+
+
+def test_so_it_is_where_a_day_comes_before_the_one_before_is_swept() -> None:
+    """Every third day has two payments alone: its sweep cannot be done when the next one comes."""
+    day = STREAM.day - DAY_FIRST
+    rank = np.array([np.sum(day[:place] == of) for place, of in enumerate(day)])
+    kept = (day % 3 != 2) | (rank < 2)
+    assert_each_is_closed_once(Columns._make(column[kept] for column in STREAM))
+
+
+def test_so_it_is_where_accounts_come_again_before_the_sweep_reaches_them() -> None:
+    """The payments of every day come in the reverse order of those of the day before."""
+    payments = [
+        Payment(row, day, 60 * place, 20.0 + (row * 7 + day * 3) % 11)
+        for day in range(26)
+        for place, row in enumerate(range(ACCOUNTS) if day % 2 else range(ACCOUNTS - 1, -1, -1))
+    ]
+    assert_each_is_closed_once(columns_of(payments))
+
+
+def test_a_record_has_room_for_all_that_may_be_due_by_it() -> None:
+    """Its account's day before, the day that it opens, and two days that the sweep closes."""
+    learner = small_learner()
+    observed(learner, STREAM)
+    learner.budget["threshold"], learner.budget["alerts_per_day"] = 1e9, 0.0
+    learner.observe(columns_of([Payment(row, DAYS, 60 * row) for row in range(ACCOUNTS)]))
+    learner.observe(columns_of([Payment(0, DAYS + 1)]))  # the sweep has begun
+    assert learner.sweep.rows.size == ACCOUNTS
+    learner.budget["threshold"] = -1e9
+    last = list(range(ACCOUNTS - 1, 40, -1))
+    one_by_one = copy.deepcopy(learner)
+    outcome = learner.observe(columns_of([Payment(row, DAYS + 1) for row in last]))
+    assert len(outcome.dues) == 4 * len(last)
+    dues = [
+        (due.row, due.probability)
+        for row in last
+        for due in one_by_one.observe(columns_of([Payment(row, DAYS + 1)])).dues
+    ]
+    assert dues == [(due.row, due.probability) for due in outcome.dues]
+
+
+def test_a_finished_account_day_is_as_rare_as_its_score() -> None:
+    learner, seen = whole()
+    latest = {row: (day, score) for row, day, score in seen.closed}
+    known = 0
+    for row, (day, _) in latest.items():
+        probability = learner.day_probability(row, day)
+        if probability is not None:
+            assert 0 < probability <= 1
+            known += 1
+        assert learner.day_probability(row, day + SCORE_DAYS) is None
+    assert known > ACCOUNTS / 2
+    assert learner.day_probability(0, 0) is None
+    strangest = sorted(
+        (score, learner.day_probability(row, day)) for row, (day, score) in latest.items()
+        if day == learner.day - 1
+    )  # fmt: skip
+    rarest = [probability for _, probability in strangest if probability is not None]
+    assert rarest == sorted(rarest, reverse=True)
+
+
+def test_what_has_changed_is_named() -> None:
+    """Else it would not be written: an account that is no more as it was is in `changed`."""
+    learner, first = small_learner(GENEROUS), 0
+    for end in range(11, COUNT, 11):
+        before = learner.accounts.copy()
+        seen = observed(learner, part(STREAM, first, end))
+        changed = {row for row in range(ACCOUNTS) if before[row].tobytes()
+                   != learner.accounts[row].tobytes()}  # fmt: skip
+        assert changed <= seen.changed
+        first = end
+    assert learner.is_warm
+    assert learner.peers.is_warm
+
+
+def test_the_budget_may_change_at_any_time() -> None:
+    learner = small_learner()
+    observed(learner, STREAM)
+    learner.set_budget(0.25)
+    assert learner.budget["alerts_per_day"].tolist() == [0.25]
+
+
+def test_kernels_can_be_prepared_beforehand() -> None:
+    prepare()
