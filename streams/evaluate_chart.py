@@ -29,13 +29,14 @@ def draw(evaluation: Evaluation, file: IO[bytes]) -> None:
             f"Judged {fields['judged_from']} to {fields['judged_to']}",
             fontsize="x-large", fontweight="bold",
         )  # fmt: skip
-        _draw_level(left, evaluation.transactions, "Transactions")
-        _draw_level(right, evaluation.account_days, "Account-days")
+        draw_level(left, evaluation.transactions, "Transactions")
+        draw_level(right, evaluation.account_days, "Account-days")
         left.set_ylabel("precision: of those, how many are positive")
         figure.savefig(file, format="png", metadata={"Software": None})
 
 
-def _draw_level(axes: Axes, level: Level, title: str) -> None:
+def draw_level(axes: Axes, level: Level, title: str) -> None:
+    """Draw the curves of one level: a line for each seed, and one for the rule."""
     judged = level.only(level.is_judged)
     positive = judged.is_positive
     axes.set_title(f"{title}: {int(positive.sum()):,} of {positive.size:,} positive", loc="left")

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score
 
 from models.learner import Outcome
 from monitor.core.alert import Kind, Status
+from monitor.core.business_day import day_text
 from monitor.core.transaction import FIELDS
 from monitor.policy import Policy, PolicyBook
 from monitor.population import Population
@@ -23,6 +25,8 @@ from monitor.population.truth import incident_labels_of, labels_of_day
 from monitor.scoring import Scored, Scorer
 from streams import cli, evaluate_seeds
 from streams.evaluate import policy_for, with_seed
+from streams.evaluate_chart import draw_level
+from streams.evaluate_levels import Level
 from streams.evaluate_run import Run, run_of
 from streams.evaluate_seeds import Source, processes_for
 from streams.evaluate_table import Table, table_of
@@ -226,21 +230,47 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
 
 
 def test_the_figures_are_scikit_learns_of_those_scores(weir: Weir, made: Made) -> None:
-    found = figures(weir, made.path, "--label", "is_odd", "--seeds", 2)
+    """Dealt to ten, the stream is too thin at first: what has no score comes last."""
+    found = figures(weir, made.path, "--label", "is_odd", "--seeds", 2, "--partitions", 10)
+    transactions, account_days = found["transactions"], found["account_days"]
     for place, seed in enumerate((1, 2)):
-        run = run_on(made.path, with_seed(policy_for(None, None, WARM_UP), seed))
+        run = run_on(made.path, with_seed(policy_for(None, None, WARM_UP), seed), 10)
         judged = np.array([is_judged(row) for row in made.rows]) & (run.day > 0)
         odd = np.array([row["is_odd"] == "1" for row in made.rows])
         score = np.nan_to_num(run.score, nan=-99)
         expected = average_precision_score(odd[judged], score[judged])
-        assert found["transactions"]["ap"][place] == pytest.approx(expected, abs=1e-6)
-        in_judged = int(np.isnan(run.score[judged]).sum())
-        assert found["transactions"]["unscored"] == in_judged
-    assert found["transactions"]["by_kind"] == {}  # no column says any kind
-    assert len(found["account_days"]["ap"]) == len(found["account_days"]["auc"]) == found["seeds"]
+        assert transactions["ap"][place] == pytest.approx(expected, abs=1e-6)
+        assert transactions["unscored"] == np.isnan(run.score[judged]).sum() > 0
+        holds, scores = account_days_of_run(made, run)
+        days = [key for key in holds if key[1] >= "2026-01-17"]
+        expected = average_precision_score(
+            [holds[key] for key in days], np.nan_to_num([scores[key] for key in days], nan=-99)
+        )
+        assert account_days["ap"][place] == pytest.approx(expected, abs=1e-6)
+        assert account_days["unscored"] == sum(np.isnan(scores[key]) for key in days) > 0
+    assert transactions["by_kind"] == {}  # no column says any kind
+    assert len(account_days["ap"]) == len(account_days["auc"]) == found["seeds"] == 2
     alerts = found["alerts_per_day"]
     assert list(alerts["by_day"]) == sorted({day_of(row) for row in made.rows if is_judged(row)})
     assert alerts["mean"] == pytest.approx(sum(alerts["by_day"].values()) / 12, abs=1e-3)
+
+
+AccountDays = dict[tuple[str, str], float]
+
+
+def account_days_of_run(made: Made, run: Run) -> tuple[AccountDays, AccountDays]:
+    """Return of each account-day whether it is odd, and its score: at its end, or as it stands."""
+    holds: AccountDays = {}
+    scores: AccountDays = {}
+    for row, day, score in zip(made.rows, run.day, run.day_score, strict=True):
+        if day > 0:
+            key = (row["account_id"], day_of(row))
+            holds[key] = max(holds.get(key, 0), float(row["is_odd"]))
+            scores[key] = score
+    account_ids = table_in(made.path).account_ids
+    closed = zip(run.closed_account, run.closed_day, run.closed_score, strict=True)
+    scores |= {(account_ids[account], day_text(day)): score for account, day, score in closed}
+    return holds, scores
 
 
 def test_labels_as_columns_and_as_lines_give_one_answer(weir: Weir, made: Made) -> None:
@@ -367,6 +397,17 @@ def test_rows_that_are_rejected_and_that_take_back_are_counted_and_not_judged(
     assert found["judged"] == before["judged"]
 
 
+def test_the_label_of_a_transaction_that_came_twice_is_that_of_the_one_that_was_taken(
+    weir: Weir, made: Made, tmp_path: Path
+) -> None:
+    odd = [row for row in made.rows if is_judged(row) and row["kind"] == "burst"]
+    found = figures(weir, written(made.rows + odd, tmp_path / "r.csv"), "--labels", made.labels)
+    before = figures(weir, made.path, "--labels", made.labels)
+    assert found["rejected_by_reason"] == {"duplicate": len(odd)}
+    assert found["transactions"] == before["transactions"]
+    assert found["account_days"] == before["account_days"]
+
+
 def test_a_policy_of_ones_own_decides_and_the_options_change_it(
     weir: Weir, made: Made, tmp_path: Path
 ) -> None:
@@ -394,6 +435,34 @@ def test_a_folder_has_the_chart_and_the_figures(weir: Weir, made: Made, tmp_path
     assert chart.startswith(b"\x89PNG")
     figures(weir, made.path, "--label", "is_odd", "--out", tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == chart
+
+
+def test_the_chart_says_what_is_judged_and_both_average_precisions() -> None:
+    rng = np.random.default_rng(6)
+    positive = rng.random(4000) < 0.1
+    judged = positive | (rng.random(4000) < 0.9)
+    scores = [rng.normal(positive * 1.0) for _ in range(3)]
+    level = Level(
+        np.arange(4000) // 100, positive, judged, judged & ~positive, {"1": positive}, *scores[:1],
+        scores[1:],
+    )  # fmt: skip
+    axes = Figure().subplots()
+    draw_level(axes, level, "Rows")
+    count, of = int(positive.sum()), int(judged.sum())
+    assert axes.get_title(loc="left") == f"Rows: {count:,} of {of:,} positive"
+    rule, *models = (average_precision_score(positive[judged], s[judged]) for s in scores)
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    spread = f"({min(models):.3f} to {max(models):.3f}, 2 seeds)"
+    assert texts == [
+        f"models, average precision {np.mean(models):.3f} {spread}",
+        f"ratio rule, average precision {rule:.3f}",
+    ]
+    for line in axes.lines:
+        recall, precision = line.get_data()
+        assert recall[0] < 0.01
+        assert recall[-1] > 0.99
+        assert np.all(np.diff(recall) >= 0)
+        assert precision[-1] < 0.2
 
 
 def test_without_matplotlib_only_the_chart_is_missing(
@@ -504,6 +573,21 @@ def test_available_memory_is_read_or_taken_for_none(
     text = "MemTotal:  9 kB\nMemAvailable:   5 kB\n"
     (tmp_path / "meminfo").write_text(text, encoding="ascii")
     assert evaluate_seeds._available() == 5 * 1024
+
+
+def test_runs_stand_in_the_order_of_their_seeds_whichever_comes_first(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = [with_seed(policy_for(None, 5, WARM_UP), seed) for seed in (1, 2)]
+    table, rows = table_in(made.path), []
+    first = run_of(table, policies[0], 1, rows.append)
+    told = [(1, 40), (1, first._replace(cpu_seconds=2.0)), (0, 60), (0, first)]
+    monkeypatch.setattr(evaluate_seeds, "processes_for", lambda *_: 2)
+    monkeypatch.setattr(evaluate_seeds, "_told", lambda *_: iter(told))
+    rows.clear()
+    runs = evaluate_seeds.runs_of(table, Source([made.path], None), policies, 1, rows.append)
+    assert (runs[0], runs[1].cpu_seconds) == (first, 2.0)
+    assert rows == [40, 60]
 
 
 @pytest.mark.slow
