@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models import budget as budgets
 from models import outlier, profile
 from models.half_space_trees import HalfSpaceTrees
-from models.learner import Learner
+from models.learner import PEER_GROUPS_MAX, SEGMENTS_MAX, Learner
 from models.peer_group import PeerGroups
 from models.snapshot import SnapshotError, pack, reading, unpack
 
@@ -24,6 +24,10 @@ VERSION: Final = 1
 _ACCOUNT_LAYOUT: Final = repr(profile.ACCOUNT.descr)
 _CORE_LAYOUTS: Final = [repr(profile.GROUP.descr), repr(budgets.BUDGET.descr)]
 """A snapshot of another layout is refused; it is not guessed at."""
+
+_GROUPS: Final = SEGMENTS_MAX + PEER_GROUPS_MAX
+_PLACES: Final = {"group": _GROUPS, "segment": _GROUPS, "peer": PEER_GROUPS_MAX + 1}
+"""Fields by which kernels read and write: without a key anybody may have written them."""
 
 
 def core_bytes(learner: Learner, names: Mapping[str, Any], key: bytes | None = None) -> bytes:
@@ -92,6 +96,9 @@ def accounts_of(data: bytes, key: bytes | None = None) -> tuple[list[str], NDArr
         if meta["layout"] != _ACCOUNT_LAYOUT:
             raise SnapshotError("the snapshot keeps accounts in another layout")
         accounts = arrays["accounts"].view(profile.ACCOUNT)
+        for field, count in _PLACES.items():
+            if (accounts[field] < 0).any() or (accounts[field] >= count).any():
+                raise SnapshotError(f"the snapshot has accounts of a {field} that there is not")
         names = [str(name) for name in meta["names"]]
         if len(names) != accounts.size:
             raise SnapshotError(f"the snapshot has {len(names)} names of {accounts.size} accounts")

@@ -247,9 +247,11 @@ class Learner:
         self.tails.finish_day(self.sweep.day)
         if not self.tails.tail.fit[T_DAY, IS_WARM]:
             self.budget["is_told"] = 0  # nobody can say how rare anything is: it warms up anew
-        regroup(self.peers, self.accounts, self.sweep.rows, self.groups, SEGMENTS_MAX)
+        # Not the sweep's rows: what comes back from a snapshot has only those that were open.
+        rows = np.flatnonzero(self.accounts["day_last"][: self.count] == self.sweep.day)
+        regroup(self.peers, self.accounts, rows, self.groups, SEGMENTS_MAX)
         if self.peers.is_warm:
-            self._changed.append(self.sweep.rows)
+            self._changed.append(rows)
         self.sweep = _nothing_to_sweep()
 
     def _take(self, told: Told) -> list[Due]:
