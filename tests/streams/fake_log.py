@@ -84,6 +84,8 @@ class FakeOutbox:
         self, topic: str, partition: int, records: Sequence[Outgoing]
     ) -> list[asyncio.Future[object]]:
         assert partition == 0
+        for _ in range(self._rng.choice([0, 0, 1, 3])):
+            await asyncio.sleep(0)  # a producer that waits for metadata, or for room
         self.step(costs=0)
         acks = []
         for first in range(0, len(records), self._batch_records):

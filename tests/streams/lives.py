@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from streams.partition import Partition
 from tests.streams.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
@@ -23,10 +23,10 @@ class Life:
         self._rng = rng
         self._records = records
         self._at = outbox.log.committed
-        self._flush: asyncio.Task[object] | None = None
+        self._tasks: list[asyncio.Task[object]] = []
 
     async def take(self, count: int | None = None) -> None:
-        """Take so many runs, flushing in the background now and then, as the agent does."""
+        """Take so many runs; flushes and ticks go on meanwhile, sometimes two at a time."""
         while self._at < len(self._records) and count != 0:
             run = self._records[self._at : self._at + self._rng.randint(1, 6)]
             event = Event(self.outbox, self._rng, run[-1].offset)
@@ -35,17 +35,20 @@ class Life:
             count = None if count is None else count - 1
             match self._rng.randrange(4):
                 case 0:
-                    await self.partition.tick()
+                    self._start(self.partition.tick)
                 case 1:
                     self.start_flush()
                 case 2:
                     await idle(self._rng.randrange(8))
 
     def start_flush(self) -> None:
-        if self._flush is None or self._flush.done():
-            if self._flush is not None:
-                self._flush.result()
-            self._flush = asyncio.create_task(self.partition.flush())
+        self._start(self.partition.flush)
+
+    def _start(self, work: Callable[[], Coroutine[object, object, object]]) -> None:
+        for task in self._tasks:
+            if task.done():
+                task.result()  # what it failed by, we fail by
+        self._tasks.append(asyncio.create_task(work()))
 
     async def finish(self) -> None:
         """Take all that is left, and stop as a worker does that is told to."""
@@ -58,13 +61,11 @@ class Life:
         self.outbox.log.committed = self._at
 
     async def until_flushed(self) -> None:
-        if self._flush is not None:
-            await self._flush
+        await asyncio.gather(*self._tasks)
 
     async def end(self) -> None:
-        """Look at what its flush came to: nobody else will."""
-        if self._flush is not None:
-            await asyncio.gather(self._flush, return_exceptions=True)
+        """Look at what all its tasks came to: nobody else will."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 async def idle(turns: int) -> None:

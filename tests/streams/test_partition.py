@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.core.transaction import Reason
 from monitor.engine import Engine
 from streams import state
-from tests.streams.fake_log import MOVED, TOPICS, CrashError, Event, FakeOutbox, Log, Told
+from tests.streams.fake_log import MOVED, TOPICS, Event, FakeOutbox, Log, Told
 from tests.streams.lives import Life, idle, live
 from tests.streams.made_stream import Outcome, made_stream
 from tests.streams.records import Record
@@ -59,7 +59,14 @@ def test_undisturbed_it_tells_and_keeps_what_the_engine_decides(
     assert len(told) == len(set(told))
 
 
-@pytest.mark.parametrize(("seed", "batch_records", "stride"), [(6, 1, 1), (21, 3, 4)])
+@pytest.mark.parametrize(
+    ("seed", "batch_records", "stride"),
+    [
+        (6, 1, 3), (21, 3, 5),
+        pytest.param(6, 1, 1, marks=pytest.mark.slow),
+        pytest.param(21, 3, 1, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
     seed: int, batch_records: int, stride: int
 ) -> None:
@@ -93,6 +100,17 @@ def test_crashes_upon_crashes_lose_and_double_nothing(
         live(log, records, rng_seed + number, crash_at, batch_records)
     live(log, records, rng_seed - 1)
     assert Outcome.of_log(log) == Outcome.undisturbed(records)
+
+
+@pytest.mark.slow
+def test_many_streams_of_many_crashes() -> None:
+    rng = random.Random(7)  # noqa: S311 - seeded, and no secret
+    for number in range(300):
+        records, log = made_stream(number), Log(is_compacted=number % 2 == 1)
+        for _ in range(rng.randint(1, 6)):
+            live(log, records, rng.randrange(1 << 30), rng.randrange(250), rng.randint(1, 4))
+        live(log, records, number)
+        assert Outcome.of_log(log) == Outcome.undisturbed(records), f"stream {number}"
 
 
 # -- rebalances ----------------------------------------------------------------------------------
@@ -178,89 +196,5 @@ def test_it_goes_on_as_it_is_only_where_its_own_seal_holds() -> None:
         assert partition.is_settled
         recovered = Life(FakeOutbox(log, rng), rng, records).partition
         assert not recovered.is_settled  # the seal that holds is another writer's
-
-    asyncio.run(run())
-
-
-# -- the order of a flush ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("batch_records", [1, 50])
-def test_each_write_waits_for_the_ones_before_it_and_the_acknowledgement_for_all(
-    batch_records: int,
-) -> None:
-    story = asyncio.run(flushed_after_each_run(STREAMS[6], batch_records))
-    outstanding: Counter[bytes | None] = Counter()
-    flush: list[tuple[bytes | None, ...]] = []  # what was sent to the changelog since the last take
-    for what, topic, keys in story:
-        if what == "sent" and topic == TOPICS.changelog:
-            assert not +outstanding, "sent before all that comes first was acknowledged"
-            flush.append(keys)
-        if what == "sent":
-            outstanding.update(keys)
-        elif what == "acked":
-            outstanding.subtract(keys)
-        elif what == "committed":
-            assert not +outstanding
-            *before, seal = flush
-            assert seal == (state.SEAL_KEY,), "the seal is the last, and goes alone"
-            assert_journal_comes_before_buckets(before)
-            flush = []
-    assert not flush
-
-
-def assert_journal_comes_before_buckets(sent: list[tuple[bytes | None, ...]]) -> None:
-    sorts = [{(key or b"")[:2] for key in keys} for keys in sent]
-    assert sorts in ([], [{b"j:"}], [{b"b:"}], [{b"j:"}, {b"b:"}]), sent
-
-
-async def flushed_after_each_run(records: list[Record], batch_records: int) -> list[Told]:
-    rng = random.Random(3)  # noqa: S311 - seeded, and no secret
-    outbox = FakeOutbox(Log(), rng, batch_records=batch_records)
-    life = Life(outbox, rng, records)
-    for first in range(0, len(records), 7):
-        run = records[first : first + 7]
-        await life.partition.take(Event(outbox, rng, run[-1].offset), run)
-        flushed = await life.partition.flush()
-        assert flushed is not None
-        assert flushed.records == len(run)
-        assert life.partition.records_pending == 0
-    assert await life.partition.flush() is None  # there is nothing new
-    return outbox.story
-
-
-def test_what_is_told_while_a_flush_goes_on_belongs_to_the_next_one() -> None:
-    rng, records = random.Random(5), STREAMS[6]  # noqa: S311 - seeded, and no secret
-    log = Log()
-
-    async def run() -> None:
-        outbox = FakeOutbox(log, rng)
-        partition = Life(outbox, rng, records).partition
-        await partition.take(Event(outbox, rng, 9), records[:10])
-        flushing = asyncio.create_task(partition.flush())
-        await idle(2)
-        assert not flushing.done()
-        await partition.take(Event(outbox, rng, 19), records[10:20])
-        assert not flushing.done()
-        flushed = await flushing
-        assert flushed is not None
-        assert flushed.records == 10
-        assert partition.records_pending == 10
-        assert log.sealed() == 9
-
-    asyncio.run(run())
-
-
-def test_a_broker_that_refuses_stops_the_flush_and_nothing_is_acknowledged() -> None:
-    rng, records = random.Random(5), STREAMS[6]  # noqa: S311 - seeded, and no secret
-
-    async def run() -> None:
-        outbox = FakeOutbox(Log(), rng, crash_at=8)
-        partition = Life(outbox, rng, records).partition
-        await partition.take(Event(outbox, rng, 19), records[:20])
-        with pytest.raises(CrashError):
-            await partition.flush()
-        assert outbox.log.committed == 0
-        assert not partition.is_settled
 
     asyncio.run(run())
