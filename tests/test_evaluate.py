@@ -229,25 +229,30 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
         assert run.day_score[np.flatnonzero(later)[-1]] == last_of_days[account, last]
 
 
-def test_the_figures_are_scikit_learns_of_those_scores(weir: Weir, made: Made) -> None:
+@pytest.mark.parametrize("partitions", [1, 10])
+def test_the_figures_are_scikit_learns_of_those_scores(
+    weir: Weir, made: Made, partitions: int
+) -> None:
     """Dealt to ten, the stream is too thin at first: what has no score comes last."""
-    found = figures(weir, made.path, "--label", "is_odd", "--seeds", 2, "--partitions", 10)
+    found = figures(weir, made.path, "--label", "is_odd", "--seeds", 2, "--partitions", partitions)
     transactions, account_days = found["transactions"], found["account_days"]
     for place, seed in enumerate((1, 2)):
-        run = run_on(made.path, with_seed(policy_for(None, None, WARM_UP), seed), 10)
+        run = run_on(made.path, with_seed(policy_for(None, None, WARM_UP), seed), partitions)
         judged = np.array([is_judged(row) for row in made.rows]) & (run.day > 0)
         odd = np.array([row["is_odd"] == "1" for row in made.rows])
         score = np.nan_to_num(run.score, nan=-99)
         expected = average_precision_score(odd[judged], score[judged])
         assert transactions["ap"][place] == pytest.approx(expected, abs=1e-6)
-        assert transactions["unscored"] == np.isnan(run.score[judged]).sum() > 0
+        assert transactions["unscored"] == np.isnan(run.score[judged]).sum()
+        assert bool(transactions["unscored"]) == (partitions == 10)
         holds, scores = account_days_of_run(made, run)
         days = [key for key in holds if key[1] >= "2026-01-17"]
         expected = average_precision_score(
             [holds[key] for key in days], np.nan_to_num([scores[key] for key in days], nan=-99)
         )
         assert account_days["ap"][place] == pytest.approx(expected, abs=1e-6)
-        assert account_days["unscored"] == sum(np.isnan(scores[key]) for key in days) > 0
+        assert account_days["unscored"] == sum(np.isnan(scores[key]) for key in days)
+        assert bool(account_days["unscored"]) == (partitions == 10)
     assert transactions["by_kind"] == {}  # no column says any kind
     assert len(account_days["ap"]) == len(account_days["auc"]) == found["seeds"] == 2
     alerts = found["alerts_per_day"]
