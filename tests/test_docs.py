@@ -330,6 +330,10 @@ def test_the_readme_shows_a_transaction_an_alert_and_a_rejection() -> None:
         assert name in shown
 
 
+def test_the_readme_shows_the_demo_as_it_was_captured() -> None:
+    assert text_of(DOCS / "demo.txt").rstrip() in text_of(README)
+
+
 def said(lines: list[str]) -> list[str]:
     """Return lines without what differs from run to run and machine to machine."""
     return [line for line in lines if not line.startswith(("seconds ", "bytes "))]
