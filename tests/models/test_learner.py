@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import ensemble
 from models.ensemble import FREEZES_AT, QUIET_DAYS, Columns
 from models.evidence import T_SUM
 from models.learner import Learner, LearnerSettings, prepare
@@ -325,5 +326,10 @@ def test_the_budget_may_change_at_any_time() -> None:
     assert learner.budget["alerts_per_day"].tolist() == [0.25]
 
 
-def test_kernels_can_be_prepared_beforehand() -> None:
+def test_after_prepare_a_stream_finds_every_kernel_compiled() -> None:
     prepare()
+    kernels = {name: of for name, of in vars(ensemble).items() if hasattr(of, "signatures")}
+    prepared = {name: list(of.signatures) for name, of in kernels.items()}
+    assert any(prepared.values())
+    small_learner().observe(made_payments(4, days=3))
+    assert {name: list(of.signatures) for name, of in kernels.items()} == prepared
