@@ -252,6 +252,8 @@ MISTAKES = [
     (("replay", "transactions.csv", "--alerts", "-", "--rejections", "-"), 2, "two outputs"),
     (("replay", "transactions.csv", "--alerts", "-", "--json"), 2, "--json prints on stdout"),
     (("demo", "--input", "transactions.csv", "--alerts", "transactions.csv"), 2, "is read too"),
+    (("whatif", "--limit", "daily-count", "--above", "1", "--file", "transactions.csv",
+      "--table", "transactions.csv"), 2, "is read too"),
 ]  # fmt: skip
 
 

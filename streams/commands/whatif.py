@@ -78,7 +78,7 @@ def whatif(
     threshold = limit_of(stated, limit)
     tried = above_of(above, threshold)
     alerts_per_day = _budget(budget, stated)
-    _check_files(out, table, as_json=as_json)
+    _check_files(out, table, [*files, policy, map_file], as_json=as_json)
     batches = feed_of(files, map_file)
     configure_interpreter()
     started = time.perf_counter()
@@ -116,26 +116,16 @@ def _budget(given: float | None, policy: "Policy") -> Fraction | None:
     return None if policy.outliers is None else Fraction(policy.outliers.alerts_per_day)
 
 
-def _check_files(out: Path | None, table: Path | None, *, as_json: bool) -> None:
-    """Refuse what cannot be written before all is read. Raises WhatIfError."""
+def _check_files(
+    out: Path | None, table: Path | None, inputs: list[Path | None], *, as_json: bool
+) -> None:
+    """Refuse what cannot be written before all is read. Raises OutputError, WhatIfError."""
     from monitor.whatif import WhatIfError
     from streams.commands.options import require_matplotlib
+    from streams.commands.partial_file import check_outputs
 
-    problems = [
-        f"{path} cannot be written: there is no folder {path.parent}"
-        for path in (out, table)
-        if path is not None and not path.parent.is_dir()
-    ]
-    problems += [
-        f"{path} is a folder: name the file to write"
-        for path in (out, table)
-        if path is not None and path.is_dir()
-    ]
-    if str(table) == "-" and as_json:
-        problems.append("--json prints on stdout, where a table of - goes too: name a file")
+    check_outputs((out, table), inputs, as_json=as_json)
     if out is not None and out.suffix.lower() not in CHARTS:
-        problems.append(f"{out} is no chart: its name ends in {' or '.join(CHARTS)}")
-    if problems:
-        raise WhatIfError("; ".join(problems))
+        raise WhatIfError(f"{out} is no chart: its name ends in {' or '.join(CHARTS)}")
     if out is not None:
         require_matplotlib()
