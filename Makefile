@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROGRAM := $(VENV)/.weir-program
 TOOLS := $(VENV)/.weir-tools
+KERNELS := $(VENV)/.weir-kernels
 
 PYTHON_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 # The first Python that fits; PYTHON=... names another one.
@@ -27,19 +28,19 @@ help: ## List the targets
 		| sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 .PHONY: demo
-demo: $(PROGRAM) ## Show account-days over their limits, live; Ctrl-C ends it
+demo: $(PROGRAM) $(KERNELS) ## Show account-days over their limits, live; Ctrl-C ends it
 	@$(BIN)/weir demo --until-end $(ARGS)
 
 .PHONY: test
-test: $(TOOLS) ## The everyday tests: no Docker, no Kafka, some minutes
+test: $(TOOLS) $(KERNELS) ## The everyday tests: no Docker, no Kafka, some minutes
 	@$(BIN)/python -m pytest -q -m "not slow and not kafka" $(ARGS)
 
 .PHONY: test-slow
-test-slow: $(TOOLS) ## All other tests: slow ones, kills, and those on Apache Kafka
+test-slow: $(TOOLS) $(KERNELS) ## All other tests: slow ones, kills, and those on Apache Kafka
 	@$(BIN)/python -m pytest -q -m "slow or kafka" $(ARGS)
 
 .PHONY: test-all
-test-all: $(TOOLS) ## Every test
+test-all: $(TOOLS) $(KERNELS) ## Every test
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 .PHONY: lint
@@ -54,11 +55,11 @@ types: $(TOOLS) ## Types alone
 	@$(BIN)/mypy
 
 .PHONY: bench
-bench: $(PROGRAM) ## Measure throughput, latency and state on this machine
+bench: $(PROGRAM) $(KERNELS) ## Measure throughput, latency and state on this machine
 	@$(BIN)/weir bench $(ARGS)
 
 .PHONY: drill
-drill: $(PROGRAM) ## Kill workers under load, and count what that cost
+drill: $(PROGRAM) $(KERNELS) ## Kill workers under load, and count what that cost
 	@$(BIN)/weir drill $(ARGS)
 
 .PHONY: docs
@@ -86,7 +87,11 @@ $(PROGRAM): pyproject.toml | $(BIN)/python
 	@echo "setting up $(VENV): the program and its embedded broker (once; a minute or two)" >&2
 	@$(PIP) install 'pip>=25.1'
 	@$(PIP) install --editable '.[demo]'
-	@echo "compiling the models (once; half a minute)" >&2
+	@touch $@
+
+# Else the first worker after a change of the models would compile while somebody looks on.
+$(KERNELS): $(wildcard models/*.py) $(PROGRAM)
+	@echo "compiling the models (after each change of them; half a minute)" >&2
 	@$(BIN)/python -c 'from models.learner import prepare; prepare()'
 	@touch $@
 
