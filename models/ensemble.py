@@ -87,8 +87,8 @@ class Told(NamedTuple):
 
     `given` has the scores of a detector that is no kernel, NaN where none; `learned` is 1 for what
     was. `scores` and `day_scores` are logarithms of evidence, NaN while not warmed up. What is due
-    is told in order: the record by which, the account (as it was then), what, and the score and
-    the threshold.
+    is told in order: the record by which, the account and its group (as they were then), what, and
+    the score and the threshold.
     """
 
     features: Floats
@@ -107,6 +107,7 @@ class Told(NamedTuple):
     due_score: Floats
     due_threshold: Floats
     due_account: Any
+    due_group: Any
 
 
 def room_for(records: int, dues: int) -> Told:
@@ -128,6 +129,7 @@ def room_for(records: int, dues: int) -> Told:
         due_score=np.empty(dues),
         due_threshold=np.empty(dues),
         due_account=profile.new_accounts(dues),
+        due_group=np.zeros(dues, profile.GROUP),
     )
 
 
@@ -195,7 +197,7 @@ def _observe_one(
     if not is_late and not math.isnan(score):
         account["day_score"] = max(np.float64(account["day_score"]), score)
         told.day_scores[i] = log_of(day_evidence(account, models.tail))
-        _tell(account, models.budget[0], day, told.day_scores[i], columns.row[i], i, told)
+        _tell(account, group, models.budget[0], day, told.day_scores[i], columns.row[i], i, told)
     if columns.is_learned[i] != 0 and (is_late or account["day_state"] & IS_FROZEN == 0):
         told.learned[i] = 1
         if models.switches[USES_FOREST] != 0:
@@ -211,7 +213,7 @@ def _observe_one(
 
 @compiled
 def _tell(
-    account: Any, budget: Any, day: int, score: float, row: int, record: int, told: Any
+    account: Any, group: Any, budget: Any, day: int, score: float, row: int, record: int, told: Any
 ) -> None:
     """Tell where an account-day is above the threshold for the first time."""
     threshold = budget["threshold"]
@@ -235,7 +237,7 @@ def _tell(
     place = told.counts[0]
     told.due_record[place], told.due_row[place], told.due_what[place] = record, row, what
     told.due_score[place], told.due_threshold[place] = score, threshold
-    told.due_account[place] = account
+    told.due_account[place], told.due_group[place] = account, group
     told.counts[0] += 1
 
 
@@ -278,7 +280,8 @@ def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: An
         place = day % SCORE_DAYS
         account["score_days"][place] = day
         account["scores"][place] = tail.probability(tails, T_DAY, score)
-        _tell(account, models.budget[0], day, score, row, record, told)
+        group = models.groups[account["group"]]
+        _tell(account, group, models.budget[0], day, score, row, record, told)
         told.closed_row[told.counts[2]], told.closed_day[told.counts[2]] = row, day
         told.closed_score[told.counts[2]] = score
         told.counts[2] += 1

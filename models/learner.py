@@ -56,7 +56,7 @@ class Due(NamedTuple):
 
     `record` is the place of the transaction by which it is; `probability` that an account-day is as
     strange, and `threshold` the same of the budget's threshold; `features` is None where the day's
-    end told it. `account` is the account as it was then.
+    end told it. `account` and `group` are the account and its group as they were then.
     """
 
     record: int
@@ -66,6 +66,7 @@ class Due(NamedTuple):
     threshold: float
     features: NDArray[np.float64] | None
     account: Any
+    group: Any
 
 
 class Closed(NamedTuple):
@@ -182,18 +183,15 @@ class Learner:
             self.detector.score_learn(inputs, np.ones(1, np.bool_))
         return place + 1
 
-    def day_probability(self, row: int, day: int) -> float | None:
-        """Return how rare a finished account-day's score is; None where that is not known."""
-        account = self.accounts[row]
+    def day_probabilities(self, rows: Ints, day: int) -> NDArray[np.float32]:
+        """Return how rare the scores of finished account-days are; NaN where that is not known."""
         place = day % profile.SCORE_DAYS
-        if account["score_days"][place] != day or np.isnan(account["scores"][place]):
-            return None
-        return float(account["scores"][place])
+        is_known = self.accounts["score_days"][rows, place] == day
+        return np.where(is_known, self.accounts["scores"][rows, place], np.nan)
 
-    def peer_group(self, row: int) -> str | None:
-        """Return the short name of the peer group of an account; None while it has none."""
-        group = int(self.accounts["peer"][row]) - 1
-        return None if group < 0 else peer_name(self.peers, group)
+    def peer_name(self, peer: int) -> str | None:
+        """Return the short name of the peer group that an account has as `peer`; None for none."""
+        return None if peer == 0 else peer_name(self.peers, peer - 1)
 
     def transaction_probability(self, score: float) -> float | None:
         """Return how rare a transaction's score is; None while warming up."""
@@ -213,6 +211,19 @@ class Learner:
 
     def _begin_day(self, day: int, record: int, dues: list[Due]) -> None:
         """End the day that was open: its account-days are closed little by little from here on."""
+        self._close_rest(record, dues)
+        if self.day:
+            opened = np.concatenate([np.empty(0, np.int64), *self._opened])
+            self.sweep = Sweep(opened, np.zeros(1, np.int64), self.day)
+            budgets.day_ends(self.budget[0])
+            if not self.is_warm:
+                self._warm_up()
+            if day > self.day + 1:  # after a silence at once: their scores are soon asked for
+                self._close_rest(record, dues)
+        self._opened = []
+        self.day = day
+
+    def _close_rest(self, record: int, dues: list[Due]) -> None:
         if self.sweep.rows.size:
             swept = int(self.sweep.at[0])
             told = room_for(0, self.sweep.rows.size)
@@ -220,14 +231,6 @@ class Learner:
             self._changed.append(self.sweep.rows[swept:])
             dues.extend(self._take(told))
             self._finish_day()
-        if self.day:
-            opened = np.concatenate([np.empty(0, np.int64), *self._opened])
-            self.sweep = Sweep(opened, np.zeros(1, np.int64), self.day)
-            budgets.day_ends(self.budget[0])
-            if not self.is_warm:
-                self._warm_up()
-        self._opened = []
-        self.day = day
 
     def _warm_up(self) -> None:
         """Begin the threshold where the budget's share of account-days was above it."""
@@ -277,6 +280,7 @@ class Learner:
                 probability(tail, T_DAY, told.due_threshold[place]),
                 told.features[record].copy() if is_live else None,
                 told.due_account[place].copy(),
+                told.due_group[place].copy(),
             )
 
 

@@ -5,7 +5,6 @@ what makes a replay after a crash, or from a file, decide as the stream did.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
 
@@ -16,7 +15,6 @@ from monitor.core.account import (
     SERIES_INDEX,
     Account,
     AccountDay,
-    ClosedDay,
     Scored,
 )
 from monitor.core.alert import Alert, Cause, Status
@@ -30,41 +28,15 @@ from monitor.core.transaction import (
     too_late,
 )
 from monitor.decision import retell, tell
-from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOTHING, SERIES_BITS, Entry, Ledger, OpenDay
-from monitor.policy import PolicyBook
+from monitor.ledger import CLOSED_DAYS_MAX, NOTHING, SERIES_BITS, Entry, OpenDay
+from monitor.modelled import Modelled
 from monitor.step import Step
-
-if TYPE_CHECKING:
-    from monitor.scoring import Scorer
 
 __all__ = ["Engine", "Step"]
 
 
-class Engine(Ledger):
+class Engine(Modelled):
     """Decides on the records of one partition, as they come, by the policies in force."""
-
-    def __init__(
-        self, partition: int, policies: PolicyBook, buckets: int = BUCKETS, partitions: int = 1
-    ) -> None:
-        super().__init__(partition, policies, buckets)
-        self.step = Step()
-        self.scorer: Scorer | None = None
-        self._partitions = partitions
-        self._scored: list[Scored] = []
-        self._begin_scoring()
-
-    def _begin_scoring(self) -> None:
-        """Begin with models, all cold, where a policy wants them and there are none yet."""
-        settings = self.policies.outliers
-        if self.scorer is None and settings is not None:
-            from monitor.scoring import Scorer  # noqa: PLC0415 - loading River takes a second
-
-            self.scorer = Scorer(settings, self.partition, self._partitions, self.calendar)
-
-    def take_step(self) -> Step:
-        """Return what came since the last call, and begin anew."""
-        step, self.step = self.step, Step()
-        return step
 
     def observe(  # noqa: C901, PLR0912, PLR0915 - the hot loop: a call each would cost a third more
         self, offsets: Sequence[int], items: Sequence[Transaction | Rejection]
@@ -78,6 +50,8 @@ class Engine(Ledger):
         day, open_day = 0, None
         start = end = 0  # of the day of the record before: most likely this one is of it too
         for offset, item in zip(offsets, items, strict=True):
+            if self._ended:
+                self._note_ended()
             redelivered = offset <= redelivered_last and self._is_included(offset, item)
             if isinstance(item, Rejection):
                 if redelivered:
@@ -119,19 +93,9 @@ class Engine(Ledger):
                     self._reverse(offset, item, account, day, id_hash)
         if offsets:
             self.offset_last = max(self.offset_last, offsets[-1])
-        if self._scored:
-            self._score()
+        if self._scored or self._ended:
+            self._note_ended()
         self.close_account_days(max(CLOSED_DAYS_MAX, 2 * len(offsets)))
-
-    def _score(self) -> None:
-        """Let the models see what was taken in; their alerts stand where their records do."""
-        assert self.scorer is not None
-        scored, self._scored = self._scored, []
-        alerts = self.scorer.observe(scored, self.policies)
-        if alerts:
-            self.step.alerts = sorted(
-                [*self.step.alerts, *alerts], key=lambda alert: alert.cause.offset
-            )
 
     def _fold(  # noqa: C901, PLR0912 - the hot path, as above
         self, offset: int, transaction: Transaction, account: Account, day: int,
@@ -139,6 +103,8 @@ class Engine(Ledger):
     ) -> None:  # fmt: skip
         """Add a transaction to its account-day, and tell of the limits that it takes it over."""
         _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
+        if self.scorer is not None and day > self.scorer.day:
+            self._begin_day(day)
         series = SERIES_INDEX[direction][currency]
         content = amount << SERIES_BITS | series
         open_day.contents[id_hash] = content
@@ -172,8 +138,11 @@ class Engine(Ledger):
             if over:
                 self._over(offset, transaction, account, account_day, open_day, threshold)
         if self.scorer is not None:
+            seen = (account_day.segment, account_day.totals_now())
             self._scored.append(
-                tuple.__new__(Scored, (transaction, account_day, offset, bool(account_day.told)))
+                tuple.__new__(
+                    Scored, (transaction, account_day, offset, bool(account_day.told), *seen)
+                )
             )
 
     def _over(
@@ -191,19 +160,6 @@ class Engine(Ledger):
         if alert is not None:
             self.step.alerts.append(alert)
 
-    def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
-        """Emit account-days of closed days, some at a time; call it too when no record comes."""
-        for _ in range(min(len(self.closing), at_most)):
-            account_day, version = self.closing.popleft()
-            account = account_day.account
-            account.drop(account_day)
-            self.dirty.add(account)
-            score = None
-            if self.scorer is not None:
-                score = self.scorer.day_score(account.account_id, account_day.day)
-            self.step.account_days.append(ClosedDay(account_day, version, score))
-            self._forget_if_empty(account)
-
     def policies_changed(self) -> None:
         """Decide every open day anew by the policies in force now."""
         self._begin_scoring()
@@ -217,9 +173,6 @@ class Engine(Ledger):
                 self._retell(account, account_day, open_day, None)
 
     # -- the less common paths --------------------------------------------------------------------
-    def _peer_group_of(self, account_id: str) -> str | None:
-        return None if self.scorer is None else self.scorer.peer_group(account_id)
-
     def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
         if offset <= self.offset_last:
             return True

@@ -3,6 +3,7 @@
 No clock, no I/O. The engine, which decides, is built upon it; recovery puts back what was kept.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
@@ -20,6 +21,9 @@ BUCKETS: Final = 256
 CLOSED_DAYS_MAX: Final = 2_000
 """Account-days that one run closes at most, so that no midnight holds up the alerts; a run of many
 records closes two for each of them, so that closing keeps up whatever comes."""
+
+NOT_ASKED: Final = math.nan
+"""The score of a closed account-day that the models were not asked for yet."""
 
 NOTHING: Final = -1
 """The content of a transaction that holds no amount: it reverses another, or was reversed."""
@@ -90,7 +94,8 @@ class Ledger:
         self.offset_last = -1
         self.offset_recovered_last = -1
         self.dirty: set[Account] = set()
-        self.closing: deque[tuple[AccountDay, int]] = deque()  # by which policy version
+        # Account-days to be emitted: by which policy version, and how rare the models found them.
+        self.closing: deque[tuple[AccountDay, int, float | None]] = deque()
 
     def open_transactions(self) -> int:
         """Return how many transactions the open days hold."""
@@ -127,7 +132,7 @@ class Ledger:
                 open_day = self.open_days.get(day) or self._open_day(day)
                 if open_day is None:
                     policy, _ = self.policies.for_day(day)
-                    self.closing.append((account_day, policy.version))
+                    self.closing.append((account_day, policy.version, NOT_ASKED))
                     continue
                 open_day.account_days.append(account_day)
                 account_day.watches = open_day.limits.watches_of(
@@ -172,7 +177,7 @@ class Ledger:
         open_day.account_days.append(account_day)
         return account_day
 
-    def _peer_group_of(self, account_id: str) -> str | None:  # noqa: ARG002 - the engine knows
+    def _peer_group_of(self, account_id: str) -> str | None:  # noqa: ARG002 - models would know
         """Return the peer group that an account is in now, where there are any."""
         return None
 
@@ -183,8 +188,11 @@ class Ledger:
         self.closes_next = self.calendar.end_of(self.day_open_first) + self.lateness
         for day in sorted(day for day in self.open_days if day < self.day_open_first):
             closed = self.open_days.pop(day)
-            version = closed.policy.version
-            self.closing.extend((account_day, version) for account_day in closed.account_days)
+            self._end(closed.account_days, closed.policy.version)
+
+    def _end(self, account_days: list[AccountDay], version: int) -> None:
+        """Take the account-days of a day that was closed to those that are to be emitted."""
+        self.closing.extend((account_day, version, NOT_ASKED) for account_day in account_days)
 
     def _forget_if_empty(self, account: Account) -> None:
         if not account.days:

@@ -38,6 +38,7 @@ class Memory:
         self._bucket_rows: dict[int, array[int]] = {}
         self._row_buckets: array[int] = array("q")
         self._days: set[int] = set()
+        self._unused: set[str] = set()  # parts that are kept, and that nobody will read again
 
     def new_parts(self) -> Parts:
         """Return what has changed since the last call."""
@@ -51,12 +52,18 @@ class Memory:
             written[f"{DAY}{day}"] = learner.tails.snapshot_day(day, self._key)
         dropped = [f"{DAY}{day}" for day in sorted(self._days - finished)]
         self._days = finished
+        dropped += sorted(self._unused - written.keys())
+        self._unused = set()
         names = {"segments": list(scorer.segments), "channels": list(scorer.channels)}
         written[CORE] = core_bytes(learner, names, self._key)
         return Parts(written, dropped)
 
     def restore(self, parts: Mapping[str, bytes]) -> list[str]:
-        """Put parts back into a fresh scorer; return why some were refused, where they were."""
+        """Put parts back into a fresh scorer; return why some were refused, where they were.
+
+        What cannot be used is dropped with the next parts.
+        """
+        self._unused = set(parts) - {CORE}
         if CORE not in parts:
             return []
         scorer, learner = self.scorer, self.scorer.learner
@@ -72,6 +79,7 @@ class Memory:
             return [f"core: {error}"]
         scorer.know(names["segments"], names["channels"])
         self._days = set(learner.tails.days)
+        self._unused -= {f"{DAY}{day}" for day in self._days}
         refused = []
         for name, data in sorted(parts.items()):
             if not name.startswith(ACCOUNTS):
@@ -80,10 +88,13 @@ class Memory:
                 self._restore_accounts(*accounts_of(data, self._key))
             except SnapshotError as error:
                 refused.append(f"{name}: {error}")
+            else:
+                self._unused.remove(name)
         opened = np.flatnonzero(learner.accounts["day"][: learner.count] == learner.day)
         before = learner.accounts["day"][: learner.count]
         swept = np.flatnonzero((before != 0) & (before < learner.day))
         learner.reopen(opened.tolist(), swept.tolist())
+        scorer.begin_day(learner.day)
         return refused
 
     def _restore_accounts(

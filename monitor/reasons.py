@@ -15,13 +15,13 @@ STRANGE: Final = 1.5
 """A surprise below (in standard deviations, or their like) is no reason."""
 
 
-def reasons_of(due: Due, group: Record, amount: float) -> list[str]:
+def reasons_of(due: Due, amount: float) -> list[str]:
     """Return the greatest surprises of an account-day, as sentences.
 
-    `group` has the baselines of the account's group, `amount` is that of the transaction by which
-    it is told. Amounts are in hundreds of minor units: in most currencies the amount itself.
+    `amount` is that of the transaction by which it is told. Amounts are in hundreds of minor units:
+    in most currencies the amount itself.
     """
-    account, features = due.account, due.features
+    account, group, features = due.account, due.group, due.features
     found = list(_of_day(account, group))
     if features is not None:
         found += _of_transaction(account, group, features, amount)

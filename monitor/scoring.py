@@ -15,7 +15,7 @@ from models.ensemble import Columns
 from models.learner import SEGMENTS_MAX, Due, Ints, Learner, LearnerSettings, Outcome
 from models.peers import CHANNELS_KNOWN
 from models.profile import CHANNELS
-from monitor.core.account import Scored, day_totals
+from monitor.core.account import Scored, written_totals
 from monitor.core.alert import Alert, Cause, Status, alert_id, kind_of
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.threshold import Direction, Measure, Severity, Threshold
@@ -67,6 +67,12 @@ class Scorer:
         self.channels: dict[str | None, int] = {}
         _places(self.channels, CHANNELS_KNOWN, CHANNELS)
         self.changed: list[Ints] = []
+        self.begin_day(0)
+
+    def begin_day(self, day: int) -> None:
+        """Begin a business day: until the next one, peer groups are those that there are now."""
+        self.day = day
+        self._peers = self.learner.accounts["peer"][: self.learner.count].astype(np.int64)
 
     def know(self, segments: Iterable[str | None], channels: Iterable[str | None]) -> None:
         """Give segments and channels the numbers that they had, in the order of their coming."""
@@ -75,7 +81,7 @@ class Scorer:
 
     def observe(self, scored: Sequence[Scored], policies: PolicyBook) -> list[Alert]:
         """Take transactions, in order; return the alerts that are due."""
-        policy, _ = policies.for_day(self.learner.day or scored[0].account_day.day)
+        policy, _ = policies.for_day(self.day or scored[0].account_day.day)
         settings = policy.outliers
         if settings is not None:
             self.learner.set_budget(settings.alerts_per_day / self._partitions)
@@ -92,19 +98,24 @@ class Scorer:
         ]
 
     def peer_group(self, account_id: str) -> str | None:
-        """Return the short name of an account's peer group, e.g. B2; None while it has none."""
-        row = self.rows.get(account_id)
-        return None if row is None else self.learner.peer_group(row)
+        """Return the short name of an account's peer group, e.g. B2; None while it has none.
 
-    def day_score(self, account_id: str, day: int) -> float | None:
-        """Return how rare a finished account-day is (a tail probability); None is not known."""
-        row = self.rows.get(account_id)
-        return None if row is None else self.learner.day_probability(row, day)
+        It is that of the business day's beginning.
+        """
+        row = self.rows.get(account_id, self._peers.size)
+        return None if row >= self._peers.size else self.learner.peer_name(int(self._peers[row]))
+
+    def day_scores(self, account_ids: Sequence[str], day: int) -> list[float | None]:
+        """Return how rare finished account-days are (tail probabilities); None is not known."""
+        rows = np.array([self.rows.get(name, -1) for name in account_ids], np.int64)
+        scores = self.learner.day_probabilities(rows, day)
+        scores[rows < 0] = np.nan
+        return [None if math.isnan(score) else score for score in scores.tolist()]
 
     # -- columns ----------------------------------------------------------------------------------
 
     def _columns(self, scored: Sequence[Scored]) -> Columns:
-        transactions, account_days, _, in_breach = zip(*scored, strict=True)
+        transactions, account_days, _, in_breach, _, _ = zip(*scored, strict=True)
         (
             _, accounts, times, amounts, _, directions, counterparties, _, channels, segments, _, _,
         ) = zip(*transactions, strict=True)  # fmt: skip
@@ -154,7 +165,6 @@ class Scorer:
     def _alert(self, due: Due, scored: Scored, severity: Severity, version: int) -> Alert:
         account = due.account
         account_id = self.account_ids[due.row]
-        group = self.learner.models.groups[account["group"]]
         day, first = int(account["alert_day"]), int(account["alert_first"])
         threshold = Threshold(
             OUTLIER, Measure.RARITY, Direction.BOTH, None, _one_in(due.threshold) - 1, severity,
@@ -162,13 +172,13 @@ class Scorer:
         )  # fmt: skip
         is_own = scored.transaction.account_id == account_id
         evidence: dict[str, object] = {
-            "reasons": reasons_of(due, group, scored.transaction.amount_minor / 100),
+            "reasons": reasons_of(due, scored.transaction.amount_minor / 100),
             "one_in": _one_in(due.probability),
             "day": day_text(day),
             "days": int(account["alert_days"]),
         }
         if is_own and scored.account_day.day == day:
-            evidence["totals"] = day_totals(scored.account_day)
+            evidence["totals"] = written_totals(scored.totals)
         cause = Cause(
             scored.transaction.transaction_id if is_own else None,
             scored.transaction.event_time,
@@ -185,7 +195,7 @@ class Scorer:
             business_day=first,
             value=_one_in(due.probability),
             value_before=None,
-            segment=scored.account_day.segment if is_own else None,
+            segment=scored.segment if is_own else None,
             policy_version=version,
             evidence=evidence,
             cause=cause,
@@ -194,13 +204,18 @@ class Scorer:
 
 
 def _places(known: dict[str | None, int], names: Sequence[str | None], count: int) -> Ints:
-    """Return a small number for each name, in the order in which they were first seen."""
+    """Return a small number for each name, in the order in which they were first seen.
+
+    There are `count` numbers: beyond, all names have the last, and are not remembered.
+    """
     get = known.get
     places = [get(name, -1) for name in names]
     if -1 in places:
         for place, name in enumerate(names):
-            if places[place] < 0:
-                places[place] = known.setdefault(name, min(len(known), count - 1))
+            if places[place] < 0 and len(known) < count:
+                places[place] = known.setdefault(name, len(known))
+            elif places[place] < 0:
+                places[place] = known.get(name, count - 1)
     return np.array(places, np.int64)
 
 

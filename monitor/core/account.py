@@ -1,6 +1,6 @@
 """An account and its open days: totals by currency and direction, and what was told of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -88,6 +88,13 @@ class AccountDay:
             return {}
         return {self.currency: self.counts, **(self.more or {})}
 
+    def totals_now(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Return a copy of the totals by currency, which nothing changes any more."""
+        first = (self.currency, tuple(self.counts))
+        if self.more is None:
+            return (first,)
+        return (first, *((currency, tuple(of)) for currency, of in self.more.items()))
+
     def totals_in(self, currency: str) -> Totals:
         """Return the totals of a currency, to be added to; they begin at nothing."""
         if currency == self.currency:
@@ -133,12 +140,18 @@ class Account:
 
 
 class Scored(NamedTuple):
-    """A transaction that was taken in and is to be scored, its account-day, and its offset."""
+    """A transaction that was taken in and is to be scored, its account-day, and its offset.
+
+    `segment` and `totals` are the account-day's as they were once it was taken in: the account-day
+    itself goes on.
+    """
 
     transaction: Transaction
     account_day: AccountDay
     offset: int
     is_in_breach: bool
+    segment: str | None
+    totals: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class ClosedDay(NamedTuple):
@@ -174,6 +187,13 @@ class ClosedDay(NamedTuple):
 
 def day_totals(account_day: AccountDay) -> list[dict[str, object]]:
     """Return the totals of an account-day as they are written, one entry a currency."""
+    return written_totals(account_day.totals.items())
+
+
+def written_totals(
+    totals_by_currency: Iterable[tuple[str, Sequence[int]]],
+) -> list[dict[str, object]]:
+    """Return totals as they are written, one entry a currency."""
     return [
         {
             "currency": currency,
@@ -182,5 +202,5 @@ def day_totals(account_day: AccountDay) -> list[dict[str, object]]:
             "credit_count": totals[COUNT_CREDIT],
             "credit_amount": amount_text(totals[AMOUNT_CREDIT], EXPONENT[currency]),
         }
-        for currency, totals in sorted(account_day.totals.items())
+        for currency, totals in sorted(totals_by_currency)
     ]

@@ -287,22 +287,16 @@ def test_a_record_has_room_for_all_that_may_be_due_by_it() -> None:
 
 def test_a_finished_account_day_is_as_rare_as_its_score() -> None:
     learner, seen = whole()
-    latest = {row: (day, score) for row, day, score in seen.closed}
-    known = 0
-    for row, (day, _) in latest.items():
-        probability = learner.day_probability(row, day)
-        if probability is not None:
-            assert 0 < probability <= 1
-            known += 1
-        assert learner.day_probability(row, day + SCORE_DAYS) is None
-    assert known > ACCOUNTS / 2
-    assert learner.day_probability(0, 0) is None
-    strangest = sorted(
-        (score, learner.day_probability(row, day)) for row, (day, score) in latest.items()
-        if day == learner.day - 1
-    )  # fmt: skip
-    rarest = [probability for _, probability in strangest if probability is not None]
-    assert rarest == sorted(rarest, reverse=True)
+    for day in range(learner.day - SCORE_DAYS, learner.day):
+        of_day = sorted((score, row) for row, of, score in seen.closed if of == day)
+        rows = np.array([row for _, row in of_day])
+        rarities = learner.day_probabilities(rows, day)
+        assert len(rows) > ACCOUNTS / 2
+        assert ((rarities > 0) & (rarities <= 1)).all()
+        assert (np.diff(rarities) <= 0).all()
+    every = np.arange(ACCOUNTS)
+    for unknown in (1, learner.day, learner.day - SCORE_DAYS - 9):
+        assert np.isnan(learner.day_probabilities(every, unknown)).all()
 
 
 def test_what_has_changed_is_named() -> None:

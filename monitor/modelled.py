@@ -1,0 +1,97 @@
+"""A ledger whose transactions the models see, where a policy wants models.
+
+They see them in batches, which end where runs end, where a business day begins and where days are
+closed. What is asked of the models (the peer group of an account, how rare a closed account-day
+was) is asked at the latter two alone: so it does not depend on how the stream is cut into runs.
+"""
+
+from typing import TYPE_CHECKING
+
+from monitor.core.account import AccountDay, ClosedDay, Scored
+from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOT_ASKED, Ledger
+from monitor.policy import PolicyBook
+from monitor.step import Step
+
+if TYPE_CHECKING:
+    from monitor.scoring import Scorer
+
+
+class Modelled(Ledger):
+    """What one partition holds, its models, and what came of its records: `step`."""
+
+    def __init__(
+        self, partition: int, policies: PolicyBook, buckets: int = BUCKETS, partitions: int = 1
+    ) -> None:
+        super().__init__(partition, policies, buckets)
+        self.step = Step()
+        self.scorer: Scorer | None = None
+        self._partitions = partitions
+        self._scored: list[Scored] = []
+        self._ended: list[tuple[list[AccountDay], int]] = []
+        self._begin_scoring()
+
+    def take_step(self) -> Step:
+        """Return what came since the last call, and begin anew."""
+        step, self.step = self.step, Step()
+        return step
+
+    def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
+        """Emit account-days of closed days, some at a time; call it too when no record comes."""
+        for _ in range(min(len(self.closing), at_most)):
+            account_day, version, score = self.closing.popleft()
+            account = account_day.account
+            account.drop(account_day)
+            self.dirty.add(account)
+            if score is NOT_ASKED:
+                (score,) = self._day_scores([account_day])
+            self.step.account_days.append(ClosedDay(account_day, version, score))
+            self._forget_if_empty(account)
+
+    def _begin_scoring(self) -> None:
+        """Begin with models, all cold, where a policy wants them and there are none yet."""
+        settings = self.policies.outliers
+        if self.scorer is None and settings is not None:
+            from monitor.scoring import Scorer  # noqa: PLC0415 - loading River takes a second
+
+            self.scorer = Scorer(settings, self.partition, self._partitions, self.calendar)
+
+    def _begin_day(self, day: int) -> None:
+        """Let the models see what came before a business day; its peer groups are theirs now."""
+        assert self.scorer is not None
+        self._score()
+        self.scorer.begin_day(day)
+
+    def _score(self) -> None:
+        """Let the models see what was taken in; their alerts stand where their records do."""
+        scored, self._scored = self._scored, []
+        if not scored:
+            return
+        assert self.scorer is not None
+        alerts = self.scorer.observe(scored, self.policies)
+        if alerts:
+            self.step.alerts = sorted(
+                [*self.step.alerts, *alerts], key=lambda alert: alert.cause.offset
+            )
+
+    def _end(self, account_days: list[AccountDay], version: int) -> None:
+        self._ended.append((account_days, version))
+
+    def _note_ended(self) -> None:
+        """Note how rare the account-days of closed days are, once their last record was seen."""
+        self._score()
+        ended, self._ended = self._ended, []
+        for account_days, version in ended:
+            scores = self._day_scores(account_days)
+            self.closing.extend(
+                (account_day, version, score)
+                for account_day, score in zip(account_days, scores, strict=True)
+            )
+
+    def _day_scores(self, account_days: list[AccountDay]) -> list[float | None]:
+        if self.scorer is None or not account_days:
+            return [None] * len(account_days)
+        names = [account_day.account.account_id for account_day in account_days]
+        return self.scorer.day_scores(names, account_days[0].day)
+
+    def _peer_group_of(self, account_id: str) -> str | None:
+        return None if self.scorer is None else self.scorer.peer_group(account_id)
