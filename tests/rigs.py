@@ -127,6 +127,18 @@ def value_of(samples: Samples, name: str, *labels: str) -> float:
     return samples[name, labels]
 
 
+def records(first: int, count: int) -> list[tuple[bytes, bytes]]:
+    """Return plain transactions of one account to send, with ids from `first` on."""
+    return [
+        (
+            b"L",
+            b'{"transaction_id": "%d", "account_id": "L", "booked_at": "2026-01-05T10:00:00Z",'
+            b' "amount": "1.00", "currency": "EUR", "direction": "debit"}' % number,
+        )
+        for number in range(first, first + count)
+    ]
+
+
 def send(
     settings: Settings, records: Iterable[tuple[bytes | None, bytes | None]], partition: int = 0
 ) -> list[int]:

@@ -11,18 +11,17 @@ from monitor.settings import Settings
 from streams.broker import EmbeddedBroker
 from streams.liveness import EXIT_STALLED, Liveness
 from streams.topics import Topics
-from tests.rigs import QUICK, Broker, own_rig, running, send, until, until_ended, until_taken_in
-
-
-def records(first: int, count: int) -> list[tuple[bytes, bytes]]:
-    return [
-        (
-            b"L",
-            b'{"transaction_id": "%d", "account_id": "L", "booked_at": "2026-01-05T10:00:00Z",'
-            b' "amount": "1.00", "currency": "EUR", "direction": "debit"}' % number,
-        )
-        for number in range(first, first + count)
-    ]
+from tests.rigs import (
+    QUICK,
+    Broker,
+    own_rig,
+    records,
+    running,
+    send,
+    until,
+    until_ended,
+    until_taken_in,
+)
 
 
 @pytest.mark.slow

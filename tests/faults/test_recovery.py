@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.policy_text import DEFAULT_POLICY
-from tests.faults.test_liveness import records
-from tests.rigs import Broker, own_rig, running, send, until_taken_in, value_of
+from tests.rigs import Broker, own_rig, records, running, send, until_taken_in, value_of
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from tests.integration.injected_cards import LABEL, purchases, write_injected
-from tests.integration.test_reference_counts import (
+from tests.integration.references import (
     BIRMINGHAM,
     EXAMPLES,
     HANDBOOK,

@@ -1,8 +1,6 @@
 """Three public data sets: the same breaches as SQL and pandas found, to the account-day."""
 
-import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -11,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -19,63 +17,23 @@ import pytest
 
 from streams.feed import files_of, read
 from streams.feed_map import feed_map_of
-
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
-DATA = Path(os.environ.get("WEIR_TEST_DATA", ROOT.parent / "shared" / "data"))
-
-AccountDay = tuple[str, str]
-
-
-class Reference(NamedTuple):
-    """What SQL and pandas agree on; the limits are those of the example's policy."""
-
-    name: str
-    path: str
-    time_zone: str
-    amount_limit_minor: int
-    count_limit: int
-    rows: int  # handed on as fields, whatever their direction
-    skipped: int
-    amount_days: int
-    count_days: int
-    amount_days_sha256: str  # its first 16 digits: see `digest_of`
-
-
-HANDBOOK = Reference(
-    "handbook", "handbook", "UTC", 500_00, 10, 1_303_778, 0, 11_723, 159, "514e6e7a0fa0bfdb"
+from tests.integration.references import (
+    BERKA,
+    BIRMINGHAM,
+    EXAMPLES,
+    HANDBOOK,
+    ROOT,
+    AccountDay,
+    Reference,
+    digest_of,
+    path_of,
 )
-BERKA = Reference(
-    "berka", "berka/trans.asc", "Europe/Prague", 20_000_00, 2, 49_102, 1, 1_632, 96,
-    "bec5100baef37767",
-)  # fmt: skip
-BIRMINGHAM = Reference(
-    "birmingham", "birmingham-2017", "Europe/London", 2_000_00, 10, 51_592, 0, 528, 253,
-    "a5452dd97e6fa868",
-)  # fmt: skip
 
 REFERENCES = pytest.mark.parametrize(
     "reference",
     [pytest.param(HANDBOOK, marks=pytest.mark.slow), BERKA, BIRMINGHAM],
     ids=lambda reference: reference.name,
 )
-
-
-def path_of(reference: Reference) -> Path:
-    path = DATA / reference.path
-    if not path.exists():
-        pytest.skip(f"{path} is not there: name the folder of the data sets by WEIR_TEST_DATA")
-    return path
-
-
-def digest_of(days: set[AccountDay]) -> str:
-    """Return the start of the SHA-256 of `account|day` lines, in the order of account, then day.
-
-    The pairs are sorted, not the lines: a bar sorts behind the digits, so that the lines of
-    account 1 would come after those of account 10.
-    """
-    text = "\n".join(f"{account}|{day}" for account, day in sorted(days))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from monitor.policy_text import DEFAULT_POLICY
-from tests.integration.test_reference_counts import (
+from tests.integration.references import (
     BERKA,
     BIRMINGHAM,
     EXAMPLES,
