@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models import ensemble
 from models.ensemble import FREEZES_AT, QUIET_DAYS, Columns
-from models.evidence import T_SUM
+from models.evidence import T_AMOUNT_Z, T_DAY, T_SUM
 from models.learner import Learner, LearnerSettings, prepare
 from models.outlier import DETECTORS
 from models.profile import SCORE_DAYS
@@ -283,6 +283,22 @@ def test_a_record_has_room_for_all_that_may_be_due_by_it() -> None:
         for due in one_by_one.observe(columns_of([Payment(row, DAYS + 1)])).dues
     ]
     assert dues == [(due.row, due.probability) for due in outcome.dues]
+
+
+def test_every_score_is_counted_also_of_what_was_told() -> None:
+    """A tail without its outliers drifts up, and raises ever more alerts."""
+    learner, seen = whole()
+    of_day = Counter(day for _, day, _ in seen.closed)
+    told = Counter(due.account[ALERT_DAY] for due in seen.dues)
+    days = sorted(learner.tails.days)
+    for day in days:
+        assert learner.tails.days[day][T_DAY].sum() == of_day[day] > told[day]
+    assert sum(told[day] for day in days) > 10
+    first = np.flatnonzero(STREAM.day == DAY_FIRST + 14)[0]  # until then no day has left
+    learner = small_learner()
+    observed(learner, part(STREAM, 0, first))
+    kept = [learner.tails.tail.today, *learner.tails.days.values()]
+    assert sum(int(counts[T_AMOUNT_Z].sum()) for counts in kept) == first
 
 
 def test_a_finished_account_day_is_as_rare_as_its_score() -> None:
