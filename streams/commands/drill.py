@@ -118,16 +118,16 @@ def _place(
 def _summary(result: "Mapping[str, Any]") -> str:
     """Return what a drill found, for a person to read."""
     text = (
-        f"lost {result['lost']:,}, doubled {result['doubled']:,}, wrong {result['wrong']:,}"
-        f"  ({result['transactions']:,} transactions, {result['account_days']:,} account-days and"
-        f" {result['alerts']:,} alerts against a recount)\n"
+        f"lost {result['lost']:,}, doubled {result['doubled']:,}, wrong {result['wrong']:,}\n"
+        f"of {result['transactions']:,} transactions, {result['account_days']:,} account-days and"
+        f" {result['alerts']:,} alerts, by a recount\n"
     )
     if result["repeated"]:
         text += f"{result['repeated']:,} alerts were told again, with the same id: harmless\n"
     if result["kills"]:
         text += (
-            f"after a kill the next worker decided within {result['recovery_seconds']:.1f} s"
-            f" (median; {result['recovery_seconds_max']:.1f} s at most), of which up to"
-            f" {result['session_timeout_seconds']:g} s are the session timeout\n"
+            f"after a kill the next worker decided within {result['recovery_seconds']:.1f} s,"
+            f" {result['recovery_seconds_max']:.1f} s at most;\n"
+            f"up to {result['session_timeout_seconds']:g} s of it are the session timeout\n"
         )
     return text

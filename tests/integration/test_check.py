@@ -51,6 +51,7 @@ def test_kafka_is_said_to_answer_rightly(apache_kafka: ApacheKafka) -> None:
     assert "wrongly" not in told.stdout
 
 
+@pytest.mark.slow
 def test_without_a_broker_it_says_so_with_status_3() -> None:
     address = f"127.0.0.1:{free_port()}"
     ended = command("check", WEIR_BROKER=address)

@@ -88,6 +88,7 @@ def test_however_it_is_ended_nothing_stays_behind(
     assert "transactions decided in" in out
 
 
+@pytest.mark.slow
 def test_an_end_by_ctrl_c_prints_its_json_too(folder: Path) -> None:
     with started(folder, "--json") as demo:
         until_it_says(demo, "decided")
