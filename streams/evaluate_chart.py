@@ -58,7 +58,7 @@ def draw_level(axes: Axes, level: Level, title: str) -> None:
         axes, positive, judged.rule, color=RULE, linestyle="--",
         label=f"ratio rule, average precision {rule:.3f}",
     )  # fmt: skip
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower left")
 
 
 def _curve(axes: Axes, positive: Bools, score: Floats, **style: Any) -> None:  # noqa: ANN401 - matplotlib's own
