@@ -109,9 +109,10 @@ def test_a_partition_that_moved_away_is_not_waited_for(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:
     with own_rig(embedded_broker, tmp_path, DEFAULT_POLICY, liveness_seconds="1") as settings:
-        send(settings, records(0, 10), partition=2)
+        for number in range(3):  # each a batch: of one batch the embedded broker tells but one
+            send(settings, records(number, 1), partition=2)
         working = Working({1})
-        working.offsets_taken = {1: -1, 2: 3}
+        working.offsets_taken = {1: -1, 2: 0}
         assert watched(settings, working, 3, lambda: None) == []
 
 
