@@ -12,6 +12,7 @@ Only leaves are counted: the mass of an inner node is the sum of those below it.
 are whole numbers until the last division, so the result is River's to the last bit.
 """
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -39,6 +40,8 @@ SLOT_OF_LEAF: Final = np.array(
     [(DE_BRUIJN << leaf) % 2**64 >> DE_BRUIJN_SHIFT for leaf in range(64)]
 )
 
+TABLES_KEPT: Final = 8
+
 LOW, SCALE = 0, 1
 """Columns of `Forest.grid`: where an input's first cell begins, and its cells a unit."""
 
@@ -59,6 +62,16 @@ class Structure(NamedTuple):
 
     feature: NDArray[np.uint8]  # the input that a node asks for
     threshold: Floats  # what is less goes left
+
+
+class Tables(NamedTuple):
+    """What does not change in a forest: see there. Forests of equal trees share them, for at a
+    megabyte each they would push each other out of the processor's cache."""
+
+    grid: Floats
+    first: Ints
+    thresholds: Floats
+    possible: UInts
 
 
 class Forest(NamedTuple):
@@ -196,17 +209,29 @@ def _turn(leaves: Ints, state: State) -> None:
 
 def forest_of(structure: Structure, inputs: int, height: int, window: int) -> Forest:
     """Return a forest that has learned nothing."""
-    trees, leaves = len(structure.feature), 2**height
+    trees = len(structure.feature)
+    return Forest(
+        *_tables(structure.feature.tobytes(), structure.threshold.tobytes(), trees, inputs, height),
+        np.zeros(trees, np.uint64), np.zeros((trees, 64, 3), np.int32),
+        np.array([0, 0, window, height]),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=TABLES_KEPT)
+def _tables(features: bytes, splits: bytes, trees: int, inputs: int, height: int) -> Tables:
+    feature = np.frombuffer(features, np.uint8).reshape(trees, -1)
+    threshold = np.frombuffer(splits).reshape(trees, -1)
+    leaves = 2**height
     grid = np.tile((0.0, 1.0), (inputs, 1))
     first = np.zeros((inputs, CELLS + 1), np.int32)
     thresholds: list[Floats] = []
     possible: list[UInts] = []
     count = 0
     for column in range(inputs):
-        tree, node = np.nonzero(structure.feature == column)
-        order = np.argsort(structure.threshold[tree, node], kind="stable")
+        tree, node = np.nonzero(feature == column)
+        order = np.argsort(threshold[tree, node], kind="stable")
         tree, node = tree[order], node[order]
-        own = structure.threshold[tree, node]
+        own = threshold[tree, node]
         if len(own):
             grid[column] = own[0], _cells_a_unit(own[0].item(), own[-1].item())
         cells = [_cell(value, *grid[column]) for value in own]
@@ -214,11 +239,10 @@ def forest_of(structure: Structure, inputs: int, height: int, window: int) -> Fo
         thresholds.append(own)
         possible.append(_possible(tree, node, trees, leaves))
         count += len(own)
-    return Forest(
-        grid, first, np.concatenate(thresholds), np.concatenate(possible),
-        np.zeros(trees, np.uint64), np.zeros((trees, 64, 3), np.int32),
-        np.array([0, 0, window, height]),
-    )  # fmt: skip
+    tables = Tables(grid, first, np.concatenate(thresholds), np.concatenate(possible))
+    for table in tables:
+        table.flags.writeable = False
+    return tables
 
 
 def _cells_a_unit(low: float, high: float) -> float:

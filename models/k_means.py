@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from river import cluster
 
+from models.compiled import compiled
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -64,17 +66,37 @@ def _lloyd(x: Floats, centres: Floats) -> tuple[Floats, float]:
 
     A centre without points stays where it is.
     """
+    x, centres = np.ascontiguousarray(x), centres.copy()
     for _ in range(ROUNDS_MAX):
-        place = squared_distances(x, centres).argmin(axis=1)
-        points = np.bincount(place, minlength=len(centres))
-        sums = np.stack(
-            [np.bincount(place, column, minlength=len(centres)) for column in x.T], axis=1
-        )
-        moved = np.where(points[:, None] > 0, sums / np.maximum(points, 1)[:, None], centres)
-        if np.array_equal(moved, centres):
+        before = centres.copy()
+        _move(x, centres, np.zeros(centres.shape), np.zeros(len(centres), np.int64))
+        if np.array_equal(before, centres):
             break
-        centres = moved
     return centres, float(squared_distances(x, centres).min(axis=1).sum())
+
+
+@compiled
+def _move(x: Floats, centres: Floats, sums: Floats, points: Ints) -> None:
+    """Move each centre to the mean of the points to which it is the nearest; the rest are zeros.
+
+    A kernel, for a batch takes some thousand rounds, in which nothing else of its partition goes on.
+    """
+    for point in range(x.shape[0]):
+        nearest, least = 0, np.inf
+        for centre in range(centres.shape[0]):
+            total = 0.0
+            for field in range(x.shape[1]):
+                apart = x[point, field] - centres[centre, field]
+                total += apart * apart
+            if total < least:
+                nearest, least = centre, total
+        points[nearest] += 1
+        for field in range(x.shape[1]):
+            sums[nearest, field] += x[point, field]
+    for centre in range(centres.shape[0]):
+        if points[centre] > 0:
+            for field in range(x.shape[1]):
+                centres[centre, field] = sums[centre, field] / points[centre]
 
 
 def river_k_means(centres: Floats, halflife: float) -> cluster.KMeans:

@@ -21,7 +21,7 @@ from streams.feed import Batch
 from streams.interpreter import configure_interpreter
 from streams.replay import records_of
 
-PARTITIONS: Final = 4
+PARTITIONS: Final = 8
 RUN_RECORDS: Final = 2500
 RUNS_A_FLUSH: Final = 6  # a flush after 15,000 records of a partition, as a worker does
 WARM_UP_SHARE: Final = 10

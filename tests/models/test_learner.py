@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models import ensemble
 from models.ensemble import FREEZES_AT, QUIET_DAYS, Columns
 from models.evidence import T_AMOUNT_Z, T_DAY, T_SUM
+from models.inputs import Bools, Floats
 from models.learner import Learner, LearnerSettings, prepare
 from models.outlier import DETECTORS
 from models.profile import SCORE_DAYS
@@ -30,6 +31,7 @@ from tests.models.seen import (
     Seen,
     assert_learned_alike,
     assert_same,
+    everything,
     observed,
     part,
     same,
@@ -87,6 +89,43 @@ def test_a_detector_that_is_no_kernel_may_be_cut_too(name: str) -> None:
         assert other.detector.snapshot() == learner.detector.snapshot()
     scores = whole()[1].scores[:count]
     assert not same(scores, seen.scores)  # it has a say
+
+
+class Spied:
+    """A detector that notes what it is asked, and says of nothing that it is strange."""
+
+    is_warm = True
+
+    def __init__(self, inputs: tuple[str, ...]) -> None:
+        self.inputs = inputs
+        self.asked: list[tuple[str, tuple[float, ...]]] = []
+
+    def score(self, x: Floats) -> Floats:
+        self.asked += [("score", tuple(one)) for one in x.tolist()]
+        return np.zeros(len(x))
+
+    def score_learn(self, x: Floats, learn: Bools) -> Floats:
+        self.asked += [("learn", tuple(one)) for one in x[learn].tolist()]
+        return np.zeros(len(x))
+
+    def snapshot(self, key: bytes | None = None) -> bytes:
+        return key or b""
+
+
+def test_another_detector_is_asked_of_each_payment_and_taught_it_then_or_never() -> None:
+    learner = small_learner(SETTINGS._replace(detector="gaussian"))
+    spied = learner.detector = Spied(learner.detector.inputs)
+    stream = part(STREAM, 0, 600)
+    taught = everything(learner, stream)["learned"].astype(bool)
+    assert 0 < (~taught).sum() < 100
+    place = 0
+    for is_taught in taught:
+        (what, inputs), place = spied.asked[place], place + 1
+        assert what == "score"
+        if is_taught:
+            assert spied.asked[place] == ("learn", inputs)
+            place += 1
+    assert place == len(spied.asked)
 
 
 def test_every_detector_can_take_the_first_forests_place() -> None:

@@ -32,7 +32,13 @@ from models.profile_learning import (
     close_day,
     learn,
 )
-from tests.models.made_payments import Payment, columns_of, made_payments, small_learner
+from tests.models.made_payments import (
+    SETTINGS,
+    Payment,
+    columns_of,
+    made_payments,
+    small_learner,
+)
 from tests.models.seen import everything, learned, observed, part, same
 
 NOON = 1_767_603_600
@@ -103,10 +109,22 @@ SETTLED = settled()
 # -- before it is learned --------------------------------------------------------------------------
 
 
-def test_a_payment_is_measured_and_scored_before_it_is_learned() -> None:
+def test_payments_are_measured_by_what_was_learned_of_those_before() -> None:
+    """As by hand: the first of all by the beginnings, and each further one before it is learned."""
+    day = [Payment(0, 0, 900 * n, 20.0 + 7 * n, counterparty=1 + n % 3) for n in range(12)]
+    columns, made = columns_of(day), Watched()
+    features = everything(small_learner(), columns)["features"]
+    for place, payment in enumerate(day):
+        second, hour = int(columns.second[place]), int(columns.hour[place])
+        found = made.take(payment.amount, second, hour, payment.counterparty)
+        assert features[place].tolist() == list(found.values()), place
+
+
+@pytest.mark.parametrize("detector", ["half-space-trees", "gaussian"])
+def test_a_payment_is_measured_and_scored_before_it_is_learned(detector: str) -> None:
     """Whether it is learned or not, what is said of it is the same."""
-    columns, learner = made_payments(8), small_learner()
-    first = len(columns.row) - 120
+    columns, learner = made_payments(8), small_learner(SETTINGS._replace(detector=detector))
+    first = len(columns.row) - 60
     observed(learner, part(columns, 0, first))
     for place in range(first, len(columns.row)):
         one = part(columns, place, place + 1)
