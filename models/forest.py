@@ -65,8 +65,10 @@ class Structure(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What does not change in a forest: see there. Forests of equal trees share them, for at a
-    megabyte each they would push each other out of the processor's cache."""
+    """What does not change in a forest (see there): forests of equal trees share it.
+
+    At a megabyte each they would push each other out of the processor's cache.
+    """
 
     grid: Floats
     first: Ints

@@ -79,7 +79,7 @@ def _lloyd(x: Floats, centres: Floats) -> tuple[Floats, float]:
 def _move(x: Floats, centres: Floats, sums: Floats, points: Ints) -> None:
     """Move each centre to the mean of the points to which it is the nearest; the rest are zeros.
 
-    A kernel, for a batch takes some thousand rounds, in which nothing else of its partition goes on.
+    A kernel: a batch takes some thousand rounds, and nothing else of its partition goes on then.
     """
     for point in range(x.shape[0]):
         nearest, least = 0, np.inf
