@@ -1,0 +1,1 @@
+"""What sets some rows of a table apart from others: descriptions, groups, associations, rules."""
