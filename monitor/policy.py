@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.threshold import LimitSet, Threshold
 from monitor.outliers import OutlierSettings
+from monitor.systemic.settings import SystemicSettings
 
 
 class PolicyError(ValueError):
@@ -52,6 +53,7 @@ class Policy(NamedTuple):
     thresholds: tuple[Threshold, ...]
     text: str
     outliers: OutlierSettings | None = None
+    systemic: SystemicSettings | None = None
 
     @property
     def effective_from_text(self) -> str | None:

@@ -14,6 +14,7 @@ from monitor.core.business_day import MICROSECONDS
 from monitor.limit_text import LIMIT_KEYS, SCOPE_KEYS, is_whole, refuse_unknown, thresholds_of
 from monitor.outliers import outlier_settings
 from monitor.policy import CalendarSettings, Policy, PolicyError
+from monitor.systemic.settings import systemic_settings
 
 _DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -29,7 +30,15 @@ __all__ = [
 ]
 
 CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew")
-POLICY_KEYS: Final = ("version", "effective_from", "calendar", "limit", "budget", "models")
+POLICY_KEYS: Final = (
+    "version",
+    "effective_from",
+    "calendar",
+    "limit",
+    "budget",
+    "models",
+    "systemic",
+)
 
 DEFAULT_POLICY: Final = """\
 version = 1
@@ -85,12 +94,13 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     calendar = _calendar(document.get("calendar", {}), problems)
     thresholds = thresholds_of(document.get("limit"), problems)
     outliers = outlier_settings(document, problems)
+    systemic = systemic_settings(document, problems)
     if outliers is None and any(t.peer_group is not None for t in thresholds):
         problems.append("a limit is for a peer group: these are of the models, so state a [budget]")
     if problems:
         raise PolicyError(problems, source)
     assert calendar is not None
-    return Policy(version, effective_from, calendar, thresholds, text, outliers)
+    return Policy(version, effective_from, calendar, thresholds, text, outliers, systemic)
 
 
 def _effective_from(value: object, problems: list[str]) -> int:

@@ -24,6 +24,7 @@ from monitor import outliers, policy_text
 from monitor.core.transaction import Reason
 from monitor.policy_text import policy_of
 from monitor.settings import Settings, variable
+from monitor.systemic import settings as systemic_settings
 from streams.cli import app
 from streams.command_page import EXIT_STATUSES, commands
 from streams.documents import documents
@@ -44,6 +45,7 @@ from tests.documents import (
 
 README = ROOT / "README.md"
 COMMANDS = dict(commands(typer.main.get_command(app), "weir"))
+KEYS_OF = (policy_text, outliers, systemic_settings)
 SOURCES = [path for of in ("monitor", "streams", "models") for path in (ROOT / of).rglob("*.py")]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -107,10 +109,11 @@ def test_every_reason_stands_there_in_its_precedence() -> None:
         ("SCOPE_KEYS", "key of `scope`"),
         ("BUDGET_KEYS", "key of `budget`"),
         ("MODELS_KEYS", "key of `models`"),
+        ("SYSTEMIC_KEYS", "key of `systemic`"),
     ],
 )
 def test_every_key_of_a_policy_stands_there(name: str, heading: str) -> None:
-    keys = getattr(policy_text, name, None) or getattr(outliers, name)
+    keys = next(getattr(module, name) for module in KEYS_OF if hasattr(module, name))
     stated = {row[0].strip("`") for row in tables(DOCS / "policy.md", heading)}
     assert set(keys) <= stated
 
@@ -119,6 +122,7 @@ def test_no_list_of_keys_is_forgotten_here() -> None:
     sources = "".join(text_of(path) for path in (ROOT / "monitor").rglob("*.py"))
     assert set(re.findall(r"^(\w+_KEYS): Final", sources, re.MULTILINE)) == {
         "POLICY_KEYS", "CALENDAR_KEYS", "LIMIT_KEYS", "SCOPE_KEYS", "BUDGET_KEYS", "MODELS_KEYS",
+        "SYSTEMIC_KEYS",
     }  # fmt: skip
 
 
@@ -299,13 +303,14 @@ def test_every_policy_among_the_examples_can_be_used(path: Path) -> None:
 
 def test_the_policy_to_begin_with_has_every_key_and_all_of_it_can_be_used() -> None:
     text = text_of(ROOT / "examples" / "policy.toml")
-    keys = [key for module in (policy_text, outliers) for name, of in vars(module).items()
+    keys = [key for module in KEYS_OF for name, of in vars(module).items()
             if name.endswith("_KEYS") for key in of]  # fmt: skip
     for key in keys:
         assert re.search(rf"\b{key}\b", text), key
     whole = re.sub(r"^# (?=[\w\[]+( =|\]))", "", text, flags=re.MULTILINE)
     policy = policy_of(whole)
     assert policy.outliers is not None
+    assert policy.systemic is not None
     assert policy.effective_from_text == "2026-02-01"
 
 

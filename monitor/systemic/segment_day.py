@@ -1,0 +1,120 @@
+"""What one segment did on one business day, in little room, so that partitions can be added up.
+
+Each partition makes its own when the day closes; `merged` adds them up in any order. Nothing here
+names an account.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeVar
+
+from models.sketch import Sketch
+
+INSTITUTION: Final = "institution"
+BRANCH: Final = "branch"
+CHANNEL: Final = "channel"
+COUNTERPARTY: Final = "counterparty"
+CAUSE_TYPES: Final = (INSTITUTION, BRANCH, CHANNEL, COUNTERPARTY)
+"""What a cause can be; the first part of a key of `LimitDay.causes`."""
+
+HOT_Z: Final = 1.5
+"""An account is hot where its day sum is so many standard deviations above its own usual."""
+
+JUMP_DECADE: Final = 10
+"""Steps of `SegmentDay.jumps` in one power of ten."""
+
+_NO_JUMPS: Final[Mapping[tuple[str, int], int]] = MappingProxyType({})
+
+_Key = TypeVar("_Key")
+
+
+class LimitDay(NamedTuple):
+    """One limit (by its threshold_id) in one segment on one business day.
+
+    `above` is the limit in force: minor units, or transactions. `breaches` is the account-days
+    over it when the day closed; `values` has the measured value of every active account-day that
+    it watches. `causes` counts, by (type, value) with a type of `CAUSE_TYPES`, the breaching
+    account-days whose tipping transaction had it.
+    """
+
+    above: int
+    breaches: int
+    values: Sketch
+    causes: dict[tuple[str, str], int]
+
+
+class SegmentDay(NamedTuple):
+    """One segment on one business day (a proleptic ordinal); None: the account-days without one.
+
+    `account_days` counts active accounts; `known` those whose own usual the models know, and `hot`
+    those of them with a day sum more than `HOT_Z` standard deviations above it. `hot_payers`
+    counts, by ("institution", value), accounts with a payment that is as strange for them, to an
+    institution that they never paid before. `rejections` counts records by (reason, branch or "").
+
+    `jumps` counts hot accounts by (branch, tenths): tenths is `round(10 * log10(day sum / the
+    account's own usual day sum))`, so 20 is a hundred times as much. Left empty it only costs the
+    verdict on a feed whose amounts are a power of ten too great.
+    """
+
+    day: int
+    segment: str | None
+    account_days: int
+    limits: dict[str, LimitDay]
+    known: int
+    hot: int
+    hot_payers: dict[tuple[str, str], int]
+    rejections: dict[tuple[str, str], int]
+    jumps: Mapping[tuple[str, int], int] = _NO_JUMPS
+
+
+def merged(parts: Iterable[SegmentDay]) -> SegmentDay:
+    """Return what the partitions' parts of one day and segment make together, in any order.
+
+    Where partitions decided by different limits of one id, as when a policy came while the day
+    closed, the greatest is the one that is told. Raises ValueError where there is no part, or where
+    they are of several days or segments.
+    """
+    parts = list(parts)
+    if not parts:
+        raise ValueError("no segment-day to merge")
+    if len({(part.day, part.segment) for part in parts}) > 1:
+        raise ValueError("segment-days of several days or segments are not merged")
+    limits: dict[str, LimitDay] = {}
+    for part in parts:
+        for threshold_id, limit in part.limits.items():
+            known = limits.get(threshold_id)
+            limits[threshold_id] = _copied(limit) if known is None else _added(known, limit)
+    return SegmentDay(
+        day=parts[0].day,
+        segment=parts[0].segment,
+        account_days=sum(part.account_days for part in parts),
+        limits=limits,
+        known=sum(part.known for part in parts),
+        hot=sum(part.hot for part in parts),
+        hot_payers=_summed(part.hot_payers for part in parts),
+        rejections=_summed(part.rejections for part in parts),
+        jumps=_summed(part.jumps for part in parts),
+    )
+
+
+def _copied(limit: LimitDay) -> LimitDay:
+    return limit._replace(values=limit.values.copy(), causes=dict(limit.causes))
+
+
+def _added(one: LimitDay, other: LimitDay) -> LimitDay:
+    values = one.values.copy()
+    values.merge(other.values)
+    return LimitDay(
+        above=max(one.above, other.above),
+        breaches=one.breaches + other.breaches,
+        values=values,
+        causes=_summed((one.causes, other.causes)),
+    )
+
+
+def _summed(counts: Iterable[Mapping[_Key, int]]) -> dict[_Key, int]:
+    total: Counter[_Key] = Counter()
+    for part in counts:
+        total.update(part)
+    return dict(total)
