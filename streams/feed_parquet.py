@@ -40,7 +40,7 @@ def read_parquet(shape: Shape) -> Iterator[Batch]:
         with parquet.ParquetFile(shape.path) as file:
             number, count = 0, max(file.metadata.num_rows, 1)
             for rows in file.iter_batches(batch_size=BATCH_ROWS, columns=names):
-                columns = {name: _texts(rows.column(name)) for name in names}
+                columns = {name: texts_of(rows.column(name)) for name in names}
                 numbers = range(number + 1, number + 1 + rows.num_rows)
                 number += rows.num_rows
                 shaped = shape.of_columns(columns, numbers)
@@ -54,7 +54,7 @@ def read_parquet(shape: Shape) -> Iterator[Batch]:
         raise FeedError([str(error)], str(shape.path)) from error
 
 
-def _texts(column: Any) -> Column:  # noqa: ANN401 - pyarrow has no types
+def texts_of(column: Any) -> Column:  # noqa: ANN401 - pyarrow has no types
     """Return a Parquet column as text: a float as the shortest decimal that names it.
 
     A time with a zone is written in UTC; digits below the microsecond are cut off.
