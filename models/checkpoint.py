@@ -4,6 +4,7 @@ The core is small and written whole; a finished day of the tails never changes, 
 once; accounts are written by the bucket that they belong to. Nothing is pickled.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,13 +16,21 @@ from models import outlier, profile
 from models.half_space_trees import HalfSpaceTrees
 from models.learner import PEER_GROUPS_MAX, SEGMENTS_MAX, Learner
 from models.peer_group import PeerGroups
-from models.snapshot import SnapshotError, pack, reading, unpack
+from models.snapshot import (
+    SnapshotError,
+    header_of,
+    pack,
+    plain_entry,
+    reading,
+    sealed,
+    unpack,
+)
 
 CORE_KIND: Final = "learner"
 ACCOUNTS_KIND: Final = "accounts"
 VERSION: Final = 1
 
-_ACCOUNT_LAYOUT: Final = repr(profile.ACCOUNT.descr)
+ACCOUNT_LAYOUT: Final = hashlib.sha256(repr(profile.ACCOUNT.descr).encode()).hexdigest()[:16]
 _CORE_LAYOUTS: Final = [repr(profile.GROUP.descr), repr(budgets.BUDGET.descr)]
 """A snapshot of another layout is refused; it is not guessed at."""
 
@@ -80,20 +89,25 @@ def restore_core(
     return names
 
 
+def accounts_header(names: Sequence[str]) -> bytes:
+    """Return the header of a snapshot of accounts: it changes with their names alone."""
+    meta = {"names": list(names), "layout": ACCOUNT_LAYOUT}
+    entry = plain_entry("accounts", len(names) * profile.ACCOUNT.itemsize)
+    return header_of(ACCOUNTS_KIND, VERSION, meta, [entry])
+
+
 def accounts_bytes(
-    learner: Learner, rows: NDArray[np.int64], names: Sequence[str], key: bytes | None = None
+    learner: Learner, rows: NDArray[np.int64], header: bytes, key: bytes | None = None
 ) -> bytes:
-    """Return a snapshot of the accounts of some rows, with their names."""
-    meta = {"names": list(names), "layout": _ACCOUNT_LAYOUT}
-    arrays = {"accounts": _as_bytes(learner.accounts[rows])}
-    return pack(ACCOUNTS_KIND, VERSION, meta, arrays, key, deflates=False)
+    """Return a snapshot of the accounts of some rows; `header` is that of their names."""
+    return sealed(header, [learner.accounts[rows].tobytes()], key)
 
 
 def accounts_of(data: bytes, key: bytes | None = None) -> tuple[list[str], NDArray[Any]]:
     """Return the names and the accounts of a snapshot. Raises SnapshotError where it is none."""
     meta, arrays = unpack(data, ACCOUNTS_KIND, VERSION, key)
     with reading(ACCOUNTS_KIND):
-        if meta["layout"] != _ACCOUNT_LAYOUT:
+        if meta["layout"] != ACCOUNT_LAYOUT:
             raise SnapshotError("the snapshot keeps accounts in another layout")
         accounts = arrays["accounts"].view(profile.ACCOUNT)
         for field, count in _PLACES.items():

@@ -21,6 +21,10 @@ Ints = NDArray[np.int64]
 STARTS: Final = 16
 """Times that a batch is clustered, from other random starts; the closest fit is taken."""
 
+ROUNDS_FIRST: Final = 5
+FINISHED: Final = 4
+"""After the first rounds only so many of the starts, the closest fits so far, go on to the end."""
+
 ROUNDS_MAX: Final = 300
 
 
@@ -38,8 +42,15 @@ def k_means(rng: np.random.Generator, x: Floats, count: int) -> Floats:
 
     With fewer different points than centres, some centres are the same.
     """
-    tried = [_lloyd(x, _plus_plus(rng, x, count)) for _ in range(STARTS)]
-    return min(tried, key=lambda one: one[1])[0]
+    x = np.ascontiguousarray(x)
+    starts = [_lloyd(x, _plus_plus(rng, x, count), ROUNDS_FIRST) for _ in range(STARTS)]
+    closest = sorted(starts, key=_fit)[:FINISHED]
+    return min((_lloyd(x, centres, ROUNDS_MAX) for centres, _ in closest), key=_fit)[0]
+
+
+def _fit(found: tuple[Floats, float]) -> float:
+    """Return the sum of squares that centres were found with."""
+    return found[1]
 
 
 def _plus_plus(rng: np.random.Generator, x: Floats, count: int) -> Floats:
@@ -61,13 +72,13 @@ def _plus_plus(rng: np.random.Generator, x: Floats, count: int) -> Floats:
     return x[chosen].copy()
 
 
-def _lloyd(x: Floats, centres: Floats) -> tuple[Floats, float]:
+def _lloyd(x: Floats, centres: Floats, rounds_max: int) -> tuple[Floats, float]:
     """Move centres to the means of their points until none moves; return their sum of squares too.
 
     A centre without points stays where it is.
     """
-    x, centres = np.ascontiguousarray(x), centres.copy()
-    for _ in range(ROUNDS_MAX):
+    centres = centres.copy()
+    for _ in range(rounds_max):
         before = centres.copy()
         _move(x, centres, np.zeros(centres.shape), np.zeros(len(centres), np.int64))
         if np.array_equal(before, centres):

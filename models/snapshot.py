@@ -44,26 +44,39 @@ def pack(
     meta: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     key: bytes | None = None,
-    *,
-    deflates: bool = True,
 ) -> bytes:
     """Return a snapshot of a kind of model, in a version of that kind's contents.
-
-    `deflates` False leaves arrays as they are: for those that are written often and gain little.
 
     `meta` is what JSON can hold, finite numbers only (a tuple comes back as a list). Raises
     SnapshotError for an array whose type is not in `DTYPES`, and for a `meta` that is not JSON.
     """
     body, entries = [], []
     for name, array in arrays.items():
-        entry, stored = _packed(name, array, deflates=deflates)
+        entry, stored = _packed(name, array)
         entries.append(entry)
         body.append(stored)
+    return sealed(header_of(kind, version, meta, entries), body, key)
+
+
+def header_of(kind: str, version: int, meta: Mapping[str, Any], entries: list[list[Any]]) -> bytes:
+    """Return the header of a snapshot, whose arrays are `entries` (as `plain_entry` has them).
+
+    For who writes the like of it again and again. Raises SnapshotError as `pack` does for `meta`.
+    """
     contents = {"kind": kind, "version": version, "meta": dict(meta), "arrays": entries}
     try:
-        header = json.dumps(contents, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(contents, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise SnapshotError(f"the meta of {kind} is not JSON: {error}") from error
+
+
+def plain_entry(name: str, size: int) -> list[Any]:
+    """Return the entry of an array of so many bytes, which is kept as it is."""
+    return [name, "|u1", [size], False, size]
+
+
+def sealed(header: bytes, body: list[bytes], key: bytes | None) -> bytes:
+    """Return the snapshot of a header and its arrays' bytes."""
     total = START.size + len(header) + sum(map(len, body)) + DIGEST_BYTES
     start = START.pack(MAGIC, FORMAT, key is not None, len(header), total)
     data = b"".join((start, header, *body))
@@ -129,12 +142,12 @@ def expect(
         raise SnapshotError(f"the snapshot has the arrays {found}, not {dict(shapes)}")
 
 
-def _packed(name: str, array: NDArray[Any], *, deflates: bool) -> tuple[list[Any], bytes]:
+def _packed(name: str, array: NDArray[Any]) -> tuple[list[Any], bytes]:
     dtype = array.dtype.newbyteorder("<").str
     if dtype not in DTYPES:
         raise SnapshotError(f"array {name} is of {array.dtype}: a snapshot holds plain numbers")
     raw = array.astype(dtype, copy=False).tobytes()
-    deflated = zlib.compress(raw, DEFLATE_LEVEL) if deflates else raw
+    deflated = zlib.compress(raw, DEFLATE_LEVEL)
     is_deflated = len(deflated) < DEFLATED_SHARE_MAX * len(raw)
     stored = deflated if is_deflated else raw
     return [name, dtype, list(array.shape), is_deflated, len(stored)], stored

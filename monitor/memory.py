@@ -12,7 +12,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models import profile
-from models.checkpoint import accounts_bytes, accounts_of, core_bytes, restore_core
+from models.checkpoint import (
+    accounts_bytes,
+    accounts_header,
+    accounts_of,
+    core_bytes,
+    restore_core,
+)
 from models.snapshot import SnapshotError
 from monitor.scoring import Scorer
 
@@ -37,6 +43,7 @@ class Memory:
         self._key = key
         self._bucket_rows: dict[int, array[int]] = {}
         self._row_buckets: array[int] = array("q")
+        self._headers: dict[int, bytes] = {}  # of the parts of buckets, until an account joins one
         self._days: set[int] = set()
         self._unused: set[str] = set()  # parts that are kept, and that nobody will read again
 
@@ -111,6 +118,7 @@ class Memory:
         bucket = self._bucket_of(self.scorer.account_ids[row])
         self._row_buckets.append(bucket)
         self._bucket_rows.setdefault(bucket, array("q")).append(row)
+        self._headers.pop(bucket, None)
 
     def _changed_buckets(self) -> list[int]:
         changed, self.scorer.changed = self.scorer.changed, []
@@ -122,8 +130,11 @@ class Memory:
 
     def _accounts(self, bucket: int) -> bytes:
         rows = np.frombuffer(self._bucket_rows[bucket], np.int64)
-        names = [self.scorer.account_ids[row] for row in rows.tolist()]
-        return accounts_bytes(self.scorer.learner, rows, names, self._key)
+        header = self._headers.get(bucket)
+        if header is None:
+            names = [self.scorer.account_ids[row] for row in rows.tolist()]
+            header = self._headers[bucket] = accounts_header(names)
+        return accounts_bytes(self.scorer.learner, rows, header, self._key)
 
 
 ACCOUNT_BYTES: Final = profile.ACCOUNT.itemsize

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-YOUNG_OBJECTS: Final = 50_000
+YOUNG_OBJECTS: Final = 200_000
 SWITCH_SECONDS: Final = 0.02
 
 

@@ -106,15 +106,20 @@ def account_bytes(account: Account) -> bytes:
 
 
 def _day_fields(account_day: AccountDay, written: type[int] | type[str]) -> tuple[object, ...]:
-    totals: dict[str, list[Any]] = {c: of[:4] for c, of in account_day.totals.items()}
+    totals: dict[str, list[Any]]
+    if account_day.more is None:  # as nearly every day
+        currency = account_day.currency
+        totals = {currency: account_day.counts[:4]} if currency else {}
+    else:
+        totals = {currency: of[:4] for currency, of in account_day.totals.items()}
     told: dict[str, Any] = dict(account_day.told)
     if written is str:
         totals = {currency: [*map(str, of)] for currency, of in totals.items()}
         told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
-    segment, time_, peer_group = (
-        account_day.segment, account_day.segment_time, account_day.peer_group,
+    return (
+        account_day.day, account_day.segment, account_day.segment_time, totals, told,
+        account_day.peer_group,
     )  # fmt: skip
-    return account_day.day, segment, time_, totals, told, peer_group
 
 
 def bucket_bytes(bucket: Bucket) -> bytes:
@@ -148,9 +153,11 @@ def seal_of(value: bytes) -> Seal:
 
 def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
     """Return a journal chunk: entries of one day, by column, about 16 bytes each."""
-    offsets = [entry.offset for entry in entries]
-    series = sorted({entry.content & _SERIES_MASK for entry in entries if entry.content != NOTHING})
+    offsets, buckets, hashes, _, contents = zip(*entries, strict=True)
+    places = [content & _SERIES_MASK for content in contents]
+    series = sorted({of for of, c in zip(places, contents, strict=True) if c != NOTHING})
     series_index = {of: index for index, of in enumerate(series)}
+    series_index.setdefault(NOTHING & _SERIES_MASK, 0)
     return _pack(
         (
             FORMAT,
@@ -158,16 +165,10 @@ def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
             offsets[0],
             [later - earlier for earlier, later in pairwise(offsets)],
             [SERIES[of] for of in series],
-            [entry.bucket for entry in entries],
-            struct.pack(f">{len(entries)}Q", *[entry.id_hash for entry in entries]),
-            [
-                NOTHING if entry.content == NOTHING else entry.content >> SERIES_BITS
-                for entry in entries
-            ],
-            [
-                0 if entry.content == NOTHING else series_index[entry.content & _SERIES_MASK]
-                for entry in entries
-            ],
+            buckets,
+            struct.pack(f">{len(entries)}Q", *hashes),
+            [NOTHING if content == NOTHING else content >> SERIES_BITS for content in contents],
+            [series_index[of] for of in places],
         )
     )
 

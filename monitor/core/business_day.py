@@ -78,6 +78,7 @@ def event_time_text(moment: int) -> str:
     return text.replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=1 << 10)
 def day_text(day: int) -> str:
     """Return a business day as YYYY-MM-DD."""
     return date.fromordinal(day).isoformat()

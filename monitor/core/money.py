@@ -76,6 +76,8 @@ def _minor_units_of_any(text: str, exponent: int) -> int | None:
 
 def amount_text(minor: int, exponent: int) -> str:
     """Return minor units as decimal text with all decimals of the currency."""
+    if exponent == 2 and minor >= 0:  # noqa: PLR2004 - as nearly every currency
+        return f"{minor // 100}.{minor % 100:02d}"
     if exponent == 0:
         return str(minor)
     sign, digits = ("-", str(-minor)) if minor < 0 else ("", str(minor))

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from models import profile
 from models.checkpoint import (
+    ACCOUNT_LAYOUT,
     ACCOUNTS_KIND,
     CORE_KIND,
     VERSION,
     accounts_bytes,
+    accounts_header,
     accounts_of,
     core_bytes,
     restore_core,
@@ -62,7 +64,7 @@ def restored(learner: Learner, key: bytes | None = None) -> Learner:
     assert names == {"a": [1]}
     rows = np.arange(learner.count)
     kept, accounts = accounts_of(
-        accounts_bytes(learner, rows, [f"A{row}" for row in rows], key), key
+        accounts_bytes(learner, rows, accounts_header([f"A{row}" for row in rows]), key), key
     )
     assert kept == [f"A{row}" for row in range(learner.count)]
     for account in accounts:
@@ -219,8 +221,9 @@ def test_another_key_is_refused(written: bytes | None, read: bytes | None) -> No
     data, days = core_bytes(learner, {}, written), days_of(learner, written)
     with pytest.raises(SnapshotError, match="key"):
         restore_core(Learner(SETTINGS), data, days, read)
+    header = accounts_header(["a", "b", "c"])
     with pytest.raises(SnapshotError, match="key"):
-        accounts_of(accounts_bytes(learner, np.arange(3), ["a", "b", "c"], written), read)
+        accounts_of(accounts_bytes(learner, np.arange(3), header, written), read)
 
 
 @settings(max_examples=30)
@@ -228,7 +231,7 @@ def test_another_key_is_refused(written: bytes | None, read: bytes | None) -> No
 def test_a_changed_byte_anywhere_is_refused(data: st.DataObject) -> None:
     learner, back = ordered_until(2000), Learner(SETTINGS)
     core = bytearray(core_bytes(learner, {}))
-    accounts = bytearray(accounts_bytes(learner, np.arange(9), list("abcdefghi")))
+    accounts = bytearray(accounts_bytes(learner, np.arange(9), accounts_header(list("abcdefghi"))))
     for written in (core, accounts):
         written[data.draw(st.integers(0, len(written) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(SnapshotError):
@@ -261,7 +264,7 @@ def test_a_core_that_does_not_fit_is_refused(data: Callable[[], bytes], said: st
 def changed_accounts(field: str, value: float) -> bytes:
     accounts = ordered_until(2000).accounts[:3].copy()
     accounts[field][1] = value
-    meta = {"names": list("abc"), "layout": repr(profile.ACCOUNT.descr)}
+    meta = {"names": list("abc"), "layout": ACCOUNT_LAYOUT}
     return pack(ACCOUNTS_KIND, VERSION, meta, {"accounts": accounts.view(np.uint8)})
 
 
@@ -283,7 +286,7 @@ def test_accounts_of_groups_that_there_are_not_are_refused(field: str, value: in
 
 def test_accounts_of_another_layout_or_number_are_refused() -> None:
     plain = np.zeros(3, profile.ACCOUNT).view(np.uint8)
-    layout = repr(profile.ACCOUNT.descr)
+    layout = ACCOUNT_LAYOUT
     for meta, arrays in (
         ({"names": ["a"], "layout": layout}, {"accounts": plain}),
         ({"names": list("abc"), "layout": "another"}, {"accounts": plain}),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 
-from models.snapshot import (
+from models.snapshot import header_of, plain_entry, sealed, (
     DTYPES,
     FORMAT,
     MAGIC,
@@ -70,11 +70,12 @@ def test_what_deflates_well_is_small_and_comes_back() -> None:
     assert np.array_equal(back["odd"], held["odd"])
 
 
-def test_arrays_may_be_left_as_they_are() -> None:
-    held = {"zeros": np.zeros(1000)}
-    data = pack("k", 1, {}, held, deflates=False)
-    assert len(data) > 8000
-    assert not unpack(data, "k", 1)[1]["zeros"].any()
+def test_one_may_be_put_together_of_a_header_and_plain_bytes() -> None:
+    header = header_of("k", 1, {"n": 2}, [plain_entry("zeros", 8000)])
+    meta, back = unpack(sealed(header, [bytes(8000)], KEY), "k", 1, KEY)
+    assert meta == {"n": 2}
+    assert back["zeros"].shape == (8000,)
+    assert not back["zeros"].any()
 
 
 def small(key: bytes | None) -> bytes:
