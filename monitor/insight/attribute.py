@@ -16,7 +16,7 @@ class Attribute(NamedTuple):
     """A column as categories: row i has `values[codes[i]]`.
 
     `values` are different and each has rows: intervals and numbers from the least, words by the
-    alphabet, and `NONE` last.
+    alphabet, merged ones in the order of what they were merged of, and `NONE` last.
     """
 
     name: str

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -61,6 +62,27 @@ class Table(NamedTuple):
             MappingProxyType({name: self.columns[name] for name in names}),
             MappingProxyType({name: self.numbers[name] for name in names if name in self.numbers}),
         )
+
+    def rows_where(self, is_wanted: NDArray[np.bool_]) -> "Table":
+        """Return the rows for which it is true."""
+        wanted = is_wanted.tolist()
+        columns = {name: list(compress(self.columns[name], wanted)) for name in self.names}
+        numbers = {name: column[is_wanted] for name, column in self.numbers.items()}
+        return Table(self.names, MappingProxyType(columns), MappingProxyType(numbers))
+
+    def as_words(self, names: Iterable[str]) -> "Table":
+        """Return the table with some columns taken as words, also where they are numbers."""
+        left_out = set(names)
+        kept = {name: of for name, of in self.numbers.items() if name not in left_out}
+        return self._replace(numbers=MappingProxyType(kept))
+
+    def keys(self) -> list[str]:
+        """Return the columns that only name the rows: called ..._id, each value another one."""
+        return [
+            name
+            for name in self.names
+            if name.lower().endswith("id") and self.rows == len({*self.columns[name]} - {None})
+        ]
 
 
 def table_of(columns: Mapping[str, Sequence[str | None]]) -> Table:
