@@ -9,16 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
 
-from models.snapshot import header_of, plain_entry, sealed, (
+from models.snapshot import (
     DTYPES,
     FORMAT,
     MAGIC,
     START,
     SnapshotError,
     expect,
+    header_of,
     kind_of,
     pack,
+    plain_entry,
     reading,
+    sealed,
     unpack,
 )
 
