@@ -113,8 +113,10 @@ class Engine(Modelled):
             tuple.__new__(Entry, (offset, account.bucket, id_hash, day, content))
         )
         self.dirty.add(account)
-        account_day = account.day_of(day)
-        if account_day is None:
+        for account_day in account.days:  # Account.day_of, without the call
+            if account_day.day == day:
+                break
+        else:
             account_day = self._account_day(account, day, open_day)
         if segment is not None:
             if segment != account_day.segment:
@@ -138,12 +140,18 @@ class Engine(Modelled):
             if over:
                 self._over(offset, transaction, account, account_day, open_day, threshold)
         if self.scorer is not None:
-            seen = (account_day.segment, account_day.totals_now())
+            seen: tuple[tuple[str, tuple[int, ...]], ...] = ((currency, tuple(totals)),)
+            if account_day.more is not None:
+                seen = account_day.totals_now()
             self._scored.append(
                 tuple.__new__(
-                    Scored, (transaction, account_day, offset, bool(account_day.told), *seen)
+                    Scored,
+                    (
+                        transaction, account_day, offset, bool(account_day.told),
+                        account_day.segment, seen,
+                    ),
                 )
-            )
+            )  # fmt: skip
 
     def _over(
         self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
