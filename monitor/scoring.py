@@ -6,6 +6,7 @@ of minor units, whatever the currency.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from typing import Final
 from zlib import crc32
 
@@ -73,6 +74,17 @@ class Scorer:
         """Begin a business day: until the next one, peer groups are those that there are now."""
         self.day = day
         self._peers = self.learner.accounts["peer"][: self.learner.count].astype(np.int64)
+
+    def model_id(self) -> str:
+        """Return the name of the models as they are today: the detector, a digest, their day.
+
+        The digest is of all that they were begun with. What they have learned is not in it: that
+        follows from the records up to an alert's offset, so a replay of these is its only proof.
+        """
+        models = self._settings.models
+        begun_with = (models, self._settings.warm_up_days, self.partition, self._partitions)
+        digest = sha256(repr(begun_with).encode()).hexdigest()[:8]
+        return f"{models.detector}-{digest}@{day_text(self.day)}"
 
     def know(self, segments: Iterable[str | None], channels: Iterable[str | None]) -> None:
         """Give segments and channels the numbers that they had, in the order of their coming."""
@@ -176,6 +188,7 @@ class Scorer:
             "one_in": _one_in(due.probability),
             "day": day_text(day),
             "days": int(account["alert_days"]),
+            "model": self.model_id(),
         }
         if is_own and scored.account_day.day == day:
             evidence["totals"] = written_totals(scored.totals)

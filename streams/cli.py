@@ -12,6 +12,7 @@ from streams.commands import (
     demo,
     drill,
     evaluate,
+    explain,
     generate,
     policy,
     replay,
@@ -54,6 +55,7 @@ for command in (
     whatif.whatif,
     evaluate.evaluate,
     alerts.alerts,
+    explain.explain,
     check.check,
 ):
     app.command()(command)

@@ -77,9 +77,9 @@ def _table(parameters: list[Any]) -> str:
 
 def _row(parameter: Any) -> str:  # noqa: ANN401 - Typer's own
     is_option = parameter.opts[0].startswith("-")
-    names = ", ".join(f"`{one}`" for one in parameter.opts) if is_option else "`FILE`"
-    if not is_option and parameter.nargs != 1:
-        names = "`FILE...`"
+    names = ", ".join(f"`{one}`" for one in parameter.opts)
+    if not is_option:
+        names = f"`{parameter.metavar or 'FILE'}{'' if parameter.nargs == 1 else '...'}`"
     default = parameter.default
     if parameter.required:
         said = "needed"

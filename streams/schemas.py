@@ -156,6 +156,7 @@ def alert_schema(alert: Alert) -> Schema:
                 "over_by": _about(value, "Value less limit."),
                 "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
                 "why": _about({"type": "string"}, "Why it is withdrawn, where no sum is why."),
+                "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
             },
         },
         "transaction_id": _about(_TEXT, "Of the record by which it was told; null: of a policy."),

@@ -1,5 +1,6 @@
 """Reads a topic from its beginning, and knows when it has read all that is there."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -10,14 +11,15 @@ FETCH_WAIT_MS: Final = 50
 
 
 class Tail:
-    """A reader of all partitions of a topic, of no group.
+    """A reader of all partitions of a topic (a number of them), or of those named; of no group.
 
     Where a topic ends is taken from what a fetch says: asking for its end is answered wrongly by
     some brokers.
     """
 
-    def __init__(self, broker: str, topic: str, partitions: int) -> None:
-        self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
+    def __init__(self, broker: str, topic: str, partitions: int | Iterable[int]) -> None:
+        numbers = range(partitions) if isinstance(partitions, int) else partitions
+        self._partitions = [TopicPartition(topic, number) for number in numbers]
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=broker,
             enable_auto_commit=False,

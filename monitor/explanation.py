@@ -1,0 +1,171 @@
+"""An alert beside what the same records give now: figure by figure, and what makes up its value.
+
+Nothing here decides: two alerts as they are written are laid side by side, and the transactions of
+an account-day are added up one by one, apart from the engine that told it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from monitor.core.business_day import Calendar, day_of_text, event_time_text
+from monitor.core.money import EXPONENT, amount_text
+from monitor.core.threshold import Direction
+from monitor.core.transaction import Transaction
+
+AMOUNT_KINDS: Final = ("daily-amount",)
+LIMIT_KINDS: Final = (*AMOUNT_KINDS, "daily-count")
+"""Kinds whose value is a plain sum over the transactions of one account-day."""
+
+PLACE: Final = ("transaction_id", "event_time", "partition", "offset")
+"""Where the record stands by which an alert was told."""
+
+ABSENT: Final = "(none)"
+
+
+class Figure(NamedTuple):
+    """One figure of an alert: as it was told, and as it is derived again."""
+
+    name: str
+    told: object
+    now: object
+
+    @property
+    def is_same(self) -> bool:
+        """Return whether both are the same, in type too."""
+        return type(self.told) is type(self.now) and self.told == self.now
+
+
+class Part(NamedTuple):
+    """A transaction that is part of a value: its offset, and the total up to it.
+
+    `total` is in minor units of the alert's currency, or in transactions.
+    """
+
+    offset: int
+    transaction: Transaction
+    total: int
+
+    def fields(self) -> dict[str, object]:
+        """Return it as it is written, without its total."""
+        transaction = self.transaction
+        return {
+            "offset": self.offset,
+            "event_time": event_time_text(transaction.event_time),
+            "transaction_id": transaction.transaction_id,
+            "direction": transaction.direction,
+            "amount": amount_text(transaction.amount_minor, EXPONENT[transaction.currency]),
+            "currency": transaction.currency,
+        }
+
+
+def figures_of(told: Mapping[str, Any], now: Mapping[str, Any] | None) -> list[Figure]:
+    """Return the figures of an alert side by side, in the order in which it is written.
+
+    What one of the two has not is `ABSENT`; all of `now` is where it was not told again.
+    """
+    was, is_now = dict(_flat("", told)), dict(_flat("", now or {}))
+    names = [*was, *(name for name in is_now if name not in was)]
+    return [Figure(name, was.get(name, ABSENT), is_now.get(name, ABSENT)) for name in names]
+
+
+def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield the plain values within a value, each by its whole name."""
+    inner: Iterable[tuple[object, object]]
+    if isinstance(value, Mapping):
+        inner = value.items()
+    elif isinstance(value, list):
+        inner = ((_place_name(place, one), one) for place, one in enumerate(value, 1))
+    else:
+        yield name, value
+        return
+    for key, one in inner:
+        yield from _flat(f"{name}.{key}" if name else str(key), one)
+
+
+def _place_name(place: int, value: object) -> object:
+    """Return how an entry of a list is called: totals by their currency, others by their place."""
+    return value["currency"] if isinstance(value, Mapping) and "currency" in value else place
+
+
+def parts_of(
+    alert: Mapping[str, Any],
+    taken: Mapping[int, Transaction],
+    calendar: Calendar,
+    offset_last: int | None,
+) -> list[Part]:
+    """Return the transactions that make up an alert's value, with the total up to each.
+
+    `taken` has the account's transactions that were taken in, by offset; those after `offset_last`
+    do not count yet (None: all do). What a reversal took back is no part. Of an alert that is no
+    plain sum, all transactions of its business day are returned, and counted.
+    """
+    day = day_of_text(alert["business_day"])
+    is_sum = alert["kind"] in LIMIT_KINDS
+    counts_amounts = alert["kind"] in AMOUNT_KINDS
+    parts: list[Part] = []
+    total = 0
+    for offset, transaction in _standing(taken, offset_last):
+        if calendar.day_of(transaction.event_time) != day:
+            continue
+        if is_sum and not _is_measured(alert, transaction):
+            continue
+        total += transaction.amount_minor if counts_amounts else 1
+        parts.append(Part(offset, transaction, total))
+    return parts
+
+
+def _standing(
+    taken: Mapping[int, Transaction], offset_last: int | None
+) -> list[tuple[int, Transaction]]:
+    standing: list[tuple[int, Transaction]] = []
+    for offset in sorted(taken):
+        transaction = taken[offset]
+        if offset_last is not None and offset > offset_last:
+            break
+        if transaction.reverses is None:
+            standing.append((offset, transaction))
+            continue
+        for place in range(len(standing) - 1, -1, -1):
+            if standing[place][1].transaction_id == transaction.reverses:
+                del standing[place]
+                break
+    return standing
+
+
+def _is_measured(alert: Mapping[str, Any], transaction: Transaction) -> bool:
+    return alert["currency"] in {None, transaction.currency} and alert["direction"] in {
+        Direction.BOTH.value,
+        transaction.direction,
+    }
+
+
+def total_text(alert: Mapping[str, Any], parts: Sequence[Part]) -> str | int:
+    """Return the sum of the parts as an alert's value is written."""
+    total = parts[-1].total if parts else 0
+    if alert["kind"] not in AMOUNT_KINDS:
+        return total
+    return amount_text(total, EXPONENT[alert["currency"]])
+
+
+def causes_of(figures: Sequence[Figure]) -> list[str]:
+    """Return what differs, as sentences: what decides first, what follows from it afterwards."""
+    by_name = {figure.name: figure for figure in figures if not figure.is_same}
+    causes = []
+    for name, said in _CAUSES:
+        if figure := by_name.get(name):
+            causes.append(said.format(told=figure.told, now=figure.now))
+    if not causes and by_name:
+        causes.append(f"it differs in {', '.join(by_name)}")
+    return causes
+
+
+_CAUSES: Final = (
+    ("policy_version", "policy version {now} decides here, version {told} told it"),
+    ("limit", "the limit is {now} here, it was {told}"),
+    ("value", "the records come to {now} here, the alert told {told}"),
+    ("partition", "the account is dealt to partition {now} here, the alert is of {told}"),
+    ("transaction_id", "transaction {now} tips it here, it was {told}"),
+    ("offset", "the record that tips it stands at offset {now} here, it stood at {told}"),
+    ("revision", "it is revision {now} here, it was {told}"),
+)  # fmt: skip
+"""Figures that say why others differ, with the sentence for each."""

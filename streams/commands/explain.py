@@ -1,0 +1,122 @@
+"""`weir explain`: an alert derived again, beside what was told."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.commands.options import AsJson, Broker, MapFile
+
+if TYPE_CHECKING:
+    from monitor.policy import PolicyBook
+    from streams.explain import Explanation
+
+
+def explain(
+    alert: Annotated[
+        str, typer.Argument(metavar="ALERT", help="The alert_id.", show_default=False)
+    ],
+    revision: Annotated[
+        int | None, typer.Option(help="Which revision of it; the last one, if not given.", min=1)
+    ] = None,
+    alerts: Annotated[
+        Path | None, typer.Option(help="The alerts, as JSON Lines: what a replay or a stream told.")
+    ] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option("--input", help="The transactions: files, or folders; may be repeated."),
+    ] = None,
+    policies: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--policy",
+            help="A policy's TOML file; repeat it for each version.",
+            envvar="WEIR_POLICY",
+        ),
+    ] = None,
+    map_file: MapFile = None,
+    partitions: Annotated[
+        int, typer.Option(help="Of files: partitions to deal accounts to, as the topic has.", min=1)
+    ] = 4,
+    broker: Broker = None,
+    as_json: AsJson = False,
+) -> None:
+    """Derive an alert again, and print its figures beside those that were told.
+
+    From files (--alerts and --input), or, where neither is given, from the topics of a broker. The
+    same engine is replayed as far as is needed. Below the figures stand the transactions that make
+    up the value. Status 0: the same. Status 1: something differs, and is named; or what is needed
+    is not there any more.
+
+    Examples:
+
+        weir explain ALERT --alerts alerts.jsonl --input transactions.csv --policy policy.toml
+
+        weir explain ALERT --revision 1 --broker kafka:9092
+
+        weir explain ALERT --broker kafka:9092 --json | jq .differs
+    """
+    import json
+
+    from streams.commands.failure import EXIT_FAILED
+    from streams.explain import ExplainError
+
+    if bool(alerts) != bool(inputs):
+        raise typer.BadParameter("from files, both --alerts and --input are needed")
+    book = _book_of(policies or [])
+    try:
+        if alerts and inputs:
+            explained = _of_files(alert, revision, alerts, inputs, book, map_file, partitions)
+        else:
+            explained = _of_topics(alert, revision, broker, book)
+    except ExplainError as error:
+        typer.echo(f"weir: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None
+    if as_json:
+        sys.stdout.write(json.dumps(explained.fields()) + "\n")
+    else:
+        from streams.explain_text import text_of
+
+        sys.stdout.write(text_of(explained))
+    if not explained.is_same:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _book_of(paths: list[Path]) -> "PolicyBook | None":
+    from monitor.policy import PolicyBook
+    from streams.commands.options import policy_of_file
+
+    return PolicyBook([policy_of_file(path) for path in paths]) if paths else None
+
+
+def _of_files(
+    alert: str,
+    revision: int | None,
+    alerts: Path,
+    inputs: list[Path],
+    book: "PolicyBook | None",
+    map_file: Path | None,
+    partitions: int,
+) -> "Explanation":
+    from streams.commands.options import book_of, feed_of
+    from streams.explain import alerts_of_file, chain_of, explain_of_files
+    from streams.interpreter import configure_interpreter
+
+    chain = chain_of(alerts_of_file(alerts, alert), alert, revision)
+    batches = feed_of(inputs, map_file)
+    configure_interpreter()
+    return explain_of_files(chain, book or book_of(None), batches, partitions)
+
+
+def _of_topics(
+    alert: str, revision: int | None, broker: str | None, book: "PolicyBook | None"
+) -> "Explanation":
+    import asyncio
+    import os
+
+    from monitor.settings import settings_of
+    from streams.explain_topics import explain_of_topics
+
+    settings = settings_of(os.environ, broker=broker)
+    return asyncio.run(explain_of_topics(settings, alert, revision, book))

@@ -1,0 +1,68 @@
+"""An alert of a worker explained from the topics: by its records, and by the policies there."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from monitor.settings import Settings
+from streams import codec
+from streams.alert_reader import read_alerts
+from streams.commands.options import book_of
+from streams.explain import Explanation
+from streams.explain_topics import explain_of_topics
+from tests.rigs import Broker, command, own_rig, running, send, until, until_taken_in
+from tests.transactions import POLICY, row
+
+ROWS = [
+    row("T1", amount="400.00"), row("T2", hours=1, amount="50.00", direction="credit"),
+    row("T3", hours=2, amount="100.01"), row("T4", hours=3, account_id="A2", amount="450.00"),
+]  # fmt: skip
+
+
+def alerts_of(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the last alert of each account."""
+
+    async def read() -> dict[str, dict[str, Any]]:
+        alerts = [alert async for alert, _ in read_alerts(settings, follow=False)]
+        return {alert["account_id"]: alert for alert in alerts}
+
+    return asyncio.run(read())
+
+
+def explained(settings: Settings, alert_id: str) -> Explanation:
+    return asyncio.run(explain_of_topics(settings, alert_id, None, book_of(settings.policy)))
+
+
+def test_an_alert_is_explained_from_the_topics(embedded_broker: Broker, tmp_path: Path) -> None:
+    with (
+        own_rig(embedded_broker, tmp_path, POLICY, partitions="2") as settings,
+        running(settings) as worker,
+    ):
+        records = [(of[1].encode(), codec.transaction_bytes(of)) for of in ROWS if of[1]]
+        send(settings, records, partition=1)
+        until_taken_in(worker, len(records))
+        until(lambda: set(alerts_of(settings)) == {"A1"}, "its alert is there", worker)
+        alert_id = alerts_of(settings)["A1"]["alert_id"]
+        of_limit = explained(settings, alert_id)
+        assert (of_limit.differs, of_limit.notes) == ([], [])
+        assert [part.transaction.transaction_id for part in of_limit.parts] == ["T1", "T3"]
+        assert of_limit.total == "500.01"
+
+        # A new version decides the open day anew: an alert that no record caused.
+        second = POLICY.replace("version = 1", "version = 2").replace("500.00", "420.00")
+        (tmp_path / "second.toml").write_text(second, encoding="utf-8")
+        done = command("policy", "set", tmp_path / "second.toml", **settings.variables())
+        assert done.returncode == 0, done.stderr
+        until(lambda: "A2" in alerts_of(settings), "the day is decided anew", worker)
+        alerts = alerts_of(settings)
+        assert alerts["A1"]["limit"] == "420.00"
+        for account, total in (("A1", "500.01"), ("A2", "450.00")):
+            assert alerts[account]["transaction_id"] is None
+            by_policy = explained(settings, alerts[account]["alert_id"])
+            assert by_policy.differs == []
+            assert by_policy.total == total
+
+        said = command("explain", alert_id, "--revision", "1", "--json", **settings.variables())
+        assert (said.returncode, said.stderr) == (0, "")
+        assert json.loads(said.stdout) == of_limit.fields()

@@ -1,0 +1,322 @@
+"""An alert explained: the same records say the same, and what was changed is what is named."""
+
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.core.alert import Status
+from monitor.core.money import amount_text
+from monitor.core.transaction import Fields
+from monitor.explanation import ABSENT, figures_of
+from monitor.policy import PolicyBook
+from monitor.policy_text import policy_of
+from monitor.population import Population, rows_of
+from streams import codec
+from streams.explain import ExplainError, Explanation, alerts_of_file, chain_of, explain_of_files
+from streams.explain_text import text_of
+from streams.explain_topics import Beginning, ensure_reaches, notes_of
+from streams.feed import Batch
+from streams.rederive import Rederivation
+from streams.replay import Replay
+from tests.rigs import command
+from tests.streams.made_stream import SEGMENTED, made_stream
+from tests.transactions import POLICY, book, observed, row, transaction
+
+Told = dict[str, Any]
+
+
+def batches_of(rows: Sequence[Fields], size: int = 700) -> list[Batch]:
+    return [
+        Batch(Path("made.csv"), rows[at : at + size], range(at + 1, at + 1 + size), [], 1.0)
+        for at in range(0, len(rows), size)
+    ]
+
+
+def told_of(policies: PolicyBook, batches: Sequence[Batch], partitions: int = 4) -> list[Told]:
+    run = Replay(policies, partitions)
+    alerts = [alert for batch in batches for alert in run.observe(batch).alerts]
+    return [json.loads(codec.alert_bytes(alert)) for alert in alerts]
+
+
+def explained(
+    alerts: Sequence[Told], of: Told, policies: PolicyBook, batches: Sequence[Batch], parts: int = 4
+) -> Explanation:
+    chain = chain_of(alerts, of["alert_id"], of["revision"])
+    return explain_of_files(chain, policies, batches, parts)
+
+
+def names_that_differ(explanation: Explanation) -> set[str]:
+    return {figure.name for figure in explanation.figures if not figure.is_same}
+
+
+# -- laws -----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 40))
+def test_every_alert_of_a_made_file_is_derived_again_alike(
+    seed: int, partitions: int, size: int
+) -> None:
+    """Raised, restated and withdrawn: by late and by reversing records, and by another segment."""
+    raw = [(n, record.value or b"") for n, record in enumerate(made_stream(seed), 1)]
+    batches = [
+        Batch(Path("made.jsonl"), [], [], raw[at : at + size], 1.0)
+        for at in range(0, len(raw), size)
+    ]
+    policies = book(SEGMENTED)
+    alerts = told_of(policies, batches, partitions)
+    for of in alerts:
+        explanation = explained(alerts, of, policies, batches, partitions)
+        assert explanation.differs == []
+        assert explanation.now == of
+        assert explanation.total == of["value"]
+
+
+def test_made_streams_have_every_status() -> None:
+    raw = [(n, record.value or b"") for n, record in enumerate(made_stream(1, 400), 1)]
+    alerts = told_of(book(SEGMENTED), [Batch(Path("made.jsonl"), [], [], raw, 1.0)])
+    assert {alert["status"] for alert in alerts} == {status.value for status in Status}
+
+
+MODELLED = POLICY + "[budget]\nalerts_per_day = 50\nwarm_up_days = 5\n"
+
+
+@pytest.fixture(scope="module")
+def made_rows() -> list[Fields]:
+    return [of for _, made in rows_of(Population(400, 12, 7)) for of in made]
+
+
+def test_an_outlier_is_derived_again_to_the_last_digit(made_rows: list[Fields]) -> None:
+    policies, batches = book(MODELLED), batches_of(made_rows)
+    for partitions in (1, 2):
+        alerts = told_of(policies, batches, partitions)
+        outliers = [alert for alert in alerts if alert["kind"] == "outlier"]
+        last = outliers[-1]
+        if partitions == 1:
+            last = [alert for alert in outliers if alert["status"] == "restated"][-1]
+        for of in (outliers[0], last):
+            explanation = explained(alerts, of, policies, batches, partitions)
+            assert explanation.differs == []
+            assert explanation.now == of
+            assert explanation.total is None
+
+
+def test_the_models_of_an_outlier_have_a_name_that_follows_from_their_settings(
+    made_rows: list[Fields],
+) -> None:
+    def models_of(text: str, partitions: int) -> set[str]:
+        alerts = told_of(book(text), batches_of(made_rows), partitions)
+        return {alert["evidence"]["model"] for alert in alerts if alert["kind"] == "outlier"}
+
+    names = models_of(MODELLED, 1)
+    assert {name.split("-2026")[0][:17] for name in names} == {"half-space-trees-"}
+    assert len({name.split("@")[0] for name in names}) == 1
+    assert all(name.split("@")[1].startswith("2026-") for name in names)
+    other = models_of(MODELLED + "[models]\nseed = 2\n", 1)
+    assert {name.split("@")[0] for name in names}.isdisjoint(name.split("@")[0] for name in other)
+
+
+def test_an_alert_that_a_policy_version_caused_is_derived_again() -> None:
+    """As a worker meets it: the version comes while the day is open, and lowers the limit."""
+    from monitor.engine import Engine  # noqa: PLC0415 - beside what it is for
+
+    second = policy_of(POLICY.replace("version = 1", "version = 2").replace("500.00", "150.00"))
+    policies = book()
+    engine = Engine(0, policies)
+    records = [transaction("T1"), transaction("T2", hours=1), transaction("T3", hours=2)]
+    step = observed(engine, *records[:2])
+    assert step.alerts == []
+    policies.add(second)
+    engine.policies_changed()
+    told = engine.take_step().alerts + observed(engine, *records[2:]).alerts
+    alerts = [json.loads(codec.alert_bytes(alert)) for alert in told]
+    assert [alert["transaction_id"] for alert in alerts] == [None]
+    run = Rederivation(chain_of(alerts, alerts[0]["alert_id"], None), policies, 0, 1)
+    run.take([0, 1, 2], records)
+    assert run.alert == alerts[0]
+
+
+# -- what was changed is named --------------------------------------------------------------------
+
+ROWS = [
+    row("T1", amount="100.00"), row("T2", hours=1, amount="300.00"),
+    row("T3", hours=2, amount="200.00"), row("T4", hours=90, account_id="A2"),
+    row("T5", hours=91),
+]  # fmt: skip
+OF_VALUE = {"evidence.over_by", "evidence.times_limit"}
+
+
+@pytest.fixture
+def told() -> list[Told]:
+    (alert,) = told_of(book(), batches_of(ROWS))
+    assert (alert["value"], alert["transaction_id"]) == ("600.00", "T3")
+    return [alert]
+
+
+def again(told: list[Told], text: str = POLICY, rows: Sequence[Fields] = ROWS) -> Explanation:
+    return explained(told, told[0], book(text), batches_of(rows))
+
+
+def test_another_amount_is_named(told: list[Told]) -> None:
+    rows = [*ROWS[:1], row("T2", hours=1, amount="300.01"), *ROWS[2:]]
+    explanation = again(told, rows=rows)
+    assert explanation.differs == ["the records come to 600.01 here, the alert told 600.00"]
+    totals = {"value", "evidence.totals.EUR.debit_amount", "evidence.over_by"}
+    assert names_that_differ(explanation) == totals
+    assert [part.fields()["amount"] for part in explanation.parts] == ["100.00", "300.01", "200.00"]
+
+
+def test_another_limit_is_named(told: list[Told]) -> None:
+    explanation = again(told, POLICY.replace("500.00", "420.00"))
+    assert explanation.differs == ["the limit is 420.00 here, it was 500.00"]
+    assert names_that_differ(explanation) == {"limit", *OF_VALUE}
+
+
+def test_another_policy_version_is_named(told: list[Told]) -> None:
+    explanation = again(told, POLICY.replace("version = 1", "version = 2"))
+    assert explanation.differs == ["policy version 2 decides here, version 1 told it"]
+    assert names_that_differ(explanation) == {"policy_version"}
+
+
+def test_a_limit_that_another_transaction_tips_is_named_with_it(told: list[Told]) -> None:
+    explanation = again(told, POLICY.replace("500.00", "350.00"))
+    assert explanation.differs[0] == "the limit is 350.00 here, it was 500.00"
+    assert "transaction T2 tips it here, it was T3" in explanation.differs
+
+
+def test_what_is_not_told_any_more_is_said_with_what_the_day_comes_to(told: list[Told]) -> None:
+    explanation = again(told, rows=[*ROWS[:1], *ROWS[2:]])
+    assert explanation.now is None
+    assert explanation.total == "300.00"
+    (said,) = explanation.differs
+    assert said.startswith("the records tell no such alert: as its day closed the value is 300.00;")
+    assert said.endswith(" the limit 500.00 was exceeded by 600.00")
+    assert {figure.now for figure in explanation.figures} == {ABSENT}
+
+
+def test_a_record_more_before_it_is_another_place_and_no_more(told: list[Told]) -> None:
+    before = row("T0", hours=-1, account_id="A1", amount="1.00", direction="credit")
+    explanation = again(told, rows=[before, *ROWS])
+    of_credit = {"evidence.totals.EUR.credit_count", "evidence.totals.EUR.credit_amount"}
+    assert names_that_differ(explanation) == {"offset", *of_credit}
+    assert explanation.differs == ["the record that tips it stands at offset 3 here, it stood at 2"]
+
+
+def test_what_is_asked_for_and_not_there_is_said(told: list[Told]) -> None:
+    with pytest.raises(ExplainError, match="no alert nothing is there"):
+        chain_of(told, "nothing", None)
+    with pytest.raises(ExplainError, match="has no revision 7: there is 1"):
+        chain_of(told, told[0]["alert_id"], 7)
+
+
+@given(st.lists(st.integers(1, 99_999), min_size=1, max_size=12), st.randoms())
+def test_the_parts_of_a_value_add_up_to_it_and_nothing_else(
+    cents: list[int], rng: random.Random
+) -> None:
+    """Beside what does not count: another direction, currency, account, and what is reversed."""
+    rows = [row(f"T{n}", amount=amount_text(of, 2)) for n, of in enumerate(cents)]
+    others = [
+        row("X1", direction="credit", amount="9.99"), row("X2", currency="USD", amount="9.99"),
+        row("X3", account_id="A2", amount="9.99"), row("X4", amount="9.99"),
+    ]  # fmt: skip
+    mixed = rows[:-1] + others
+    rng.shuffle(mixed)
+    mixed += [row("X5", reverses="X4", amount="9.99"), rows[-1]]
+    policies = book(POLICY.replace("500.00", amount_text(sum(cents) - 1, 2)))
+    batches = batches_of(mixed)
+    alerts = [a for a in told_of(policies, batches) if a["kind"] == "daily-amount"]
+    (last,) = [a for a in alerts if a["account_id"] == "A1"][-1:]
+    explanation = explained(alerts, last, policies, batches)
+    assert explanation.is_same
+    listed = [part.transaction.amount_minor for part in explanation.parts]
+    if last["offset"] == explanation.parts[-1].offset and last["transaction_id"] == rows[-1][0]:
+        assert sorted(listed) == sorted(cents)
+    assert amount_text(sum(listed), 2) == last["value"] == explanation.total
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda of: st.dictionaries(
+    st.text(min_size=1), of, max_size=3) | st.lists(of, max_size=3)))  # fmt: skip
+def test_every_figure_of_anything_is_the_same_as_itself(anything: object) -> None:
+    fields = {"alert_id": "x", "evidence": anything}
+    assert all(figure.is_same for figure in figures_of(fields, fields))
+    assert not any(figure.is_same for figure in figures_of(fields, None))
+
+
+# -- from topics that begin late ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("offset", "hours", "said"),
+    [
+        (0, 5.0, []),
+        (1, None, ["before the business day"]),
+        (1, -12.0, ["before the business day"]),
+        (2, 1.0, ["at 2026-01-05T10:00:00Z, after the business day began"]),
+    ],
+)
+def test_what_retention_has_taken_is_said(
+    told: list[Told], offset: int, hours: float | None, said: list[str]
+) -> None:
+    run = Rederivation(told, book(), 0, 1)
+    time = None if hours is None else transaction("T", hours=hours).event_time
+    notes = notes_of(run, Beginning(offset, time))
+    assert len(notes) == len(said)
+    assert all(part in note for part, note in zip(said, notes, strict=True))
+
+
+def test_what_cannot_be_derived_from_there_on_is_refused(told: list[Told]) -> None:
+    run = Rederivation(told, book(), 0, 1)
+    ensure_reaches(run, Beginning(told[0]["offset"], None))
+    with pytest.raises(ExplainError, match="offset 3: the record .* at offset 2, is gone"):
+        ensure_reaches(run, Beginning(3, None))
+    outlier = Rederivation([told[0] | {"kind": "outlier"}], book(), 0, 1)
+    ensure_reaches(outlier, Beginning(0, None))
+    with pytest.raises(ExplainError, match="needs what was learned from offset 0 on"):
+        ensure_reaches(outlier, Beginning(1, None))
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def test_the_command_says_the_same_or_what_differs(told: list[Told], tmp_path: Path) -> None:
+    lines = [codec.transaction_bytes(of) for of in ROWS]
+    (tmp_path / "t.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps(told[0]) + "\n", encoding="utf-8")
+    (tmp_path / "p.toml").write_text(POLICY, encoding="utf-8")
+    files = ("--alerts", tmp_path / "a.jsonl", "--input", tmp_path / "t.jsonl")
+    policy = ("--policy", tmp_path / "p.toml")
+    same = command("explain", told[0]["alert_id"], *files, *policy)
+    assert (same.returncode, same.stderr) == (0, "")
+    assert same.stdout.endswith("\nthe same\n")
+    assert "added up: 600.00" in same.stdout
+    other = command("explain", told[0]["alert_id"], *files, "--json")  # by the default policy
+    assert other.returncode == 1
+    found = json.loads(other.stdout)
+    assert (found["same"], len(found["transactions"])) == (False, 3)
+    assert found["differs"]
+    nowhere = command("explain", "nothing", *files, *policy)
+    assert (nowhere.returncode, nowhere.stdout) == (1, "")
+    assert nowhere.stderr == "weir: no alert nothing is there\n"
+    half = command("explain", "nothing", *files[:2])
+    assert half.returncode == 2
+    assert "both --alerts and --input are needed" in half.stderr
+
+
+def test_an_explanation_reads_side_by_side(told: list[Told]) -> None:
+    text = text_of(again(told, POLICY.replace("500.00", "420.00")))
+    (limit,) = [line for line in text.splitlines() if line.startswith("* limit")]
+    assert limit.split() == ["*", "limit", "500.00", "420.00"]
+    assert text.splitlines()[-1] == "the limit is 420.00 here, it was 500.00"
+
+
+def test_a_file_that_has_no_alerts_is_said(tmp_path: Path) -> None:
+    for content, said in ((b"no JSON\n", "line 1 is no JSON"), (b"\n[1]\n", "line 2 is no alert")):
+        (tmp_path / "a.jsonl").write_bytes(content)
+        with pytest.raises(ExplainError, match=said):
+            list(alerts_of_file(tmp_path / "a.jsonl"))
