@@ -11,7 +11,9 @@ from typing import Any, Final, NamedTuple
 Value = str | float | None
 Row = Mapping[str, Value]
 
-MISSING: Final = "(missing)"
+MISSING: Final = "(none)"
+"""How a missing value reads."""
+
 NAMED_MAX: Final = 4
 """So many values of a condition are named in its text, and the others are counted."""
 
@@ -27,7 +29,9 @@ class Among(NamedTuple):
         return category(row.get(self.attribute)) in self.values
 
     def text(self) -> str:
-        """Return it for a person."""
+        """Return it for a person; an interval names its attribute itself."""
+        if self.values and all(_is_interval(self.attribute, value) for value in self.values):
+            return _listed(self.values)
         return f"{self.attribute} = {_listed(self.values)}"
 
     def fields(self) -> dict[str, Any]:
@@ -170,6 +174,12 @@ def _met(values: tuple[str | None, ...], condition: Among | NotAmong) -> tuple[s
 def _bound(choose: Any, first: float | None, second: float | None) -> float | None:
     known = [bound for bound in (first, second) if bound is not None]
     return choose(known) if known else None
+
+
+def _is_interval(attribute: str, value: str | None) -> bool:
+    """Return whether a value is a number's interval, such as `30 < age <= 55`."""
+    padded = f" {value} "
+    return f" {attribute} " in padded and (" <= " in padded or " > " in padded)
 
 
 def _listed(values: tuple[str | None, ...]) -> str:

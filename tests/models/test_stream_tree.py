@@ -193,12 +193,14 @@ def test_merged_conditions_hold_for_the_same_rows(conditions: list, row: Row) ->
     [
         (Between("age", 30.0, 55.0), "30 < age <= 55"),
         (Between("age", 55.0, None), "age > 55"),
-        (Between("balance", None, 2500.5, or_missing=True), "balance <= 2500.5 or (missing)"),
+        (Between("balance", None, 2500.5, or_missing=True), "balance <= 2500.5 or (none)"),
         (Between("x", 1 / 3, 1234567.891), "0.333333 < x <= 1234568"),
         (Between("x", None, 0.0), "x <= 0"),
         (Between("x", 1.5e-9, None), "x > 1.5e-09"),
-        (Among("card", ("gold", None)), "card = gold or (missing)"),
+        (Among("card", ("gold", None)), "card = gold or (none)"),
         (Among("city", tuple("abcdef")), "city = a or b or c or d or 2 more"),
+        (Among("age", ("age <= 30", "30 < age <= 55")), "age <= 30 or 30 < age <= 55"),
+        (Among("age", ("age <= 30", None)), "age = age <= 30 or (none)"),
         (NotAmong("card", ("gold",)), "card is not gold"),
     ],
 )

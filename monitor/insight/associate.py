@@ -1,0 +1,226 @@
+"""Associations: which values of a table's rows come together, and what follows from which.
+
+An item is a column's value. X => y has support (the share of the rows that have both), confidence
+(the share of the rows with X that have y too), lift (confidence over y's share of all rows: 1 says
+nothing) and leverage (support less what it would be if X and y were independent): Agrawal and
+others, Mining association rules (1993); Piatetsky-Shapiro (1991) for leverage.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from monitor.insight.attribute import NONE, Attribute
+from monitor.insight.itemsets import Bools, Itemset, frequent_itemsets, least_count
+from monitor.insight.table import InsightError
+
+ITEMS_MAX: Final = 4
+LISTED_MAX: Final = 12
+
+
+class Item(NamedTuple):
+    """A column's value."""
+
+    column: str
+    value: str
+
+    def text(self) -> str:
+        """Return it for a person; an interval names its column itself."""
+        is_interval = f" {self.column} " in f" {self.value} "
+        return self.value if is_interval else f"{self.column}={self.value}"
+
+
+class Association(NamedTuple):
+    """A rule `given` => `then` by its counts of rows."""
+
+    given: tuple[Item, ...]
+    then: Item
+    rows_both: int
+    rows_given: int
+    rows_then: int
+    rows: int
+
+    @property
+    def support(self) -> float:
+        """The share of all rows that have all items."""
+        return self.rows_both / self.rows
+
+    @property
+    def confidence(self) -> float:
+        """The share of the rows with what is given that have what follows."""
+        return self.rows_both / self.rows_given
+
+    @property
+    def lift(self) -> float:
+        """The confidence over the share of all rows that have what follows."""
+        return self.rows_both * self.rows / (self.rows_given * self.rows_then)
+
+    @property
+    def leverage(self) -> float:
+        """The support less what it were if both sides were independent."""
+        return self.support - self.rows_given * self.rows_then / self.rows**2
+
+    def text(self) -> str:
+        """Return it for a person."""
+        return f"IF {' AND '.join(item.text() for item in self.given)} THEN {self.then.text()}"
+
+    def fields(self) -> dict[str, Any]:
+        """Return it for a program."""
+        return {
+            "if": [item._asdict() for item in self.given],
+            "then": self.then._asdict(),
+            "text": self.text(),
+            "rows": self.rows_given,
+            "count": self.rows_both,
+            "support": self.support,
+            "confidence": self.confidence,
+            "lift": self.lift,
+            "leverage": self.leverage,
+        }
+
+
+class Wanted(NamedTuple):
+    """Which associations to find.
+
+    `support_min` is a share of all rows, or of the target's where one is given. At most `items_max`
+    items stand in a rule. `redundant`: give also those that say no more than a shorter one.
+    """
+
+    support_min: float = 0.05
+    confidence_min: float = 0.6
+    items_max: int = ITEMS_MAX
+    redundant: bool = False
+
+    def check(self) -> None:
+        """Raise InsightError where nothing can be so."""
+        if not 0 < self.support_min <= 1:
+            raise InsightError(f"a support of {self.support_min} is none: above 0, up to 1")
+        if not 0 <= self.confidence_min <= 1:
+            raise InsightError(f"a confidence of {self.confidence_min} is none: 0 to 1")
+        if self.items_max < 2:  # noqa: PLR2004 - one on each side
+            raise InsightError(f"{self.items_max} items make no rule: 2 or more")
+
+
+class Found(NamedTuple):
+    """Associations, the greatest lift first, and what they were chosen from."""
+
+    associations: list[Association]
+    itemsets: int
+    confidence_most: float
+    """The greatest confidence of a candidate, found or not; 0 where there is none."""
+
+
+class _Counts(NamedTuple):
+    """Rows by itemset: of the left side, and of both sides; the empty itemset is all rows."""
+
+    given: Mapping[Itemset, int]
+    both: Mapping[tuple[Itemset, int], int]
+
+
+def associations_of(attributes: Mapping[str, Attribute], wanted: Wanted) -> Found:
+    """Return what follows from what, one item on the right side. Raises InsightError."""
+    wanted.check()
+    rows = _rows(attributes)
+    items, has = _items(attributes, rows)
+    sizes = frequent_itemsets(has, least_count(wanted.support_min, rows), wanted.items_max)
+    both = {
+        (_less(itemset, item), item): count for itemset, count in sizes.items() for item in itemset
+    }
+    counts = _Counts({(): rows, **sizes}, both)
+    candidates = (pair for pair in both if pair[0])
+    return _found(items, counts, candidates, wanted, len(sizes))
+
+
+def associations_with(
+    attributes: Mapping[str, Attribute], column: str, value: str, wanted: Wanted
+) -> Found:
+    """Return what a value of a column follows from.
+
+    Itemsets are sought among the rows that have it, so that a rare value's are found as well; their
+    confidence, lift and leverage are over all rows. Raises InsightError where no row has the value.
+    """
+    wanted.check()
+    target = _target(attributes, column, value)
+    others = {name: attribute for name, attribute in attributes.items() if name != column}
+    items, has = _items(others, len(target))
+    of_target = int(target.sum())
+    least = least_count(wanted.support_min, of_target)
+    sizes = frequent_itemsets(has[target], least, wanted.items_max - 1)
+    place = len(items)
+    given = {itemset: int(has[:, itemset].all(axis=1).sum()) for itemset in sizes}
+    counts = _Counts(
+        {(): len(target), **given, (place,): of_target},
+        {((), place): of_target, **{(itemset, place): n for itemset, n in sizes.items()}},
+    )
+    candidates = ((itemset, place) for itemset in sizes)
+    return _found([*items, Item(column, value)], counts, candidates, wanted, len(sizes))
+
+
+def _found(
+    items: list[Item],
+    counts: _Counts,
+    candidates: Iterable[tuple[Itemset, int]],
+    wanted: Wanted,
+    itemsets: int,
+) -> Found:
+    rows, most = counts.given[()], 0.0
+    chosen = []
+    for given, then in candidates:
+        sides = tuple(items[item] for item in given), items[then]
+        of_then = counts.given[(then,)]
+        one = Association(*sides, counts.both[given, then], counts.given[given], of_then, rows)
+        most = max(most, one.confidence)
+        if one.confidence >= wanted.confidence_min and (
+            wanted.redundant or not _is_redundant(given, then, counts)
+        ):
+            chosen.append(one)
+    chosen.sort(key=lambda one: (-one.lift, -one.confidence, -one.support, one.text()))
+    return Found(chosen, itemsets, most)
+
+
+def _is_redundant(given: Itemset, then: int, counts: _Counts) -> bool:
+    """Return whether fewer items, or none at all, give at least the same confidence."""
+    rows, both = counts.given[given], counts.both[given, then]
+    return any(
+        counts.both[fewer, then] * rows >= both * counts.given[fewer] for fewer in _fewer(given)
+    )
+
+
+def _fewer(itemset: Itemset) -> Iterator[Itemset]:
+    for size in range(len(itemset)):
+        yield from combinations(itemset, size)
+
+
+def _less(itemset: Itemset, item: int) -> Itemset:
+    return tuple(one for one in itemset if one != item)
+
+
+def _items(attributes: Mapping[str, Attribute], rows: int) -> tuple[list[Item], Bools]:
+    """Return the items of all columns, and which row has which; a missing value is none."""
+    items, columns = [], []
+    for attribute in attributes.values():
+        for code, value in enumerate(attribute.values):
+            if value != NONE:
+                items.append(Item(attribute.name, value))
+                columns.append(attribute.codes == code)
+    has = np.stack(columns, axis=1) if columns else np.zeros((rows, 0), np.bool_)
+    return items, has
+
+
+def _rows(attributes: Mapping[str, Attribute]) -> int:
+    return next((len(attribute.codes) for attribute in attributes.values()), 0)
+
+
+def _target(attributes: Mapping[str, Attribute], column: str, value: str) -> Bools:
+    if column not in attributes:
+        raise InsightError(
+            f"no column {column[:80]!r} in the table: it has {', '.join(attributes)}"
+        )
+    attribute = attributes[column]
+    if value not in attribute.values:
+        known = ", ".join(attribute.values[:LISTED_MAX])
+        raise InsightError(f"no row has {column}={value[:80]}: there are {known}")
+    target: Bools = attribute.codes == attribute.values.index(value)
+    return target

@@ -1,0 +1,80 @@
+"""What rules are worth over stored rows: counted one by one, never read from a tree."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from models.condition import Row, Rule
+
+
+class Counted(NamedTuple):
+    """A rule, and how many of all rows meet its conditions, by their labels.
+
+    `all_rows` and `all_labelled` are all the rows, and those of them with the rule's label.
+    """
+
+    rule: Rule
+    counts: Mapping[str, int]
+    all_rows: int
+    all_labelled: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows meet the conditions."""
+        return sum(self.counts.values())
+
+    @property
+    def hits(self) -> int:
+        """How many rows meet the conditions and have the label."""
+        return self.counts.get(self.rule.label, 0)
+
+    @property
+    def support(self) -> float:
+        """The hits' share of all rows."""
+        return self.hits / self.all_rows if self.all_rows else 0.0
+
+    @property
+    def confidence(self) -> float:
+        """The hits' share of the rows that meet the conditions; 0 where none does."""
+        return self.hits / self.rows if self.rows else 0.0
+
+    @property
+    def lift(self) -> float:
+        """The confidence over the label's share of all rows; 0 where no row has the label."""
+        if not self.all_labelled:
+            return 0.0
+        return self.confidence * self.all_rows / self.all_labelled
+
+    def fields(self) -> dict[str, Any]:
+        """Return it for a program."""
+        return {
+            "if": [condition.fields() for condition in self.rule.conditions],
+            "then": self.rule.label,
+            "text": self.rule.text(),
+            "rows": self.rows,
+            "count": self.hits,
+            "support": self.support,
+            "confidence": self.confidence,
+            "lift": self.lift,
+            "labels": dict(self.counts),
+        }
+
+
+def counted(rules: Iterable[Rule], rows: Sequence[Row], labels: Sequence[str]) -> list[Counted]:
+    """Return the rules with their counts over these rows, the greatest lift first.
+
+    `labels` are the rows' own. Raises ValueError where they are not as many.
+    """
+    total = Counter(labels)
+    found = [
+        Counted(
+            rule,
+            dict(sorted(Counter(
+                label for row, label in zip(rows, labels, strict=True) if rule.holds(row)
+            ).items())),
+            len(rows),
+            total[rule.label],
+        )
+        for rule in rules
+    ]  # fmt: skip
+    return sorted(found, key=lambda one: (-one.lift, -one.hits, one.rule.text()))
