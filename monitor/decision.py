@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from monitor.core.account import Account, AccountDay, Told
 from monitor.core.alert import Alert, Cause, Status, alert_id, evidence_of, kind_of
-from monitor.core.threshold import LimitSet, Threshold
+from monitor.core.threshold import LimitSet, Threshold, scope_of
 from monitor.policy import Policy
 
 
@@ -59,7 +59,7 @@ def retell(
     What was told of a limit that no longer decides is withdrawn (`policies` are searched for it,
     the deciding one first); what stands under the limits that do is told where it differs.
     """
-    deciding = limits.deciding(account.account_id, account_day.segment, account_day.peer_group)
+    deciding = limits.deciding(*scope_of(account_day))
     names = {threshold.threshold_id for threshold in deciding}
     for threshold_id, told in tuple(account_day.told.items()):
         if threshold_id in names or told.status == Status.WITHDRAWN:

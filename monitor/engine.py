@@ -4,13 +4,14 @@ The same records, in the same order, give the same Steps, however they are cut i
 what makes a replay after a crash, or from a file, decide as the stream did.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from xxhash import xxh3_64_intdigest
 
 from monitor.core.account import (
     COUNT_CREDIT,
     COUNT_DEBIT,
+    NEVER,
     SERIES,
     SERIES_INDEX,
     Account,
@@ -18,7 +19,8 @@ from monitor.core.account import (
     Scored,
 )
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.threshold import Threshold
+from monitor.core.attributes import NO_ATTRIBUTES
+from monitor.core.threshold import Threshold, scope_of
 from monitor.core.transaction import (
     DEBIT,
     Rejection,
@@ -174,13 +176,37 @@ class Engine(Modelled):
         for day, open_day in self.open_days.items():
             open_day.policy, open_day.limits = self.policies.for_day(day)
             for account_day in open_day.account_days:
-                account = account_day.account
-                account_day.watches = open_day.limits.watches_of(
-                    account.account_id, account_day.segment, account_day.peer_group
-                )
-                self._retell(account, account_day, open_day, None)
+                account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
+                self._retell(account_day.account, account_day, open_day, None)
+
+    def attributes_changed(self, account_ids: Iterable[str]) -> None:
+        """Decide the open days of accounts anew by the attributes that they have now.
+
+        Days that have closed keep what they were, emitted or not.
+        """
+        for account_id in account_ids:
+            account = self.accounts.get(account_id)
+            if account is None:
+                continue
+            for account_day in account.days:
+                open_day = self.open_days.get(account_day.day)
+                if open_day is not None:
+                    self._attribute(account, account_day, open_day)
 
     # -- the less common paths --------------------------------------------------------------------
+    def _attribute(self, account: Account, account_day: AccountDay, open_day: OpenDay) -> None:
+        """Give the account-day its account's attributes; other limits may decide then."""
+        attributes = self.attributes.known.get(account.account_id, NO_ATTRIBUTES)
+        before = (account_day.segment, *account_day.attributes[1:])
+        account_day.attributes = attributes
+        if account_day.segment_time == NEVER:
+            account_day.segment = attributes.segment
+        if (account_day.segment, *attributes[1:]) == before:
+            return
+        self.dirty.add(account)
+        account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
+        self._retell(account, account_day, open_day, None)
+
     def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
         if offset <= self.offset_last:
             return True
@@ -199,13 +225,11 @@ class Engine(Modelled):
         segment, event_time = transaction.segment, transaction.event_time
         assert segment is not None
         before = (account_day.segment_time, account_day.segment or "")
-        if account_day.segment is not None and (event_time, segment) < before:
+        if (event_time, segment) < before:
             return
         account_day.segment = segment
         account_day.segment_time = event_time
-        account_day.watches = open_day.limits.watches_of(
-            account.account_id, segment, account_day.peer_group
-        )
+        account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
         if account_day.currency:
             self._retell(account, account_day, open_day, self._cause(offset, transaction))
 

@@ -12,7 +12,8 @@ from zlib import crc32
 from xxhash import xxh3_64_intdigest
 
 from monitor.core.account import SERIES, Account, AccountDay
-from monitor.core.threshold import LimitSet
+from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
+from monitor.core.threshold import LimitSet, scope_of
 from monitor.policy import Policy, PolicyBook
 
 BUCKETS: Final = 256
@@ -86,6 +87,7 @@ class Ledger:
         self.calendar = policies.calendar.calendar()
         self.lateness = policies.calendar.allowed_lateness
         self.buckets = [Bucket() for _ in range(buckets)]
+        self.attributes = AttributeBook()
         self.accounts: dict[str, Account] = {}
         self.open_days: dict[int, OpenDay] = {}
         self.watermark: int | None = None
@@ -135,9 +137,7 @@ class Ledger:
                     self.closing.append((account_day, policy.version, NOT_ASKED))
                     continue
                 open_day.account_days.append(account_day)
-                account_day.watches = open_day.limits.watches_of(
-                    account_id, account_day.segment, account_day.peer_group
-                )
+                account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
         """Put back transactions that were taken in; those of closed days have no place any more."""
@@ -169,9 +169,12 @@ class Ledger:
         return open_day
 
     def _account_day(self, account: Account, day: int, open_day: OpenDay) -> AccountDay:
-        peer_group = self._peer_group_of(account.account_id)
-        watches = open_day.limits.watches_of(account.account_id, None, peer_group)
-        account_day = AccountDay(account, day, watches)
+        account_id = account.account_id
+        of_account = self.attributes.known.get(account_id, NO_ATTRIBUTES)
+        segment, _, product = of_account
+        peer_group = self._peer_group_of(account_id)
+        watches = open_day.limits.watches_of(account_id, segment, peer_group, product)
+        account_day = AccountDay(account, day, watches, of_account)
         account_day.peer_group = peer_group
         account.days += (account_day,)
         open_day.account_days.append(account_day)

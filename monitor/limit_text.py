@@ -12,7 +12,7 @@ from monitor.core.transaction import ID_LENGTH_MAX
 LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "above", "scope", "severity",
 )  # fmt: skip
-SCOPE_KEYS: Final = ("account", "peer_group", "segment")
+SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product")
 
 _WHOLE_MAX: Final = 10**18  # state and alerts hold 64 bits
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -53,7 +53,7 @@ def thresholds_of(tables: object, problems: list[str]) -> tuple[Threshold, ...]:
     _refuse_twins(thresholds, lambda t: t.threshold_id, "have the same id", problems)
     _refuse_twins(
         thresholds,
-        lambda t: (t.subject, t.account_id, t.peer_group, t.segment),
+        lambda t: (t.subject, t.account_id, t.peer_group, t.segment, t.product),
         "have the same measure, direction, currency and scope: which one decides?",
         problems,
     )
@@ -103,7 +103,7 @@ def _threshold(table: dict[str, object], number: int, problems: list[str]) -> Th
         return None
     return Threshold(
         threshold_id, measure, direction, currency, above, severity, scope.get("account"),
-        scope.get("segment"), scope.get("peer_group"),
+        scope.get("segment"), scope.get("peer_group"), scope.get("product"),
     )  # fmt: skip
 
 
@@ -134,8 +134,8 @@ def _scope(scope: object, where: str, problems: list[str]) -> dict[str, str]:
     ):
         return scope
     problems.append(
-        f'{where}scope is {scope!r}: write {{ segment = "business" }}, {{ peer_group = "B2" }} (or'
-        ' "B", with all in it) or { account = "A7" }'
+        f'{where}scope is {scope!r}: write {{ segment = "business" }}, {{ product = "savings" }},'
+        ' { peer_group = "B2" } (or "B", with all in it) or { account = "A7" }'
     )
     return {}
 

@@ -16,7 +16,7 @@ from models.ensemble import Columns
 from models.learner import SEGMENTS_MAX, Due, Ints, Learner, LearnerSettings, Outcome
 from models.peers import CHANNELS_KNOWN
 from models.profile import CHANNELS
-from monitor.core.account import Scored, written_totals
+from monitor.core.account import AccountDay, Scored, written_totals
 from monitor.core.alert import Alert, Cause, Status, alert_id, kind_of
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.threshold import Direction, Measure, Severity, Threshold
@@ -127,9 +127,9 @@ class Scorer:
     # -- columns ----------------------------------------------------------------------------------
 
     def _columns(self, scored: Sequence[Scored]) -> Columns:
-        transactions, account_days, _, in_breach, _, _ = zip(*scored, strict=True)
+        transactions, account_days, _, in_breach, segments, _ = zip(*scored, strict=True)
         (
-            _, accounts, times, amounts, _, directions, counterparties, _, channels, segments, _, _,
+            _, accounts, times, amounts, _, directions, counterparties, _, channels, _, _, _,
         ) = zip(*transactions, strict=True)  # fmt: skip
         days = np.array([account_day.day for account_day in account_days], np.int64)
         second = np.array(times, np.int64) // MICROSECONDS
@@ -145,7 +145,7 @@ class Scorer:
             counterparty=np.array(
                 [crc32(name.encode()) if name else 0 for name in counterparties], np.int64
             ),
-            group=_places(self.segments, segments, SEGMENTS_MAX),
+            group=_places(self.segments, _starting_groups(segments, account_days), SEGMENTS_MAX),
             is_learned=1 - np.array(in_breach, np.int64),
         )
 
@@ -214,6 +214,16 @@ class Scorer:
             cause=cause,
             score=due.probability,
         )
+
+
+def _starting_groups(
+    segments: Iterable[str | None], account_days: Iterable[AccountDay]
+) -> list[str | None]:
+    """Return whom a new account is taken to be like: its segment, else those of its product."""
+    return [
+        account_day.attributes.product if segment is None else segment
+        for segment, account_day in zip(segments, account_days, strict=True)
+    ]
 
 
 def _places(known: dict[str | None, int], names: Sequence[str | None], count: int) -> Ints:

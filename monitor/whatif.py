@@ -14,7 +14,7 @@ import numpy as np
 from models.sketch import VALUE_MAX, Ints
 from monitor.core.account import AccountDay
 from monitor.core.money import EXPONENT, minor_units
-from monitor.core.threshold import LimitSet, Measure, Threshold
+from monitor.core.threshold import LimitSet, Measure, Threshold, scope_of
 from monitor.policy import Policy
 
 _WHOLE_DIGITS_MAX: Final = 18
@@ -66,7 +66,7 @@ class LimitDays:
         self.threshold = threshold
         self._limits = LimitSet(policy.thresholds)
         self._own = {t.account_id for t in policy.thresholds if t.account_id is not None}
-        self._decides: dict[tuple[str | None, str | None, str | None], bool] = {}
+        self._decides: dict[tuple[str | None, ...], bool] = {}
         self._places: dict[str, int] = {}
         self._account, self._day, self._value = array("q"), array("q"), array("q")
         self._business_days: set[int] = set()
@@ -74,11 +74,11 @@ class LimitDays:
     def add(self, account_id: str, account_day: AccountDay) -> None:
         """Take an account-day as it stands at the end; each once."""
         self._business_days.add(account_day.day)
-        segment, peer_group = account_day.segment, account_day.peer_group
-        key = (account_id if account_id in self._own else None, segment, peer_group)
+        _, *groups = scope_of(account_day)
+        key = (account_id if account_id in self._own else None, *groups)
         decides = self._decides.get(key)
         if decides is None:
-            deciding = self._limits.deciding(account_id, segment, peer_group)
+            deciding = self._limits.deciding(account_id, *groups)
             decides = self._decides[key] = self.threshold in deciding
         if decides:
             self._account.append(self._places.setdefault(account_id, len(self._places)))

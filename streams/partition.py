@@ -15,6 +15,7 @@ from monitor.engine import Engine, Step
 from monitor.ledger import Entry
 from monitor.memory import Memory
 from streams import codec, state
+from streams.account_state import account_bytes
 from streams.outbox import Outgoing, acknowledged
 from streams.topics import Topics
 
@@ -211,7 +212,7 @@ class Partition:
         engine = self.engine
         numbers = {account.bucket for account in engine.dirty}
         for account in engine.dirty:
-            account.kept = state.account_bytes(account)
+            account.kept = account_bytes(account)
         engine.dirty.clear()
         buckets = []
         for number in sorted(numbers):

@@ -183,7 +183,11 @@ def account_day_schema(closed_day: ClosedDay) -> Schema:
     properties: dict[str, Schema] = {
         "account_id": _about(_name(), "The account; the record's key, too."),
         "business_day": _about(_DAY, "The day that was closed."),
-        "segment": _about(_TEXT, "That of its latest transaction which named one."),
+        "segment": _about(
+            _TEXT, "That of its latest transaction which named one; else that of the account."
+        ),
+        "branch": _about(_TEXT, "The account's, by the accounts topic."),
+        "product": _about(_TEXT, "The account's, by the accounts topic."),
         "peer_group": _about(_TEXT, "The models' group of its account when the day began."),
         "totals": _totals(closed_day.fields()["totals"]),
         "breaches": {

@@ -16,6 +16,7 @@ from monitor.memory import Memory
 from monitor.policy import Policy, PolicyBook
 from monitor.scoring import Scored, Scorer
 from streams import codec, state
+from streams.account_state import account_bytes
 from streams.dealing import dealer
 from streams.feed import Batch
 from streams.interpreter import configure_interpreter
@@ -136,7 +137,7 @@ def _keep(lane: _Lane, seconds: dict[str, float]) -> None:
         state.journal_bytes(day, entries)
     lane.entries = []
     for account in engine.dirty:
-        account.kept = state.account_bytes(account)
+        account.kept = account_bytes(account)
     for number in {account.bucket for account in engine.dirty}:
         state.bucket_bytes(engine.buckets[number])
     engine.dirty.clear()

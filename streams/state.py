@@ -20,12 +20,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from monitor.core.account import SERIES, SERIES_INDEX, Account, AccountDay, Told
+from monitor.core.account import SERIES, SERIES_INDEX
 from monitor.engine import Engine
 from monitor.ledger import NOTHING, SERIES_BITS, Bucket, Entry
 from monitor.memory import Parts
+from streams.account_state import account_bytes, account_days
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of everything here; another one is refused, never guessed at."""
 
 SEAL_KEY: Final = b"seal"
@@ -94,32 +95,6 @@ def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
 def holds(kept: bytes | None, newer: bytes) -> bool:
     """Return whether a bucket or seal takes the place of the one that is kept."""
     return kept is None or kept[: _OFFSET.size] <= newer[: _OFFSET.size]
-
-
-def account_bytes(account: Account) -> bytes:
-    """Return an account with its open days."""
-    days = account.days
-    try:
-        return _pack((account.account_id, [_day_fields(day, int) for day in days]))
-    except OverflowError:  # a sum beyond 64 bits, which msgpack cannot hold: as text then
-        return _pack((account.account_id, [_day_fields(day, str) for day in days]))
-
-
-def _day_fields(account_day: AccountDay, written: type[int] | type[str]) -> tuple[object, ...]:
-    totals: dict[str, list[Any]]
-    if account_day.more is None:  # as nearly every day
-        currency = account_day.currency
-        totals = {currency: account_day.counts[:4]} if currency else {}
-    else:
-        totals = {currency: of[:4] for currency, of in account_day.totals.items()}
-    told: dict[str, Any] = dict(account_day.told)
-    if written is str:
-        totals = {currency: [*map(str, of)] for currency, of in totals.items()}
-        told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
-    return (
-        account_day.day, account_day.segment, account_day.segment_time, totals, told,
-        account_day.peer_group,
-    )  # fmt: skip
 
 
 def bucket_bytes(bucket: Bucket) -> bytes:
@@ -221,6 +196,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
     engine.dirty.clear()
     if seal.policy_versions != list(engine.policies.versions):
         engine.policies_changed()
+    engine.attributes_changed(engine.accounts)  # to what differs from what they were decided by
     return chunks
 
 
@@ -233,25 +209,9 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
         engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
         _format, accounts = _decoded(value[_OFFSET.size :])
         engine.restore_bucket(
-            number, ((name, partial(_account_days, days)) for name, days in accounts)
+            number,
+            ((name, partial(account_days, days, engine.attributes)) for name, days in accounts),
         )
-
-
-def _account_days(kept: Sequence[Sequence[Any]], account: Account) -> tuple[AccountDay, ...]:
-    return tuple(_account_day(account, of_day) for of_day in kept)
-
-
-def _account_day(account: Account, kept: Sequence[Any]) -> AccountDay:
-    day, segment, segment_time, totals, told, peer_group = kept
-    account_day = AccountDay(account, day)
-    account_day.segment = segment
-    account_day.peer_group = peer_group
-    account_day.segment_time = segment_time
-    for currency, of in totals.items():
-        account_day.totals_in(currency)[:4] = map(int, of) if isinstance(of[0], str) else of
-    for threshold_id, (status, revision, value, limit) in told.items():
-        account_day.note(threshold_id, Told(status, revision, int(value), int(limit)))
-    return account_day
 
 
 def _recover_journal(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> list[Chunk]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.transaction import CREDIT, DEBIT, Transaction
@@ -47,6 +48,9 @@ class Told(NamedTuple):
     limit: int
 
 
+NEVER: Final = -(1 << 62)
+"""The `segment_time` of an account-day that no transaction has named a segment of yet."""
+
 NOTHING_TOLD: Final[Mapping[str, Told]] = MappingProxyType({})
 """Of most account-days; it is shared, because they are many."""
 
@@ -56,19 +60,24 @@ class AccountDay:
 
     `counts` are the totals of `currency`, its first; those of further currencies are in `more`. An
     account-day is one of many millions, so it holds no dictionary that it may not need.
-    `segment` is that of the latest event which names one, so arrival order is nothing to it;
+    `segment` is that of the latest event which names one, so arrival order is nothing to it; where
+    none does (`segment_time` is `NEVER` then) it is that of the account's `attributes`.
     `peer_group` is the one that the models had its account in when the day began.
     `watches` are the thresholds that watch this day, by series (see core/threshold.py, which comes
     after this file); they are the engine's to set.
     """
 
     __slots__ = (
-        "account", "counts", "currency", "day", "more", "peer_group", "segment", "segment_time",
-        "told", "watches",
+        "account", "attributes", "counts", "currency", "day", "more", "peer_group", "segment",
+        "segment_time", "told", "watches",
     )  # fmt: skip
 
     def __init__(
-        self, account: "Account", day: int, watches: Mapping[int, tuple[Any, ...]] | None = None
+        self,
+        account: "Account",
+        day: int,
+        watches: Mapping[int, tuple[Any, ...]] | None = None,
+        attributes: Attributes = NO_ATTRIBUTES,
     ) -> None:
         self.account = account
         self.day = day
@@ -76,8 +85,9 @@ class AccountDay:
         self.counts: Totals = NO_TOTALS
         self.more: dict[str, Totals] | None = None
         self.told = NOTHING_TOLD
-        self.segment: str | None = None
-        self.segment_time = 0
+        self.attributes = attributes
+        self.segment = attributes.segment
+        self.segment_time = NEVER
         self.peer_group: str | None = None
         self.watches = watches if watches is not None else {}
 
@@ -173,6 +183,8 @@ class ClosedDay(NamedTuple):
             "account_id": self.account_id,
             "business_day": day_text(account_day.day),
             "segment": account_day.segment,
+            "branch": account_day.attributes.branch,
+            "product": account_day.attributes.product,
             "peer_group": account_day.peer_group,
             "totals": day_totals(account_day),
             "breaches": sorted(

@@ -54,7 +54,8 @@ _PLACES: Final = {
 }
 
 
-_OF_ACCOUNT: Final = 4
+_OF_ACCOUNT: Final = 5
+_OF_SEGMENT: Final = 2
 
 
 class Threshold(NamedTuple):
@@ -62,7 +63,7 @@ class Threshold(NamedTuple):
 
     `above` is in minor units of `currency` for an amount, in transactions for a count. A count
     without a currency counts those of every currency. Its scope is `account_id`, `peer_group` (of
-    the models: all of "B", or "B2" in it) or `segment`; none makes it the default.
+    the models: all of "B", or "B2" in it), `segment` or `product`; none makes it the default.
     """
 
     threshold_id: str
@@ -74,6 +75,7 @@ class Threshold(NamedTuple):
     account_id: str | None
     segment: str | None
     peer_group: str | None = None
+    product: str | None = None
 
     @property
     def subject(self) -> tuple[Measure, Direction, str | None]:
@@ -82,18 +84,27 @@ class Threshold(NamedTuple):
 
     @property
     def specificity(self) -> int:
-        """0 for a default; then a segment, a coarse and a fine peer group, an account."""
+        """0 for a default; then a product, a segment, a coarse and a fine group, an account."""
         if self.account_id is not None:
             return _OF_ACCOUNT
         if self.peer_group is not None:
-            return 1 + len(self.peer_group)
-        return 1 if self.segment is not None else 0
+            return _OF_SEGMENT + len(self.peer_group)
+        if self.segment is not None:
+            return _OF_SEGMENT
+        return 1 if self.product is not None else 0
 
-    def is_for(self, account_id: str, segment: str | None, peer_group: str | None) -> bool:
-        """Return whether an account of a segment and a peer group is in its scope."""
+    def is_for(
+        self,
+        account_id: str,
+        segment: str | None,
+        peer_group: str | None,
+        product: str | None = None,
+    ) -> bool:
+        """Return whether an account of a segment, a peer group and a product is in its scope."""
         return (
             self.account_id in (None, account_id)
             and self.segment in (None, segment)
+            and self.product in (None, product)
             and (
                 self.peer_group is None
                 or (peer_group is not None and peer_group.startswith(self.peer_group))
@@ -107,6 +118,20 @@ class Threshold(NamedTuple):
             totals = account_day.totals.get(self.currency)
             return 0 if totals is None else totals[first] + totals[second]
         return sum(totals[first] + totals[second] for totals in account_day.totals.values())
+
+
+Scope = tuple[str, str | None, str | None, str | None]
+"""Whose an account-day is: its account, segment, peer group and product."""
+
+
+def scope_of(account_day: AccountDay) -> Scope:
+    """Return whose an account-day is: by that its limits are found."""
+    return (
+        account_day.account.account_id,
+        account_day.segment,
+        account_day.peer_group,
+        account_day.attributes.product,
+    )
 
 
 class Watch(NamedTuple):
@@ -130,15 +155,20 @@ class LimitSet:
         self._thresholds = thresholds
         self._own = {t.account_id for t in thresholds if t.account_id is not None}
         self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
-        self._watches: dict[tuple[str | None, str | None, str | None], Watches] = {}
+        self._has_products = any(t.product is not None for t in thresholds)
+        self._watches: dict[tuple[str | None, ...], Watches] = {}
 
     def deciding(
-        self, account_id: str, segment: str | None, peer_group: str | None = None
+        self,
+        account_id: str,
+        segment: str | None,
+        peer_group: str | None = None,
+        product: str | None = None,
     ) -> tuple[Threshold, ...]:
         """Return the limits that decide for such an account-day, in the policy's order."""
         best: dict[tuple[Measure, Direction, str | None], Threshold] = {}
         for threshold in self._thresholds:
-            if not threshold.is_for(account_id, segment, peer_group):
+            if not threshold.is_for(account_id, segment, peer_group, product):
                 continue
             rival = best.get(threshold.subject)
             if rival is None or rival.specificity < threshold.specificity:
@@ -146,13 +176,18 @@ class LimitSet:
         return tuple(t for t in self._thresholds if best.get(t.subject) is t)
 
     def watches_of(
-        self, account_id: str, segment: str | None, peer_group: str | None = None
+        self,
+        account_id: str,
+        segment: str | None,
+        peer_group: str | None = None,
+        product: str | None = None,
     ) -> Watches:
         """Return the (shared, growing) watches of such an account-day."""
         key = (
             account_id if account_id in self._own else None,
             segment,
             peer_group if self._has_peer_groups else None,
+            product if self._has_products else None,
         )
         watches = self._watches.get(key)
         if watches is None:
@@ -162,7 +197,7 @@ class LimitSet:
     def watch(self, account_day: AccountDay, series: int) -> tuple[Watch, ...]:
         """Return the watches that a transaction of a series can move, and keep them."""
         direction, currency = SERIES[series]
-        scope = (account_day.account.account_id, account_day.segment, account_day.peer_group)
+        scope = scope_of(account_day)
         moved = tuple(
             Watch(*_PLACES[t.measure, t.direction], t.above, t.currency is None, t)
             for t in self.deciding(*scope)

@@ -13,6 +13,7 @@ from monitor.policy import PolicyBook
 from monitor.policy_text import DEFAULT_POLICY, policy_of
 from monitor.population import Population, rows_of
 from streams import state
+from streams.account_state import account_bytes
 from streams.state import Seal, StateError
 from tests.transactions import POLICY
 
@@ -137,7 +138,7 @@ def test_an_account_that_did_not_change_is_not_written_anew() -> None:
     engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
     before = kept_of(engine)
     account = engine.accounts["A1"]
-    assert account.kept == state.account_bytes(account)
+    assert account.kept == account_bytes(account)
     account.days[0].totals_in("EUR")[0] = 9
     assert kept_of(engine) == before
     account.kept = b""
@@ -211,7 +212,7 @@ def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> 
         key = state.SEAL_KEY if of == "seal" else state.bucket_key(engine.bucket_of("A1"))
         kept[key] = kept_of(engine)[key]
     monkeypatch.undo()
-    with pytest.raises(StateError, match="has format 99, this program knows 1: go on with"):
+    with pytest.raises(StateError, match="has format 99, this program knows 2: go on with"):
         state.recover(an_engine(), kept)
 
 

@@ -1,0 +1,125 @@
+"""What the bank says of an account: its segment, branch and product, when it was opened, and more.
+
+Of all that, the segment, the branch and the product decide; the rest is for people and for
+insight, and stays on the topic.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Final, NamedTuple
+
+from monitor.core.transaction import ID_LENGTH_MAX, Reason, Rejection
+
+ACCOUNT_FIELDS: Final = ("account_id", "segment", "branch", "product", "opened")
+"""The fields of an account's record, in the order of the columns of a file."""
+
+ACCOUNT_REQUIRED: Final = ACCOUNT_FIELDS[:1]
+
+FURTHER_MAX: Final = 100
+"""Free attributes that an account has at most."""
+
+REASONS: Final = (Reason.MALFORMED, Reason.MISSING_FIELD, Reason.BAD_TIME, Reason.WRONG_KEY)
+"""Why an account's record may be set aside, in precedence."""
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Attributes(NamedTuple):
+    """What decides of an account's attributes. Many accounts have the same, and share them."""
+
+    segment: str | None = None
+    branch: str | None = None
+    product: str | None = None
+
+
+NO_ATTRIBUTES: Final = Attributes()
+"""Of an account that nobody has said anything of."""
+
+
+class AccountRecord(NamedTuple):
+    """One account as its record states it; `opened` is a day, as a proleptic ordinal."""
+
+    account_id: str
+    attributes: Attributes
+    opened: int | None
+    further: Mapping[str, str]
+
+
+def account_record_of(
+    fields: Iterable[str | None], further: Mapping[str, str]
+) -> AccountRecord | Rejection:
+    """Return the account that the texts of a record name, or why they name none.
+
+    `fields` has one text for each of `ACCOUNT_FIELDS`; an empty one is none.
+    """
+    account_id, segment, branch, product, opened = (text or None for text in fields)
+    names = (account_id, segment, branch, product)
+    for name, text in zip(ACCOUNT_FIELDS, names, strict=False):
+        if fault := _fault_of(name, text):
+            return fault
+    if len(further) > FURTHER_MAX:
+        return Rejection(
+            Reason.MALFORMED, f"it has {len(further)} free attributes: at most {FURTHER_MAX}"
+        )
+    for name in further:
+        if fault := _fault_of("a free attribute's name", name):
+            return fault
+    if account_id is None:
+        return Rejection(Reason.MISSING_FIELD, "account_id")
+    day = None
+    if opened is not None:
+        day = _day_of(opened)
+        if day is None:
+            return Rejection(
+                Reason.BAD_TIME, f"opened is {opened[:40]!r}: it is a date, e.g. 2019-04-30"
+            )
+    return AccountRecord(account_id, Attributes(segment, branch, product), day, further)
+
+
+def _fault_of(name: str, text: str | None) -> Rejection | None:
+    if text is None:
+        return None
+    if len(text) > ID_LENGTH_MAX:
+        return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return Rejection(Reason.MALFORMED, f"{name} is not valid text in its encoding")
+    return None
+
+
+def _day_of(text: str) -> int | None:
+    """Return the day of YYYY-MM-DD, which a time of day may follow; None where it names none."""
+    written = text[:10]
+    if not _DATE.fullmatch(written) or text[10:11] not in ("", "T", " "):
+        return None
+    try:
+        return date.fromisoformat(written).toordinal()
+    except ValueError:
+        return None
+
+
+class AttributeBook:
+    """The attributes of a partition's accounts, as far as they decide.
+
+    An account takes a place in a dictionary, some 40 to 85 bytes beside its id: the attributes
+    themselves are shared with all accounts that have the same.
+    """
+
+    __slots__ = ("_shared", "known")
+
+    def __init__(self) -> None:
+        self.known: dict[str, Attributes] = {}
+        self._shared: dict[Attributes, Attributes] = {}
+
+    def take(self, account_id: str, attributes: Attributes | None) -> bool:
+        """Note what an account has now, None where it is forgotten; return whether it is new."""
+        before = self.known.get(account_id, NO_ATTRIBUTES)
+        if attributes is None or attributes == NO_ATTRIBUTES:
+            self.known.pop(account_id, None)
+            return before != NO_ATTRIBUTES
+        self.known[account_id] = self.shared(attributes)
+        return before != attributes
+
+    def shared(self, attributes: Attributes) -> Attributes:
+        """Return the one object that stands for all equal attributes."""
+        return self._shared.setdefault(attributes, attributes)

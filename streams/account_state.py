@@ -1,0 +1,64 @@
+"""An account with its open days, as the bytes that a bucket of state keeps of it.
+
+Of its attributes a day keeps what it was decided by; recovery sees by that what has changed since.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from monitor.core.account import NEVER, Account, AccountDay, Told
+from monitor.core.attributes import AttributeBook, Attributes
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def account_bytes(account: Account) -> bytes:
+    """Return an account with its open days."""
+    days = account.days
+    try:
+        return _pack((account.account_id, [_fields_of(day, int) for day in days]))
+    except OverflowError:  # a sum beyond 64 bits, which msgpack cannot hold: as text then
+        return _pack((account.account_id, [_fields_of(day, str) for day in days]))
+
+
+def account_days(
+    kept: Sequence[Sequence[Any]], attributes: AttributeBook, account: Account
+) -> tuple[AccountDay, ...]:
+    """Return the days of an account that were kept; `attributes` are shared by the book."""
+    return tuple(_account_day(account, of_day, attributes) for of_day in kept)
+
+
+def _fields_of(account_day: AccountDay, written: type[int] | type[str]) -> tuple[object, ...]:
+    totals: dict[str, list[Any]]
+    if account_day.more is None:  # as nearly every day
+        currency = account_day.currency
+        totals = {currency: account_day.counts[:4]} if currency else {}
+    else:
+        totals = {currency: of[:4] for currency, of in account_day.totals.items()}
+    told: dict[str, Any] = dict(account_day.told)
+    if written is str:
+        totals = {currency: [*map(str, of)] for currency, of in totals.items()}
+        told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
+    _, branch, product = account_day.attributes
+    named_at = None if account_day.segment_time == NEVER else account_day.segment_time
+    return (
+        account_day.day, account_day.segment, named_at, totals, told, account_day.peer_group,
+        branch, product,
+    )  # fmt: skip
+
+
+def _account_day(account: Account, kept: Sequence[Any], attributes: AttributeBook) -> AccountDay:
+    day, segment, named_at, totals, told, peer_group, branch, product = kept
+    account_day = AccountDay(account, day)
+    own = segment if named_at is None else None
+    account_day.attributes = attributes.shared(Attributes(own, branch, product))
+    account_day.segment = segment
+    account_day.peer_group = peer_group
+    account_day.segment_time = NEVER if named_at is None else named_at
+    for currency, of in totals.items():
+        account_day.totals_in(currency)[:4] = map(int, of) if isinstance(of[0], str) else of
+    for threshold_id, (status, revision, value, limit) in told.items():
+        account_day.note(threshold_id, Told(status, revision, int(value), int(limit)))
+    return account_day
