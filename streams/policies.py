@@ -1,7 +1,7 @@
 """Policy versions that come at run time: read from their topic, checked whole, taken or refused."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from monitor.policy import Policy, PolicyBook, PolicyError
@@ -23,19 +23,19 @@ class Refused(NamedTuple):
     problems: tuple[str, ...]
 
 
-def policies_of(records: Iterable[tuple[int, bytes | None]]) -> list[Policy | Refused]:
-    """Return what each record (offset, TOML text) of the policy topic states."""
-    read: list[Policy | Refused] = []
+def policies_of(
+    records: Iterable[tuple[int, bytes | None]],
+) -> Iterator[tuple[int, Policy | Refused]]:
+    """Yield what each record (offset, TOML text) of the policy topic states, with its offset."""
     for offset, value in records:
         if value is None:
             continue  # a tombstone of compaction
         try:
-            read.append(policy_of(value.decode(), f"record {offset} of the policy topic"))
+            yield offset, policy_of(value.decode(), f"record {offset} of the policy topic")
         except UnicodeDecodeError as error:
-            read.append(Refused(offset, (f"not UTF-8 text: {error}",)))
+            yield offset, Refused(offset, (f"not UTF-8 text: {error}",))
         except PolicyError as error:
-            read.append(Refused(offset, tuple(error.problems)))
-    return read
+            yield offset, Refused(offset, tuple(error.problems))
 
 
 class PolicyFollower:
@@ -76,13 +76,13 @@ class PolicyFollower:
 
     async def _read(self) -> None:
         records = [(record.offset, record.value) for record in await self._tail.read()]
-        for read in policies_of(records):
+        for offset, read in policies_of(records):
             if isinstance(read, Refused):
                 self._refuse(read)
             else:
-                self._take(read)
+                self._take(offset, read)
 
-    def _take(self, policy: Policy) -> None:
+    def _take(self, offset: int, policy: Policy) -> None:
         try:
             if self.book is None:
                 self.book = PolicyBook([policy])
@@ -90,7 +90,7 @@ class PolicyFollower:
             else:
                 changed = self.book.add(policy)
         except PolicyError as error:
-            self._refuse(Refused(policy.version, tuple(error.problems)))
+            self._refuse(Refused(offset, tuple(error.problems)))
             return
         if changed:
             _log.info("policy version %d is taken", policy.version)
