@@ -32,18 +32,23 @@ def test_what_is_refused_is_named_by_its_offset_and_the_rest_is_taken() -> None:
     changed: list[PolicyBook] = []
     refused: list[Refused] = []
     book = PolicyBook([policy_of(POLICY)])
-    follower = PolicyFollower("none:0", "policy", book, changed.append, refused.append)
     second = POLICY.replace("version = 1", "version = 2")
-    follower._tail = FixedTail(  # type: ignore[assignment]  # in the place of a broker
-        Standing(11, second.encode()),
-        Standing(12, None),
-        Standing(15, b"\xff"),
-        Standing(17, b"version = 3"),
-        Standing(19, second.replace('"UTC"', '"Europe/Berlin"').encode()),
-        Standing(23, second.encode() + b"\n# another text of the same version\n"),
-        Standing(29, second.encode()),
-    )
-    asyncio.run(follower._read())
+
+    async def read() -> None:
+        follower = PolicyFollower("none:0", "policy", book, changed.append, refused.append)
+        await follower.stop()  # it never connected
+        follower._tail = FixedTail(  # type: ignore[assignment]  # in the place of a broker
+            Standing(11, second.encode()),
+            Standing(12, None),
+            Standing(15, b"\xff"),
+            Standing(17, b"version = 3"),
+            Standing(19, second.replace('"UTC"', '"Europe/Berlin"').encode()),
+            Standing(23, second.encode() + b"\n# another text of the same version\n"),
+            Standing(29, second.encode()),
+        )
+        await follower._read()
+
+    asyncio.run(read())
     assert [one.offset for one in refused] == [15, 17, 19, 23]
     assert "taken by another text" in refused[-1].problems[0]
     assert changed == [book]
