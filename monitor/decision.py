@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from monitor.core.account import Account, AccountDay, Told
 from monitor.core.alert import Alert, Cause, Status, alert_id, evidence_of, kind_of
 from monitor.core.threshold import LimitSet, Threshold, scope_of
-from monitor.policy import Policy
+from monitor.policy import Policy, PolicyBook
 
 
 def tell(
@@ -51,7 +51,7 @@ def tell(
 
 
 def retell(
-    account: Account, account_day: AccountDay, limits: LimitSet, policies: tuple[Policy, ...],
+    account: Account, account_day: AccountDay, limits: LimitSet, policies: PolicyBook,
     policy: Policy, cause: Cause,
 ) -> Iterator[Alert]:  # fmt: skip
     """Tell an account-day anew after the limits that decide for it have changed.
@@ -64,7 +64,7 @@ def retell(
     for threshold_id, told in tuple(account_day.told.items()):
         if threshold_id in names or told.status == Status.WITHDRAWN:
             continue
-        threshold = _find(threshold_id, (policy, *policies))
+        threshold = threshold_of(threshold_id, policies, policy)
         value = threshold.value_of(account_day)
         account_day.note(threshold_id, Told(Status.WITHDRAWN, told.revision + 1, value, told.limit))
         yield Alert(
@@ -95,9 +95,10 @@ def retell(
             yield alert
 
 
-def _find(threshold_id: str, policies: tuple[Policy, ...]) -> Threshold:
-    for policy in policies:
-        for threshold in policy.thresholds:
+def threshold_of(threshold_id: str, policies: PolicyBook, policy: Policy) -> Threshold:
+    """Return a limit that was told of; the deciding policy is asked first. Raises LookupError."""
+    for one in (policy, *policies.policies):
+        for threshold in one.thresholds:
             if threshold.threshold_id == threshold_id:
                 return threshold
     raise LookupError(f"limit {threshold_id} was told of, but no policy version states it")

@@ -20,7 +20,7 @@ from monitor.core.account import (
 )
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.attributes import NO_ATTRIBUTES
-from monitor.core.threshold import Threshold, scope_of
+from monitor.core.threshold import Threshold, Watch, scope_of
 from monitor.core.transaction import (
     DEBIT,
     Rejection,
@@ -31,13 +31,13 @@ from monitor.core.transaction import (
 )
 from monitor.decision import retell, tell
 from monitor.ledger import CLOSED_DAYS_MAX, NOTHING, SERIES_BITS, Entry, OpenDay
-from monitor.modelled import Modelled
+from monitor.reviewed import Reviewed
 from monitor.step import Step
 
 __all__ = ["Engine", "Step"]
 
 
-class Engine(Modelled):
+class Engine(Reviewed):
     """Decides on the records of one partition, as they come, by the policies in force."""
 
     def observe(  # noqa: C901, PLR0912, PLR0915 - the hot loop: a call each would cost a third more
@@ -65,6 +65,7 @@ class Engine(Modelled):
             if self.watermark is None or event_time > self.watermark:
                 self.watermark = event_time
                 if self.closes_next is None or event_time >= self.closes_next:
+                    self._closing_offset = offset
                     self._close_days()
                     start = end = 0
             if redelivered:
@@ -134,13 +135,14 @@ class Engine(Modelled):
         watches = account_day.watches.get(series)
         if watches is None:
             watches = open_day.limits.watch(account_day, series)
-        for first, second, above, all_currencies, threshold in watches:
+        for first, second, look_above, all_currencies, threshold in watches:
             if all_currencies and account_day.more is not None:
-                over = threshold.value_of(account_day) > above
+                is_near = threshold.value_of(account_day) > look_above
             else:
-                over = totals[first] + totals[second] > above
-            if over:
-                self._over(offset, transaction, account, account_day, open_day, threshold)
+                is_near = totals[first] + totals[second] > look_above
+            if is_near:
+                self._near(offset, transaction, account, account_day, open_day, watches)
+                break
         if self.scorer is not None:
             seen: tuple[tuple[str, tuple[int, ...]], ...] = ((currency, tuple(totals)),)
             if account_day.more is not None:
@@ -154,6 +156,22 @@ class Engine(Modelled):
                     ),
                 )
             )  # fmt: skip
+
+    def _near(
+        self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
+        open_day: OpenDay, watches: tuple[Watch, ...],
+    ) -> None:  # fmt: skip
+        """Look at a day that is near a limit of those that watch it, or over it."""
+        if open_day.limits.look_permille is not None:
+            self._look(transaction, account_day, open_day)
+        totals = account_day.totals_in(transaction.currency)
+        for first, second, _, all_currencies, threshold in watches:
+            if all_currencies and account_day.more is not None:
+                value = threshold.value_of(account_day)
+            else:
+                value = totals[first] + totals[second]
+            if value > threshold.above:
+                self._over(offset, transaction, account, account_day, open_day, threshold)
 
     def _over(
         self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
@@ -169,6 +187,8 @@ class Engine(Modelled):
         alert = tell(account, account_day, threshold, open_day.policy, cause)
         if alert is not None:
             self.step.alerts.append(alert)
+            if account_day.facts is not None:
+                self._recount(account, cause)
 
     def policies_changed(self) -> None:
         """Decide every open day anew by the policies in force now."""
@@ -178,6 +198,8 @@ class Engine(Modelled):
             for account_day in open_day.account_days:
                 account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
                 self._retell(account_day.account, account_day, open_day, None)
+                self._note_where_near(account_day, open_day)
+        self._recount_all()
 
     def attributes_changed(self, account_ids: Iterable[str]) -> None:
         """Decide the open days of accounts anew by the attributes that they have now.
@@ -206,6 +228,8 @@ class Engine(Modelled):
         self.dirty.add(account)
         account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
         self._retell(account, account_day, open_day, None)
+        self._note_where_near(account_day, open_day)
+        self._recount(account, self._no_record())
 
     def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
         if offset <= self.offset_last:
@@ -231,15 +255,19 @@ class Engine(Modelled):
         account_day.segment_time = event_time
         account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
         if account_day.currency:
-            self._retell(account, account_day, open_day, self._cause(offset, transaction))
+            cause = self._cause(offset, transaction)
+            self._retell(account, account_day, open_day, cause)
+            self._note_where_near(account_day, open_day)
+            if account_day.facts is not None:
+                self._recount(account, cause)
 
     def _retell(
         self, account: Account, account_day: AccountDay, open_day: OpenDay, cause: Cause | None
     ) -> None:
         if cause is None:
-            cause = Cause(None, self.watermark or 0, self.partition, self.offset_last)
+            cause = self._no_record()
         told: Iterator[Alert] = retell(
-            account, account_day, open_day.limits, self.policies.policies, open_day.policy, cause
+            account, account_day, open_day.limits, self.policies, open_day.policy, cause
         )
         before = len(self.step.alerts)
         self.step.alerts.extend(told)
@@ -283,3 +311,5 @@ class Engine(Modelled):
                 alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
                 if alert is not None:
                     self.step.alerts.append(alert)
+                    if account_day.facts is not None:
+                        self._recount(account, cause)

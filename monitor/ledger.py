@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 class OpenDay:
     """A business day that still takes transactions: what it holds, by id hash, and whose it is."""
 
-    __slots__ = ("account_days", "contents", "end", "limits", "policy", "start")
+    __slots__ = ("account_days", "contents", "end", "limits", "noted", "policy", "start")
 
     def __init__(self, start: int, end: int, policy: Policy, limits: LimitSet) -> None:
         self.start = start
@@ -61,6 +61,7 @@ class OpenDay:
         self.limits = limits
         self.contents: dict[int, int] = {}
         self.account_days: list[AccountDay] = []
+        self.noted: list[AccountDay] = []  # those that came near a limit: they have facts
 
 
 class Bucket:
@@ -129,6 +130,7 @@ class Ledger:
             account = Account(account_id, number, xxh3_64_intdigest(account_id.encode()))
             self.accounts[account_id] = bucket.accounts[account_id] = account
             account.days = days_of(account)
+            self.restored(account)
             for account_day in account.days:
                 day = account_day.day
                 open_day = self.open_days.get(day) or self._open_day(day)
@@ -137,7 +139,12 @@ class Ledger:
                     self.closing.append((account_day, policy.version, NOT_ASKED))
                     continue
                 open_day.account_days.append(account_day)
+                if account_day.facts is not None:
+                    open_day.noted.append(account_day)
                 account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
+
+    def restored(self, account: Account) -> None:
+        """Take note of an account that was put back."""
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
         """Put back transactions that were taken in; those of closed days have no place any more."""
@@ -191,13 +198,16 @@ class Ledger:
         self.closes_next = self.calendar.end_of(self.day_open_first) + self.lateness
         for day in sorted(day for day in self.open_days if day < self.day_open_first):
             closed = self.open_days.pop(day)
-            self._end(closed.account_days, closed.policy.version)
+            self._end(closed)
 
-    def _end(self, account_days: list[AccountDay], version: int) -> None:
+    def _end(self, closed: OpenDay) -> None:
         """Take the account-days of a day that was closed to those that are to be emitted."""
-        self.closing.extend((account_day, version, NOT_ASKED) for account_day in account_days)
+        version = closed.policy.version
+        self.closing.extend(
+            (account_day, version, NOT_ASKED) for account_day in closed.account_days
+        )
 
     def _forget_if_empty(self, account: Account) -> None:
-        if not account.days:
+        if not account.days and account.review is None:
             del self.accounts[account.account_id]
             del self.buckets[account.bucket].accounts[account.account_id]

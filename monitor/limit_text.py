@@ -91,7 +91,7 @@ def _threshold(table: dict[str, object], number: int, problems: list[str]) -> Th
         problems.append(f"{where}currency is {currency!r}: not a code of ISO 4217")
     elif currency is None and measure is Measure.AMOUNT:
         problems.append(f"{where}currency is missing: amounts of two currencies are never added")
-    scope = _scope(table.get("scope", {}), where, problems)
+    scope = scope_stated(table.get("scope", {}), where, problems)
     if len(problems) > found:
         return None
     assert measure is not None
@@ -124,7 +124,8 @@ def _member(
     return None
 
 
-def _scope(scope: object, where: str, problems: list[str]) -> dict[str, str]:
+def scope_stated(scope: object, where: str, problems: list[str]) -> dict[str, str]:
+    """Return the scope that a table states: one of `SCOPE_KEYS`, or none for everyone."""
     if (
         isinstance(scope, dict)
         and len(scope) <= 1

@@ -8,7 +8,7 @@ was) is asked at the latter two alone: so it does not depend on how the stream i
 from typing import TYPE_CHECKING
 
 from monitor.core.account import AccountDay, ClosedDay, Scored
-from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOT_ASKED, Ledger
+from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOT_ASKED, Ledger, OpenDay
 from monitor.policy import PolicyBook
 from monitor.step import Step
 
@@ -27,7 +27,7 @@ class Modelled(Ledger):
         self.scorer: Scorer | None = None
         self._partitions = partitions
         self._scored: list[Scored] = []
-        self._ended: list[tuple[list[AccountDay], int]] = []
+        self._ended: list[OpenDay] = []
         self._begin_scoring()
 
     def take_step(self) -> Step:
@@ -73,18 +73,18 @@ class Modelled(Ledger):
                 [*self.step.alerts, *alerts], key=lambda alert: alert.cause.offset
             )
 
-    def _end(self, account_days: list[AccountDay], version: int) -> None:
-        self._ended.append((account_days, version))
+    def _end(self, closed: OpenDay) -> None:
+        self._ended.append(closed)
 
     def _note_ended(self) -> None:
         """Note how rare the account-days of closed days are, once their last record was seen."""
         self._score()
         ended, self._ended = self._ended, []
-        for account_days, version in ended:
-            scores = self._day_scores(account_days)
+        for closed in ended:
+            scores = self._day_scores(closed.account_days)
             self.closing.extend(
-                (account_day, version, score)
-                for account_day, score in zip(account_days, scores, strict=True)
+                (account_day, closed.policy.version, score)
+                for account_day, score in zip(closed.account_days, scores, strict=True)
             )
 
     def _day_scores(self, account_days: list[AccountDay]) -> list[float | None]:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
-from monitor.core.threshold import LimitSet, Threshold
+from monitor.core.threshold import LimitSet, Scope, Threshold
 from monitor.outliers import OutlierSettings
+from monitor.review_rule import LOOK_PERMILLE, ReviewRule, deciding_rule
 from monitor.systemic.settings import SystemicSettings
 
 
@@ -54,11 +55,20 @@ class Policy(NamedTuple):
     text: str
     outliers: OutlierSettings | None = None
     systemic: SystemicSettings | None = None
+    reviews: tuple[ReviewRule, ...] = ()
 
     @property
     def effective_from_text(self) -> str | None:
         """The first business day that it decides for, as YYYY-MM-DD; None is from ever."""
         return day_text(self.effective_from) if self.effective_from else None
+
+    def review_of(self, scope: Scope) -> ReviewRule | None:
+        """Return when an account of such account-days is to be reviewed; None where it never is."""
+        return deciding_rule(self.reviews, scope)
+
+    def limits(self) -> LimitSet:
+        """Return its limits; with reviews, an account-day is looked at before it is over them."""
+        return LimitSet(self.thresholds, LOOK_PERMILLE if self.reviews else None)
 
 
 class PolicyBook:
@@ -106,7 +116,7 @@ class PolicyBook:
             return False
         self._by_version[policy.version] = policy
         ordered = sorted(self._by_version.values(), key=lambda p: (p.effective_from, p.version))
-        self._order = [(p, LimitSet(p.thresholds)) for p in ordered]
+        self._order = [(p, p.limits()) for p in ordered]
         self._starts = [p.effective_from for p in ordered]
         return True
 
@@ -118,6 +128,18 @@ class PolicyBook:
     def outliers(self) -> OutlierSettings | None:
         """The outlier settings of the first version that has any; None where none has."""
         return next((p.outliers for p in self.policies if p.outliers is not None), None)
+
+    @property
+    def review_days_max(self) -> int:
+        """The longest window of the reviews of any version, in business days; 0: there are none."""
+        return max((r.window_days for p in self.policies for r in p.reviews), default=0)
+
+    def of_version(self, version: int) -> Policy:
+        """Return a version. Raises LookupError where it is not there."""
+        policy = self._by_version.get(version)
+        if policy is None:
+            raise LookupError(f"policy version {version} decided, and is not there any more")
+        return policy
 
     @property
     def versions(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from monitor.core.business_day import MICROSECONDS
 from monitor.limit_text import LIMIT_KEYS, SCOPE_KEYS, is_whole, refuse_unknown, thresholds_of
 from monitor.outliers import outlier_settings
 from monitor.policy import CalendarSettings, Policy, PolicyError
+from monitor.review_rule import review_rules
 from monitor.systemic.settings import systemic_settings
 
 _DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
@@ -38,6 +39,7 @@ POLICY_KEYS: Final = (
     "budget",
     "models",
     "systemic",
+    "review",
 )
 
 DEFAULT_POLICY: Final = """\
@@ -95,12 +97,15 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     thresholds = thresholds_of(document.get("limit"), problems)
     outliers = outlier_settings(document, problems)
     systemic = systemic_settings(document, problems)
+    reviews = review_rules(document, problems)
     if outliers is None and any(t.peer_group is not None for t in thresholds):
         problems.append("a limit is for a peer group: these are of the models, so state a [budget]")
+    if outliers is None and any(rule.threshold.peer_group for rule in reviews):
+        problems.append("a review is for a peer group: these are of the models: state a [budget]")
     if problems:
         raise PolicyError(problems, source)
     assert calendar is not None
-    return Policy(version, effective_from, calendar, thresholds, text, outliers, systemic)
+    return Policy(version, effective_from, calendar, thresholds, text, outliers, systemic, reviews)
 
 
 def _effective_from(value: object, problems: list[str]) -> int:

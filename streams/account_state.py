@@ -10,27 +10,40 @@ import msgspec
 
 from monitor.core.account import NEVER, Account, AccountDay, Told
 from monitor.core.attributes import AttributeBook, Attributes
+from streams.review_state import Written, facts_fields, facts_of, review_fields, review_of
 
 _pack = msgspec.msgpack.Encoder().encode
 
 
 def account_bytes(account: Account) -> bytes:
-    """Return an account with its open days."""
-    days = account.days
+    """Return an account with its open days, and with those of its reviews where it has any."""
     try:
-        return _pack((account.account_id, [_fields_of(day, int) for day in days]))
+        return _pack(_fields_of_account(account, int))
     except OverflowError:  # a sum beyond 64 bits, which msgpack cannot hold: as text then
-        return _pack((account.account_id, [_fields_of(day, str) for day in days]))
+        return _pack(_fields_of_account(account, str))
 
 
 def account_days(
-    kept: Sequence[Sequence[Any]], attributes: AttributeBook, account: Account
+    kept: Sequence[Any], attributes: AttributeBook, account: Account
 ) -> tuple[AccountDay, ...]:
-    """Return the days of an account that were kept; `attributes` are shared by the book."""
-    return tuple(_account_day(account, of_day, attributes) for of_day in kept)
+    """Return the days of an account that were kept, and give it what it had of its reviews.
+
+    `attributes` are shared by the book.
+    """
+    days, *review = kept
+    if review:
+        account.review = review_of(review[0])
+    return tuple(_account_day(account, of_day, attributes) for of_day in days)
 
 
-def _fields_of(account_day: AccountDay, written: type[int] | type[str]) -> tuple[object, ...]:
+def _fields_of_account(account: Account, written: Written) -> tuple[object, ...]:
+    days = [_fields_of(day, written) for day in account.days]
+    if account.review is None:
+        return account.account_id, days
+    return account.account_id, days, review_fields(account.review, written)
+
+
+def _fields_of(account_day: AccountDay, written: Written) -> tuple[object, ...]:
     totals: dict[str, list[Any]]
     if account_day.more is None:  # as nearly every day
         currency = account_day.currency
@@ -43,20 +56,24 @@ def _fields_of(account_day: AccountDay, written: type[int] | type[str]) -> tuple
         told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
     _, branch, product = account_day.attributes
     named_at = None if account_day.segment_time == NEVER else account_day.segment_time
-    return (
+    fields = (
         account_day.day, account_day.segment, named_at, totals, told, account_day.peer_group,
         branch, product,
     )  # fmt: skip
+    if account_day.facts is None:
+        return fields
+    return *fields, facts_fields(account_day.facts, written)
 
 
 def _account_day(account: Account, kept: Sequence[Any], attributes: AttributeBook) -> AccountDay:
-    day, segment, named_at, totals, told, peer_group, branch, product = kept
+    day, segment, named_at, totals, told, peer_group, branch, product, *facts = kept
     account_day = AccountDay(account, day)
     own = segment if named_at is None else None
     account_day.attributes = attributes.shared(Attributes(own, branch, product))
     account_day.segment = segment
     account_day.peer_group = peer_group
     account_day.segment_time = NEVER if named_at is None else named_at
+    account_day.facts = facts_of(facts[0]) if facts else None
     for currency, of in totals.items():
         account_day.totals_in(currency)[:4] = map(int, of) if isinstance(of[0], str) else of
     for threshold_id, (status, revision, value, limit) in told.items():

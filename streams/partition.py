@@ -227,6 +227,7 @@ class Partition:
             list(engine.policies.versions),
             len(engine.buckets),
             self.writer,
+            sorted(engine.grouped, key=lambda of: (of[2], of[0] or "", of[1] or "")),
         )
         memory = self._remember()
         parts = [] if memory is None else state.part_records(memory.new_parts(), seal.offset)

@@ -27,6 +27,7 @@ from monitor.core.transaction import (
 from monitor.engine import Engine
 from monitor.policy import PolicyBook
 from monitor.policy_text import DEFAULT_POLICY, policy_of
+from monitor.reading import Reading
 from streams import codec
 
 Schema = dict[str, Any]
@@ -141,7 +142,10 @@ def alert_schema(alert: Alert) -> Schema:
         "currency": _about(
             {"enum": [*sorted(EXPONENT), None]}, "Null where transactions of all are counted."
         ),
-        "value": _about(value, "What the account-day amounts to: money as text, else a number."),
+        "value": _about(
+            value,
+            "What the account-day amounts to: money as text, else a number; of a review, its days.",
+        ),
         "limit": _about(value, "It is told where the value is greater than this."),
         "value_before": _about(
             {"anyOf": [_MONEY, _COUNT, {"type": "null"}]}, "What was told the time before."
@@ -155,11 +159,16 @@ def alert_schema(alert: Alert) -> Schema:
                 "totals": _totals(alert.evidence["totals"]),
                 "over_by": _about(value, "Value less limit."),
                 "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
+                **_of_review(value),
                 "why": _about({"type": "string"}, "Why it is withdrawn, where no sum is why."),
                 "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
             },
         },
-        "transaction_id": _about(_TEXT, "Of the record by which it was told; null: of a policy."),
+        "transaction_id": _about(
+            _TEXT,
+            "Of the record by which it was told. Null: a policy told it, or a record of another"
+            " account, as when a day closes.",
+        ),
         "event_time": _about({"type": "string", "format": "date-time"}, "That record's, in UTC."),
         "partition": _about(_COUNT, "Where that record stands on the transactions topic."),
         "offset": _about({"type": "integer", "minimum": -1}, "Where it stands in the partition."),
@@ -167,7 +176,7 @@ def alert_schema(alert: Alert) -> Schema:
     money = {"kind": {"const": Kind.DAILY_AMOUNT.value}}
     schema = _schema(
         "Alert",
-        "What is told of one threshold on one account-day.",
+        "What is told of one threshold on one account-day, or of an account that is reviewed.",
         _of(alert.fields(), properties),
         alert.fields(),
     )
@@ -175,6 +184,42 @@ def alert_schema(alert: Alert) -> Schema:
         "if": {"properties": money},
         "then": {"properties": {"value": _MONEY, "limit": _MONEY, "currency": {"type": "string"}}},
         "else": {"properties": {"value": _COUNT, "limit": _COUNT}},
+    }
+
+
+def _of_review(value: Schema) -> dict[str, Schema]:
+    """Return what the evidence of a review has."""
+    day = {
+        "type": "object",
+        "properties": {
+            "business_day": _DAY,
+            "kind": _about(_one_of(["breach", "near"]), "Over the limit, or just below it."),
+            "threshold_id": {"type": "string"},
+            "currency": {"enum": [*sorted(EXPONENT), None]},
+            "value": value,
+            "limit": value,
+            "times_limit": {"anyOf": [_MONEY, {"type": "null"}]},
+        },
+    }
+    return {
+        "days": {
+            "description": "Of a review: its days, the latest last. Of an outlier: how many.",
+            "anyOf": [_COUNT, {"type": "array", "items": day}],
+        },
+        "breach_days": _about(_COUNT, "Of a review: its days over a limit."),
+        "near_days": _about(_COUNT, "Of a review: its days just below a limit; each counts half."),
+        "window_days": _about(_COUNT, "Of a review: the business days that are looked at."),
+        "grouped_days": {
+            "description": "Of a review: days that a systemic alert explains; they do not count.",
+            "type": "array",
+            "items": _DAY,
+        },
+        "reading": _about(_one_of(Reading), "Of a review: what is more likely."),
+        "reasons": {
+            "description": "Why, in sentences with their numbers, the weightiest first.",
+            "type": "array",
+            "items": {"type": "string"},
+        },
     }
 
 

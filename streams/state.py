@@ -24,9 +24,10 @@ from monitor.core.account import SERIES, SERIES_INDEX
 from monitor.engine import Engine
 from monitor.ledger import NOTHING, SERIES_BITS, Bucket, Entry
 from monitor.memory import Parts
+from monitor.reviewed import Grouped
 from streams.account_state import account_bytes, account_days
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of everything here; another one is refused, never guessed at."""
 
 SEAL_KEY: Final = b"seal"
@@ -56,6 +57,7 @@ class Seal(NamedTuple):
     policy_versions: list[int]
     buckets: int
     writer: bytes  # who wrote it: an engine that is still its own writer need not be rebuilt
+    grouped: Sequence[Grouped] = ()  # days that a systemic alert explains
 
 
 class Chunk(NamedTuple):
@@ -123,7 +125,8 @@ def seal_of(value: bytes) -> Seal:
     """Return the seal that the bytes hold."""
     (offset,) = _OFFSET.unpack_from(value)
     _format, *rest = _decoded(value[_OFFSET.size :])
-    return Seal(offset, *rest)
+    seal = Seal(offset, *rest)
+    return seal._replace(grouped=tuple((of, name, day) for of, name, day in seal.grouped))
 
 
 def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
@@ -191,6 +194,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
         )
     engine.offset_last = seal.offset
     engine.restore_watermark(seal.watermark)
+    engine.restore_grouped(seal.grouped)
     _recover_buckets(engine, kept)
     chunks = _recover_journal(engine, kept, seal)
     engine.dirty.clear()
@@ -210,7 +214,10 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
         _format, accounts = _decoded(value[_OFFSET.size :])
         engine.restore_bucket(
             number,
-            ((name, partial(account_days, days, engine.attributes)) for name, days in accounts),
+            (
+                (name, partial(account_days, (days, *review), engine.attributes))
+                for name, days, *review in accounts
+            ),
         )
 
 

@@ -12,6 +12,7 @@ from monitor.core.business_day import day_of_text
 from monitor.core.threshold import LimitSet, Threshold
 from monitor.decision import retell, tell
 from monitor.engine import Engine
+from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
 from tests.transactions import POLICY, book, observed, transaction
 
@@ -72,7 +73,8 @@ def test_the_last_that_was_told_is_how_it_stands(cents: list[int]) -> None:
 def retold(account: Account, account_day: AccountDay, *thresholds: Threshold) -> list[Alert]:
     policy = POLICY_500._replace(version=2, thresholds=thresholds)
     limits = LimitSet(thresholds)
-    return list(retell(account, account_day, limits, (POLICY_500, policy), policy, CAUSE))
+    policies = PolicyBook([POLICY_500, policy._replace(text="another")])
+    return list(retell(account, account_day, limits, policies, policy, CAUSE))
 
 
 def test_a_limit_that_no_longer_decides_is_withdrawn() -> None:

@@ -20,7 +20,7 @@ import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 import typer.main
 
-from monitor import outliers, policy_text
+from monitor import outliers, policy_text, review_rule
 from monitor.core.transaction import Reason
 from monitor.policy_text import policy_of
 from monitor.settings import Settings, variable
@@ -45,7 +45,7 @@ from tests.documents import (
 
 README = ROOT / "README.md"
 COMMANDS = dict(commands(typer.main.get_command(app), "weir"))
-KEYS_OF = (policy_text, outliers, systemic_settings)
+KEYS_OF = (policy_text, outliers, systemic_settings, review_rule)
 SOURCES = [path for of in ("monitor", "streams", "models") for path in (ROOT / of).rglob("*.py")]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -110,6 +110,7 @@ def test_every_reason_stands_there_in_its_precedence() -> None:
         ("BUDGET_KEYS", "key of `budget`"),
         ("MODELS_KEYS", "key of `models`"),
         ("SYSTEMIC_KEYS", "key of `systemic`"),
+        ("REVIEW_KEYS", "key of `review`"),
     ],
 )
 def test_every_key_of_a_policy_stands_there(name: str, heading: str) -> None:
@@ -122,7 +123,7 @@ def test_no_list_of_keys_is_forgotten_here() -> None:
     sources = "".join(text_of(path) for path in (ROOT / "monitor").rglob("*.py"))
     assert set(re.findall(r"^(\w+_KEYS): Final", sources, re.MULTILINE)) == {
         "POLICY_KEYS", "CALENDAR_KEYS", "LIMIT_KEYS", "SCOPE_KEYS", "BUDGET_KEYS", "MODELS_KEYS",
-        "SYSTEMIC_KEYS",
+        "SYSTEMIC_KEYS", "REVIEW_KEYS",
     }  # fmt: skip
 
 
@@ -311,6 +312,7 @@ def test_the_policy_to_begin_with_has_every_key_and_all_of_it_can_be_used() -> N
     policy = policy_of(whole)
     assert policy.outliers is not None
     assert policy.systemic is not None
+    assert policy.reviews
     assert policy.effective_from_text == "2026-02-01"
 
 

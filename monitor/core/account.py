@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
+from monitor.core.noted_day import DayFacts, Review
 from monitor.core.transaction import CREDIT, DEBIT, Transaction
 
 COUNT_DEBIT: Final = 0
@@ -65,11 +66,12 @@ class AccountDay:
     `peer_group` is the one that the models had its account in when the day began.
     `watches` are the thresholds that watch this day, by series (see core/threshold.py, which comes
     after this file); they are the engine's to set.
+    `facts` are those of an account-day that came near enough to a limit to be looked at closer.
     """
 
     __slots__ = (
-        "account", "attributes", "counts", "currency", "day", "more", "peer_group", "segment",
-        "segment_time", "told", "watches",
+        "account", "attributes", "counts", "currency", "day", "facts", "more", "peer_group",
+        "segment", "segment_time", "told", "watches",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +92,7 @@ class AccountDay:
         self.segment_time = NEVER
         self.peer_group: str | None = None
         self.watches = watches if watches is not None else {}
+        self.facts: DayFacts | None = None
 
     @property
     def totals(self) -> dict[str, Totals]:
@@ -125,10 +128,10 @@ class Account:
     """One account of a partition: its open days, and the bucket of state that it is kept in.
 
     `seed` is that of the hashes of its transaction ids; `kept` is for the state layer, which keeps
-    there what it last wrote of the account.
+    there what it last wrote of the account. `review` has its days over or near a limit.
     """
 
-    __slots__ = ("account_id", "bucket", "days", "kept", "seed")
+    __slots__ = ("account_id", "bucket", "days", "kept", "review", "seed")
 
     def __init__(self, account_id: str, bucket: int, seed: int) -> None:
         self.account_id = account_id
@@ -136,6 +139,7 @@ class Account:
         self.seed = seed
         self.days: tuple[AccountDay, ...] = ()
         self.kept = b""
+        self.review: Review | None = None
 
     def day_of(self, day: int) -> AccountDay | None:
         """Return an open account-day; None where the account has none."""

@@ -19,12 +19,14 @@ class Kind(StrEnum):
     DAILY_AMOUNT = "daily-amount"
     DAILY_COUNT = "daily-count"
     OUTLIER = "outlier"
+    REVIEW = "review"
 
 
 _KINDS: Final = {
     Measure.AMOUNT: Kind.DAILY_AMOUNT,
     Measure.COUNT: Kind.DAILY_COUNT,
     Measure.RARITY: Kind.OUTLIER,
+    Measure.BREACH_DAYS: Kind.REVIEW,
 }
 
 
@@ -48,8 +50,8 @@ class Cause(NamedTuple):
 class Alert(NamedTuple):
     """What is told of one threshold on one account-day.
 
-    `value` and `limit` are in minor units of `currency`, transactions where it is a count, or N
-    where one account-day in N is as strange; `score` is that as a tail probability;
+    `value` and `limit` are in minor units of `currency`, transactions where it is a count, N where
+    one account-day in N is as strange (`score` is that as a tail probability), or days of a review;
     `revision` counts what was told of this id, so (alert_id, revision) tells a repetition.
     """
 
@@ -127,10 +129,11 @@ def evidence_of(account_day: AccountDay, threshold: Threshold, value: int) -> di
     if over_by > 0:
         evidence["over_by"] = written(threshold, over_by)
     if threshold.above > 0:
-        evidence["times_limit"] = _ratio_text(value, threshold.above)
+        evidence["times_limit"] = ratio_text(value, threshold.above)
     return evidence
 
 
-def _ratio_text(value: int, limit: int) -> str:
+def ratio_text(value: int, limit: int) -> str:
+    """Return a value divided by a limit (not 0), with two decimals, rounded half up."""
     hundredths = (200 * value + limit) // (2 * limit)  # rounded half up, in integers
     return f"{hundredths // 100}.{hundredths % 100:02d}"

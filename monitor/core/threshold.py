@@ -21,6 +21,7 @@ class Measure(StrEnum):
     AMOUNT = "amount"
     COUNT = "count"
     RARITY = "rarity"  # of the outlier models: one account-day in so many is as strange
+    BREACH_DAYS = "breach-days"  # of an account that is reviewed
 
 
 LIMIT_MEASURES: Final = (Measure.AMOUNT, Measure.COUNT)
@@ -135,11 +136,14 @@ def scope_of(account_day: AccountDay) -> Scope:
 
 
 class Watch(NamedTuple):
-    """A threshold as it is asked on every transaction: which places of the totals to add up."""
+    """A threshold as it is asked on every transaction: which places of the totals to add up.
+
+    `look_above` is the sum from which on the account-day is looked at closer: at most the limit.
+    """
 
     first: int
     second: int
-    above: int
+    look_above: int
     all_currencies: bool
     threshold: Threshold
 
@@ -149,9 +153,14 @@ Watches = dict[int, tuple[Watch, ...]]
 
 
 class LimitSet:
-    """The limits of one policy version, and which of them decide for an account-day."""
+    """The limits of one policy version, and which of them decide for an account-day.
 
-    def __init__(self, thresholds: tuple[Threshold, ...]) -> None:
+    An account-day is looked at closer from `look_permille` thousandths of a limit on; None is: from
+    when it is over it.
+    """
+
+    def __init__(self, thresholds: tuple[Threshold, ...], look_permille: int | None = None) -> None:
+        self.look_permille = look_permille
         self._thresholds = thresholds
         self._own = {t.account_id for t in thresholds if t.account_id is not None}
         self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
@@ -199,9 +208,21 @@ class LimitSet:
         direction, currency = SERIES[series]
         scope = scope_of(account_day)
         moved = tuple(
-            Watch(*_PLACES[t.measure, t.direction], t.above, t.currency is None, t)
+            Watch(*_PLACES[t.measure, t.direction], self._look_above(t), t.currency is None, t)
             for t in self.deciding(*scope)
             if t.currency in (None, currency) and t.direction in (Direction.BOTH, direction)
         )
         self.watches_of(*scope)[series] = moved
         return moved
+
+    def _look_above(self, threshold: Threshold) -> int:
+        if self.look_permille is None:
+            return threshold.above
+        return threshold.above * self.look_permille // 1000
+
+    def is_looked_at(self, account_day: AccountDay) -> bool:
+        """Return whether an account-day, as it stands, is to be looked at before it is over."""
+        return self.look_permille is not None and any(
+            threshold.value_of(account_day) > self._look_above(threshold)
+            for threshold in self.deciding(*scope_of(account_day))
+        )

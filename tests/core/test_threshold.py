@@ -119,7 +119,7 @@ def test_a_transaction_is_watched_by_just_the_limits_that_it_can_move(
     ]
     for watch in watches:
         assert one[watch.first] + one[watch.second] == watch.threshold.value_of(moved)
-        assert watch.above == watch.threshold.above
+        assert watch.look_above == watch.threshold.above
         assert watch.all_currencies == (watch.threshold.currency is None)
     assert of.watches_of("A1", segment)[series] == watches
 

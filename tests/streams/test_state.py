@@ -50,6 +50,12 @@ offsets = st.integers(0, (1 << 63) - 1)
 seals = st.builds(
     Seal, offsets, st.none() | st.integers(-(1 << 52), 1 << 55), st.text(max_size=30),
     st.lists(st.integers(1, 1 << 40)), st.integers(1, 65_536), st.binary(max_size=12),
+    st.lists(
+        st.tuples(
+            st.none() | st.just("retail"), st.none() | st.just("daily-amount"),
+            st.integers(1, 1_000_000),
+        )
+    ).map(tuple),
 )  # fmt: skip
 
 
@@ -212,7 +218,7 @@ def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> 
         key = state.SEAL_KEY if of == "seal" else state.bucket_key(engine.bucket_of("A1"))
         kept[key] = kept_of(engine)[key]
     monkeypatch.undo()
-    with pytest.raises(StateError, match="has format 99, this program knows 2: go on with"):
+    with pytest.raises(StateError, match="has format 99, this program knows 3: go on with"):
         state.recover(an_engine(), kept)
 
 

@@ -1,0 +1,184 @@
+"""What the days of a review most likely mean, and the numbers that say so.
+
+An account may breach its limit again and again because its owner needs more (a shop that grows), or
+because something passes through it that should not. Each sign has a cut-off and a weight; signs of
+either sort are added up, and the reading is the sort that has clearly more. It helps to sort work:
+it decides nothing, and a person always has the numbers.
+"""
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from itertools import combinations
+from statistics import median
+from typing import Final, NamedTuple
+
+from monitor.episodes import CountedDay
+
+
+class Reading(StrEnum):
+    """What is more likely."""
+
+    SERVICE_NEED = "service-need"
+    SUSPICION = "suspicion"
+    UNCLEAR = "unclear"
+
+
+MARGIN: Final = 2
+"""By how much one sort must outweigh the other: one strong sign, or two usual ones, unanswered."""
+
+USUAL: Final = 1
+STRONG: Final = 2
+"""A strong sign has few innocent readings of its own."""
+
+RISING_SHARE: Final = 0.8
+RISE: Final = 1.1
+RISING_DAYS: Final = 3
+"""Of three days one order in six rises throughout by chance, so a rise of a tenth is asked for,
+too; of more days, four pairs in five in order are no chance."""
+
+REGULAR_SHARE: Final = 0.6
+NEW_SHARE: Final = 0.7
+NAMED_SHARE: Final = 0.5
+"""Most money to payees of earlier days is trade; nearly all to new ones is not. In between nothing
+is said, and nothing where less than half of what was paid names its payee."""
+
+PASS_SHARE: Final = 0.8
+PASS_DAYS: Final = 0.5
+"""A household spends less than four fifths of what comes in on the very day; a mule passes all on.
+Half of the days must be so."""
+
+NEAR_DAYS: Final = 2
+ROUND_SHARE: Final = 0.5
+ROUND_AMOUNTS: Final = 4
+"""Prices are seldom round: of card payments some 2 in 100 are multiples of a hundred. Four amounts
+are the fewest of which half is a pattern."""
+
+MOVED_SCORE: Final = 0.05
+MOVED_DAYS: Final = 3
+"""The models find a day usual for the account where more than one in twenty is as strange."""
+
+
+class Sign(NamedTuple):
+    """One thing that speaks for a reading: how much, and in words with its number."""
+
+    reading: Reading
+    weight: int
+    text: str
+
+
+def reading_of(days: Sequence[CountedDay]) -> tuple[Reading, list[str]]:
+    """Return the reading of a review's days, in order, and its reasons, the weightiest first."""
+    signs = [sign for find in _FINDERS for sign in find(days)]
+    weights = {
+        reading: sum(sign.weight for sign in signs if sign.reading is reading)
+        for reading in Reading
+    }
+    ahead = weights[Reading.SERVICE_NEED] - weights[Reading.SUSPICION]
+    reading = Reading.UNCLEAR
+    if ahead >= MARGIN:
+        reading = Reading.SERVICE_NEED
+    elif -ahead >= MARGIN:
+        reading = Reading.SUSPICION
+    signs.sort(key=lambda sign: (sign.reading is not reading, -sign.weight))
+    return reading, [sign.text for sign in signs] or [
+        f"of {len(days)} days no sign of either reached its cut-off"
+    ]
+
+
+def _growth(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    """Yield whether the totals under one limit rise: Kendall's pairs in order, and by how much."""
+    by_limit: dict[str, list[CountedDay]] = {}
+    for of in days:
+        by_limit.setdefault(of.mark.threshold_id, []).append(of)
+    under = max(by_limit.values(), key=len)
+    if len(under) < RISING_DAYS:
+        return
+    values = [of.mark.value for of in under]
+    pairs = list(combinations(values, 2))
+    rising = sum(earlier < later for earlier, later in pairs)
+    rise = values[-1] / max(values[0], 1)
+    if rising >= RISING_SHARE * len(pairs) and rise >= RISE:
+        yield Sign(
+            Reading.SERVICE_NEED, USUAL,
+            f"the day totals rise steadily: {rising} of {len(pairs)} pairs of days are in order,"
+            f" and the last is {rise:.2f} times the first",
+        )  # fmt: skip
+
+
+def _payees(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    """Yield whether money went to payees of earlier days, or to new ones; the first has none."""
+    known: set[int] = set()
+    to_known = to_new = elsewhere = new = 0
+    for number, of in enumerate(days):
+        facts = of.noted.facts
+        if number:
+            known_today = known & facts.payees.keys()
+            to_known += sum(facts.payees[payee] for payee in known_today)
+            to_new += sum(facts.payees.values()) - sum(facts.payees[p] for p in known_today)
+            to_new += facts.others
+            elsewhere += facts.unnamed
+            new += len(facts.payees) - len(known_today)
+        known |= facts.payees.keys()
+    named = to_known + to_new
+    if not named or named < NAMED_SHARE * (named + elsewhere):
+        return
+    share = to_known / named
+    if share >= REGULAR_SHARE:
+        yield Sign(
+            Reading.SERVICE_NEED, STRONG,
+            f"{share:.0%} of the money went to payees that were paid on earlier days of these",
+        )  # fmt: skip
+    elif 1 - share >= NEW_SHARE:
+        yield Sign(
+            Reading.SUSPICION, USUAL,
+            f"{1 - share:.0%} of the money went to {new} payees that were not paid on an earlier"
+            " day of these",
+        )  # fmt: skip
+
+
+def _pass_through(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    shares = [
+        min(of.noted.money_in, of.noted.money_out) / max(of.noted.money_in, of.noted.money_out, 1)
+        for of in days
+    ]
+    passed = sum(share >= PASS_SHARE for share in shares)
+    if passed >= PASS_DAYS * len(days):
+        yield Sign(
+            Reading.SUSPICION, STRONG,
+            f"on {passed} of {len(days)} days what came in went out again: the lesser of the two is"
+            f" {median(shares):.0%} of the greater (median)",
+        )  # fmt: skip
+
+
+def _just_below(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    near = sum(of.mark.is_near for of in days)
+    if near >= NEAR_DAYS:
+        weight = STRONG if near > len(days) / 2 else USUAL
+        yield Sign(
+            Reading.SUSPICION, weight, f"{near} of {len(days)} days stay just below the limit"
+        )
+
+
+def _round_amounts(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    amounts = sum(of.noted.facts.amounts for of in days)
+    round_ = sum(of.noted.facts.round for of in days)
+    if amounts >= ROUND_AMOUNTS and round_ >= ROUND_SHARE * amounts:
+        yield Sign(
+            Reading.SUSPICION, USUAL,
+            f"{round_} of {amounts} amounts are round: multiples of 100 (from where a day comes"
+            " near half of a limit)",
+        )  # fmt: skip
+
+
+def _moved(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    scores = [of.noted.score for of in days if of.noted.score is not None]
+    usual = sum(score > MOVED_SCORE for score in scores)
+    if len(scores) >= MOVED_DAYS and 2 * usual > len(scores):
+        yield Sign(
+            Reading.SERVICE_NEED, USUAL,
+            f"the account's own pattern has moved: the models find {usual} of {len(scores)} days"
+            f" usual for it (the middle one is 1 in {1 / max(median(scores), 1e-9):,.0f})",
+        )  # fmt: skip
+
+
+_FINDERS: Final = (_growth, _payees, _moved, _pass_through, _just_below, _round_amounts)

@@ -1,0 +1,82 @@
+"""What an account keeps for its reviews, as fields of its bucket, and back.
+
+Whole numbers may be beyond 64 bits, which msgpack cannot hold: all of an account is text then.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from monitor.core.noted_day import DayFacts, FoldedDays, Mark, NotedDay, Review, ReviewTold
+
+Written = type[int] | type[str]
+"""As what money is written."""
+
+Fields = Sequence[Any]
+
+_FLAGS: Final = 2  # of a mark: is it an amount, is it near
+
+
+def facts_fields(facts: DayFacts, written: Written) -> tuple[object, ...]:
+    """Return the facts of an account-day as they are kept."""
+    return (
+        list(facts.payees), [written(paid) for paid in facts.payees.values()],
+        written(facts.others), written(facts.unnamed), facts.amounts, facts.round,
+    )  # fmt: skip
+
+
+def facts_of(fields: Fields) -> DayFacts:
+    """Return the facts that the fields hold."""
+    payees, paid, others, unnamed, amounts, round_ = fields
+    facts = DayFacts()
+    facts.payees = dict(zip(payees, map(int, paid), strict=True))
+    facts.others, facts.unnamed = int(others), int(unnamed)
+    facts.amounts, facts.round = amounts, round_
+    return facts
+
+
+def review_fields(review: Review, written: Written) -> tuple[object, ...]:
+    """Return what an account keeps for its reviews: closed days, folded ones, and what was told."""
+    closed = [_noted_fields(of, written) for _, of in sorted(review.closed.items())]
+    return closed, review.folded, list(review.told.items())
+
+
+def review_of(fields: Fields) -> Review:
+    """Return what the fields hold."""
+    closed, folded, told = fields
+    review = Review()
+    review.closed = {of.day: of for of in map(_noted_of, closed)}
+    review.folded = None if folded is None else FoldedDays(*folded)
+    review.told = {
+        first: ReviewTold(
+            status, revision, value, limit, severity,
+            tuple((day, is_near) for day, is_near in days), reading,
+        )
+        for first, (status, revision, value, limit, severity, days, reading) in told
+    }  # fmt: skip
+    return review
+
+
+def _noted_fields(of: NotedDay, written: Written) -> tuple[object, ...]:
+    marks = [
+        (
+            mark.threshold_id, written(mark.value), written(mark.limit), mark.currency,
+            mark.is_amount + _FLAGS * mark.is_near,
+        )
+        for mark in of.marks
+    ]  # fmt: skip
+    return (
+        of.day, of.segment, of.peer_group, of.product, of.policy_version, marks, of.currency,
+        written(of.money_out), written(of.money_in), facts_fields(of.facts, written), of.score,
+    )  # fmt: skip
+
+
+def _noted_of(fields: Fields) -> NotedDay:
+    day, segment, peer_group, product, version, marks, currency, out, in_, facts, score = fields
+    return NotedDay(
+        day, segment, peer_group, product, version,
+        tuple(
+            Mark(name, int(value), int(limit), of, bool(flags % _FLAGS), flags >= _FLAGS)
+            for name, value, limit, of, flags in marks
+        ),
+        currency, int(out), int(in_), facts_of(facts), score,
+    )  # fmt: skip
