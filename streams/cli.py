@@ -9,7 +9,9 @@ from streams.commands import (
     alerts,
     bench,
     check,
+    cluster,
     demo,
+    describe,
     drill,
     evaluate,
     explain,
@@ -56,6 +58,8 @@ for command in (
     evaluate.evaluate,
     alerts.alerts,
     explain.explain,
+    describe.describe,
+    cluster.cluster,
     check.check,
 ):
     app.command()(command)

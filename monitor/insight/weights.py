@@ -7,6 +7,7 @@ Data Mining: Concepts and Techniques, on concept description):
     d-weight = n_c / n       how far the tuple tells the class; over the classes they sum to 1
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -36,6 +37,8 @@ class Mark(NamedTuple):
 
     `share_elsewhere` is the value's share of the other rows, `lift` is t-weight over the value's
     share of all rows, `gain` the information on the class (bits) that having the value or not has.
+    `p_value` is how likely as much gain is by chance, where value and class have nothing to do with
+    each other: the G-test, 2 ln 2 * rows * gain by the chi-squared distribution of one degree.
     """
 
     attribute: str
@@ -46,6 +49,7 @@ class Mark(NamedTuple):
     share_elsewhere: float
     lift: float
     gain: float
+    p_value: float
 
 
 class Crosstab(NamedTuple):
@@ -103,6 +107,7 @@ def marks_of(attributes: Iterable[Attribute], is_target: Bools) -> list[Mark]:
                     Mark(
                         attribute.name, value, *weight, other / elsewhere,
                         weight.t_weight / share, gain,
+                        math.erfc(math.sqrt(math.log(2) * len(is_target) * gain)),
                     )
                 )  # fmt: skip
     return sorted(found, key=lambda mark: (-mark.gain, mark.attribute, mark.value))

@@ -10,6 +10,7 @@ EXIT_NOT_READY: Final = 3
 
 def exit_status(error: Exception) -> int | None:
     """Say what is wrong on stderr and return the exit status; None for a bug of ours."""
+    from monitor.insight.table import InsightError
     from monitor.policy import PolicyError
     from monitor.population import PopulationError
     from monitor.settings import SettingsError
@@ -20,6 +21,7 @@ def exit_status(error: Exception) -> int | None:
 
     of_usage = (
         PolicyError, SettingsError, FeedError, PopulationError, WhatIfError, OutputError,
+        InsightError,
     )  # fmt: skip
     if isinstance(error, of_usage):
         status = EXIT_USAGE

@@ -1,0 +1,154 @@
+"""The answer to `weir describe`: tables for a person, and named fields."""
+
+from typing import Any, Final
+
+from rich.table import Table as Shown
+
+from monitor.insight.describe import Description
+from monitor.insight.weights import Crosstab, Weight
+from streams.insight_text import (
+    console,
+    mark_fields,
+    marks_shown,
+    percent,
+    plain,
+    shown,
+    under,
+    weight_fields,
+)
+
+MARKS_SHOWN: Final = 10
+
+
+def description_fields(description: Description) -> dict[str, Any]:
+    """Return a description as named fields; `rows` are its tuples."""
+    return {
+        "target": description.target,
+        "against": description.against,
+        "target_rows": description.target_rows,
+        "against_rows": description.against_rows,
+        "attributes": [
+            {
+                "attribute": one.attribute,
+                "information_gain": one.gain,
+                "gain_ratio": one.gain_ratio,
+                "values": one.values,
+                "values_left": one.values_left,
+                "levels_climbed": one.levels,
+                "removed": one.removed or None,
+            }
+            for one in description.attributes
+        ],
+        "rows": [
+            {
+                "values": one.values,
+                **weight_fields(one.target),
+                "against": weight_fields(one.contrast),
+            }
+            for one in description.tuples
+        ],
+        "marks": [mark_fields(mark) for mark in description.marks],
+        "crosstab": None if description.crosstab is None else _cells(description.crosstab),
+    }
+
+
+def show_description(description: Description) -> None:
+    """Print a description for a person."""
+    to = console()
+    to.print(
+        f"target: {plain(description.target)} ({description.target_rows:,} rows);"
+        f" against: {plain(description.against)} ({description.against_rows:,} rows)\n"
+    )
+    to.print(_attributes(description))
+    to.print()
+    marks = description.marks[:MARKS_SHOWN]
+    to.print(marks_shown("Single values more frequent in the target", marks))
+    to.print()
+    to.print(_tuples(description))
+    if description.crosstab is not None:
+        to.print()
+        to.print(_crosstab(description.crosstab))
+    to.print(
+        "\nt-weight: share of the target's rows that have the values. d-weight: share of the rows"
+        " with the values that are the target's. p: how likely as much is by chance alone."
+    )
+
+
+def _attributes(description: Description) -> Shown:
+    names = ("attribute", "in the tuples", "values", "gain, bits", "gain ratio")
+    table = shown("Attributes, by information gain", names, words=2)
+    for one in description.attributes:
+        values = f"{one.values_left}"
+        if one.levels:
+            values += f" of {one.values:,}"
+        table.add_row(
+            plain(one.attribute), f"no: {one.removed}" if one.removed else "yes", values,
+            f"{one.gain:.4f}", f"{one.gain_ratio:.4f}",
+        )  # fmt: skip
+    return table
+
+
+def _tuples(description: Description) -> Shown:
+    names = [one.attribute for one in description.attributes if not one.removed]
+    figures = ("rows", "t-weight", "d-weight", "rows against", "its t-weight")
+    table = shown("Tuples of values", (*names, *figures), words=len(names))
+    for one in description.tuples:
+        table.add_row(
+            *(under(name, one.values[name]) for name in names),
+            f"{one.target.rows:,}",
+            percent(one.target.t_weight),
+            percent(one.target.d_weight),
+            f"{one.contrast.rows:,}",
+            percent(one.contrast.t_weight),
+        )
+    totals = [f"{description.target_rows:,}", f"{description.against_rows:,}"]
+    rows = description.target_rows + description.against_rows
+    table.add_section()
+    table.add_row(
+        *("all" if not place else "" for place in range(len(names))), totals[0], percent(1),
+        percent(description.target_rows / rows), totals[1],
+        percent(1 if description.against_rows else 0),
+    )  # fmt: skip
+    return table
+
+
+def _crosstab(crosstab: Crosstab) -> Shown:
+    title = (
+        f"{plain(crosstab.row.name)} by {plain(crosstab.column.name)}: the target's rows of all"
+        " that have both values (d-weight)"
+    )
+    columns = [under(crosstab.column.name, value) for value in crosstab.column.values]
+    table = shown(title, ("", *columns, "all"))
+    for row in (*crosstab.row.values, None):
+        if row is None:
+            table.add_section()
+        table.add_row(
+            "all" if row is None else under(crosstab.row.name, row),
+            *(_cell(crosstab, row, column) for column in (*crosstab.column.values, None)),
+        )
+    return table
+
+
+def _cell(crosstab: Crosstab, row: str | None, column: str | None) -> str:
+    """Return a cell of a crosstab, or with None the sum over its row or column."""
+    pairs = [
+        pair
+        for (of_row, of_column), pair in crosstab.weights.items()
+        if row in (None, of_row) and column in (None, of_column)
+    ]
+    target = sum(pair[0].rows for pair in pairs)
+    both = target + sum(pair[1].rows for pair in pairs)
+    return f"{target:,} of {both:,} ({percent(target / both)})" if both else "-"
+
+
+def _cells(crosstab: Crosstab) -> dict[str, Any]:
+    def cell(values: tuple[str, str], weights: tuple[Weight, Weight]) -> dict[str, Any]:
+        target, contrast = weights
+        named = dict(zip((crosstab.row.name, crosstab.column.name), values, strict=True))
+        return {"values": named, **weight_fields(target), "against": weight_fields(contrast)}
+
+    return {
+        "row": crosstab.row.name,
+        "column": crosstab.column.name,
+        "cells": [cell(values, weights) for values, weights in crosstab.weights.items()],
+    }
