@@ -18,6 +18,8 @@ from streams.insight_text import (
 )
 
 MARKS_SHOWN: Final = 10
+P_SHOWN: Final = 0.05
+"""What is as likely as this by chance alone is not shown; the named fields have it."""
 
 
 def description_fields(description: Description) -> dict[str, Any]:
@@ -48,6 +50,7 @@ def description_fields(description: Description) -> dict[str, Any]:
             for one in description.tuples
         ],
         "marks": [mark_fields(mark) for mark in description.marks],
+        "marks_against": [mark_fields(mark) for mark in description.marks_against],
         "crosstab": None if description.crosstab is None else _cells(description.crosstab),
     }
 
@@ -61,9 +64,11 @@ def show_description(description: Description) -> None:
     )
     to.print(_attributes(description))
     to.print()
-    marks = description.marks[:MARKS_SHOWN]
-    to.print(marks_shown("Single values more frequent in the target", marks))
-    to.print()
+    for of, marks in (("target", description.marks), ("contrast", description.marks_against)):
+        told = [mark for mark in marks if mark.p_value < P_SHOWN][:MARKS_SHOWN]
+        to.print(marks_shown(f"Values more frequent in the {of}", told) if told else
+                 f"no value is more frequent in the {of}, but by chance")  # fmt: skip
+        to.print()
     to.print(_tuples(description))
     if description.crosstab is not None:
         to.print()

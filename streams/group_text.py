@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from rich.table import Table as Shown
 
-from monitor.insight.cluster import Group, Groups
+from monitor.insight.cluster import NOT_ASKED_FOR, Group, Groups
 from monitor.insight.table import Table
 from monitor.insight.weights import Mark
 from streams.insight_text import condition, console, mark_fields, number, percent, plain, shown
@@ -42,8 +42,9 @@ def show_groups(groups: Groups, rows: int) -> None:
     """Print groups for a person."""
     to = console()
     to.print(f"{rows:,} rows, grouped by {plain(', '.join(groups.columns))}")
-    if groups.left_out:
-        reasons = "; ".join(f"{name} ({why})" for name, why in groups.left_out.items())
+    told = {name: why for name, why in groups.left_out.items() if why != NOT_ASKED_FOR}
+    if told:
+        reasons = "; ".join(f"{name} ({why})" for name, why in told.items())
         to.print(f"not by {plain(reasons)}")
     to.print(
         f"of their spread, {percent(groups.explained_coarse)} lies between the coarse groups, and"

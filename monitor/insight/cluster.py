@@ -7,6 +7,7 @@ row that has it is 0.7: two rows that differ in a word are as far apart as two t
 standard deviation in a number.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -23,6 +24,8 @@ WORDS_MAX: Final = 12
 
 SAMPLE_ROWS: Final = 20_000
 """Of more rows than this, so many are drawn to find the centres; then all rows have their group."""
+
+NOT_ASKED_FOR: Final = "not asked for"
 
 _WORD: Final = np.sqrt(0.5)
 _SKEWED: Final = 1.0
@@ -125,15 +128,16 @@ def points_of(table: Table, columns: Sequence[str]) -> Floats:
 
 def _scaled(numbers: Floats) -> Floats:
     """Return numbers with mean 0 and standard deviation 1, without those far out; NaN stays."""
-    known = numbers[~np.isnan(numbers)]
+    known = np.sort(numbers[~np.isnan(numbers)])  # so that their order changes no last bit of a sum
     spread = float(known.std())
-    if spread and known.min() >= 0:
+    if spread and known[0] >= 0:
         skewness = float((((known - known.mean()) / spread) ** 3).mean())
         if skewness > _SKEWED:
             numbers, known = np.log1p(numbers), np.log1p(known)
-    drawn_in = np.clip(numbers, *np.percentile(known, _OUTERMOST))
-    spread = float(np.nanstd(drawn_in))
-    result: Floats = (drawn_in - np.nanmean(drawn_in)) / (spread or 1.0)
+    low, high = np.percentile(known, _OUTERMOST)
+    drawn_in = np.clip(known, low, high)
+    spread = float(drawn_in.std())
+    result: Floats = (np.clip(numbers, low, high) - drawn_in.mean()) / (spread or 1.0)
     return result
 
 
@@ -143,7 +147,7 @@ def _left_out(table: Table, columns: Sequence[str]) -> dict[str, str]:
     for name in table.names:
         words = len(set(table.columns[name]))
         if columns and name not in columns:
-            reasons[name] = "not asked for"
+            reasons[name] = NOT_ASKED_FOR
         elif name not in table.numbers and words > WORDS_MAX:
             reasons[name] = f"{words:,} different words"
         elif words == 1:
@@ -187,7 +191,7 @@ def _group(name: str, is_row: Bools, table: Table, attributes: Mapping[str, Attr
 
 def _mean(numbers: Floats) -> float | None:
     known = numbers[~np.isnan(numbers)]
-    return float(known.mean()) if len(known) else None
+    return math.fsum(known) / len(known) if len(known) else None
 
 
 def _explained(x: Floats, groups: Ints) -> float:

@@ -152,9 +152,12 @@ def round_between(low: float, high: float) -> float:
     """Return the number with the fewest digits that is at least `low` and below `high`."""
     middle = low + (high - low) / 2
     for digits in range(_DIGITS_MAX):
-        rounded = float(f"{middle:.{digits}e}")
-        if low <= rounded < high:
-            return rounded
+        rounded = f"{middle:.{digits}e}"
+        unit = float(f"1e{int(rounded.partition('e')[2]) - digits}")
+        below = f"{float(rounded) - unit:.{digits}e}"  # of 7 and 8: 7, where 7.5 is rounded to 8
+        for candidate in map(float, (rounded, below)):
+            if low <= candidate < high:
+                return candidate
     return float(low)
 
 

@@ -70,7 +70,10 @@ class CountedTuple(NamedTuple):
 
 
 class Description(NamedTuple):
-    """A class described; attributes and marks by what they tell, tuples by their t-weight."""
+    """A class described; attributes and marks by what they tell, tuples by their t-weight.
+
+    `marks` are the values more frequent in the target, `marks_against` those in the contrast.
+    """
 
     target: str
     against: str
@@ -79,6 +82,7 @@ class Description(NamedTuple):
     attributes: list[Relevance]
     tuples: list[CountedTuple]
     marks: list[Mark]
+    marks_against: list[Mark]
     crosstab: Crosstab | None
 
 
@@ -111,6 +115,7 @@ def describe(table: Table, question: Question) -> Description:
         sorted(kept + removed, key=lambda one: (bool(one.removed), -one.gain, one.attribute)),
         _tuples(taken, codes, is_target),
         marks_of([column.attribute for column in few], is_target),
+        marks_of([column.attribute for column in few], ~is_target),
         None
         if question.crosstab is None
         else _crosstab(rows, climbed, question.crosstab, is_target),

@@ -37,7 +37,7 @@ class Hierarchy(NamedTuple):
     def lifted(self, values: Iterable[str], depth: int) -> dict[str, str]:
         """Return for each value its ancestor with at most `depth` parents above it.
 
-        So a value and what it is a case of are never both there, even where some branches have
+        So nothing that was generalised stands beside a case of it, even where some branches have
         more levels than others.
         """
         return {value: self._ancestor(value, self.depth(value) - depth) for value in values}
