@@ -273,7 +273,7 @@ def test_what_retention_has_taken_is_said(
 def test_what_cannot_be_derived_from_there_on_is_refused(told: list[Told]) -> None:
     run = Rederivation(told, book(), 0, 1)
     ensure_reaches(run, Beginning(told[0]["offset"], None))
-    with pytest.raises(ExplainError, match="offset 3: the record .* at offset 2, is gone"):
+    with pytest.raises(ExplainError, match=r"offset 3: the record .* at offset 2, is gone"):
         ensure_reaches(run, Beginning(3, None))
     outlier = Rederivation([told[0] | {"kind": "outlier"}], book(), 0, 1)
     ensure_reaches(outlier, Beginning(0, None))
