@@ -55,6 +55,11 @@ _DESCRIBED: Final = (
         "Account-days as they closed. One may come twice after a crash: the same account and day"
         " are the same account-day.", is_read=False,
     ),
+    Described(
+        "dispositions", "disposition", "disposition", "The alert_id.",
+        "What analysts made of alerts; only ever added. Of several of one alert, the latest `at`"
+        " holds. Rules are learned from them.", is_read=True,
+    ),
 )  # fmt: skip
 
 

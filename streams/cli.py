@@ -56,13 +56,13 @@ for command in (
     replay.replay,
     whatif.whatif,
     evaluate.evaluate,
-    alerts.alerts,
     explain.explain,
     describe.describe,
     cluster.cluster,
     check.check,
 ):
     app.command()(command)
+app.add_typer(alerts.alerts)
 app.add_typer(policy.policy)
 
 

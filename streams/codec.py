@@ -11,6 +11,7 @@ import msgspec
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.transaction import FIELDS, Fields, Reason, Rejection, Transaction, transaction_of
+from monitor.disposition import Disposed
 
 FROM_FILE_HEADER: Final = "weir-from-file"
 """A record with this header was sent out of a file: its event time may be any, even to come."""
@@ -141,6 +142,11 @@ def alert_headers(alert: Alert) -> list[tuple[str, bytes]]:
 def closed_day_bytes(closed: ClosedDay) -> bytes:
     """Return a closed account-day as JSON."""
     return _encode(closed.fields())
+
+
+def disposition_bytes(disposed: Disposed) -> bytes:
+    """Return a disposition as JSON."""
+    return _encode(disposed.fields())
 
 
 def rejection_bytes(

@@ -55,9 +55,14 @@ def command_page() -> str:
 
 
 def commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - Typer's own
-    """Yield each command by its whole name, e.g. `weir policy check`; groups are none."""
+    """Yield each command by its whole name, e.g. `weir policy check`.
+
+    A group is none, unless it does something by itself.
+    """
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield f"{path} {name}", command
             yield from commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command

@@ -15,11 +15,13 @@ from monitor.explanation import (
     parts_of,
     total_text,
 )
+from monitor.insight.recount import Counted
 from monitor.policy import PolicyBook
 from streams import codec
 from streams.dealing import dealer
 from streams.feed import Batch
 from streams.rederive import Chain, Rederivation
+from streams.rule_text import rule_fields
 
 
 class ExplainError(LookupError):
@@ -30,7 +32,7 @@ class Explanation(NamedTuple):
     """An alert, what it is derived to be now, and what makes up its value.
 
     `differs` has a sentence for each thing that is not the same; there is none where all is.
-    `notes` say what the answer rests on.
+    `notes` say what the answer rests on. `rules` are those that it meets, of dispositions.
     """
 
     told: Mapping[str, Any]
@@ -40,6 +42,7 @@ class Explanation(NamedTuple):
     total: str | int | None
     differs: list[str]
     notes: list[str]
+    rules: Sequence[Counted] = ()
 
     @property
     def is_same(self) -> bool:
@@ -57,6 +60,7 @@ class Explanation(NamedTuple):
             "figures": [{**figure._asdict(), "same": figure.is_same} for figure in self.figures],
             "transactions": [part.fields() for part in self.parts],
             "total": self.total,
+            "rules": [rule_fields(one) for one in self.rules],
         }
 
 

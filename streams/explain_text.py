@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from monitor.core.money import EXPONENT, amount_text
 from monitor.explanation import AMOUNT_KINDS, Figure, Part
 from streams.explain import Explanation
+from streams.rule_text import rule_line
 
 SAME = "the same"
 
@@ -25,6 +26,10 @@ def _lines(explained: Explanation) -> Iterator[str]:
     yield ""
     yield from _parts(explained)
     yield ""
+    if explained.rules:
+        yield "rules from dispositions that it meets:"
+        yield from (f"  {rule_line(one)}" for one in explained.rules)
+        yield ""
     yield from explained.notes
     yield from explained.differs or [SAME]
 

@@ -21,6 +21,7 @@ class Topics:
     rejections: str
     account_days: str
     policy: str
+    dispositions: str
     changelog: str
 
     @staticmethod
@@ -33,6 +34,7 @@ class Topics:
             rejections=f"{prefix}rejections.v1",
             account_days=f"{prefix}account-days.v1",
             policy=f"{prefix}policy.v1",
+            dispositions=f"{prefix}dispositions.v1",
             changelog=f"{settings.group}-{STATE_TABLE}-changelog",  # as Faust names it
         )
 
@@ -51,7 +53,8 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
 
     Alerts, rejections and account-days have the partitions of the transactions, because each
     partition's engine writes to its own. Retention is for ever where a person may have to answer
-    for it, and left to the broker for the transactions, which are the bank's.
+    for it, and left to the broker for the transactions, which are the bank's. Dispositions are what
+    people write, so one partition holds them, in one order.
     """
     topics, partitions = Topics.of(settings), settings.partitions
     compacted = {"cleanup.policy": "compact"}
@@ -61,6 +64,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.rejections, partitions, _FOR_EVER),
         TopicSpec(topics.account_days, partitions, _FOR_EVER),
         TopicSpec(topics.policy, 1, compacted),
+        TopicSpec(topics.dispositions, 1, _FOR_EVER),
         TopicSpec(
             topics.changelog, partitions, compacted | {"max.message.bytes": str(RECORD_BYTES_MAX)}
         ),

@@ -13,6 +13,7 @@ from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.money import EXPONENT, EXPONENT_MAX, minor_units
 from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction, transaction_of
+from monitor.disposition import Disposed, Disposition, DispositionError, disposed_of
 from monitor.engine import Engine, Step
 from monitor.policy_text import policy_of
 from monitor.population import Population, rows_of
@@ -149,6 +150,7 @@ def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
         "rejection": codec.rejection_bytes(
             Rejection(Reason.DUPLICATE, "why"), {"file": "f", "row": 1}, b"k", b"r"
         ),
+        "disposition": codec.disposition_bytes(Disposed("a", Disposition.SUSPICIOUS, "A", 0)),
     }[sort]
     assert SCHEMAS[sort]["required"]
     for name in SCHEMAS[sort]["required"]:
@@ -205,3 +207,31 @@ def test_a_record_fits_exactly_where_it_becomes_a_transaction(fields: dict[str, 
     assume(minor_units(amount, EXPONENT_MAX) is None or minor_units(amount, exponent) is not None)
     becomes = isinstance(codec.decode(record), Transaction)
     assert becomes == (faults("transaction", record) == [])
+
+
+OF_DISPOSITION: dict[str, tuple[object, ...]] = {
+    "alert_id": (*TEXTS, " "),
+    "disposition": (*Disposition, "sus", ""),
+    "by": (*TEXTS, " "),
+    "at": CELLS["booked_at"],
+    "note": (*TEXTS, " ", "x" * 4000, "x" * 4001),
+    "not_ours": TEXTS,
+}
+
+
+@settings(max_examples=500)
+@given(st.data())
+def test_a_disposition_fits_exactly_where_it_can_be_used(data: st.DataObject) -> None:
+    whole = Disposed("a", Disposition.SUSPICIOUS, "A", 0, "why")
+    fields = json.loads(codec.disposition_bytes(whole))
+    for name in data.draw(st.sets(st.sampled_from(sorted(OF_DISPOSITION)), min_size=1, max_size=2)):
+        value = data.draw(st.sampled_from((*OF_DISPOSITION[name], *ODD, "left out")))
+        fields.pop(name, None)
+        if value != "left out":
+            fields[name] = value
+    try:
+        disposed_of(fields)
+        is_used = True
+    except DispositionError:
+        is_used = False
+    assert is_used == (faults("disposition", json.dumps(fields).encode()) == [])

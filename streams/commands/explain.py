@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.commands.options import AsJson, Broker, MapFile
+from streams.commands.options import AsJson, Broker, Dispositions, MapFile
 
 if TYPE_CHECKING:
+    from monitor.lesson import Lesson
     from monitor.policy import PolicyBook
     from streams.explain import Explanation
 
@@ -40,14 +41,15 @@ def explain(
         int, typer.Option(help="Of files: partitions to deal accounts to, as the topic has.", min=1)
     ] = 4,
     broker: Broker = None,
+    dispositions: Dispositions = None,
     as_json: AsJson = False,
 ) -> None:
     """Derive an alert again, and print its figures beside those that were told.
 
     From files (--alerts and --input), or, where neither is given, from the topics of a broker. The
     same engine is replayed as far as is needed. Below the figures stand the transactions that make
-    up the value. Status 0: the same. Status 1: something differs, and is named; or what is needed
-    is not there any more.
+    up the value, and the rules, learned from dispositions, that the alert meets. Status 0: the
+    same. Status 1: something differs, and is named; or what is needed is not there any more.
 
     Examples:
 
@@ -61,6 +63,7 @@ def explain(
 
     from streams.commands.failure import EXIT_FAILED
     from streams.explain import ExplainError
+    from streams.lessons import NOTHING_LEARNED, lesson_of_files
 
     if bool(alerts) != bool(inputs):
         raise typer.BadParameter("from files, both --alerts and --input are needed")
@@ -68,11 +71,13 @@ def explain(
     try:
         if alerts and inputs:
             explained = _of_files(alert, revision, alerts, inputs, book, map_file, partitions)
+            lesson = lesson_of_files(dispositions, alerts) if dispositions else NOTHING_LEARNED
         else:
-            explained = _of_topics(alert, revision, broker, book)
+            explained, lesson = _of_topics(alert, revision, broker, book, dispositions)
     except ExplainError as error:
         typer.echo(f"weir: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
+    explained = explained._replace(rules=lesson.met_by(explained.told))
     if as_json:
         sys.stdout.write(json.dumps(explained.fields()) + "\n")
     else:
@@ -110,13 +115,23 @@ def _of_files(
 
 
 def _of_topics(
-    alert: str, revision: int | None, broker: str | None, book: "PolicyBook | None"
-) -> "Explanation":
+    alert: str,
+    revision: int | None,
+    broker: str | None,
+    book: "PolicyBook | None",
+    dispositions: Path | None,
+) -> "tuple[Explanation, Lesson]":
     import asyncio
     import os
 
     from monitor.settings import settings_of
     from streams.explain_topics import explain_of_topics
+    from streams.lessons import lesson_of_topics
 
     settings = settings_of(os.environ, broker=broker)
-    return asyncio.run(explain_of_topics(settings, alert, revision, book))
+
+    async def run() -> "tuple[Explanation, Lesson]":
+        explained = await explain_of_topics(settings, alert, revision, book)
+        return explained, await lesson_of_topics(settings, dispositions)
+
+    return asyncio.run(run())

@@ -10,6 +10,7 @@ EXIT_NOT_READY: Final = 3
 
 def exit_status(error: Exception) -> int | None:
     """Say what is wrong on stderr and return the exit status; None for a bug of ours."""
+    from monitor.disposition import DispositionError
     from monitor.insight.table import InsightError
     from monitor.policy import PolicyError
     from monitor.population import PopulationError
@@ -21,7 +22,7 @@ def exit_status(error: Exception) -> int | None:
 
     of_usage = (
         PolicyError, SettingsError, FeedError, PopulationError, WhatIfError, OutputError,
-        InsightError,
+        InsightError, DispositionError,
     )  # fmt: skip
     if isinstance(error, of_usage):
         status = EXIT_USAGE

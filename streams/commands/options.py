@@ -28,6 +28,10 @@ PolicyFile = Annotated[
 Broker = Annotated[
     str | None, typer.Option("--broker", help="Kafka brokers, host:port,... [WEIR_BROKER]")
 ]
+Dispositions = Annotated[
+    Path | None,
+    typer.Option(help="A file of dispositions (JSON Lines), instead of those on the topic."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
