@@ -244,6 +244,8 @@ def _problem_of_words(
     needed = [one.name for one in known.values() if one.required and one.name not in given]
     if needed:
         return f"needed: {needed}"
+    if not values and not any(one.required for one in positionals):
+        return None
     if (values > 0) != bool(positionals) or (values > 1 and positionals[0].nargs == 1):
         return f"{values} arguments for {len(positionals)}"
     return None
