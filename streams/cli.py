@@ -7,6 +7,7 @@ import typer
 
 from streams.commands import (
     alerts,
+    associate,
     bench,
     check,
     cluster,
@@ -18,6 +19,7 @@ from streams.commands import (
     generate,
     policy,
     replay,
+    rules,
     send,
     whatif,
     worker,
@@ -59,6 +61,8 @@ for command in (
     explain.explain,
     describe.describe,
     cluster.cluster,
+    associate.associate,
+    rules.rules,
     check.check,
 ):
     app.command()(command)

@@ -22,7 +22,7 @@ EXIT_STATUSES: Final = {
     ),
     EXIT_NOT_READY: (
         "What is needed is not there: no broker answers, a topic is missing, the embedded broker,"
-        " or matplotlib for a chart, is not installed."
+        " matplotlib for a chart or mlxtend for associations, is not installed."
     ),
     EXIT_STALLED: (
         "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, so"

@@ -6,18 +6,20 @@ nothing) and leverage (support less what it would be if X and y were independent
 others, Mining association rules (1993); Piatetsky-Shapiro (1991) for leverage.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from monitor.insight.attribute import NONE, Attribute
+from monitor.insight.chance import chance_of
+from monitor.insight.classes import rows_of
+from monitor.insight.cut import Cut, attributes_of
 from monitor.insight.itemsets import Bools, Itemset, frequent_itemsets, least_count
-from monitor.insight.table import InsightError
+from monitor.insight.table import InsightError, Table
 
 ITEMS_MAX: Final = 4
-LISTED_MAX: Final = 12
 
 
 class Item(NamedTuple):
@@ -41,6 +43,8 @@ class Association(NamedTuple):
     rows_given: int
     rows_then: int
     rows: int
+    candidates: int = 1
+    """How many rules it was chosen from: among many, some look good by chance."""
 
     @property
     def support(self) -> float:
@@ -62,6 +66,16 @@ class Association(NamedTuple):
         """The support less what it were if both sides were independent."""
         return self.support - self.rows_given * self.rows_then / self.rows**2
 
+    @property
+    def p_value(self) -> float:
+        """How likely so many rows have both sides where they have nothing to do with each other."""
+        return chance_of(self.rows_both, self.rows_given, self.rows_then, self.rows)
+
+    @property
+    def p_value_adjusted(self) -> float:
+        """The same for any of the rules that it was chosen from, at most (Bonferroni)."""
+        return min(1.0, self.p_value * self.candidates)
+
     def text(self) -> str:
         """Return it for a person."""
         return f"IF {' AND '.join(item.text() for item in self.given)} THEN {self.then.text()}"
@@ -78,6 +92,8 @@ class Association(NamedTuple):
             "confidence": self.confidence,
             "lift": self.lift,
             "leverage": self.leverage,
+            "p_value": self.p_value,
+            "p_value_adjusted": self.p_value_adjusted,
         }
 
 
@@ -104,7 +120,7 @@ class Wanted(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Associations, the greatest lift first, and what they were chosen from."""
+    """Associations, the greatest leverage first, and what they were chosen from."""
 
     associations: list[Association]
     itemsets: int
@@ -129,22 +145,25 @@ def associations_of(attributes: Mapping[str, Attribute], wanted: Wanted) -> Foun
         (_less(itemset, item), item): count for itemset, count in sizes.items() for item in itemset
     }
     counts = _Counts({(): rows, **sizes}, both)
-    candidates = (pair for pair in both if pair[0])
+    candidates = [pair for pair in both if pair[0]]
     return _found(items, counts, candidates, wanted, len(sizes))
 
 
 def associations_with(
-    attributes: Mapping[str, Attribute], column: str, value: str, wanted: Wanted
+    table: Table, condition: str, wanted: Wanted, cuts: Mapping[str, Cut] | None = None
 ) -> Found:
-    """Return what a value of a column follows from.
+    """Return what a value, COL=VALUE, follows from.
 
     Itemsets are sought among the rows that have it, so that a rare value's are found as well; their
-    confidence, lift and leverage are over all rows. Raises InsightError where no row has the value.
+    confidence, lift and leverage are over all rows. Columns of numbers that `cuts` do not name are
+    cut where that says most about the value. Raises InsightError where no row has it.
     """
     wanted.check()
-    target = _target(attributes, column, value)
-    others = {name: attribute for name, attribute in attributes.items() if name != column}
-    items, has = _items(others, len(target))
+    column, target = rows_of(table, condition)
+    others = table.without([column])
+    given_cuts = {name: cut for name, cut in (cuts or {}).items() if name != column}
+    attributes = attributes_of(others, given_cuts, target.astype(np.int64))
+    items, has = _items(attributes, len(target))
     of_target = int(target.sum())
     least = least_count(wanted.support_min, of_target)
     sizes = frequent_itemsets(has[target], least, wanted.items_max - 1)
@@ -154,14 +173,15 @@ def associations_with(
         {(): len(target), **given, (place,): of_target},
         {((), place): of_target, **{(itemset, place): n for itemset, n in sizes.items()}},
     )
-    candidates = ((itemset, place) for itemset in sizes)
-    return _found([*items, Item(column, value)], counts, candidates, wanted, len(sizes))
+    candidates = [(itemset, place) for itemset in sizes]
+    then = Item(column, condition[len(column) + 1 :])
+    return _found([*items, then], counts, candidates, wanted, len(sizes))
 
 
 def _found(
     items: list[Item],
     counts: _Counts,
-    candidates: Iterable[tuple[Itemset, int]],
+    candidates: Sequence[tuple[Itemset, int]],
     wanted: Wanted,
     itemsets: int,
 ) -> Found:
@@ -169,14 +189,15 @@ def _found(
     chosen = []
     for given, then in candidates:
         sides = tuple(items[item] for item in given), items[then]
+        together, alone = counts.both[given, then], counts.given[given]
         of_then = counts.given[(then,)]
-        one = Association(*sides, counts.both[given, then], counts.given[given], of_then, rows)
+        one = Association(*sides, together, alone, of_then, rows, len(candidates))
         most = max(most, one.confidence)
         if one.confidence >= wanted.confidence_min and (
             wanted.redundant or not _is_redundant(given, then, counts)
         ):
             chosen.append(one)
-    chosen.sort(key=lambda one: (-one.lift, -one.confidence, -one.support, one.text()))
+    chosen.sort(key=lambda one: (-one.leverage, -one.lift, one.text()))
     return Found(chosen, itemsets, most)
 
 
@@ -211,16 +232,3 @@ def _items(attributes: Mapping[str, Attribute], rows: int) -> tuple[list[Item], 
 
 def _rows(attributes: Mapping[str, Attribute]) -> int:
     return next((len(attribute.codes) for attribute in attributes.values()), 0)
-
-
-def _target(attributes: Mapping[str, Attribute], column: str, value: str) -> Bools:
-    if column not in attributes:
-        raise InsightError(
-            f"no column {column[:80]!r} in the table: it has {', '.join(attributes)}"
-        )
-    attribute = attributes[column]
-    if value not in attribute.values:
-        known = ", ".join(attribute.values[:LISTED_MAX])
-        raise InsightError(f"no row has {column}={value[:80]}: there are {known}")
-    target: Bools = attribute.codes == attribute.values.index(value)
-    return target

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.condition import Rule
+from models.judging import roc_area
 from monitor.insight.gain import Relevance, relevances
 from monitor.insight.prune import pruned
 from monitor.insight.recount import Counted, counted
@@ -20,8 +21,8 @@ FOLDS: Final = 10
 class Learned(NamedTuple):
     """A tree with its rules, and how often it is right.
 
-    `accuracy` is over the rows that it was grown from, `accuracy_unseen` over rows that other
-    trees, grown alike, had not seen. Whoever always says the most frequent label is right in
+    `accuracy` is over the rows that it was grown from, `unseen` over rows that other trees, grown
+    alike, had not seen. Whoever always says the most frequent label is right in
     `accuracy_of_most_frequent` of the rows.
     """
 
@@ -30,8 +31,19 @@ class Learned(NamedTuple):
     tree: Node
     rules: list[Counted]
     accuracy: float
-    accuracy_unseen: float
+    unseen: "Unseen"
     accuracy_of_most_frequent: float
+
+
+class Unseen(NamedTuple):
+    """How good trees are over rows that they had not seen.
+
+    `roc_area` is how probably a row that has the label asked for is given a higher share of it than
+    one that has not: .5 says nothing. NaN where no label was asked for.
+    """
+
+    accuracy: float
+    roc_area: float
 
 
 def learned_of(
@@ -52,7 +64,7 @@ def learned_of(
         tree,
         counted(rules, sample.rows(), labels),
         1 - sum(leaf.errors for leaf in tree.leaves()) / len(labels),
-        accuracy_unseen(sample, growth, prune=prune),
+        unseen_of(sample, growth, prune=prune, then=then),
         max(Counter(labels).values()) / len(labels),
     )
 
@@ -67,21 +79,26 @@ def for_label(rules: Sequence[Rule], sample: Sample, then: str | None) -> list[R
     return [rule._replace(label=then) for rule in rules]
 
 
-def accuracy_unseen(sample: Sample, growth: Growth, *, prune: bool) -> float:
-    """Return how often trees are right about rows left out when they were grown.
+def unseen_of(sample: Sample, growth: Growth, *, prune: bool, then: str | None = None) -> Unseen:
+    """Return how good trees are about rows left out when they were grown.
 
     Every row is left out once, row i with the rows i + 10, i + 20 and so on: no draw, so that the
     same table gives the same figure.
     """
     rows, codes = sample.rows(), sample.label.codes
     folds = min(FOLDS, len(rows))
-    right = 0
+    shares = np.zeros((len(rows), len(sample.label.values)))
     for fold in range(folds):
         is_out = np.arange(len(rows)) % folds == fold
         tree = _tree(sample.part(np.flatnonzero(~is_out)), growth, prune=prune)
         for place in np.flatnonzero(is_out).tolist():
-            right += tree.reached(rows[place]).label == codes[place]
-    return right / len(rows)
+            node = tree.reached(rows[place])
+            shares[place] = np.array(node.counts) / node.rows
+    accuracy = float((shares.argmax(axis=1) == codes).mean())
+    if then is None:
+        return Unseen(accuracy, float("nan"))
+    wanted = sample.label.values.index(then)
+    return Unseen(accuracy, roc_area(codes == wanted, shares[:, wanted]))
 
 
 def _tree(sample: Sample, growth: Growth, *, prune: bool) -> Node:

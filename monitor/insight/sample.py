@@ -57,14 +57,26 @@ class Sample(NamedTuple):
         return self._replace(features=features, label=label)
 
 
-def sample_of(table: Table, label: str, cuts: Mapping[str, Cut] | None = None) -> Sample:
+def sample_of(
+    table: Table,
+    label: str,
+    cuts: Mapping[str, Cut] | None = None,
+    classes_of: Mapping[str, str] | None = None,
+) -> Sample:
     """Return the labelled rows of a table.
 
-    Columns of numbers are cut where `cuts` say so, and stay numbers else. Raises InsightError where
-    the label is no column, has one value or too many, and where no other column is left.
+    Columns of numbers are cut where `cuts` say so, and stay numbers else; `classes_of` names the
+    classes of some of the label's values, the others are one each. Raises InsightError where the
+    label is no column, has one value or too many, or not one that `classes_of` has, and where no
+    other column is left.
     """
     cuts = cuts or {}
     classes = _label(table, label, cuts)
+    for value in classes_of or ():
+        if value not in classes.values:
+            there = ", ".join(classes.values[:LABELS_MAX])
+            raise InsightError(f"no row has {label}={value[:80]}: the column has {there}")
+    classes = _sorted(classes.mapped(classes_of or {}))
     chosen = np.flatnonzero(np.array([value != NONE for value in classes.values])[classes.codes])
     classes = attribute_of_codes(label, classes.values, classes.codes[chosen])
     if not 1 < len(classes.values) <= LABELS_MAX:
@@ -91,6 +103,23 @@ def _label(table: Table, label: str, cuts: Mapping[str, Cut]) -> Attribute:
     table.check(label)
     cut = {label: cuts[label]} if label in cuts else {}
     return attributes_of(table.only([label]), cut, distinct_max=table.rows)[label]
+
+
+def _sorted(attribute: Attribute) -> Attribute:
+    """Return it with its values by the alphabet: what is named anew comes in no other order."""
+    order = sorted(range(len(attribute.values)), key=lambda code: attribute.values[code])
+    places = np.argsort(np.array(order))
+    values = tuple(attribute.values[code] for code in order)
+    return Attribute(attribute.name, values, places[attribute.codes])
+
+
+def class_of(text: str) -> dict[str, str]:
+    """Return what `--class` states: of `bad=B,D` that B is bad, and D. Raises InsightError."""
+    name, _, stated = text.partition("=")
+    values = [value.strip() for value in stated.split(",")]
+    if not name.strip() or not all(values):
+        raise InsightError(f"class {text[:80]!r} is none: write NAME=VALUE,VALUE")
+    return dict.fromkeys(values, name.strip())
 
 
 def _feature(table: Table, name: str) -> Feature:

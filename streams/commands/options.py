@@ -126,14 +126,22 @@ def lines_to(path: Path | None, *, whole: bool = False) -> Iterator[IO[bytes] | 
 
 def require_matplotlib() -> None:
     """End the command, with what to install, where a chart cannot be drawn."""
+    _require("matplotlib", "plot", "a chart needs matplotlib", "all else works without it")
+
+
+def require_mlxtend() -> None:
+    """End the command, with what to install, where itemsets cannot be found."""
+    _require("mlxtend", "insight", "associations need mlxtend", "weir rules works without it")
+
+
+def _require(package: str, extra: str, need: str, rest: str) -> None:
     from importlib.util import find_spec
 
     from streams.commands.failure import EXIT_NOT_READY
 
-    if find_spec("matplotlib") is None:
+    if find_spec(package) is None:
         typer.echo(
-            "weir: a chart needs matplotlib, which is not installed:"
-            " pip install 'weir-monitor[plot]' (all else works without it)",
+            f"weir: {need}, which is not installed: pip install 'weir-monitor[{extra}]' ({rest})",
             err=True,
         )
         raise typer.Exit(EXIT_NOT_READY)

@@ -1,5 +1,6 @@
 """FP-growth and its rules against a plain count of every itemset."""
 
+import math
 from fractions import Fraction
 from itertools import combinations
 
@@ -16,6 +17,7 @@ from monitor.insight.associate import (
     associations_with,
 )
 from monitor.insight.attribute import attribute_of
+from monitor.insight.chance import chance_of
 from monitor.insight.cut import Cut, attributes_of
 from monitor.insight.itemsets import frequent_itemsets, least_count
 from monitor.insight.table import InsightError, table_of
@@ -106,8 +108,8 @@ wanteds = st.builds(
 def test_rules_are_those_that_the_definitions_say(columns: Columns, wanted: Wanted) -> None:
     found = associations_of(attributes(columns), wanted)
     assert told(found.associations) == expected(columns, wanted)
-    lifts = [one.lift for one in found.associations]
-    assert lifts == sorted(lifts, reverse=True)
+    leverages = [one.leverage for one in found.associations]
+    assert leverages == sorted(leverages, reverse=True)
 
 
 @given(columns_of(), wanteds, st.data())
@@ -119,7 +121,7 @@ def test_a_targets_rules_are_sought_among_its_rows_and_judged_over_all(
     if not items:
         return
     target = data.draw(st.sampled_from(items))
-    found = associations_with(attributes(columns), *target, wanted)
+    found = associations_with(table_of(columns), f"{target.column}={target.value}", wanted)
     assert told(found.associations) == expected(columns, wanted, target)
 
 
@@ -158,6 +160,31 @@ def test_figures_are_those_of_a_count_by_hand() -> None:
     assert one.fields()["if"] == [{"column": "x", "value": "a"}]
 
 
+@given(st.integers(1, 60), st.data())
+def test_the_chance_is_the_count_of_all_ways(rows: int, data: st.DataObject) -> None:
+    first, second, both = (data.draw(st.integers(0, most)) for most in (rows, rows, rows))
+    ways = sum(
+        math.comb(first, count) * math.comb(rows - first, second - count)
+        for count in range(both, min(first, second) + 1)
+        if second - count <= rows - first
+    )
+    expected = ways / math.comb(rows, second)
+    assert chance_of(both, first, second, rows) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_a_rule_of_two_rows_among_many_candidates_is_told_as_chance() -> None:
+    draw = np.random.default_rng(3)
+    columns: Columns = {
+        f"c{place}": [f"v{one}" for one in draw.integers(0, 6, 300)] for place in range(12)
+    }
+    columns["rare"] = ["yes" if draw < 0.04 else "no" for draw in draw.random(300)]
+    found = associations_with(table_of(columns), "rare=yes", Wanted(0.1, 0.6)).associations
+    sure = [one for one in found if one.confidence == 1]
+    assert sure
+    assert all(one.p_value < 0.05 for one in sure)
+    assert all(one.p_value_adjusted > 0.5 for one in sure)
+
+
 def test_intervals_name_their_column_themselves() -> None:
     table = table_of({"age": ["20", "40", "70", "80"], "card": ["no", "gold", "no", "no"]})
     found = associations_of(
@@ -170,7 +197,7 @@ def test_intervals_name_their_column_themselves() -> None:
 
 def test_where_no_rule_is_sure_enough_the_greatest_confidence_is_told() -> None:
     columns: Columns = {"x": list("aaaabbbb"), "y": list("ppqqqqqq")}
-    found = associations_with(attributes(columns), "y", "p", Wanted(0.05, 0.6))
+    found = associations_with(table_of(columns), "y=p", Wanted(0.05, 0.6))
     assert found.associations == []
     assert (found.itemsets, found.confidence_most) == (1, 0.5)
 
@@ -178,20 +205,28 @@ def test_where_no_rule_is_sure_enough_the_greatest_confidence_is_told() -> None:
 @pytest.mark.parametrize(
     ("target", "wanted", "problem"),
     [
-        (("z", "a"), Wanted(), "no column 'z' in the table: it has x, y"),
-        (("x", "c"), Wanted(), "no row has x=c: there are a, b"),
+        ("z=a", Wanted(), "no column 'z' in the table: it has x, y"),
+        ("x=c", Wanted(), "no row has x=c: the column has a, b"),
+        ("x", Wanted(), "'x' is no condition: write COL=VALUE"),
         (None, Wanted(support_min=0), "a support of 0"),
         (None, Wanted(confidence_min=1.5), "a confidence of 1.5"),
         (None, Wanted(items_max=1), "1 items make no rule"),
     ],
 )
-def test_what_cannot_be_is_refused(
-    target: tuple[str, str] | None, wanted: Wanted, problem: str
-) -> None:
-    columns = attributes({"x": list("ab"), "y": list("cd")})
+def test_what_cannot_be_is_refused(target: str | None, wanted: Wanted, problem: str) -> None:
+    table = table_of({"x": list("ab"), "y": list("cd")})
     with pytest.raises(InsightError, match=problem):
         _ = (
-            associations_with(columns, *target, wanted)
+            associations_with(table, target, wanted)
             if target
-            else associations_of(columns, wanted)
+            else associations_of(attributes_of(table), wanted)
         )
+
+
+def test_numbers_are_cut_where_that_says_most_about_the_target() -> None:
+    ages = [str(age) for age in range(21, 61)] * 2
+    cards = ["gold" if 30 < int(age) <= 40 else "classic" for age in ages]
+    found = associations_with(table_of({"age": ages, "card": cards}), "card=gold", Wanted())
+    (one,) = found.associations
+    assert one.text() == "IF 30 < age <= 40 THEN card=gold"
+    assert found.associations[0].confidence == 1

@@ -16,7 +16,7 @@ from monitor.insight.cut import Cut
 from monitor.insight.gain import relevances, split_of
 from monitor.insight.prune import error_rate_limit, pruned
 from monitor.insight.recount import counted
-from monitor.insight.rules import accuracy_unseen, learned_of
+from monitor.insight.rules import learned_of, unseen_of
 from monitor.insight.sample import Numbers, Sample, sample_of
 from monitor.insight.table import InsightError, Table, table_of
 from monitor.insight.tree import Growth, Node, grow, paths, rules_of
@@ -247,7 +247,7 @@ def test_pruning_helps_on_noise_and_keeps_what_is_there() -> None:
     whole, cut = grow(sample, Growth()), pruned(grow(sample, Growth()))
     assert cut.attribute == "s"
     assert len(list(cut.leaves())) < len(list(whole.leaves())) / 3
-    unseen = {prune: accuracy_unseen(sample, Growth(), prune=prune) for prune in (False, True)}
+    unseen = {prune: unseen_of(sample, Growth(), prune=prune).accuracy for prune in (False, True)}
     assert unseen[True] > unseen[False]
     assert unseen[True] > 0.8
 

@@ -1,0 +1,122 @@
+"""`weir rules`: IF-THEN rules for a column of a table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.commands.insight_options import Cuts, Ignore, TableFile
+from streams.commands.options import AsJson
+
+if TYPE_CHECKING:
+    from monitor.insight.rules import Learned
+
+PICTURES = (".png", ".svg")
+
+
+def rules(
+    file: TableFile,
+    label: Annotated[
+        str, typer.Option(help="The column that rules are to tell.", show_default=False)
+    ],
+    then: Annotated[
+        str | None,
+        typer.Option(
+            help="Tell every leaf as a rule for this value of the label, however rare it is;"
+            " else for the one that most of its rows have.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            help="Values of the label to take as one, as NAME=VALUE,VALUE; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    cut: Cuts = None,
+    ignore: Ignore = None,
+    max_depth: Annotated[
+        int, typer.Option(help="Splits between the tree's root and a leaf, at most.", min=0)
+    ] = 5,
+    min_rows: Annotated[int, typer.Option(help="Rows in a leaf, at least.", min=1)] = 2,
+    criterion: Annotated[
+        str, typer.Option(help="What splits: the greatest gain (ID3), or ratio (C4.5).")
+    ] = "gain",
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Cut branches that do not pay (pessimistic errors).")
+    ] = False,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Show the stream's tree, too: it sees each row once."),
+    ] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the tree here: .png or .svg.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find IF-THEN rules for a column: what each other column says about it, and a decision tree.
+
+    Columns are ranked by information gain. Numbers are split in two where that says most, or into
+    the intervals that --cut gives. Rules are counted over all rows. See docs/insight.md.
+
+    Examples:
+
+        weir rules customers.csv --label loan --ignore account_id --prune
+
+        weir rules customers.csv --label loan --class good=A,C --class bad=B,D --then bad
+
+        weir rules customers.csv --label loan --cut age=30,55 --max-depth 3 --picture tree.svg
+
+        weir rules alerts.parquet --label disposition --stream --json
+    """
+    from monitor.insight.rules import learned_of
+    from monitor.insight.sample import class_of, sample_of
+    from monitor.insight.tree import Growth
+    from streams.commands.insight_options import cuts_of
+    from streams.commands.options import print_result
+    from streams.insight_table import read_table
+    from streams.rules_text import fields_of, lines_of
+
+    _check_picture(picture, file)
+    growth = Growth(max_depth, min_rows, criterion)
+    growth.check()
+    stated = [class_of(text) for text in classes or ()]
+    classes_of = {value: name for one in stated for value, name in one.items()}
+    sample = sample_of(read_table(file, tuple(ignore or ())), label, cuts_of(cut), classes_of)
+    learned = learned_of(sample, growth, prune=prune, then=then)
+    streamed = None
+    if stream:
+        from monitor.insight.prequential import streamed_of
+
+        streamed = streamed_of(sample, then)
+    if picture is not None:
+        _draw(learned, picture)
+    if as_json:
+        print_result(fields_of(learned, streamed), as_json=True)
+    else:
+        typer.echo("\n".join(lines_of(learned, streamed)))
+
+
+def _check_picture(picture: Path | None, file: Path) -> None:
+    """Refuse what cannot be drawn before all is read. Raises OutputError, InsightError."""
+    from monitor.insight.table import InsightError
+    from streams.commands.options import require_matplotlib
+    from streams.commands.partial_file import check_outputs
+
+    if picture is None:
+        return
+    check_outputs((picture,), (file,))
+    if picture.suffix.lower() not in PICTURES:
+        raise InsightError(f"{picture} is no picture: its name ends in {' or '.join(PICTURES)}")
+    require_matplotlib()
+
+
+def _draw(learned: "Learned", picture: Path) -> None:
+    from streams.commands.partial_file import written_whole
+    from streams.tree_chart import check_drawable, draw
+
+    check_drawable(learned.tree)
+    with written_whole(picture) as file:
+        draw(learned, file, picture.suffix[1:].lower())
