@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from monitor.core.alert import Kind, Status
+from monitor.core.attributes import REASONS
 from monitor.core.transaction import Reason
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -107,6 +108,20 @@ METRICS: Final = {
         "gauge",
         "1 while the newest policy record is refused and an older one is in force.",
     ),
+    "account_changes": Metric(
+        "weir_account_changes_total",
+        "counter",
+        "Accounts whose attributes changed, those first read at a start among them.",
+    ),
+    "account_rejections": Metric(
+        "weir_account_rejections_total",
+        "counter",
+        "Records of the accounts topic that could not be used, by reason.",
+        ("reason",),
+    ),
+    "accounts_known": Metric(
+        "weir_accounts_known", "gauge", "Accounts whose attributes are known.", ("partition",)
+    ),
     "build_info": Metric("weir_build_info", "gauge", "Always 1; the version runs.", ("version",)),
 }
 """Every metric, by the name of its attribute of `Metrics`."""
@@ -143,9 +158,14 @@ class Metrics:
         self.policy_version = self._gauge("policy_version")
         self.policy_refusals = self._counter("policy_refusals")
         self.policy_refused = self._gauge("policy_refused")
+        self.account_changes = self._counter("account_changes")
+        self.account_rejections = self._counter("account_rejections")
+        self.accounts_known = self._gauge("accounts_known")
         self._gauge("build_info").labels(version).set(1)
         for reason in Reason:
             self.rejections.labels(reason.value)
+        for reason in REASONS:
+            self.account_rejections.labels(reason.value)
         for kind in Kind:
             for status in Status:
                 self.alerts.labels(kind.value, status.value)

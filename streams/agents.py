@@ -14,10 +14,12 @@ from typing import Any, Final
 import faust
 from faust.types.tuples import TP
 
+from monitor.core.transaction import Rejection
 from monitor.engine import Engine, Step
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
 from monitor.settings import Settings, snapshot_key_of
+from streams.accounts import AccountsFollower
 from streams.app import StateTable
 from streams.interpreter import building
 from streams.outbox import Outbox
@@ -55,6 +57,9 @@ class Agents:
         self._decided_at = time.monotonic()
         self._settings = settings
         self._topics = Topics.of(settings)
+        self.accounts = AccountsFollower(
+            settings.broker, self._topics.accounts, self.attributes_changed, self.account_rejected
+        )
         self._app = app
         self._table = table
         self._outbox = outbox
@@ -71,7 +76,7 @@ class Agents:
     @property
     def progress_at(self) -> float:
         """When a run was decided last, or state was read (recovery gets on, too)."""
-        return max(self._decided_at, self._table.read_at)
+        return max(self._decided_at, self._table.read_at, self.accounts.read_at)
 
     def begin(self, policies: PolicyBook) -> None:
         """Set the policies that decide; needed before the first record comes."""
@@ -82,24 +87,26 @@ class Agents:
         async for event in stream.noack().events():
             message = event.message
             try:
-                partition = self._partition(message.partition, message.generation_id)
+                partition = await self._partition(message.partition, message.generation_id)
                 await self._take(partition, event)
             except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
                 self._on_crash(error)
                 return
 
-    def _partition(self, number: int, generation: int) -> Partition:
+    async def _partition(self, number: int, generation: int) -> Partition:
         if generation != self._generation:
             self._generation = generation
             self._keep_settled(generation)
         partition = self.partitions.get(number)
         if partition is None:
+            attributes = await self.accounts.book(number)  # all that was said before we decide
             started = time.perf_counter()
             assert self._policies is not None
             app = self._app
             engine = Engine(
                 number, self._policies, self._settings.buckets, self._settings.partitions
             )
+            engine.attributes = attributes
             with building():
                 partition = self.partitions[number] = Partition(
                     engine,
@@ -123,6 +130,7 @@ class Agents:
     def _keep_settled(self, generation: int) -> None:
         """After a rebalance: go on with partitions that nobody else wrote meanwhile."""
         assigned = {tp.partition for tp in self._app.consumer.assignment()}
+        self.accounts.want(assigned)
         for number, partition in tuple(self.partitions.items()):
             if number in assigned and partition.is_settled:
                 partition.generation = generation
@@ -219,12 +227,22 @@ class Agents:
         self._flush_interval_seconds = 0.02
         self._flush_seconds.clear()
 
-    # -- policies and gauges ----------------------------------------------------------------------
+    # -- policies, attributes and gauges ----------------------------------------------------------
 
     def policies_changed(self) -> None:
         """Decide every open day anew; what comes of it is told at the next tick."""
         for partition in self.partitions.values():
-            partition.engine.policies_changed()
+            partition.changes.note_policies()
+
+    def attributes_changed(self, partition: int, account_id: str) -> None:
+        """Decide the open days of an account anew; what comes of it is told at the next tick."""
+        self._metrics.account_changes.inc()
+        if partition in self.partitions:
+            self.partitions[partition].changes.note_account(account_id)
+
+    def account_rejected(self, rejection: Rejection) -> None:
+        """Count a record of the accounts topic that cannot be used."""
+        self._metrics.account_rejections.labels(rejection.reason.value).inc()
 
     def observe_gauges(self) -> None:
         """Note what is measured by looking: lag, state size, assignment."""
@@ -241,6 +259,7 @@ class Agents:
             engine = partition.engine
             metrics.state_accounts.labels(label).set(len(engine.accounts))
             metrics.state_bytes.labels(label).set(partition.state_bytes)
+            metrics.accounts_known.labels(label).set(len(engine.attributes.known))
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)

@@ -41,6 +41,11 @@ _DESCRIBED: Final = (
         " it.", is_read=True,
     ),
     Described(
+        "accounts", "account", "account", "The account_id.",
+        "What the bank says of its accounts: segment, branch, product. A worker reads all of it"
+        " that is of its partitions; the last record of an account holds.", is_read=True,
+    ),
+    Described(
         "alerts", "alert", "alert", "The account_id.",
         "What is told of limits and account-days. A record may come twice after a crash: the same"
         " alert_id and revision are the same alert.", is_read=False,

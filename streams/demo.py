@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
+from monitor.core.attributes import AccountRecord
 from monitor.core.transaction import Reason
 from monitor.settings import Settings
 from streams.broker import BrokerError
@@ -16,6 +17,7 @@ from streams.outbox import Outbox
 from streams.replay import Totals
 from streams.rig import embedded_rig
 from streams.send import send_batches
+from streams.send_accounts import send_accounts
 from streams.tail import Tail
 from streams.topics import RECORD_BYTES_MAX, Topics
 from streams.worker_process import Samples, WorkerProcess, taken_in
@@ -85,22 +87,25 @@ def times_limit(alert: dict[str, Any]) -> float:
 class Demo:
     """Runs batches of rows through a broker, a worker and durable state of their own.
 
+    What is known of `accounts` is sent before the batches.
     `alerts` and `rejections` are files that take what is told, as it is told. `on_change` is
     called now and then with the state, to show it; `state` is there once the broker runs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it runs, and where it goes, each by itself
         self,
         batches: Iterable[Batch],
         policy: Path,
         *,
         alerts: IO[bytes] | None = None,
         rejections: IO[bytes] | None = None,
+        accounts: Iterable[AccountRecord] = (),
         transport: str = "run",
         on_change: Callable[[DemoState], None] = lambda _: None,
     ) -> None:
         self._batches = batches
         self._policy = policy
+        self._accounts = accounts
         self._rate: float | None = None
         self._alerts = alerts
         self._rejections = rejections
@@ -163,6 +168,7 @@ class Demo:
             if time.monotonic() - state.started_at > USUAL_SECONDS:
                 state.stage = STARTS_FIRST
             await asyncio.sleep(POLL_SECONDS / 2)
+        await send_accounts(outbox, topics.accounts, self._accounts)
         state.stage = "running"
         batches = self._noted(state)
         async for sent in send_batches(outbox, topics.transactions, batches, self._rate):

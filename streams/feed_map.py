@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Final, NamedTuple
 
-from monitor.core.transaction import FIELDS, REQUIRED
+from streams.feed_form import TRANSACTIONS, Form
 from streams.feed_source import FieldSource, names_of, source_of
 
 MAP_KEYS: Final = (
@@ -42,7 +42,7 @@ class Where(NamedTuple):
 
 
 class FeedMap(NamedTuple):
-    """How foreign files become transactions."""
+    """How foreign files become transactions, or accounts."""
 
     files: str = "*"
     encoding: str = "utf-8"
@@ -52,9 +52,10 @@ class FeedMap(NamedTuple):
     fields: Mapping[str, FieldSource] = {}  # empty: the columns are the fields, by name
     where: tuple[Where, ...] = ()
     further: tuple[str, ...] = ()  # columns to hand on beside the fields; no file states them
+    form: Form = TRANSACTIONS  # what the rows become
 
 
-def feed_map_of(path: Path) -> FeedMap:
+def feed_map_of(path: Path, form: Form = TRANSACTIONS) -> FeedMap:
     """Return the map that a TOML file states. Raises FeedError with all its problems, OSError."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -75,27 +76,27 @@ def feed_map_of(path: Path) -> FeedMap:
         plain["delimiter"] = None
     if plain.get("delimiter") == plain.get("quote", '"'):
         problems.append("delimiter and quote are the same: which is it?")
-    fields = _fields(document.get("columns"), problems)
+    fields = _fields(document.get("columns"), form, problems)
     where = _wheres(document.get("where", []), problems)
     if problems:
         raise FeedError(problems, str(path))
-    return FeedMap(**plain, fields=fields, where=where)
+    return FeedMap(**plain, fields=fields, where=where, form=form)
 
 
-def _fields(columns: object, problems: list[str]) -> dict[str, FieldSource]:
+def _fields(columns: object, form: Form, problems: list[str]) -> dict[str, FieldSource]:
     if not isinstance(columns, dict):
         problems.append("[columns] is missing: it says which column each field comes from")
         return {}
     problems.extend(
-        f"columns.{name} is no field: use {', '.join(FIELDS)}"
+        f"columns.{name} is no field: use {', '.join(form.fields)}"
         for name in columns
-        if name not in FIELDS
+        if name not in form.fields
     )
-    problems.extend(f"columns.{name} is missing" for name in REQUIRED if name not in columns)
+    problems.extend(f"columns.{name} is missing" for name in form.required if name not in columns)
     made = {
         name: source_of(name, stated, problems)
         for name, stated in columns.items()
-        if name in FIELDS
+        if name in form.fields
     }
     return {name: source for name, source in made.items() if source is not None}
 

@@ -6,9 +6,10 @@ from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
-from monitor.core.transaction import FIELDS, REQUIRED, Fields
+from monitor.core.transaction import Fields
+from streams.feed_form import Form
 from streams.feed_map import FeedError, FeedMap
-from streams.feed_source import Column, Table, column_source, find
+from streams.feed_source import Column, FieldSource, Table, column_source, find
 
 
 class Shaped(NamedTuple):
@@ -33,10 +34,11 @@ class Shape:
         self.path = path
         self.header = list(header)
         self.where = feed_map.where
-        self.further = feed_map.further
+        fields, required, _ = feed_map.form
         sources = feed_map.fields
         if not sources:
-            sources = {name: column_source((name,)) for name in FIELDS if name in header}
+            sources = {name: column_source((name,)) for name in fields if name in header}
+        self.further = feed_map.further or _left_over(header, sources, feed_map.form)
         wanted = {names: field for field, source in sources.items() for names in source.needs} | {
             where.names: "[[where]]" for where in feed_map.where
         }
@@ -48,7 +50,7 @@ class Shape:
         problems += [f"there is no column {name}" for name in self.further if name not in header]
         problems += [
             f"there is no column {name}: name the columns' meaning by a map (--map)"
-            for name in REQUIRED
+            for name in required
             if name not in sources
         ]
         self.needed = [
@@ -65,9 +67,9 @@ class Shape:
         if problems:
             problems.append(f"its columns are {', '.join(header) or 'none'}")
             raise FeedError(problems, str(path))
-        self._sources = [sources.get(name) for name in FIELDS]
+        self._sources = [sources.get(name) for name in fields]
         is_plain = not feed_map.fields and not self.further
-        self._is_own = is_plain and self.header == list(FIELDS)
+        self._is_own = is_plain and self.header == list(fields)
 
     def of_rows(self, rows: list[list[str]], numbers: Sequence[int]) -> Shaped:
         """Return the fields of rows that have a cell for each column of the header, in order."""
@@ -89,6 +91,16 @@ class Shape:
         made = [nothing if source is None else source.make(table) for source in self._sources]
         further = {name: table.columns[name] for name in self.further}
         return Shaped(list(zip(*made, strict=True)), table.numbers, filtered, further)
+
+
+def _left_over(
+    header: Sequence[str], sources: Mapping[str, FieldSource], form: Form
+) -> tuple[str, ...]:
+    """Return the columns that no field comes from, where the form takes any."""
+    if not form.takes_further:
+        return ()
+    used = {name for source in sources.values() for names in source.needs for name in names}
+    return tuple(dict.fromkeys(name for name in header if name and name not in used))
 
 
 def _kept(table: Table, keeps: list[bool]) -> Table:

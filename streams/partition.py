@@ -16,6 +16,7 @@ from monitor.ledger import Entry
 from monitor.memory import Memory
 from streams import codec, state
 from streams.account_state import account_bytes
+from streams.changes import Changes
 from streams.outbox import Outgoing, acknowledged
 from streams.topics import Topics
 
@@ -87,6 +88,7 @@ class Partition:
         self._events: list[Acknowledged] = []
         self._entries: list[Entry] = []
         self._acks: list[asyncio.Future[object]] = []
+        self.changes = Changes(engine)
         self._is_writing = False  # from a snapshot until all of it is sealed
         self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
@@ -138,14 +140,16 @@ class Partition:
         async with self._taking:
             skew = self.engine.policies.calendar.clock_skew
             items = codec.decode_run(records, skew)
+            self.changes.apply()
             self.engine.observe([record.offset for record in records], items)
             self._events.append(event)
             self.records_pending += len(records)
             return await self._deliver(records)
 
     async def tick(self) -> Step:
-        """Send what comes without records: account-days that a midnight left over, new policies."""
+        """Send what comes without records: what a midnight left over, policies, attributes."""
         async with self._taking:
+            self.changes.apply()
             self.engine.close_account_days()
             return await self._deliver(())
 
@@ -198,6 +202,8 @@ class Partition:
             async with self._taking:
                 if not self.is_current() or not (self._events or self.engine.dirty):
                     return None
+                if self.changes.has_policies:
+                    return None  # a seal would say that they have decided: the next tick first
                 self._is_writing = True
                 snapshot = self._snapshot()
             written = await self._write(snapshot)

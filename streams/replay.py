@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
+from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
 from monitor.engine import Engine, Step
@@ -67,14 +68,22 @@ class Deal(NamedTuple):
 
 
 class Replay:
-    """Engines for every partition of a topic that is not there."""
+    """Engines for every partition of a topic that is not there.
 
-    def __init__(self, policies: PolicyBook, partitions: int) -> None:
+    `attributes` are those of all accounts: they share them.
+    """
+
+    def __init__(
+        self, policies: PolicyBook, partitions: int, attributes: AttributeBook | None = None
+    ) -> None:
         self.totals = Totals()
         self._deal = dealer(partitions)
         self._engines = [
             Engine(number, policies, partitions=partitions) for number in range(partitions)
         ]
+        if attributes is not None:
+            for engine in self._engines:
+                engine.attributes = attributes
 
     def observe(self, batch: Batch) -> Told:
         """Take a batch of rows; return what came of it."""

@@ -29,6 +29,7 @@ from monitor.policy import PolicyBook
 from monitor.policy_text import DEFAULT_POLICY, policy_of
 from monitor.reading import Reading
 from streams import codec
+from streams.account_schema import account_schema
 from streams.disposition_schema import disposition_schema
 
 Schema = dict[str, Any]
@@ -75,6 +76,7 @@ def record_schemas() -> dict[str, Schema]:
     made = samples()
     return {
         "transaction": transaction_schema(),
+        "account": account_schema(DIALECT),
         "alert": alert_schema(made.alert),
         "account-day": account_day_schema(made.closed_day),
         "rejection": rejection_schema(made.rejections),

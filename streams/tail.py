@@ -19,6 +19,7 @@ class Tail:
 
     def __init__(self, broker: str, topic: str, partitions: int | Iterable[int]) -> None:
         numbers = range(partitions) if isinstance(partitions, int) else partitions
+        self._topic = topic
         self._partitions = [TopicPartition(topic, number) for number in numbers]
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=broker,
@@ -30,8 +31,20 @@ class Tail:
     async def start(self) -> None:
         """Connect, at the beginning. Raises aiokafka.errors.KafkaConnectionError."""
         await self._consumer.start()
+        numbers = [partition.partition for partition in self._partitions]
+        self._partitions = []
+        await self.assign(numbers)
+
+    async def assign(self, numbers: Iterable[int]) -> None:
+        """Read these partitions from now on: new ones from the beginning, the others go on."""
+        at = {partition: await self._consumer.position(partition) for partition in self._partitions}
+        self._partitions = [TopicPartition(self._topic, number) for number in numbers]
         self._consumer.assign(self._partitions)
-        await self._consumer.seek_to_beginning(*self._partitions)
+        for partition in at.keys() & set(self._partitions):
+            self._consumer.seek(partition, at[partition])
+        new = [partition for partition in self._partitions if partition not in at]
+        if new:
+            await self._consumer.seek_to_beginning(*new)
 
     async def read(self, seconds: float = 0.2) -> list[Any]:
         """Return the records that came within so many seconds (none may have)."""
@@ -50,11 +63,13 @@ class Tail:
 
         That may be long ago: who knows that no more is written asks `look_again` first.
         """
-        for partition in self._partitions:
-            highwater = self._consumer.highwater(partition)
-            if highwater is None or await self._consumer.position(partition) < highwater:
-                return False
-        return True
+        return all([await self.is_read(partition.partition) for partition in self._partitions])
+
+    async def is_read(self, number: int) -> bool:
+        """Return whether all that a partition held at its last fetch was read."""
+        partition = TopicPartition(self._topic, number)
+        highwater: int | None = self._consumer.highwater(partition)
+        return highwater is not None and await self._consumer.position(partition) >= highwater
 
     async def stop(self) -> None:
         """Disconnect."""

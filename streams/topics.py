@@ -22,6 +22,7 @@ class Topics:
     account_days: str
     policy: str
     dispositions: str
+    accounts: str
     changelog: str
 
     @staticmethod
@@ -35,6 +36,7 @@ class Topics:
             account_days=f"{prefix}account-days.v1",
             policy=f"{prefix}policy.v1",
             dispositions=f"{prefix}dispositions.v1",
+            accounts=f"{prefix}accounts.v1",
             changelog=f"{settings.group}-{STATE_TABLE}-changelog",  # as Faust names it
         )
 
@@ -52,9 +54,10 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     """Return every topic that a worker needs.
 
     Alerts, rejections and account-days have the partitions of the transactions, because each
-    partition's engine writes to its own. Retention is for ever where a person may have to answer
-    for it, and left to the broker for the transactions, which are the bank's. Dispositions are what
-    people write, so one partition holds them, in one order.
+    partition's engine writes to its own; and so have accounts, because it reads its own. Retention
+    is for ever where a person may have to answer for it, and left to the broker for the
+    transactions, which are the bank's. Dispositions are what people write, so one partition holds
+    them, in one order.
     """
     topics, partitions = Topics.of(settings), settings.partitions
     compacted = {"cleanup.policy": "compact"}
@@ -65,6 +68,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.account_days, partitions, _FOR_EVER),
         TopicSpec(topics.policy, 1, compacted),
         TopicSpec(topics.dispositions, 1, _FOR_EVER),
+        TopicSpec(topics.accounts, partitions, compacted),
         TopicSpec(
             topics.changelog, partitions, compacted | {"max.message.bytes": str(RECORD_BYTES_MAX)}
         ),

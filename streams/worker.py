@@ -71,10 +71,12 @@ class Worker:
             if book.outliers is not None:
                 prepare_models()
             self._agents.begin(book)
+            await self._agents.accounts.start()
             await self._run()
         except KafkaConnectionError as error:
             raise BrokerError(f"no broker answers at {self.settings.broker}: {error}") from error
         finally:
+            await self._agents.accounts.stop()
             await self._follower.stop()
             await self._outbox.stop()
 
@@ -87,8 +89,11 @@ class Worker:
         self._liveness.start()
         tasks = [
             asyncio.create_task(work)
-            for work in (agents.keep_flushing(), self._follower.follow(), self._observe())
-        ]
+            for work in (
+                agents.keep_flushing(), agents.accounts.follow(), self._follower.follow(),
+                self._observe(),
+            )
+        ]  # fmt: skip
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
         _log.info("stopping: flush, commit, leave the group")

@@ -264,7 +264,7 @@ def test_every_call_of_weir_is_one(page: Path) -> None:
         ("weir policy nothing FILE", "no such command: weir policy nothing FILE"),
         ("weir demo --nothing", "no such option: --nothing"),
         ("weir demo --rate", "--rate has no value"),
-        ("weir send --rate 5", "0 arguments for 1"),
+        ("weir replay --partitions 5", "0 arguments for 1"),
         ("weir policy check a.toml b.toml", "2 arguments for 1"),
         ("weir demo file.csv", "1 arguments for 0"),
         ("weir generate --accounts 5 --out -", "needed: ['days']"),

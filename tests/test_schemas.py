@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert, Kind, Status
+from monitor.core.attributes import ACCOUNT_FIELDS, AccountRecord, Attributes
 from monitor.core.money import EXPONENT, EXPONENT_MAX, minor_units
 from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction, transaction_of
 from monitor.disposition import Disposed, Disposition, DispositionError, disposed_of
@@ -18,6 +19,7 @@ from monitor.engine import Engine, Step
 from monitor.policy_text import policy_of
 from monitor.population import Population, rows_of
 from streams import codec
+from streams.account_codec import account_record_bytes, decode_account
 from streams.schemas import record_schemas
 from tests.transactions import book, observed, row, transaction
 
@@ -140,11 +142,32 @@ def test_made_transactions_fit() -> None:
         assert faults("transaction", codec.transaction_bytes(fields)) == []
 
 
+texts = st.none() | st.text(alphabet="aé\ud800", max_size=300)
+opened = texts | st.dates().map(str) | st.just("2019-04-30T12:00:00")
+
+
+@given(st.tuples(texts, texts, texts, texts, opened), st.dictionaries(texts, texts, max_size=3))
+def test_what_is_taken_for_an_account_fits_and_what_does_not_fit_is_not_taken(
+    fields: tuple[str | None, ...], further: dict[str | None, str | None]
+) -> None:
+    stated = dict(zip(ACCOUNT_FIELDS, fields, strict=True))
+    named = {name: text for name, text in further.items() if name is not None}
+    value = json.dumps({**stated, "attributes": named}).encode()
+    account = decode_account(value)
+    if isinstance(account, AccountRecord):
+        assert faults("account", value) == []
+        assert faults("account", account_record_bytes(account)) == []
+        assert decode_account(account_record_bytes(account)) == account
+    elif b"\\ud800" not in value and account.reason is not Reason.BAD_TIME:
+        assert faults("account", value)
+
+
 @pytest.mark.parametrize("sort", SCHEMAS)
 def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
     alerts, days = told()
     whole = {
         "transaction": codec.transaction_bytes(row("t1")),
+        "account": account_record_bytes(AccountRecord("A1", Attributes(), None, {})),
         "alert": codec.alert_bytes(alerts[0]),
         "account-day": codec.closed_day_bytes(days[0]),
         "rejection": codec.rejection_bytes(

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from monitor.policy import Policy, PolicyBook
     from streams.feed import Batch
+    from streams.feed_form import Form
 
 Input = Annotated[
     list[Path],
@@ -63,15 +64,20 @@ def feed_of(
     *,
     progress: bool = True,
     further: tuple[str, ...] = (),
+    form: "Form | None" = None,
 ) -> Iterator["Batch"]:
     """Return the batches of the files, with a progress bar where a person looks on.
 
-    `further` are columns that come beside the fields.
+    `further` are columns that come beside the fields; `form` is what the rows become, transactions
+    where none is given.
     """
     from streams.feed import FeedMap, files_of, read
+    from streams.feed_form import TRANSACTIONS
     from streams.feed_map import feed_map_of
 
-    feed_map = (feed_map_of(map_file) if map_file else FeedMap())._replace(further=further)
+    form = form or TRANSACTIONS
+    feed_map = feed_map_of(map_file, form) if map_file else FeedMap(form=form)
+    feed_map = feed_map._replace(further=further)
     files = files_of(paths, feed_map)
     batches = read(files, feed_map)
     return _with_progress(batches, len(files)) if progress and sys.stderr.isatty() else batches

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streams.commands.account_files import AccountFiles, AccountsMap
 from streams.commands.options import AsJson, Input, MapFile, PolicyFile
 
 
@@ -24,6 +25,8 @@ def replay(
     partitions: Annotated[
         int, typer.Option(help="Partitions to deal accounts to, as the topic has.", min=1)
     ] = 4,
+    accounts: AccountFiles = None,
+    accounts_map: AccountsMap = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the monitor over files: the same engine, the same alerts, no broker.
@@ -34,11 +37,12 @@ def replay(
 
         weir replay trans.asc --map examples/berka.map.toml --policy examples/berka.policy.toml
 
-        weir replay transactions.csv --json | jq .alerts
+        weir replay transactions.csv --accounts accounts.csv --json | jq .alerts
     """
     import time
 
     from streams import codec
+    from streams.commands.account_files import attributes_of_files
     from streams.commands.options import (
         book_of,
         feed_of,
@@ -50,10 +54,12 @@ def replay(
     from streams.replay import Replay
 
     outputs = (alerts, rejections, account_days)
-    check_outputs(outputs, [*files, policy, map_file], as_json=as_json)
+    inputs = [*files, *(accounts or ()), policy, map_file, accounts_map]
+    check_outputs(outputs, inputs, as_json=as_json)
     book = book_of(policy)
     batches = feed_of(files, map_file)
-    run = Replay(book, partitions)
+    attributes, unusable = attributes_of_files(accounts, accounts_map)
+    run = Replay(book, partitions, attributes)
     configure_interpreter()
     started = time.perf_counter()
     with (
@@ -77,4 +83,7 @@ def replay(
                 day_lines.writelines(codec.closed_day_bytes(d) + b"\n" for d in told.account_days)
     if Path("-") in outputs:
         return  # stdout is theirs
-    print_result(run.totals.fields(time.perf_counter() - started), as_json=as_json)
+    result = run.totals.fields(time.perf_counter() - started)
+    if attributes is not None:
+        result |= {"accounts_known": len(attributes.known), "accounts_rejected": unusable.count}
+    print_result(result, as_json=as_json)
