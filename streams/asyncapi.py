@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from monitor.settings import settings_of
 from streams import codec
-from streams.schemas import Schema, samples
+from streams.schema_samples import samples
+from streams.schemas import Schema
 from streams.topics import Topics, TopicSpec, topic_specs
 
 JSON: Final = "application/json"

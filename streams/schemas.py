@@ -5,9 +5,8 @@ in a field comes from the enums, the currencies and the patterns. So a schema ca
 not so: a field without a description here ends the making of the schemas.
 """
 
-import json
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert, Kind, Status
@@ -21,16 +20,11 @@ from monitor.core.transaction import (
     ID_LENGTH_MAX,
     REQUIRED,
     Reason,
-    Rejection,
-    transaction_of,
 )
-from monitor.engine import Engine
-from monitor.policy import PolicyBook
-from monitor.policy_text import DEFAULT_POLICY, policy_of
 from monitor.reading import Reading
-from streams import codec
 from streams.account_schema import account_schema
 from streams.disposition_schema import disposition_schema
+from streams.schema_samples import samples
 
 Schema = dict[str, Any]
 
@@ -40,35 +34,6 @@ _MONEY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _TEXT: Final = {"type": ["string", "null"]}
 _DAY: Final = {"type": "string", "format": "date"}
-
-
-class Samples(NamedTuple):
-    """Records as they are really made, to read the fields off."""
-
-    alert: Alert
-    closed_day: ClosedDay
-    rejections: list[dict[str, Any]]
-
-
-def samples() -> Samples:
-    """Return an alert and a closed account-day that an engine told, and rejections as written."""
-    policy = policy_of(DEFAULT_POLICY)
-    engine = Engine(0, PolicyBook([policy]))
-    items = [
-        transaction_of([day, "A1", f"{day}T12:00:00Z", "2000.01", "EUR", DEBIT, *[None] * 6])
-        for day in ("2026-01-05", "2026-03-05")  # the second one closes the first
-    ]
-    engine.observe(range(len(items)), items)
-    step = engine.take_step()
-    rejection = Rejection(Reason.MALFORMED, "why")
-    on_topic = {"topic": "weir.transactions.v1", "partition": 0, "offset": 0}
-    in_file = {"file": "f.csv", "row": 1}
-    written = [
-        codec.rejection_bytes(rejection, where, original, original)
-        for where in (on_topic, in_file)
-        for original in (None, b"text", b"\xff")
-    ]
-    return Samples(step.alerts[0], step.account_days[0], [json.loads(one) for one in written])
 
 
 def record_schemas() -> dict[str, Schema]:
@@ -232,9 +197,7 @@ def account_day_schema(closed_day: ClosedDay) -> Schema:
     properties: dict[str, Schema] = {
         "account_id": _about(_name(), "The account; the record's key, too."),
         "business_day": _about(_DAY, "The day that was closed."),
-        "segment": _about(
-            _TEXT, "That of its latest transaction which named one; else that of the account."
-        ),
+        "segment": _about(_TEXT, "Of its latest transaction that named one; else the account's."),
         "branch": _about(_TEXT, "The account's, by the accounts topic."),
         "product": _about(_TEXT, "The account's, by the accounts topic."),
         "peer_group": _about(_TEXT, "The models' group of its account when the day began."),

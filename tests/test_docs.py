@@ -29,7 +29,8 @@ from streams.cli import app
 from streams.command_page import EXIT_STATUSES, commands
 from streams.documents import documents
 from streams.feed_map import feed_map_of
-from streams.schemas import record_schemas, samples
+from streams.schema_samples import samples
+from streams.schemas import record_schemas
 from tests.documents import (
     DOCS,
     PAGES,
@@ -244,9 +245,9 @@ def _problem_of_words(
     needed = [one.name for one in known.values() if one.required and one.name not in given]
     if needed:
         return f"needed: {needed}"
-    if not values and not any(one.required for one in positionals):
-        return None
-    if (values > 0) != bool(positionals) or (values > 1 and positionals[0].nargs == 1):
+    is_needed = any(one.required for one in positionals)
+    is_too_much = values > 0 and (not positionals or (values > 1 and positionals[0].nargs == 1))
+    if is_too_much or (is_needed and not values):
         return f"{values} arguments for {len(positionals)}"
     return None
 
