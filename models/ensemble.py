@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models import budget as budgets
 from models import profile, profile_learning, tail
+from models.columns import CLOSED_A_RECORD
 from models.compiled import compiled
 from models.evidence import (
     DAY_INPUTS,
@@ -34,10 +35,9 @@ from models.evidence import (
 )  # fmt: skip
 from models.forest import learn_scored
 from models.forest import score as score_by_forest
-from models.profile import AMOUNT_Z, RATIO, SCORE_DAYS
+from models.profile import AMOUNT_Z, HOT_Z, RATIO, SCORE_DAYS, USUAL_COUNT, USUAL_DAYS
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 DAY_INPUTS_COUNT: Final = len(DAY_INPUTS)
 
@@ -53,84 +53,6 @@ QUIET_DAYS: Final = 14
 FREEZES_AT: Final = math.log(100)
 """An alert below this evidence (a generous budget may tell of it) does not keep its day from being
 learned: baselines that leave out whatever is above the usual would drift down."""
-
-CLOSED_A_RECORD: Final = 2
-"""Account-days of the day before that each record closes, so that no midnight holds up alerts."""
-
-DUES_MAX: Final = 2 + CLOSED_A_RECORD
-"""Of a record: of its account's day before, of its day so far, and of those that are closed."""
-
-
-class Columns(NamedTuple):
-    """Transactions by column, in order.
-
-    `row` is the account's, `second` the event time in whole seconds since 1970, `hour` that of the
-    business day, `amount` in hundreds of minor units, `counterparty` a hash (0 is none), `group`
-    that of an account that is new, `is_learned` 0 for a transaction of a day in breach.
-    """
-
-    row: Ints
-    day: Ints
-    second: Ints
-    hour: Ints
-    is_weekend: Ints
-    amount: Floats
-    is_credit: Ints
-    channel: Ints
-    counterparty: Ints
-    group: Ints
-    is_learned: Ints
-
-
-class Told(NamedTuple):
-    """What came of records: scores and features of each, and what is due.
-
-    `given` has the scores of a detector that is no kernel, NaN where none; `learned` is 1 for what
-    was. `scores` and `day_scores` are logarithms of evidence, NaN while not warmed up. What is due
-    is told in order: the record by which, the account and its group (as they were then), what, and
-    the score and the threshold.
-    """
-
-    features: Floats
-    given: Floats
-    learned: Ints
-    scores: Floats
-    day_scores: Floats
-    counts: Ints  # dues, account-days opened, account-days closed
-    opened: Ints  # rows of the account-days that opened, in order
-    closed_row: Ints
-    closed_day: Ints
-    closed_score: Floats
-    due_record: Ints
-    due_row: Ints
-    due_what: Ints
-    due_score: Floats
-    due_threshold: Floats
-    due_account: Any
-    due_group: Any
-
-
-def room_for(records: int, dues: int) -> Told:
-    """Return room for what comes of so many records, and for so many dues and closed days."""
-    return Told(
-        features=np.empty((records, len(profile.FEATURES))),
-        given=np.full(records, np.nan),
-        learned=np.zeros(records, np.int64),
-        scores=np.empty(records),
-        day_scores=np.empty(records),
-        counts=np.zeros(3, np.int64),
-        opened=np.empty(records, np.int64),
-        closed_row=np.empty(dues, np.int64),
-        closed_day=np.empty(dues, np.int64),
-        closed_score=np.empty(dues),
-        due_record=np.empty(dues, np.int64),
-        due_row=np.empty(dues, np.int64),
-        due_what=np.empty(dues, np.int64),
-        due_score=np.empty(dues),
-        due_threshold=np.empty(dues),
-        due_account=profile.new_accounts(dues),
-        due_group=np.zeros(dues, profile.GROUP),
-    )
 
 
 class Sweep(NamedTuple):
@@ -187,6 +109,7 @@ def _observe_one(
         account, group, second, columns.hour[i], amount, columns.is_credit[i], columns.channel[i],
         columns.counterparty[i], is_late, features,
     )  # fmt: skip
+    _note_payment(account, columns, i, features[AMOUNT_Z], told)
     forest_score = told.given[i]
     if models.switches[USES_FOREST] != 0:
         put_inputs(features[RATIO], amount, models.groups[account["segment"]], inputs)
@@ -209,6 +132,17 @@ def _observe_one(
         if account["group"] != account["segment"]:
             profile_learning.learn_level(models.groups[account["segment"]], amount)
     account["second_last"] = max(account["second_last"], second)
+
+
+@compiled
+def _note_payment(account: Any, columns: Any, i: int, amount_z: float, told: Any) -> None:
+    """Note a payment that is far above the account's usual, to an institution it never paid."""
+    if columns.institution[i] == 0 or columns.is_credit[i] != 0:
+        return
+    is_first = profile.is_first_payment(account, columns.institution[i])
+    if is_first and amount_z > HOT_Z and account["count"] >= USUAL_COUNT:
+        told.hot[told.counts[3]] = i
+        told.counts[3] += 1
 
 
 @compiled
@@ -285,6 +219,10 @@ def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: An
         told.closed_row[told.counts[2]], told.closed_day[told.counts[2]] = row, day
         told.closed_score[told.counts[2]] = score
         told.counts[2] += 1
+    if account["days_active"] >= USUAL_DAYS:
+        place = day % SCORE_DAYS
+        account["usual_days"][place] = day
+        account["is_hot"][place] = account["day_sum_z"] > HOT_Z
     is_learned = account["day_state"] & IS_FROZEN == 0
     if is_learned:
         learn_scored(models.day_forest)

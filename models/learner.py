@@ -5,14 +5,15 @@ runs. It has no clock: a business day ends when the first transaction of a later
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models import budget as budgets
 from models import profile
-from models.ensemble import DUES_MAX, RAISED, Columns, Sweep, Told, close_some, observe, room_for
+from models.columns import DUES_MAX, Columns, Told, room_for
+from models.ensemble import RAISED, Sweep, close_some, observe
 from models.evidence import (
     DAY_INPUTS,
     HAS_AMOUNT_TERM,
@@ -25,6 +26,7 @@ from models.evidence import (
     put_inputs,
 )
 from models.half_space_trees import HalfSpaceTrees
+from models.outcome import Bools, Closed, Due, Ints, LearnerSettings, Outcome
 from models.outlier import Detector, detector
 from models.peer_group import PeerGroups
 from models.peers import peer_name, regroup
@@ -36,59 +38,6 @@ SEGMENTS_MAX: Final = 64
 PEER_GROUPS_MAX: Final = 32
 ROWS_FIRST: Final = 1024
 TREES, DAY_TREES = 25, 50
-KERNEL_DETECTOR: Final = "half-space-trees"
-
-Ints = NDArray[np.int64]
-
-
-class LearnerSettings(NamedTuple):
-    """What a partition's models are; `alerts_per_day` is the partition's share of the budget."""
-
-    alerts_per_day: float
-    warm_up_days: int = 30
-    seed: int = 1
-    has_amount_term: bool = False
-    detector: str = KERNEL_DETECTOR
-
-
-class Due(NamedTuple):
-    """An alert that is due, or a word more about one that is open.
-
-    `record` is the place of the transaction by which it is; `probability` that an account-day is as
-    strange, and `threshold` the same of the budget's threshold; `features` is None where the day's
-    end told it. `account` and `group` are the account and its group as they were then.
-    """
-
-    record: int
-    row: int
-    is_raised: bool
-    probability: float
-    threshold: float
-    features: NDArray[np.float64] | None
-    account: Any
-    group: Any
-
-
-class Closed(NamedTuple):
-    """Account-days that ended, by column, with their scores (log evidence)."""
-
-    row: Ints
-    day: Ints
-    score: NDArray[np.float64]
-
-
-class Outcome(NamedTuple):
-    """What came of transactions: scores (log evidence; NaN while warming up), and what is due.
-
-    `closed` are the account-days that ended; `changed` the rows of accounts that the end of a day
-    went through, beside those of the transactions.
-    """
-
-    scores: NDArray[np.float64]
-    day_scores: NDArray[np.float64]
-    dues: list[Due]
-    closed: list[Closed]
-    changed: Ints
 
 
 class Learner:
@@ -151,6 +100,7 @@ class Learner:
         dues: list[Due] = []
         self._changed = []
         self._closed = []
+        hot = [np.empty(0, np.int64)]
         place = 0
         while place < count:
             if columns.day[place] > self.day:
@@ -159,12 +109,14 @@ class Learner:
             place = self._observe(columns, place, told)
             self._changed.append(self.sweep.rows[swept : self.sweep.at[0]])
             self._opened.append(told.opened[: told.counts[1]].copy())
+            hot.append(told.hot[: told.counts[3]].copy())
             dues.extend(self._take(told))
             if self.sweep.rows.size and self.sweep.at[0] >= self.sweep.rows.size:
                 self._finish_day()
         return Outcome(
-            told.scores, told.day_scores, dues, self._closed, np.concatenate(self._changed)
-        )
+            told.scores, told.day_scores, dues, self._closed, np.concatenate(self._changed),
+            np.concatenate(hot),
+        )  # fmt: skip
 
     def _observe(self, columns: Columns, place: int, told: Told) -> int:
         if self.models.switches[USES_FOREST]:
@@ -188,6 +140,25 @@ class Learner:
         place = day % profile.SCORE_DAYS
         is_known = self.accounts["score_days"][rows, place] == day
         return np.where(is_known, self.accounts["scores"][rows, place], np.nan)
+
+    def day_usual(self, rows: Ints, day: int) -> tuple[Bools, Bools]:
+        """Return of which account-days the usual is known, and which of them are far above it.
+
+        The day may be open still, or have finished within the last `profile.SCORE_DAYS` days.
+        """
+        accounts, place = self.accounts, day % profile.SCORE_DAYS
+        is_open = accounts["day"][rows] == day
+        is_known = np.where(
+            is_open,
+            accounts["days_active"][rows] >= profile.USUAL_DAYS,
+            accounts["usual_days"][rows, place] == day,
+        )
+        is_hot = np.where(
+            is_open,
+            accounts["day_sum_z"][rows] > profile.HOT_Z,
+            accounts["is_hot"][rows, place] != 0,
+        )
+        return is_known, is_known & is_hot
 
     def peer_name(self, peer: int) -> str | None:
         """Return the short name of the peer group that an account has as `peer`; None for none."""
@@ -296,5 +267,18 @@ def prepare() -> None:
     for day in (1, 2):
         zero = one - 1
         learner.observe(
-            Columns(zero, one * day, one * day, zero, zero, np.ones(1), zero, zero, zero, zero, one)
+            Columns(
+                zero,
+                one * day,
+                one * day,
+                zero,
+                zero,
+                np.ones(1),
+                zero,
+                zero,
+                zero,
+                zero,
+                one,
+                zero,
+            )
         )

@@ -57,6 +57,9 @@ ACCOUNT: Final = np.dtype([
     ("score_days", "i4", (SCORE_DAYS,)), ("scores", "f4", (SCORE_DAYS,)),  # by day modulo
     ("alert_day", "i4"), ("alert_first", "i4"),  # latest and first business day of an alert; or 0
     ("alert_revision", "i4"), ("alert_days", "i4"),
+    # Finished days on which its own usual was known, and whether they were far above it:
+    ("usual_days", "i4", (SCORE_DAYS,)), ("is_hot", "i1", (SCORE_DAYS,)),
+    ("institutions", "u8"),  # those it paid, a bit for each (hash & 63)
     ("peer", "i4"), ("peer_pending", "i4"),  # peer group + 1, 0 is none (models/peer_group.py)
 ])  # fmt: skip
 """What is kept of an account."""
@@ -83,6 +86,13 @@ lesser of money in and out over the greater, times the sum's surprise.
 """
 
 AMOUNT_Z, RATIO, SUM_Z, COUNT_Z, VELOCITY, HOUR, CHANNEL, NEW, GAP, PASS_THROUGH = range(10)
+
+HOT_Z: Final = 1.5
+"""A day or a payment is hot where it is so many standard deviations above the account's usual."""
+
+USUAL_DAYS: Final = 5
+USUAL_COUNT: Final = 10
+"""Days, and transactions, from which on an account's usual is known rather than its group's."""
 
 COUNT_MAX: Final = 200.0
 MEAN_WEIGHT: Final = 6.0  # of the group, in transactions or days of its own
@@ -156,6 +166,18 @@ def measure(
     out[SUM_Z] = out[COUNT_Z] = out[VELOCITY] = out[GAP] = out[PASS_THROUGH] = 0.0
     if not is_late:
         _measure_day(account, group, second, amount, is_credit, out)
+
+
+@compiled
+def is_first_payment(account: Any, institution: int) -> bool:
+    """Note that the account paid an institution (a hash, not 0); return whether it never had.
+
+    Institutions whose hashes end in the same six bits are taken for one.
+    """
+    bit = np.uint64(1) << np.uint64(institution & 63)
+    paid = np.uint64(account["institutions"])
+    account["institutions"] = paid | bit
+    return paid & bit == np.uint64(0)  # type: ignore[no-any-return]  # numpy's own bool
 
 
 @compiled

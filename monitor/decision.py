@@ -32,7 +32,8 @@ def tell(
     else:
         return None
     revision = 1 if told is None else told.revision + 1
-    account_day.note(threshold.threshold_id, Told(status, revision, value, threshold.above))
+    origin = told.origin if told is not None and stands else cause.origin
+    account_day.note(threshold.threshold_id, Told(status, revision, value, threshold.above, origin))
     return Alert(
         alert_id=alert_id(threshold, account.account_id, account_day.day),
         revision=revision,

@@ -4,9 +4,9 @@ No clock, no I/O. The engine, which decides, is built upon it; recovery puts bac
 """
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from xxhash import xxh3_64_intdigest
@@ -14,6 +14,7 @@ from xxhash import xxh3_64_intdigest
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
 from monitor.core.threshold import LimitSet, scope_of
+from monitor.core.transaction import Rejection
 from monitor.policy import Policy, PolicyBook
 
 BUCKETS: Final = 256
@@ -52,9 +53,10 @@ class Entry(NamedTuple):
 class OpenDay:
     """A business day that still takes transactions: what it holds, by id hash, and whose it is."""
 
-    __slots__ = ("account_days", "contents", "end", "limits", "noted", "policy", "start")
+    __slots__ = ("account_days", "contents", "day", "end", "limits", "noted", "policy", "start")
 
-    def __init__(self, start: int, end: int, policy: Policy, limits: LimitSet) -> None:
+    def __init__(self, day: int, start: int, end: int, policy: Policy, limits: LimitSet) -> None:
+        self.day = day
         self.start = start
         self.end = end
         self.policy = policy
@@ -64,14 +66,44 @@ class OpenDay:
         self.noted: list[AccountDay] = []  # those that came near a limit: they have facts
 
 
-class Bucket:
-    """The accounts that are written together, and the offset that they include."""
+class RejectionKey(NamedTuple):
+    """What rejections are counted by: the day on which they came, and whose they were.
 
-    __slots__ = ("accounts", "offset_last")
+    The day is the watermark's, because that of a rejection may be anything; `branch` is empty where
+    the record names none.
+    """
+
+    day: int
+    segment: str | None
+    reason: str
+    branch: str
+
+
+RejectionCounts = dict[RejectionKey, int]
+
+
+def rejection_rows(counts: RejectionCounts) -> list[list[Any]]:
+    """Return counts of rejections as they are kept."""
+    return [[*key, count] for key, count in counts.items()]
+
+
+def rejections_of(rows: Iterable[Sequence[Any]]) -> RejectionCounts:
+    """Return the counts of rejections that were kept."""
+    return {RejectionKey(*key): count for *key, count in rows}
+
+
+class Bucket:
+    """The accounts that are written together, and the offset that they include.
+
+    `rejections` are those of its accounts' transactions, until the day is closed.
+    """
+
+    __slots__ = ("accounts", "offset_last", "rejections")
 
     def __init__(self) -> None:
         self.offset_last = -1
         self.accounts: dict[str, Account] = {}
+        self.rejections: RejectionCounts = {}
 
 
 class Ledger:
@@ -97,6 +129,8 @@ class Ledger:
         self.offset_last = -1
         self.offset_recovered_last = -1
         self.dirty: set[Account] = set()
+        self.dirty_buckets: set[int] = set()  # beside those of the accounts
+        self.rejections: RejectionCounts = {}  # of records that are known to no bucket
         # Account-days to be emitted: by which policy version, and how rare the models found them.
         self.closing: deque[tuple[AccountDay, int, float | None]] = deque()
 
@@ -153,6 +187,11 @@ class Ledger:
             if open_day is not None and open_day.contents.get(id_hash) != NOTHING:
                 open_day.contents[id_hash] = content
 
+    def restore_rejections(self, into: RejectionCounts, counts: RejectionCounts) -> None:
+        """Put back how many records were rejected on the days that are open."""
+        first = self.day_open_first
+        into.update((key, n) for key, n in counts.items() if first is None or key.day >= first)
+
     # -- accounts and days ------------------------------------------------------------------------
 
     def _account(self, account_id: str) -> Account:
@@ -171,8 +210,7 @@ class Ledger:
             assert self.day_open_first is not None, "a watermark comes before any day"
             if day < self.day_open_first:
                 return None
-            start, end = self.calendar.start_of(day), self.calendar.end_of(day)
-            open_day = self.open_days[day] = OpenDay(start, end, *self.policies.for_day(day))
+            open_day = self.open_days[day] = self._new_day(day)
         return open_day
 
     def _account_day(self, account: Account, day: int, open_day: OpenDay) -> AccountDay:
@@ -192,13 +230,25 @@ class Ledger:
         return None
 
     def _close_days(self) -> None:
-        """Close the days that end, lateness included, at or before the watermark."""
+        """Close the days that end, lateness included, at or before the watermark.
+
+        The last of them is closed even where nothing happened on it: so others know that it is.
+        """
         assert self.watermark is not None
+        before = self.day_open_first
         self.day_open_first = self.calendar.day_of(self.watermark - self.lateness)
         self.closes_next = self.calendar.end_of(self.day_open_first) + self.lateness
-        for day in sorted(day for day in self.open_days if day < self.day_open_first):
-            closed = self.open_days.pop(day)
-            self._end(closed)
+        ended = {day for day in self.open_days if day < self.day_open_first}
+        if before is not None and before < self.day_open_first:
+            ended.add(self.day_open_first - 1)
+            ended.update(
+                key.day
+                for counts in self._all_rejections()
+                for key in counts
+                if key.day < self.day_open_first
+            )
+        for day in sorted(ended):
+            self._end(self.open_days.pop(day) if day in self.open_days else self._new_day(day))
 
     def _end(self, closed: OpenDay) -> None:
         """Take the account-days of a day that was closed to those that are to be emitted."""
@@ -206,6 +256,33 @@ class Ledger:
         self.closing.extend(
             (account_day, version, NOT_ASKED) for account_day in closed.account_days
         )
+
+    def _new_day(self, day: int) -> OpenDay:
+        start, end = self.calendar.start_of(day), self.calendar.end_of(day)
+        return OpenDay(day, start, end, *self.policies.for_day(day))
+
+    def _all_rejections(self) -> Iterator[RejectionCounts]:
+        yield self.rejections
+        for bucket in self.buckets:
+            if bucket.rejections:
+                yield bucket.rejections
+
+    def _take_rejections(self, day: int) -> Counter[tuple[str | None, str, str]]:
+        """Return the rejections of a day by (segment, reason, branch), and forget them."""
+        taken: Counter[tuple[str | None, str, str]] = Counter()
+        for counts in self._all_rejections():
+            for key in [key for key in counts if key.day == day]:
+                taken[key.segment, key.reason, key.branch] += counts.pop(key)
+        return taken
+
+    def _count_rejection(self, counts: RejectionCounts, rejection: Rejection) -> None:
+        """Count a rejection on the watermark's day; before the first transaction there is none."""
+        if self.watermark is not None:
+            day = self.calendar.day_of(self.watermark)
+            key = RejectionKey(
+                day, rejection.segment, rejection.reason.value, rejection.branch or ""
+            )
+            counts[key] = counts.get(key, 0) + 1
 
     def _forget_if_empty(self, account: Account) -> None:
         if not account.days and account.review is None:

@@ -20,7 +20,7 @@ from models.checkpoint import (
     restore_core,
 )
 from models.snapshot import SnapshotError
-from monitor.scoring import Scorer
+from monitor.scoring import HotPayer, Scorer
 
 CORE: Final = "core"
 DAY: Final = "day:"
@@ -61,7 +61,11 @@ class Memory:
         self._days = finished
         dropped += sorted(self._unused - written.keys())
         self._unused = set()
-        names = {"segments": list(scorer.segments), "channels": list(scorer.channels)}
+        names = {
+            "segments": list(scorer.segments),
+            "channels": list(scorer.channels),
+            "hot_payers": [[*key, count] for key, count in scorer.hot_payers.items()],
+        }
         written[CORE] = core_bytes(learner, names, self._key)
         return Parts(written, dropped)
 
@@ -85,6 +89,8 @@ class Memory:
             scorer.begin_afresh()
             return [f"core: {error}"]
         scorer.know(names["segments"], names["channels"])
+        for *key, count in names["hot_payers"]:
+            scorer.hot_payers[HotPayer(*key)] = count
         self._days = set(learner.tails.days)
         self._unused -= {f"{DAY}{day}" for day in self._days}
         refused = []

@@ -77,7 +77,10 @@ class Modelled(Ledger):
         self._ended.append(closed)
 
     def _note_ended(self) -> None:
-        """Note how rare the account-days of closed days are, once their last record was seen."""
+        """Note how rare the account-days of closed days are, once their last record was seen.
+
+        And what the days came to in each segment.
+        """
         self._score()
         ended, self._ended = self._ended, []
         for closed in ended:
@@ -86,6 +89,24 @@ class Modelled(Ledger):
                 (account_day, closed.policy.version, score)
                 for account_day, score in zip(closed.account_days, scores, strict=True)
             )
+            self._sum_up(closed)
+
+    def _sum_up(self, closed: OpenDay) -> None:
+        """Tell what a closed day came to in each segment, where its policy asks for it."""
+        day, account_days = closed.day, closed.account_days
+        rejections = self._take_rejections(day)
+        payers = {} if self.scorer is None else self.scorer.take_hot_payers(day)
+        if closed.policy.systemic is None:
+            return
+        from monitor.segment_days import Usual, segment_days_of  # noqa: PLC0415 - loads numpy
+
+        usual = None
+        if self.scorer is not None and account_days:
+            names = [account_day.account.account_id for account_day in account_days]
+            usual = Usual(*self.scorer.day_usual(names, day))
+        self.step.segment_days.append(
+            segment_days_of(day, account_days, closed.limits, usual, payers, rejections)
+        )
 
     def _day_scores(self, account_days: list[AccountDay]) -> list[float | None]:
         if self.scorer is None or not account_days:

@@ -1,6 +1,7 @@
 """Settings of the outlier models, as a policy states them in [budget] and [models].
 
-Without a [budget] there are no outlier models at all.
+Without a [budget] no outlier alerts are told; and without [systemic] too, which needs to know what
+is usual for an account, there are no models at all.
 """
 
 from collections.abc import Mapping
@@ -39,23 +40,33 @@ class ModelSettings(NamedTuple):
 class OutlierSettings(NamedTuple):
     """How many outlier alerts of a business day the team can work, and by which models.
 
-    Nothing is told of the first `warm_up_days` business days of a partition.
+    Nothing is told of the first `warm_up_days` business days of a partition, and never anything
+    where not `is_told`: the models only learn then, for others to ask them.
     """
 
     alerts_per_day: int
     warm_up_days: int
     severity: Severity
     models: ModelSettings
+    is_told: bool = True
+
+
+QUIET: Final = OutlierSettings(20, 30, Severity.MEDIUM, ModelSettings(), is_told=False)
+"""Where nobody is told: such a budget keeps strange days from being learned all the same."""
 
 
 def outlier_settings(document: Mapping[str, object], problems: list[str]) -> OutlierSettings | None:
-    """Return what [budget] and [models] of a policy state; None where there is no [budget]."""
+    """Return what [budget] and [models] of a policy state; None where it needs no models."""
     models = _models(document.get("models", {}), problems)
-    if "models" in document and "budget" not in document:
-        problems.append("[models] is of use with a [budget] only: state alerts_per_day there")
+    is_needed = "systemic" in document
+    if "models" in document and "budget" not in document and not is_needed:
+        problems.append(
+            "[models] is of use with a [budget] or [systemic] only: state alerts_per_day in a"
+            " [budget]"
+        )
     table = document.get("budget")
     if table is None:
-        return None
+        return QUIET._replace(models=models) if is_needed else None
     if not isinstance(table, dict):
         problems.append("[budget] is not a table")
         return None

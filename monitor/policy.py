@@ -134,6 +134,11 @@ class PolicyBook:
         """The longest window of the reviews of any version, in business days; 0: there are none."""
         return max((r.window_days for p in self.policies for r in p.reviews), default=0)
 
+    @property
+    def is_systemic(self) -> bool:
+        """Whether a version asks what many account-days at once mean."""
+        return any(policy.systemic is not None for policy in self.policies)
+
     def of_version(self, version: int) -> Policy:
         """Return a version. Raises LookupError where it is not there."""
         policy = self._by_version.get(version)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from models import profile
-from models.learner import Due
+from models.outcome import Due
 
 REASONS_MAX: Final = 3
 Record = Any

@@ -5,15 +5,17 @@ of minor units, whatever the currency.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from models.ensemble import Columns
-from models.learner import SEGMENTS_MAX, Due, Ints, Learner, LearnerSettings, Outcome
+from models.columns import Columns
+from models.learner import SEGMENTS_MAX, Learner
+from models.outcome import Bools, Due, Ints, LearnerSettings, Outcome
 from models.peers import CHANNELS_KNOWN
 from models.profile import CHANNELS
 from monitor.core.account import AccountDay, Scored, written_totals
@@ -28,10 +30,22 @@ from monitor.reasons import reasons_of
 __all__ = ["OUTLIER", "Scored", "Scorer"]
 
 OUTLIER: Final = "outlier"
+INSTITUTIONS_KEPT: Final = 10_000
 HOUR_SECONDS: Final = 3600
 HOUR_LAST: Final = 23
 SATURDAY: Final = 5
 """Of business days modulo 7, less one: day 1 of the ordinals is a Monday."""
+
+
+class HotPayer(NamedTuple):
+    """On which day accounts of a segment paid an institution far above their usual.
+
+    None of them ever paid it before.
+    """
+
+    day: int
+    segment: str | None
+    institution: str
 
 
 class Scorer:
@@ -48,6 +62,7 @@ class Scorer:
         self._settings = settings
         self._partitions = partitions
         self._calendar = calendar
+        self._hashes: dict[str | None, int] = {None: 0}
         self.begin_afresh()
 
     def begin_afresh(self) -> None:
@@ -68,6 +83,7 @@ class Scorer:
         self.channels: dict[str | None, int] = {}
         _places(self.channels, CHANNELS_KNOWN, CHANNELS)
         self.changed: list[Ints] = []
+        self.hot_payers: Counter[HotPayer] = Counter()
         self.begin_day(0)
 
     def begin_day(self, day: int) -> None:
@@ -102,7 +118,12 @@ class Scorer:
         if self.on_scored is not None:
             self.on_scored(scored, outcome)
         self.changed += [columns.row, outcome.changed]
-        if settings is None:
+        for place in outcome.hot.tolist():
+            of = scored[place]
+            institution = of.transaction.counterparty_institution
+            assert institution, "a payment to nobody is not hot"
+            self.hot_payers[HotPayer(of.account_day.day, of.segment, institution)] += 1
+        if settings is None or not settings.is_told:
             return []
         return [
             self._alert(due, scored[due.record], settings.severity, policy.version)
@@ -124,12 +145,25 @@ class Scorer:
         scores[rows < 0] = np.nan
         return [None if math.isnan(score) else score for score in scores.tolist()]
 
+    def day_usual(self, account_ids: Sequence[str], day: int) -> tuple[Bools, Bools]:
+        """Return of which account-days the usual is known, and which of them are far above it."""
+        rows = np.array([self.rows.get(name, -1) for name in account_ids], np.int64)
+        is_known, is_hot = self.learner.day_usual(rows, day)
+        is_known &= rows >= 0
+        return is_known, is_hot & is_known
+
+    def take_hot_payers(self, day: int) -> dict[tuple[str | None, str], int]:
+        """Return the hot first payers of a day by (segment, institution), and forget them."""
+        of_day = [key for key in self.hot_payers if key.day == day]
+        return {(key.segment, key.institution): self.hot_payers.pop(key) for key in of_day}
+
     # -- columns ----------------------------------------------------------------------------------
 
     def _columns(self, scored: Sequence[Scored]) -> Columns:
         transactions, account_days, _, in_breach, segments, _ = zip(*scored, strict=True)
         (
-            _, accounts, times, amounts, _, directions, counterparties, _, channels, _, _, _,
+            _, accounts, times, amounts, _, directions, counterparties, institutions, channels,
+            _, _, _,
         ) = zip(*transactions, strict=True)  # fmt: skip
         days = np.array([account_day.day for account_day in account_days], np.int64)
         second = np.array(times, np.int64) // MICROSECONDS
@@ -147,6 +181,7 @@ class Scorer:
             ),
             group=_places(self.segments, _starting_groups(segments, account_days), SEGMENTS_MAX),
             is_learned=1 - np.array(in_breach, np.int64),
+            institution=self._institutions(institutions),
         )
 
     def _rows(self, accounts: Sequence[str]) -> Ints:
@@ -160,6 +195,19 @@ class Scorer:
                         known[place] = rows[account] = self.learner.add_account()
                         self.account_ids.append(account)
         return np.array(known, np.int64)
+
+    def _institutions(self, names: Sequence[str | None]) -> Ints:
+        """Return a hash of each name, 0 for none; there are few, so they are kept."""
+        known = self._hashes
+        if len(known) > INSTITUTIONS_KEPT:
+            known.clear()
+        get = known.get
+        hashes = [get(name, -1) for name in names]
+        if -1 in hashes:
+            for place, name in enumerate(names):
+                if hashes[place] < 0:
+                    hashes[place] = known[name] = crc32(name.encode()) or 1 if name else 0
+        return np.array(hashes, np.int64)
 
     def _hours(
         self, days: Ints,

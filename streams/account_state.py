@@ -6,21 +6,19 @@ Of its attributes a day keeps what it was decided by; recovery sees by that what
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from monitor.core.account import NEVER, Account, AccountDay, Told
 from monitor.core.attributes import AttributeBook, Attributes
+from monitor.core.transaction import Origin
+from streams.kept_format import encode
 from streams.review_state import Written, facts_fields, facts_of, review_fields, review_of
-
-_pack = msgspec.msgpack.Encoder().encode
 
 
 def account_bytes(account: Account) -> bytes:
     """Return an account with its open days, and with those of its reviews where it has any."""
     try:
-        return _pack(_fields_of_account(account, int))
+        return encode(_fields_of_account(account, int))
     except OverflowError:  # a sum beyond 64 bits, which msgpack cannot hold: as text then
-        return _pack(_fields_of_account(account, str))
+        return encode(_fields_of_account(account, str))
 
 
 def account_days(
@@ -53,7 +51,7 @@ def _fields_of(account_day: AccountDay, written: Written) -> tuple[object, ...]:
     told: dict[str, Any] = dict(account_day.told)
     if written is str:
         totals = {currency: [*map(str, of)] for currency, of in totals.items()}
-        told = {name: (t[0], t[1], str(t[2]), str(t[3])) for name, t in told.items()}
+        told = {name: (t[0], t[1], str(t[2]), str(t[3]), t[4]) for name, t in told.items()}
     _, branch, product = account_day.attributes
     named_at = None if account_day.segment_time == NEVER else account_day.segment_time
     fields = (
@@ -76,6 +74,7 @@ def _account_day(account: Account, kept: Sequence[Any], attributes: AttributeBoo
     account_day.facts = facts_of(facts[0]) if facts else None
     for currency, of in totals.items():
         account_day.totals_in(currency)[:4] = map(int, of) if isinstance(of[0], str) else of
-    for threshold_id, (status, revision, value, limit) in told.items():
-        account_day.note(threshold_id, Told(status, revision, int(value), int(limit)))
+    for threshold_id, (status, revision, value, limit, origin) in told.items():
+        named = None if origin is None else Origin(*origin)
+        account_day.note(threshold_id, Told(status, revision, int(value), int(limit), named))
     return account_day

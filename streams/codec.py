@@ -12,6 +12,7 @@ from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.transaction import FIELDS, Fields, Reason, Rejection, Transaction, transaction_of
 from monitor.disposition import Disposed
+from monitor.segment_record import SegmentRecord, segment_record_of
 
 FROM_FILE_HEADER: Final = "weir-from-file"
 """A record with this header was sent out of a file: its event time may be any, even to come."""
@@ -49,6 +50,7 @@ class _Wire(msgspec.Struct, gc=False):
 
 _decode: Final = msgspec.json.Decoder(_Wire).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
+_decode_any: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -67,7 +69,7 @@ def decode_run(records: Iterable[Record], clock_skew: int) -> list[Transaction |
                 continue
             ahead = item.event_time - record.timestamp * TIMESTAMP_UNIT
             if ahead > clock_skew and not _is_from_file(record):
-                append(_future(ahead))
+                append(_future(item, ahead))
                 continue
         append(item)
     return items
@@ -108,10 +110,12 @@ def _is_from_file(record: Record) -> bool:
     return any(name == FROM_FILE_HEADER for name, _ in record.headers)
 
 
-def _future(ahead: int) -> Rejection:
+def _future(transaction: Transaction, ahead: int) -> Rejection:
     return Rejection(
         Reason.FUTURE,
         f"booked_at is {ahead // 1_000_000} s ahead of the record's Kafka timestamp",
+        transaction.branch or None,
+        transaction.segment,
     )
 
 
@@ -147,6 +151,16 @@ def closed_day_bytes(closed: ClosedDay) -> bytes:
 def disposition_bytes(disposed: Disposed) -> bytes:
     """Return a disposition as JSON."""
     return _encode(disposed.fields())
+
+
+def segment_record_bytes(record: SegmentRecord) -> bytes:
+    """Return what a partition tells of a segment on a day, as JSON."""
+    return _encode(record.fields())
+
+
+def segment_record(value: bytes) -> SegmentRecord:
+    """Return what a record of the segment-days tells."""
+    return segment_record_of(_decode_any(value))
 
 
 def rejection_bytes(

@@ -58,7 +58,7 @@ def policy_for(stated: Policy | None, budget: int | None, warm_up_days: int | No
     if stated is None:
         return given
     settings = stated.outliers
-    if settings is None:
+    if settings is None or not settings.is_told:
         if budget is None:
             raise FeedError(["it has no [budget], so it has no models: state --budget"], "policy")
         return stated._replace(outliers=given.outliers)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.learner import Outcome
+from models.outcome import Outcome
 from monitor.core.alert import Kind, Status
 from monitor.engine import Engine
 from monitor.policy import Policy, PolicyBook

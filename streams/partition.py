@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 from monitor.engine import Engine, Step
-from monitor.ledger import Entry
+from monitor.ledger import Entry, rejection_rows
 from monitor.memory import Memory
-from streams import codec, state
+from monitor.segment_record import segment_records_of
+from streams import codec, journal, state
 from streams.account_state import account_bytes
 from streams.changes import Changes
 from streams.outbox import Outgoing, acknowledged
@@ -178,6 +179,12 @@ class Partition:
                     for closed in step.account_days
                 ],
             )
+        for of_day in step.segment_days:
+            records = [
+                Outgoing(record.key, codec.segment_record_bytes(record))
+                for record in segment_records_of(self.number, of_day)
+            ]
+            self._acks += await self._outbox.send(self._topics.segment_days, 0, records)
         return step
 
     def _rejection(self, record: Any, why: Any) -> Outgoing:  # noqa: ANN401 - codec.Record
@@ -216,10 +223,11 @@ class Partition:
 
     def _snapshot(self) -> _Snapshot:
         engine = self.engine
-        numbers = {account.bucket for account in engine.dirty}
+        numbers = engine.dirty_buckets | {account.bucket for account in engine.dirty}
         for account in engine.dirty:
             account.kept = account_bytes(account)
         engine.dirty.clear()
+        engine.dirty_buckets.clear()
         buckets = []
         for number in sorted(numbers):
             bucket = engine.buckets[number]
@@ -234,6 +242,7 @@ class Partition:
             len(engine.buckets),
             self.writer,
             sorted(engine.grouped, key=lambda of: (of[2], of[0] or "", of[1] or "")),
+            rejection_rows(engine.rejections),
         )
         memory = self._remember()
         parts = [] if memory is None else state.part_records(memory.new_parts(), seal.offset)
@@ -281,7 +290,7 @@ class Partition:
             by_day.setdefault(entry.day, []).append(entry)
         for day, entries in by_day.items():
             self._chunk_number += 1
-            key = state.journal_key(self.writer, self._chunk_number)
-            self._chunks.append(state.Chunk(key, day))
-            records.append(Outgoing(key, state.journal_bytes(day, entries)))
+            key = journal.journal_key(self.writer, self._chunk_number)
+            self._chunks.append(journal.Chunk(key, day))
+            records.append(Outgoing(key, journal.journal_bytes(day, entries)))
         return records

@@ -15,7 +15,7 @@ from monitor.ledger import Entry
 from monitor.memory import Memory
 from monitor.policy import Policy, PolicyBook
 from monitor.scoring import Scored, Scorer
-from streams import codec, state
+from streams import codec, journal, state
 from streams.account_state import account_bytes
 from streams.dealing import dealer
 from streams.feed import Batch
@@ -134,7 +134,7 @@ def _keep(lane: _Lane, seconds: dict[str, float]) -> None:
     for entry in lane.entries:
         by_day.setdefault(entry.day, []).append(entry)
     for day, entries in by_day.items():
-        state.journal_bytes(day, entries)
+        journal.journal_bytes(day, entries)
     lane.entries = []
     for account in engine.dirty:
         account.kept = account_bytes(account)

@@ -15,37 +15,24 @@ holds: a worker that lost its partition and does not know it yet can write nothi
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
-from monitor.core.account import SERIES, SERIES_INDEX
 from monitor.engine import Engine
-from monitor.ledger import NOTHING, SERIES_BITS, Bucket, Entry
+from monitor.ledger import Bucket, rejection_rows, rejections_of
 from monitor.memory import Parts
 from monitor.reviewed import Grouped
+from streams import kept_format
 from streams.account_state import account_bytes, account_days
-
-FORMAT: Final = 3
-"""Of everything here; another one is refused, never guessed at."""
+from streams.journal import Chunk, entries_of
+from streams.kept_format import StateError, encode, packed, unpacked
 
 SEAL_KEY: Final = b"seal"
 _BUCKET_KEY: Final = b"b:%d"
-_JOURNAL_KEY: Final = b"j:%s:%d"
 _PART_KEY: Final = b"m:"
 
 _OFFSET: Final = struct.Struct(">q")
 _ARRAY: Final = struct.Struct(">BI")  # msgpack's array 32, so that kept bytes can be joined
 _ARRAY_32: Final = 0xDD
-_SERIES_MASK: Final = (1 << SERIES_BITS) - 1
-
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder().decode
-
-
-class StateError(RuntimeError):
-    """State that does not fit the policy or the program that wants to go on from it."""
 
 
 class Seal(NamedTuple):
@@ -58,23 +45,12 @@ class Seal(NamedTuple):
     buckets: int
     writer: bytes  # who wrote it: an engine that is still its own writer need not be rebuilt
     grouped: Sequence[Grouped] = ()  # days that a systemic alert explains
-
-
-class Chunk(NamedTuple):
-    """A journal chunk that is kept, by its key, until its day is closed."""
-
-    key: bytes
-    day: int
+    rejections: Sequence[list[Any]] = ()  # of records that no bucket knows
 
 
 def bucket_key(bucket: int) -> bytes:
     """Return the key of a bucket."""
     return _BUCKET_KEY % bucket
-
-
-def journal_key(writer: bytes, number: int) -> bytes:
-    """Return the key of a writer's journal chunk; no two writers ever share one."""
-    return _JOURNAL_KEY % (writer, number)
 
 
 def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | None]]:
@@ -108,8 +84,9 @@ def bucket_bytes(bucket: Bucket) -> bytes:
     return b"".join(
         (
             _OFFSET.pack(bucket.offset_last),
-            b"\x92",
-            _pack(FORMAT),
+            b"\x93",
+            encode(kept_format.FORMAT),
+            encode(rejection_rows(bucket.rejections)),
             _ARRAY.pack(_ARRAY_32, len(accounts)),
             *[account.kept for account in accounts.values()],
         )
@@ -118,57 +95,15 @@ def bucket_bytes(bucket: Bucket) -> bytes:
 
 def seal_bytes(seal: Seal) -> bytes:
     """Return a seal."""
-    return _OFFSET.pack(seal.offset) + _pack((FORMAT, *seal[1:]))
+    return _OFFSET.pack(seal.offset) + packed(seal[1:])
 
 
 def seal_of(value: bytes) -> Seal:
     """Return the seal that the bytes hold."""
     (offset,) = _OFFSET.unpack_from(value)
-    _format, *rest = _decoded(value[_OFFSET.size :])
+    rest = unpacked(value[_OFFSET.size :])
     seal = Seal(offset, *rest)
     return seal._replace(grouped=tuple((of, name, day) for of, name, day in seal.grouped))
-
-
-def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
-    """Return a journal chunk: entries of one day, by column, about 16 bytes each."""
-    offsets, buckets, hashes, _, contents = zip(*entries, strict=True)
-    places = [content & _SERIES_MASK for content in contents]
-    series = sorted({of for of, c in zip(places, contents, strict=True) if c != NOTHING})
-    series_index = {of: index for index, of in enumerate(series)}
-    series_index.setdefault(NOTHING & _SERIES_MASK, 0)
-    return _pack(
-        (
-            FORMAT,
-            day,
-            offsets[0],
-            [later - earlier for earlier, later in pairwise(offsets)],
-            [SERIES[of] for of in series],
-            buckets,
-            struct.pack(f">{len(entries)}Q", *hashes),
-            [NOTHING if content == NOTHING else content >> SERIES_BITS for content in contents],
-            [series_index[of] for of in places],
-        )
-    )
-
-
-def entries_of(value: bytes) -> tuple[int, list[Entry]]:
-    """Return the day and the entries of a journal chunk."""
-    _format, day, offset, gaps, series, buckets, hashes, amounts, series_indexes = _decoded(value)
-    series = [SERIES_INDEX[direction][currency] for direction, currency in series]
-    rows = zip(
-        accumulate(gaps, initial=offset), buckets, struct.unpack(f">{len(buckets)}Q", hashes),
-        amounts, series_indexes, strict=True,
-    )  # fmt: skip
-    return day, [
-        tuple.__new__(
-            Entry,
-            (
-                offset, bucket, id_hash, day,
-                NOTHING if amount == NOTHING else amount << SERIES_BITS | series[series_index],
-            ),
-        )
-        for offset, bucket, id_hash, amount, series_index in rows
-    ]  # fmt: skip
 
 
 def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
@@ -195,6 +130,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
     engine.offset_last = seal.offset
     engine.restore_watermark(seal.watermark)
     engine.restore_grouped(seal.grouped)
+    engine.restore_rejections(engine.rejections, rejections_of(seal.rejections))
     _recover_buckets(engine, kept)
     chunks = _recover_journal(engine, kept, seal)
     engine.dirty.clear()
@@ -211,7 +147,8 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
             continue
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
         engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
-        _format, accounts = _decoded(value[_OFFSET.size :])
+        rejections, accounts = unpacked(value[_OFFSET.size :])
+        engine.restore_rejections(bucket.rejections, rejections_of(rejections))
         engine.restore_bucket(
             number,
             (
@@ -237,16 +174,6 @@ def _recover_journal(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> li
         )
         chunks.append(Chunk(key, day))
     return chunks
-
-
-def _decoded(value: bytes) -> list[Any]:
-    decoded: list[Any] = _unpack(value)
-    if decoded[0] != FORMAT:
-        raise StateError(
-            f"the state has format {decoded[0]}, this program knows {FORMAT}: go on with the"
-            " program that wrote it, or start with fresh state (another WEIR_GROUP)"
-        )
-    return decoded
 
 
 def is_versioned(key: bytes) -> bool:

@@ -20,6 +20,7 @@ class Topics:
     alerts: str
     rejections: str
     account_days: str
+    segment_days: str
     policy: str
     dispositions: str
     accounts: str
@@ -34,6 +35,7 @@ class Topics:
             alerts=f"{prefix}alerts.v1",
             rejections=f"{prefix}rejections.v1",
             account_days=f"{prefix}account-days.v1",
+            segment_days=f"{prefix}segment-days.v1",
             policy=f"{prefix}policy.v1",
             dispositions=f"{prefix}dispositions.v1",
             accounts=f"{prefix}accounts.v1",
@@ -66,6 +68,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.alerts, partitions, _FOR_EVER),
         TopicSpec(topics.rejections, partitions, _FOR_EVER),
         TopicSpec(topics.account_days, partitions, _FOR_EVER),
+        TopicSpec(topics.segment_days, 1, _FOR_EVER),  # one reader joins all partitions
         TopicSpec(topics.policy, 1, compacted),
         TopicSpec(topics.dispositions, 1, _FOR_EVER),
         TopicSpec(topics.accounts, partitions, compacted),

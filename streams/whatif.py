@@ -76,7 +76,8 @@ class _Run:
 
     def __init__(self, policy: Policy, threshold: Threshold, partitions: int) -> None:
         if not _has_peer_groups(policy):
-            policy = policy._replace(outliers=None)  # no limit needs the models; they take time
+            # No limit needs the models, and they take time.
+            policy = policy._replace(outliers=None, systemic=None)
         self.replay = Replay(PolicyBook([policy]), partitions)
         self.days = LimitDays(policy, threshold)
         self.withdrawn: set[str] = set()

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score
 
-from models.learner import Outcome
+from models.outcome import Outcome
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import day_text
 from monitor.core.transaction import FIELDS

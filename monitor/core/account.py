@@ -8,7 +8,7 @@ from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.noted_day import DayFacts, Review
-from monitor.core.transaction import CREDIT, DEBIT, Transaction
+from monitor.core.transaction import CREDIT, DEBIT, Origin, Transaction
 
 COUNT_DEBIT: Final = 0
 AMOUNT_DEBIT: Final = 1
@@ -40,13 +40,15 @@ class Told(NamedTuple):
     """What was told last of one threshold on one account-day.
 
     `revision` counts what was told (1 is the first); `value` and `limit` are in minor units or
-    transactions.
+    transactions. `origin` is that of the transaction that took the day over the limit; None where a
+    policy did.
     """
 
     status: str
     revision: int
     value: int
     limit: int
+    origin: Origin | None = None
 
 
 NEVER: Final = -(1 << 62)

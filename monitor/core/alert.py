@@ -8,6 +8,7 @@ from monitor.core.account import AccountDay, day_totals
 from monitor.core.business_day import day_text, event_time_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.threshold import Measure, Threshold
+from monitor.core.transaction import Origin
 
 _NAMESPACE: Final = UUID("6f0c1a52-6a0e-5a1b-9c55-77e1f2d1a0c4")
 """Of alert ids. Never changed: a replay years later must give the same ids."""
@@ -45,6 +46,7 @@ class Cause(NamedTuple):
     event_time: int
     partition: int
     offset: int
+    origin: Origin | None = None
 
 
 class Alert(NamedTuple):

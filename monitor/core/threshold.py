@@ -135,6 +135,11 @@ def scope_of(account_day: AccountDay) -> Scope:
     )
 
 
+def places_of(threshold: Threshold) -> tuple[int, int]:
+    """Return the two places in `Totals` that a limit adds up."""
+    return _PLACES[threshold.measure, threshold.direction]
+
+
 class Watch(NamedTuple):
     """A threshold as it is asked on every transaction: which places of the totals to add up.
 

@@ -51,10 +51,25 @@ class Reason(StrEnum):
 
 
 class Rejection(NamedTuple):
-    """A record that is set aside: the reason, and what exactly was wrong."""
+    """A record that is set aside: the reason, and what exactly was wrong.
+
+    `branch` and `segment` are those that it names, where it was read so far (a feed that goes wrong
+    is known by them).
+    """
 
     reason: Reason
     detail: str
+    branch: str | None = None
+    segment: str | None = None
+
+
+class Origin(NamedTuple):
+    """Where a transaction came from and went to, as far as its record names it."""
+
+    institution: str | None
+    branch: str | None
+    channel: str | None
+    counterparty: str | None
 
 
 class Transaction(NamedTuple):
@@ -76,6 +91,16 @@ class Transaction(NamedTuple):
     segment: str | None
     branch: str | None
     reverses: str | None
+
+    @property
+    def origin(self) -> Origin:
+        """Where it came from and went to; an empty text names nothing."""
+        return Origin(
+            self.counterparty_institution or None,
+            self.branch or None,
+            self.channel or None,
+            self.counterparty_id or None,
+        )
 
 
 def transaction_of(fields: Fields) -> Transaction | Rejection:
@@ -166,18 +191,25 @@ def _fault_of(fields: Fields) -> Rejection | None:
     return None
 
 
-def too_late(day: int, day_open_first: int | None) -> Rejection:
+def too_late(transaction: Transaction, day: int, day_open_first: int | None) -> Rejection:
     """Return the rejection of a transaction whose business day is closed."""
     assert day_open_first is not None, "a day is closed by a watermark"
     return Rejection(
         Reason.TOO_LATE,
         f"business day {day_text(day)} is closed: the first open one is {day_text(day_open_first)}",
+        transaction.branch or None,
+        transaction.segment,
     )
 
 
-def duplicate(day: int) -> Rejection:
+def duplicate(transaction: Transaction, day: int) -> Rejection:
     """Return the rejection of a transaction whose id an open day has already."""
-    return Rejection(Reason.DUPLICATE, f"its transaction_id was taken on {day_text(day)}")
+    return Rejection(
+        Reason.DUPLICATE,
+        f"its transaction_id was taken on {day_text(day)}",
+        transaction.branch or None,
+        transaction.segment,
+    )
 
 
 def nothing_to_reverse(reverses: str) -> Rejection:

@@ -113,7 +113,9 @@ def _budget(given: float | None, policy: "Policy") -> Fraction | None:
         if not (math.isfinite(given) and given >= 0):
             raise WhatIfError(f"--budget is {given}: alerts a day, a number from 0 on")
         return Fraction(str(given))
-    return None if policy.outliers is None else Fraction(policy.outliers.alerts_per_day)
+    if policy.outliers is None or not policy.outliers.is_told:
+        return None
+    return Fraction(policy.outliers.alerts_per_day)
 
 
 def _check_files(

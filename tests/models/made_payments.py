@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.ensemble import Columns
+from models.columns import Columns
 from models.evidence import DAY_INPUTS, INPUTS
 from models.half_space_trees import HalfSpaceTrees
-from models.learner import Learner, LearnerSettings
+from models.learner import Learner
+from models.outcome import LearnerSettings
 from models.peer_group import PeerGroups
 
 DAY_FIRST = 739_300
@@ -51,6 +52,7 @@ def columns_of(payments: Sequence[Payment]) -> Columns:
         counterparty=counterparty,
         group=row % SEGMENTS,
         is_learned=is_learned.astype(np.int64),
+        institution=np.where(counterparty > 0, 1 + counterparty % 89, 0),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import models.learner
 from models import profile
-from models.ensemble import Columns
+from models.columns import Columns
 from models.half_space_trees import HalfSpaceTrees
 from models.learner import Learner
 

@@ -22,9 +22,10 @@ from models.checkpoint import (
     core_bytes,
     restore_core,
 )
-from models.ensemble import Columns
+from models.columns import Columns
 from models.evidence import T_SUM
-from models.learner import Learner, LearnerSettings
+from models.learner import Learner
+from models.outcome import LearnerSettings
 from models.snapshot import SnapshotError, pack, unpack
 from tests.models.made_payments import (
     ACCOUNTS,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.compiled import compiled, reference
-from models.learner import LearnerSettings
+from models.outcome import LearnerSettings
 from tests.models.made_payments import ACCOUNTS, SETTINGS, made_payments, small_learner
 from tests.models.seen import everything, same
 

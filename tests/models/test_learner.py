@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import ensemble
-from models.ensemble import FREEZES_AT, QUIET_DAYS, Columns
+from models.columns import Columns
+from models.ensemble import FREEZES_AT, QUIET_DAYS
 from models.evidence import T_AMOUNT_Z, T_DAY, T_SUM
 from models.inputs import Bools, Floats
-from models.learner import Learner, LearnerSettings, prepare
+from models.learner import Learner, prepare
+from models.outcome import LearnerSettings
 from models.outlier import DETECTORS
 from models.profile import SCORE_DAYS
 from tests.models.made_payments import (

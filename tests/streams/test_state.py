@@ -8,13 +8,14 @@ from monitor.core.account import SERIES, AccountDay, Told
 from monitor.core.business_day import day_of_text
 from monitor.core.transaction import transaction_of
 from monitor.engine import Engine
-from monitor.ledger import NOTHING, SERIES_BITS, Entry
+from monitor.ledger import NOTHING, SERIES_BITS, Entry, rejection_rows
 from monitor.policy import PolicyBook
 from monitor.policy_text import DEFAULT_POLICY, policy_of
 from monitor.population import Population, rows_of
-from streams import state
+from streams import journal, kept_format, state
 from streams.account_state import account_bytes
-from streams.state import Seal, StateError
+from streams.kept_format import FORMAT, StateError
+from streams.state import Seal
 from tests.transactions import POLICY
 
 MONDAY = day_of_text("2026-01-05")
@@ -29,7 +30,7 @@ def an_engine(buckets: int = BUCKETS, *policies: str) -> Engine:
 def a_seal(engine: Engine, **changes: object) -> Seal:
     seal = Seal(
         100, 0, engine.policies.calendar.text(), list(engine.policies.versions),
-        len(engine.buckets), b"w",
+        len(engine.buckets), b"w", (), rejection_rows(engine.rejections),
     )  # fmt: skip
     return seal._replace(**changes)  # type: ignore[arg-type]
 
@@ -56,6 +57,7 @@ seals = st.builds(
             st.integers(1, 1_000_000),
         )
     ).map(tuple),
+    st.lists(st.tuples(st.integers(1, 9), st.none() | st.text(), st.text()).map(list)),
 )  # fmt: skip
 
 
@@ -78,7 +80,7 @@ def test_a_journal_chunk_comes_back(drawn: list[tuple[int, int, int, int]], day:
         Entry(offset, bucket, id_hash, day, content) for offset, bucket, id_hash, content in drawn
     ]
     entries.sort(key=lambda entry: entry.offset)
-    assert state.entries_of(state.journal_bytes(day, entries)) == (day, entries)
+    assert journal.entries_of(journal.journal_bytes(day, entries)) == (day, entries)
 
 
 amounts = st.integers(0, 1000) | st.integers((1 << 63) - 2, 1 << 70)
@@ -170,7 +172,7 @@ def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> 
         Entry(offset, bucket, 100 * bucket + offset, MONDAY, 5 << SERIES_BITS)
         for offset in (8, 9, 10, 11) for bucket in (0, 1)
     ]  # fmt: skip
-    kept = kept_of(engine, {state.journal_key(b"w", 1): state.journal_bytes(MONDAY, entries)})
+    kept = kept_of(engine, {journal.journal_key(b"w", 1): journal.journal_bytes(MONDAY, entries)})
     bucket = engine.buckets[1]
     bucket.offset_last = 10
     kept[state.bucket_key(1)] = state.bucket_bytes(bucket)
@@ -210,15 +212,15 @@ def test_what_a_new_policy_decides_otherwise_is_told_at_recovery() -> None:
 def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
     kept = kept_of(engine)
-    monkeypatch.setattr(state, "FORMAT", 99)
+    monkeypatch.setattr(kept_format, "FORMAT", 99)
     if of == "journal":
         entry = Entry(0, 0, 1, MONDAY, NOTHING)
-        kept[state.journal_key(b"w", 1)] = state.journal_bytes(MONDAY, [entry])
+        kept[journal.journal_key(b"w", 1)] = journal.journal_bytes(MONDAY, [entry])
     else:
         key = state.SEAL_KEY if of == "seal" else state.bucket_key(engine.bucket_of("A1"))
         kept[key] = kept_of(engine)[key]
     monkeypatch.undo()
-    with pytest.raises(StateError, match="has format 99, this program knows 3: go on with"):
+    with pytest.raises(StateError, match=f"has format 99, this program knows {FORMAT}: go on with"):
         state.recover(an_engine(), kept)
 
 
@@ -264,7 +266,7 @@ def test_an_older_version_never_takes_the_place_of_a_newer_one(
 
 
 def test_a_chunk_has_no_versions_and_a_tombstone_takes_it_away() -> None:
-    chunk, other = state.journal_key(b"w", 1), state.journal_key(b"w", 2)
+    chunk, other = journal.journal_key(b"w", 1), journal.journal_key(b"w", 2)
     kept = {chunk: b"\xff" * 9}
     state.keep(kept, [(chunk, b"\0" * 9), (other, b"x")])
     assert kept == {chunk: b"\0" * 9, other: b"x"}
@@ -288,7 +290,7 @@ def test_an_account_takes_160_bytes_and_20_for_each_open_transaction() -> None:
         for entry in engine.take_step().entries:
             by_day.setdefault(entry.day, []).append(entry)
         chunks |= {
-            state.journal_key(b"%d" % day, first): state.journal_bytes(day, entries)
+            journal.journal_key(b"%d" % day, first): journal.journal_bytes(day, entries)
             for day, entries in by_day.items()
         }
         open_names = {b"%d" % day for day in engine.open_days}

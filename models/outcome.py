@@ -1,0 +1,63 @@
+"""What a partition's models are asked to be, and what comes of transactions."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+KERNEL_DETECTOR: Final = "half-space-trees"
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class LearnerSettings(NamedTuple):
+    """What a partition's models are; `alerts_per_day` is the partition's share of the budget."""
+
+    alerts_per_day: float
+    warm_up_days: int = 30
+    seed: int = 1
+    has_amount_term: bool = False
+    detector: str = KERNEL_DETECTOR
+
+
+class Due(NamedTuple):
+    """An alert that is due, or a word more about one that is open.
+
+    `record` is the place of the transaction by which it is; `probability` that an account-day is as
+    strange, and `threshold` the same of the budget's threshold; `features` is None where the day's
+    end told it. `account` and `group` are the account and its group as they were then.
+    """
+
+    record: int
+    row: int
+    is_raised: bool
+    probability: float
+    threshold: float
+    features: NDArray[np.float64] | None
+    account: Any
+    group: Any
+
+
+class Closed(NamedTuple):
+    """Account-days that ended, by column, with their scores (log evidence)."""
+
+    row: Ints
+    day: Ints
+    score: NDArray[np.float64]
+
+
+class Outcome(NamedTuple):
+    """What came of transactions: scores (log evidence; NaN while warming up), and what is due.
+
+    `closed` are the account-days that ended; `changed` the rows of accounts that the end of a day
+    went through, beside those of the transactions. `hot` are the places of payments that were far
+    above the account's usual, to an institution that it never paid before.
+    """
+
+    scores: NDArray[np.float64]
+    day_scores: NDArray[np.float64]
+    dues: list[Due]
+    closed: list[Closed]
+    changed: Ints
+    hot: Ints
