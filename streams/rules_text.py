@@ -57,8 +57,8 @@ def node_fields(node: Node, labels: tuple[str, ...]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def lines_of(learned: Learned, streamed: Streamed | None) -> Iterator[str]:
-    """Yield all for a person, a line each."""
+def lines_of(learned: Learned, streamed: Streamed | None, top: int) -> Iterator[str]:
+    """Yield all for a person, a line each; of the rules the first ones."""
     sample = learned.sample
     counts = zip(sample.label.values, sample.label.counts().tolist(), strict=True)
     of_labels = ", ".join(f"{plain(value)} {count:,}" for value, count in counts)
@@ -75,7 +75,7 @@ def lines_of(learned: Learned, streamed: Streamed | None) -> Iterator[str]:
     yield from tree_lines(learned.tree, sample.label.values)
     yield ""
     yield "Rules, counted over all rows"
-    yield from rule_lines(learned.rules)
+    yield from rule_lines(learned.rules, top)
     yield (
         f"Right in {percent(learned.accuracy)} of these rows, and in"
         f" {percent(learned.unseen.accuracy)} of rows that a tree had not seen; always the most"
@@ -85,7 +85,7 @@ def lines_of(learned: Learned, streamed: Streamed | None) -> Iterator[str]:
     if streamed is not None:
         yield ""
         yield "Rules of the stream's tree, which saw each row once, in order"
-        yield from rule_lines(streamed.rules)
+        yield from rule_lines(streamed.rules, top)
         yield (
             f"Right in {percent(streamed.accuracy)} of the rows, each told before it was learned;"
             f" always the most frequent so far: {percent(streamed.accuracy_of_most_frequent)}"
@@ -107,14 +107,16 @@ def tree_lines(node: Node, labels: tuple[str, ...], depth: int = 0) -> Iterator[
             yield f"{text}: {_leaf_text(child, labels)}"
 
 
-def rule_lines(rules: Sequence[Counted]) -> Iterator[str]:
-    """Yield a table of rules."""
+def rule_lines(rules: Sequence[Counted], top: int) -> Iterator[str]:
+    """Yield a table of the first rules."""
     yield f"{'support':>9} {'confidence':>10} {'lift':>6} {'count':>7} {'of rows':>8}  rule"
-    for one in rules:
+    for one in rules[:top]:
         yield (
             f"{percent(one.support):>9} {percent(one.confidence):>10} {one.lift:>6.2f}"
             f" {one.hits:>7,} {one.rows:>8,}  {plain(one.rule.text())}"
         )
+    if len(rules) > top:
+        yield f"{len(rules) - top:,} more rules (--top, or --json for all)"
 
 
 def _area_lines(area: float) -> Iterator[str]:

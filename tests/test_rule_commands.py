@@ -92,6 +92,9 @@ def test_rules_show_a_person_the_gains_the_tree_and_the_rules(weir: Weir) -> Non
     assert "outlook      0.247       0.156      3" in said.out
     assert "|   humidity = high: no (3)" in said.out
     assert "21.4 %    100.0 %   2.80       3        3  IF outlook = sunny AND humidity" in said.out
+    few = weir("rules", "tennis.csv", "--label", "play", "--top", "2").out
+    assert (few.count(" THEN "), said.out.count(" THEN ")) == (2, 5)
+    assert "3 more rules" in few
     assert re.search(r"Right in 100.0 % of these rows, and in \d+.\d % of rows that a", said.out)
 
 
@@ -156,9 +159,13 @@ def test_associations_tell_a_program_their_figures(weir: Weir) -> None:
 
 
 def test_associations_with_a_target_end_in_it(weir: Weir) -> None:
-    options = ("associate", "loans.csv", "--ignore", "id", "--target", "loan=D")
+    options = ("associate", "loans.csv", "--target", "loan=D")
     found = fields(weir(*options, "--json"))
     assert found["rules"]
+    assert "(none)" not in json.dumps(found)
+    (best, *_) = fields(weir(*options, "--missing", "--json"))["rules"]
+    assert {one["column"] for one in best["if"]} == {"age", "card"}
+    assert best["confidence"] > 0.9
     assert {one["text"].partition(" THEN ")[2] for one in found["rules"]} == {"loan=D"}
     said = weir(*options, "--min-confidence", "1", "--min-support", "1")
     assert said.status == 0
@@ -217,9 +224,10 @@ def test_customers_of_a_bank_give_what_a_banker_can_read(weir: Weir, tmp_path: P
     subprocess.run([sys.executable, script, DATA / "berka", tmp_path], check=True)
     options = ("--class", "bad=B,D", "--class", "good=A,C", "--then", "bad")
     found = fields(weir(
-        "rules", "customers.csv", "--label", "loan", *options, "--ignore", "account_id",
-        "--ignore", "district", "--max-depth", "3", "--min-rows", "15", "--json",
+        "rules", "customers.csv", "--label", "loan", *options, "--ignore", "district",
+        "--max-depth", "3", "--min-rows", "15", "--json",
     ))  # fmt: skip
+    assert found["columns_left_out"] == ["account_id"]
     assert found["labels"] == {"bad": 76, "good": 606}
     assert found["attributes"][0]["attribute"] == "orders"
     assert found["rules"][0]["lift"] > 4

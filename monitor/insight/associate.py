@@ -102,12 +102,14 @@ class Wanted(NamedTuple):
 
     `support_min` is a share of all rows, or of the target's where one is given. At most `items_max`
     items stand in a rule. `redundant`: give also those that say no more than a shorter one.
+    `missing`: a missing value is an item, too.
     """
 
     support_min: float = 0.05
     confidence_min: float = 0.6
     items_max: int = ITEMS_MAX
     redundant: bool = False
+    missing: bool = False
 
     def check(self) -> None:
         """Raise InsightError where nothing can be so."""
@@ -139,7 +141,7 @@ def associations_of(attributes: Mapping[str, Attribute], wanted: Wanted) -> Foun
     """Return what follows from what, one item on the right side. Raises InsightError."""
     wanted.check()
     rows = _rows(attributes)
-    items, has = _items(attributes, rows)
+    items, has = _items(attributes, rows, missing=wanted.missing)
     sizes = frequent_itemsets(has, least_count(wanted.support_min, rows), wanted.items_max)
     both = {
         (_less(itemset, item), item): count for itemset, count in sizes.items() for item in itemset
@@ -163,12 +165,13 @@ def associations_with(
     others = table.without([column])
     given_cuts = {name: cut for name, cut in (cuts or {}).items() if name != column}
     attributes = attributes_of(others, given_cuts, target.astype(np.int64))
-    items, has = _items(attributes, len(target))
+    items, has = _items(attributes, len(target), missing=wanted.missing)
     of_target = int(target.sum())
     least = least_count(wanted.support_min, of_target)
     sizes = frequent_itemsets(has[target], least, wanted.items_max - 1)
     place = len(items)
-    given = {itemset: int(has[:, itemset].all(axis=1).sum()) for itemset in sizes}
+    of_item = np.ascontiguousarray(has.T)
+    given = {itemset: int(np.logical_and.reduce(of_item[list(itemset)]).sum()) for itemset in sizes}
     counts = _Counts(
         {(): len(target), **given, (place,): of_target},
         {((), place): of_target, **{(itemset, place): n for itemset, n in sizes.items()}},
@@ -218,12 +221,14 @@ def _less(itemset: Itemset, item: int) -> Itemset:
     return tuple(one for one in itemset if one != item)
 
 
-def _items(attributes: Mapping[str, Attribute], rows: int) -> tuple[list[Item], Bools]:
-    """Return the items of all columns, and which row has which; a missing value is none."""
+def _items(
+    attributes: Mapping[str, Attribute], rows: int, *, missing: bool
+) -> tuple[list[Item], Bools]:
+    """Return the items of all columns, and which row has which."""
     items, columns = [], []
     for attribute in attributes.values():
         for code, value in enumerate(attribute.values):
-            if value != NONE:
+            if missing or value != NONE:
                 items.append(Item(attribute.name, value))
                 columns.append(attribute.codes == code)
     has = np.stack(columns, axis=1) if columns else np.zeros((rows, 0), np.bool_)

@@ -1,10 +1,14 @@
 """What rules are worth over stored rows: counted one by one, never read from a tree."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from models.condition import Row, Rule
+import numpy as np
+from numpy.typing import NDArray
+
+from models.condition import Condition, Row, Rule
+
+Bools = NDArray[np.bool_]
 
 
 class Counted(NamedTuple):
@@ -65,16 +69,21 @@ def counted(rules: Iterable[Rule], rows: Sequence[Row], labels: Sequence[str]) -
 
     `labels` are the rows' own. Raises ValueError where they are not as many.
     """
-    total = Counter(labels)
-    found = [
-        Counted(
-            rule,
-            dict(sorted(Counter(
-                label for row, label in zip(rows, labels, strict=True) if rule.holds(row)
-            ).items())),
-            len(rows),
-            total[rule.label],
-        )
-        for rule in rules
-    ]  # fmt: skip
+    if len(rows) != len(labels):
+        raise ValueError(f"{len(rows)} rows have {len(labels)} labels")
+    names, codes = np.unique(np.array(labels, np.str_), return_inverse=True)
+    total = np.bincount(codes, minlength=len(names))
+    # Paths of a tree share their conditions: each is asked of a row once.
+    holds: dict[Condition, Bools] = {}
+    found = []
+    for rule in rules:
+        met = np.ones(len(rows), np.bool_)
+        for condition in rule.conditions:
+            if condition not in holds:
+                holds[condition] = np.fromiter(map(condition.holds, rows), np.bool_, len(rows))
+            met &= holds[condition]
+        counts = np.bincount(codes[met], minlength=len(names)).tolist()
+        by_label = {str(name): count for name, count in zip(names, counts, strict=True) if count}
+        all_labelled = int(total[names == rule.label].sum())
+        found.append(Counted(rule, by_label, len(rows), all_labelled))
     return sorted(found, key=lambda one: (-one.lift, -one.hits, one.rule.text()))

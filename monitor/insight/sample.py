@@ -88,15 +88,17 @@ def sample_of(
     given = {name: cut for name, cut in cuts.items() if name != label}
     cut_columns = attributes_of(others.only(list(given)), given)
     features: list[Feature] = []
-    keys: list[Feature] = []
+    keys: list[str] = []
+    ids = set(table.keys()) - set(given)
     for name in others.names:
         feature = _part(cut_columns.get(name) or _feature(others, name), chosen)
-        (keys if _is_key(feature, len(chosen)) else features).append(feature)
+        if name in ids or _is_key(feature, len(chosen)):
+            keys.append(name)
+        else:
+            features.append(feature)
     if not features:
         raise InsightError(f"no column but {label} says anything about the rows")
-    return Sample(
-        tuple(features), classes, tuple(key.name for key in keys), table.rows - len(chosen)
-    )
+    return Sample(tuple(features), classes, tuple(keys), table.rows - len(chosen))
 
 
 def _label(table: Table, label: str, cuts: Mapping[str, Cut]) -> Attribute:

@@ -30,6 +30,9 @@ def associate(
         bool,
         typer.Option("--all", help="Give also rules that are no surer than a shorter one."),
     ] = False,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Take a missing value, (none), for a value, too.")
+    ] = False,
     top: Annotated[int, typer.Option(help="Rules to show; --json has all.", min=1)] = 30,
     as_json: AsJson = False,
 ) -> None:
@@ -41,7 +44,7 @@ def associate(
 
     Examples:
 
-        weir associate customers.csv --ignore account_id --min-support 0.1
+        weir associate customers.csv --ignore district --min-support 0.1
 
         weir associate customers.csv --target card=gold --min-confidence 0.3 --cut age=30,55
 
@@ -55,10 +58,12 @@ def associate(
     from streams.insight_table import read_table
 
     require_mlxtend()
-    wanted = Wanted(min_support, min_confidence, max_items, every)
+    wanted = Wanted(min_support, min_confidence, max_items, every, missing)
     wanted.check()
     table = read_table(file, tuple(ignore or ()))
     cuts = cuts_of(cut)
+    asked_of = (target or "").partition("=")[0]
+    table = table.without(set(table.keys()) - {asked_of, *cuts})
     if target is None:
         found = associations_of(attributes_of(table, cuts), wanted)
     else:

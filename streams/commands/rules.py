@@ -54,6 +54,7 @@ def rules(
     picture: Annotated[
         Path | None, typer.Option(help="Draw the tree here: .png or .svg.", show_default=False)
     ] = None,
+    top: Annotated[int, typer.Option(help="Rules to show; --json has all.", min=1)] = 30,
     as_json: AsJson = False,
 ) -> None:
     """Find IF-THEN rules for a column: what each other column says about it, and a decision tree.
@@ -63,7 +64,7 @@ def rules(
 
     Examples:
 
-        weir rules customers.csv --label loan --ignore account_id --prune
+        weir rules customers.csv --label loan --ignore district --prune
 
         weir rules customers.csv --label loan --class good=A,C --class bad=B,D --then bad
 
@@ -96,7 +97,7 @@ def rules(
     if as_json:
         print_result(fields_of(learned, streamed), as_json=True)
     else:
-        typer.echo("\n".join(lines_of(learned, streamed)))
+        typer.echo("\n".join(lines_of(learned, streamed, top)))
 
 
 def _check_picture(picture: Path | None, file: Path) -> None:

@@ -16,7 +16,7 @@ from monitor.insight.associate import (
     associations_of,
     associations_with,
 )
-from monitor.insight.attribute import attribute_of
+from monitor.insight.attribute import NONE, attribute_of
 from monitor.insight.chance import chance_of
 from monitor.insight.cut import Cut, attributes_of
 from monitor.insight.itemsets import frequent_itemsets, least_count
@@ -40,9 +40,13 @@ def attributes(columns: Columns) -> dict:
     return {name: attribute_of(name, column) for name, column in columns.items()}
 
 
-def row_sets(columns: Columns) -> list[frozenset[Item]]:
+def row_sets(columns: Columns, *, missing: bool = False) -> list[frozenset[Item]]:
     return [
-        frozenset(Item(name, value) for name, value in zip(columns, row, strict=True) if value)
+        frozenset(
+            Item(name, value or NONE)
+            for name, value in zip(columns, row, strict=True)
+            if value or missing
+        )
         for row in zip(*columns.values(), strict=True)
     ]
 
@@ -69,7 +73,7 @@ def told(found: list[Association]) -> dict[Key, tuple[int, int, int, int]]:
 
 def expected(columns: Columns, wanted: Wanted, target: Item | None = None) -> dict[Key, tuple]:
     """Return the rules that follow from the definitions, in exact fractions."""
-    rows = row_sets(columns)
+    rows = row_sets(columns, missing=wanted.missing)
     among = rows if target is None else [row for row in rows if target in row]
     counts, frequent = brute(rows, wanted.items_max), brute(among, wanted.items_max)
     least = Fraction(str(wanted.support_min)) if wanted.support_min != 1 / 3 else Fraction(1, 3)
@@ -99,7 +103,12 @@ def expected(columns: Columns, wanted: Wanted, target: Item | None = None) -> di
 
 
 wanteds = st.builds(
-    Wanted, shares, st.sampled_from([0.0, 0.3, 0.5, 0.6, 1.0]), st.integers(2, 5), st.booleans()
+    Wanted,
+    shares,
+    st.sampled_from([0.0, 0.3, 0.5, 0.6, 1.0]),
+    st.integers(2, 5),
+    st.booleans(),
+    st.booleans(),
 )
 
 
