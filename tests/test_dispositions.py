@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models.condition import Among, Between, Condition, NotAmong
 from monitor.alert_features import CATEGORIES, NUMBERS, Features, features_of
 from monitor.core.business_day import event_time_of
+from monitor.core.transaction import Fields
 from monitor.disposition import (
     MEANINGS,
     Disposed,
@@ -47,7 +48,7 @@ def alerts() -> list[Told]:
     """Alerts of a made population: of amounts, counts and models, restated ones among them."""
     rows = [of for _, made in rows_of(Population(400, 12, 7)) for of in made]
     text = POLICY.replace("500.00", "150.00") + DEFAULT_BUDGET.replace("= 7", "= 5")
-    told = Replay(book(text), 1).observe(Batch(Path("m.csv"), rows, range(len(rows)), [], 1.0))
+    told = Replay(book(text), 1).observe(batch_of(rows))
     return [json.loads(codec.alert_bytes(alert)) for alert in told.alerts]
 
 
@@ -59,6 +60,10 @@ def planted(alert: Told) -> str:
     times = features["times_limit"]
     assert isinstance(times, float)
     return "suspicious" if times > 2 else "false-alarm"
+
+
+def batch_of(rows: Sequence[Fields]) -> Batch:
+    return Batch(Path("m.csv"), rows, range(1, len(rows) + 1), [], 1.0)
 
 
 def words_on(alerts: Sequence[Told], seed: int = 1) -> list[Disposed]:
@@ -191,7 +196,7 @@ def test_features_are_those_of_the_list_and_of_their_sort(alerts: list[Told]) ->
 
 def test_features_by_hand() -> None:
     rows = [row("T1", amount="1500.00"), row("T2", hours=1, amount="500.00", direction="credit")]
-    told = Replay(book(), 1).observe(Batch(Path("m.csv"), rows, [1, 2], [], 1.0)).alerts
+    told = Replay(book(), 1).observe(batch_of(rows)).alerts
     alert = json.loads(codec.alert_bytes(told[0]))
     alert["evidence"]["totals"][0] |= {"credit_count": 1, "credit_amount": "500.00"}
     expected = {

@@ -1,0 +1,63 @@
+"""Dispositions on a broker: added by the command, and what they teach shown with alerts."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from monitor.settings import Settings
+from streams import codec
+from streams.dispositions import read_dispositions
+from streams.outbox import Outbox, Outgoing
+from streams.replay import Replay
+from streams.topics import Topics
+from tests.rigs import Broker, command, own_rig
+from tests.test_dispositions import batch_of, disposed
+from tests.transactions import POLICY, book, row
+
+ACCOUNTS = 130
+
+
+def write_alerts(settings: Settings) -> list[dict[str, object]]:
+    """Put alerts on their topic, as a worker would: of every other account thrice the limit."""
+    amounts = ["1500.00" if number % 2 else "501.00" for number in range(ACCOUNTS)]
+    rows = [row(f"T{n}", account_id=f"A{n}", amount=of) for n, of in enumerate(amounts)]
+    alerts = Replay(book(), 1).observe(batch_of(rows)).alerts
+
+    async def write() -> None:
+        outbox = Outbox(settings.broker, request_bytes_max=1 << 20)
+        await outbox.start()
+        records = [Outgoing(of.account_id.encode(), codec.alert_bytes(of)) for of in alerts]
+        await outbox.write(Topics.of(settings).alerts, 0, records)
+        await outbox.stop()
+
+    asyncio.run(write())
+    return [json.loads(codec.alert_bytes(alert)) for alert in alerts]
+
+
+def test_what_is_disposed_of_teaches_what_alerts_are_shown_with(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with own_rig(embedded_broker, tmp_path, POLICY) as settings:
+        alerts = write_alerts(settings)
+        said = command("alerts", "--json", **settings.variables())
+        assert (said.returncode, said.stderr) == (0, "")
+        assert [json.loads(line) for line in said.stdout.splitlines()] == alerts  # as they stand
+
+        labels = {"1500.00": "suspicious", "501.00": "false-alarm"}
+        words = [disposed(str(of["alert_id"]), labels[str(of["value"])]) for of in alerts]
+        file = tmp_path / "words.jsonl"
+        file.write_bytes(b"\n".join(map(codec.disposition_bytes, words)))
+        unknown = command("alerts", "dispose", "nobody's", "--as", "suspicious", "--by", "A",
+                          **settings.variables())  # fmt: skip
+        assert (unknown.returncode, unknown.stdout) == (2, "")
+        assert "no alert nobody's is on the topic" in unknown.stderr
+        done = command("alerts", "dispose", "--from", file, "--json", **settings.variables())
+        assert (done.returncode, json.loads(done.stdout)) == (0, {"dispositions": len(words)})
+        assert asyncio.run(read_dispositions(settings)) == words
+
+        said = command("alerts", "--json", **settings.variables())
+        assert (said.returncode, said.stderr) == (0, "")
+        for line in said.stdout.splitlines():
+            shown = json.loads(line)
+            (rule,) = shown["rules"]
+            assert (rule["then"], rule["confidence"]) == (labels[shown["value"]], 1)
