@@ -27,6 +27,14 @@ class Lesson(NamedTuple):
     disposed: int
     unknown: list[str]
 
+    def fields(self) -> dict[str, Any]:
+        """Return it for a program."""
+        return {
+            "disposed": self.disposed,
+            "unknown": self.unknown,
+            "rules": [one.fields() for one in self.rules],
+        }
+
     def met_by(self, alert: Written) -> list[Counted]:
         """Return the rules that an alert meets; one without conditions says nothing of it."""
         features = features_of(alert)

@@ -261,4 +261,14 @@ def test_the_command_adds_to_a_file_and_explain_and_rules_read_it(
     assert wrong.returncode == 2
     assert "disposition is 'nonsense'" in wrong.stderr
     assert "by is missing" in wrong.stderr
-    assert lesson_of_files(words, told).disposed == len(last_told(alerts))
+    lesson = lesson_of_files(words, told)
+    assert lesson.disposed == len(last_told(alerts))
+    shown = command("rules", "--dispositions", words, "--alerts", told, "--json")
+    assert (shown.returncode, json.loads(shown.stdout)) == (0, lesson.fields())
+    text = command("rules", "--dispositions", words, "--alerts", told)
+    assert (text.returncode, text.stderr) == (0, "")
+    assert all(rule.rule.text() in text.stdout for rule in lesson.rules)
+    for mistake in ((), ("--alerts", told), ("table.csv",), ("--label", "x"),
+                    ("table.csv", "--label", "x", "--dispositions", words)):  # fmt: skip
+        wrong = command("rules", *mistake)
+        assert (wrong.returncode, wrong.stdout) == (2, ""), mistake

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.commands.insight_options import Cuts, Ignore, TableFile
-from streams.commands.options import AsJson
+from streams.commands.insight_options import Cuts, Ignore
+from streams.commands.options import AsJson, Broker, Dispositions
 
 if TYPE_CHECKING:
     from monitor.insight.rules import Learned
@@ -15,10 +15,13 @@ PICTURES = (".png", ".svg")
 
 
 def rules(
-    file: TableFile,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A table as CSV or Parquet.", metavar="FILE", show_default=False),
+    ] = None,
     label: Annotated[
-        str, typer.Option(help="The column that rules are to tell.", show_default=False)
-    ],
+        str | None, typer.Option(help="The column that rules are to tell.", show_default=False)
+    ] = None,
     then: Annotated[
         str | None,
         typer.Option(
@@ -55,12 +58,21 @@ def rules(
         Path | None, typer.Option(help="Draw the tree here: .png or .svg.", show_default=False)
     ] = None,
     top: Annotated[int, typer.Option(help="Rules to show; --json has all.", min=1)] = 30,
+    dispositions: Dispositions = None,
+    alerts: Annotated[
+        Path | None,
+        typer.Option(help="The alerts of --dispositions (JSON Lines), instead of their topic."),
+    ] = None,
+    broker: Broker = None,
     as_json: AsJson = False,
 ) -> None:
     """Find IF-THEN rules for a column: what each other column says about it, and a decision tree.
 
     Columns are ranked by information gain. Numbers are split in two where that says most, or into
     the intervals that --cut gives. Rules are counted over all rows. See docs/insight.md.
+
+    Without a table, the rules are those that dispositions of alerts teach (docs/operations.md): of
+    files, or of a broker's topics.
 
     Examples:
 
@@ -71,7 +83,21 @@ def rules(
         weir rules customers.csv --label loan --cut age=30,55 --max-depth 3 --picture tree.svg
 
         weir rules alerts.parquet --label disposition --stream --json
+
+        weir rules --dispositions dispositions.jsonl --alerts alerts.jsonl
+
+        weir rules --broker kafka:9092
     """
+    is_of_dispositions = bool(dispositions or alerts or broker)
+    if file is None and label is None:
+        from streams.commands.disposition_rules import show
+
+        show(dispositions, alerts, broker, top, as_json=as_json)
+        return
+    if file is None or label is None or is_of_dispositions:
+        raise typer.BadParameter(
+            "a table needs its FILE and --label; rules of dispositions need neither of them"
+        )
     from monitor.insight.rules import learned_of
     from monitor.insight.sample import class_of, sample_of
     from monitor.insight.tree import Growth
