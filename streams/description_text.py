@@ -81,7 +81,7 @@ def show_description(description: Description) -> None:
 
 def _attributes(description: Description) -> Shown:
     names = ("attribute", "in the tuples", "values", "gain, bits", "gain ratio")
-    table = shown("Attributes, by information gain", names, words=2)
+    table = shown("Attributes: first those in the tuples, by information gain", names, words=2)
     for one in description.attributes:
         values = f"{one.values_left}"
         if one.levels:
@@ -96,7 +96,8 @@ def _attributes(description: Description) -> Shown:
 def _tuples(description: Description) -> Shown:
     names = [one.attribute for one in description.attributes if not one.removed]
     figures = ("rows", "t-weight", "d-weight", "rows against", "its t-weight")
-    table = shown("Tuples of values", (*names, *figures), words=len(names))
+    titles = [name.replace("_", " ") for name in names]  # to be wrapped by the word
+    table = shown("Tuples of values", (*titles, *figures), words=len(names))
     for one in description.tuples:
         table.add_row(
             *(under(name, one.values[name]) for name in names),

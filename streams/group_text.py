@@ -34,6 +34,7 @@ def group_fields(groups: Groups, rows: int) -> dict[str, Any]:
         "left_out": groups.left_out,
         "explained_coarse": groups.explained_coarse,
         "explained": groups.explained,
+        "means": groups.means,
         "groups": found,
     }
 
@@ -51,7 +52,7 @@ def show_groups(groups: Groups, rows: int) -> None:
         f" {percent(groups.explained)} between the fine ones\n"
     )
     to.print(_groups(groups, rows))
-    if groups.groups[0].means:
+    if groups.means:
         to.print()
         to.print(_means(groups))
 
@@ -104,8 +105,10 @@ def _mark(mark: Mark) -> str:
 
 
 def _means(groups: Groups) -> Shown:
-    names = [plain(one.column) for one in groups.groups[0].means]
+    names = [plain(name.replace("_", " ")) for name in groups.means]  # to be wrapped by the word
     table = shown("Means, of the rows that have a number", ("group", *names))
     for group in groups.groups:
         table.add_row(group.name, *(number(one.mean) for one in group.means))
+    table.add_section()
+    table.add_row("all", *map(number, groups.means.values()))
     return table

@@ -22,6 +22,7 @@ import typer.main
 
 from monitor import outliers, policy_text, review_rule
 from monitor.core.transaction import Reason
+from monitor.insight.hierarchy import hierarchies_of
 from monitor.policy_text import policy_of
 from monitor.settings import Settings, variable
 from monitor.systemic import settings as systemic_settings
@@ -296,6 +297,8 @@ def test_every_policy_and_map_that_is_shown_can_be_used(page: Path, tmp_path: Pa
             shown = tmp_path / "map.toml"
             shown.write_text(block.text, encoding="utf-8")
             assert feed_map_of(shown)
+        elif block.language == "toml" and "[hierarchy." in block.text:
+            assert hierarchies_of(block.text, page.name)
         elif block.language == "toml":
             assert policy_of(block.text).thresholds
 

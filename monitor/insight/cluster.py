@@ -62,6 +62,7 @@ class Groups(NamedTuple):
 
     `columns` made them and `left_out` did not, by reason; `explained_coarse` and `explained` are
     the shares of the points' spread (sum of squares) that lies between coarse and fine groups.
+    `means` are those of all rows, by column of numbers.
     """
 
     groups: list[Group]
@@ -69,6 +70,7 @@ class Groups(NamedTuple):
     left_out: dict[str, str]
     explained_coarse: float
     explained: float
+    means: dict[str, float | None]
 
 
 def cluster(
@@ -104,7 +106,8 @@ def cluster(
             if parts > 1
         ]
     both = np.unique(np.stack([coarse, fine]), axis=1, return_inverse=True)[1].ravel()
-    return Groups(found, used, left_out, _explained(x, coarse), _explained(x, both))
+    means = {name: _mean(numbers) for name, numbers in described.numbers.items()}
+    return Groups(found, used, left_out, _explained(x, coarse), _explained(x, both), means)
 
 
 def points_of(table: Table, columns: Sequence[str]) -> Floats:

@@ -92,6 +92,7 @@ def test_a_group_is_told_by_what_sets_it_apart_in_its_own_units() -> None:
         age, inflow = group.means
         assert age.mean == pytest.approx(PLANTED[kind][0], abs=0.5)
         assert inflow.mean == pytest.approx(PLANTED[kind][1], rel=0.05)
+        assert found.means["age"] == pytest.approx(table.numbers["age"].mean())
         assert age.mean_elsewhere == pytest.approx(table.numbers["age"][~group.is_row].mean())
 
 
