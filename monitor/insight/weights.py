@@ -7,7 +7,6 @@ Data Mining: Concepts and Techniques, on concept description):
     d-weight = n_c / n       how far the tuple tells the class; over the classes they sum to 1
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.insight.attribute import Attribute, Ints
+from monitor.insight.chance import chance_of
 from monitor.insight.cut import entropies
 from monitor.insight.table import InsightError
 
@@ -37,8 +37,7 @@ class Mark(NamedTuple):
 
     `share_elsewhere` is the value's share of the other rows, `lift` is t-weight over the value's
     share of all rows, `gain` the information on the class (bits) that having the value or not has.
-    `p_value` is how likely as much gain is by chance, where value and class have nothing to do with
-    each other: the G-test, 2 ln 2 * rows * gain by the chi-squared distribution of one degree.
+    `p_value` is how likely the class has as many rows of the value by chance: Fisher's exact test.
     """
 
     attribute: str
@@ -107,7 +106,7 @@ def marks_of(attributes: Iterable[Attribute], is_target: Bools) -> list[Mark]:
                     Mark(
                         attribute.name, value, *weight, other / elsewhere,
                         weight.t_weight / share, gain,
-                        math.erfc(math.sqrt(math.log(2) * len(is_target) * gain)),
+                        chance_of(count, target, count + other, len(is_target)),
                     )
                 )  # fmt: skip
     return sorted(found, key=lambda mark: (-mark.gain, mark.attribute, mark.value))
