@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from river.tree.nodes.branch import NumericBinaryBranch
 
 from models.condition import Among, Between, NotAmong, Row, Rule, merged
 from models.stream_tree import DEPTH_MAX, StreamTree
@@ -124,6 +125,15 @@ def test_what_is_missing_or_never_seen_is_still_predicted_but_meets_no_rule() ->
     for row in ({}, {"z": float("nan"), "channel": None}, {"party": "nobody", "channel": "post"}):
         assert met(tree, row) == []
         assert sum(tree.predict(row).values()) == pytest.approx(1)
+
+
+def test_a_leaf_that_has_seen_nothing_says_what_its_parent_does() -> None:
+    tree = StreamTree(frozenset())
+    for label in "xyy":
+        tree.learn({"z": 1.0}, label)
+    leaf, empty = tree._tree._new_leaf({"x": 3.0, "y": 1.0}), tree._tree._new_leaf()
+    tree._tree._root = NumericBinaryBranch({"x": 4.0, "y": 5.0}, "z", 2.0, 0, leaf, empty)
+    assert [rule.text() for rule in tree.rules()] == ["IF z <= 2 THEN x", "IF z > 2 THEN y"]
 
 
 def test_before_the_first_row_there_is_nothing_to_say() -> None:

@@ -225,6 +225,10 @@ def test_the_pessimistic_error_rates_are_quinlans() -> None:
     conditions = tuple(Among("vote", (value,)) for value in "ynu")
     tree = Node((15, 1), "vote", 0.1, conditions, leaves)
     assert pruned(tree) == Node((15, 1))
+    # 6 * .206 + 2 * .5 = 2.2 errors of the leaves are less than the 3.4 of their root.
+    pays = Node((6, 2), "vote", 0.8, conditions[:2], (Node((6, 0)), Node((0, 2))))
+    assert 8 * error_rate_limit(2, 8) == pytest.approx(3.4, abs=0.1)
+    assert pruned(pays) == pays
 
 
 @pytest.mark.parametrize(("errors", "rows"), [(0, 1), (3, 40), (200, 500), (7, 7)])
