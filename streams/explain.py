@@ -1,10 +1,11 @@
 """Explains an alert out of files: finds it, derives it again, and lays both side by side."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from monitor.core.attributes import AttributeBook
 from monitor.core.transaction import Rejection, Transaction, transaction_of
 from monitor.explanation import (
     LIMIT_KINDS,
@@ -20,7 +21,7 @@ from monitor.policy import PolicyBook
 from streams import codec
 from streams.dealing import dealer
 from streams.feed import Batch
-from streams.rederive import Chain, Rederivation
+from streams.rederive import Chain, Rederivation, lateness_of
 from streams.rule_text import rule_fields
 
 
@@ -99,21 +100,47 @@ def alerts_of_file(path: Path, alert_id: str | None = None) -> Iterator[dict[str
 
 
 def explain_of_files(
-    chain: Chain, book: PolicyBook, batches: Iterable[Batch], partitions: int
+    chain: Chain,
+    book: PolicyBook,
+    feed: Callable[[], Iterable[Batch]],
+    partitions: int,
+    attributes: AttributeBook | None = None,
 ) -> Explanation:
-    """Derive an alert again from rows of files, dealt to partitions as a replay deals them."""
+    """Derive an alert again from rows of files, dealt to partitions as a replay deals them.
+
+    `feed` begins the files anew each time that it is called.
+    """
+    ensure_of_partition(chain)
+    tried = []
+    for late in lateness_of(chain):
+        partition = dealer(partitions)(chain[-1]["account_id"])
+        run = Rederivation(chain, book, partition, partitions, attributes, late)
+        _replay(run, feed(), partitions)
+        tried.append(explanation_of(run, []))
+        if tried[-1].is_same:
+            return tried[-1]
+    return tried[0]
+
+
+def ensure_of_partition(chain: Chain) -> None:
+    """Raise ExplainError for an alert that no partition's records alone can give."""
+    if chain[-1]["kind"] == "systemic":
+        raise ExplainError(
+            "a systemic alert comes of the summaries of all partitions: weir replay derives it"
+            " again, and weir explain the alerts that it groups"
+        )
+
+
+def _replay(run: Rederivation, batches: Iterable[Batch], partitions: int) -> None:
     deal = dealer(partitions)
-    partition = deal(chain[-1]["account_id"])
-    run = Rederivation(chain, book, partition, partitions)
     next_offset = 0
     for batch in batches:
-        items = list(_dealt(batch, deal, partition))
+        items = list(_dealt(batch, deal, run.partition))
         if items:
             run.take(range(next_offset, next_offset + len(items)), items)
             next_offset += len(items)
         if run.is_done:
             break
-    return explanation_of(run, [])
 
 
 def _dealt(batch: Batch, deal: Any, partition: int) -> Iterator[Transaction | Rejection]:  # noqa: ANN401 - what `dealer` returns

@@ -3,17 +3,25 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import day_of_text, event_time_text
 from monitor.core.transaction import Rejection, Transaction
 from monitor.explanation import LIMIT_KINDS
 from monitor.policy import PolicyBook
 from monitor.settings import Settings
 from streams import codec
+from streams.account_codec import change_of
 from streams.admin import partitions_of
 from streams.alert_reader import read_alerts
-from streams.explain import ExplainError, Explanation, chain_of, explanation_of
+from streams.explain import (
+    ExplainError,
+    Explanation,
+    chain_of,
+    ensure_of_partition,
+    explanation_of,
+)
 from streams.policies import read_policies
-from streams.rederive import Rederivation
+from streams.rederive import Rederivation, lateness_of
 from streams.tail import Tail
 from streams.topics import Topics
 
@@ -42,9 +50,36 @@ async def explain_of_topics(
     partitions = partitions_of(settings.broker, topic)
     if partitions is None:
         raise ExplainError(f"there is no topic {topic}")
-    run = Rederivation(chain, book, chain[-1]["partition"], partitions)
-    began = await _replay(settings.broker, topic, run)
-    return explanation_of(run, notes_of(run, began))
+    ensure_of_partition(chain)
+    partition = chain[-1]["partition"]
+    attributes = await _attributes(settings, partition)
+    tried = []
+    for late in lateness_of(chain):
+        run = Rederivation(chain, book, partition, partitions, attributes, late)
+        began = await _replay(settings.broker, topic, run)
+        tried.append(explanation_of(run, notes_of(run, began)))
+        if tried[-1].is_same:
+            return tried[-1]
+    return tried[0]
+
+
+async def _attributes(settings: Settings, partition: int) -> AttributeBook | None:
+    """Return the attributes that the accounts topic has of a partition now; None without one."""
+    topic = Topics.of(settings).accounts
+    if partitions_of(settings.broker, topic) is None:
+        return None
+    book = AttributeBook()
+    tail = Tail(settings.broker, topic, [partition])
+    await tail.start()
+    try:
+        while not await tail.is_at_end():
+            for record in await tail.read():
+                change, _ = change_of(record.key, record.value)
+                if change is not None:
+                    book.take(*change)
+    finally:
+        await tail.stop()
+    return book
 
 
 async def _replay(broker: str, topic: str, run: Rederivation) -> Beginning | None:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Final
 
 from monitor.core.alert import Alert
+from monitor.core.attributes import AttributeBook, Attributes
 from monitor.core.business_day import day_of_text
 from monitor.core.transaction import Rejection, Transaction
 from monitor.engine import Engine
@@ -19,20 +21,53 @@ RUN_RECORDS: Final = 5000
 """Records that are taken at a time; how many changes nothing of what is told."""
 
 
+class Late(StrEnum):
+    """What came while the stream ran, and only then: an alert may have been told by it alone."""
+
+    NOTHING = "nothing"
+    POLICIES = "policies"
+    ATTRIBUTES = "attributes"
+
+
+def lateness_of(chain: Chain) -> list[Late]:
+    """Return what may have come late, to be tried in turn: nothing where a record is the cause.
+
+    An alert that no record caused does not say what did: a policy version, or attributes.
+    """
+    is_by_record = all(
+        alert["transaction_id"] is not None for alert in chain if alert["kind"] in LIMIT_KINDS
+    )
+    return [Late.NOTHING] if is_by_record else list(Late)
+
+
 class Rederivation:
     """One partition's engine on the way to an alert.
 
     `chain` ends with the alert. It is done when the alert was told again, or cannot be any more: an
-    alert of a limit when its account-day has closed, another one at the record that told it. A
-    policy version by which the chain says that something was told (the alert then has no
-    transaction_id) comes into force where it did then.
+    alert of a limit when its account-day has closed, another one at the record that told it.
+    `late`: these policy versions, or the account's attributes, come where the chain says that
+    something was told without a record.
     """
 
-    def __init__(self, chain: Chain, book: PolicyBook, partition: int, partitions: int) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        book: PolicyBook,
+        partition: int,
+        partitions: int,
+        attributes: AttributeBook | None = None,
+        late: Late = Late.NOTHING,
+    ) -> None:
         self.told = chain[-1]
         self.taken: dict[int, Transaction] = {}
-        self.book, self._later = _books(chain, book)
+        self.book, self._later = _books(chain, book, late)
         self._engine = Engine(partition, self.book, partitions=partitions)
+        self._attributes_at: int | None = None
+        self._held: Attributes | None = None
+        if attributes is not None:
+            self._engine.attributes = attributes
+            if late is Late.ATTRIBUTES:
+                self._hold_attributes(chain)
         self._day = day_of_text(self.told["business_day"])
         self._again: dict[int, Alert] = {}
         self._is_closed = False
@@ -79,6 +114,8 @@ class Rederivation:
     def _end_of_piece(self, offsets: Sequence[int], begin: int) -> int:
         """Return how far a piece of a run goes: to where the alert was told, or a version came."""
         marks = [self.told["offset"], *self._later]
+        if self._attributes_at is not None:
+            marks.append(self._attributes_at)
         until = min((mark for mark in marks if mark >= offsets[begin]), default=offsets[-1])
         end = begin + 1
         while end < len(offsets) and end - begin < RUN_RECORDS and offsets[end] <= until:
@@ -90,9 +127,12 @@ class Rederivation:
         for offset, item in zip(offsets, items, strict=True):
             if isinstance(item, Transaction) and item.account_id == account_id:
                 self.taken[offset] = item
-        self._take_policies(offsets[0] - 1)
+        self._take_late(offsets[0] - 1)
         self._engine.observe(offsets, items)
-        self._take_policies(offsets[-1])
+        self._take_late(offsets[-1])
+        if offsets[-1] >= self.told["offset"]:
+            while self._engine.closing:  # what a midnight left over is told by it, too
+                self._engine.close_account_days()
         step = self._engine.take_step()
         for offset, _ in step.rejections:
             self.taken.pop(offset, None)
@@ -104,15 +144,31 @@ class Rederivation:
             for closed in step.account_days
         )
 
-    def _take_policies(self, offset: int) -> None:
-        """Let the versions come into force that came up to an offset."""
+    def _hold_attributes(self, chain: Chain) -> None:
+        """Begin without the account's attributes, until what was first told without a record."""
+        engine, account_id = self._engine, self.told["account_id"]
+        self._held = engine.attributes.known.get(account_id)
+        engine.attributes = AttributeBook()
+        self._attributes_at = next(
+            alert["offset"] for alert in chain if alert["transaction_id"] is None
+        )
+
+    def _take_late(self, offset: int) -> None:
+        """Let come what came up to an offset: policy versions, and the account's attributes."""
+        account_id = self.told["account_id"]
+        if self._attributes_at is not None and self._attributes_at <= offset:
+            self._attributes_at = None
+            if self._engine.attributes.take(account_id, self._held):
+                self._engine.attributes_changed([account_id])
         for mark in [mark for mark in self._later if mark <= offset]:
             for policy in self._later.pop(mark):
                 self.book.add(policy)
             self._engine.policies_changed()
 
 
-def _books(chain: Chain, book: PolicyBook) -> tuple[PolicyBook, dict[int, list[Policy]]]:
+def _books(
+    chain: Chain, book: PolicyBook, late: Late
+) -> tuple[PolicyBook, dict[int, list[Policy]]]:
     """Return the policies to begin with, and those that come later, by the offset before them.
 
     Versions after the alert's own were not in force when it was told; where its own is not there,
@@ -128,7 +184,7 @@ def _books(chain: Chain, book: PolicyBook) -> tuple[PolicyBook, dict[int, list[P
     came = {
         alert["policy_version"]: alert["offset"]
         for alert in reversed(chain)
-        if alert["transaction_id"] is None and alert["kind"] in LIMIT_KINDS
+        if alert["transaction_id"] is None and late is Late.POLICIES
     }
     later: dict[int, list[Policy]] = {}
     for policy in policies:

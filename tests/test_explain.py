@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.alert import Status
+from monitor.core.attributes import AttributeBook, Attributes
 from monitor.core.money import amount_text
 from monitor.core.transaction import Fields
+from monitor.engine import Engine
 from monitor.explanation import ABSENT, figures_of
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
@@ -22,7 +24,7 @@ from streams.explain import ExplainError, Explanation, alerts_of_file, chain_of,
 from streams.explain_text import text_of
 from streams.explain_topics import Beginning, ensure_reaches, notes_of
 from streams.feed import Batch
-from streams.rederive import Rederivation
+from streams.rederive import Late, Rederivation, lateness_of
 from streams.replay import Replay
 from tests.rigs import command
 from tests.streams.made_stream import SEGMENTED, made_stream
@@ -48,7 +50,7 @@ def explained(
     alerts: Sequence[Told], of: Told, policies: PolicyBook, batches: Sequence[Batch], parts: int = 4
 ) -> Explanation:
     chain = chain_of(alerts, of["alert_id"], of["revision"])
-    return explain_of_files(chain, policies, batches, parts)
+    return explain_of_files(chain, policies, lambda: batches, parts)
 
 
 def names_that_differ(explanation: Explanation) -> set[str]:
@@ -124,8 +126,6 @@ def test_the_models_of_an_outlier_have_a_name_that_follows_from_their_settings(
 
 def test_an_alert_that_a_policy_version_caused_is_derived_again() -> None:
     """As a worker meets it: the version comes while the day is open, and lowers the limit."""
-    from monitor.engine import Engine  # noqa: PLC0415 - beside what it is for
-
     second = policy_of(POLICY.replace("version = 1", "version = 2").replace("500.00", "150.00"))
     policies = book()
     engine = Engine(0, policies)
@@ -137,9 +137,62 @@ def test_an_alert_that_a_policy_version_caused_is_derived_again() -> None:
     told = engine.take_step().alerts + observed(engine, *records[2:]).alerts
     alerts = [json.loads(codec.alert_bytes(alert)) for alert in told]
     assert [alert["transaction_id"] for alert in alerts] == [None]
-    run = Rederivation(chain_of(alerts, alerts[0]["alert_id"], None), policies, 0, 1)
+    chain = chain_of(alerts, alerts[0]["alert_id"], None)
+    assert lateness_of(chain) == list(Late)
+    run = Rederivation(chain, policies, 0, 1, late=Late.POLICIES)
     run.take([0, 1, 2], records)
     assert run.alert == alerts[0]
+
+
+def test_an_alert_that_attributes_caused_is_derived_again() -> None:
+    """As a worker meets it: the account's segment comes while the day is open."""
+    text = (
+        POLICY
+        + """
+[[limit]]
+id = "small"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "150.00"
+scope = { segment = "small" }
+"""
+    )
+    of_account = Attributes("small")
+    engine = Engine(0, book(text))
+    records = [transaction("T1"), transaction("T2", hours=1), transaction("T3", hours=2)]
+    assert observed(engine, *records[:2]).alerts == []
+    engine.attributes.take("A1", of_account)
+    engine.attributes_changed(["A1"])
+    told = engine.take_step().alerts + observed(engine, *records[2:]).alerts
+    alerts = [json.loads(codec.alert_bytes(alert)) for alert in told]
+    assert [(alert["transaction_id"], alert["limit"]) for alert in alerts] == [(None, "150.00")]
+    known = AttributeBook()
+    known.take("A1", of_account)
+    run = Rederivation(alerts, book(text), 0, 1, known, Late.ATTRIBUTES)
+    run.take([0, 1, 2], records)
+    assert run.alert == alerts[0]
+    rows = [row("T1"), row("T2", hours=1), row("T3", hours=2)]
+    explanation = explain_of_files(alerts, book(text), lambda: batches_of(rows), 1, known)
+    assert explanation.differs == []
+    assert [part.transaction.transaction_id for part in explanation.parts] == ["T1", "T2"]
+
+
+def test_every_review_is_derived_again_alike(made_rows: list[Fields]) -> None:
+    policies = book(POLICY.replace("500.00", "150.00") + "[review]\n")
+    batches = batches_of(made_rows)
+    alerts = told_of(policies, batches, 2)
+    reviews = [alert for alert in alerts if alert["kind"] == "review"]
+    assert {alert["status"] for alert in reviews} >= {"raised", "restated"}
+    for of in reviews[:: max(len(reviews) // 12, 1)]:
+        explanation = explained(alerts, of, policies, batches, 2)
+        assert explanation.differs == []
+        assert explanation.now == of
+
+
+def test_of_a_systemic_alert_it_is_said_what_derives_it(told: list[Told]) -> None:
+    with pytest.raises(ExplainError, match="summaries of all partitions"):
+        explained([told[0] | {"kind": "systemic"}], told[0], book(), [])
 
 
 # -- what was changed is named --------------------------------------------------------------------

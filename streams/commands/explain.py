@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.commands.account_files import AccountFiles, AccountsMap
 from streams.commands.options import AsJson, Broker, Dispositions, MapFile
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def explain(
     partitions: Annotated[
         int, typer.Option(help="Of files: partitions to deal accounts to, as the topic has.", min=1)
     ] = 4,
+    accounts: AccountFiles = None,
+    accounts_map: AccountsMap = None,
     broker: Broker = None,
     dispositions: Dispositions = None,
     as_json: AsJson = False,
@@ -60,17 +63,25 @@ def explain(
         weir explain ALERT --broker kafka:9092 --json | jq .differs
     """
     import json
+    from functools import partial
 
+    from streams.commands.account_files import attributes_of_files
     from streams.commands.failure import EXIT_FAILED
-    from streams.explain import ExplainError
+    from streams.commands.options import book_of, feed_of
+    from streams.explain import ExplainError, alerts_of_file, chain_of, explain_of_files
+    from streams.interpreter import configure_interpreter
     from streams.lessons import NOTHING_LEARNED, lesson_of_files
 
     if bool(alerts) != bool(inputs):
         raise typer.BadParameter("from files, both --alerts and --input are needed")
     book = _book_of(policies or [])
+    configure_interpreter()
     try:
         if alerts and inputs:
-            explained = _of_files(alert, revision, alerts, inputs, book, map_file, partitions)
+            attributes, _ = attributes_of_files(accounts, accounts_map)
+            feed = partial(feed_of, inputs, map_file)
+            told = chain_of(alerts_of_file(alerts, alert), alert, revision)
+            explained = explain_of_files(told, book or book_of(None), feed, partitions, attributes)
             lesson = lesson_of_files(dispositions, alerts) if dispositions else NOTHING_LEARNED
         else:
             explained, lesson = _of_topics(alert, revision, broker, book, dispositions)
@@ -93,25 +104,6 @@ def _book_of(paths: list[Path]) -> "PolicyBook | None":
     from streams.commands.options import policy_of_file
 
     return PolicyBook([policy_of_file(path) for path in paths]) if paths else None
-
-
-def _of_files(
-    alert: str,
-    revision: int | None,
-    alerts: Path,
-    inputs: list[Path],
-    book: "PolicyBook | None",
-    map_file: Path | None,
-    partitions: int,
-) -> "Explanation":
-    from streams.commands.options import book_of, feed_of
-    from streams.explain import alerts_of_file, chain_of, explain_of_files
-    from streams.interpreter import configure_interpreter
-
-    chain = chain_of(alerts_of_file(alerts, alert), alert, revision)
-    batches = feed_of(inputs, map_file)
-    configure_interpreter()
-    return explain_of_files(chain, book or book_of(None), batches, partitions)
 
 
 def _of_topics(
