@@ -192,13 +192,18 @@ class Reviewed(Modelled):
     # -- what is forgotten ------------------------------------------------------------------------
 
     def _expire(self, account: Account) -> None:
-        """Note when to look whether an account's days are still of use."""
+        """Note when to look whether an account's days are still of use: each of them by itself.
+
+        So it does not matter to what is kept since when an account is in memory.
+        """
         review = account.review
         if review is None:
             return
-        latest = max([*review.closed, *(last_day(of.days) or f for f, of in review.told.items())])
-        day = latest + self.policies.review_days_max + 1
-        self._expiries.setdefault(max(day, (self.day_open_first or 0) + 1), set()).add(account)
+        ends = {*review.closed, *(last_day(of.days) or f for f, of in review.told.items())}
+        soonest = (self.day_open_first or 0) + 1
+        for day in ends:
+            due = max(day + self.policies.review_days_max + 1, soonest)
+            self._expiries.setdefault(due, set()).add(account)
 
     def _forget_expired(self) -> None:
         assert self.day_open_first is not None

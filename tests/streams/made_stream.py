@@ -10,6 +10,7 @@ from monitor.engine import Engine
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
 from streams import codec, state
+from streams.review_state import facts_fields, review_fields
 from tests.streams.fake_log import TOPICS, Log
 from tests.streams.records import GOOD_TIMESTAMP, Record, record
 from tests.transactions import POLICY
@@ -24,6 +25,11 @@ direction = "debit"
 currency = "EUR"
 above = "700.00"
 scope = { segment = "business" }
+
+[review]
+days = 2
+window_days = 3
+near_share = 0.6
 """
 )
 POLICY_SEGMENTED = policy_of(SEGMENTED)
@@ -81,7 +87,8 @@ class Outcome(NamedTuple):
     alerts: dict[tuple[str, int], bytes]
     rejections: dict[int, bytes]
     account_days: dict[tuple[str, str], bytes]
-    days: dict[tuple[str, int], tuple[dict[str, list[int]], dict[str, Told], str | None]]
+    days: dict[tuple[str, int], tuple[dict[str, list[int]], dict[str, Told], str | None, object]]
+    reviews: dict[str, object]
     contents: dict[int, dict[int, int]]
     watermark: int | None
     offset_last: int
@@ -142,9 +149,17 @@ def _written_day(closed: ClosedDay) -> tuple[tuple[str, str], bytes]:
 
 def _left_in(engine: Engine) -> tuple[object, ...]:
     days = {
-        (account.account_id, of.day): (of.totals, dict(of.told), of.segment)
+        (account.account_id, of.day): (
+            of.totals, dict(of.told), of.segment,
+            None if of.facts is None else facts_fields(of.facts, int),
+        )
         for account in engine.accounts.values()
         for of in account.days
+    }  # fmt: skip
+    reviews = {
+        account.account_id: review_fields(account.review, int)
+        for account in engine.accounts.values()
+        if account.review is not None
     }
     contents = {day: of.contents for day, of in engine.open_days.items() if of.contents}
-    return days, contents, engine.watermark, engine.offset_last
+    return days, reviews, contents, engine.watermark, engine.offset_last

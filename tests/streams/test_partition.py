@@ -47,6 +47,14 @@ def test_the_stream_has_everything_in_it(seed: int) -> None:
     assert outcome.contents
 
 
+def test_the_streams_have_reviews_that_grow_and_fall_and_near_days_in_them() -> None:
+    told = [value for seed in SEEDS for value in Outcome.undisturbed(STREAMS[seed]).alerts.values()]
+    reviews = [value for value in told if b'"kind":"review"' in value]
+    for status in (b"raised", b"restated", b"withdrawn"):
+        assert any(b'"status":"%s"' % status in value for value in reviews), status
+    assert any(b'"kind":"near"' in value for value in reviews)
+
+
 @pytest.mark.parametrize("batch_records", [1, 3])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_undisturbed_it_tells_and_keeps_what_the_engine_decides(
