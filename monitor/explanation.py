@@ -7,6 +7,7 @@ an account-day are added up one by one, apart from the engine that told it.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from monitor.core.alert import Kind
 from monitor.core.business_day import Calendar, day_of_text, event_time_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.threshold import Direction
@@ -83,7 +84,9 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 def _place_name(place: int, value: object) -> object:
-    """Return how an entry of a list is called: totals by their currency, others by their place."""
+    """Return how an entry is called: days by their date, totals by currency, others by place."""
+    if isinstance(value, Mapping) and "business_day" in value:
+        return value["business_day"]
     return value["currency"] if isinstance(value, Mapping) and "currency" in value else place
 
 
@@ -97,15 +100,18 @@ def parts_of(
 
     `taken` has the account's transactions that were taken in, by offset; those after `offset_last`
     do not count yet (None: all do). What a reversal took back is no part. Of an alert that is no
-    plain sum, all transactions of its business day are returned, and counted.
+    plain sum, all transactions of its business day are returned, and counted; of a review, those of
+    all days that it lists.
     """
-    day = day_of_text(alert["business_day"])
+    days = {day_of_text(alert["business_day"])}
+    if alert["kind"] == Kind.REVIEW.value:
+        days = {day_of_text(of["business_day"]) for of in alert["evidence"]["days"]}
     is_sum = alert["kind"] in LIMIT_KINDS
     counts_amounts = alert["kind"] in AMOUNT_KINDS
     parts: list[Part] = []
     total = 0
     for offset, transaction in _standing(taken, offset_last):
-        if calendar.day_of(transaction.event_time) != day:
+        if calendar.day_of(transaction.event_time) not in days:
             continue
         if is_sum and not _is_measured(alert, transaction):
             continue

@@ -74,7 +74,10 @@ METRICS: Final = {
         "Time to put a partition together from its changelog's records.",
     ),
     "state_accounts": Metric(
-        "weir_state_accounts", "gauge", "Accounts with open days.", ("partition",)
+        "weir_state_accounts",
+        "gauge",
+        "Accounts with open days, or with days that a review may count.",
+        ("partition",),
     ),
     "state_bytes": Metric(
         "weir_state_bytes", "gauge", "Bytes that the changelog holds live.", ("partition",)

@@ -131,8 +131,8 @@ def _payees(days: Sequence[CountedDay]) -> Iterator[Sign]:
     elif 1 - share >= NEW_SHARE:
         yield Sign(
             Reading.SUSPICION, USUAL,
-            f"{1 - share:.0%} of the money went to {new} payees that were not paid on an earlier"
-            " day of these",
+            f"{1 - share:.0%} of the money went to payees that were not paid on an earlier day of"
+            f" these, {new} of them told apart",
         )  # fmt: skip
 
 

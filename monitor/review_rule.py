@@ -25,7 +25,8 @@ LOOK_PERMILLE: Final = 500
 """From when an account-day's transactions are looked at closer, in thousandths of a limit. Half:
 what is seen of a day that comes near its limit is then at least nearly half of it."""
 
-_WHOLE: Final = 1000
+WHOLE: Final = 1000
+"""Of a share in thousandths."""
 
 
 REVIEW: Final = "review"
@@ -51,7 +52,7 @@ class ReviewRule(NamedTuple):
 
     def is_near(self, value: int, limit: int) -> bool:
         """Return whether a value is near a limit, and not over it."""
-        return value <= limit and value * _WHOLE > limit * self.near_permille
+        return value <= limit and value * WHOLE > limit * self.near_permille
 
 
 def review_threshold(limit: int, severity: Severity, **scope: str | None) -> Threshold:
@@ -104,14 +105,14 @@ def _rule(table: dict[str, object], where: str, problems: list[str]) -> ReviewRu
         problems.append(f"{where}severity is {severity!r}: one of {', '.join(Severity)}")
         severity = Severity.HIGH.value
     scope = scope_stated(table.get("scope", {}), where, problems)
-    near = _permille(table.get("near_share", NEAR_PERMILLE_DEFAULT / _WHOLE), where, problems)
+    near = _permille(table.get("near_share", NEAR_PERMILLE_DEFAULT / WHOLE), where, problems)
     return ReviewRule(review_threshold(days - 1, Severity(severity), **scope), window_days, near)
 
 
 def _permille(share: object, where: str, problems: list[str]) -> int:
     if isinstance(share, int | float) and not isinstance(share, bool):
-        permille = Fraction(str(share)) * _WHOLE if abs(share) <= 1 else Fraction(0)
-        if permille.denominator == 1 and LOOK_PERMILLE <= permille <= _WHOLE:
+        permille = Fraction(str(share)) * WHOLE if abs(share) <= 1 else Fraction(0)
+        if permille.denominator == 1 and LOOK_PERMILLE <= permille <= WHOLE:
             return int(permille)
     problems.append(
         f"{where}near_share is {share!r}: a share from 0.5 to 1 with at most three decimals"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from monitor.core.alert import Kind
 from monitor.core.money import EXPONENT, amount_text
 from monitor.explanation import AMOUNT_KINDS, Figure, Part
 from streams.explain import Explanation
@@ -44,7 +45,9 @@ def _figures(figures: list[Figure]) -> Iterator[str]:
 
 
 def _parts(explained: Explanation) -> Iterator[str]:
-    what = "make up the value" if explained.total is not None else "are of its business day"
+    is_review = explained.told["kind"] == Kind.REVIEW.value
+    others = "are of the days that it lists" if is_review else "are of its business day"
+    what = "make up the value" if explained.total is not None else others
     yield f"{len(explained.parts)} transactions {what}:"
     for part in explained.parts:
         fields = part.fields()

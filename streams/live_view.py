@@ -23,7 +23,9 @@ WIDE: Final = 96
 _STATUS_STYLE: Final = {"raised": "bold red", "restated": "yellow", "withdrawn": "green"}
 _KINDS: Final = {
     "daily-amount": "over amount", "daily-count": "over count", "outlier": "outliers",
+    "review": "reviews",
 }  # fmt: skip
+_OF_LIMITS: Final = ("daily-amount", "daily-count")
 
 
 class LiveView:
@@ -91,7 +93,7 @@ class LiveView:
         over = [
             (name, totals.alerts[kind, "raised"])
             for kind, name in _KINDS.items()
-            if kind != "outlier" or totals.alerts[kind, "raised"]
+            if kind in _OF_LIMITS or totals.alerts[kind, "raised"]
         ]
         rows: list[list[tuple[str, float]]] = [
             [
@@ -133,7 +135,7 @@ def _table(alerts: list[dict[str, Any]], *, is_wide: bool) -> Table:
     table.add_column("", width=9, no_wrap=True)
     for alert in alerts:
         cells: list[str | Text] = [
-            alert["business_day"], alert["account_id"], alert["threshold_id"], told(alert, "value"),
+            alert["business_day"], alert["account_id"], over_what(alert), told(alert, "value"),
         ]  # fmt: skip
         if is_wide:
             cells.append(told(alert, "limit"))
@@ -146,12 +148,20 @@ def _table(alerts: list[dict[str, Any]], *, is_wide: bool) -> Table:
     return table
 
 
+def over_what(alert: dict[str, Any]) -> str:
+    """Return the limit of an alert, and how a review reads."""
+    reading = alert["evidence"].get("reading")
+    return f"{alert['threshold_id']}: {reading}" if reading else alert["threshold_id"]
+
+
 def told(alert: dict[str, Any], name: str) -> str:
     """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41."""
     whole, point, rest = str(alert[name]).partition(".")
     text = f"{int(whole):,}{point}{rest}"
     if alert["kind"] == "outlier":
         return f"1 in {text}"
+    if alert["kind"] == "review":
+        return f"{text} days"
     return f"{text} {alert['currency']}" if point or alert["kind"] == "daily-amount" else text
 
 
@@ -159,7 +169,7 @@ def summary(state: DemoState) -> str:
     """Return what a demo came to, for a person to read."""
     totals = state.totals
     raised = {kind: totals.alerts[kind, "raised"] for kind in _KINDS}
-    kinds = [f"{n:,} {_KINDS[kind]}" for kind, n in raised.items() if n or kind != "outlier"]
+    kinds = [f"{n:,} {_KINDS[kind]}" for kind, n in raised.items() if n or kind in _OF_LIMITS]
     corrected = {status: _of_status(state, status) for status in ("restated", "withdrawn")}
     text = (
         f"{totals.transactions:,} transactions decided in {state.seconds:.1f} s,"

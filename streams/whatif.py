@@ -78,6 +78,7 @@ class _Run:
         if not _has_peer_groups(policy):
             # No limit needs the models, and they take time.
             policy = policy._replace(outliers=None, systemic=None)
+        policy = policy._replace(reviews=())  # nor reviews, which follow from limits
         self.replay = Replay(PolicyBook([policy]), partitions)
         self.days = LimitDays(policy, threshold)
         self.withdrawn: set[str] = set()

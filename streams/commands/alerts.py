@@ -90,11 +90,13 @@ def _tell(
         lines.write(with_rules(alert, value, lesson) + b"\n")
         lines.flush()
         return
-    currency = alert["currency"] or ""
+    currency = "days" if alert["kind"] == "review" else alert["currency"] or ""
+    reading = alert["evidence"].get("reading")
+    status = f"{alert['status']}, {reading}" if reading else alert["status"]
     sys.stdout.write(
         f"{alert['business_day']}  {alert['account_id']:<16} {alert['threshold_id']:<20}"
         f" {alert['value']!s:>14} {currency:<4} over {alert['limit']!s:>12}"
-        f"  {alert['severity']:<8} {alert['status']}\n"
+        f"  {alert['severity']:<8} {status}\n"
     )
     if lesson is not None:
         for rule in lesson.met_by(alert):
