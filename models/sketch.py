@@ -118,7 +118,10 @@ class Sketch:
 
     def bucket(self, value: int) -> tuple[int, int]:
         """Return the least and the greatest value of the bucket that a value from 0 on is in."""
-        place = int(np.searchsorted(self._greatest, value))
+        return self.bounds(int(np.searchsorted(self._greatest, value)))
+
+    def bounds(self, place: int) -> tuple[int, int]:
+        """Return the least and the greatest value of the bucket at a place of `counts`."""
         return int(self._greatest[place - 1]) + 1 if place else 0, int(self._greatest[place])
 
     def quantile(self, share: float) -> float:
@@ -131,7 +134,7 @@ class Sketch:
             raise ValueError(f"no quantile {share!r} of {self.total} values")
         place = int(share * (self.total - 1))
         bucket = int(np.searchsorted(np.cumsum(self._counts), place, side="right"))
-        first, last = self.bucket(int(self._greatest[bucket]))
+        first, last = self.bounds(bucket)
         return 2 * first * last / (first + last) if last else 0.0
 
     def count_above(self, limit: int) -> CountAbove:

@@ -11,17 +11,17 @@ KINDS: Final = ("external-cause", "data-fault", "population-shift")
 LABEL_FIRST: Final = 11
 """Label 11 stands for KINDS[0], and so on."""
 
-FUND_RAISING_DAYS: Final = range(9, 14)
+FUND_RAISING_DAYS: Final = range(24, 29)
 FUND_RAISING_SHARE: Final = 0.01
 FUND_RAISING_INSTITUTION: Final = INSTITUTIONS_USUAL
 FUND_RAISING_COUNTERPARTY: Final = 9_000_000_000
 
-DATA_FAULT_DAYS: Final = range(16, 17)
+DATA_FAULT_DAYS: Final = range(32, 33)
 DATA_FAULT_BRANCH: Final = 7
 DATA_FAULT_SECONDS: Final = (10 * 3600, 14 * 3600)
 DATA_FAULT_FACTOR: Final = 100
 
-SHIFT_DAY_FIRST: Final = 21
+SHIFT_DAY_FIRST: Final = 40
 SHIFT_NUMERATOR, SHIFT_DENOMINATOR = 135, 100
 
 _GIVING_TYPES: Final = (1, 2, 3, 4)

@@ -6,7 +6,6 @@ names an account.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 from models.sketch import Sketch
@@ -20,11 +19,6 @@ CAUSE_TYPES: Final = (INSTITUTION, BRANCH, CHANNEL, COUNTERPARTY)
 
 HOT_Z: Final = 1.5
 """An account is hot where its day sum is so many standard deviations above its own usual."""
-
-JUMP_DECADE: Final = 10
-"""Steps of `SegmentDay.jumps` in one power of ten."""
-
-_NO_JUMPS: Final[Mapping[tuple[str, int], int]] = MappingProxyType({})
 
 _Key = TypeVar("_Key")
 
@@ -43,6 +37,11 @@ class LimitDay(NamedTuple):
     values: Sketch
     causes: dict[tuple[str, str], int]
 
+    @property
+    def measured(self) -> int:
+        """The account-days that have anything to measure: a day of interest alone has no debit."""
+        return measured(self.values)
+
 
 class SegmentDay(NamedTuple):
     """One segment on one business day (a proleptic ordinal); None: the account-days without one.
@@ -51,10 +50,6 @@ class SegmentDay(NamedTuple):
     those of them with a day sum more than `HOT_Z` standard deviations above it. `hot_payers`
     counts, by ("institution", value), accounts with a payment that is as strange for them, to an
     institution that they never paid before. `rejections` counts records by (reason, branch or "").
-
-    `jumps` counts hot accounts by (branch, tenths): tenths is `round(10 * log10(day sum / the
-    account's own usual day sum))`, so 20 is a hundred times as much. Left empty it only costs the
-    verdict on a feed whose amounts are a power of ten too great.
     """
 
     day: int
@@ -65,7 +60,11 @@ class SegmentDay(NamedTuple):
     hot: int
     hot_payers: dict[tuple[str, str], int]
     rejections: dict[tuple[str, str], int]
-    jumps: Mapping[tuple[str, int], int] = _NO_JUMPS
+
+
+def measured(values: Sketch) -> int:
+    """Return how many account-days have a value above 0."""
+    return values.count_above(0).most
 
 
 def merged(parts: Iterable[SegmentDay]) -> SegmentDay:
@@ -94,7 +93,6 @@ def merged(parts: Iterable[SegmentDay]) -> SegmentDay:
         hot=sum(part.hot for part in parts),
         hot_payers=_summed(part.hot_payers for part in parts),
         rejections=_summed(part.rejections for part in parts),
-        jumps=_summed(part.jumps for part in parts),
     )
 
 

@@ -1,0 +1,115 @@
+"""The causes and faults of a day, each as one incident: what shows twice is told once."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
+
+from monitor.systemic.amounts import AMOUNTS, Values, amounts_fault
+from monitor.systemic.concentration import Concentrated, Concentration
+from monitor.systemic.faults import Fault, Rejected
+from monitor.systemic.hot_payers import Hot, HotPayers
+from monitor.systemic.incidents import Key
+from monitor.systemic.segment_day import BRANCH, CHANNEL, COUNTERPARTY, INSTITUTION
+from monitor.systemic.verdict import Decision, of_concentrated, of_fault, of_hot, rank_of
+from monitor.systemic.whole_day import WholeDay
+
+FAULT: Final = "data-fault"
+CAUSE: Final = "external-cause"
+_FACETS: Final = (COUNTERPARTY, CHANNEL)
+"""What an incident at an institution shows by, too."""
+
+
+ValuesOf = Callable[[str], Iterable[Values]]
+"""Gives the values that a limit measured, before and on the day, in each segment."""
+
+
+class Found(NamedTuple):
+    """What a day's tests found, before it becomes verdicts."""
+
+    faults: list[Fault]
+    hot: list[Hot]
+    concentrated: list[Concentrated]
+
+
+class Causes:
+    """All tests of what a day's accounts have in common, and of the feeds they come by."""
+
+    def __init__(self, state: dict[str, Any] | None = None) -> None:
+        state = state or {}
+        self._rejected = Rejected(state.get("rejected"))
+        self._hot_payers = HotPayers(state.get("hot_payers"))
+        self._concentration = Concentration(state.get("concentration"))
+
+    def dump(self) -> dict[str, Any]:
+        """Return its state, as JSON has it."""
+        return {
+            "rejected": self._rejected.dump(),
+            "hot_payers": self._hot_payers.dump(),
+            "concentration": self._concentration.dump(),
+        }
+
+    def look(self, day: WholeDay, values_of: ValuesOf) -> Found:
+        """Return what stands out today, and change nothing."""
+        concentrated = self._concentration.look(day.breaching)
+        faults = {
+            fault.branch: fault
+            for one in concentrated
+            if one.type == BRANCH
+            and (fault := amounts_fault(one, values_of(one.threshold_id))) is not None
+        }
+        return Found(
+            [*self._rejected.look(day.rejections), *faults.values()],
+            self._hot_payers.look(day.hot_payers),
+            concentrated,
+        )
+
+    def learn(self, day: WholeDay, found: Found, usual: Iterable[Key]) -> None:
+        """Take in a day without what stood out, but what has lasted so long that it is usual."""
+        lasting = {key.about for key in usual}
+        self._rejected.learn(day.rejections, found.faults)
+        self._hot_payers.learn(
+            day.hot_payers, [of for of in found.hot if _about(of.type, of.value) not in lasting]
+        )
+        self._concentration.learn(
+            day.breaching,
+            [of for of in found.concentrated if _about(of.type, of.value) not in lasting],
+        )
+
+
+def decisions_of(found: Found) -> dict[Key, Decision]:
+    """Return the incidents that a day's findings are, faults first, each with its verdict."""
+    faults = {Key(FAULT, None, _about(of.kind, of.branch)): of_fault(of) for of in found.faults}
+    if any(of.kind == AMOUNTS for of in found.faults):
+        return faults  # whoever paid whom, the amounts are wrong
+    faulty = {of.branch for of in found.faults}
+    causes: dict[Key, Decision] = {}
+    for decision in [
+        *(of_hot(of) for of in found.hot),
+        *(of_concentrated(of) for of in sorted(found.concentrated, key=lambda of: of.probability)),
+    ]:
+        assert decision.cause is not None
+        if decision.cause.type != BRANCH or decision.cause.value not in faulty:
+            causes.setdefault(Key(CAUSE, None, _about(*decision.cause[:2])), decision)
+    return {**faults, **_with_facets(causes)}
+
+
+def _with_facets(causes: dict[Key, Decision]) -> dict[Key, Decision]:
+    """Return causes without those that only show another one a second time; that one names them."""
+    ordered = sorted(causes.items(), key=lambda item: rank_of(item[1]))
+    if not ordered or _type_of(ordered[0][1]) != INSTITUTION:
+        return dict(ordered)
+    facets = [of for of in ordered if _type_of(of[1]) in _FACETS]
+    kept = [of for of in ordered if _type_of(of[1]) not in _FACETS]
+    if facets:
+        key, first = kept[0]
+        also = [decision.cause._asdict() for _, decision in facets if decision.cause is not None]
+        kept[0] = key, first._replace(evidence={**first.evidence, "also": also})
+    return dict(kept)
+
+
+def _type_of(decision: Decision) -> str:
+    assert decision.cause is not None
+    return decision.cause.type
+
+
+def _about(type_: str, value: str) -> str:
+    return f"{type_} {value}"

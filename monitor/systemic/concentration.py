@@ -1,0 +1,192 @@
+"""What the account-days over a limit have in common, against what they had in common before.
+
+For each value of an institution, branch, channel or counterparty: P(Bin(b, 1.15 p) >= a), with a of
+the day's b breaching account-days having it and p its share of the breaching account-days before.
+Only breaching account-days are compared: busy accounts pay everybody, so that breaching against
+all the others finds every institution (194 false ones in 460 days, where this found none). p is the
+mean of the segments' own, weighted by the day's: a week-end without businesses is no card fraud.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from monitor.systemic.tails import binomial_tail, discoveries
+
+SLACK: Final = 1.15
+"""A share is never so steady as a binomial law has it."""
+
+LIFT_LEAST: Final = 1.8
+CASES_LEAST: Final = 5
+FALSE_DISCOVERIES: Final = 0.01
+HISTORY_LEAST: Final = 300
+"""Breaching account-days of a limit, older ones faded, before it is asked."""
+
+HISTORY_DAYS_LEAST: Final = 14
+"""Of a limit: two week-ends at least."""
+
+SEGMENT_PRIOR: Final = 10.0
+"""A segment's share is shrunk to that of all segments as by so many breaching account-days."""
+
+FADES: Final = 0.93
+"""What yesterday's counts still are today: a memory of a fortnight."""
+
+LIMIT_MOVED: Final = 0.1
+"""Where a limit moves by more, others breach it: their history begins anew."""
+
+VALUES_MAX: Final = 5_000
+"""Values that are remembered of one limit and segment; of more, those with the greatest share."""
+
+_FORGOTTEN: Final = 0.5
+
+Value = tuple[str, str]
+"""(type, value)."""
+
+
+class Concentrated(NamedTuple):
+    """A value that breaching account-days have far more often than before.
+
+    `cases` of the day's breaching account-days have it, which is `lift` times its usual share.
+    """
+
+    threshold_id: str
+    type: str
+    value: str
+    cases: int
+    share: float
+    lift: float
+    probability: float
+
+
+class Breaching(NamedTuple):
+    """One limit in one segment on one day: breaching account-days, all and by value."""
+
+    above: int
+    account_days: int
+    causes: Mapping[Value, int]
+
+
+BySegment = Mapping[str, Breaching]
+"""By segment ("" where there is none)."""
+
+
+class Concentration:
+    """Every limit's breaching account-days by value, as they were until yesterday."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        self._limits: dict[str, dict[str, _Shares]] = {
+            threshold_id: {segment: _Shares(**of) for segment, of in segments.items()}
+            for threshold_id, segments in (state or {}).items()
+        }
+
+    def dump(self) -> dict[str, Any]:
+        """Return its state, as JSON has it."""
+        return {
+            threshold_id: {segment: of.dump() for segment, of in sorted(segments.items())}
+            for threshold_id, segments in sorted(self._limits.items())
+        }
+
+    def look(self, day: Mapping[str, BySegment]) -> list[Concentrated]:
+        """Return the values that stand out today, and change nothing."""
+        asked = 0
+        found: list[Concentrated] = []
+        for threshold_id, by_segment in sorted(day.items()):
+            known = self._limits.get(threshold_id, {})
+            segments = {
+                segment: of
+                for segment, of in sorted(by_segment.items())
+                if segment in known and known[segment].is_of(of.above)
+            }
+            shares = [known[segment] for segment in segments]
+            if (
+                sum(of.total for of in shares) < HISTORY_LEAST
+                or max(of.days for of in shares) < HISTORY_DAYS_LEAST
+            ):
+                continue
+            values = {value for of in segments.values() for value in of.causes}
+            asked += len(values.union(*(of.values for of in shares)))
+            found += _stand_out(threshold_id, segments, known)
+        kept = discoveries([one.probability for one in found], FALSE_DISCOVERIES, asked)
+        return [one for one, is_kept in zip(found, kept, strict=True) if is_kept]
+
+    def learn(self, day: Mapping[str, BySegment], found: list[Concentrated]) -> None:
+        """Take in a day. What stood out keeps its share: an incident never becomes usual by it."""
+        for threshold_id, segments in sorted(day.items()):
+            out = {(one.type, one.value) for one in found if one.threshold_id == threshold_id}
+            shares = self._limits.setdefault(threshold_id, {})
+            for segment, breaching in segments.items():
+                known = shares.get(segment)
+                if known is None or not known.is_of(breaching.above):
+                    known = shares[segment] = _Shares(breaching.above)
+                known.learn(breaching, out)
+
+
+class _Shares:
+    """Breaching account-days of one limit and segment, older ones faded: all, and by value."""
+
+    __slots__ = ("above", "days", "total", "values")
+
+    def __init__(
+        self, above: int, days: int = 0, total: float = 0.0,
+        values: list[tuple[str, str, float]] | None = None,
+    ) -> None:  # fmt: skip
+        self.above = above
+        self.days = days
+        self.total = total
+        self.values: dict[Value, float] = {(type_, of): count for type_, of, count in values or ()}
+
+    def dump(self) -> dict[str, Any]:
+        values = [[*value, count] for value, count in sorted(self.values.items())]
+        return {"above": self.above, "days": self.days, "total": self.total, "values": values}
+
+    def is_of(self, above: int) -> bool:
+        """Return whether a limit is about the one that this history is of."""
+        return abs(above - self.above) <= LIMIT_MOVED * self.above
+
+    def learn(self, breaching: Breaching, out: set[Value]) -> None:
+        before = max(self.total, 1.0)
+        values: dict[Value, float] = {}
+        for value in self.values.keys() | breaching.causes.keys():
+            known = self.values.get(value, 0.0)
+            seen: float = breaching.causes.get(value, 0)
+            if value in out:
+                seen = known / before * breaching.account_days
+            if (count := known * FADES + seen) >= _FORGOTTEN:
+                values[value] = count
+        if len(values) > VALUES_MAX:
+            kept = sorted(values, key=lambda value: (-values[value], value))[:VALUES_MAX]
+            values = {value: values[value] for value in kept}
+        self.values = values
+        self.total = self.total * FADES + breaching.account_days
+        self.days += 1
+
+
+def _stand_out(
+    threshold_id: str, segments: BySegment, known: Mapping[str, _Shares]
+) -> list[Concentrated]:
+    """Return the values that are frequent enough, however improbable."""
+    account_days = sum(of.account_days for of in segments.values())
+    total = sum(known[segment].total for segment in segments)
+    cases_of: dict[Value, int] = {}
+    for of in segments.values():
+        for value, cases in of.causes.items():
+            cases_of[value] = cases_of.get(value, 0) + cases
+    found = []
+    for value, cases in sorted(cases_of.items()):
+        if cases < CASES_LEAST:
+            continue
+        seen = sum(known[segment].values.get(value, 0.0) for segment in segments)
+        anywhere = (seen + 1) / (total + 2)
+        expected = sum(
+            of.account_days
+            * (known[segment].values.get(value, 0.0) + SEGMENT_PRIOR * anywhere)
+            / (known[segment].total + SEGMENT_PRIOR)
+            for segment, of in segments.items()
+        )
+        # What was hardly ever seen anywhere is as frequent as one case would make it.
+        expected = max(expected, account_days / (total + 2))
+        if cases >= LIFT_LEAST * expected:
+            usual = min(SLACK * expected / account_days, 0.999)
+            probability = binomial_tail(cases, account_days, usual)
+            share, lift = cases / account_days, cases / expected
+            found.append(Concentrated(threshold_id, *value, cases, share, lift, probability))
+    return found

@@ -1,0 +1,146 @@
+"""Faults of a feed: records that come twice, a clock that is wrong, a file that is played again.
+
+Rejections are counted by reason and branch (a branch is a feed), each against its own history: a
+gamma-Poisson tail below 1e-6, at least 20 records, and five times what is usual. Amounts that are a
+power of ten too great show in the accounts of one branch (`amounts.py`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from monitor.core.transaction import Reason
+from monitor.systemic.tails import gamma_poisson_tail
+
+RECORDS_LEAST: Final = 20
+LIFT_LEAST: Final = 5.0
+PROBABILITY: Final = 1e-6
+SIZE: Final = 2.0
+"""Of the gamma law: rejections come in clumps."""
+
+EXPECTED_LEAST: Final = 0.5
+HISTORY_LEAST: Final = 7
+FADES: Final = 0.93
+BRANCHES_OF_A_FILE: Final = 3
+"""So many branches with a burst at once are one file, not so many feeds."""
+
+_FORGOTTEN: Final = 0.01
+
+DUPLICATES: Final = "duplicates"
+CLOCK: Final = "clock"
+REPLAYED: Final = "replayed-file"
+
+_KINDS: Final = {
+    Reason.DUPLICATE.value: DUPLICATES,
+    Reason.FUTURE.value: CLOCK,
+    Reason.TOO_LATE.value: CLOCK,
+}
+
+
+class Fault(NamedTuple):
+    """A fault of a feed on one day: of one branch, or of several ("").
+
+    `number` decided it: how many times the usual records, or by what the amounts are too great.
+    """
+
+    kind: str
+    branch: str
+    records: int
+    lift: float
+    number: float
+    share: float
+    probability: float
+
+
+class Rejected:
+    """Every feed's rejections by reason, as they were until yesterday."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self.days = int(state.get("days", 0))
+        self._weight = float(state.get("weight", 0.0))
+        self._counts: dict[tuple[str, str], float] = {
+            (reason, branch): count for reason, branch, count in state.get("counts", ())
+        }
+
+    def dump(self) -> dict[str, Any]:
+        """Return its state, as JSON has it."""
+        return {
+            "days": self.days,
+            "weight": self._weight,
+            "counts": [[*key, count] for key, count in sorted(self._counts.items())],
+        }
+
+    def look(self, rejections: Mapping[tuple[str, str], int]) -> list[Fault]:
+        """Return the faults of a day, and change nothing."""
+        if self.days < HISTORY_LEAST:
+            return []
+        bursts = [
+            fault
+            for (reason, branch), records in sorted(rejections.items())
+            if reason in _KINDS
+            and (fault := self._burst(reason, branch, records, rejections)) is not None
+        ]
+        return _as_files(bursts)
+
+    def learn(self, rejections: Mapping[tuple[str, str], int], found: list[Fault]) -> None:
+        """Take in a day without its bursts."""
+        out = {(one.branch, one.kind) for one in found}
+        is_file = {one.branch for one in found if one.kind == REPLAYED}
+        everywhere = "" in is_file
+        taken = {
+            (reason, branch): count
+            for (reason, branch), count in rejections.items()
+            if not (
+                reason in _KINDS
+                and (everywhere or branch in is_file or (branch, _KINDS[reason]) in out)
+            )
+        }
+        self._counts = {
+            key: count
+            for key in self._counts.keys() | taken.keys()
+            if (count := self._counts.get(key, 0.0) * FADES + taken.get(key, 0)) >= _FORGOTTEN
+        }
+        self._weight = self._weight * FADES + 1
+        self.days += 1
+
+    def _burst(
+        self, reason: str, branch: str, records: int, rejections: Mapping[tuple[str, str], int]
+    ) -> Fault | None:
+        usual = max(self._counts.get((reason, branch), 0.0) / self._weight, EXPECTED_LEAST)
+        if records < RECORDS_LEAST or records < LIFT_LEAST * usual:
+            return None
+        probability = gamma_poisson_tail(records, usual, SIZE)
+        if probability > PROBABILITY:
+            return None
+        of_reason = sum(count for (other, _), count in rejections.items() if other == reason)
+        lift = records / usual
+        return Fault(_KINDS[reason], branch, records, lift, lift, records / of_reason, probability)
+
+
+def _as_files(bursts: list[Fault]) -> list[Fault]:
+    """Return bursts, those that only a file played again can make taken together.
+
+    A branch whose records come twice while others of it are too late sends closed days again; and
+    many branches at once are no feed of one branch.
+    """
+    kinds: dict[str, set[str]] = {}
+    for burst in bursts:
+        kinds.setdefault(burst.branch, set()).add(burst.kind)
+    replayed = {branch for branch, of in kinds.items() if of == {DUPLICATES, CLOCK}}
+    twice = {branch for branch, of in kinds.items() if DUPLICATES in of}
+    if len(twice) >= BRANCHES_OF_A_FILE:
+        return [_together([burst for burst in bursts if burst.branch in twice], "")]
+    files = [
+        _together([burst for burst in bursts if burst.branch == branch], branch)
+        for branch in sorted(replayed)
+    ]
+    return files + [burst for burst in bursts if burst.branch not in replayed]
+
+
+def _together(bursts: list[Fault], branch: str) -> Fault:
+    records = sum(burst.records for burst in bursts)
+    most = max(bursts, key=lambda burst: burst.lift)
+    by_kind = Counter({burst.kind: burst.share for burst in bursts if burst.branch == most.branch})
+    share = max(by_kind.values()) if branch else 1.0
+    return Fault(REPLAYED, branch, records, most.lift, most.lift, share, most.probability)

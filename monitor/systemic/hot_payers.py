@@ -1,0 +1,105 @@
+"""Institutions that accounts pay strangely much, and for the first time: the earliest sign.
+
+For each institution the day's accounts of that kind against its own history: a gamma-Poisson
+predictive tail with the mean m and the size 8 m, at least 4 accounts, and at most 0.1 % false
+discoveries among all institutions of a day. Where all institutions rise together (a pay-day, prices
+that grow) the others' rise is taken out of each one's.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from monitor.systemic.tails import discoveries, gamma_poisson_tail
+
+CASES_LEAST: Final = 4
+FALSE_DISCOVERIES: Final = 0.001
+SIZE: Final = 8.0
+"""Of the gamma law, for each case expected: the variance of a count is 9 / 8 of its mean."""
+
+HISTORY_LEAST: Final = 7
+FADES: Final = 0.93
+PRIOR_DAYS: Final = 4.0
+"""A little-known institution is expected to be as the mean one, as by so many days."""
+
+EXPECTED_LEAST: Final = 0.05
+_FORGOTTEN: Final = 0.01
+
+Payee = tuple[str, str]
+"""("institution", value), as the segment-day has it."""
+
+
+class Hot(NamedTuple):
+    """An institution that `cases` accounts paid strangely, where `expected` would."""
+
+    type: str
+    value: str
+    cases: int
+    expected: float
+    share: float
+    probability: float
+
+    @property
+    def lift(self) -> float:
+        """How many times as many as expected."""
+        return self.cases / self.expected
+
+
+class HotPayers:
+    """Every institution's hot new payers, as they were until yesterday."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self.days = int(state.get("days", 0))
+        self._weight = float(state.get("weight", 0.0))
+        self._counts: dict[Payee, float] = {
+            (type_, value): count for type_, value, count in state.get("counts", ())
+        }
+
+    def dump(self) -> dict[str, Any]:
+        """Return its state, as JSON has it."""
+        return {
+            "days": self.days,
+            "weight": self._weight,
+            "counts": [[*payee, count] for payee, count in sorted(self._counts.items())],
+        }
+
+    def look(self, counts: Mapping[Payee, int]) -> list[Hot]:
+        """Return the institutions that stand out today, and change nothing."""
+        if self.days < HISTORY_LEAST:
+            return []
+        expected = {payee: self._expected(payee) for payee in counts.keys() | self._counts.keys()}
+        all_expected, all_seen = sum(expected.values()), sum(counts.values())
+        found = []
+        for payee, cases in sorted(counts.items()):
+            if cases < CASES_LEAST:
+                continue
+            others = all_expected - expected[payee]
+            rise = max((all_seen - cases) / others, 1.0) if others > 0 else 1.0
+            mean = expected[payee] * rise
+            probability = gamma_poisson_tail(cases, mean, SIZE * mean)
+            found.append(Hot(*payee, cases, mean, cases / all_seen, probability))
+        kept = discoveries([one.probability for one in found], FALSE_DISCOVERIES, len(expected))
+        return [one for one, is_kept in zip(found, kept, strict=True) if is_kept]
+
+    def learn(self, counts: Mapping[Payee, int], found: list[Hot]) -> None:
+        """Take in a day; what stood out counts as it was expected to."""
+        out = {(one.type, one.value) for one in found}
+        taken = {
+            payee: self._expected(payee) if payee in out else float(cases)
+            for payee, cases in counts.items()
+        }
+        self._counts = {
+            payee: count
+            for payee in self._counts.keys() | taken.keys()
+            if (count := self._counts.get(payee, 0.0) * FADES + taken.get(payee, 0.0)) >= _FORGOTTEN
+        }
+        self._weight = self._weight * FADES + 1
+        self.days += 1
+
+    def _expected(self, payee: Payee) -> float:
+        """Return the mean of a day, shrunk to that of the mean institution."""
+        if not self._weight:
+            return EXPECTED_LEAST
+        mean = sum(self._counts.values()) / max(len(self._counts), 1) / self._weight
+        count = self._counts.get(payee, 0.0) + PRIOR_DAYS * mean
+        return max(count / (self._weight + PRIOR_DAYS), EXPECTED_LEAST)

@@ -1,0 +1,131 @@
+"""Incidents that are open: each a notice that grows, and that is closed when it has been quiet."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid5
+
+from monitor.core.alert import Status
+from monitor.core.business_day import day_text
+from monitor.systemic.notice import DecidedBy, SystemicCause, SystemicNotice, Verdict
+from monitor.systemic.verdict import Decision
+
+QUIET_DAYS: Final = 3
+"""An incident is open while it alarms again within so many days."""
+
+LASTING_DAYS: Final = 14
+"""What has lasted so long is the new usual."""
+
+_NAMESPACE: Final = UUID("b8a1f4de-55a0-5e0d-8b53-0a4f6b4a9d27")
+"""Of systemic ids. Never changed: a replay years later must give the same ids."""
+
+
+class Key(NamedTuple):
+    """What an incident is about; `about` is a limit's id, "hot", or what a cause or fault is of."""
+
+    sort: str
+    segment: str | None
+    about: str
+
+
+class Alarm(NamedTuple):
+    """What one day says of an incident.
+
+    `grouped` has the days that it is about, and the account-days over limits that it stands for.
+    """
+
+    decision: Decision
+    threshold_id: str | None
+    grouped: Mapping[int, int]
+
+
+class Incidents:
+    """The open incidents of all segments, by what they are about."""
+
+    def __init__(self, state: list[dict[str, Any]] | None = None) -> None:
+        self._open: dict[Key, SystemicNotice] = {
+            Key(*of["key"]): _notice(of["notice"]) for of in state or ()
+        }
+
+    def dump(self) -> list[dict[str, Any]]:
+        """Return its state, as JSON has it."""
+        return [
+            {"key": list(key), "notice": notice._asdict()}
+            for key, notice in sorted(self._open.items(), key=lambda item: _order(item[0]))
+        ]
+
+    def notices(self) -> list[SystemicNotice]:
+        """Return the latest of every open incident."""
+        return [notice for _, notice in sorted(self._open.items(), key=lambda i: _order(i[0]))]
+
+    def get(self, key: Key) -> SystemicNotice | None:
+        """Return the latest of an open incident."""
+        return self._open.get(key)
+
+    def open_keys(self) -> list[Key]:
+        """Return what the open incidents are about."""
+        return sorted(self._open, key=_order)
+
+    def close_quiet(self, day: int) -> dict[Key, SystemicNotice]:
+        """Close the incidents that have been quiet for too long before a day; return them."""
+        quiet = [key for key in self.open_keys() if day - self._open[key].business_day > QUIET_DAYS]
+        return {key: self._open.pop(key) for key in quiet}
+
+    def has_lasted(self, key: Key, day: int) -> bool:
+        """Return whether an incident has lasted for so long that it is the new usual."""
+        known = self._open.get(key)
+        return known is not None and day - known.days[0] >= LASTING_DAYS
+
+    def close(self, key: Key) -> None:
+        """Close an incident."""
+        del self._open[key]
+
+    def take(self, key: Key, day: int, alarm: Alarm) -> SystemicNotice:
+        """Open an incident, or let it grow; return what is to be told."""
+        known = self._open.get(key)
+        decision = alarm.decision
+        known_days = set(known.days) if known else set()
+        days = tuple(sorted(known_days | set(alarm.grouped)))
+        grouped = sum(count for of, count in alarm.grouped.items() if of not in known_days)
+        notice = SystemicNotice(
+            systemic_id=known.systemic_id if known else systemic_id(key, day),
+            revision=known.revision + 1 if known else 1,
+            status=Status.RESTATED if known else Status.RAISED,
+            verdict=decision.verdict,
+            business_day=day,
+            segment=key.segment,
+            threshold_id=alarm.threshold_id,
+            cause=decision.cause,
+            limit_ratio=decision.limit_ratio,
+            suggested_limit=decision.suggested_limit,
+            decided_by=decision.decided_by,
+            days=days,
+            grouped=grouped + (known.grouped if known else 0),
+            evidence={**decision.evidence, "days": [day_text(of) for of in days]},
+        )
+        self._open[key] = notice
+        return notice
+
+
+def systemic_id(key: Key, day_first: int) -> str:
+    """Return the id of an incident: the same for what it is about and the day it was first told.
+
+    A UUID of version 5 over all of it, each part with its length before it.
+    """
+    parts = ("systemic", key.sort, key.segment or "", key.about, day_text(day_first))
+    return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+
+
+def _order(key: Key) -> tuple[str, str, str]:
+    return key.sort, key.segment or "", key.about
+
+
+def _notice(of: Mapping[str, Any]) -> SystemicNotice:
+    cause = of["cause"]
+    return SystemicNotice(**{
+        **of,
+        "status": Status(of["status"]),
+        "verdict": Verdict(of["verdict"]),
+        "cause": None if cause is None else SystemicCause(*cause),
+        "decided_by": DecidedBy(*of["decided_by"]),
+        "days": tuple(of["days"]),
+    })  # fmt: skip

@@ -1,0 +1,185 @@
+"""A segment's daily share of account-days (over a limit, or hot), watched for a lasting rise.
+
+The test is Page's CUSUM (1954) of the quasi-Poisson likelihood ratio for a rate `rho` times as
+great: g <- max(0, g + (k ln rho - lam (rho - 1)) / phi), an alarm where g > h. `lam` is what the
+last 28 days lead to expect, `phi` their over-dispersion. Without a rise it runs at least e^h days
+between alarms in the mean (Lorden 1971), also where rho is chosen anew each day before k is seen.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from monitor.systemic.calendar import CalendarFactors
+
+RHO: Final = 1.7
+RHO_LEAST: Final = 1.3
+ALARM: Final = 7.0
+"""h: e^7 is 1,097 days between alarms, for each segment and limit."""
+
+HISTORY_DAYS: Final = 28
+HISTORY_LEAST: Final = 7
+RUN_DAYS_MAX: Final = 7
+"""What has not alarmed for so long is history, run or not: so a wrong history mends itself."""
+
+PHI_PRIOR: Final = 1.5
+PHI_PRIOR_DAYS: Final = 7
+_EXPECTED_LEAST: Final = 0.3
+"""In a squared residual over its expectation: below, one case by chance would be the whole sum."""
+
+
+class DayCount(NamedTuple):
+    """Cases of a day, and of how many account-days."""
+
+    day: int
+    cases: int
+    account_days: int
+
+
+class ShareReading(NamedTuple):
+    """What a day's share says: `expected` cases, their over-dispersion, and the CUSUM then.
+
+    `run` has the days of the run that the CUSUM is in, this one last: where it alarmed, the
+    likeliest days of the rise. `factor` is the calendar's part in `expected`.
+    """
+
+    today: DayCount
+    expected: float
+    phi: float
+    factor: float
+    statistic: float
+    alarmed: bool
+    run: tuple[DayCount, ...]
+
+
+class RunDay(NamedTuple):
+    """A day and what was expected of it without the calendar; a `paused` one is no history."""
+
+    counted: DayCount
+    expected: float
+    phi: float
+    paused: bool
+
+
+class ShareSeries:
+    """One series of daily counts. Days that alarmed do not become history.
+
+    A day joins the history once its run has ended without an alarm: a rise that takes three days to
+    alarm never teaches that it is usual. `adaptive` chooses rho by how much is counted.
+    """
+
+    def __init__(self, state: Mapping[str, Any] | None = None, *, adaptive: bool = False) -> None:
+        state = state or {}
+        self.adaptive = adaptive
+        self.history = [DayCount(*count) for count in state.get("history", ())]
+        self.run = [_run_day(of) for of in state.get("run", ())]
+        self.aside = [_run_day(of) for of in state.get("aside", ())]
+        self.statistic = float(state.get("statistic", 0.0))
+        self.calendar = CalendarFactors(state.get("calendar"))
+
+    def dump(self) -> dict[str, Any]:
+        """Return its state, as JSON has it."""
+        return {
+            "history": [list(count) for count in self.history],
+            "run": [[list(count), *rest] for count, *rest in self.run],
+            "aside": [[list(count), *rest] for count, *rest in self.aside],
+            "statistic": self.statistic,
+            "calendar": self.calendar.dump(),
+        }
+
+    @property
+    def days(self) -> set[int]:
+        """The days that it may still be asked about."""
+        return {c.day for c in self.history} | {of.counted.day for of in (*self.run, *self.aside)}
+
+    def read(self, count: DayCount) -> ShareReading | None:
+        """Return what a day says, and change nothing; None while there are too few days before."""
+        if len(self.history) < HISTORY_LEAST:
+            return None
+        share, phi = self._share(), self._phi()
+        factor = self.calendar.factor(count.day)
+        expected = count.account_days * share * factor
+        seen = sum(before.cases for before in self.history)
+        spread = phi * (1 + expected / (seen + 1))  # the history is only so well known itself
+        rho = _rho(expected, spread) if self.adaptive else RHO
+        step = (count.cases * math.log(rho) - expected * (rho - 1)) / spread
+        statistic = max(0.0, self.statistic + step)
+        before = [of.counted for of in self.run] if statistic > 0 else []
+        return ShareReading(
+            count, expected, phi, factor, statistic, statistic > ALARM, (*before, count)
+        )
+
+    def learn(self, count: DayCount, reading: ShareReading | None, *, paused: bool) -> None:
+        """Take a day in. While `paused` (an incident had it) it does not become history."""
+        if reading is None:
+            self._remember([count])
+            return
+        self.run.append(RunDay(count, reading.expected / reading.factor, reading.phi, paused))
+        self.statistic = 0.0 if reading.alarmed else reading.statistic
+        if not self.statistic:
+            self._end_run(is_alarmed=reading.alarmed)
+        elif len(self.run) > RUN_DAYS_MAX:
+            first = self.run.pop(0)
+            self._put([first], is_alarmed=False)
+
+    def _end_run(self, *, is_alarmed: bool) -> None:
+        self._put(self.run, is_alarmed=is_alarmed)
+        self.run = []
+
+    def _put(self, days: list[RunDay], *, is_alarmed: bool) -> None:
+        joined = [of for of in days if not (of.paused or is_alarmed)]
+        self.aside += [of for of in days if of.paused or is_alarmed]
+        self.aside = self.aside[-HISTORY_DAYS:]
+        self._remember([of.counted for of in joined])
+        self._learn_calendar(joined)
+
+    def adopt(self) -> None:
+        """Take what was set aside as the new usual: it has lasted."""
+        if len(self.aside) >= HISTORY_LEAST:
+            self.history = [of.counted for of in self.aside]
+        self.aside, self.run, self.statistic = [], [], 0.0
+
+    def settle(self, *, is_calendar: bool) -> None:
+        """Forget what was set aside, but what it says of the calendar where that may be its cause.
+
+        A pay-day alarms until it is known; so it is by the days that alarmed that it is learned.
+        """
+        if is_calendar:
+            self._learn_calendar(self.aside)
+        self.aside = []
+
+    def _learn_calendar(self, days: list[RunDay]) -> None:
+        for count, expected, phi, _ in days:
+            self.calendar.learn(count.day, count.cases, expected, phi)
+
+    def _remember(self, counts: list[DayCount]) -> None:
+        self.history = [*self.history, *counts][-HISTORY_DAYS:]
+
+    def _share(self) -> float:
+        """Return the share of the history on a day that is as any other."""
+        return (sum(c.cases for c in self.history) + 0.5) / (
+            sum(c.account_days * self.calendar.factor(c.day) for c in self.history) + 1
+        )
+
+    def _phi(self) -> float:
+        """Return the over-dispersion, shrunk towards 1.5 as by a week of days, and at least 1."""
+        share = self._share()
+        squares = 0.0
+        for count in self.history:
+            expected = count.account_days * share * self.calendar.factor(count.day)
+            squares += (count.cases - expected) ** 2 / max(expected, _EXPECTED_LEAST)
+        prior = PHI_PRIOR_DAYS * PHI_PRIOR
+        return max((squares + prior) / (len(self.history) + PHI_PRIOR_DAYS), 1.0)
+
+
+def _rho(expected: float, phi: float) -> float:
+    """Return the least rise, up to `RHO`, that one day can alarm by: where many are counted, less.
+
+    A rise to rho adds about lam (rho - 1)^2 / (2 phi) in a day; that is h here.
+    """
+    return min(max(1 + math.sqrt(2 * ALARM * phi / max(expected, 1e-9)), RHO_LEAST), RHO)
+
+
+def _run_day(of: Sequence[Any]) -> RunDay:
+    count, expected, phi, paused = of
+    return RunDay(DayCount(*count), expected, phi, paused)
