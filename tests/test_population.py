@@ -72,8 +72,8 @@ def test_a_longer_run_begins_as_a_shorter_one(population: Population, more: int)
 
 
 def test_a_longer_run_begins_as_a_shorter_one_that_ends_within_an_incident() -> None:
-    whole = Population(150, 26, 4, with_incidents=True)
-    for days in (11, 18, 24):
+    whole = Population(150, 45, 4, with_incidents=True)
+    for days in (26, 33, 43):
         assert bytes_of(whole)[:days] == bytes_of(replace(whole, days=days))
 
 
@@ -160,7 +160,7 @@ def test_a_late_row_is_at_most_so_many_days_late() -> None:
 @pytest.mark.parametrize(
     "population",
     [
-        Population(400, 24, 3, anomaly_share=0.01, with_incidents=True, with_faults=True),
+        Population(400, 27, 3, anomaly_share=0.01, with_incidents=True, with_faults=True),
         Population(60, 3, 1, anomaly_share=0.3, time_zone="America/New_York"),
     ],
     ids=["all", "anomalies"],

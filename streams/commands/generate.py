@@ -36,7 +36,7 @@ def generate(
         bool,
         typer.Option(
             "--incidents",
-            help="A fund-raising on days 10 to 14, a data fault on day 17, and from day 22"
+            help="A fund-raising on days 25 to 29, a data fault on day 33, and from day 41"
             " a shift of all amounts.",
         ),
     ] = False,
