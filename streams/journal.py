@@ -13,7 +13,6 @@ from monitor.core.account import SERIES, SERIES_INDEX
 from monitor.ledger import NOTHING, SERIES_BITS, Entry
 from streams.kept_format import packed, unpacked
 
-_JOURNAL_KEY: Final = b"j:%s:%d"
 _SERIES_MASK: Final = (1 << SERIES_BITS) - 1
 
 
@@ -22,11 +21,6 @@ class Chunk(NamedTuple):
 
     key: bytes
     day: int
-
-
-def journal_key(writer: bytes, number: int) -> bytes:
-    """Return the key of a writer's journal chunk; no two writers ever share one."""
-    return _JOURNAL_KEY % (writer, number)
 
 
 def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:

@@ -15,7 +15,7 @@ from monitor.engine import Engine, Step
 from monitor.ledger import Entry, rejection_rows
 from monitor.memory import Memory
 from monitor.segment_record import segment_records_of
-from streams import codec, journal, state
+from streams import codec, journal, state, state_key
 from streams.account_state import account_bytes
 from streams.changes import Changes
 from streams.outbox import Outgoing, acknowledged
@@ -81,7 +81,7 @@ class Partition:
         self.engine = engine
         self.generation = generation  # of the group, in which it was given to us
         self._is_current = is_current
-        self.writer = uuid4().bytes[:6].hex().encode()
+        self.writer = state_key.next_writer(kept, uuid4().bytes[:6].hex().encode())
         self.records_pending = 0
         self._kept = kept
         self._outbox = outbox
@@ -93,7 +93,9 @@ class Partition:
         self._is_writing = False  # from a snapshot until all of it is sealed
         self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
-        self._chunks = state.recover(engine, kept)
+        self._found: state.Recovered | None = state.recover(engine, kept)
+        self._chunks: list[journal.Chunk] = []
+        self._others: list[bytes] = []  # keys of other writers, once nothing needs them any more
         self._snapshot_key = snapshot_key
         self._memory: Memory | None = None
         self.parts_refused = self._recover_models()
@@ -127,13 +129,13 @@ class Partition:
     @property
     def is_settled(self) -> bool:
         """Whether all that it did is sealed, and by itself: then it may go on as it is."""
-        kept = self._kept.get(state.SEAL_KEY)
+        seal = state.newest_seal(self._kept)
         return (
             not self.records_pending
             and not self.engine.dirty
             and not self._is_writing
-            and kept is not None
-            and state.seal_of(kept).writer == self.writer
+            and seal is not None
+            and seal.writer == self.writer
         )
 
     async def take(self, event: Acknowledged, records: Sequence[Any]) -> Step:
@@ -228,12 +230,13 @@ class Partition:
             account.kept = account_bytes(account)
         engine.dirty.clear()
         engine.dirty_buckets.clear()
-        buckets = []
+        buckets = self._found_buckets(numbers)
         for number in sorted(numbers):
             bucket = engine.buckets[number]
             # One that was recovered may include more than we have come to again: it still does.
             bucket.offset_last = max(bucket.offset_last, engine.offset_last)
-            buckets.append((state.bucket_key(number), state.bucket_bytes(bucket)))
+            key = state_key.bucket_key(self.writer, number)
+            buckets.append((key, state.bucket_bytes(bucket)))
         seal = state.Seal(
             engine.offset_last,
             engine.watermark,
@@ -264,7 +267,7 @@ class Partition:
             [*(Outgoing(key, value) for key, value in snapshot.buckets), *snapshot.parts],
             # The seal goes alone: a broker may say wrongly where a log ends whose last batch has
             # several records (`weir check` probes for it), and recovery would stop early.
-            [Outgoing(state.SEAL_KEY, state.seal_bytes(snapshot.seal))],
+            [Outgoing(state_key.seal_key(self.writer), state.seal_bytes(snapshot.seal))],
         ):
             if not records:
                 continue
@@ -275,22 +278,42 @@ class Partition:
             )
             state.keep(self._kept, [(r.key, r.value) for r in records if r.key is not None])
             written += sum(len(r.value) for r in records if r.value is not None)
+        if self._found is not None:  # it is all under our own name now
+            self._found = None
+            of_another = state_key.is_of_another
+            self._others = [key for key in self._kept if of_another(key, self.writer)]
         self.sealed_at = receipts[-1].offset
         self._sealed_day_open_first = snapshot.day_open_first
         self.state_bytes = sum(map(len, self._kept.values()))
         return written
 
     def _journal(self, snapshot: _Snapshot) -> list[Outgoing]:
-        """Return the new chunks, and the tombstones of chunks whose day a seal has closed."""
+        """Return the new chunks, and the tombstones of what a seal has made needless.
+
+        That are the chunks of closed days, and all that other writers wrote.
+        """
         first = self._sealed_day_open_first
         records = [Outgoing(chunk.key, None) for chunk in self._chunks if chunk.day < first]
+        records += [Outgoing(key, None) for key in self._others]
+        self._others = []
         self._chunks = [chunk for chunk in self._chunks if chunk.day >= first]
         by_day: dict[int, list[Entry]] = {}
         for entry in snapshot.entries:
             by_day.setdefault(entry.day, []).append(entry)
-        for day, entries in by_day.items():
+        found = [] if self._found is None else self._found.chunks
+        written = [(day, journal.journal_bytes(day, entries)) for day, entries in by_day.items()]
+        for day, value in (*found, *written):
             self._chunk_number += 1
-            key = journal.journal_key(self.writer, self._chunk_number)
+            key = state_key.journal_key(self.writer, self._chunk_number)
             self._chunks.append(journal.Chunk(key, day))
-            records.append(Outgoing(key, journal.journal_bytes(day, entries)))
+            records.append(Outgoing(key, value))
         return records
+
+    def _found_buckets(self, but: set[int]) -> list[tuple[bytes, bytes]]:
+        """Return the buckets that were found, to be written under our own name, but for some."""
+        found = {} if self._found is None else self._found.buckets
+        return [
+            (state_key.bucket_key(self.writer, number), value)
+            for number, value in found.items()
+            if number not in but
+        ]

@@ -8,8 +8,8 @@ Four sorts of record, each under a key of its own:
 - a *part* of what the models have learned (monitor/memory.py), where a policy wants models;
 - the *seal*: the offset up to which all of it is complete, the watermark and the policy versions.
 
-All but the journal begin with their offset, and of two versions the one with the greater offset
-holds: a worker that lost its partition and does not know it yet can write nothing that counts.
+All but the journal begin with their offset, and of two versions under one key the one with the
+greater offset holds. Which keys count where several workers wrote stands in streams/state_key.py.
 """
 
 import struct
@@ -23,11 +23,10 @@ from monitor.memory import Parts
 from monitor.reviewed import Grouped
 from streams import kept_format
 from streams.account_state import account_bytes, account_days
-from streams.journal import Chunk, entries_of
+from streams.journal import entries_of
 from streams.kept_format import StateError, encode, packed, unpacked
+from streams.state_key import bucket_key, is_journal, is_seal, term_of, writer_of
 
-SEAL_KEY: Final = b"seal"
-_BUCKET_KEY: Final = b"b:%d"
 _PART_KEY: Final = b"m:"
 
 _OFFSET: Final = struct.Struct(">q")
@@ -48,9 +47,11 @@ class Seal(NamedTuple):
     rejections: Sequence[list[Any]] = ()  # of records that no bucket knows
 
 
-def bucket_key(bucket: int) -> bytes:
-    """Return the key of a bucket."""
-    return _BUCKET_KEY % bucket
+class Recovered(NamedTuple):
+    """What an engine was put together from: the next writer keeps it under its own name."""
+
+    buckets: dict[int, bytes]
+    chunks: list[tuple[int, bytes]]  # the day of each, and its bytes
 
 
 def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | None]]:
@@ -72,7 +73,11 @@ def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
 
 def holds(kept: bytes | None, newer: bytes) -> bool:
     """Return whether a bucket or seal takes the place of the one that is kept."""
-    return kept is None or kept[: _OFFSET.size] <= newer[: _OFFSET.size]
+    return kept is None or _offset_of(kept) <= _offset_of(newer)
+
+
+def _offset_of(value: bytes) -> bytes:
+    return value[: _OFFSET.size]
 
 
 def bucket_bytes(bucket: Bucket) -> bytes:
@@ -98,6 +103,12 @@ def seal_bytes(seal: Seal) -> bytes:
     return _OFFSET.pack(seal.offset) + packed(seal[1:])
 
 
+def newest_seal(kept: dict[bytes, bytes]) -> Seal | None:
+    """Return the seal that holds, of all writers'; None where there is none."""
+    seals = [(term_of(key), _offset_of(kept[key]), key) for key in kept if is_seal(key)]
+    return seal_of(kept[max(seals)[2]]) if seals else None
+
+
 def seal_of(value: bytes) -> Seal:
     """Return the seal that the bytes hold."""
     (offset,) = _OFFSET.unpack_from(value)
@@ -106,15 +117,15 @@ def seal_of(value: bytes) -> Seal:
     return seal._replace(grouped=tuple((of, name, day) for of, name, day in seal.grouped))
 
 
-def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
-    """Put an engine together from what its partition kept; return the journal chunks of it.
+def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
+    """Put an engine together from what its partition kept; return what that was.
 
     Without a seal nothing was ever committed: what is there is passed over, and made anew. Raises
     StateError where the state was made under another calendar or number of buckets.
     """
-    if SEAL_KEY not in kept:
-        return []
-    seal = seal_of(kept[SEAL_KEY])
+    seal = newest_seal(kept)
+    if seal is None:
+        return Recovered({}, [])
     calendar = engine.policies.calendar.text()
     if seal.calendar != calendar:
         raise StateError(
@@ -131,20 +142,22 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> list[Chunk]:
     engine.restore_watermark(seal.watermark)
     engine.restore_grouped(seal.grouped)
     engine.restore_rejections(engine.rejections, rejections_of(seal.rejections))
-    _recover_buckets(engine, kept)
+    buckets = _recover_buckets(engine, kept, seal.writer)
     chunks = _recover_journal(engine, kept, seal)
     engine.dirty.clear()
     if seal.policy_versions != list(engine.policies.versions):
         engine.policies_changed()
     engine.attributes_changed(engine.accounts)  # to what differs from what they were decided by
-    return chunks
+    return Recovered(buckets, chunks)
 
 
-def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
+def _recover_buckets(engine: Engine, kept: dict[bytes, bytes], writer: bytes) -> dict[int, bytes]:
+    values = {}
     for number, bucket in enumerate(engine.buckets):
-        value = kept.get(bucket_key(number))
+        value = kept.get(bucket_key(writer, number))
         if value is None:
             continue
+        values[number] = value
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
         engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
         rejections, accounts = unpacked(value[_OFFSET.size :])
@@ -156,12 +169,15 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes]) -> None:
                 for name, days, *review in accounts
             ),
         )
+    return values
 
 
-def _recover_journal(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> list[Chunk]:
+def _recover_journal(
+    engine: Engine, kept: dict[bytes, bytes], seal: Seal
+) -> list[tuple[int, bytes]]:
     chunks = []
     for key, value in kept.items():
-        if not key.startswith(b"j:"):
+        if not is_journal(key) or writer_of(key) != seal.writer:
             continue
         # Beyond the seal, an entry counts only where its bucket was written too: else the crash
         # came between the two, and its record will come again.
@@ -172,13 +188,13 @@ def _recover_journal(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> li
             if entry.offset <= seal.offset
             or entry.offset <= engine.buckets[entry.bucket].offset_last
         )
-        chunks.append(Chunk(key, day))
+        chunks.append((day, value))
     return chunks
 
 
 def is_versioned(key: bytes) -> bool:
     """Return whether a key's value begins with its offset (all but journal chunks)."""
-    return not key.startswith(b"j:")
+    return not is_journal(key)
 
 
 def keep(kept: dict[bytes, bytes], records: Iterable[tuple[bytes, bytes | None]]) -> None:

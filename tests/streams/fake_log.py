@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from monitor.settings import Settings
-from streams import state
+from streams import state, state_key
 from streams.outbox import Outgoing
 from streams.topics import Topics
 
@@ -53,7 +53,7 @@ class Log:
 
     def sealed(self) -> int:
         """Return the offset of the seal that holds; -1 where there is none."""
-        seals = [r.value for r in self.topics[TOPICS.changelog] if r.key == state.SEAL_KEY]
+        seals = [r.value for r in self.topics[TOPICS.changelog] if state_key.is_seal(r.key or b"")]
         return max((state.seal_of(value).offset for value in seals if value), default=-1)
 
 
@@ -69,6 +69,7 @@ class FakeOutbox:
         moves_at: int | None = None,
     ) -> None:  # fmt: skip
         self.log = log
+        self.generation = log.generation  # in which this process was given the partition
         self.steps = 0
         self.story: list[Told] = []
         self._rng = rng
@@ -146,7 +147,7 @@ class Event:
         self._outbox = outbox
         self._rng = rng
         self._offset = offset
-        self._generation = outbox.log.generation
+        self._generation = outbox.generation
 
     def ack(self) -> bool:
         log = self._outbox.log

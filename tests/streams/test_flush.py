@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from streams import state
+from streams import state_key
 from streams.outbox import Outgoing
 from tests.streams.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log, Told
 from tests.streams.lives import Life, idle
@@ -35,7 +35,9 @@ def test_each_write_waits_for_the_ones_before_it_and_the_acknowledgement_for_all
         elif what == "committed":
             assert not +outstanding
             *before, seal = flush
-            assert seal == (state.SEAL_KEY,), "the seal is the last, and goes alone"
+            (key,) = seal
+            assert key is not None
+            assert state_key.is_seal(key), "the seal is the last, and goes alone"
             assert_journal_comes_before_buckets(before)
             flush = []
     assert not flush

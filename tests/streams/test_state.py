@@ -12,12 +12,13 @@ from monitor.ledger import NOTHING, SERIES_BITS, Entry, rejection_rows
 from monitor.policy import PolicyBook
 from monitor.policy_text import DEFAULT_POLICY, policy_of
 from monitor.population import Population, rows_of
-from streams import journal, kept_format, state
+from streams import journal, kept_format, state, state_key
 from streams.account_state import account_bytes
 from streams.kept_format import FORMAT, StateError
 from streams.state import Seal
 from tests.transactions import POLICY
 
+WRITER = state_key.next_writer((), b"w")
 MONDAY = day_of_text("2026-01-05")
 BUCKETS = 4
 PARSED = policy_of(POLICY)
@@ -30,7 +31,7 @@ def an_engine(buckets: int = BUCKETS, *policies: str) -> Engine:
 def a_seal(engine: Engine, **changes: object) -> Seal:
     seal = Seal(
         100, 0, engine.policies.calendar.text(), list(engine.policies.versions),
-        len(engine.buckets), b"w", (), rejection_rows(engine.rejections),
+        len(engine.buckets), WRITER, (), rejection_rows(engine.rejections),
     )  # fmt: skip
     return seal._replace(**changes)  # type: ignore[arg-type]
 
@@ -38,10 +39,10 @@ def a_seal(engine: Engine, **changes: object) -> Seal:
 def kept_of(engine: Engine, chunks: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
     """Return all that a partition would keep of an engine."""
     seal = a_seal(engine, offset=engine.offset_last, watermark=engine.watermark)
-    kept = {state.SEAL_KEY: state.seal_bytes(seal), **(chunks or {})}
+    kept = {state_key.seal_key(WRITER): state.seal_bytes(seal), **(chunks or {})}
     for number, bucket in enumerate(engine.buckets):
         bucket.offset_last = engine.offset_last
-        kept[state.bucket_key(number)] = state.bucket_bytes(bucket)
+        kept[state_key.bucket_key(WRITER, number)] = state.bucket_bytes(bucket)
     return kept
 
 
@@ -131,7 +132,7 @@ def engine_with(drawn: Drawn) -> Engine:
 def test_accounts_with_their_days_come_back_whatever_they_sum_to(drawn: Drawn) -> None:
     engine = engine_with(drawn)
     recovered = an_engine()
-    assert state.recover(recovered, kept_of(engine)) == []
+    assert state.recover(recovered, kept_of(engine)).chunks == []
     assert all_days(recovered) == all_days(engine)
     assert (recovered.offset_last, recovered.watermark) == (7, engine.watermark)
     assert [set(of.accounts) for of in recovered.buckets] == [
@@ -158,9 +159,9 @@ def test_an_account_that_did_not_change_is_not_written_anew() -> None:
 
 def test_without_a_seal_nothing_was_ever_committed() -> None:
     kept = kept_of(engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}}))
-    del kept[state.SEAL_KEY]
+    del kept[state_key.seal_key(WRITER)]
     engine = an_engine()
-    assert state.recover(engine, kept) == []
+    assert state.recover(engine, kept).chunks == []
     assert (engine.accounts, engine.offset_last, engine.watermark) == ({}, -1, None)
 
 
@@ -172,13 +173,15 @@ def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> 
         Entry(offset, bucket, 100 * bucket + offset, MONDAY, 5 << SERIES_BITS)
         for offset in (8, 9, 10, 11) for bucket in (0, 1)
     ]  # fmt: skip
-    kept = kept_of(engine, {journal.journal_key(b"w", 1): journal.journal_bytes(MONDAY, entries)})
+    kept = kept_of(
+        engine, {state_key.journal_key(WRITER, 1): journal.journal_bytes(MONDAY, entries)}
+    )
     bucket = engine.buckets[1]
     bucket.offset_last = 10
-    kept[state.bucket_key(1)] = state.bucket_bytes(bucket)
+    kept[state_key.bucket_key(WRITER, 1)] = state.bucket_bytes(bucket)
     recovered = an_engine()
-    (chunk,) = state.recover(recovered, kept)
-    assert chunk.day == MONDAY
+    ((day, _),) = state.recover(recovered, kept).chunks
+    assert day == MONDAY
     assert set(recovered.open_days[MONDAY].contents) == {8, 9, 108, 109, 110}
     assert recovered.offset_recovered_last == 10
 
@@ -215,9 +218,10 @@ def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(kept_format, "FORMAT", 99)
     if of == "journal":
         entry = Entry(0, 0, 1, MONDAY, NOTHING)
-        kept[journal.journal_key(b"w", 1)] = journal.journal_bytes(MONDAY, [entry])
+        kept[state_key.journal_key(WRITER, 1)] = journal.journal_bytes(MONDAY, [entry])
     else:
-        key = state.SEAL_KEY if of == "seal" else state.bucket_key(engine.bucket_of("A1"))
+        bucket = engine.bucket_of("A1")
+        key = state_key.seal_key(WRITER) if of == "seal" else state_key.bucket_key(WRITER, bucket)
         kept[key] = kept_of(engine)[key]
     monkeypatch.undo()
     with pytest.raises(StateError, match=f"has format 99, this program knows {FORMAT}: go on with"):
@@ -236,7 +240,30 @@ def test_another_calendar_is_refused(line: str) -> None:
 def test_another_clock_skew_is_none_of_states_business() -> None:
     text = POLICY.replace('time_zone = "UTC"', 'clock_skew = "5m"')
     engine = Engine(0, PolicyBook([policy_of(text)]), BUCKETS)
-    assert state.recover(engine, kept_of(an_engine())) == []
+    assert state.recover(engine, kept_of(an_engine())).chunks == []
+
+
+def test_state_from_before_there_were_terms_is_refused() -> None:
+    with pytest.raises(StateError, match="by a program before this one"):
+        state_key.next_writer((b"b:3", b"seal"), b"w")
+
+
+def test_what_another_writer_writes_later_changes_nothing_that_counts() -> None:
+    engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
+    kept = kept_of(engine)
+    later = state_key.next_writer(kept, b"a")
+    counts = {key.replace(WRITER, later): value for key, value in kept.items()}
+    seal = a_seal(engine, offset=engine.offset_last, watermark=engine.watermark, writer=later)
+    counts[state_key.seal_key(later)] = state.seal_bytes(seal)
+    kept[state_key.seal_key(WRITER)] = state.seal_bytes(seal._replace(offset=99, writer=WRITER))
+    kept[state_key.bucket_key(WRITER, engine.bucket_of("A1"))] = b"whatever"
+    recovered = an_engine()
+    found = state.recover(recovered, {**counts, **kept})
+    assert recovered.offset_last == engine.offset_last
+    assert set(recovered.accounts) == {"A1"}
+    assert len(found.buckets) == BUCKETS
+    assert all(state_key.is_of_another(key, later) for key in kept)
+    assert not any(state_key.is_of_another(key, later) for key in counts)
 
 
 def test_another_number_of_buckets_is_refused() -> None:
@@ -254,7 +281,7 @@ def version(offset: int, content: bytes) -> bytes:
 writes = st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=2)), min_size=1)
 
 
-@given(writes, st.sampled_from([state.SEAL_KEY, state.bucket_key(3)]))
+@given(writes, st.sampled_from([state_key.seal_key(WRITER), state_key.bucket_key(WRITER, 3)]))
 def test_an_older_version_never_takes_the_place_of_a_newer_one(
     drawn: list[tuple[int, bytes]], key: bytes
 ) -> None:
@@ -266,7 +293,7 @@ def test_an_older_version_never_takes_the_place_of_a_newer_one(
 
 
 def test_a_chunk_has_no_versions_and_a_tombstone_takes_it_away() -> None:
-    chunk, other = journal.journal_key(b"w", 1), journal.journal_key(b"w", 2)
+    chunk, other = state_key.journal_key(WRITER, 1), state_key.journal_key(WRITER, 2)
     kept = {chunk: b"\xff" * 9}
     state.keep(kept, [(chunk, b"\0" * 9), (other, b"x")])
     assert kept == {chunk: b"\0" * 9, other: b"x"}
@@ -290,7 +317,7 @@ def test_an_account_takes_160_bytes_and_20_for_each_open_transaction() -> None:
         for entry in engine.take_step().entries:
             by_day.setdefault(entry.day, []).append(entry)
         chunks |= {
-            journal.journal_key(b"%d" % day, first): journal.journal_bytes(day, entries)
+            state_key.journal_key(b"%d" % day, first): journal.journal_bytes(day, entries)
             for day, entries in by_day.items()
         }
         open_names = {b"%d" % day for day in engine.open_days}

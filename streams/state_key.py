@@ -1,0 +1,76 @@
+"""The keys of a partition's changelog, and the names of its writers.
+
+A worker that lost its partition, and does not know it yet, may write after the one that has it now.
+Therefore buckets, journal chunks and the seal are under the name of who writes them, and only those
+of one writer count: the one whose seal is of the latest *term*, which is one more than any that the
+writer found; within a term that of the greatest offset. What a writer found it writes anew under
+its own name, before its first seal. So nothing that another one writes or takes away later changes
+what counts, and compaction, which knows the latest record of a key alone, cannot either.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from streams.kept_format import StateError
+
+_SEAL: Final = b"seal:"
+_BUCKET: Final = b"b:"
+_JOURNAL: Final = b"j:"
+_TERM_DIGITS: Final = 8
+
+
+def next_writer(kept: Iterable[bytes], unique: bytes) -> bytes:
+    """Return the name of a writer whose term is later than that of all keys; `unique` is its own.
+
+    Raises StateError where the keys are those of a program before there were terms.
+    """
+    terms = [0]
+    for key in kept:
+        if key == b"seal":
+            raise StateError(
+                "the state was written by a program before this one: go on with that program, or"
+                " start with fresh state (another WEIR_GROUP)"
+            )
+        if key.startswith((_SEAL, _BUCKET, _JOURNAL)):
+            terms.append(int(term_of(key), 16))
+    return b"%0*x-%s" % (_TERM_DIGITS, max(terms) + 1, unique)
+
+
+def writer_of(key: bytes) -> bytes:
+    """Return who wrote a seal, a bucket or a chunk, by its key."""
+    return key.split(b":", 2)[1]
+
+
+def term_of(key: bytes) -> bytes:
+    """Return the term of who wrote it: a later one is greater."""
+    return writer_of(key)[:_TERM_DIGITS]
+
+
+def seal_key(writer: bytes) -> bytes:
+    """Return the key of a writer's seal."""
+    return _SEAL + writer
+
+
+def bucket_key(writer: bytes, bucket: int) -> bytes:
+    """Return the key of a bucket that a writer writes."""
+    return b"%s%s:%d" % (_BUCKET, writer, bucket)
+
+
+def journal_key(writer: bytes, number: int) -> bytes:
+    """Return the key of a writer's journal chunk."""
+    return b"%s%s:%d" % (_JOURNAL, writer, number)
+
+
+def is_seal(key: bytes) -> bool:
+    """Return whether a key is that of a seal."""
+    return key.startswith(_SEAL)
+
+
+def is_journal(key: bytes) -> bool:
+    """Return whether a key is that of a journal chunk."""
+    return key.startswith(_JOURNAL)
+
+
+def is_of_another(key: bytes, writer: bytes) -> bool:
+    """Return whether another writer wrote a key: a seal, a bucket or a chunk."""
+    return key.startswith((_SEAL, _BUCKET, _JOURNAL)) and writer_of(key) != writer
