@@ -35,7 +35,7 @@ from streams.feed import files_of, read
 from streams.made_feed import made_batches
 from streams.replay import Replay
 
-DAYS, WARM_UP = 24, 12
+DAYS, WARM_UP = 34, 12
 START = "2026-01-05"
 WANTED = ("spike", "take-over", "structuring", "mule")
 
@@ -144,7 +144,7 @@ def run_on(path: Path, policy: Policy | None = None, partitions: int = 1) -> Run
 def test_judged_is_what_a_plain_count_says(weir: Weir, made: Made) -> None:
     found = figures(weir, made.path, "--labels", made.labels, "--kinds", ",".join(WANTED))
     assert (found["rows"], found["rejected"], found["labels_unmatched"]) == (len(made.rows), 0, 0)
-    assert (found["judged_from"], found["judged_to"]) == ("2026-01-17", "2026-01-28")
+    assert (found["judged_from"], found["judged_to"]) == ("2026-01-17", "2026-02-07")
     judged = [row for row in made.rows if is_judged(row) and not row["reverses"]]
     kept = [row for row in judged if row["kind"] in ("", *WANTED)]
     transactions = found["transactions"]
@@ -257,7 +257,9 @@ def test_the_figures_are_scikit_learns_of_those_scores(
     assert len(account_days["ap"]) == len(account_days["auc"]) == found["seeds"] == 2
     alerts = found["alerts_per_day"]
     assert list(alerts["by_day"]) == sorted({day_of(row) for row in made.rows if is_judged(row)})
-    assert alerts["mean"] == pytest.approx(sum(alerts["by_day"].values()) / 12, abs=1e-3)
+    assert alerts["mean"] == pytest.approx(
+        sum(alerts["by_day"].values()) / (DAYS - WARM_UP), abs=1e-3
+    )
 
 
 AccountDays = dict[tuple[str, str], float]
@@ -497,7 +499,7 @@ def test_without_matplotlib_only_the_chart_is_missing(
         ),
         (("--label", "kind"), "column kind cannot be read:\n  - 'burst', 'data-fault'"),
         (("--label", "is_odd", "--kind", "kind", "--kinds", "mule,9"), "none is of kind 9: there"),
-        (("--label", "is_odd", "--warm-up-days", "24"), "is labelled from 2026-01-29 on: the days"),
+        (("--label", "is_odd", "--warm-up-days", "34"), "is labelled from 2026-02-08 on: the days"),
         (("--label", "reverses", "--kind", "kind"), "'T0"),
         (("--label", "is_odd", "--warm-up-days", "3"), "budget.warm_up_days is 3: a whole number"),
         (("--label", "is_odd", "--budget", "0"), "budget.alerts_per_day is 0: a whole number"),

@@ -145,7 +145,7 @@ class _Shares:
     def learn(self, breaching: Breaching, out: set[Value]) -> None:
         before = max(self.total, 1.0)
         values: dict[Value, float] = {}
-        for value in self.values.keys() | breaching.causes.keys():
+        for value in sorted(self.values.keys() | breaching.causes.keys()):
             known = self.values.get(value, 0.0)
             seen: float = breaching.causes.get(value, 0)
             if value in out:

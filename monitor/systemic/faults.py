@@ -98,7 +98,7 @@ class Rejected:
         }
         self._counts = {
             key: count
-            for key in self._counts.keys() | taken.keys()
+            for key in sorted(self._counts.keys() | taken.keys())
             if (count := self._counts.get(key, 0.0) * FADES + taken.get(key, 0)) >= _FORGOTTEN
         }
         self._weight = self._weight * FADES + 1

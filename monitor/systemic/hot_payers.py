@@ -67,7 +67,9 @@ class HotPayers:
         """Return the institutions that stand out today, and change nothing."""
         if self.days < HISTORY_LEAST:
             return []
-        expected = {payee: self._expected(payee) for payee in counts.keys() | self._counts.keys()}
+        # In the order of their names: a sum of floats is to be the same however a day came.
+        payees = sorted(counts.keys() | self._counts.keys())
+        expected = {payee: self._expected(payee) for payee in payees}
         all_expected, all_seen = sum(expected.values()), sum(counts.values())
         found = []
         for payee, cases in sorted(counts.items()):
@@ -90,7 +92,7 @@ class HotPayers:
         }
         self._counts = {
             payee: count
-            for payee in self._counts.keys() | taken.keys()
+            for payee in sorted(self._counts.keys() | taken.keys())
             if (count := self._counts.get(payee, 0.0) * FADES + taken.get(payee, 0.0)) >= _FORGOTTEN
         }
         self._weight = self._weight * FADES + 1
