@@ -91,7 +91,7 @@ HOT_Z: Final = 1.5
 """A day or a payment is hot where it is so many standard deviations above the account's usual."""
 
 USUAL_DAYS: Final = 5
-USUAL_COUNT: Final = 10
+USUAL_COUNT: Final = 3
 """Days, and transactions, from which on an account's usual is known rather than its group's."""
 
 COUNT_MAX: Final = 200.0

@@ -39,6 +39,26 @@ METRICS: Final = {
     "alerts": Metric(
         "weir_alerts_total", "counter", "Alerts told, by kind and status.", ("kind", "status")
     ),
+    "segment_days_told": Metric(
+        "weir_segment_records_told_total", "counter", "Segment-days that partitions told of."
+    ),
+    "segment_days_joined": Metric(
+        "weir_segment_records_joined_total",
+        "counter",
+        "Segment-days that the systemic agent has taken in.",
+    ),
+    "segment_days_late": Metric(
+        "weir_segment_records_late_total",
+        "counter",
+        "Segment-days that came when their day had been decided without them.",
+    ),
+    "day_alerts": Metric(
+        "weir_day_alerts_total",
+        "counter",
+        "Account alerts of decided days: raised, grouped under a systemic alert, and shown (the"
+        " rest, and the systemic ones).",
+        ("part",),
+    ),
     "account_days_closed": Metric(
         "weir_account_days_closed_total", "counter", "Account-days that the watermark closed."
     ),
@@ -142,6 +162,10 @@ class Metrics:
         self.rejections = self._counter("rejections")
         self.redeliveries = self._counter("redeliveries")
         self.alerts = self._counter("alerts")
+        self.segment_days_told = self._counter("segment_days_told")
+        self.segment_days_joined = self._counter("segment_days_joined")
+        self.segment_days_late = self._counter("segment_days_late")
+        self.day_alerts = self._counter("day_alerts")
         self.account_days_closed = self._counter("account_days_closed")
         self.event_time_lag = self._gauge("event_time_lag")
         self.consumer_lag = self._gauge("consumer_lag")
@@ -169,6 +193,8 @@ class Metrics:
             self.rejections.labels(reason.value)
         for reason in REASONS:
             self.account_rejections.labels(reason.value)
+        for count in ("raised", "grouped", "shown"):
+            self.day_alerts.labels(count)
         for kind in Kind:
             for status in Status:
                 self.alerts.labels(kind.value, status.value)

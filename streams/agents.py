@@ -19,6 +19,7 @@ from monitor.engine import Engine, Step
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
 from monitor.settings import Settings, snapshot_key_of
+from monitor.systemic_run import Grouped
 from streams.accounts import AccountsFollower
 from streams.app import StateTable
 from streams.interpreter import building
@@ -68,6 +69,7 @@ class Agents:
         self._policies: PolicyBook | None = None
         self._snapshot_key = snapshot_key_of(settings)
         self._flush_interval_seconds = settings.flush_seconds
+        self._grouped: frozenset[Grouped] | None = None
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
         self._flush_seconds: dict[int, float] = {}
@@ -117,6 +119,8 @@ class Agents:
                     generation,
                     self._snapshot_key,
                 )
+            if self._grouped is not None:
+                partition.changes.note_grouped(self._grouped)
             for refused in partition.parts_refused:
                 _log.error("partition %d: models begin afresh: %s", number, refused)
                 self._metrics.model_refusals.inc()
@@ -129,7 +133,11 @@ class Agents:
 
     def _keep_settled(self, generation: int) -> None:
         """After a rebalance: go on with partitions that nobody else wrote meanwhile."""
-        assigned = {tp.partition for tp in self._app.consumer.assignment()}
+        assigned = {
+            tp.partition
+            for tp in self._app.consumer.assignment()
+            if tp.topic == self._topics.transactions
+        }
         self.accounts.want(assigned)
         for number, partition in tuple(self.partitions.items()):
             if number in assigned and partition.is_settled:
@@ -165,6 +173,7 @@ class Agents:
 
     def _count_told(self, step: Step) -> None:
         self._metrics.account_days_closed.inc(len(step.account_days))
+        self._metrics.segment_days_told.inc(sum(map(len, step.segment_days)))
         for alert in step.alerts:
             self._metrics.alerts.labels(alert.kind.value, alert.status.value).inc()
 
@@ -233,6 +242,12 @@ class Agents:
         """Decide every open day anew; what comes of it is told at the next tick."""
         for partition in self.partitions.values():
             partition.changes.note_policies()
+
+    def grouped_changed(self, grouped: frozenset[Grouped]) -> None:
+        """Let reviews leave out the days that systemic alerts explain, from the next tick on."""
+        self._grouped = grouped
+        for partition in self.partitions.values():
+            partition.changes.note_grouped(grouped)
 
     def attributes_changed(self, partition: int, account_id: str) -> None:
         """Decide the open days of an account anew; what comes of it is told at the next tick."""

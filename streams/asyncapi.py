@@ -28,6 +28,7 @@ class Described(NamedTuple):
     key: str
     about: str
     is_read: bool
+    also: str | None = None  # another message that is on the topic, described with its own
 
 
 _DESCRIBED: Final = (
@@ -48,8 +49,9 @@ _DESCRIBED: Final = (
     ),
     Described(
         "alerts", "alert", "alert", "The account_id.",
-        "What is told of limits and account-days. A record may come twice after a crash: the same"
-        " alert_id and revision are the same alert.", is_read=False,
+        "What is told of limits and account-days, and of many of them at once. A record may come"
+        " twice after a crash: the same alert_id and revision are the same alert.", is_read=False,
+        also="systemicAlert",
     ),
     Described(
         "rejections", "rejection", "rejection", "The key of the record that was set aside.",
@@ -60,6 +62,17 @@ _DESCRIBED: Final = (
         "account_days", "accountDay", "account-day", "The account_id.",
         "Account-days as they closed. One may come twice after a crash: the same account and day"
         " are the same account-day.", is_read=False,
+    ),
+    Described(
+        "segment_days", "segmentDay", "segment-day", "The segment; empty for none.",
+        "What the accounts of each segment did on a day that closed, from each partition. One may"
+        " come twice after a crash: of the same partition, day and segment the first holds.",
+        is_read=True,
+    ),
+    Described(
+        "systemic", "systemicAlert", "systemic-alert", "The alert_id.",
+        "The last telling of each systemic alert. Workers read all of it: reviews leave out the"
+        " days that it explains.", is_read=True,
     ),
     Described(
         "dispositions", "disposition", "disposition", "The alert_id.",
@@ -111,9 +124,13 @@ def _channel(one: Described, spec: TopicSpec, replicas: int) -> dict[str, Any]:
     return {
         "address": spec.name,
         "description": one.about,
-        "messages": {one.message: {"$ref": f"#/components/messages/{one.message}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages_of(one)},
         "bindings": {"kafka": {**binding, "bindingVersion": "0.5.0"}},
     }
+
+
+def _messages_of(one: Described) -> list[str]:
+    return [one.message, *([one.also] if one.also else [])]
 
 
 def _operation_name(one: Described) -> str:
@@ -125,7 +142,7 @@ def _operation(one: Described) -> dict[str, Any]:
     return {
         "action": "receive" if one.is_read else "send",
         "channel": {"$ref": channel},
-        "messages": [{"$ref": f"{channel}/messages/{one.message}"}],
+        "messages": [{"$ref": f"{channel}/messages/{name}"} for name in _messages_of(one)],
     }
 
 
@@ -149,7 +166,7 @@ def _message(one: Described) -> dict[str, Any]:
 
 
 def _headers(one: Described) -> Schema | None:
-    if one.message == "alert":
+    if one.message in {"alert", "systemicAlert"}:
         headers = {name: value.decode() for name, value in codec.alert_headers(samples().alert)}
         return {
             "type": "object",

@@ -174,7 +174,9 @@ async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> La
         if records:
             quiet_since = time.monotonic()
         for record in records:
-            number = numbers[json.loads(record.value)["transaction_id"]]
+            number = numbers.get(json.loads(record.value).get("transaction_id"))
+            if number is None:
+                continue  # a systemic alert is of no transaction
             if number < len(sent_at):
                 waits.append(now - sent_at[number])
             else:

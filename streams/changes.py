@@ -5,6 +5,7 @@ taken: state must not say that something was told which never was.
 """
 
 from monitor.engine import Engine
+from monitor.systemic_run import Grouped
 
 
 class Changes:
@@ -13,6 +14,7 @@ class Changes:
     def __init__(self, engine: Engine) -> None:
         self.has_policies = False
         self._engine = engine
+        self._grouped: frozenset[Grouped] | None = None
         self._accounts: dict[str, None] = {}  # in the order in which they changed
 
     def note_policies(self) -> None:
@@ -24,6 +26,10 @@ class Changes:
         if account_id in self._engine.accounts:
             self._accounts[account_id] = None
 
+    def note_grouped(self, entries: frozenset[Grouped]) -> None:
+        """Note which days systemic alerts explain: all of them."""
+        self._grouped = entries
+
     def apply(self) -> None:
         """Decide anew the open days that are concerned."""
         if self.has_policies:
@@ -32,3 +38,7 @@ class Changes:
         if self._accounts:
             accounts, self._accounts = self._accounts, {}
             self._engine.attributes_changed(accounts)
+        if self._grouped is not None:
+            grouped, self._grouped = self._grouped, None
+            if grouped != self._engine.grouped:
+                self._engine.set_grouped(grouped)

@@ -4,7 +4,7 @@ Any bytes become a transaction or a rejection; nothing here raises for what a re
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -13,6 +13,7 @@ from monitor.core.alert import Alert
 from monitor.core.transaction import FIELDS, Fields, Reason, Rejection, Transaction, transaction_of
 from monitor.disposition import Disposed
 from monitor.segment_record import SegmentRecord, segment_record_of
+from monitor.systemic_alert import SystemicAlert
 
 FROM_FILE_HEADER: Final = "weir-from-file"
 """A record with this header was sent out of a file: its event time may be any, even to come."""
@@ -124,12 +125,12 @@ def transaction_bytes(fields: Fields) -> bytes:
     return _encode({name: text for name, text in zip(FIELDS, fields, strict=True) if text})
 
 
-def alert_bytes(alert: Alert) -> bytes:
+def alert_bytes(alert: Alert | SystemicAlert) -> bytes:
     """Return an alert as JSON."""
     return _encode(alert.fields())
 
 
-def alert_headers(alert: Alert) -> list[tuple[str, bytes]]:
+def alert_headers(alert: Alert | SystemicAlert) -> list[tuple[str, bytes]]:
     """Return the CloudEvents attributes of an alert (binary mode of the Kafka binding, 1.0)."""
     fields = alert.fields()
     return [
@@ -137,7 +138,7 @@ def alert_headers(alert: Alert) -> list[tuple[str, bytes]]:
         ("ce_id", f"{alert.alert_id}:{alert.revision}".encode()),
         ("ce_source", b"/weir/monitor"),
         ("ce_type", f"weir.alert.{alert.status.value}.v1".encode()),
-        ("ce_subject", alert.account_id.encode()),
+        ("ce_subject", alert.key.encode()),
         ("ce_time", str(fields["event_time"]).encode()),
         ("content-type", b"application/json"),
     ]
@@ -158,9 +159,15 @@ def segment_record_bytes(record: SegmentRecord) -> bytes:
     return _encode(record.fields())
 
 
+def plain(value: bytes) -> dict[str, Any]:
+    """Return the fields of a record of ours, an alert's say."""
+    fields: dict[str, Any] = _decode_any(value)
+    return fields
+
+
 def segment_record(value: bytes) -> SegmentRecord:
     """Return what a record of the segment-days tells."""
-    return segment_record_of(_decode_any(value))
+    return segment_record_of(plain(value))
 
 
 def rejection_bytes(

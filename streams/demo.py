@@ -67,6 +67,15 @@ class DemoState:
             self.greatest = alert
 
     @property
+    def is_joined(self) -> bool:
+        """Whether the systemic agent has all that the partitions told of closed days."""
+        told, joined = (
+            self.samples.get((f"weir_segment_records_{name}_total", ()), 0)
+            for name in ("told", "joined")
+        )
+        return joined >= told
+
+    @property
     def lag(self) -> int:
         """Records that were sent, and are not decided yet."""
         return max(self.sent - self.decided, 0)
@@ -194,7 +203,7 @@ class Demo:
             if sending.done():
                 sending.result()  # raises what went wrong there
             state.take(await asyncio.to_thread(worker.samples) or state.samples)
-            if state.is_all_sent and state.decided >= state.sent:
+            if state.is_all_sent and state.decided >= state.sent and state.is_joined:
                 if state.ended_at is None:
                     state.ended_at = time.monotonic()
                     state.stage = "all is decided"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.demo import DemoState, times_limit
+from streams.systemic_text import systemic_text, whose
 
 LINE_SECONDS: Final = 2.0
 LINES_AROUND: Final = 13
@@ -23,7 +24,7 @@ WIDE: Final = 96
 _STATUS_STYLE: Final = {"raised": "bold red", "restated": "yellow", "withdrawn": "green"}
 _KINDS: Final = {
     "daily-amount": "over amount", "daily-count": "over count", "outlier": "outliers",
-    "review": "reviews",
+    "review": "reviews", "systemic": "systemic",
 }  # fmt: skip
 _OF_LIMITS: Final = ("daily-amount", "daily-count")
 
@@ -134,6 +135,14 @@ def _table(alerts: list[dict[str, Any]], *, is_wide: bool) -> Table:
     table.add_column("times", width=6, justify="right", no_wrap=True)
     table.add_column("", width=9, no_wrap=True)
     for alert in alerts:
+        if alert["kind"] == "systemic":
+            status = Text(alert["status"], style=_STATUS_STYLE[alert["status"]])
+            rest = ["", "", ""] if is_wide else ["", ""]
+            table.add_row(
+                alert["business_day"], whose(alert), Text(systemic_text(alert), style="bold"),
+                *rest, status,
+            )  # fmt: skip
+            continue
         cells: list[str | Text] = [
             alert["business_day"], alert["account_id"], over_what(alert), told(alert, "value"),
         ]  # fmt: skip

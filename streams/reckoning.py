@@ -73,8 +73,8 @@ def compare_alerts(
         if first is not alert:
             repeated += 1
             wrong += first != alert
-        if alert["threshold_id"] not in names:
-            continue  # a review: it follows from the others
+        if alert["kind"] == "systemic" or alert["threshold_id"] not in names:
+            continue  # it follows from the others, and so does a review
         key = alert["threshold_id"], alert["account_id"], alert["business_day"]
         if key not in last or last[key]["revision"] <= alert["revision"]:
             last[key] = alert

@@ -1,7 +1,7 @@
 """The same engine over a file: rows are dealt to partitions as the producer deals them."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from monitor.core.account import AccountDay, ClosedDay
@@ -11,6 +11,9 @@ from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
 from monitor.engine import Engine, Step
 from monitor.policy import PolicyBook
+from monitor.segment_record import SegmentRecord, segment_records_of
+from monitor.systemic_alert import SystemicAlert
+from monitor.systemic_run import Grouped, SystemicRun, grouped_by
 from streams import codec
 from streams.dealing import dealer
 from streams.feed import Batch
@@ -28,9 +31,10 @@ class RowRejection(NamedTuple):
 class Told(NamedTuple):
     """What a batch of rows made the engines tell, in the order in which they did."""
 
-    alerts: list[Alert]
+    alerts: list[Alert | SystemicAlert]
     rejections: list[RowRejection]
     account_days: list[ClosedDay]
+    segment_days: list[SegmentRecord]
 
 
 class Totals:
@@ -81,6 +85,8 @@ class Replay:
         self._engines = [
             Engine(number, policies, partitions=partitions) for number in range(partitions)
         ]
+        self._systemic = SystemicRun(policies, partitions)
+        self._grouped: dict[str, set[Grouped]] = {}
         if attributes is not None:
             for engine in self._engines:
                 engine.attributes = attributes
@@ -99,12 +105,37 @@ class Replay:
             to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
             to.places.append(place)
             to.items.append(item)
-        told = Told([], [], [])
+        told = Told([], [], [], [])
         self.totals.skipped += batch.skipped
         for engine, dealt in zip(self._engines, deals, strict=True):
             if dealt.items:
                 self._observe(engine, batch, dealt, told)
+        self._join(told)
         return told
+
+    def _join(self, told: Told) -> None:
+        """Decide the days that every partition has told of; in a file all stand at one place.
+
+        So one that is far behind has nothing in between, and is not waited for.
+        """
+        for record in told.segment_days:
+            self._systemic.take(record)
+        for decided in self._systemic.decide(silent=range(len(self._engines))):
+            told.alerts.extend(decided.alerts)
+            self._count_alerts(decided.alerts)
+            self._group(decided.alerts, told)
+
+    def _group(self, alerts: Sequence[SystemicAlert], told: Told) -> None:
+        """Let reviews leave out what the alerts explain, from here on."""
+        for alert in alerts:
+            self._grouped[alert.alert_id] = grouped_by(alert.fields())
+        if alerts:
+            entries = {entry for of in self._grouped.values() for entry in of}
+            for engine in self._engines:
+                engine.set_grouped(entries)
+                step = engine.take_step()
+                self._count(step)
+                told.alerts.extend(step.alerts)
 
     def open_account_days(self) -> Iterator[tuple[str, AccountDay]]:
         """Yield the account-days that were not handed on as closed, as they stand, by account."""
@@ -120,6 +151,8 @@ class Replay:
         self._count(step)
         told.alerts.extend(step.alerts)
         told.account_days.extend(step.account_days)
+        for of_day in step.segment_days:
+            told.segment_days.extend(segment_records_of(engine.partition, of_day))
         for offset, rejection in step.rejections:
             number, record = _record(batch, dealt.places[offset - first])
             told.rejections.append(RowRejection(rejection, batch.path.name, number, record))
@@ -127,8 +160,11 @@ class Replay:
     def _count(self, step: Step) -> None:
         totals = self.totals
         totals.transactions += step.transactions
-        totals.alerts.update((alert.kind.value, alert.status.value) for alert in step.alerts)
+        self._count_alerts(step.alerts)
         totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)
+
+    def _count_alerts(self, alerts: Sequence[Alert | SystemicAlert]) -> None:
+        self.totals.alerts.update((alert.kind.value, alert.status.value) for alert in alerts)
 
 
 def _record(batch: Batch, place: int) -> tuple[int, bytes]:

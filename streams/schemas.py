@@ -1,8 +1,7 @@
 """JSON Schemas of the records on the topics, put together from what the code itself decides by.
 
 Which fields a record has is read off a record that the engine and the codec made; what may stand
-in a field comes from the enums, the currencies and the patterns. So a schema cannot say what is
-not so: a field without a description here ends the making of the schemas.
+in a field comes from enums, currencies and patterns. A field without a description ends it.
 """
 
 from collections.abc import Iterable
@@ -25,6 +24,7 @@ from monitor.reading import Reading
 from streams.account_schema import account_schema
 from streams.disposition_schema import disposition_schema
 from streams.schema_samples import samples
+from streams.systemic_schema import systemic_schemas
 
 Schema = dict[str, Any]
 
@@ -45,6 +45,7 @@ def record_schemas() -> dict[str, Schema]:
         "alert": alert_schema(made.alert),
         "account-day": account_day_schema(made.closed_day),
         "rejection": rejection_schema(made.rejections),
+        **systemic_schemas(DIALECT),
         "disposition": {"$schema": DIALECT, **disposition_schema()},
     }
 
@@ -100,7 +101,7 @@ def alert_schema(alert: Alert) -> Schema:
             "Counts what was told of this alert_id. The greatest one holds; one that comes twice is"
             " a repetition.",
         ),
-        "kind": _about(_one_of(Kind), "What it is about."),
+        "kind": _about(_one_of([*Kind][:-1]), "What it is about."),  # systemic: of no account
         "status": _about(_one_of(Status), "What it says now."),
         "severity": _about(_one_of(Severity), "The policy's word for how much it matters."),
         "account_id": _about(_name(), "The account; the record's key, too."),

@@ -46,6 +46,11 @@ class Tail:
         if new:
             await self._consumer.seek_to_beginning(*new)
 
+    def go_to(self, partition: int, offset: int) -> None:
+        """Read a partition on from an offset."""
+        topic = self._partitions[0].topic
+        self._consumer.seek(TopicPartition(topic, partition), offset)
+
     async def read(self, seconds: float = 0.2) -> list[Any]:
         """Return the records that came within so many seconds (none may have)."""
         fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000))

@@ -21,10 +21,12 @@ class Topics:
     rejections: str
     account_days: str
     segment_days: str
+    systemic: str
     policy: str
     dispositions: str
     accounts: str
     changelog: str
+    systemic_state: str
 
     @staticmethod
     def of(settings: Settings) -> "Topics":
@@ -36,10 +38,12 @@ class Topics:
             rejections=f"{prefix}rejections.v1",
             account_days=f"{prefix}account-days.v1",
             segment_days=f"{prefix}segment-days.v1",
+            systemic=f"{prefix}systemic.v1",
             policy=f"{prefix}policy.v1",
             dispositions=f"{prefix}dispositions.v1",
             accounts=f"{prefix}accounts.v1",
             changelog=f"{settings.group}-{STATE_TABLE}-changelog",  # as Faust names it
+            systemic_state=f"{settings.group}-systemic-state",
         )
 
 
@@ -69,6 +73,10 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.rejections, partitions, _FOR_EVER),
         TopicSpec(topics.account_days, partitions, _FOR_EVER),
         TopicSpec(topics.segment_days, 1, _FOR_EVER),  # one reader joins all partitions
+        TopicSpec(topics.systemic, 1, compacted),
+        TopicSpec(
+            topics.systemic_state, 1, compacted | {"max.message.bytes": str(RECORD_BYTES_MAX)}
+        ),
         TopicSpec(topics.policy, 1, compacted),
         TopicSpec(topics.dispositions, 1, _FOR_EVER),
         TopicSpec(topics.accounts, partitions, compacted),

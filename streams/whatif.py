@@ -16,6 +16,7 @@ from monitor.limit_curve import (
     sketches_of,
 )
 from monitor.policy import Policy, PolicyBook
+from monitor.systemic_alert import SystemicAlert
 from monitor.whatif import AccountChange, Change, LimitDays, change_of, changed_policy, limit_of
 from streams.feed import Batch
 from streams.replay import Replay, Totals
@@ -77,8 +78,8 @@ class _Run:
     def __init__(self, policy: Policy, threshold: Threshold, partitions: int) -> None:
         if not _has_peer_groups(policy):
             # No limit needs the models, and they take time.
-            policy = policy._replace(outliers=None, systemic=None)
-        policy = policy._replace(reviews=())  # nor reviews, which follow from limits
+            policy = policy._replace(outliers=None)
+        policy = policy._replace(reviews=(), systemic=None)  # these follow from limits
         self.replay = Replay(PolicyBook([policy]), partitions)
         self.days = LimitDays(policy, threshold)
         self.withdrawn: set[str] = set()
@@ -86,6 +87,8 @@ class _Run:
     def observe(self, batch: Batch) -> None:
         told = self.replay.observe(batch)
         for alert in told.alerts:
+            if isinstance(alert, SystemicAlert):
+                continue  # of no account
             if alert.threshold.threshold_id == self.days.threshold.threshold_id:
                 if alert.status is Status.WITHDRAWN:
                     self.withdrawn.add(alert.alert_id)

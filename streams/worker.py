@@ -18,10 +18,12 @@ from streams.admin import ensure_topics
 from streams.agents import Agents
 from streams.app import build_app
 from streams.broker import BrokerError
+from streams.incidents import IncidentFollower
 from streams.interpreter import configure_interpreter
 from streams.liveness import EXIT_STALLED, Liveness
 from streams.outbox import Outbox
 from streams.policies import PolicyFollower, Refused
+from streams.systemic_agent import SystemicAgent
 from streams.topics import RECORD_BYTES_MAX, Topics, topic_specs
 
 _log = logging.getLogger(__name__)
@@ -45,6 +47,12 @@ class Worker:
         )
         self._follower = PolicyFollower(
             settings.broker, topics.policy, book, self._policy_taken, self._policy_refused
+        )
+        self._systemic = SystemicAgent(
+            settings, self._app, self._outbox, metrics=self.metrics, on_crash=_crashed
+        )
+        self._incidents = IncidentFollower(
+            settings.broker, topics.systemic, self._agents.grouped_changed
         )
         self._liveness = Liveness(settings, topics.transactions, self._agents, _stalled)
 
@@ -71,11 +79,14 @@ class Worker:
             if book.outliers is not None:
                 prepare_models()
             self._agents.begin(book)
+            self._systemic.begin(book)
+            await self._incidents.start()
             await self._agents.accounts.start()
             await self._run()
         except KafkaConnectionError as error:
             raise BrokerError(f"no broker answers at {self.settings.broker}: {error}") from error
         finally:
+            await self._incidents.stop()
             await self._agents.accounts.stop()
             await self._follower.stop()
             await self._outbox.stop()
@@ -83,6 +94,8 @@ class Worker:
     async def _run(self) -> None:
         app, agents = self._app, self._agents
         app.agent(self._topic, name="monitor")(agents.monitor)
+        segment_days = app.topic(self._topics.segment_days, value_serializer="raw", partitions=1)
+        app.agent(segment_days, name="systemic")(self._systemic.join)
         app.finalize()
         configure_interpreter()
         await app.start()
@@ -91,7 +104,7 @@ class Worker:
             asyncio.create_task(work)
             for work in (
                 agents.keep_flushing(), agents.accounts.follow(), self._follower.follow(),
-                self._observe(),
+                self._incidents.follow(), self._observe(),
             )
         ]  # fmt: skip
         stopped = asyncio.create_task(self._stop.wait())

@@ -15,7 +15,7 @@ from monitor.core.transaction import Reason
 from monitor.metrics import METRICS, Metrics
 
 DOCS = Path(__file__).parent.parent / "docs" / "metrics.md"
-BOUNDED = {"reason", "kind", "status", "partition", "version"}
+BOUNDED = {"reason", "kind", "status", "part", "partition", "version"}
 PARTITION_GAUGES = [name for name, metric in METRICS.items() if metric.labels == ("partition",)]
 UNITS = {"seconds": {"seconds", "seconds since 1970"}, "bytes": {"bytes"}, "records": {"records"}}
 

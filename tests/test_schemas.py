@@ -21,6 +21,7 @@ from monitor.population import Population, rows_of
 from streams import codec
 from streams.account_codec import account_record_bytes, decode_account
 from streams.schemas import record_schemas
+from tests.systemic_samples import a_segment_record, a_systemic_alert
 from tests.transactions import book, observed, row, transaction
 
 SCHEMAS = record_schemas()
@@ -173,6 +174,8 @@ def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
         "rejection": codec.rejection_bytes(
             Rejection(Reason.DUPLICATE, "why"), {"file": "f", "row": 1}, b"k", b"r"
         ),
+        "segment-day": codec.segment_record_bytes(a_segment_record()),
+        "systemic-alert": codec.alert_bytes(a_systemic_alert()),
         "disposition": codec.disposition_bytes(Disposed("a", Disposition.SUSPICIOUS, "A", 0)),
     }[sort]
     assert SCHEMAS[sort]["required"]
@@ -180,6 +183,16 @@ def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
         fields = json.loads(whole)
         del fields[name]
         assert faults(sort, json.dumps(fields).encode()), name
+
+
+def test_a_segment_day_and_a_systemic_alert_fit_and_have_no_field_that_is_not_described() -> None:
+    for sort, record in (
+        ("segment-day", codec.segment_record_bytes(a_segment_record())),
+        ("systemic-alert", codec.alert_bytes(a_systemic_alert())),
+        ("systemic-alert", codec.alert_bytes(a_systemic_alert(cause=None, segment=None))),
+    ):
+        assert faults(sort, record) == []
+        assert json.loads(record).keys() == SCHEMAS[sort]["properties"].keys()
 
 
 def test_money_is_text_and_a_count_is_a_number() -> None:

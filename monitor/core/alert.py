@@ -21,6 +21,7 @@ class Kind(StrEnum):
     DAILY_COUNT = "daily-count"
     OUTLIER = "outlier"
     REVIEW = "review"
+    SYSTEMIC = "systemic"
 
 
 _KINDS: Final = {
@@ -71,6 +72,11 @@ class Alert(NamedTuple):
     evidence: dict[str, object]
     cause: Cause
     score: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of its record: the account."""
+        return self.account_id
 
     def fields(self) -> dict[str, object]:
         """Return the alert as it is written: money as decimal text, days and times as text."""

@@ -85,10 +85,17 @@ def _tell(
 ) -> None:
     from streams.lessons import with_rules
     from streams.rule_text import rule_line
+    from streams.systemic_text import systemic_text, whose
 
     if lines is not None:
         lines.write(with_rules(alert, value, lesson) + b"\n")
         lines.flush()
+        return
+    if alert["kind"] == "systemic":
+        sys.stdout.write(
+            f"{alert['business_day']}  {whose(alert):<16} {systemic_text(alert)}"
+            f"  {alert['severity']:<8} {alert['status']}\n"
+        )
         return
     currency = "days" if alert["kind"] == "review" else alert["currency"] or ""
     reading = alert["evidence"].get("reading")

@@ -26,6 +26,14 @@ MapFile = Annotated[
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", help="The policy's TOML file.", envvar="WEIR_POLICY")
 ]
+PolicyFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        help="The policy's TOML file; again for each further version.",
+        envvar="WEIR_POLICY",
+    ),
+]
 Broker = Annotated[
     str | None, typer.Option("--broker", help="Kafka brokers, host:port,... [WEIR_BROKER]")
 ]
@@ -44,6 +52,18 @@ def book_of(path: Path | None) -> "PolicyBook":
     if path is None:
         return PolicyBook([policy_of(DEFAULT_POLICY, "the default policy")])
     return PolicyBook([policy_of_file(path)])
+
+
+def book_of_files(paths: list[Path] | None) -> "PolicyBook":
+    """Return the policy versions of files, or the default one where none is given.
+
+    Raises PolicyError with the problems of a file, or where versions do not go together.
+    """
+    from monitor.policy import PolicyBook
+
+    if not paths:
+        return book_of(None)
+    return PolicyBook([policy_of_file(path) for path in paths])
 
 
 def policy_of_file(path: Path) -> "Policy":

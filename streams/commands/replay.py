@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, Input, MapFile, PolicyFile
+from streams.commands.options import AsJson, Input, MapFile, PolicyFiles
 
 
 def replay(
     files: Input,
-    policy: PolicyFile = None,
+    policy: PolicyFiles = None,
     map_file: MapFile = None,
     alerts: Annotated[
         Path | None, typer.Option(help="Write the alerts here, as JSON Lines; - is stdout.")
@@ -21,6 +21,10 @@ def replay(
     ] = None,
     account_days: Annotated[
         Path | None, typer.Option(help="Write the closed account-days here, as JSON Lines.")
+    ] = None,
+    segment_days: Annotated[
+        Path | None,
+        typer.Option(help="Write the segment-days of each partition here, as JSON Lines."),
     ] = None,
     partitions: Annotated[
         int, typer.Option(help="Partitions to deal accounts to, as the topic has.", min=1)
@@ -44,7 +48,7 @@ def replay(
     from streams import codec
     from streams.commands.account_files import attributes_of_files
     from streams.commands.options import (
-        book_of,
+        book_of_files,
         feed_of,
         lines_to,
         print_result,
@@ -53,10 +57,10 @@ def replay(
     from streams.interpreter import configure_interpreter
     from streams.replay import Replay
 
-    outputs = (alerts, rejections, account_days)
-    inputs = [*files, *(accounts or ()), policy, map_file, accounts_map]
+    outputs = (alerts, rejections, account_days, segment_days)
+    inputs = [*files, *(accounts or ()), *(policy or ()), map_file, accounts_map]
     check_outputs(outputs, inputs, as_json=as_json)
-    book = book_of(policy)
+    book = book_of_files(policy)
     batches = feed_of(files, map_file)
     attributes, unusable = attributes_of_files(accounts, accounts_map)
     run = Replay(book, partitions, attributes)
@@ -66,6 +70,7 @@ def replay(
         lines_to(alerts, whole=True) as alert_lines,
         lines_to(rejections, whole=True) as rejection_lines,
         lines_to(account_days, whole=True) as day_lines,
+        lines_to(segment_days, whole=True) as segment_lines,
     ):
         for batch in batches:
             told = run.observe(batch)
@@ -81,6 +86,10 @@ def replay(
                 )
             if day_lines:
                 day_lines.writelines(codec.closed_day_bytes(d) + b"\n" for d in told.account_days)
+            if segment_lines:
+                segment_lines.writelines(
+                    codec.segment_record_bytes(d) + b"\n" for d in told.segment_days
+                )
     if Path("-") in outputs:
         return  # stdout is theirs
     result = run.totals.fields(time.perf_counter() - started)

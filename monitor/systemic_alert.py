@@ -1,0 +1,77 @@
+"""The alert that tells of a systemic notice: what stands on the alerts topic."""
+
+from typing import Final, NamedTuple
+
+from monitor.core.alert import Kind, Status, written
+from monitor.core.business_day import day_text, event_time_text
+from monitor.core.threshold import Severity, Threshold
+from monitor.systemic.notice import SystemicNotice
+
+ALL_SEGMENTS: Final = "*"
+"""The key of an alert that is of all segments."""
+
+
+class SystemicAlert(NamedTuple):
+    """A notice, and what goes with it: it is of no account, and by no single record.
+
+    `threshold` is the limit that it is about, where it is about one; `event_time` is the end of the
+    business day that was decided on last.
+    """
+
+    notice: SystemicNotice
+    severity: Severity
+    threshold: Threshold | None
+    policy_version: int
+    event_time: int
+
+    @property
+    def alert_id(self) -> str:
+        """Its id: the same for the same incident, for ever."""
+        return self.notice.systemic_id
+
+    @property
+    def revision(self) -> int:
+        """Counts what was told of it."""
+        return self.notice.revision
+
+    @property
+    def kind(self) -> Kind:
+        """Systemic."""
+        return Kind.SYSTEMIC
+
+    @property
+    def status(self) -> Status:
+        """What it says now."""
+        return self.notice.status
+
+    @property
+    def key(self) -> str:
+        """The key of its record: the segment, `*` for all; so its subject, too."""
+        return self.notice.segment or ALL_SEGMENTS
+
+    def fields(self) -> dict[str, object]:
+        """Return it as it is written: money as decimal text, days and times as text."""
+        notice = self.notice
+        suggested: str | int | None = notice.suggested_limit
+        if notice.suggested_limit is not None and self.threshold is not None:
+            suggested = written(self.threshold, notice.suggested_limit)
+        return {
+            "alert_id": notice.systemic_id,
+            "revision": notice.revision,
+            "kind": self.kind.value,
+            "status": notice.status.value,
+            "severity": self.severity.value,
+            "account_id": None,
+            "business_day": day_text(notice.business_day),
+            "segment": notice.segment,
+            "threshold_id": notice.threshold_id,
+            "verdict": notice.verdict.value,
+            "cause": None if notice.cause is None else notice.cause._asdict(),
+            "limit_ratio": notice.limit_ratio,
+            "suggested_limit": suggested,
+            "decided_by": notice.decided_by._asdict(),
+            "grouped": notice.grouped,
+            "policy_version": self.policy_version,
+            "evidence": {**notice.evidence, "days": [day_text(day) for day in notice.days]},
+            "event_time": event_time_text(self.event_time),
+        }

@@ -1,0 +1,184 @@
+"""The systemic agent: joins what all partitions tell of a day, and tells what it means.
+
+One worker of the group has the one partition of the segment-days topic, by Faust's assignment. What
+the detection goes on by is written after what it told was acknowledged, and a record is
+acknowledged after that: what a crash cuts in between is told again in the same words, by the same
+id and revision.
+"""
+
+import logging
+import time
+import zlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import faust
+import msgspec
+
+from monitor.metrics import Metrics
+from monitor.policy import PolicyBook
+from monitor.settings import Settings
+from monitor.systemic_alert import SystemicAlert
+from monitor.systemic_run import DecidedDay, SystemicRun
+from streams import codec
+from streams.dealing import dealer
+from streams.outbox import Outbox, Outgoing
+from streams.tail import Tail
+from streams.topics import Topics
+
+_log = logging.getLogger(__name__)
+
+SILENT_SECONDS: Final = 60.0
+"""A partition of which nothing was heard for so long is silent; days are decided without it where
+it is a week of business days behind, too."""
+
+STATE_KEY: Final = b"state"
+STATE_FORMAT: Final = 1
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(strict=False).decode
+
+
+class SystemicStateError(RuntimeError):
+    """State of the systemic detection that this program cannot go on from."""
+
+
+def state_bytes(state: dict[str, Any]) -> bytes:
+    """Return what the detection goes on by, as it is kept."""
+    return zlib.compress(_encode((STATE_FORMAT, state)))
+
+
+def state_of(value: bytes) -> dict[str, Any]:
+    """Return what was kept. Raises SystemicStateError where it has another format."""
+    format_, state = _decode(zlib.decompress(value))
+    if format_ != STATE_FORMAT:
+        raise SystemicStateError(
+            f"the state of the systemic detection has format {format_}, this program knows"
+            f" {STATE_FORMAT}: go on with the program that wrote it, or start with fresh state"
+            " (another WEIR_GROUP)"
+        )
+    return dict(state)
+
+
+class SystemicAgent:
+    """Decides business days as they become whole, on the worker that has the segment-days."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: faust.App,
+        outbox: Outbox,
+        *,
+        metrics: Metrics,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._topics = Topics.of(settings)
+        self._app = app
+        self._outbox = outbox
+        self._metrics = metrics
+        self._on_crash = on_crash
+        self._deal = dealer(settings.partitions)
+        self._policies: PolicyBook | None = None
+        self._run: SystemicRun | None = None
+        self._generation = -1
+        self._heard_at: dict[int, float] = {}
+        self._began_at = 0.0
+
+    def begin(self, policies: PolicyBook) -> None:
+        """Set the policies that decide; needed before the first record comes."""
+        self._policies = policies
+
+    async def join(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
+        """Take each record of the stream; it is acknowledged when what comes of it is kept."""
+        async for event in stream.noack().events():
+            try:
+                await self._take(event)
+            except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
+                self._on_crash(error)
+                return
+
+    async def _take(self, event: Any) -> None:  # noqa: ANN401 - Faust's event
+        message = event.message
+        generation = self._app.consumer_generation_id
+        if self._run is None or generation != self._generation:
+            self._run = await self._begin_anew(message.offset)
+            self._generation = generation
+        record = codec.segment_record(message.value)
+        self._heard_at[record.partition] = time.monotonic()
+        late = self._run.joining.late
+        self._run.take(record, message.offset)
+        self._metrics.segment_days_late.inc(self._run.joining.late - late)
+        for decided in self._run.decide(self._silent()):
+            await self._tell(decided)
+            await self._keep(self._run)
+        self._metrics.segment_days_joined.inc()
+        event.ack()
+
+    async def _begin_anew(self, offset: int) -> SystemicRun:
+        """Return a detection that goes on from what was kept, and knows all before an offset."""
+        assert self._policies is not None
+        self._began_at = time.monotonic()
+        self._heard_at.clear()
+        state = await self._kept()
+        run = SystemicRun(self._policies, self._settings.partitions, state)
+        first = state["joining"]["offset"] if state is not None else 0
+        if first < offset:
+            tail = Tail(self._settings.broker, self._topics.segment_days, 1)
+            await tail.start()
+            try:
+                tail.go_to(0, first)
+                at = -1
+                while at < offset - 1:
+                    for read in await tail.read():
+                        at = read.offset
+                        if at < offset:
+                            run.take(codec.segment_record(read.value), at)
+            finally:
+                await tail.stop()
+        _log.info("the systemic detection goes on from offset %d", first)
+        return run
+
+    async def _kept(self) -> dict[str, Any] | None:
+        tail = Tail(self._settings.broker, self._topics.systemic_state, 1)
+        await tail.start()
+        latest: bytes | None = None
+        try:
+            while not await tail.is_at_end():
+                for read in await tail.read():
+                    latest = read.value
+        finally:
+            await tail.stop()
+        return None if latest is None else state_of(latest)
+
+    def _silent(self) -> list[int]:
+        now = time.monotonic()
+        return [
+            number
+            for number in range(self._settings.partitions)
+            if now - self._heard_at.get(number, self._began_at) > SILENT_SECONDS
+        ]
+
+    async def _tell(self, decided: DecidedDay) -> None:
+        """Tell of a day, and wait until the broker has it."""
+        if self._app.consumer_generation_id != self._generation:
+            return  # it moved away: who has it now tells
+        for alert in decided.alerts:
+            record = Outgoing(
+                alert.key.encode(), codec.alert_bytes(alert), codec.alert_headers(alert)
+            )
+            await self._outbox.write(self._topics.alerts, self._deal(alert.key), [record])
+            self._metrics.alerts.labels(alert.kind.value, alert.status.value).inc()
+        if decided.alerts:
+            await self._outbox.write(self._topics.systemic, 0, list(map(_incident, decided.alerts)))
+        for count in ("raised", "grouped", "shown"):
+            self._metrics.day_alerts.labels(count).inc(getattr(decided, count))
+
+    async def _keep(self, run: SystemicRun) -> None:
+        if self._app.consumer_generation_id == self._generation:
+            record = Outgoing(STATE_KEY, state_bytes(run.dump()))
+            await self._outbox.write(self._topics.systemic_state, 0, [record])
+
+
+def _incident(alert: SystemicAlert) -> Outgoing:
+    return Outgoing(alert.alert_id.encode(), codec.alert_bytes(alert))
