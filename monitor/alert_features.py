@@ -61,7 +61,7 @@ def features_of(alert: Mapping[str, Any]) -> Features:
         "reading": _text(evidence.get("reading")),
         "verdict": _text(alert.get("verdict")),
         "times_limit": _at_most(_TIMES_MAX, _ratio(alert.get("value"), alert.get("limit"))),
-        "hour": float(alert["event_time"][_HOUR]),
+        "hour": _hour(alert.get("event_time")),
         "transactions": _at_most(_TRANSACTIONS_MAX, _transactions(totals)),
         "debit_share": _debit_share(totals, alert.get("currency")),
         "corrections": float(alert["revision"] - 1),
@@ -72,6 +72,10 @@ def features_of(alert: Mapping[str, Any]) -> Features:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else "none"
+
+
+def _hour(event_time: object) -> float | None:
+    return float(event_time[_HOUR]) if isinstance(event_time, str) else None
 
 
 def _days(value: object) -> float:

@@ -1,8 +1,6 @@
 """Explains an alert out of files: finds it, derives it again, and lays both side by side."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from monitor.core.attributes import AttributeBook
@@ -79,24 +77,6 @@ def chain_of(alerts: Iterable[Mapping[str, Any]], alert_id: str, revision: int |
         there = ", ".join(map(str, sorted(by_revision)))
         raise ExplainError(f"alert {alert_id} has no revision {last}: there is {there}")
     return [by_revision[number] for number in sorted(by_revision) if number <= last]
-
-
-def alerts_of_file(path: Path, alert_id: str | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the alerts of a JSON Lines file; only those of an id where one is given.
-
-    Raises ExplainError where a line is no alert.
-    """
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip() or (alert_id is not None and alert_id.encode() not in line):
-                continue
-            try:
-                alert = json.loads(line)
-            except ValueError as error:
-                raise ExplainError(f"{path}: line {number} is no JSON: {error}") from None
-            if not isinstance(alert, dict) or "alert_id" not in alert:
-                raise ExplainError(f"{path}: line {number} is no alert: it has no alert_id")
-            yield alert
 
 
 def explain_of_files(

@@ -8,9 +8,9 @@ from typing import Any
 from monitor.disposition import Disposed
 from monitor.lesson import Lesson, lesson_of
 from monitor.settings import Settings
+from streams.alert_file import alerts_of_file
 from streams.alert_reader import read_alerts
 from streams.dispositions import dispositions_of_file, read_dispositions
-from streams.explain import alerts_of_file
 from streams.rule_text import rule_fields
 from streams.rules_text import rule_lines
 

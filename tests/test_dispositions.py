@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from models.condition import Among, Between, Condition, NotAmong
@@ -132,7 +132,7 @@ def meets(features: Features, condition: Condition) -> bool:
             )
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4, deadline=None, phases=[Phase.generate])  # to shrink takes minutes
 @given(seed=st.integers(0, 10**6), cut=st.floats(0.1, 1))
 def test_confidence_is_that_of_counting_one_by_one(
     alerts: list[Told], seed: int, cut: float
@@ -207,6 +207,12 @@ def test_features_by_hand() -> None:
     assert {name: features_of(alert)[name] for name in expected} == expected
     assert features_of(alert | {"value": "99999.00"})["times_limit"] == 10.0
     assert features_of(alert | {"limit": "0.00"})["times_limit"] is None
+    of_many = {"revision": 1, "kind": "systemic", "verdict": "limit-mis-set",
+               "business_day": "2026-01-05", "value": 12, "limit": 5}  # fmt: skip
+    features = features_of(of_many)
+    assert list(features) == [*CATEGORIES, *NUMBERS]
+    assert (features["verdict"], features["times_limit"]) == ("limit-mis-set", 2.4)
+    assert (features["hour"], features["transactions"], features["segment"]) == (None, None, "none")
 
 
 def test_every_feature_and_disposition_stands_in_the_documents() -> None:
@@ -269,6 +275,7 @@ def test_the_command_adds_to_a_file_and_explain_and_rules_read_it(
     assert (text.returncode, text.stderr) == (0, "")
     assert all(rule.rule.text() in text.stdout for rule in lesson.rules)
     for mistake in ((), ("--alerts", told), ("table.csv",), ("--label", "x"),
-                    ("table.csv", "--label", "x", "--dispositions", words)):  # fmt: skip
+                    ("table.csv", "--label", "x", "--dispositions", words),
+                    ("--dispositions", words, "--alerts", words)):  # fmt: skip
         wrong = command("rules", *mistake)
         assert (wrong.returncode, wrong.stdout) == (2, ""), mistake

@@ -20,7 +20,8 @@ from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
 from monitor.population import Population, rows_of
 from streams import codec
-from streams.explain import ExplainError, Explanation, alerts_of_file, chain_of, explain_of_files
+from streams.alert_file import AlertFileError, alerts_of_file
+from streams.explain import ExplainError, Explanation, chain_of, explain_of_files
 from streams.explain_text import text_of
 from streams.explain_topics import Beginning, ensure_reaches, notes_of
 from streams.feed import Batch
@@ -371,5 +372,5 @@ def test_an_explanation_reads_side_by_side(told: list[Told]) -> None:
 def test_a_file_that_has_no_alerts_is_said(tmp_path: Path) -> None:
     for content, said in ((b"no JSON\n", "line 1 is no JSON"), (b"\n[1]\n", "line 2 is no alert")):
         (tmp_path / "a.jsonl").write_bytes(content)
-        with pytest.raises(ExplainError, match=said):
+        with pytest.raises(AlertFileError, match=said):
             list(alerts_of_file(tmp_path / "a.jsonl"))

@@ -65,10 +65,11 @@ def explain(
     import json
     from functools import partial
 
+    from streams.alert_file import alerts_of_file
     from streams.commands.account_files import attributes_of_files
     from streams.commands.failure import EXIT_FAILED
     from streams.commands.options import book_of, feed_of
-    from streams.explain import ExplainError, alerts_of_file, chain_of, explain_of_files
+    from streams.explain import ExplainError, chain_of, explain_of_files
     from streams.interpreter import configure_interpreter
     from streams.lessons import NOTHING_LEARNED, lesson_of_files
 

@@ -16,6 +16,7 @@ def exit_status(error: Exception) -> int | None:
     from monitor.population import PopulationError
     from monitor.settings import SettingsError
     from monitor.whatif import WhatIfError
+    from streams.alert_file import AlertFileError
     from streams.broker import BrokerError
     from streams.commands.partial_file import OutputError
     from streams.feed_map import FeedError
@@ -23,6 +24,7 @@ def exit_status(error: Exception) -> int | None:
     of_usage = (
         PolicyError, SettingsError, FeedError, PopulationError, WhatIfError, OutputError,
         InsightError, DispositionError,
+        AlertFileError,
     )  # fmt: skip
     if isinstance(error, of_usage):
         status = EXIT_USAGE
