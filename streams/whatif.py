@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from monitor.core.alert import Status, written
+from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import day_text
 from monitor.core.threshold import Threshold
 from monitor.limit_curve import (
@@ -36,20 +37,22 @@ class Answer(NamedTuple):
     totals: Totals
 
 
-def whatif(
+def whatif(  # noqa: PLR0913 - a question, and what it is asked of
     policy: Policy, threshold: Threshold, above: int, batches: Iterable[Batch],
     partitions: int, alerts_per_day: Fraction | None = None,
+    *, attributes: AttributeBook | None = None,
 ) -> Answer:  # fmt: skip
     """Return what would be if `above` were the limit of a threshold of the policy (in its unit).
 
     The batches are replayed as `weir replay` does. With `alerts_per_day` the limit that this budget
-    needs is in the answer too.
+    needs is in the answer too. `attributes` are those of the accounts, where they are known.
     """
-    runs = [_Run(policy, threshold, partitions)]
+    runs = [_Run(policy, threshold, partitions, attributes)]
     if _has_peer_groups(policy):
         # Models do not learn from a breach: by another limit accounts may be in other groups.
         changed = changed_policy(policy, threshold, above)
-        runs.append(_Run(changed, limit_of(changed, threshold.threshold_id), partitions))
+        changed_limit = limit_of(changed, threshold.threshold_id)
+        runs.append(_Run(changed, changed_limit, partitions, attributes))
     for batch in batches:
         for run in runs:
             run.observe(batch)
@@ -75,12 +78,18 @@ def whatif(
 class _Run:
     """A replay by one policy, and the account-days of one limit that come of it."""
 
-    def __init__(self, policy: Policy, threshold: Threshold, partitions: int) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        threshold: Threshold,
+        partitions: int,
+        attributes: AttributeBook | None,
+    ) -> None:
         if not _has_peer_groups(policy):
             # No limit needs the models, and they take time.
             policy = policy._replace(outliers=None)
         policy = policy._replace(reviews=(), systemic=None)  # these follow from limits
-        self.replay = Replay(PolicyBook([policy]), partitions)
+        self.replay = Replay(PolicyBook([policy]), partitions, attributes)
         self.days = LimitDays(policy, threshold)
         self.withdrawn: set[str] = set()
 

@@ -1,5 +1,6 @@
 """The command line: what is asked for on stdout, what is wrong in one message, and the status."""
 
+import csv
 import json
 import os
 import subprocess
@@ -353,3 +354,91 @@ def test_generated_files_are_the_same_for_the_same_seed(weir: Weir, tmp_path: Pa
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert content.count(b"\n") == made["rows"] + 1
     assert len(content) == made["bytes"]
+
+
+# -- account attributes --------------------------------------------------------------------------
+
+
+def without_segments(source: Path, folder: Path) -> tuple[Path, Path]:
+    """Write transactions that name no segment, and accounts that have it as an attribute."""
+    with source.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    bare, accounts = folder / "bare.csv", folder / "accounts.csv"
+    segments = {row["account_id"]: row["segment"] for row in rows if row["segment"]}
+    with bare.open("w", newline="", encoding="utf-8") as file:
+        written = csv.DictWriter(file, list(rows[0]))
+        written.writeheader()
+        written.writerows(row | {"segment": ""} for row in rows)
+    lines = [f"{account_id},{segment}" for account_id, segment in segments.items()]
+    accounts.write_text("\n".join(["account_id,segment", *lines]), encoding="utf-8")
+    assert len(set(segments.values())) > 1
+    return bare, accounts
+
+
+def test_attributes_say_what_transactions_do_not(weir: Weir, tmp_path: Path) -> None:
+    assert (
+        weir("generate", "--accounts", 60, "--days", 5, "--seed", 4, "--out", "t.csv").status == 0
+    )
+    bare, accounts = without_segments(tmp_path / "t.csv", tmp_path)
+    outputs = ("--alerts", "--account-days")
+    for name, *given in (
+        ("named", tmp_path / "t.csv"), ("known", bare, "--accounts", accounts), ("bare", bare),
+    ):  # fmt: skip
+        options = [word for out in outputs for word in (out, f"{name}{out}")]
+        assert weir("replay", *given, *options).status == 0
+    for out in outputs:
+        named, known, unknown = (
+            (tmp_path / f"{name}{out}").read_bytes() for name in ("named", "known", "bare")
+        )
+        assert named == known != unknown
+
+
+def test_rows_that_are_no_account_are_told_and_counted(
+    weir: Weir, feed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("account_id,opened\nA1,\n" + ",x\n" * 7, encoding="utf-8")
+    said = weir("replay", feed, "--accounts", "a.csv", "--json")
+    assert said.status == 0
+    assert json.loads(said.out)["accounts_rejected"] == 7
+    told = said.err.splitlines()
+    assert told[0] == "weir: a.csv, row 2: missing-field: account_id"
+    assert (len(told), told[-1]) == (6, "weir: and more rows that are no account")
+
+
+def test_what_would_alert_by_product_is_what_a_replay_says(weir: Weir, tmp_path: Path) -> None:
+    assert (
+        weir("generate", "--accounts", 60, "--days", 5, "--seed", 4, "--out", "t.csv").status == 0
+    )
+    lines = [f"A{number:07d},{'savings' if number % 2 else 'giro'}" for number in range(61)]
+    (tmp_path / "a.csv").write_text("\n".join(["account_id,product", *lines]), encoding="utf-8")
+    text = (
+        'version = 1\n[[limit]]\nid = "savings"\nmeasure = "amount"\ndirection = "debit"\n'
+        'currency = "EUR"\nabove = "100.00"\nscope = { product = "savings" }\n'
+    )
+    (tmp_path / "p.toml").write_text(text, encoding="utf-8")
+    given = ("--policy", "p.toml", "--accounts", "a.csv", "--json")
+    replayed = json.loads(weir("replay", "t.csv", *given).out)
+    asked = weir("whatif", "--limit", "savings", "--above", "200.00", "--file", "t.csv", *given)
+    answer = json.loads(asked.out)
+    assert replayed["alerts"] == answer["now"]["alerts"] > answer["then"]["alerts"] > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("send",), "name files of transactions, or accounts by --accounts"),
+        (("send", "t.csv", "--forget"), "--forget are for --accounts"),
+        (("send", "--accounts", "a.csv", "--map", "m", "--accounts-map", "n"), "there are none"),
+        (("replay", "t.csv", "--accounts-map", "m"), "--accounts-map is for --accounts"),
+        (("demo", "--accounts", "0"), "0 is no number of accounts"),
+        (("demo", "--accounts", "a.csv"), "a.csv is no number"),
+        (("demo", "--accounts", "5", "--accounts-map", "m"), "for a file of --accounts"),
+    ],
+)
+def test_what_does_not_fit_together_is_said(
+    weir: Weir, feed: Path, words: tuple[str, ...], problem: str
+) -> None:
+    feed.rename(feed.with_name("t.csv"))
+    said = weir(*words)
+    assert said.status == 2
+    assert problem in " ".join(said.err.replace("│", " ").split())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.commands.account_files import AccountFiles, AccountsMap
 from streams.commands.options import AsJson, MapFile, PolicyFile
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def whatif(
     partitions: Annotated[
         int, typer.Option(help="Partitions to deal accounts to, as the topic has.", min=1)
     ] = 4,
+    accounts: AccountFiles = None,
+    accounts_map: AccountsMap = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what would alert if one limit were another: how many, which accounts, at which limit.
@@ -66,6 +69,7 @@ def whatif(
     import time
 
     from monitor.whatif import above_of, limit_of
+    from streams.commands.account_files import attributes_of_files
     from streams.commands.failure import EXIT_FAILED
     from streams.commands.options import book_of, feed_of, print_result
     from streams.commands.partial_file import written_whole
@@ -78,11 +82,16 @@ def whatif(
     threshold = limit_of(stated, limit)
     tried = above_of(above, threshold)
     alerts_per_day = _budget(budget, stated)
-    _check_files(out, table, [*files, policy, map_file], as_json=as_json)
+    _check_files(
+        out, table, [*files, *(accounts or ()), policy, map_file, accounts_map], as_json=as_json
+    )
     batches = feed_of(files, map_file)
+    attributes, _ = attributes_of_files(accounts, accounts_map)
     configure_interpreter()
     started = time.perf_counter()
-    answer = answer_of(stated, threshold, tried, batches, partitions, alerts_per_day)
+    answer = answer_of(
+        stated, threshold, tried, batches, partitions, alerts_per_day, attributes=attributes
+    )
     seconds = time.perf_counter() - started
     if table is not None:
         with written_whole(table) as file:

@@ -1,5 +1,6 @@
 """One file through a broker, Faust and durable state, and through a replay: the same answer."""
 
+import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -185,3 +186,28 @@ def test_real_data_through_a_broker_meets_the_reference_counts(
     assert len(days["daily-count"]) == reference.count_days
     assert digest_of(days["daily-amount"]) == reference.amount_days_sha256
     assert_the_same(stream, answer("replay", tmp_path, data, *options))
+
+
+@pytest.mark.slow
+def test_a_stream_with_account_attributes_says_what_a_replay_with_them_says(
+    made: Path, tmp_path: Path
+) -> None:
+    with made.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if None not in row]
+    segments = {row["account_id"]: row["segment"] for row in rows if row["segment"]}
+    accounts, bare = tmp_path / "accounts.csv", tmp_path / "bare.csv"
+    lines = [f"{account_id},{segment},Praha" for account_id, segment in segments.items()]
+    accounts.write_text("\n".join(["account_id,segment,branch", *lines]), encoding="utf-8")
+    with bare.open("w", newline="", encoding="utf-8") as file:
+        written = csv.DictWriter(file, list(rows[0]))
+        written.writeheader()
+        written.writerows(row | {"segment": ""} for row in rows)
+    (tmp_path / "policy.toml").write_text(EVERY_SCOPE, encoding="utf-8")
+    given = ("--policy", tmp_path / "policy.toml", "--accounts", accounts)
+    stream = answer("demo", tmp_path, "--input", bare, *given, "--until-end")
+    replay = answer("replay", tmp_path, bare, *given)
+    assert replay.totals.pop("accounts_known") == len(segments.keys() - {""})
+    assert replay.totals.pop("accounts_rejected") == ("" in segments)
+    assert_the_same(stream, replay)
+    without = answer("replay", tmp_path, bare, *given[:2])
+    assert without.last != replay.last
