@@ -1,6 +1,6 @@
 """What is noted of an account-day for reviews: which limits it is over or near, and its facts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Final
 from zlib import crc32
@@ -43,6 +43,8 @@ def noted_day(
 
     What is near counts only once the day is closed: it may still be over by then.
     """
+    if not (is_closed or account_day.told):
+        return None
     policy, limits = policies.for_day(account_day.day)
     scope = scope_of(account_day)
     rule = policy.review_of(scope)
@@ -54,14 +56,14 @@ def noted_day(
         if told.status != Status.WITHDRAWN
     ]
     if is_closed:
-        marks += [
+        marks.extend(
             _mark(threshold, account_day, threshold.above, is_near=True)
             for threshold in limits.deciding(*scope)
             if rule.is_near(threshold.value_of(account_day), threshold.above)
-        ]
+        )
     if not marks:
         return None
-    currency = max(marks, key=_farthest).currency or _busiest_currency(account_day)
+    currency = _of_marks(marks).currency or _busiest_currency(account_day)
     totals = account_day.totals[currency]
     return NotedDay(
         account_day.day, *scope[1:], policy.version, tuple(marks), currency,
@@ -69,10 +71,21 @@ def noted_day(
     )  # fmt: skip
 
 
-def counted_day(noted: NotedDay, is_grouped: Callable[[NotedDay, Mark], bool]) -> CountedDay | None:
-    """Return a noted day by the limit it is farthest over; None where all are grouped."""
-    marks = [mark for mark in noted.marks if not is_grouped(noted, mark)]
-    return CountedDay(noted, max(marks, key=_farthest)) if marks else None
+def counted_day(
+    noted: NotedDay, is_grouped: Callable[[NotedDay, Mark], bool] | None
+) -> CountedDay | None:
+    """Return a noted day by the limit it is farthest over; None where all are grouped.
+
+    `is_grouped` None: nothing is.
+    """
+    marks: Sequence[Mark] = noted.marks
+    if is_grouped is not None:
+        marks = [mark for mark in marks if not is_grouped(noted, mark)]
+    return CountedDay(noted, _of_marks(marks)) if marks else None
+
+
+def _of_marks(marks: Sequence[Mark]) -> Mark:
+    return marks[0] if len(marks) == 1 else max(marks, key=_farthest)
 
 
 def _mark(

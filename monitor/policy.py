@@ -83,6 +83,7 @@ class PolicyBook:
         self._by_version: dict[int, Policy] = {}
         self.calendar = policies[0].calendar
         self._starts: list[int] = []
+        self.review_days_least = 0  # days that make a review, by the rule that asks for the fewest
         self._order: list[tuple[Policy, LimitSet]] = []
         for policy in policies:
             self.add(policy)
@@ -118,6 +119,7 @@ class PolicyBook:
         ordered = sorted(self._by_version.values(), key=lambda p: (p.effective_from, p.version))
         self._order = [(p, p.limits()) for p in ordered]
         self._starts = [p.effective_from for p in ordered]
+        self.review_days_least = min((r.days for p in ordered for r in p.reviews), default=0)
         return True
 
     def for_day(self, day: int) -> tuple[Policy, LimitSet]:
@@ -132,7 +134,7 @@ class PolicyBook:
     @property
     def review_days_max(self) -> int:
         """The longest window of the reviews of any version, in business days; 0: there are none."""
-        return max((r.window_days for p in self.policies for r in p.reviews), default=0)
+        return max((r.window_days for p, _ in self._order for r in p.reviews), default=0)
 
     @property
     def is_systemic(self) -> bool:

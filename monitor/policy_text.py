@@ -74,6 +74,8 @@ id = "daily-count-business"
 measure = "count"
 above = 40
 scope = { segment = "business" }
+
+[review]
 """
 """What decides where nobody states a policy: to try Weir with, not to run a bank by."""
 

@@ -69,11 +69,9 @@ class Sign(NamedTuple):
 def reading_of(days: Sequence[CountedDay]) -> tuple[Reading, list[str]]:
     """Return the reading of a review's days, in order, and its reasons, the weightiest first."""
     signs = [sign for find in _FINDERS for sign in find(days)]
-    weights = {
-        reading: sum(sign.weight for sign in signs if sign.reading is reading)
-        for reading in Reading
-    }
-    ahead = weights[Reading.SERVICE_NEED] - weights[Reading.SUSPICION]
+    ahead = sum(
+        sign.weight if sign.reading is Reading.SERVICE_NEED else -sign.weight for sign in signs
+    )
     reading = Reading.UNCLEAR
     if ahead >= MARGIN:
         reading = Reading.SERVICE_NEED

@@ -3,7 +3,7 @@
 Without one there are no reviews.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -63,8 +63,10 @@ def review_threshold(limit: int, severity: Severity, **scope: str | None) -> Thr
     )  # fmt: skip
 
 
-def deciding_rule(rules: Iterable[ReviewRule], scope: Scope) -> ReviewRule | None:
+def deciding_rule(rules: Sequence[ReviewRule], scope: Scope) -> ReviewRule | None:
     """Return the most specific rule for an account-day's scope; None where none is for it."""
+    if not rules or (len(rules) == 1 and not rules[0].threshold.specificity):
+        return rules[0] if rules else None  # as nearly every policy
     of_account = [rule for rule in rules if rule.threshold.is_for(*scope)]
     return max(of_account, key=lambda rule: rule.threshold.specificity, default=None)
 

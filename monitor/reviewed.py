@@ -130,10 +130,15 @@ class Reviewed(Modelled):
 
     def _recount(self, account: Account, cause: Cause, *, is_at_close: bool = False) -> None:
         """Tell of an account's reviews where they differ from what was told last."""
-        noted = sorted(self._noted_days(account), key=lambda of: of.day)
-        counted = [counted_day(of, self._is_grouped) for of in noted]
-        days = [of for of in counted if of is not None]
         review = account.review
+        if (review is None or not review.told) and self._days_at_most(account) < (
+            self.policies.review_days_least
+        ):
+            return
+        noted = sorted(self._noted_days(account), key=lambda of: of.day)
+        is_grouped = self._is_grouped if self.grouped else None
+        counted = [counted_day(of, is_grouped) for of in noted]
+        days = [of for of in counted if of is not None]
         folded = review.folded if review is not None else None
         if not days and (review is None or not review.told):
             return
@@ -152,6 +157,11 @@ class Reviewed(Modelled):
         if len(self.step.alerts) > before:
             self.dirty.add(account)
             self._expire(account)
+
+    def _days_at_most(self, account: Account) -> int:
+        """Return how many days may count, quickly: most accounts have one at a time."""
+        closed = 0 if account.review is None else len(account.review.closed)
+        return closed + sum(1 for of in account.days if of.told and of.facts is not None)
 
     def _noted_days(self, account: Account) -> Iterator[NotedDay]:
         if account.review is not None:

@@ -15,7 +15,10 @@ from streams.demo import DemoState, times_limit
 from streams.systemic_text import systemic_text, whose
 
 LINE_SECONDS: Final = 2.0
-LINES_AROUND: Final = 13
+FIGURES: Final = 4
+"""In a row."""
+
+LINES_AROUND: Final = 14
 """Of the screen above the alerts, and of the summary below it."""
 
 WIDE: Final = 96
@@ -103,11 +106,12 @@ class LiveView:
                 ("lag", state.lag),
                 ("set aside", rejected),
             ],
-            [*over, ("corrected", corrected)],
+            [*over, ("corrected", corrected)][:FIGURES],
+            [*over, ("corrected", corrected)][FIGURES:],
         ]
         figures = Table.grid()
-        for _ in range(4):
-            figures.add_column(width=min(width // 4, 24), no_wrap=True)
+        for _ in range(FIGURES):
+            figures.add_column(width=min(width // FIGURES, 24), no_wrap=True)
         for row in rows:
             figures.add_row(*[_figure(name, value) for name, value in row])
         return figures
@@ -197,7 +201,13 @@ def summary(state: DemoState) -> str:
 
 
 def _of_status(state: DemoState, status: str) -> int:
-    return sum(n for (_, of), n in state.totals.alerts.items() if of == status)
+    """Return how many alerts were corrected so; a review that is restated has grown."""
+    corrected = state.totals.alerts.items()
+    return sum(
+        n
+        for (kind, of), n in corrected
+        if of == status and (kind, status) != ("review", "restated")
+    )
 
 
 def _counted(counts: dict[str, int]) -> str:

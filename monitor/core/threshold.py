@@ -115,6 +115,11 @@ class Threshold(NamedTuple):
     def value_of(self, account_day: AccountDay) -> int:
         """Return what the account-day amounts to, in this limit's own unit."""
         first, second = _PLACES[self.measure, self.direction]
+        if account_day.more is None:  # as nearly every day
+            counts = account_day.counts
+            if counts and self.currency in {None, account_day.currency}:
+                return counts[first] + counts[second]
+            return 0
         if self.currency is not None:
             totals = account_day.totals.get(self.currency)
             return 0 if totals is None else totals[first] + totals[second]
@@ -171,6 +176,7 @@ class LimitSet:
         self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
         self._has_products = any(t.product is not None for t in thresholds)
         self._watches: dict[tuple[str | None, ...], Watches] = {}
+        self._decide: dict[tuple[str | None, ...], tuple[Threshold, ...]] = {}
 
     def deciding(
         self,
@@ -180,6 +186,16 @@ class LimitSet:
         product: str | None = None,
     ) -> tuple[Threshold, ...]:
         """Return the limits that decide for such an account-day, in the policy's order."""
+        key = self._key(account_id, segment, peer_group, product)
+        deciding = self._decide.get(key)
+        if deciding is None:
+            deciding = self._deciding(account_id, segment, peer_group, product)
+            self._decide[key] = deciding
+        return deciding
+
+    def _deciding(
+        self, account_id: str, segment: str | None, peer_group: str | None, product: str | None
+    ) -> tuple[Threshold, ...]:
         best: dict[tuple[Measure, Direction, str | None], Threshold] = {}
         for threshold in self._thresholds:
             if not threshold.is_for(account_id, segment, peer_group, product):
@@ -197,7 +213,7 @@ class LimitSet:
         product: str | None = None,
     ) -> Watches:
         """Return the (shared, growing) watches of such an account-day."""
-        key = (
+        key = (  # as `_key` has it, without the call: it is asked for every account-day
             account_id if account_id in self._own else None,
             segment,
             peer_group if self._has_peer_groups else None,
@@ -207,6 +223,17 @@ class LimitSet:
         if watches is None:
             watches = self._watches[key] = {}
         return watches
+
+    def _key(
+        self, account_id: str, segment: str | None, peer_group: str | None, product: str | None
+    ) -> tuple[str | None, ...]:
+        """Return what of a scope tells limits apart."""
+        return (
+            account_id if account_id in self._own else None,
+            segment,
+            peer_group if self._has_peer_groups else None,
+            product if self._has_products else None,
+        )
 
     def watch(self, account_day: AccountDay, series: int) -> tuple[Watch, ...]:
         """Return the watches that a transaction of a series can move, and keep them."""
