@@ -94,11 +94,12 @@ class LiveView:
         totals = state.totals
         rejected = sum(totals.rejections.values())
         corrected = _of_status(state, "restated") + _of_status(state, "withdrawn")
-        over = [
+        over: list[tuple[str, float]] = [
             (name, totals.alerts[kind, "raised"])
             for kind, name in _KINDS.items()
             if kind in _OF_LIMITS or totals.alerts[kind, "raised"]
         ]
+        over.append(("corrected", corrected))
         rows: list[list[tuple[str, float]]] = [
             [
                 ("records/s", self._rate),
@@ -106,8 +107,8 @@ class LiveView:
                 ("lag", state.lag),
                 ("set aside", rejected),
             ],
-            [*over, ("corrected", corrected)][:FIGURES],
-            [*over, ("corrected", corrected)][FIGURES:],
+            over[:FIGURES],
+            over[FIGURES:],
         ]
         figures = Table.grid()
         for _ in range(FIGURES):
