@@ -22,6 +22,11 @@ warm_up_days = 7
 """
 """What lets the models join in where nobody states a policy: a week's warm-up is short, to try."""
 
+DEFAULT_SYSTEMIC: Final = """
+[systemic]
+"""
+"""What a replay and a demo have, where nobody states a policy, to tell what many breaches mean."""
+
 WARM_UP_DAYS_MAX: Final = 365
 SEED_MAX: Final = 2**31 - 1
 

@@ -45,12 +45,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 
 
 def book_of(path: Path | None) -> "PolicyBook":
-    """Return the policy of a file, or the default one where none is given."""
+    """Return the policy of a file, or the default one where none is given.
+
+    Commands that have a default tell what many breaches mean, too.
+    """
+    from monitor.outliers import DEFAULT_SYSTEMIC
     from monitor.policy import PolicyBook
     from monitor.policy_text import DEFAULT_POLICY, policy_of
 
     if path is None:
-        return PolicyBook([policy_of(DEFAULT_POLICY, "the default policy")])
+        return PolicyBook([policy_of(DEFAULT_POLICY + DEFAULT_SYSTEMIC, "the default policy")])
     return PolicyBook([policy_of_file(path)])
 
 
