@@ -8,7 +8,7 @@ Whatever is cut in between is only repeated; ids, revisions and offsets make rep
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from monitor.engine import Engine, Step
@@ -19,33 +19,8 @@ from streams import codec, journal, state, state_key
 from streams.account_state import account_bytes
 from streams.changes import Changes
 from streams.outbox import Outgoing, acknowledged
+from streams.partition_parts import Acknowledged, Flushed, Sender
 from streams.topics import Topics
-
-
-class Sender(Protocol):
-    """What a partition needs of the outbox."""
-
-    async def send(
-        self, topic: str, partition: int, records: Sequence[Outgoing]
-    ) -> list[asyncio.Future[object]]:
-        """Queue records; return their acknowledgements."""
-        ...
-
-
-class Acknowledged(Protocol):
-    """What is acknowledged when its records are included for good: Faust's event is one."""
-
-    def ack(self) -> bool:
-        """Let the offset be committed."""
-        ...
-
-
-class Flushed(NamedTuple):
-    """What one flush wrote."""
-
-    records: int
-    bytes: int
-    seconds: float
 
 
 class _Snapshot(NamedTuple):
