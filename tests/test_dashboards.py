@@ -243,6 +243,8 @@ def work(metrics: Metrics) -> None:
     metrics.recovery_duration.observe(0.2)
     metrics.rebalances.inc()
     metrics.last_flush.set_to_current_time()
+    metrics.account_changes.inc(3)
+    metrics.account_rejections.labels("malformed").inc()
     metrics.policy_version.set(2)
     metrics.policy_refused.set(0)
     metrics.partitions_assigned.set(2)
@@ -251,6 +253,7 @@ def work(metrics: Metrics) -> None:
         metrics.consumer_lag.labels(partition).set(12)
         metrics.models_warm.labels(partition).set(1)
         metrics.state_accounts.labels(partition).set(900)
+        metrics.accounts_known.labels(partition).set(1200)
         metrics.state_bytes.labels(partition).set(2e6)
         metrics.state_open_transactions.labels(partition).set(5000)
 
