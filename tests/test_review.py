@@ -325,3 +325,31 @@ def test_a_review_of_many_months_lists_two_of_them_and_counts_them_all() -> None
     assert alert.evidence["breach_days"] == 200
     assert 62 <= len(listed_days(alert)) <= 62 + 5  # and those that are open
     assert len(engine.accounts["A1"].review.closed) <= 62  # type: ignore[union-attr]
+
+
+def test_a_day_that_falls_from_over_to_near_counts_as_near_only_when_it_closes() -> None:
+    engine = Engine(0, book(REVIEWED))
+    spent(engine, 0)
+    spent(engine, 2)
+    spent(engine, 1, "450.00")
+    (grown,) = spent(engine, 1, "151.00")
+    assert listed_days(grown) == [(MONDAY + day, False) for day in range(3)]
+    (fallen,) = spent(engine, 1, name="R", reverses="T1-151.00")
+    assert listed_days(fallen) == [(MONDAY + day, False) for day in (0, 2)]
+    alerts = [*spent(engine, 5, "1.00"), *spent(engine, 6, "1.00")]  # Tuesday has closed
+    assert [listed_days(alert)[1] for alert in alerts] == [(MONDAY + 1, True)]
+
+
+def test_a_closed_day_that_is_not_emitted_yet_counts_no_more_once_it_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Engine(0, book(REVIEWED))
+    spent(engine, 0)
+    assert told(spent(engine, 1)) == [("raised", 1, 2)]
+    monkeypatch.setattr(engine, "close_account_days", lambda _: None)
+    for day in (100, 110):
+        assert spent(engine, day, "1.00", account_id="A2") == []
+    assert len(engine.accounts["A1"].days) == 2
+    assert engine.accounts["A1"].review is None
+    assert spent(engine, 112) == []
+    assert told(spent(engine, 113)) == [("raised", 1, 2)]
