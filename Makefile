@@ -19,6 +19,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	if $$name -c '$(PYTHON_FITS)' 2>/dev/null; then echo $$name; break; fi; done)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
+# Processes that tests are shared out to, a file to each at a time: JOBS=0 is one after the other.
+JOBS ?= 2
+
 # Options for the command that a target runs: make bench ARGS="--transactions 200000"
 ARGS ?=
 
@@ -33,15 +36,15 @@ demo: $(PROGRAM) $(KERNELS) ## Show account-days over their limits, live; Ctrl-C
 
 .PHONY: test
 test: $(TOOLS) $(KERNELS) ## The everyday tests: no Docker, no Kafka, some minutes
-	@$(BIN)/python -m pytest -q -m "not slow and not kafka" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow and not kafka" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(TOOLS) $(KERNELS) ## All other tests: slow ones, kills, and those on Apache Kafka
-	@$(BIN)/python -m pytest -q -m "slow or kafka" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "slow or kafka" $(ARGS)
 
 .PHONY: test-all
 test-all: $(TOOLS) $(KERNELS) ## Every test
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(TOOLS) types ## Style, types, who may import whom, and the Compose file

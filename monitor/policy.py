@@ -83,6 +83,7 @@ class PolicyBook:
         self._by_version: dict[int, Policy] = {}
         self.calendar = policies[0].calendar
         self._starts: list[int] = []
+        self.review_days_max = 0  # the longest window of the reviews of any version, in days
         self.review_days_least = 0  # days that make a review, by the rule that asks for the fewest
         self._order: list[tuple[Policy, LimitSet]] = []
         for policy in policies:
@@ -119,6 +120,8 @@ class PolicyBook:
         ordered = sorted(self._by_version.values(), key=lambda p: (p.effective_from, p.version))
         self._order = [(p, p.limits()) for p in ordered]
         self._starts = [p.effective_from for p in ordered]
+        windows = (r.window_days for p in ordered for r in p.reviews)
+        self.review_days_max = max(windows, default=0)
         self.review_days_least = min((r.days for p in ordered for r in p.reviews), default=0)
         return True
 
@@ -130,11 +133,6 @@ class PolicyBook:
     def outliers(self) -> OutlierSettings | None:
         """The outlier settings of the first version that has any; None where none has."""
         return next((p.outliers for p in self.policies if p.outliers is not None), None)
-
-    @property
-    def review_days_max(self) -> int:
-        """The longest window of the reviews of any version, in business days; 0: there are none."""
-        return max((r.window_days for p, _ in self._order for r in p.reviews), default=0)
 
     @property
     def is_systemic(self) -> bool:

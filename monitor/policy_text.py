@@ -23,6 +23,7 @@ _DURATION_MAX: Final = 3660 * 86_400  # ten years: a slip of the pen beyond, and
 
 __all__ = [
     "CALENDAR_KEYS",
+    "DEFAULT_LIMITS",
     "DEFAULT_POLICY",
     "LIMIT_KEYS",
     "POLICY_KEYS",
@@ -42,7 +43,7 @@ POLICY_KEYS: Final = (
     "review",
 )
 
-DEFAULT_POLICY: Final = """\
+DEFAULT_LIMITS: Final = """\
 version = 1
 
 [calendar]
@@ -74,9 +75,9 @@ id = "daily-count-business"
 measure = "count"
 above = 40
 scope = { segment = "business" }
-
-[review]
 """
+
+DEFAULT_POLICY: Final = DEFAULT_LIMITS + "\n[review]\n"
 """What decides where nobody states a policy: to try Weir with, not to run a bank by."""
 
 

@@ -47,14 +47,14 @@ def bench(
     import os
     import platform
 
-    from monitor.outliers import DEFAULT_BUDGET
-    from monitor.policy_text import DEFAULT_POLICY
+    from monitor.outliers import DEFAULT_BUDGET, DEFAULT_SYSTEMIC
+    from monitor.policy_text import DEFAULT_LIMITS, DEFAULT_POLICY
     from streams.commands.options import print_result
 
-    with_models = DEFAULT_POLICY + DEFAULT_BUDGET
-    policy_text = with_models if full else DEFAULT_POLICY
+    everything = DEFAULT_POLICY + DEFAULT_BUDGET + DEFAULT_SYSTEMIC
+    policy_text = everything if full else DEFAULT_LIMITS
     if accounts:
-        result = _memory(with_models, accounts)
+        result = _memory(everything, accounts)
     elif stages:
         result = _stages(policy_text, transactions)
     else:
