@@ -74,10 +74,10 @@ def test_hot_payers_of_one_institution_stand_out_and_a_rise_of_all_does_not() ->
         assert hot.look(day) == []
         hot.learn(day, [])
     usual = dict.fromkeys(BANKS, 1)
-    (found,) = hot.look({**usual, ("institution", "NEW"): 8})
+    (found,) = hot.look({**usual, ("institution", "NEW"): 14})
     assert found.value == "NEW"
-    assert hot.look(dict.fromkeys(BANKS, 8)) == []
-    assert HotPayers(hot.dump()).look({**usual, BANKS[0]: 15}) == hot.look({**usual, BANKS[0]: 15})
+    assert hot.look(dict.fromkeys(BANKS, 14)) == []
+    assert HotPayers(hot.dump()).look({**usual, BANKS[0]: 25}) == hot.look({**usual, BANKS[0]: 25})
 
 
 def usual_rejections() -> Rejected:
