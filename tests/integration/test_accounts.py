@@ -84,7 +84,7 @@ def test_attributes_decide_change_and_are_forgotten(rig: Settings, tmp_path: Pat
         # A record that cannot be used forgets what was known, is counted, and ends nothing.
         producer = KafkaProducer(bootstrap_servers=rig.broker.split(","), acks="all")
         topic = Topics.of(rig).accounts
-        for key, value in ((b"A1", b"no JSON"), (None, b"{}")):
+        for key, value in ((b"A1", b"no JSON"), (b"A9", b'{"account_id": "A1"}')):
             producer.send(topic, value, key, partition=dealer(PARTITIONS)("A1")).get(30)
         producer.close()
         until_told(rig, worker, ("A1", "daily-amount", "raised"))
