@@ -57,7 +57,7 @@ def drill(
     import time
     from pathlib import Path
 
-    from monitor.policy_text import DEFAULT_POLICY, policy_of
+    from monitor.policy_text import DEFAULT_LIMITS, policy_of
     from streams.commands.options import print_result
     from streams.drill import Drill
 
@@ -74,14 +74,14 @@ def drill(
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="weir-drill-") as folder:
         policy = Path(folder) / "policy.toml"
-        policy.write_text(DEFAULT_POLICY, encoding="utf-8")
+        policy.write_text(DEFAULT_LIMITS, encoding="utf-8")
         with _place(broker, policy, given) as settings:
             say(f"{transactions:,} transactions, workers: {workers}, kills: {kills}")
             run = Drill(settings, transactions, seed, workers, say)
             rate = transactions / (SECONDS_A_KILL * kills) if kills else 1e9
             asyncio.run(run.run(kills, rate))
             say("all is decided; reading what was told, and recounting")
-            found = asyncio.run(run.reckon(policy_of(DEFAULT_POLICY).thresholds))
+            found = asyncio.run(run.reckon(policy_of(DEFAULT_LIMITS).thresholds))
     recovery = run.recovery_seconds
     result = {
         "kills": kills,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from monitor.policy_text import DEFAULT_POLICY, policy_of
+from monitor.policy_text import DEFAULT_LIMITS, policy_of
 from monitor.settings import Settings
 from streams.drill import Drill
 from streams.reckoning import Found
@@ -19,7 +19,7 @@ from tests.rigs import KAFKA, Broker, command, own_rig, records_of, value_of
 
 pytestmark = pytest.mark.slow
 
-THRESHOLDS = policy_of(DEFAULT_POLICY).thresholds
+THRESHOLDS = policy_of(DEFAULT_LIMITS).thresholds
 
 
 # -- kills, by the command ------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def reckoned(drill: Drill, incidents: Incidents, seconds_each: float = 15) -> Fo
 
 
 def test_workers_join_leave_and_are_killed_while_two_run(broker: Broker, tmp_path: Path) -> None:
-    with own_rig(broker, tmp_path, DEFAULT_POLICY) as settings:
+    with own_rig(broker, tmp_path, DEFAULT_LIMITS) as settings:
         drill = Shifts(settings, transactions=40_000, seed=5)
         incidents = [drill.join, drill.leave, drill.join, drill.kill_one]
         found = reckoned(drill, incidents)
@@ -133,7 +133,7 @@ class Relay(Shifts):
 def test_what_a_worker_that_ends_in_order_has_taken_in_does_not_come_again(
     broker: Broker, tmp_path: Path
 ) -> None:
-    with own_rig(broker, tmp_path, DEFAULT_POLICY) as settings:
+    with own_rig(broker, tmp_path, DEFAULT_LIMITS) as settings:
         drill = Relay(settings, transactions=30_000, seed=6)
         found = reckoned(drill, [drill.hand_over, drill.hand_over, drill.end])
     assert (found.lost, found.doubled, found.wrong) == (0, 0, 0)
@@ -179,7 +179,7 @@ def test_kafka_dies_in_the_middle_of_a_stream_and_comes_back(
 ) -> None:
     own_apache_kafka.start()
     broker = Broker(own_apache_kafka.bootstrap, KAFKA)
-    with own_rig(broker, tmp_path, DEFAULT_POLICY) as settings:
+    with own_rig(broker, tmp_path, DEFAULT_LIMITS) as settings:
         drill = Outage(settings, 40_000, 7, own_apache_kafka)
         found = reckoned(drill, [drill.outage])
         rejected = [
