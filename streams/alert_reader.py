@@ -7,7 +7,7 @@ from typing import Any
 from monitor.settings import Settings
 from streams.admin import partitions_of
 from streams.broker import BrokerError
-from streams.tail import Tail
+from streams.tail import records_of_topic
 from streams.topics import Topics
 
 
@@ -22,11 +22,5 @@ async def read_alerts(
     partitions = partitions_of(settings.broker, topic)
     if partitions is None:
         raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
-    tail = Tail(settings.broker, topic, partitions)
-    await tail.start()
-    try:
-        while follow or not await tail.is_at_end():
-            for record in await tail.read():
-                yield json.loads(record.value), record.value
-    finally:
-        await tail.stop()
+    async for record in records_of_topic(settings.broker, topic, partitions, follow=follow):
+        yield json.loads(record.value), record.value

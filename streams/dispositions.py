@@ -12,7 +12,7 @@ from streams import codec
 from streams.admin import partitions_of
 from streams.broker import BrokerError
 from streams.outbox import Outbox, Outgoing
-from streams.tail import Tail
+from streams.tail import records_of_topic
 from streams.topics import RECORD_BYTES_MAX, Topics
 
 _log = logging.getLogger(__name__)
@@ -27,19 +27,12 @@ async def read_dispositions(settings: Settings) -> list[Disposed]:
     partitions = partitions_of(settings.broker, topic)
     if partitions is None:
         return []
-    tail = Tail(settings.broker, topic, partitions)
-    await tail.start()
     read: list[Disposed] = []
-    try:
-        while not await tail.is_at_end():
-            for record in await tail.read():
-                where = f"record {record.offset} of {topic}"
-                try:
-                    read.append(_decoded(record.value, where))
-                except DispositionError as error:
-                    _log.warning("passed over: %s", "; ".join(error.problems))
-    finally:
-        await tail.stop()
+    async for record in records_of_topic(settings.broker, topic, partitions):
+        try:
+            read.append(_decoded(record.value, f"record {record.offset} of {topic}"))
+        except DispositionError as error:
+            _log.warning("passed over: %s", "; ".join(error.problems))
     return read
 
 

@@ -25,7 +25,7 @@ from streams.outbox import Outbox
 from streams.reckoning import Found, compare_alerts, compare_days, totals_of
 from streams.recount import DayKey, DayTotals, Recount
 from streams.send import send_batches
-from streams.tail import Tail
+from streams.tail import records_of_topic
 from streams.topics import RECORD_BYTES_MAX, Topics
 from streams.worker_process import WorkerProcess, taken_in
 
@@ -207,15 +207,8 @@ class Drill:
         return {key: totals for key, totals in told.items() if any(totals[:4])}, differing
 
     async def _all_of(self, topic: str) -> list[Any]:
-        tail = Tail(self._settings.broker, topic, self._settings.partitions)
-        await tail.start()
-        try:
-            records: list[Any] = []
-            while not await tail.is_at_end():
-                records += await tail.read()
-            return records
-        finally:
-            await tail.stop()
+        settings = self._settings
+        return [of async for of in records_of_topic(settings.broker, topic, settings.partitions)]
 
 
 def drill_rows(transactions: int, seed: int) -> list[tuple[str, ...]]:

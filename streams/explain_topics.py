@@ -22,7 +22,7 @@ from streams.explain import (
 )
 from streams.policies import read_policies
 from streams.rederive import Rederivation, lateness_of
-from streams.tail import Tail
+from streams.tail import Tail, records_of_topic
 from streams.topics import Topics
 
 
@@ -69,16 +69,10 @@ async def _attributes(settings: Settings, partition: int) -> AttributeBook | Non
     if partitions_of(settings.broker, topic) is None:
         return None
     book = AttributeBook()
-    tail = Tail(settings.broker, topic, [partition])
-    await tail.start()
-    try:
-        while not await tail.is_at_end():
-            for record in await tail.read():
-                change, _ = change_of(record.key, record.value)
-                if change is not None:
-                    book.take(*change)
-    finally:
-        await tail.stop()
+    async for record in records_of_topic(settings.broker, topic, [partition]):
+        change, _ = change_of(record.key, record.value)
+        if change is not None:
+            book.take(*change)
     return book
 
 

@@ -1,17 +1,18 @@
 """Follows the systemic alerts, so that every worker knows which days are explained."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from monitor.systemic_run import Grouped, grouped_by
+from monitor.core.noted_day import Grouped
+from monitor.systemic_run import grouped_by
 from streams import codec
-from streams.tail import Tail
+from streams.tail import Follower, Tail
 
 DAYS_KEPT: Final = 400
 """Days that an alert explains are of interest so long: no window of a review is longer."""
 
 
-class IncidentFollower:
+class IncidentFollower(Follower):
     """Reads the whole topic of systemic alerts, then follows it. Every worker has one of its own.
 
     `on_change` is given all (segment, threshold_id, business day) that are explained now.
@@ -20,31 +21,15 @@ class IncidentFollower:
     def __init__(
         self, broker: str, topic: str, on_change: Callable[[frozenset[Grouped]], None]
     ) -> None:
+        super().__init__(Tail(broker, topic, partitions=1))
         self._on_change = on_change
-        self._tail = Tail(broker, topic, partitions=1)
         self._grouped: dict[str, set[Grouped]] = {}
 
-    async def start(self) -> None:
-        """Read all that the topic holds now."""
-        await self._tail.start()
-        while not await self._tail.is_at_end():
-            await self._read()
-
-    async def follow(self) -> None:
-        """Take what comes, until cancelled."""
-        while True:
-            await self._read()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        await self._tail.stop()
-
-    async def _read(self) -> None:
-        records = [record for record in await self._tail.read() if record.value is not None]
-        for record in records:
-            alert = codec.plain(record.value)
+    def _take_in(self, records: Sequence[Any]) -> None:
+        alerts = [codec.plain(record.value) for record in records if record.value is not None]
+        for alert in alerts:
             self._grouped[alert["alert_id"]] = grouped_by(alert)
-        if records:
+        if alerts:
             self._on_change(self._all())
 
     def _all(self) -> frozenset[Grouped]:

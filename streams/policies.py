@@ -1,8 +1,8 @@
 """Policy versions that come at run time: read from their topic, checked whole, taken or refused."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from monitor.policy import Policy, PolicyBook, PolicyError
 from monitor.policy_text import policy_of
@@ -10,7 +10,7 @@ from monitor.settings import Settings
 from streams.admin import partitions_of
 from streams.broker import BrokerError
 from streams.outbox import Outbox, Outgoing
-from streams.tail import Tail
+from streams.tail import Follower, Tail
 from streams.topics import RECORD_BYTES_MAX, Topics
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def policies_of(
             yield offset, Refused(offset, tuple(error.problems))
 
 
-class PolicyFollower:
+class PolicyFollower(Follower):
     """Reads the whole policy topic, then follows it. Every worker has one of its own.
 
     `on_change` is called when a version was taken, `on_refused` with each that was not: the old
@@ -53,30 +53,13 @@ class PolicyFollower:
         on_change: Callable[[PolicyBook], None],
         on_refused: Callable[[Refused], None],
     ) -> None:
+        super().__init__(Tail(broker, topic, partitions=1))
         self.book = book
         self._on_change = on_change
         self._on_refused = on_refused
-        self._tail = Tail(broker, topic, partitions=1)
 
-    async def start(self) -> PolicyBook | None:
-        """Read all that the topic holds now; return the book, None where no policy is anywhere."""
-        await self._tail.start()
-        while not await self._tail.is_at_end():
-            await self._read()
-        return self.book
-
-    async def follow(self) -> None:
-        """Take what comes, until cancelled."""
-        while True:
-            await self._read()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        await self._tail.stop()
-
-    async def _read(self) -> None:
-        records = [(record.offset, record.value) for record in await self._tail.read()]
-        for offset, read in policies_of(records):
+    def _take_in(self, records: Sequence[Any]) -> None:
+        for offset, read in policies_of((record.offset, record.value) for record in records):
             if isinstance(read, Refused):
                 self._refuse(read)
             else:
@@ -115,7 +98,8 @@ async def read_policies(
     refused: list[Refused] = []
     follower = PolicyFollower(settings.broker, topic, book, lambda _: None, refused.append)
     try:
-        return await follower.start(), refused
+        await follower.start()
+        return follower.book, refused
     finally:
         await follower.stop()
 

@@ -23,7 +23,7 @@ from monitor.systemic_run import DecidedDay, SystemicRun
 from streams import codec
 from streams.dealing import dealer
 from streams.outbox import Outbox, Outgoing
-from streams.tail import Tail
+from streams.tail import Tail, records_of_topic
 from streams.topics import Topics
 
 _log = logging.getLogger(__name__)
@@ -140,15 +140,9 @@ class SystemicAgent:
         return run
 
     async def _kept(self) -> dict[str, Any] | None:
-        tail = Tail(self._settings.broker, self._topics.systemic_state, 1)
-        await tail.start()
         latest: bytes | None = None
-        try:
-            while not await tail.is_at_end():
-                for read in await tail.read():
-                    latest = read.value
-        finally:
-            await tail.stop()
+        async for read in records_of_topic(self._settings.broker, self._topics.systemic_state, 1):
+            latest = read.value
         return None if latest is None else state_of(latest)
 
     def _silent(self) -> list[int]:

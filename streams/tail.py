@@ -1,6 +1,7 @@
 """Reads a topic from its beginning, and knows when it has read all that is there."""
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
@@ -79,3 +80,46 @@ class Tail:
     async def stop(self) -> None:
         """Disconnect."""
         await self._consumer.stop()
+
+
+async def records_of_topic(
+    broker: str, topic: str, partitions: int | Iterable[int], *, follow: bool = False
+) -> AsyncIterator[Any]:
+    """Yield every record that a topic's partitions hold; and go on if told to."""
+    tail = Tail(broker, topic, partitions)
+    await tail.start()
+    try:
+        while follow or not await tail.is_at_end():
+            for record in await tail.read():
+                yield record
+    finally:
+        await tail.stop()
+
+
+class Follower(ABC):
+    """Takes all that a topic holds, and then what comes."""
+
+    def __init__(self, tail: Tail) -> None:
+        self._tail = tail
+
+    async def start(self) -> None:
+        """Take all that the topic holds now."""
+        await self._tail.start()
+        while not await self._tail.is_at_end():
+            await self._read()
+
+    async def follow(self) -> None:
+        """Take what comes, until cancelled."""
+        while True:
+            await self._read()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._tail.stop()
+
+    async def _read(self) -> None:
+        self._take_in(await self._tail.read())
+
+    @abstractmethod
+    def _take_in(self, records: Sequence[Any]) -> None:
+        """Take what was read; that may be nothing."""

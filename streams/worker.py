@@ -72,7 +72,8 @@ class Worker:
         try:
             await self._outbox.start()
             await asyncio.to_thread(ensure_topics, self.settings.broker, topic_specs(self.settings))
-            book = await self._follower.start()
+            await self._follower.start()
+            book = self._follower.book
             if book is None:
                 raise PolicyError([f"no policy in {self._topics.policy}, and no WEIR_POLICY"])
             self._policy_taken(book)

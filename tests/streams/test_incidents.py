@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from monitor.core.alert import Status
+from monitor.core.noted_day import Grouped
 from monitor.engine import Engine
 from monitor.systemic.notice import Verdict
-from monitor.systemic_run import Grouped, grouped_by
+from monitor.systemic_run import grouped_by
 from streams import codec, incidents
 from streams.changes import Changes
 from streams.incidents import DAYS_KEPT, IncidentFollower

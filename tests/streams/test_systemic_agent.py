@@ -14,7 +14,7 @@ from monitor.segment_record import SegmentRecord
 from monitor.settings import Settings
 from monitor.systemic.segment_day import LimitDay, SegmentDay
 from monitor.systemic_run import grouped_by
-from streams import codec, systemic_agent
+from streams import codec, systemic_agent, tail
 from streams.outbox import Outgoing
 from streams.systemic_agent import SystemicAgent, SystemicStateError, state_bytes, state_of
 from streams.topics import Topics
@@ -154,7 +154,8 @@ class FakeStream:
 def live(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> Metrics:
     """Let an agent live until it has all, or crashes."""
     FakeTail.broker = broker
-    monkeypatch.setattr(systemic_agent, "Tail", FakeTail)
+    for module in (systemic_agent, tail):
+        monkeypatch.setattr(module, "Tail", FakeTail)
     metrics = Metrics(CollectorRegistry(), "1.0")
     errors: list[BaseException] = []
     agent = SystemicAgent(
