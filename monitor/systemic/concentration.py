@@ -10,6 +10,7 @@ mean of the segments' own, weighted by the day's: a week-end without businesses 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from monitor.systemic.faded import FADES
 from monitor.systemic.tails import binomial_tail, discoveries
 
 SLACK: Final = 1.15
@@ -26,9 +27,6 @@ HISTORY_DAYS_LEAST: Final = 14
 
 SEGMENT_PRIOR: Final = 10.0
 """A segment's share is shrunk to that of all segments as by so many breaching account-days."""
-
-FADES: Final = 0.93
-"""What yesterday's counts still are today: a memory of a fortnight."""
 
 LIMIT_MOVED: Final = 0.1
 """Where a limit moves by more, others breach it: their history begins anew."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from monitor.core.transaction import Reason
+from monitor.systemic.faded import FadedCounts
 from monitor.systemic.tails import gamma_poisson_tail
 
 RECORDS_LEAST: Final = 20
@@ -20,11 +21,8 @@ SIZE: Final = 2.0
 
 EXPECTED_LEAST: Final = 0.5
 HISTORY_LEAST: Final = 7
-FADES: Final = 0.93
 BRANCHES_OF_A_FILE: Final = 3
 """So many branches with a burst at once are one file, not so many feeds."""
-
-_FORGOTTEN: Final = 0.01
 
 DUPLICATES: Final = "duplicates"
 CLOCK: Final = "clock"
@@ -56,24 +54,15 @@ class Rejected:
     """Every feed's rejections by reason, as they were until yesterday."""
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        state = state or {}
-        self.days = int(state.get("days", 0))
-        self._weight = float(state.get("weight", 0.0))
-        self._counts: dict[tuple[str, str], float] = {
-            (reason, branch): count for reason, branch, count in state.get("counts", ())
-        }
+        self._usual = FadedCounts(state)
 
     def dump(self) -> dict[str, Any]:
         """Return its state, as JSON has it."""
-        return {
-            "days": self.days,
-            "weight": self._weight,
-            "counts": [[*key, count] for key, count in sorted(self._counts.items())],
-        }
+        return self._usual.dump()
 
     def look(self, rejections: Mapping[tuple[str, str], int]) -> list[Fault]:
         """Return the faults of a day, and change nothing."""
-        if self.days < HISTORY_LEAST:
+        if self._usual.days < HISTORY_LEAST:
             return []
         bursts = [
             fault
@@ -88,26 +77,22 @@ class Rejected:
         out = {(one.branch, one.kind) for one in found}
         is_file = {one.branch for one in found if one.kind == REPLAYED}
         everywhere = "" in is_file
-        taken = {
-            (reason, branch): count
-            for (reason, branch), count in rejections.items()
-            if not (
-                reason in _KINDS
-                and (everywhere or branch in is_file or (branch, _KINDS[reason]) in out)
-            )
-        }
-        self._counts = {
-            key: count
-            for key in sorted(self._counts.keys() | taken.keys())
-            if (count := self._counts.get(key, 0.0) * FADES + taken.get(key, 0)) >= _FORGOTTEN
-        }
-        self._weight = self._weight * FADES + 1
-        self.days += 1
+        self._usual.take_in(
+            {
+                (reason, branch): count
+                for (reason, branch), count in rejections.items()
+                if not (
+                    reason in _KINDS
+                    and (everywhere or branch in is_file or (branch, _KINDS[reason]) in out)
+                )
+            }
+        )
 
     def _burst(
         self, reason: str, branch: str, records: int, rejections: Mapping[tuple[str, str], int]
     ) -> Fault | None:
-        usual = max(self._counts.get((reason, branch), 0.0) / self._weight, EXPECTED_LEAST)
+        before = self._usual.counts.get((reason, branch), 0.0) / self._usual.weight
+        usual = max(before, EXPECTED_LEAST)
         if records < RECORDS_LEAST or records < LIFT_LEAST * usual:
             return None
         probability = gamma_poisson_tail(records, usual, SIZE)

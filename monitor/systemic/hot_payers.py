@@ -9,6 +9,7 @@ that grow) the others' rise is taken out of each one's.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from monitor.systemic.faded import FadedCounts
 from monitor.systemic.tails import discoveries, gamma_poisson_tail
 
 CASES_LEAST: Final = 4
@@ -20,12 +21,10 @@ SIZE: Final = 8.0
 """Of the gamma law, for each case expected: the variance of a count is 9 / 8 of its mean."""
 
 HISTORY_LEAST: Final = 7
-FADES: Final = 0.93
 PRIOR_DAYS: Final = 4.0
 """A little-known institution is expected to be as the mean one, as by so many days."""
 
 EXPECTED_LEAST: Final = 0.05
-_FORGOTTEN: Final = 0.01
 
 Payee = tuple[str, str]
 """("institution", value), as the segment-day has it."""
@@ -51,27 +50,18 @@ class HotPayers:
     """Every institution's hot new payers, as they were until yesterday."""
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
-        state = state or {}
-        self.days = int(state.get("days", 0))
-        self._weight = float(state.get("weight", 0.0))
-        self._counts: dict[Payee, float] = {
-            (type_, value): count for type_, value, count in state.get("counts", ())
-        }
+        self._usual = FadedCounts(state)
 
     def dump(self) -> dict[str, Any]:
         """Return its state, as JSON has it."""
-        return {
-            "days": self.days,
-            "weight": self._weight,
-            "counts": [[*payee, count] for payee, count in sorted(self._counts.items())],
-        }
+        return self._usual.dump()
 
     def look(self, counts: Mapping[Payee, int]) -> list[Hot]:
         """Return the institutions that stand out today, and change nothing."""
-        if self.days < HISTORY_LEAST:
+        if self._usual.days < HISTORY_LEAST:
             return []
         # In the order of their names: a sum of floats is to be the same however a day came.
-        payees = sorted(counts.keys() | self._counts.keys())
+        payees = sorted(counts.keys() | self._usual.counts.keys())
         expected = {payee: self._expected(payee) for payee in payees}
         all_expected, all_seen = sum(expected.values()), sum(counts.values())
         found = []
@@ -89,22 +79,18 @@ class HotPayers:
     def learn(self, counts: Mapping[Payee, int], found: list[Hot]) -> None:
         """Take in a day; what stood out counts as it was expected to."""
         out = {(one.type, one.value) for one in found}
-        taken = {
-            payee: self._expected(payee) if payee in out else float(cases)
-            for payee, cases in counts.items()
-        }
-        self._counts = {
-            payee: count
-            for payee in sorted(self._counts.keys() | taken.keys())
-            if (count := self._counts.get(payee, 0.0) * FADES + taken.get(payee, 0.0)) >= _FORGOTTEN
-        }
-        self._weight = self._weight * FADES + 1
-        self.days += 1
+        self._usual.take_in(
+            {
+                payee: self._expected(payee) if payee in out else float(cases)
+                for payee, cases in counts.items()
+            }
+        )
 
     def _expected(self, payee: Payee) -> float:
         """Return the mean of a day, shrunk to that of the mean institution."""
-        if not self._weight:
+        weight, counts = self._usual.weight, self._usual.counts
+        if not weight:
             return EXPECTED_LEAST
-        mean = sum(self._counts.values()) / max(len(self._counts), 1) / self._weight
-        count = self._counts.get(payee, 0.0) + PRIOR_DAYS * mean
-        return max(count / (self._weight + PRIOR_DAYS), EXPECTED_LEAST)
+        mean = sum(counts.values()) / max(len(counts), 1) / weight
+        count = counts.get(payee, 0.0) + PRIOR_DAYS * mean
+        return max(count / (weight + PRIOR_DAYS), EXPECTED_LEAST)

@@ -4,7 +4,7 @@ The same days in the same order give the same notices, whatever the order of the
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from monitor.systemic.amounts import Values
 from monitor.systemic.causes import CAUSE, FAULT, Causes, Found, decisions_of
@@ -34,7 +34,10 @@ Segments = Mapping[str | None, SegmentDay]
 
 
 class Systemic:
-    """What is known of all segments up to a business day, and the incidents that are open."""
+    """What is known of all segments up to a business day, and the incidents that are open.
+
+    With a `state` (of `dump`) it goes on as the one whose state that is would have.
+    """
 
     def __init__(self, settings: SystemicSettings, state: Mapping[str, Any] | None = None) -> None:
         state = state or {}
@@ -48,11 +51,6 @@ class Systemic:
                 self._memories[Key(*key)] = LimitMemory(memory)
         self._causes = Causes(state.get("causes"))
         self._incidents = Incidents(state.get("incidents"))
-
-    @classmethod
-    def load(cls, settings: SystemicSettings, state: Mapping[str, Any]) -> Self:
-        """Return one that goes on as the one whose state this is would have."""
-        return cls(settings, state)
 
     def dump(self) -> dict[str, Any]:
         """Return all it knows, as JSON has it."""

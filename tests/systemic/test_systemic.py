@@ -44,7 +44,7 @@ def test_what_was_dumped_as_json_goes_on_alike(cut: int) -> None:
     whole, begun = Systemic(SystemicSettings()), Systemic(SystemicSettings())
     expected = observed(whole)
     told = observed(begun, last=cut)
-    resumed = Systemic.load(SystemicSettings(), json.loads(json.dumps(begun.dump())))
+    resumed = Systemic(SystemicSettings(), json.loads(json.dumps(begun.dump())))
     assert resumed.dump() == begun.dump()
     told += observed(resumed, first=cut)
     assert told == expected
