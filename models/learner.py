@@ -20,7 +20,6 @@ from models.evidence import (
     INPUTS,
     SCALES,
     T_DAY,
-    T_TRANSACTION,
     USES_FOREST,
     Models,
     put_inputs,
@@ -163,11 +162,6 @@ class Learner:
     def peer_name(self, peer: int) -> str | None:
         """Return the short name of the peer group that an account has as `peer`; None for none."""
         return None if peer == 0 else peer_name(self.peers, peer - 1)
-
-    def transaction_probability(self, score: float) -> float | None:
-        """Return how rare a transaction's score is; None while warming up."""
-        p = probability(self.tails.tail, T_TRANSACTION, score)
-        return None if np.isnan(p) else float(p)
 
     def reopen(self, opened: Sequence[int], swept: Sequence[int]) -> None:
         """Go on with days that were open, and with a day before that was being closed."""

@@ -17,9 +17,6 @@ AMOUNT_KINDS: Final = ("daily-amount",)
 LIMIT_KINDS: Final = (*AMOUNT_KINDS, "daily-count")
 """Kinds whose value is a plain sum over the transactions of one account-day."""
 
-PLACE: Final = ("transaction_id", "event_time", "partition", "offset")
-"""Where the record stands by which an alert was told."""
-
 ABSENT: Final = "(none)"
 
 

@@ -69,8 +69,7 @@ class Joining:
         """Yield each day that is whole, in order, and what its segments came to in all partitions.
 
         A day is whole where each partition has told of it or of a later one; one of nothing is not
-        handed on. Of the `silent` ones,
-        those that are far behind are not waited for.
+        handed on. Of the `silent` ones, those that are far behind are not waited for.
         """
         for day in sorted(self._days):
             if any(self._is_awaited(number, day, silent) for number in range(self._partitions)):

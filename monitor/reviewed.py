@@ -10,7 +10,7 @@ from typing import Final
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Cause, Status
-from monitor.core.noted_day import DayFacts, FoldedDays, Mark, NotedDay, Review
+from monitor.core.noted_day import DayFacts, FoldedDays, Grouped, Mark, NotedDay, Review
 from monitor.core.threshold import Scope, scope_of
 from monitor.core.transaction import Transaction
 from monitor.episodes import CountedDay, episodes_of
@@ -19,9 +19,6 @@ from monitor.modelled import Modelled
 from monitor.noting import counted_day, noted_day, take
 from monitor.policy import PolicyBook
 from monitor.review_alert import Setting, told_anew, withdrawn
-
-Grouped = tuple[str | None, str | None, int]
-"""A segment (None: all), a threshold_id (None: all) and a business day that do not count."""
 
 LISTED_DAYS_MAX: Final = 62
 """Closed days of one review that are kept and listed: two months. Earlier ones are a number."""
@@ -44,8 +41,10 @@ class Reviewed(Modelled):
 
         It takes the place of what was said before: what is in it no more counts again.
         """
+        before = self.grouped
         self.restore_grouped(entries)
-        self._recount_all()
+        if self.grouped != before:
+            self._recount_all()
 
     def restore_grouped(self, entries: Iterable[Grouped]) -> None:
         """Put back which days do not count; nothing is told of it."""

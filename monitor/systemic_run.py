@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from monitor.core.alert import Status
 from monitor.core.business_day import day_of_text
+from monitor.core.noted_day import Grouped
 from monitor.core.threshold import Threshold
 from monitor.joining import Joining, Segments
 from monitor.policy import Policy, PolicyBook
@@ -15,9 +16,6 @@ from monitor.segment_record import SegmentRecord
 from monitor.systemic.notice import SystemicNotice
 from monitor.systemic.systemic import Systemic
 from monitor.systemic_alert import SystemicAlert
-
-Grouped = tuple[str | None, str | None, int]
-"""A segment (None: all), a threshold_id (None: all) and a business day that an alert explains."""
 
 
 class DecidedDay(NamedTuple):

@@ -1,6 +1,7 @@
 """An account's record: bytes to values and back. Any bytes become an account or a rejection."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -28,6 +29,8 @@ class _Wire(msgspec.Struct, gc=False):
     attributes: dict[str, str | None] | None = None
 
 
+_Parsed = TypeVar("_Parsed")
+
 _decode: Final = msgspec.json.Decoder(_Wire).decode
 _decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -38,12 +41,9 @@ def decode_account(value: bytes) -> AccountRecord | Rejection:
 
     Fields that are not known do not matter.
     """
-    try:
-        wire = _decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Rejection(Reason.MALFORMED, str(error))
-    except RecursionError:
-        return Rejection(Reason.MALFORMED, "nested too deep")
+    wire = _parsed(_decode, value)
+    if isinstance(wire, Rejection):
+        return wire
     further = {name: text for name, text in (wire.attributes or {}).items() if text}
     fields = (wire.account_id, wire.segment, wire.branch, wire.product, wire.opened)
     return account_record_of(fields, further)
@@ -54,18 +54,24 @@ def decode_account_line(value: bytes) -> AccountRecord | Rejection:
 
     What is no text there, as a number, is taken as the JSON that it is written in.
     """
-    try:
-        line = _decode_object(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Rejection(Reason.MALFORMED, str(error))
-    except RecursionError:
-        return Rejection(Reason.MALFORMED, "nested too deep")
+    line = _parsed(_decode_object, value)
+    if isinstance(line, Rejection):
+        return line
     own = {name: line.pop(name) for name in (*ACCOUNT_FIELDS, "attributes") if name in line}
     stated = own.get("attributes") or {}
     if isinstance(stated, dict):
         others = {name: of if isinstance(of, str) else _text(of) for name, of in line.items()}
         own["attributes"] = {**others, **stated}
     return decode_account(_encode(own))
+
+
+def _parsed(decode: Callable[[bytes], _Parsed], value: bytes) -> _Parsed | Rejection:
+    try:
+        return decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Rejection(Reason.MALFORMED, str(error))
+    except RecursionError:
+        return Rejection(Reason.MALFORMED, "nested too deep")
 
 
 def _text(value: object) -> str | None:

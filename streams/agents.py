@@ -14,12 +14,12 @@ from typing import Any, Final
 import faust
 from faust.types.tuples import TP
 
+from monitor.core.noted_day import Grouped
 from monitor.core.transaction import Rejection
 from monitor.engine import Engine, Step
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
 from monitor.settings import Settings, snapshot_key_of
-from monitor.systemic_run import Grouped
 from streams.accounts import AccountsFollower
 from streams.app import StateTable
 from streams.interpreter import building

@@ -5,7 +5,8 @@ from typing import Any
 
 from monitor.insight.associate import Found, Wanted
 from monitor.insight.table import Table
-from streams.insight_text import chance, percent, plain
+from streams.insight_text import chance, percent
+from streams.plain_text import plain
 
 
 def fields_of(found: Found, wanted: Wanted, table: Table, target: str | None) -> dict[str, Any]:

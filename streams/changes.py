@@ -4,8 +4,8 @@ It waits here for the next run or tick, where what comes of it is told before a 
 taken: state must not say that something was told which never was.
 """
 
+from monitor.core.noted_day import Grouped
 from monitor.engine import Engine
-from monitor.systemic_run import Grouped
 
 
 class Changes:
@@ -40,5 +40,4 @@ class Changes:
             self._engine.attributes_changed(accounts)
         if self._grouped is not None:
             grouped, self._grouped = self._grouped, None
-            if grouped != self._engine.grouped:
-                self._engine.set_grouped(grouped)
+            self._engine.set_grouped(grouped)

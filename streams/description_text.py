@@ -11,11 +11,11 @@ from streams.insight_text import (
     mark_fields,
     marks_shown,
     percent,
-    plain,
     shown,
     under,
     weight_fields,
 )
+from streams.plain_text import plain
 
 MARKS_SHOWN: Final = 10
 P_SHOWN: Final = 0.05

@@ -10,7 +10,8 @@ from rich.table import Table as Shown
 from monitor.insight.cluster import NOT_ASKED_FOR, Group, Groups
 from monitor.insight.table import Table
 from monitor.insight.weights import Mark
-from streams.insight_text import condition, console, mark_fields, number, percent, plain, shown
+from streams.insight_text import condition, console, mark_fields, number, percent, shown
+from streams.plain_text import plain
 
 MARKS_SHOWN: Final = 4
 LIFT_SHOWN: Final = 1.1

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from monitor.insight.weights import Mark, Weight
+from streams.plain_text import plain
 
 
 def condition(attribute: str, value: str) -> str:
@@ -24,11 +25,6 @@ def under(attribute: str, value: str) -> str:
 
 def _is_interval(attribute: str, value: str) -> bool:
     return any(f"{attribute} {mark} " in value for mark in ("<=", ">"))
-
-
-def plain(text: str) -> str:
-    """Return text as it is, unless it would move the cursor or worse."""
-    return text if text.isprintable() else ascii(text)
 
 
 def percent(share: float) -> str:

@@ -8,12 +8,13 @@ from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import event_time_text
+from monitor.core.noted_day import Grouped
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
 from monitor.engine import Engine, Step
 from monitor.policy import PolicyBook
 from monitor.segment_record import SegmentRecord, segment_records_of
 from monitor.systemic_alert import SystemicAlert
-from monitor.systemic_run import Grouped, SystemicRun, grouped_by
+from monitor.systemic_run import SystemicRun, grouped_by
 from streams import codec
 from streams.dealing import dealer
 from streams.feed import Batch

@@ -10,7 +10,8 @@ from monitor.insight.prequential import Streamed
 from monitor.insight.recount import Counted
 from monitor.insight.rules import Learned
 from monitor.insight.tree import Node
-from streams.insight_text import percent, plain
+from streams.insight_text import percent
+from streams.plain_text import plain
 
 NOTHING: Final = "-"
 STEP: Final = "|   "

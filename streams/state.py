@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from monitor.core.noted_day import Grouped
 from monitor.engine import Engine
 from monitor.ledger import Bucket, rejection_rows, rejections_of
 from monitor.memory import Parts
-from monitor.reviewed import Grouped
 from streams import kept_format
 from streams.account_state import account_bytes, account_days
 from streams.journal import entries_of

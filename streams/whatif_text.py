@@ -10,6 +10,7 @@ from monitor.core.alert import written
 from monitor.core.business_day import day_text
 from monitor.core.threshold import Threshold
 from monitor.whatif import AccountChange
+from streams.plain_text import plain
 from streams.policy_summary import scope_text
 from streams.whatif import Answer, a_day, curve_rows
 
@@ -100,7 +101,7 @@ def _accounts(threshold: Threshold, what: str, accounts: Sequence[AccountChange]
     yield f"  {'account':<24} {'days now':>9} {'days then':>9} {'greatest day':>20}"
     for account in accounts[:ACCOUNTS_SHOWN]:
         yield (
-            f"  {_plain(account.account_id):<24} {account.days_now:>9,} {account.days_then:>9,}"
+            f"  {plain(account.account_id):<24} {account.days_now:>9,} {account.days_then:>9,}"
             f" {limit_text(threshold, account.value_greatest):>20}"
         )
     if len(accounts) > ACCOUNTS_SHOWN:
@@ -163,8 +164,3 @@ def _suggested(answer: Answer) -> Iterator[str]:
         f"by the sketch: {limit_text(threshold, budget.sketch_limit)}"
         f" ({a_day(budget.sketch_alerts, days):,.2f} a day)"
     )
-
-
-def _plain(text: str) -> str:
-    """Return an id as it is, unless it would move the cursor or worse."""
-    return text if text.isprintable() else ascii(text)

@@ -10,35 +10,8 @@ from monitor.core.attributes import Attributes
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import Transaction
 from monitor.engine import Engine
-from tests.transactions import POLICY, book, observed, transaction
-
-SCOPED = (
-    POLICY
-    + """
-[[limit]]
-id = "business"
-measure = "amount"
-direction = "debit"
-currency = "EUR"
-above = "700.00"
-scope = { segment = "business" }
-[[limit]]
-id = "savings"
-measure = "amount"
-direction = "debit"
-currency = "EUR"
-above = "200.00"
-scope = { product = "savings" }
-[[limit]]
-id = "savings-count"
-measure = "count"
-above = 1
-scope = { product = "savings" }
-"""
-)
-BUSINESS = Attributes("business", "Praha", "giro")
-SAVINGS = Attributes(None, "Brno", "savings")
-BOTH = Attributes("business", None, "savings")
+from tests.scoped_limits import BOTH, BUSINESS, SAVINGS, SCOPED
+from tests.transactions import book, observed, transaction
 
 
 def engine_of(**attributes: Attributes) -> Engine:

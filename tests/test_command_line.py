@@ -5,10 +5,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import typer.main
@@ -16,6 +15,7 @@ import typer.main
 from monitor.core.transaction import FIELDS
 from streams import cli
 from streams.command_page import commands
+from tests.command_line import Weir, weir_of
 from tests.transactions import POLICY, row
 
 COMMANDS = dict(commands(typer.main.get_command(cli.app), "weir"))
@@ -28,17 +28,6 @@ ENVIRONMENT = {
 } | {"PYTHONPATH": str(Path(cli.__file__).parent.parent)}
 
 
-class Said(NamedTuple):
-    """How a command ended, and what it said."""
-
-    status: int
-    out: str
-    err: str
-
-
-Weir = Callable[..., Said]
-
-
 @pytest.fixture
 def weir(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -49,15 +38,7 @@ def weir(
     for name in [name for name in os.environ if name.startswith("WEIR_")]:
         monkeypatch.delenv(name)
 
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["weir", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert isinstance(ended.value.code, int)
-        said = capsys.readouterr()
-        return Said(ended.value.code, said.out, said.err)
-
-    return run
+    return weir_of(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from models.condition import Among, Between, Condition, NotAmong
 from monitor.alert_features import CATEGORIES, NUMBERS, Features, features_of
-from monitor.core.business_day import event_time_of
-from monitor.core.transaction import Fields
 from monitor.disposition import (
     MEANINGS,
     Disposed,
@@ -27,20 +25,14 @@ from monitor.outliers import DEFAULT_BUDGET
 from monitor.population import Population, rows_of
 from streams import codec
 from streams.dispositions import add_to_file, dispositions_of_file
-from streams.feed import Batch
 from streams.lessons import lesson_of_files, with_rules
 from streams.replay import Replay
+from tests.disposing import BEGIN, batch_of, disposed
 from tests.documents import DOCS, tables
 from tests.rigs import command
 from tests.transactions import POLICY, book, row
 
 Told = dict[str, Any]
-BEGIN = event_time_of("2026-03-02T09:00:00Z") or 0
-
-
-def disposed(alert_id: str, said: str, minutes: int = 0, by: str = "A", note: str | None = None
-) -> Disposed:  # fmt: skip
-    return Disposed(alert_id, Disposition(said), by, BEGIN + minutes * 60_000_000, note)
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +52,6 @@ def planted(alert: Told) -> str:
     times = features["times_limit"]
     assert isinstance(times, float)
     return "suspicious" if times > 2 else "false-alarm"
-
-
-def batch_of(rows: Sequence[Fields]) -> Batch:
-    return Batch(Path("m.csv"), rows, range(1, len(rows) + 1), [], 1.0)
 
 
 def words_on(alerts: Sequence[Told], seed: int = 1) -> list[Disposed]:

@@ -1,27 +1,12 @@
 """`weir describe` and `weir cluster`, as they are called."""
 
 import csv
-import json
 import math
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from streams import cli
-
-
-class Said(NamedTuple):
-    """How a command ended, and what it said."""
-
-    status: int
-    out: str
-    err: str
-
-
-Weir = Callable[..., Said]
+from tests.command_line import Weir, fields, weir_of
 
 HIERARCHY = '[hierarchy.city]\nBrno = "Moravia"\nZlin = "Moravia"\nPraha = "Bohemia"\n'
 
@@ -43,22 +28,7 @@ def weir(
     (tmp_path / "customers.csv").write_text(text, encoding="utf-8")
     (tmp_path / "h.toml").write_text(HIERARCHY, encoding="utf-8")
 
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["weir", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert isinstance(ended.value.code, int)
-        said = capsys.readouterr()
-        return Said(ended.value.code, said.out, said.err)
-
-    return run
-
-
-def fields(said: Said) -> dict[str, Any]:
-    assert said.status == 0, said.err
-    assert not said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    return weir_of(monkeypatch, capsys)
 
 
 def test_describe_tells_a_program_what_it_shows_a_person(weir: Weir) -> None:

@@ -4,13 +4,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from streams import cli
+from tests.command_line import Weir, fields, weir_of
 from tests.integration.references import DATA
 
 TENNIS = Path(__file__).parent / "monitor" / "insight" / "tennis.csv"
@@ -21,17 +20,6 @@ FIVE_RULES = {
     "IF outlook = sunny AND humidity = high THEN no",
     "IF outlook = sunny AND humidity = normal THEN yes",
 }
-
-
-class Said(NamedTuple):
-    """How a command ended, and what it said."""
-
-    status: int
-    out: str
-    err: str
-
-
-Weir = Callable[..., Said]
 
 
 @pytest.fixture
@@ -48,22 +36,7 @@ def weir(
         lines.append(f"x{place},{age},{card},{'' if place % 40 == 0 else status}")
     (tmp_path / "loans.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def run(*arguments: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["weir", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert isinstance(ended.value.code, int)
-        said = capsys.readouterr()
-        return Said(ended.value.code, said.out, said.err)
-
-    return run
-
-
-def fields(said: Said) -> dict[str, Any]:
-    assert said.status == 0, said.err
-    assert not said.err
-    found: dict[str, Any] = json.loads(said.out)
-    return found
+    return weir_of(monkeypatch, capsys)
 
 
 def test_the_classic_rules_come_out_with_no_option_but_the_label(weir: Weir) -> None:

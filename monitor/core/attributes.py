@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
-from monitor.core.transaction import ID_LENGTH_MAX, Reason, Rejection
+from monitor.core.transaction import Reason, Rejection, text_fault
 
 ACCOUNT_FIELDS: Final = ("account_id", "segment", "branch", "product", "opened")
 """The fields of an account's record, in the order of the columns of a file."""
@@ -56,14 +56,14 @@ def account_record_of(
     account_id, segment, branch, product, opened = (text or None for text in fields)
     names = (account_id, segment, branch, product)
     for name, text in zip(ACCOUNT_FIELDS, names, strict=False):
-        if fault := _fault_of(name, text):
+        if fault := text_fault(name, text or ""):
             return fault
     if len(further) > FURTHER_MAX:
         return Rejection(
             Reason.MALFORMED, f"it has {len(further)} free attributes: at most {FURTHER_MAX}"
         )
     for name in further:
-        if fault := _fault_of("a free attribute's name", name):
+        if fault := text_fault("a free attribute's name", name):
             return fault
     if account_id is None:
         return Rejection(Reason.MISSING_FIELD, "account_id")
@@ -75,16 +75,6 @@ def account_record_of(
                 Reason.BAD_TIME, f"opened is {opened[:40]!r}: it is a date, e.g. 2019-04-30"
             )
     return AccountRecord(account_id, Attributes(segment, branch, product), day, further)
-
-
-def _fault_of(name: str, text: str | None) -> Rejection | None:
-    if text is None:
-        return None
-    if len(text) > ID_LENGTH_MAX:
-        return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return Rejection(Reason.MALFORMED, f"{name} is not valid text in its encoding")
-    return None
 
 
 def _day_of(text: str) -> int | None:

@@ -9,6 +9,11 @@ PAYEES_MAX: Final = 12
 """Payees of an account-day that are told apart; what goes to further ones is `others`."""
 
 
+Grouped = tuple[str | None, str | None, int]
+"""A segment (None: all), a threshold_id (None: all) and a business day that a systemic alert
+explains: such days do not count for reviews."""
+
+
 class DayFacts:
     """What is seen of an account-day's transactions from when it comes near half of a limit.
 

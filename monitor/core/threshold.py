@@ -114,7 +114,7 @@ class Threshold(NamedTuple):
 
     def value_of(self, account_day: AccountDay) -> int:
         """Return what the account-day amounts to, in this limit's own unit."""
-        first, second = _PLACES[self.measure, self.direction]
+        first, second = places_of(self)
         if account_day.more is None:  # as nearly every day
             counts = account_day.counts
             if counts and self.currency in {None, account_day.currency}:
@@ -213,12 +213,7 @@ class LimitSet:
         product: str | None = None,
     ) -> Watches:
         """Return the (shared, growing) watches of such an account-day."""
-        key = (  # as `_key` has it, without the call: it is asked for every account-day
-            account_id if account_id in self._own else None,
-            segment,
-            peer_group if self._has_peer_groups else None,
-            product if self._has_products else None,
-        )
+        key = self._key(account_id, segment, peer_group, product)
         watches = self._watches.get(key)
         if watches is None:
             watches = self._watches[key] = {}
@@ -240,7 +235,7 @@ class LimitSet:
         direction, currency = SERIES[series]
         scope = scope_of(account_day)
         moved = tuple(
-            Watch(*_PLACES[t.measure, t.direction], self._look_above(t), t.currency is None, t)
+            Watch(*places_of(t), self._look_above(t), t.currency is None, t)
             for t in self.deciding(*scope)
             if t.currency in (None, currency) and t.direction in (Direction.BOTH, direction)
         )

@@ -150,10 +150,17 @@ def _malformed(fields: Fields) -> Rejection | None:
         )
     for name in ("transaction_id", "account_id", "segment", "reverses"):
         text = named[name] or ""
-        if len(text) > ID_LENGTH_MAX:
-            return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            return Rejection(Reason.MALFORMED, f"{name} is not valid text in its encoding")
+        if fault := text_fault(name, text):
+            return fault
+    return None
+
+
+def text_fault(name: str, text: str) -> Rejection | None:
+    """Return why the text of an id or a name cannot be taken; None where it can."""
+    if len(text) > ID_LENGTH_MAX:
+        return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return Rejection(Reason.MALFORMED, f"{name} is not valid text in its encoding")
     return None
 
 

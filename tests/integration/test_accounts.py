@@ -24,7 +24,7 @@ from tests.rigs import (
     until_taken_in,
     value_of,
 )
-from tests.test_attributes import SCOPED
+from tests.scoped_limits import SCOPED
 
 PARTITIONS = 2
 ACCOUNTS = ("A1", "A2")  # one of each partition

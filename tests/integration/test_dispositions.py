@@ -10,8 +10,8 @@ from streams.dispositions import read_dispositions
 from streams.outbox import Outbox, Outgoing
 from streams.replay import Replay
 from streams.topics import Topics
+from tests.disposing import batch_of, disposed
 from tests.rigs import Broker, command, own_rig
-from tests.test_dispositions import batch_of, disposed
 from tests.transactions import POLICY, book, row
 
 ACCOUNTS = 130

@@ -17,9 +17,9 @@ from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
 from streams import codec, state
 from streams.partition import Partition
+from tests.scoped_limits import BOTH, BUSINESS, SAVINGS, SCOPED
 from tests.streams.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.streams.records import Record, record
-from tests.test_attributes import BOTH, BUSINESS, SAVINGS, SCOPED
 from tests.transactions import observed
 
 Said = list[tuple[str, Attributes | None]]
