@@ -67,6 +67,7 @@ def decode_account_line(value: bytes) -> AccountRecord | Rejection:
 
 def _parsed(decode: Callable[[bytes], _Parsed], value: bytes) -> _Parsed | Rejection:
     try:
+        value.decode()  # all of it is UTF-8: names and values that nobody needs are not read
         return decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Rejection(Reason.MALFORMED, str(error))

@@ -81,6 +81,8 @@ def decode(value: bytes | None) -> Transaction | Rejection:
     if value is None:
         return Rejection(Reason.MALFORMED, "the record has no value")
     try:
+        if not value.isascii():
+            value.decode()  # all of it is UTF-8: names and values that nobody needs are not read
         wire = _decode(value)
         amount = str(wire.amount, "utf-8")
         if amount[:1] == '"':
