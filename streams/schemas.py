@@ -24,6 +24,7 @@ from monitor.core.transaction import (
 )
 from monitor.reading import Reading
 from streams.account_schema import account_schema
+from streams.codec import FAULT
 from streams.disposition_schema import disposition_schema
 from streams.schema_samples import samples
 from streams.systemic_schema import systemic_schemas
@@ -88,8 +89,13 @@ def transaction_schema() -> Schema:
             {**name, "pattern": ID_PATTERN}, "The transaction_id that this one takes back."
         ),
     }
+    properties[FAULT] = {
+        "description": "Of a row of a file that is none: why. A record with it is rejected.",
+        **_TEXT,
+        "maxLength": 0,
+    }
     about = "One booked movement of money on one account."
-    return _schema("Transaction", about, _of(FIELDS, properties), REQUIRED)
+    return _schema("Transaction", about, _of((*FIELDS, FAULT), properties), REQUIRED)
 
 
 def alert_schema(alert: Alert) -> Schema:
