@@ -13,6 +13,7 @@ from monitor.core.attributes import (
 )
 from monitor.core.business_day import day_text
 from monitor.core.transaction import Reason, Rejection
+from streams.codec import FAULT
 
 Change = tuple[str, Attributes | None]
 """An account, and what decides of its attributes now: None where it is forgotten."""
@@ -57,6 +58,8 @@ def decode_account_line(value: bytes) -> AccountRecord | Rejection:
     line = _parsed(_decode_object, value)
     if isinstance(line, Rejection):
         return line
+    if isinstance(fault := line.get(FAULT), str):
+        return Rejection(Reason.MALFORMED, fault)
     own = {name: line.pop(name) for name in (*ACCOUNT_FIELDS, "attributes") if name in line}
     stated = own.get("attributes") or {}
     if isinstance(stated, dict):
@@ -67,6 +70,7 @@ def decode_account_line(value: bytes) -> AccountRecord | Rejection:
 
 def _parsed(decode: Callable[[bytes], _Parsed], value: bytes) -> _Parsed | Rejection:
     try:
+        value.decode()  # all of it is UTF-8: names and values that nobody needs are not read
         return decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Rejection(Reason.MALFORMED, str(error))

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED, FURTHER_MAX
-from monitor.core.transaction import ID_LENGTH_MAX
+from monitor.core.transaction import ID_LENGTH_MAX, ID_PATTERN
 
 _NAME: Final = {"type": ["string", "null"], "maxLength": ID_LENGTH_MAX}
 
@@ -13,6 +13,7 @@ _FIELDS: Final[dict[str, dict[str, Any]]] = {
         "type": "string",
         "minLength": 1,
         "maxLength": ID_LENGTH_MAX,
+        "pattern": ID_PATTERN,
     },
     "segment": {
         "description": "The bank's own grouping, where its transactions name none.",

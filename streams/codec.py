@@ -3,7 +3,7 @@
 Any bytes become a transaction or a rejection; nothing here raises for what a record holds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,6 +20,13 @@ FROM_FILE_HEADER: Final = "weir-from-file"
 
 TIMESTAMP_UNIT: Final = 1_000
 """Microseconds of event time in a millisecond of a Kafka timestamp."""
+
+
+FAULT: Final = "weir_fault"
+"""A record with this field was a row that its sender found to be none, for what the field says."""
+
+FAULT_LENGTH_MAX: Final = 256
+"""Characters of it that a rejection repeats."""
 
 
 class Record(Protocol):
@@ -47,6 +54,7 @@ class _Wire(msgspec.Struct, gc=False):
     segment: str | None = None
     branch: str | None = None
     reverses: str | None = None
+    weir_fault: str | None = None
 
 
 _decode: Final = msgspec.json.Decoder(_Wire).decode
@@ -81,6 +89,8 @@ def decode(value: bytes | None) -> Transaction | Rejection:
     if value is None:
         return Rejection(Reason.MALFORMED, "the record has no value")
     try:
+        if not value.isascii():
+            value.decode()  # all of it is UTF-8: names and values that nobody needs are not read
         wire = _decode(value)
         amount = str(wire.amount, "utf-8")
         if amount[:1] == '"':
@@ -91,6 +101,8 @@ def decode(value: bytes | None) -> Transaction | Rejection:
         return Rejection(Reason.MALFORMED, str(error))
     except RecursionError:
         return Rejection(Reason.MALFORMED, "nested too deep")
+    if wire.weir_fault:
+        return Rejection(Reason.MALFORMED, wire.weir_fault[:FAULT_LENGTH_MAX])
     return transaction_of(
         (
             wire.transaction_id, wire.account_id, wire.booked_at, amount, wire.currency,
@@ -123,6 +135,11 @@ def _future(transaction: Transaction, ahead: int) -> Rejection:
 def transaction_bytes(fields: Fields) -> bytes:
     """Return the record of a row's texts: the fields that it has, as JSON."""
     return _encode({name: text for name, text in zip(FIELDS, fields, strict=True) if text})
+
+
+def faulty_bytes(named: Mapping[str, str | None], fault: str) -> bytes:
+    """Return the record of a row's texts that is to be rejected, for a fault, as JSON."""
+    return _encode({FAULT: fault, **{name: text for name, text in named.items() if text}})
 
 
 def alert_bytes(alert: Alert | SystemicAlert) -> bytes:

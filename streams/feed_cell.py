@@ -13,6 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from monitor.core.money import EXPONENT_MAX
+from streams.feed_iban import electronic
 
 Step = Callable[[str], str]
 
@@ -21,6 +22,9 @@ NOISE_SHARE_MAX: Final = Decimal("1e-14")
 
 A double is within 1.2e-16 of itself of the decimal it was read from; sums of some add a few steps.
 """
+
+TIME_CELL_MAX: Final = 100
+"""Characters of a time in words; a longer cell is handed on, and nothing of it is kept."""
 
 _PROBE: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -40,12 +44,14 @@ def problems_of(stated: Mapping[str, object], where: str) -> list[str]:
 def steps_of(stated: Mapping[str, Any]) -> list[Step]:
     """Return what is done to a cell, in order, by keys that `problems_of` finds nothing wrong with.
 
-    In this order: values, thousands and decimal, absolute, decimals, time.
+    In this order: values, strip, remove, upper, iban, thousands and decimal, absolute, decimals,
+    time.
     """
     steps: list[Step] = []
     if "values" in stated:
         values = dict(stated["values"])
         steps.append(lambda cell: values.get(cell.strip(), cell))
+    steps += _steps_of_ids(stated)
     decimal = stated.get("decimal", ".")
     if "thousands" in stated:
         steps.append(_ungrouped_of(stated["thousands"], decimal))
@@ -60,10 +66,31 @@ def steps_of(stated: Mapping[str, Any]) -> list[Step]:
     return steps
 
 
+def _steps_of_ids(stated: Mapping[str, Any]) -> list[Step]:
+    """Return what makes one spelling of an id of its many."""
+    steps: list[Step] = []
+    if stated.get("strip"):
+        steps.append(str.strip)
+    if "remove" in stated:
+        steps.append(_removed_of(stated["remove"]))
+    if stated.get("upper"):
+        steps.append(str.upper)
+    if stated.get("iban"):
+        steps.append(electronic)
+    return steps
+
+
 def is_negative(cell: str) -> bool:
     """Say whether a number is written as negative: -1, 1- or (1)."""
     cell = cell.strip()
     return cell[:1] == "-" or cell[-1:] == "-" or (cell[:1] == "(" and cell[-1:] == ")")
+
+
+def _removed_of(stated: str | list[str]) -> Step:
+    """Return what takes texts out of a cell, of one text each of its characters; longest first."""
+    texts = sorted(set(stated), key=lambda text: (-len(text), text))
+    taken_out = re.compile("|".join(map(re.escape, texts)))
+    return lambda cell: taken_out.sub("", cell)
 
 
 def _absolute(cell: str) -> str:
@@ -124,7 +151,7 @@ def _time_of(stated: Mapping[str, Any]) -> Step:
     of_day = _time_of_day(stated["time"]) if "time" in stated else None
 
     @lru_cache(maxsize=1 << 14)
-    def convert(cell: str) -> str:
+    def converted(cell: str) -> str:
         try:
             moment = (
                 datetime.strptime(cell.strip(), written)  # noqa: DTZ007 - the zone is added below
@@ -141,7 +168,7 @@ def _time_of(stated: Mapping[str, Any]) -> Step:
         # As nearly every producer writes it, and so as it is read fastest.
         return text[:-6] + "Z" if text.endswith("+00:00") else text
 
-    return convert
+    return lambda cell: converted(cell) if len(cell) <= TIME_CELL_MAX else cell
 
 
 def _time_of_day(stated: object) -> time | None:
@@ -167,6 +194,15 @@ def _is_mark(stated: object) -> bool:
     return isinstance(stated, str) and len(stated) == 1 and not (stated.isdigit() or stated in "+-")
 
 
+def _is_texts(stated: object) -> bool:
+    texts = stated if isinstance(stated, list) else [stated]
+    return bool(texts) and all(isinstance(text, str) and text for text in texts)
+
+
+def _is_switch(stated: object) -> bool:
+    return isinstance(stated, bool)
+
+
 def _is_words(stated: object) -> bool:
     return isinstance(stated, dict) and all(isinstance(word, str) for word in stated.values())
 
@@ -175,7 +211,14 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     "values": (_is_words, 'write a table of texts, e.g. { DR = "debit", CR = "credit" }'),
     "thousands": (_is_mark, 'write one character, e.g. ","'),
     "decimal": (_is_mark, 'write one character, e.g. ","'),
-    "absolute": (lambda stated: isinstance(stated, bool), "write true or false"),
+    "absolute": (_is_switch, "write true or false"),
+    "strip": (_is_switch, "write true or false"),
+    "upper": (_is_switch, "write true or false"),
+    "iban": (_is_switch, "write true or false"),
+    "remove": (
+        _is_texts,
+        'write the characters to take out, e.g. " -", or a list of texts, e.g. ["ACC:", " "]',
+    ),
     "decimals": (
         lambda stated: type(stated) is int and 0 <= stated <= EXPONENT_MAX,
         f"write a whole number from 0 to {EXPONENT_MAX}",

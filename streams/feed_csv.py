@@ -11,15 +11,13 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from streams.feed_batch import BATCH_ROWS, Batch
 from streams.feed_map import DELIMITERS, FeedError, FeedMap
+from streams.feed_quotes import Quotes
 from streams.feed_shape import Shape, Shaped
 
 if TYPE_CHECKING:
     import _csv
 
 CELL_CHARACTERS_MAX: Final = 1 << 20
-
-ROW_LINES_MAX: Final = 100
-"""Lines that a row in quotes may span; what spans more is a quote that nobody closed."""
 
 _LINE_ENDS: Final = "\r\n"
 
@@ -41,7 +39,7 @@ def open_csv(path: Path, feed_map: FeedMap) -> CsvFile:
     """Read the header of a CSV file. Raises FeedError where it has not the columns, OSError."""
     with _text_of(path, feed_map) as (_, file):
         delimiter = feed_map.delimiter or _delimiter(file)
-        header = next(_reader(file, delimiter, feed_map.quote), [])
+        header = _header_of(path, file, delimiter, feed_map.quote)
     return CsvFile(Shape(path, [cell.strip() for cell in header], feed_map), feed_map, delimiter)
 
 
@@ -50,7 +48,7 @@ def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
     shape, feed_map, delimiter = csv_file
     size = max(shape.path.stat().st_size, 1)
     with _text_of(shape.path, feed_map) as (binary, file):
-        next(_reader(file, delimiter, feed_map.quote))
+        _header_of(shape.path, file, delimiter, feed_map.quote)
         cut: list[str] = []
         more = _whole_lines(file, cut) if feed_map.skip_incomplete_last_line else iter(file)
         number, lines = 0, list(islice(more, BATCH_ROWS))
@@ -66,7 +64,7 @@ def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
                 else _sorted_out(rows, numbers, csv_file)
             )
             yield Batch(
-                shape.path, shaped.rows, shaped.numbers, raw, binary.tell() / size,
+                shape.path, shaped.rows, shaped.numbers, [*raw, *shaped.raw], binary.tell() / size,
                 shaped.filtered, shaped.filtered, shaped.further,
             )  # fmt: skip
             lines = left + list(islice(more, max(0, BATCH_ROWS - len(left))))
@@ -74,16 +72,36 @@ def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
             yield Batch(shape.path, [], [], [], 1.0, skipped=len(cut))
 
 
+def _header_of(path: Path, file: Iterator[str], delimiter: str, quote: str) -> list[str]:
+    """Read the header. Raises FeedError where a quote in it is never closed."""
+    lines = list(islice(file, 1))
+    if not lines:
+        return []
+    cells = _cells_of(lines, delimiter, quote)
+    if cells is None:
+        kept = _Kept(file, lines)
+        count = Quotes(delimiter, quote).lines_of_row(lines[0], kept.after(0))
+        cells = _cells_of(lines, delimiter, quote) if 1 < count == len(lines) else None
+    if cells is None:
+        problem = (
+            f"its header has a quote {quote} that nobody closes, or a name that is too long:"
+            " mend its first line"
+        )
+        raise FeedError([problem], str(path))
+    return cells
+
+
 def _plain_rows(lines: list[str], csv_file: CsvFile) -> list[list[str]] | None:
     """Return the rows of lines where each is one whole row of valid text; None elsewhere."""
     shape, feed_map, delimiter = csv_file
-    if lines[-1].count(feed_map.quote) % 2:
-        return None  # a row may go on below
     try:
-        rows = list(_reader(lines, delimiter, feed_map.quote))
+        # An empty line at the end is a row of its own, unless a cell above it is still open.
+        rows = list(_reader([*lines, "\n"], delimiter, feed_map.quote))
     except csv.Error:
         return None
-    if len(rows) < len(lines) or set(map(len, rows)) != {len(shape.header)}:
+    if len(rows) <= len(lines) or rows.pop():
+        return None
+    if set(map(len, rows)) != {len(shape.header)}:
         return None
     text = "".join(lines)
     return rows if text.isascii() or _is_valid(text) else None
@@ -96,49 +114,62 @@ def _careful_rows(
 
     A quote that nobody closes costs its own line, and not all the lines down to the next quote.
     """
-    source = _Lines(lines, more)
-    reader = _reader(source, csv_file.delimiter, csv_file.feed_map.quote)
-    width, rows, start, end = len(csv_file.shape.header), [], 0, len(lines)
+    delimiter, quote = csv_file.delimiter, csv_file.feed_map.quote
+    quotes = Quotes(delimiter, quote, len(csv_file.shape.header))
+    kept, rows, start, end = _Kept(more, lines), [], 0, len(lines)
     while start < end:
-        source.limit = start + ROW_LINES_MAX
-        try:
-            cells = next(reader, None)
-        except csv.Error:  # a cell longer than CELL_CHARACTERS_MAX
-            cells = None
-        is_open = source.is_spent or (source.at > start + 1 and cells and len(cells) != width)
-        if cells is None or is_open:
-            source.resume(start + 1)
-            reader = _reader(source, csv_file.delimiter, csv_file.feed_map.quote)
-            cells = None
-        rows.append(_Row(cells, "".join(lines[start : source.at])))
-        start = source.at
+        count = 1
+        cells = _cells_of(lines[start : start + 1], delimiter, quote)
+        if cells is None:
+            count = quotes.lines_of_row(lines[start], kept.after(start))
+            if count > 1:
+                cells = _cells_of(lines[start : start + count], delimiter, quote)
+            if cells is None:
+                count, cells = 1, _cells_with_stray(lines[start], quotes, csv_file.shape)
+        rows.append(_Row(cells, "".join(lines[start : start + count])))
+        start += count
     return rows, lines[start:]
 
 
-class _Lines:
-    """Lines of a file, from which a reader takes no more than a row may have."""
+def _cells_of(lines: list[str], delimiter: str, quote: str) -> list[str] | None:
+    """Return the cells of the lines of one row; None where a quote is open, or a cell too long."""
+    try:
+        cells, *after = _reader([*lines, "\n"], delimiter, quote)
+    except csv.Error:  # a cell longer than CELL_CHARACTERS_MAX
+        return None
+    return cells if after else None
 
-    def __init__(self, lines: list[str], more: Iterator[str]) -> None:
-        self.at = 0
-        self.limit = 0
-        self.is_spent = False  # a reader wanted more than there was
-        self._lines, self._more = lines, more
 
-    def __iter__(self) -> Iterator[str]:
-        return self
+def _cells_with_stray(line: str, quotes: Quotes, shape: Shape) -> list[str] | None:
+    """Return the cells of a line by itself without the quote that it leaves open.
 
-    def __next__(self) -> str:
-        if self.at == len(self._lines) and self.at < self.limit:
-            self._lines.extend(islice(self._more, 1))
-        if self.at >= min(self.limit, len(self._lines)):
-            self.is_spent = True
-            raise StopIteration
-        self.at += 1
-        return self._lines[self.at - 1]
+    None where it has not the header's cells then, or where a cell that must be exact had the quote.
+    """
+    mended = quotes.without_stray(line)
+    if mended is None:
+        return None
+    text, number = mended
+    cells = _cells_of([text], quotes.delimiter, quotes.quote)
+    if cells is None or not number < len(shape.header) <= len(cells) or shape.is_exact(number):
+        return None
+    return cells
 
-    def resume(self, at: int) -> None:
-        """Go back to a line, for another reader."""
-        self.at, self.is_spent = at, False
+
+class _Kept(NamedTuple):
+    """Lines of a file of which those that were looked at ahead are kept."""
+
+    more: Iterator[str]
+    lines: list[str]
+
+    def after(self, place: int) -> Iterator[str]:
+        """Yield the lines after one that is kept."""
+        while True:
+            place += 1
+            if place == len(self.lines):
+                self.lines.extend(islice(self.more, 1))
+            if place == len(self.lines):
+                return
+            yield self.lines[place]
 
 
 def _sorted_out(

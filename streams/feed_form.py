@@ -3,19 +3,25 @@
 from typing import Final, NamedTuple
 
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED
-from monitor.core.transaction import FIELDS, REQUIRED
+from monitor.core.transaction import FIELDS, IDS, REQUIRED
 
 
 class Form(NamedTuple):
     """The fields of a sort of record, in order, and those that each must have.
 
+    `ids` are the fields that have no blanks around them, whatever the file has.
+    `exact` are the fields whose cells must not be guessed at where a file is damaged.
     `takes_further`: columns that are no field are handed on beside the fields.
     """
 
     fields: tuple[str, ...]
     required: tuple[str, ...]
+    ids: tuple[str, ...]
+    exact: tuple[str, ...]
     takes_further: bool = False
 
 
-TRANSACTIONS: Final = Form(FIELDS, REQUIRED)
-ACCOUNTS: Final = Form(ACCOUNT_FIELDS, ACCOUNT_REQUIRED, takes_further=True)
+TRANSACTIONS: Final = Form(FIELDS, REQUIRED, IDS, (*REQUIRED, "reverses"))
+ACCOUNTS: Final = Form(
+    ACCOUNT_FIELDS, ACCOUNT_REQUIRED, ("account_id",), ACCOUNT_REQUIRED, takes_further=True
+)

@@ -45,7 +45,7 @@ def read_parquet(shape: Shape) -> Iterator[Batch]:
                 number += rows.num_rows
                 shaped = shape.of_columns(columns, numbers)
                 yield Batch(
-                    shape.path, shaped.rows, shaped.numbers, [], number / count,
+                    shape.path, shaped.rows, shaped.numbers, shaped.raw, number / count,
                     shaped.filtered, shaped.filtered, shaped.further,
                 )  # fmt: skip
     except (pa.ArrowException, OSError) as error:

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import compress
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from monitor.core.transaction import Fields
+from streams import codec
 from streams.feed_form import Form
 from streams.feed_map import FeedError, FeedMap
 from streams.feed_source import Column, FieldSource, Table, column_source, find
@@ -16,12 +18,14 @@ class Shaped(NamedTuple):
     """The fields of some rows and their numbers, and how many rows a [[where]] left out.
 
     `further` has the cells of columns that are handed on beside the fields, where there are rows.
+    `raw` are the rows (number, record) whose cells are none of their fields', each with its fault.
     """
 
     rows: Sequence[Fields]
     numbers: Sequence[int]
     filtered: int
     further: Mapping[str, Column] = {}
+    raw: Sequence[tuple[int, bytes]] = ()
 
 
 class Shape:
@@ -34,7 +38,7 @@ class Shape:
         self.path = path
         self.header = list(header)
         self.where = feed_map.where
-        fields, required, _ = feed_map.form
+        fields, required = feed_map.form[:2]
         sources = feed_map.fields
         if not sources:
             sources = {name: column_source((name,)) for name in fields if name in header}
@@ -67,13 +71,23 @@ class Shape:
         if problems:
             problems.append(f"its columns are {', '.join(header) or 'none'}")
             raise FeedError(problems, str(path))
+        exact = [sources[name].needs for name in feed_map.form.exact if name in sources]
+        exact.append(tuple(where.names for where in feed_map.where))
+        self._exact = {name for needs in exact for names in needs for name in names}
+        self._fields = fields
+        self._ids = [fields.index(name) for name in feed_map.form.ids]
         self._sources = [sources.get(name) for name in fields]
         is_plain = not feed_map.fields and not self.further
         self._is_own = is_plain and self.header == list(fields)
 
+    def is_exact(self, number: int) -> bool:
+        """Say whether what a column's cells say must not be guessed at; the first is number 0."""
+        return self.header[number] in self._exact
+
     def of_rows(self, rows: list[list[str]], numbers: Sequence[int]) -> Shaped:
         """Return the fields of rows that have a cell for each column of the header, in order."""
         if self._is_own or not rows:
+            self._strip_ids(rows)
             return Shaped(rows, numbers, 0)
         return self.of_columns(
             dict(zip(self.header, zip(*rows, strict=True), strict=True)), numbers
@@ -89,8 +103,39 @@ class Shape:
             return Shaped([], [], filtered)
         nothing = [None] * len(table.numbers)
         made = [nothing if source is None else source.make(table) for source in self._sources]
+        for place in self._ids:
+            made[place] = [text.strip() if text else text for text in made[place]]
+        faults = self._faults_of(made)
+        if faults:
+            keeps = [place not in faults for place in range(len(table.numbers))]
+            raw = [(table.numbers[place], record) for place, record in faults.items()]
+            made = [list(compress(column, keeps)) for column in made]
+            table = _kept(table, keeps)
+        else:
+            raw = []
         further = {name: table.columns[name] for name in self.further}
-        return Shaped(list(zip(*made, strict=True)), table.numbers, filtered, further)
+        return Shaped(list(zip(*made, strict=True)), table.numbers, filtered, further, raw)
+
+    def _strip_ids(self, rows: list[list[str]]) -> None:
+        """Take the blanks around ids off, in place: nearly no file has any."""
+        for place in self._ids:
+            texts = [*map(itemgetter(place), rows)]
+            stripped = [*map(str.strip, texts)]
+            if texts != stripped:
+                for row, text in zip(rows, stripped, strict=True):
+                    row[place] = text
+
+    def _faults_of(self, made: Sequence[Column]) -> dict[int, bytes]:
+        """Return the records of rows with a fault, which the monitor rejects, by their places."""
+        faults: dict[int, bytes] = {}
+        for name, source, column in zip(self._fields, self._sources, made, strict=True):
+            if source is None or source.fault_of is None:
+                continue
+            for place, text in enumerate(column):
+                if text and place not in faults and (fault := source.fault_of(text)):
+                    row = dict(zip(self._fields, (cells[place] for cells in made), strict=True))
+                    faults[place] = codec.faulty_bytes(row, f"{name} is {text[:40]!r}: {fault}")
+        return faults
 
 
 def _left_over(

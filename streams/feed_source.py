@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from monitor.core.money import EXPONENT
 from monitor.core.transaction import CREDIT, DEBIT
 from streams.feed_cell import Step, is_negative, problems_of, steps_of
+from streams.feed_iban import iban_fault
 
 Column = Sequence[str | None]
 Source = Callable[["Table"], Column]
@@ -28,10 +29,14 @@ class Table(NamedTuple):
 
 
 class FieldSource(NamedTuple):
-    """Where a field comes from: the columns it needs (one of each group), and how it is made."""
+    """Where a field comes from: the columns it needs (one of each group), and how it is made.
+
+    `fault_of` says what is wrong with a text that was made, where its row is to be rejected for it.
+    """
 
     needs: tuple[tuple[str, ...], ...]
     make: Source
+    fault_of: Callable[[str], str | None] | None = None
 
 
 def source_of(name: str, stated: object, problems: list[str]) -> FieldSource | None:
@@ -150,7 +155,8 @@ def _column(stated: dict[str, Any], where: str, problems: list[str]) -> FieldSou
     steps = steps_of(stated) if len(problems) == found else []
     if not steps:
         return column_source(names)
-    return FieldSource((names,), lambda table: _stepped(find(table, names), steps))
+    fault_of = iban_fault if stated.get("iban") else None
+    return FieldSource((names,), lambda table: _stepped(find(table, names), steps), fault_of)
 
 
 def _stepped(cells: Column, steps: Sequence[Step]) -> Column:
@@ -166,7 +172,8 @@ _KINDS: Final[dict[str, tuple[tuple[str, ...], _Make]]] = {
     "sign_of": (("positive", "negative"), _sign),
     "column": (
         (
-            "values", "format", "time_zone", "time", "absolute", "thousands", "decimal", "decimals",
+            "values", "strip", "remove", "upper", "iban", "format", "time_zone", "time",
+            "absolute", "thousands", "decimal", "decimals",
         ),
         _column,
     ),

@@ -17,11 +17,14 @@ from monitor.core.transaction import (
     DEBIT,
     FIELDS,
     ID_LENGTH_MAX,
+    ID_PATTERN,
+    PAYEE_PATTERN,
     REQUIRED,
     Reason,
 )
 from monitor.reading import Reading
 from streams.account_schema import account_schema
+from streams.codec import FAULT
 from streams.disposition_schema import disposition_schema
 from streams.schema_samples import samples
 from streams.systemic_schema import systemic_schemas
@@ -53,10 +56,11 @@ def record_schemas() -> dict[str, Schema]:
 def transaction_schema() -> Schema:
     """Return the schema of a transaction; other fields than these do not matter."""
     optional = {name: _TEXT for name in FIELDS if name not in REQUIRED}
+    name = {**_TEXT, "maxLength": ID_LENGTH_MAX}
     properties: dict[str, Schema] = {
         **optional,
-        "transaction_id": _about(_name(), "Its name, once in the account's open days."),
-        "account_id": _about(_name(), "The account. It is the record's key, too."),
+        "transaction_id": _about(_id(), "Its name, once in the account's open days."),
+        "account_id": _about(_id(), "The account. It is the record's key, too."),
         "booked_at": _about(
             {"type": "string", "format": "date-time", "pattern": _whole(RFC_3339.pattern)},
             "When it was booked: RFC 3339 with an offset, years 1900 to 2999.",
@@ -64,28 +68,34 @@ def transaction_schema() -> Schema:
         "amount": {
             "description": (
                 "A number from 0 on, as text or as a JSON number, with at most the decimals of its"
-                " currency. It is read exactly, never through a float."
+                " currency; zeros at its end are none. It is read exactly, never through a float."
             ),
             "anyOf": [
                 {"type": "string", "pattern": _whole(DECIMAL.pattern)},
                 {"type": "number", "minimum": 0},
             ],
         },
-        "currency": _about(_one_of(sorted(EXPONENT)), "A code of ISO 4217."),
-        "direction": _about(_one_of([DEBIT, CREDIT]), "Out of the account, or into it."),
-        "counterparty_id": _about(_TEXT, "Who was paid, or paid."),
-        "counterparty_institution": _about(_TEXT, "The bank of the counterparty."),
-        "channel": _about(_TEXT, "How: card, web, branch."),
-        "segment": _about(
-            {**_TEXT, "maxLength": ID_LENGTH_MAX}, "The bank's own grouping of accounts."
+        "currency": _about(
+            _one_of(sorted(EXPONENT)),
+            "A code of ISO 4217; a withdrawn one up to the month of its withdrawal.",
         ),
-        "branch": _about(_TEXT, "The branch that keeps the account."),
+        "direction": _about(_one_of([DEBIT, CREDIT]), "Out of the account, or into it."),
+        "counterparty_id": _about({**name, "pattern": PAYEE_PATTERN}, "Who was paid, or paid."),
+        "counterparty_institution": _about(name, "The bank of the counterparty."),
+        "channel": _about(name, "How: card, web, branch."),
+        "segment": _about(name, "The bank's own grouping of accounts."),
+        "branch": _about(name, "The branch that keeps the account."),
         "reverses": _about(
-            {**_TEXT, "maxLength": ID_LENGTH_MAX}, "The transaction_id that this one takes back."
+            {**name, "pattern": ID_PATTERN}, "The transaction_id that this one takes back."
         ),
     }
+    properties[FAULT] = {
+        "description": "Of a row of a file that is none: why. A record with it is rejected.",
+        **_TEXT,
+        "maxLength": 0,
+    }
     about = "One booked movement of money on one account."
-    return _schema("Transaction", about, _of(FIELDS, properties), REQUIRED)
+    return _schema("Transaction", about, _of((*FIELDS, FAULT), properties), REQUIRED)
 
 
 def alert_schema(alert: Alert) -> Schema:
@@ -294,6 +304,10 @@ def _one_of(values: Iterable[str]) -> Schema:
 
 def _name() -> Schema:
     return {"type": "string", "minLength": 1, "maxLength": ID_LENGTH_MAX}
+
+
+def _id() -> Schema:
+    return {**_name(), "pattern": ID_PATTERN}
 
 
 def _whole(pattern: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
-from monitor.core.transaction import Reason, Rejection, text_fault
+from monitor.core.transaction import Reason, Rejection, id_fault, text_fault
 
 ACCOUNT_FIELDS: Final = ("account_id", "segment", "branch", "product", "opened")
 """The fields of an account's record, in the order of the columns of a file."""
@@ -58,6 +58,8 @@ def account_record_of(
     for name, text in zip(ACCOUNT_FIELDS, names, strict=False):
         if fault := text_fault(name, text or ""):
             return fault
+    if account_id and (fault := id_fault("account_id", account_id)):
+        return fault
     if len(further) > FURTHER_MAX:
         return Rejection(
             Reason.MALFORMED, f"it has {len(further)} free attributes: at most {FURTHER_MAX}"

@@ -15,12 +15,21 @@ MICROSECONDS: Final = 1_000_000
 """Event-time units in a second."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TIME_LENGTH_MAX: Final = 40
+"""Characters of an event time: RFC 3339 with as many as 14 digits of a second."""
+
 RFC_3339: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
-    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
-    re.ASCII,
+    rf"(?!.{{{TIME_LENGTH_MAX + 1}}})"
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 """How an event time may be written, whole; the offset is required."""
+
+_LEAP_SECOND: Final = ":60"
+_SECOND_PLACE: Final = slice(16, 19)
+_LEAP_DAYS: Final = ((6, 30), (12, 31))
+"""Ends of months, in UTC, at which there have been leap seconds."""
 
 _DATE_LENGTH: Final = len("2026-01-05T")
 _MINUTE_LENGTH: Final = len("2026-01-05T09:30:")
@@ -46,13 +55,17 @@ def event_time_of(text: str) -> int | None:
     seconds = _SECONDS.get(text[_MINUTE_LENGTH:])
     if date_seconds is not None and minute_seconds is not None and seconds is not None:
         return (date_seconds + minute_seconds + seconds) * MICROSECONDS
-    return _event_time_of_any(text)
+    return _event_time_of_any(text) if len(text) <= TIME_LENGTH_MAX else None
 
 
 @lru_cache(maxsize=1 << 12)
 def _event_time_of_any(text: str) -> int | None:
     if not RFC_3339.fullmatch(text):
         return None
+    is_leap = text[_SECOND_PLACE] == _LEAP_SECOND
+    if is_leap:
+        # The last microsecond before it: a leap second belongs to the day that it ends.
+        text = text[: _SECOND_PLACE.start] + ":59.999999" + text[_zone_place(text) :]
     try:
         moment = datetime.fromisoformat(text.upper())
     except ValueError:
@@ -60,10 +73,22 @@ def _event_time_of_any(text: str) -> int | None:
     time_ = event_time(moment)
     if not _FIRST * MICROSECONDS <= time_ < _END * MICROSECONDS:
         return None
+    if is_leap and not _is_before_leap(moment.astimezone(UTC)):
+        return None
     if text.endswith("Z") and len(_DATES) < DATES_MAX:
         midnight = datetime.combine(moment.date(), time(0), UTC)
         _DATES[f"{text[:10]}T"] = event_time(midnight) // MICROSECONDS
     return time_
+
+
+def _zone_place(text: str) -> int:
+    """Return where the offset of an RFC 3339 text begins."""
+    return len(text) - (1 if text[-1] in "Zz" else len("+00:00"))
+
+
+def _is_before_leap(moment: datetime) -> bool:
+    """Say whether a leap second may follow a second, in UTC."""
+    return (moment.month, moment.day) in _LEAP_DAYS and (moment.hour, moment.minute) == (23, 59)
 
 
 def event_time(moment: datetime) -> int:

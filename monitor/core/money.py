@@ -2,49 +2,41 @@
 
 >>> minor_units("12.30", 2), minor_units("12.345", 2), amount_text(1230, 2)
 (1230, None, '12.30')
+>>> minor_units(" 12.3000", 2), minor_units("1200.00", 0)
+(1230, 1200)
 """
 
 import re
-from decimal import Decimal
 from functools import lru_cache
 from typing import Final
+
+from monitor.core.currency import CURRENCIES
 
 MINOR_UNITS_MAX: Final = 10**18 - 1
 """The greatest amount of one transaction, in minor units: 18 digits fit a signed 64-bit integer."""
 
-# ISO 4217, list one (current) and the codes of recent history, by the number of decimals.
-_CODES_BY_EXPONENT: Final = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    2: """
-        AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN
-        BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP
-        GBP GEL GHS GIP GMD GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT
-        LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO
-        NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS
-        SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD
-        XCG YER ZAR ZMW ZWG ZWL
-    """,
-    3: "BHD IQD JOD KWD LYD OMR TND",
-    4: "CLF UYW",
-}
-
-EXPONENT: Final[dict[str, int]] = {
-    code: exponent for exponent, codes in _CODES_BY_EXPONENT.items() for code in codes.split()
-}
+EXPONENT: Final[dict[str, int]] = {code: of.exponent for code, of in CURRENCIES.items()}
 """Decimals of each currency that Weir knows, by its ISO 4217 code."""
 
 EXPONENT_MAX: Final = max(EXPONENT.values())
 
+AMOUNT_LENGTH_MAX: Final = 40
+"""Characters of an amount, without the blanks around it: 38 digits, a point and a sign."""
+
+_BLANKS: Final = " \t\xa0"
 _WHOLE_DIGITS_MAX: Final = 14  # with four decimals, still below MINOR_UNITS_MAX
-DECIMAL: Final = re.compile(r"\+?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+DECIMAL: Final = re.compile(
+    rf"(?![ \t\xa0]*[^ \t\xa0]{{{AMOUNT_LENGTH_MAX + 1}}})"
+    r"[ \t\xa0]*\+?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,3}))?[ \t\xa0]*"
+)
 """How an amount may be written, whole."""
 
 
 def minor_units(text: str, exponent: int) -> int | None:
     """Return the minor units that a decimal text names; None where it names none exactly.
 
-    None for what is no plain number, is negative, is written with more decimals than `exponent`,
-    or is greater than `MINOR_UNITS_MAX`.
+    Zeros at the end are no decimals, and blanks around do not matter. None for what is no plain
+    number, is negative, is no whole number of minor units, or is greater than `MINOR_UNITS_MAX`.
     """
     whole, point, decimals = text.partition(".")
     if (
@@ -56,22 +48,28 @@ def minor_units(text: str, exponent: int) -> int | None:
         and text.isascii()
     ):
         return int(whole + decimals)  # as nearly every amount is written
-    return _minor_units_of_any(text, exponent)
+    text = text.strip(_BLANKS)
+    return _minor_units_of_any(text, exponent) if len(text) <= AMOUNT_LENGTH_MAX else None
 
 
 @lru_cache(maxsize=1 << 12)
 def _minor_units_of_any(text: str, exponent: int) -> int | None:
-    if not DECIMAL.fullmatch(text):
+    written = DECIMAL.fullmatch(text)
+    if not written:
         return None
-    value = Decimal(text)
-    written = value.as_tuple().exponent
-    assert isinstance(written, int)
-    if -written > exponent:
-        return None
-    if value.adjusted() + exponent > len(str(MINOR_UNITS_MAX)):
+    whole, decimals, only_decimals, power = written.groups(default="")
+    decimals += only_decimals  # one of the two is empty
+    digits = int(whole + decimals)
+    shift = exponent - len(decimals) + int(power or 0)
+    if shift < 0:
+        digits, rest = divmod(digits, 10**-shift)
+        if rest:
+            return None
+    elif digits and len(str(digits)) + shift > len(str(MINOR_UNITS_MAX)):
         return None  # before scaling: 1e999 is never made into an integer
-    minor = int(value.scaleb(exponent)) if value else 0
-    return minor if minor <= MINOR_UNITS_MAX else None
+    else:
+        digits *= 10**shift
+    return digits if digits <= MINOR_UNITS_MAX else None
 
 
 def amount_text(minor: int, exponent: int) -> str:

@@ -1,11 +1,13 @@
 """A transaction, and why a record is set aside instead of becoming one."""
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from monitor.core.business_day import day_text, event_time_of
-from monitor.core.money import EXPONENT, EXPONENT_MAX, minor_units
+from monitor.core.business_day import MICROSECONDS, day_text, event_time_of, event_time_text
+from monitor.core.currency import CURRENCIES, NO_CURRENCY
+from monitor.core.money import minor_units
 
 FIELDS: Final = (
     "transaction_id",
@@ -25,11 +27,39 @@ FIELDS: Final = (
 
 REQUIRED: Final = FIELDS[:6]
 
+IDS: Final = ("transaction_id", "account_id", "counterparty_id", "reverses")
+"""The fields that are compared, one spelling each: no blanks around them, no control characters."""
+
+NAMES: Final = (
+    "transaction_id",
+    "account_id",
+    "counterparty_id",
+    "counterparty_institution",
+    "channel",
+    "segment",
+    "branch",
+    "reverses",
+)
+"""The fields that are kept as they are written, so that their length has a bound."""
+
 Fields = Sequence[str | None]
 """One text for each of `FIELDS`; None or empty where the record has none."""
 
 ID_LENGTH_MAX: Final = 256
 """Characters of an id or a name; a longer one is malformed (state and alerts carry them)."""
+
+_CONTROLS: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_UNSEENS: Final = _CONTROLS + r"\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_BLANKS: Final = r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_CONTROL: Final = re.compile(f"[{_CONTROLS}]")
+_UNSEEN: Final = re.compile(f"[{_UNSEENS}]")
+
+ID_PATTERN: Final = rf"^(?![\s\S]*[{_UNSEENS}])(?![{_BLANKS}])[\s\S]*(?<![{_BLANKS}])$"
+"""How an id may be written, for a schema: no blanks around it, no character that nobody sees."""
+
+PAYEE_PATTERN: Final = ID_PATTERN.replace(_UNSEENS, _CONTROLS)
+"""The same of a payee, who may be a name: some scripts, and emoji, are joined by characters that
+nobody sees."""
 
 DEBIT: Final = "debit"
 CREDIT: Final = "credit"
@@ -114,19 +144,24 @@ def transaction_of(fields: Fields) -> Transaction | Rejection:
     ) = fields  # fmt: skip
     if not (transaction_id and account_id and booked_at and amount and currency and direction):
         return _incomplete(fields)
-    exponent = EXPONENT.get(currency)
-    amount_minor = minor_units(amount, EXPONENT_MAX if exponent is None else exponent)
+    exponent, end = CURRENCIES.get(currency, NO_CURRENCY)
+    amount_minor = minor_units(amount, exponent)
     moment = event_time_of(booked_at)
+    # As nearly every record's ids are: short, printable (so valid text, too) and without a blank.
+    ids = f"{transaction_id}{account_id}{counterparty_id or ''}"
     if (
-        exponent is None
-        or amount_minor is None
+        amount_minor is None
         or moment is None
+        or moment >= end
         or (direction != DEBIT and direction != CREDIT)  # noqa: PLR1714 - hot: a set test hashes
-        or len(transaction_id) > ID_LENGTH_MAX
-        or len(account_id) > ID_LENGTH_MAX
-        or not (transaction_id.isascii() and account_id.isascii())
+        or not ids.isprintable()
+        or " " in ids
+        or len(ids) > ID_LENGTH_MAX
+        or (institution and len(institution) > ID_LENGTH_MAX)
+        or (channel and len(channel) > ID_LENGTH_MAX)
+        or (branch and len(branch) > ID_LENGTH_MAX)
         or (segment and not (segment.isascii() and len(segment) <= ID_LENGTH_MAX))
-        or (reverses and not (reverses.isascii() and len(reverses) <= ID_LENGTH_MAX))
+        or reverses
     ) and (fault := _fault_of(fields)):
         return fault
     assert moment is not None
@@ -148,9 +183,13 @@ def _malformed(fields: Fields) -> Rejection | None:
         return Rejection(
             Reason.MALFORMED, f"direction is {direction[:40]!r}: it is debit or credit"
         )
-    for name in ("transaction_id", "account_id", "segment", "reverses"):
-        text = named[name] or ""
-        if fault := text_fault(name, text):
+    for name in NAMES:
+        text = named[name]
+        if text and (fault := text_fault(name, text)):
+            return fault
+    for name in IDS:
+        text = named[name]
+        if text and (fault := id_fault(name, text)):
             return fault
     return None
 
@@ -159,9 +198,34 @@ def text_fault(name: str, text: str) -> Rejection | None:
     """Return why the text of an id or a name cannot be taken; None where it can."""
     if len(text) > ID_LENGTH_MAX:
         return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         return Rejection(Reason.MALFORMED, f"{name} is not valid text in its encoding")
     return None
+
+
+def id_fault(name: str, text: str) -> Rejection | None:
+    """Return why an id is no spelling of one; None where it is.
+
+    One account in two spellings would be two, each with a part of the total.
+    """
+    if text.strip() != text:
+        return Rejection(
+            Reason.MALFORMED, f"{name} is {text[:40]!r}: it must have no blanks around"
+        )
+    if text.isascii() and text.isprintable():
+        return None
+    unseen = _CONTROL if name == "counterparty_id" else _UNSEEN
+    if found := unseen.search(text):
+        return Rejection(
+            Reason.MALFORMED,
+            f"{name} is {text[:40]!r}: it must have no {_sort_of(found[0])},"
+            f" here U+{ord(found[0]):04X}",
+        )
+    return None
+
+
+def _sort_of(character: str) -> str:
+    return "control character" if _CONTROL.match(character) else "invisible character"
 
 
 def _incomplete(fields: Fields) -> Rejection:
@@ -180,22 +244,28 @@ def _fault_of(fields: Fields) -> Rejection | None:
     assert amount is not None
     assert booked_at is not None
     assert currency is not None
-    exponent = EXPONENT.get(currency)
-    decimals = EXPONENT_MAX if exponent is None else exponent
-    if minor_units(amount, decimals) is None:
+    exponent, end = CURRENCIES.get(currency, NO_CURRENCY)
+    if minor_units(amount, exponent) is None:
         return Rejection(
             Reason.BAD_AMOUNT,
-            f"amount is {amount[:40]!r}: it is a number from 0 on with at most {decimals} decimals"
+            f"amount is {amount[:40]!r}: it is a number from 0 on with at most {exponent} decimals"
             " and 18 digits",
         )
-    if event_time_of(booked_at) is None:
+    moment = event_time_of(booked_at)
+    if moment is None:
         return Rejection(
             Reason.BAD_TIME,
             f"booked_at is {booked_at[:40]!r}: it is RFC 3339 with an offset, years 1900 to 2999",
         )
-    if exponent is None:
-        return Rejection(Reason.UNKNOWN_CURRENCY, f"currency is {currency[:40]!r}: not in ISO 4217")
-    return None
+    if moment < end:
+        return None
+    said = f"currency is {currency[:40]!r}: "
+    if end == NO_CURRENCY.end:
+        return Rejection(Reason.UNKNOWN_CURRENCY, f"{said}not in ISO 4217")
+    last = event_time_text(end - MICROSECONDS)[:10]
+    return Rejection(
+        Reason.UNKNOWN_CURRENCY, f"{said}it was money until {last} (ISO 4217, list three)"
+    )
 
 
 def too_late(transaction: Transaction, day: int, day_open_first: int | None) -> Rejection:

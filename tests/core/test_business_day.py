@@ -6,7 +6,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.business_day import (
+    _DATES,
+    TIME_LENGTH_MAX,
     Calendar,
+    _event_time_of_any,
     day_of_text,
     day_text,
     event_time,
@@ -84,11 +87,78 @@ def test_one_wrong_character_is_no_other_way_of_writing(
         ("0099-01-05T09:30:00Z", None),
         ("9999-01-05T09:30:00Z", None),
         ("2026-W01-1T09:30:00Z", None),
+        # Offsets: hours up to 23, minutes up to 59, a colon; -00:00 is one that is not known.
+        ("2026-01-05T09:30:00+05:59", "2026-01-05T03:31:00Z"),
+        ("2026-01-05T09:30:00+05:60", None),
+        ("2026-01-05T09:30:00+05:99", None),
+        ("2026-01-05T09:30:00-23:59", "2026-01-06T09:29:00Z"),
+        ("2026-01-05T09:30:00+24:00", None),
+        ("2026-01-05T09:30:00-00:00", "2026-01-05T09:30:00Z"),
+        ("2026-01-05T09:30:00+0100", None),
+        ("2026-01-05T09:30:00+01", None),
+        ("2026-01-05T09:30:00+01:00:00", None),
+        ("2026-01-05T09:30:00\u221201:00", None),
+        ("2026-01-05T09:30:00 +01:00", None),
+        ("2026-01-05T09:30:00z+01:00", None),
+        # Fractions: as many digits as there is room for, after a point.
+        ("2026-01-05T09:30:00.5Z", "2026-01-05T09:30:00.500000Z"),
+        ("2026-01-05T09:30:00.12345678901234+01:00", "2026-01-05T08:30:00.123456Z"),
+        ("2026-01-05T09:30:00.1234567890123456789Z", "2026-01-05T09:30:00.123456Z"),
+        ("2026-01-05T09:30:00.12345678901234567890Z", None),  # 41 characters
+        ("2026-01-05T09:30:00.Z", None),
+        ("2026-01-05T09:30:00,5Z", None),
+        # Every part has its digits and its bounds.
+        ("2026-01-05T23:59:59Z", "2026-01-05T23:59:59+00:00"),
+        ("2026-01-05T09:60:00Z", None),
+        ("2026-01-05T9:30:00Z", None),
+        ("2026-01-05T09:30Z", None),
+        ("2026-1-5T09:30:00Z", None),
+        ("2026-00-05T09:30:00Z", None),
+        ("2026-13-05T09:30:00Z", None),
+        ("2026-01-00T09:30:00Z", None),
+        ("2026-01-32T09:30:00Z", None),
+        ("2024-02-29T09:30:00Z", "2024-02-29T09:30:00+00:00"),
+        ("2026-02-29T09:30:00Z", None),
+        ("2000-02-29T09:30:00Z", "2000-02-29T09:30:00+00:00"),
+        ("1900-02-29T09:30:00Z", None),
+        ("+2026-01-05T09:30:00Z", None),
+        (" 2026-01-05T09:30:00Z", None),
+        ("2026-01-05T09:30:00Z ", None),
+        ("2026-01-05T09:30:00Z\n", None),
+        ("2026-01-05_09:30:00Z", None),
+        ("2026\u20101-05T09:30:00Z", None),
+        ("\u0662026-01-05T09:30:00Z", None),
+        # Years: 1900 to 2999, in UTC.
+        ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00+00:00"),
+        ("1900-01-01T00:00:00+00:01", None),
+        ("2999-12-31T23:59:59.999999Z", "2999-12-31T23:59:59.999999+00:00"),
+        ("3000-01-01T00:00:00Z", None),
+        ("0000-01-01T00:00:00Z", None),
+        # A leap second is one at the end of June or December in UTC, and of the day that it ends.
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999Z"),
+        ("1990-12-31T15:59:60-08:00", "1990-12-31T23:59:59.999999Z"),
+        ("2015-07-01T01:59:60.25+02:00", "2015-06-30T23:59:59.999999Z"),
+        ("2015-06-30T23:59:60+02:00", None),
+        ("2016-12-31T23:58:60Z", None),
+        ("2026-01-05T09:30:60Z", None),
+        ("2016-12-31T23:59:61Z", None),
     ],
 )
 def test_times(text: str, same_as: str | None) -> None:
     assert event_time_of(text) == (None if same_as is None else event_time_of(same_as))
     assert (event_time_of(text) is None) == (same_as is None)
+
+
+def test_no_long_text_is_kept() -> None:
+    kept = _event_time_of_any.cache_info().currsize
+    days = len(_DATES)
+    for number in range(100):
+        assert event_time_of("2026-01-05T09:30:00." + "0" * 900_000 + f"{number}Z") is None
+        assert event_time_of("x" * 900_000 + str(number)) is None
+        assert event_time_of("9" * (TIME_LENGTH_MAX + 1)) is None
+    assert _event_time_of_any.cache_info().currsize == kept
+    assert len(_DATES) == days
+    assert max(map(len, _DATES), default=0) <= len("2026-01-05T")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction, transaction_of
 from monitor.engine import Engine
 from streams import codec
+from streams.account_codec import decode_account
 from tests.streams.mutations import VALUES, WHOLE, encoded, mutated
 from tests.streams.records import GOOD, GOOD_TIMESTAMP, Record
 from tests.transactions import book
@@ -264,3 +265,20 @@ def test_a_hundred_thousand_spoilt_records_and_none_is_lost() -> None:
     assert outcomes["redelivered"] == delivered - count > 0
     assert {reason.value for reason in Reason} < outcomes.keys()
     assert outcomes["transaction"] > 10_000
+
+
+@pytest.mark.parametrize(
+    "odd", [b'"\xff": 1', b'"x": "\xc3"', b'"x": [{"\xed\xa0\x80": 1}]', b'"\xc0\xaf": null']
+)
+def test_bytes_that_are_no_utf_8_are_no_json_wherever_they_stand(odd: bytes) -> None:
+    good = (
+        b'{"transaction_id": "t", "account_id": "A", "booked_at": "2026-01-05T09:00:00Z",'
+        b' "amount": 1, "currency": "EUR", "direction": "debit", "x\xc3\xa4": 1}'
+    )
+    assert isinstance(codec.decode(good), Transaction)
+    item = codec.decode(good[:-1] + b", " + odd + b"}")
+    assert isinstance(item, Rejection)
+    assert item.reason is Reason.MALFORMED
+    account = decode_account(b'{"account_id": "A", ' + odd + b"}")
+    assert isinstance(account, Rejection)
+    assert account.reason is Reason.MALFORMED
