@@ -278,8 +278,8 @@ class Agents:
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
-            if engine.watermark is not None:
-                lag = time.time() - engine.watermark / 1_000_000
+            if engine.clock is not None:
+                lag = time.time() - engine.clock / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
             with contextlib.suppress(KeyError, AssertionError):  # aiokafka's, if it just moved away
                 highwater = consumer.highwater(TP(self._topics.transactions, number))
