@@ -267,10 +267,7 @@ class Ledger:
         if before is not None and before < first:
             ended.add(first - 1)
             ended.update(
-                key.day
-                for counts in self._all_rejections()
-                for key in counts
-                if key.day < first
+                key.day for counts in self._all_rejections() for key in counts if key.day < first
             )
         for day in sorted(ended):
             self._end(self.open_days.pop(day) if day in self.open_days else self._new_day(day))
