@@ -105,6 +105,7 @@ class Engine(Amending):
                     break
             else:
                 if item.reverses is None:
+                    step.ahead += is_ahead
                     self._fold(offset, item, account, day, open_day, id_hash, is_ahead)
                 else:
                     self._reverse(offset, item, account, day, id_hash)
@@ -114,7 +115,7 @@ class Engine(Amending):
             self._note_ended()
         self.close_account_days(max(CLOSED_DAYS_MAX, 2 * len(offsets)))
 
-    def _fold(  # noqa: C901, PLR0912 - the hot path, as above
+    def _fold(  # noqa: C901, PLR0912, PLR0913, PLR0917 - the hot path, as above
         self, offset: int, transaction: Transaction, account: Account, day: int,
         open_day: OpenDay, id_hash: int, is_ahead: bool,  # noqa: FBT001 - hot: by its place
     ) -> None:  # fmt: skip
@@ -123,9 +124,7 @@ class Engine(Amending):
         The models do not see one that is far ahead: their day would go on to its own.
         """
         _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
-        if is_ahead:
-            self.step.ahead += 1
-        elif self.scorer is not None and day > self.scorer.day:
+        if self.scorer is not None and day > self.scorer.day and not is_ahead:
             self._begin_day(day)
         series = SERIES_INDEX[direction][currency]
         content = amount << SERIES_BITS | series

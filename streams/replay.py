@@ -70,6 +70,15 @@ class Totals:
         }
 
 
+def warning_of(totals: Totals, order: RowOrder) -> str | None:
+    """Return what is to be said of too many late records, and why; None if there are few."""
+    too_late = totals.rejections[Reason.TOO_LATE.value]
+    records = totals.transactions + sum(totals.rejections.values())
+    if not is_too_many(too_late, records):
+        return None
+    return too_late_text(too_late, records, order.likely_cause())
+
+
 class Deal(NamedTuple):
     """What of a batch goes to one partition, in order: its place in the batch, and the record."""
 
@@ -138,12 +147,7 @@ class Replay:
     @property
     def warning(self) -> str | None:
         """What is to be said of too many late rows, and why; None if there are few."""
-        totals = self.totals
-        too_late = totals.rejections[Reason.TOO_LATE.value]
-        records = totals.transactions + sum(totals.rejections.values())
-        if not is_too_many(too_late, records):
-            return None
-        return too_late_text(too_late, records, self._order.likely_cause())
+        return warning_of(self.totals, self._order)
 
     def _join(self, told: Told) -> None:
         """Decide the days that every partition has told of; in a file all stand at one place.
