@@ -44,7 +44,7 @@ class Engine(Amending):
 
         `items` has the transaction or the rejection that each record was decoded to.
         """
-        step, accounts, open_days = self.step, self.accounts, self.open_days
+        step, accounts, open_days, marks = self.step, self.accounts, self.open_days, self.marks
         redelivered_last = max(self.offset_last, self.offset_recovered_last)
         day, open_day = 0, None
         start = end = 0  # of the day of the record before: most likely this one is of it too
@@ -61,23 +61,38 @@ class Engine(Amending):
                         self._count_rejection(self.rejections, item)
                 continue
             transaction_id, account_id, event_time = item[:3]
-            if self.watermark is None or event_time > self.watermark:
-                self.watermark = event_time
-                if self.closes_next is None or event_time >= self.closes_next:
-                    self._closing_offset = offset
-                    self._close_days()
-                    start = end = 0
+            is_ahead = False
+            if event_time > marks.second:
+                if account_id != marks.leader:
+                    if event_time > marks.first:
+                        marks.leader, marks.second = account_id, marks.first
+                        marks.first = event_time
+                    else:
+                        marks.second = event_time
+                elif event_time > marks.first:
+                    marks.first = event_time
+                if marks.first - marks.second > marks.lead:
+                    is_ahead = self._lead(offset, account_id, event_time)
+                    if self._ended:
+                        start = end = 0
+                elif marks.first > marks.time:
+                    marks.time = marks.first
+                    if marks.time >= self.closes_next:
+                        self._go_on(offset)
+                        start = end = 0
             if redelivered:
                 step.redelivered += 1
                 continue
             if not start <= event_time < end:
                 day = self.calendar.day_of(event_time)
                 open_day = self._open_day(day)
-                if open_day is None:
+                lone = self.lone
+                if open_day is None or (lone is not None and self._is_closed_to(account_id, day)):
                     start = end = 0
-                    self._reject(offset, item, too_late(item, day, self.day_open_first))
+                    self._reject(offset, item, too_late(item, day, self._first_open_to(account_id)))
                     continue
-                start, end = open_day.start, open_day.end
+                if lone is None:
+                    start, end = open_day.start, open_day.end
             assert open_day is not None
             account = accounts.get(account_id)
             if account is None:
@@ -90,7 +105,8 @@ class Engine(Amending):
                     break
             else:
                 if item.reverses is None:
-                    self._fold(offset, item, account, day, open_day, id_hash)
+                    step.ahead += is_ahead
+                    self._fold(offset, item, account, day, open_day, id_hash, is_ahead)
                 else:
                     self._reverse(offset, item, account, day, id_hash)
         if offsets:
@@ -99,13 +115,16 @@ class Engine(Amending):
             self._note_ended()
         self.close_account_days(max(CLOSED_DAYS_MAX, 2 * len(offsets)))
 
-    def _fold(  # noqa: C901, PLR0912 - the hot path, as above
+    def _fold(  # noqa: C901, PLR0912, PLR0913, PLR0917 - the hot path, as above
         self, offset: int, transaction: Transaction, account: Account, day: int,
-        open_day: OpenDay, id_hash: int,
+        open_day: OpenDay, id_hash: int, is_ahead: bool,  # noqa: FBT001 - hot: by its place
     ) -> None:  # fmt: skip
-        """Add a transaction to its account-day, and tell of the limits that it takes it over."""
+        """Add a transaction to its account-day, and tell of the limits that it takes it over.
+
+        The models do not see one that is far ahead: their day would go on to its own.
+        """
         _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
-        if self.scorer is not None and day > self.scorer.day:
+        if self.scorer is not None and day > self.scorer.day and not is_ahead:
             self._begin_day(day)
         series = SERIES_INDEX[direction][currency]
         content = amount << SERIES_BITS | series
@@ -142,7 +161,7 @@ class Engine(Amending):
             if is_near:
                 self._near(offset, transaction, account, account_day, open_day, watches)
                 break
-        if self.scorer is not None:
+        if self.scorer is not None and not is_ahead:
             seen: tuple[tuple[str, tuple[int, ...]], ...] = ((currency, tuple(totals)),)
             if account_day.more is not None:
                 seen = account_day.totals_now()
@@ -178,8 +197,7 @@ class Engine(Amending):
     ) -> None:  # fmt: skip
         """Tell that a day is over its limit: once, and again only where the day had ended."""
         told = account_day.told.get(threshold.threshold_id)
-        assert self.watermark is not None
-        day_goes_on = self.watermark < open_day.end
+        day_goes_on = self.marks.clock < open_day.end
         if told is not None and told.status != Status.WITHDRAWN and day_goes_on:
             return
         cause = self._cause(offset, transaction)

@@ -16,6 +16,7 @@ from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
 from monitor.core.threshold import LimitSet, scope_of
 from monitor.core.transaction import Rejection
 from monitor.policy import Policy, PolicyBook
+from monitor.watermark import NEVER, Lone, Marks, Watermark
 
 BUCKETS: Final = 256
 """Buckets of state a partition has by default."""
@@ -69,8 +70,8 @@ class OpenDay:
 class RejectionKey(NamedTuple):
     """What rejections are counted by: the day on which they came, and whose they were.
 
-    The day is the watermark's, because that of a rejection may be anything; `branch` is empty where
-    the record names none.
+    The day is the clock's, because that of a rejection may be anything; `branch` is empty where the
+    record names none.
     """
 
     day: int
@@ -123,11 +124,14 @@ class Ledger:
         self.attributes = AttributeBook()
         self.accounts: dict[str, Account] = {}
         self.open_days: dict[int, OpenDay] = {}
-        self.watermark: int | None = None
-        self.closes_next: int | None = None  # the watermark at which the first open day closes
+        self.marks = Watermark(policies.calendar.leap, policies.calendar.lead)
+        self.closes_next = NEVER + 1  # the watermark at which the first open day closes
+        self.lone_closes_next = NEVER + 1  # the same for the clock of an account that is alone
+        self.lone: Lone | None = None  # until nothing that it closed alone is open to others
         self.day_open_first: int | None = None
         self.offset_last = -1
         self.offset_recovered_last = -1
+        self._closing_offset = -1  # of the record whose event time closed days
         self.dirty: set[Account] = set()
         self.dirty_buckets: set[int] = set()  # beside those of the accounts
         self.rejections: RejectionCounts = {}  # of records that are known to no bucket
@@ -144,11 +148,25 @@ class Ledger:
 
     # -- recovery: the state layer puts back what it kept -----------------------------------------
 
-    def restore_watermark(self, watermark: int | None) -> None:
+    @property
+    def watermark(self) -> int | None:
+        """The event time by which days close; None until records of two accounts have come."""
+        return None if self.marks.is_alone else self.marks.time
+
+    @property
+    def clock(self) -> int | None:
+        """The event time that days go by; None before the first transaction."""
+        return None if self.marks.first == NEVER else self.marks.clock
+
+    def restore_watermark(self, marks: Marks, lone: Lone | None = None) -> None:
         """Set the watermark that the seal has, before accounts and entries are put back."""
-        self.watermark = watermark
-        if watermark is not None:
-            self._close_days()
+        self.marks.restore(marks)
+        self.lone = lone
+        if not self.marks.is_alone:
+            self._set_first_open()
+        elif lone is not None:
+            self.day_open_first = lone.day_open_first
+            self.lone_closes_next = self._lone_closes_next()
 
     def restore_bucket(
         self,
@@ -168,7 +186,7 @@ class Ledger:
             for account_day in account.days:
                 day = account_day.day
                 open_day = self.open_days.get(day) or self._open_day(day)
-                if open_day is None:
+                if open_day is None or self._is_closed_to(account.account_id, day):
                     policy, _ = self.policies.for_day(day)
                     self.closing.append((account_day, policy.version, NOT_ASKED))
                     continue
@@ -182,7 +200,15 @@ class Ledger:
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
         """Put back transactions that were taken in; those of closed days have no place any more."""
-        for _, _, id_hash, day, content in entries:
+        lone = self.lone
+        for offset, _, id_hash, day, content in entries:
+            if (
+                lone is not None
+                and lone.offset is not None
+                and offset < lone.offset
+                and self._is_closed_to(lone.account_id, day)
+            ):
+                continue  # there was no other account then
             open_day = self._open_day(day)
             if open_day is not None and open_day.contents.get(id_hash) != NOTHING:
                 open_day.contents[id_hash] = content
@@ -207,8 +233,7 @@ class Ledger:
         """Return a day that still takes transactions; None where it is closed."""
         open_day = self.open_days.get(day)
         if open_day is None:
-            assert self.day_open_first is not None, "a watermark comes before any day"
-            if day < self.day_open_first:
+            if self.day_open_first is not None and day < self.day_open_first:
                 return None
             open_day = self.open_days[day] = self._new_day(day)
         return open_day
@@ -234,21 +259,102 @@ class Ledger:
 
         The last of them is closed even where nothing happened on it: so others know that it is.
         """
-        assert self.watermark is not None
         before = self.day_open_first
-        self.day_open_first = self.calendar.day_of(self.watermark - self.lateness)
-        self.closes_next = self.calendar.end_of(self.day_open_first) + self.lateness
-        ended = {day for day in self.open_days if day < self.day_open_first}
-        if before is not None and before < self.day_open_first:
-            ended.add(self.day_open_first - 1)
+        if before is None and self.marks.earliest != NEVER:
+            before = self.calendar.day_of(self.marks.earliest - self.lateness)
+        first = self._set_first_open()
+        ended = {day for day in self.open_days if day < first}
+        if before is not None and before < first:
+            ended.add(first - 1)
             ended.update(
-                key.day
-                for counts in self._all_rejections()
-                for key in counts
-                if key.day < self.day_open_first
+                key.day for counts in self._all_rejections() for key in counts if key.day < first
             )
         for day in sorted(ended):
             self._end(self.open_days.pop(day) if day in self.open_days else self._new_day(day))
+
+    def _set_first_open(self) -> int:
+        """Set the first day that is open by the clock, and when it closes; return it."""
+        first = self.day_open_first = self.calendar.day_of(self.marks.clock - self.lateness)
+        closes_next = self.calendar.end_of(first) + self.lateness
+        if self.marks.is_alone:
+            assert self.lone is not None, "a record came before days close"
+            self.lone = Lone(self.lone.account_id, first)
+            self.lone_closes_next = closes_next
+        else:
+            self.closes_next = closes_next
+            self._keep_lone()
+        return first
+
+    def _keep_lone(self) -> None:
+        """Forget the account that was alone once what it closed is closed to everybody."""
+        lone, first = self.lone, self.day_open_first or 0
+        if lone is not None and (lone.day_open_first or 0) <= first:
+            self.lone = None
+
+    def _go_on(self, offset: int) -> None:
+        """Close days by the watermark; the first time, a second account's record has come."""
+        lone = self.lone
+        if lone is not None and lone.offset is None:
+            self.lone = lone._replace(offset=offset)
+        self._closing_offset = offset
+        self._close_days()
+
+    def _lead(self, offset: int, account_id: str, event_time: int) -> bool:
+        """Take an event time of an account that is alone, or far ahead; return whether it is ahead.
+
+        That is: by more than the lead of all other accounts or, alone, by more than the leap of its
+        own records before. The watermark follows the second account then.
+        """
+        marks = self.marks
+        if not marks.is_alone:
+            if marks.second > marks.time:
+                marks.time = marks.second
+                if marks.time >= self.closes_next:
+                    self._go_on(offset)
+            return account_id == marks.leader and event_time > marks.second + marks.lead
+        if offset <= self.offset_last:
+            return False  # a redelivery: what it led up to is known
+        if self.lone is None:
+            self.lone = Lone(account_id, None)
+        goes_on = marks.lead_alone(event_time)
+        if self.day_open_first is None:  # nothing is late before something has closed
+            self.lone_closes_next = self._lone_closes_next()
+        if goes_on and marks.lone >= self.lone_closes_next:
+            self._closing_offset = offset
+            self._close_days()
+        return event_time > marks.lone
+
+    def _lone_closes_next(self) -> int:
+        first = self.day_open_first
+        if first is None:
+            first = self.calendar.day_of(self.marks.earliest)
+        return self.calendar.end_of(first) + self.lateness
+
+    def _is_closed_to(self, account_id: str, day: int) -> bool:
+        """Return whether an account closed an open day by its own records, when it was alone."""
+        lone = self.lone
+        return (
+            lone is not None
+            and lone.account_id == account_id
+            and lone.day_open_first is not None
+            and day < lone.day_open_first
+        )
+
+    def _first_open_to(self, account_id: str) -> int | None:
+        """Return the first day that takes transactions of an account."""
+        lone = self.lone
+        if lone is not None and lone.account_id == account_id and lone.day_open_first is not None:
+            return max(lone.day_open_first, self.day_open_first or 0)
+        return self.day_open_first
+
+    def _is_summed_up(self, day: int) -> bool:
+        """Return whether a day was closed before, by an account that was alone then."""
+        lone = self.lone
+        return (
+            lone is not None
+            and lone.offset is not None
+            and self._is_closed_to(lone.account_id, day)
+        )
 
     def _end(self, closed: OpenDay) -> None:
         """Take the account-days of a day that was closed to those that are to be emitted."""
@@ -276,9 +382,9 @@ class Ledger:
         return taken
 
     def _count_rejection(self, counts: RejectionCounts, rejection: Rejection) -> None:
-        """Count a rejection on the watermark's day; before the first transaction there is none."""
-        if self.watermark is not None:
-            day = self.calendar.day_of(self.watermark)
+        """Count a rejection on the clock's day; before the first transaction there is none."""
+        if self.clock is not None:
+            day = self.calendar.day_of(self.clock)
             key = RejectionKey(
                 day, rejection.segment, rejection.reason.value, rejection.branch or ""
             )

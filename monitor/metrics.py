@@ -31,6 +31,18 @@ METRICS: Final = {
     "rejections": Metric(
         "weir_rejections_total", "counter", "Records set aside, by reason.", ("reason",)
     ),
+    "ahead": Metric(
+        "weir_ahead_transactions_total",
+        "counter",
+        "Transactions dated so far ahead of all other accounts' that the watermark did not follow.",
+    ),
+    "held_back": Metric(
+        "weir_watermark_held_back_seconds",
+        "gauge",
+        "How far one account's records are ahead of the watermark, which waits for a second"
+        " account; 0 if it does not wait.",
+        ("partition",),
+    ),
     "redeliveries": Metric(
         "weir_redeliveries_total",
         "counter",
@@ -160,6 +172,8 @@ class Metrics:
         self.registry = registry
         self.transactions = self._counter("transactions")
         self.rejections = self._counter("rejections")
+        self.ahead = self._counter("ahead")
+        self.held_back = self._gauge("held_back")
         self.redeliveries = self._counter("redeliveries")
         self.alerts = self._counter("alerts")
         self.segment_days_told = self._counter("segment_days_told")

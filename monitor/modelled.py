@@ -96,7 +96,7 @@ class Modelled(Ledger):
         day, account_days = closed.day, closed.account_days
         rejections = self._take_rejections(day)
         payers = {} if self.scorer is None else self.scorer.take_hot_payers(day)
-        if closed.policy.systemic is None:
+        if closed.policy.systemic is None or self._is_summed_up(day):
             return
         from monitor.segment_days import Usual, segment_days_of  # noqa: PLC0415 - loads numpy
 

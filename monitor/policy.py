@@ -5,7 +5,7 @@ A policy decides for the business days from its `effective_from` on, until a lat
 
 from bisect import bisect_right
 from datetime import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
@@ -25,20 +25,33 @@ class PolicyError(ValueError):
         super().__init__(f"{source} cannot be used:{lines}")
 
 
+LEAP: Final = 3 * 86_400 * MICROSECONDS
+"""The leap of a policy that states none: a long week-end."""
+
+
 class CalendarSettings(NamedTuple):
-    """How event time becomes business days, and how long a day stays open (microseconds)."""
+    """How event time becomes business days, and how long a day stays open (microseconds).
+
+    `leap` is how far a record may be ahead of those before it until it is held back: of the same
+    account's, while the account is alone. `lead` is the same for one account among others.
+    """
 
     time_zone: str
     cut_off: time
     allowed_lateness: int
     clock_skew: int
+    leap: int = LEAP
+    lead: int = LEAP
 
     def calendar(self) -> Calendar:
         """Return the calendar that these settings name."""
         return Calendar(ZoneInfo(self.time_zone), self.cut_off)
 
     def text(self) -> str:
-        """Return the settings as one line; state keeps it to see whether it still fits."""
+        """Return the settings as one line; state keeps it to see whether it still fits.
+
+        Clock skew and leap are not in it: no day that state keeps would be another one by them.
+        """
         return (
             f"{self.time_zone} cut-off {self.cut_off.isoformat()}"
             f" lateness {self.allowed_lateness // MICROSECONDS} s"

@@ -31,7 +31,7 @@ __all__ = [
     "policy_of",
 ]
 
-CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew")
+CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew", "leap")
 POLICY_KEYS: Final = (
     "version",
     "effective_from",
@@ -137,10 +137,13 @@ def _calendar(table: object, problems: list[str]) -> CalendarSettings | None:
     cut_off = _cut_off(table.get("cut_off", "00:00"), problems)
     lateness = _duration(table, "allowed_lateness", "48h", problems)
     skew = _duration(table, "clock_skew", "1h", problems)
+    leap = _duration(table, "leap", "3d", problems)
+    # By no more than the lateness: so one account never closes the day that the others are on.
+    lead = leap if "leap" in table else min(leap, lateness)
     if len(problems) > found:
         return None
     assert isinstance(time_zone, str)
-    return CalendarSettings(time_zone, cut_off, lateness, skew)
+    return CalendarSettings(time_zone, cut_off, lateness, skew, leap, lead)
 
 
 def _cut_off(value: object, problems: list[str]) -> time:

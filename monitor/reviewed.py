@@ -34,7 +34,6 @@ class Reviewed(Modelled):
         self.grouped: frozenset[Grouped] = frozenset()
         self._grouped_days: frozenset[int] = frozenset()
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
-        self._closing_offset = -1  # of the record whose event time closed days
 
     def set_grouped(self, entries: Iterable[Grouped]) -> None:
         """Say which days a systemic alert explains, all of them; reviews are recounted without.
@@ -59,7 +58,7 @@ class Reviewed(Modelled):
 
     def _no_record(self) -> Cause:
         """Return the cause of what is told without a record: a policy, attributes, or groups."""
-        return Cause(None, self.watermark or 0, self.partition, self.offset_last)
+        return Cause(None, self.clock or 0, self.partition, self.offset_last)
 
     # -- what is noted ----------------------------------------------------------------------------
 
@@ -101,7 +100,7 @@ class Reviewed(Modelled):
         One without facts is done with: so it is where a crash lets a day close twice.
         """
         noted = [account_day for account_day in closed.noted if account_day.facts is not None]
-        cause = Cause(None, self.watermark or 0, self.partition, self._closing_offset)
+        cause = Cause(None, self.clock or 0, self.partition, self._closing_offset)
         scores = self._day_scores(noted)
         for account_day, score in zip(noted, scores, strict=True):
             account = account_day.account

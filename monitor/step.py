@@ -11,7 +11,7 @@ class Step:
     """What came of the records since the last Step was taken; the shell delivers it."""
 
     __slots__ = (
-        "account_days", "alerts", "entries", "redelivered", "rejections", "segment_days",
+        "account_days", "ahead", "alerts", "entries", "redelivered", "rejections", "segment_days",
         "transactions",
     )  # fmt: skip
 
@@ -23,3 +23,4 @@ class Step:
         self.entries: list[Entry] = []
         self.transactions = 0
         self.redelivered = 0
+        self.ahead = 0  # transactions dated so far ahead that days do not follow

@@ -23,6 +23,7 @@ from monitor.settings import Settings, snapshot_key_of
 from streams.accounts import AccountsFollower
 from streams.app import StateTable
 from streams.interpreter import building
+from streams.lateness_log import LatenessLog
 from streams.outbox import Outbox
 from streams.partition import Partition
 from streams.topics import Topics
@@ -74,6 +75,7 @@ class Agents:
         self._flushed_at: dict[int, float] = {}
         self._flush_seconds: dict[int, float] = {}
         self._flushes: dict[int, asyncio.Task[None]] = {}
+        self._lateness = LatenessLog()
 
     @property
     def progress_at(self) -> float:
@@ -167,9 +169,11 @@ class Agents:
         metrics.run_records.observe(records)
         metrics.transactions.inc(step.transactions)
         metrics.redeliveries.inc(step.redelivered)
+        metrics.ahead.inc(step.ahead)
         self._count_told(step)
         for _, rejection in step.rejections:
             metrics.rejections.labels(rejection.reason.value).inc()
+        self._lateness.take(step, time.monotonic())
 
     def _count_told(self, step: Step) -> None:
         self._metrics.account_days_closed.inc(len(step.account_days))
@@ -278,8 +282,10 @@ class Agents:
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
-            if engine.watermark is not None:
-                lag = time.time() - engine.watermark / 1_000_000
+            metrics.held_back.labels(label).set(engine.marks.held_back / 1_000_000)
+            self._lateness.note_held_back(number, engine.marks)
+            if engine.clock is not None:
+                lag = time.time() - engine.clock / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
             with contextlib.suppress(KeyError, AssertionError):  # aiokafka's, if it just moved away
                 highwater = consumer.highwater(TP(self._topics.transactions, number))

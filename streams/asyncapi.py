@@ -176,12 +176,4 @@ def _headers(one: Described) -> Schema | None:
             },
             "required": list(headers),
         }
-    if one.message == "transaction":
-        about = "There where the record was sent out of a file: its event time may be to come."
-        return {
-            "type": "object",
-            "properties": {
-                codec.FROM_FILE_HEADER: {"type": "string", "const": "1", "description": about}
-            },
-        }
     return None

@@ -10,13 +10,18 @@ import msgspec
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
-from monitor.core.transaction import FIELDS, Fields, Reason, Rejection, Transaction, transaction_of
+from monitor.core.transaction import (
+    FIELDS,
+    Fields,
+    Reason,
+    Rejection,
+    Transaction,
+    future,
+    transaction_of,
+)
 from monitor.disposition import Disposed
 from monitor.segment_record import SegmentRecord, segment_record_of
 from monitor.systemic_alert import SystemicAlert
-
-FROM_FILE_HEADER: Final = "weir-from-file"
-"""A record with this header was sent out of a file: its event time may be any, even to come."""
 
 TIMESTAMP_UNIT: Final = 1_000
 """Microseconds of event time in a millisecond of a Kafka timestamp."""
@@ -77,8 +82,8 @@ def decode_run(records: Iterable[Record], clock_skew: int) -> list[Transaction |
                 append(_wrong_key(record.key, item.account_id))
                 continue
             ahead = item.event_time - record.timestamp * TIMESTAMP_UNIT
-            if ahead > clock_skew and not _is_from_file(record):
-                append(_future(item, ahead))
+            if ahead > clock_skew:
+                append(future(item, ahead, "the record's Kafka timestamp"))
                 continue
         append(item)
     return items
@@ -116,19 +121,6 @@ def _wrong_key(key: bytes | None, account_id: str) -> Rejection:
     said = "no key" if key is None else f"the key {key[:40]!r}"
     return Rejection(
         Reason.WRONG_KEY, f"the record has {said}, its account_id is {account_id[:40]!r}"
-    )
-
-
-def _is_from_file(record: Record) -> bool:
-    return any(name == FROM_FILE_HEADER for name, _ in record.headers)
-
-
-def _future(transaction: Transaction, ahead: int) -> Rejection:
-    return Rejection(
-        Reason.FUTURE,
-        f"booked_at is {ahead // 1_000_000} s ahead of the record's Kafka timestamp",
-        transaction.branch or None,
-        transaction.segment,
     )
 
 

@@ -14,8 +14,9 @@ from monitor.settings import Settings
 from streams.broker import BrokerError
 from streams.feed import Batch
 from streams.outbox import Outbox
-from streams.replay import Totals
+from streams.replay import Totals, warning_of
 from streams.rig import embedded_rig
+from streams.row_order import RowOrder
 from streams.send import send_batches
 from streams.send_accounts import send_accounts
 from streams.tail import Tail
@@ -45,6 +46,7 @@ class DemoState:
         self.decided = 0
         self.samples: Samples = {}
         self.totals = Totals()
+        self.order = RowOrder()  # of what is sent
         self.latest: deque[dict[str, Any]] = deque(maxlen=LATEST_MAX)
         self.greatest: dict[str, Any] | None = None  # by how many times its limit it was over
         self.started_at = time.monotonic()
@@ -56,6 +58,7 @@ class DemoState:
         self.samples = samples
         self.decided = taken_in(samples)
         self.totals.transactions = int(samples.get(("weir_transactions_total", ()), 0))
+        self.totals.ahead = int(samples.get(("weir_ahead_transactions_total", ()), 0))
         if self.decided and self.first_at is None:
             self.first_at = time.monotonic()
 
@@ -74,6 +77,11 @@ class DemoState:
             for name in ("told", "joined")
         )
         return joined >= told
+
+    @property
+    def warning(self) -> str | None:
+        """What is to be said of too many late records, and why; None if there are few."""
+        return warning_of(self.totals, self.order)
 
     @property
     def lag(self) -> int:
@@ -180,7 +188,8 @@ class Demo:
         await send_accounts(outbox, topics.accounts, self._accounts)
         state.stage = "running"
         batches = self._noted(state)
-        async for sent in send_batches(outbox, topics.transactions, batches, self._rate):
+        sending = send_batches(outbox, topics.transactions, batches, self._rate, state.order)
+        async for sent in sending:
             state.sent = sent
         state.is_all_sent = True
 

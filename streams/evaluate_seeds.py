@@ -7,6 +7,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from monitor.core.as_of import AsOf
 from monitor.policy import Policy
 from streams.evaluate_run import Run, load_kernels, run_of
 from streams.evaluate_table import Table, table_of
@@ -27,11 +28,12 @@ class Source(NamedTuple):
 
     paths: Sequence[Path]
     map_file: Path | None
+    as_of: AsOf | None = None
 
     def table(self) -> Table:
         """Read the table anew, without further columns. Raises FeedError, OSError."""
         feed_map = feed_map_of(self.map_file) if self.map_file else None
-        return table_of(read(files_of(self.paths, feed_map), feed_map))
+        return table_of(read(files_of(self.paths, feed_map), feed_map), as_of=self.as_of)
 
 
 class SeedError(RuntimeError):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.core.as_of import AsOf
 from monitor.core.money import EXPONENT, EXPONENT_MAX
 from monitor.core.transaction import Rejection, Transaction, transaction_of
 from streams import codec
@@ -45,8 +46,13 @@ class Table(NamedTuple):
         )
 
 
-def table_of(batches: Iterable[Batch], further: tuple[str, ...] = ()) -> Table:
-    """Read a table whole: it is put in the order of event time, so all of it must be there."""
+def table_of(
+    batches: Iterable[Batch], further: tuple[str, ...] = (), as_of: AsOf | None = None
+) -> Table:
+    """Read a table whole: it is put in the order of event time, so all of it must be there.
+
+    Rows that are dated ahead of `as_of` are rejected; None: none is.
+    """
     transactions: list[Transaction] = []
     cells: dict[str, list[str | None]] = {name: [] for name in further}
     rejected: Counter[str] = Counter()
@@ -54,7 +60,8 @@ def table_of(batches: Iterable[Batch], further: tuple[str, ...] = ()) -> Table:
     for batch in batches:
         rows += len(batch.rows) + len(batch.raw)
         columns = {name: batch.further.get(name, ()) for name in further}
-        for place, item in enumerate(_items_of(batch)):
+        items = _items_of(batch)
+        for place, item in enumerate(items if as_of is None else map(as_of.judge, items)):
             if isinstance(item, Rejection):
                 rejected[item.reason.value] += 1
                 continue

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
 from monitor.core.transaction import Rejection, Transaction, transaction_of
 from monitor.explanation import (
@@ -85,6 +86,7 @@ def explain_of_files(
     feed: Callable[[], Iterable[Batch]],
     partitions: int,
     attributes: AttributeBook | None = None,
+    as_of: AsOf | None = None,
 ) -> Explanation:
     """Derive an alert again from rows of files, dealt to partitions as a replay deals them.
 
@@ -95,7 +97,7 @@ def explain_of_files(
     for late in lateness_of(chain):
         partition = dealer(partitions)(chain[-1]["account_id"])
         run = Rederivation(chain, book, partition, partitions, attributes, late)
-        _replay(run, feed(), partitions)
+        _replay(run, feed(), partitions, as_of)
         tried.append(explanation_of(run, []))
         if tried[-1].is_same:
             return tried[-1]
@@ -111,11 +113,14 @@ def ensure_of_partition(chain: Chain) -> None:
         )
 
 
-def _replay(run: Rederivation, batches: Iterable[Batch], partitions: int) -> None:
+def _replay(
+    run: Rederivation, batches: Iterable[Batch], partitions: int, as_of: AsOf | None
+) -> None:
     deal = dealer(partitions)
     next_offset = 0
     for batch in batches:
-        items = list(_dealt(batch, deal, run.partition))
+        dealt = _dealt(batch, deal, run.partition)
+        items = list(dealt if as_of is None else map(as_of.judge, dealt))
         if items:
             run.take(range(next_offset, next_offset + len(items)), items)
             next_offset += len(items)

@@ -214,7 +214,8 @@ class Partition:
             buckets.append((key, state.bucket_bytes(bucket)))
         seal = state.Seal(
             engine.offset_last,
-            engine.watermark,
+            engine.marks.marks(),
+            engine.lone,
             engine.policies.calendar.text(),
             list(engine.policies.versions),
             len(engine.buckets),

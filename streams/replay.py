@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
+from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import event_time_text
 from monitor.core.noted_day import Grouped
@@ -18,6 +19,7 @@ from monitor.systemic_run import SystemicRun, grouped_by
 from streams import codec
 from streams.dealing import dealer
 from streams.feed import Batch
+from streams.row_order import RowOrder, is_too_many, too_late_text
 
 
 class RowRejection(NamedTuple):
@@ -46,6 +48,7 @@ class Totals:
         self.alerts: Counter[tuple[str, str]] = Counter()
         self.rejections: Counter[str] = Counter()
         self.skipped = 0
+        self.ahead = 0
 
     def fields(self, seconds: float) -> dict[str, object]:
         """Return the counts: records read, what became of them, and what was told."""
@@ -54,6 +57,8 @@ class Totals:
             "records": self.transactions + rejected,
             "transactions": self.transactions,
             "skipped": self.skipped,
+            "ahead": self.ahead,
+            "too_late": self.rejections[Reason.TOO_LATE.value],
             "duplicates": self.rejections[Reason.DUPLICATE.value],
             "rejected": rejected,
             "rejected_by_reason": dict(sorted(self.rejections.items())),
@@ -63,6 +68,15 @@ class Totals:
             },
             "seconds": round(seconds, 3),
         }
+
+
+def warning_of(totals: Totals, order: RowOrder) -> str | None:
+    """Return what is to be said of too many late records, and why; None if there are few."""
+    too_late = totals.rejections[Reason.TOO_LATE.value]
+    records = totals.transactions + sum(totals.rejections.values())
+    if not is_too_many(too_late, records):
+        return None
+    return too_late_text(too_late, records, order.likely_cause())
 
 
 class Deal(NamedTuple):
@@ -75,13 +89,20 @@ class Deal(NamedTuple):
 class Replay:
     """Engines for every partition of a topic that is not there.
 
-    `attributes` are those of all accounts: they share them.
+    `attributes` are those of all accounts: they share them. Rows that are dated ahead of `as_of`
+    are rejected; None: none is.
     """
 
     def __init__(
-        self, policies: PolicyBook, partitions: int, attributes: AttributeBook | None = None
+        self,
+        policies: PolicyBook,
+        partitions: int,
+        attributes: AttributeBook | None = None,
+        as_of: AsOf | None = None,
     ) -> None:
         self.totals = Totals()
+        self._as_of = as_of
+        self._order = RowOrder(policies.calendar.allowed_lateness)
         self._deal = dealer(partitions)
         self._engines = [
             Engine(number, policies, partitions=partitions) for number in range(partitions)
@@ -95,24 +116,38 @@ class Replay:
     def observe(self, batch: Batch) -> Told:
         """Take a batch of rows; return what came of it."""
         deals = [Deal([], []) for _ in self._engines]
-        deal = self._deal
+        deal, times = self._deal, list[int]()
         for place, fields in enumerate(batch.rows):
             account_id = fields[1]
             to = deals[deal(account_id) if account_id else 0]
-            to.places.append(place)
-            to.items.append(transaction_of(fields))
+            self._append(to, place, transaction_of(fields), times)
         for place, (_, value) in enumerate(batch.raw, len(batch.rows)):
             item = codec.decode(value)
             to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
-            to.places.append(place)
-            to.items.append(item)
+            self._append(to, place, item, times)
         told = Told([], [], [], [])
         self.totals.skipped += batch.skipped
         for engine, dealt in zip(self._engines, deals, strict=True):
             if dealt.items:
                 self._observe(engine, batch, dealt, told)
+        self._order.take(batch.path, times)
         self._join(told)
         return told
+
+    def _append(
+        self, to: Deal, place: int, item: Transaction | Rejection, times: list[int]
+    ) -> None:
+        if self._as_of is not None:
+            item = self._as_of.judge(item)
+        to.places.append(place)
+        to.items.append(item)
+        if isinstance(item, Transaction):
+            times.append(item.event_time)
+
+    @property
+    def warning(self) -> str | None:
+        """What is to be said of too many late rows, and why; None if there are few."""
+        return warning_of(self.totals, self._order)
 
     def _join(self, told: Told) -> None:
         """Decide the days that every partition has told of; in a file all stand at one place.
@@ -161,6 +196,7 @@ class Replay:
     def _count(self, step: Step) -> None:
         totals = self.totals
         totals.transactions += step.transactions
+        totals.ahead += step.ahead
         self._count_alerts(step.alerts)
         totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)
 

@@ -26,7 +26,7 @@ def samples() -> Samples:
     engine = Engine(0, PolicyBook([policy]))
     items = [
         transaction_of([day, "A1", f"{day}T12:00:00Z", "2000.01", "EUR", DEBIT, *[None] * 6])
-        for day in ("2026-01-05", "2026-03-05")  # the second one closes the first
+        for day in ("2026-01-05", "2026-01-08")  # the second one closes the first
     ]
     engine.observe(range(len(items)), items)
     step = engine.take_step()

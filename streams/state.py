@@ -21,6 +21,7 @@ from monitor.core.noted_day import Grouped
 from monitor.engine import Engine
 from monitor.ledger import Bucket, rejection_rows, rejections_of
 from monitor.memory import Parts
+from monitor.watermark import Lone, Marks
 from streams import kept_format
 from streams.account_state import account_bytes, account_days
 from streams.journal import entries_of
@@ -38,7 +39,8 @@ class Seal(NamedTuple):
     """Up to where the state of a partition is complete, and under which settings it was made."""
 
     offset: int
-    watermark: int | None
+    watermark: Marks
+    lone: Lone | None
     calendar: str
     policy_versions: list[int]
     buckets: int
@@ -114,7 +116,11 @@ def seal_of(value: bytes) -> Seal:
     (offset,) = _OFFSET.unpack_from(value)
     rest = unpacked(value[_OFFSET.size :])
     seal = Seal(offset, *rest)
-    return seal._replace(grouped=tuple((of, name, day) for of, name, day in seal.grouped))
+    return seal._replace(
+        watermark=Marks(*seal.watermark),
+        lone=None if seal.lone is None else Lone(*seal.lone),
+        grouped=tuple((of, name, day) for of, name, day in seal.grouped),
+    )
 
 
 def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
@@ -139,7 +145,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
             f" {len(engine.buckets)}: set WEIR_BUCKETS={seal.buckets}, or start with fresh state"
         )
     engine.offset_last = seal.offset
-    engine.restore_watermark(seal.watermark)
+    engine.restore_watermark(seal.watermark, seal.lone)
     engine.restore_grouped(seal.grouped)
     engine.restore_rejections(engine.rejections, rejections_of(seal.rejections))
     buckets = _recover_buckets(engine, kept, seal.writer)

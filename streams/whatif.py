@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from monitor.core.alert import Status, written
+from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import day_text
 from monitor.core.threshold import Threshold
@@ -40,19 +41,20 @@ class Answer(NamedTuple):
 def whatif(  # noqa: PLR0913 - a question, and what it is asked of
     policy: Policy, threshold: Threshold, above: int, batches: Iterable[Batch],
     partitions: int, alerts_per_day: Fraction | None = None,
-    *, attributes: AttributeBook | None = None,
+    *, attributes: AttributeBook | None = None, as_of: AsOf | None = None,
 ) -> Answer:  # fmt: skip
     """Return what would be if `above` were the limit of a threshold of the policy (in its unit).
 
     The batches are replayed as `weir replay` does. With `alerts_per_day` the limit that this budget
-    needs is in the answer too. `attributes` are those of the accounts, where they are known.
+    needs is in the answer too. `attributes` are those of the accounts, where they are known; rows
+    that are dated ahead of `as_of` are rejected.
     """
-    runs = [_Run(policy, threshold, partitions, attributes)]
+    runs = [_Run(policy, threshold, partitions, attributes, as_of)]
     if _has_peer_groups(policy):
         # Models do not learn from a breach: by another limit accounts may be in other groups.
         changed = changed_policy(policy, threshold, above)
         changed_limit = limit_of(changed, threshold.threshold_id)
-        runs.append(_Run(changed, changed_limit, partitions, attributes))
+        runs.append(_Run(changed, changed_limit, partitions, attributes, as_of))
     for batch in batches:
         for run in runs:
             run.observe(batch)
@@ -84,12 +86,13 @@ class _Run:
         threshold: Threshold,
         partitions: int,
         attributes: AttributeBook | None,
+        as_of: AsOf | None,
     ) -> None:
         if not _has_peer_groups(policy):
             # No limit needs the models, and they take time.
             policy = policy._replace(outliers=None)
         policy = policy._replace(reviews=(), systemic=None)  # these follow from limits
-        self.replay = Replay(PolicyBook([policy]), partitions, attributes)
+        self.replay = Replay(PolicyBook([policy]), partitions, attributes, as_of)
         self.days = LimitDays(policy, threshold)
         self.withdrawn: set[str] = set()
 

@@ -281,7 +281,9 @@ def test_rejections_count_on_the_day_on_which_they_came() -> None:
     future = Rejection(Reason.FUTURE, "a clock", "B2", "retail")
     late = transaction("T9", hours=-24 * 20, branch="B3", segment="retail")
     observed(engine, transaction("T1", branch="B1"), transaction("T1", branch="B1"), future)
-    observed(engine, transaction("T2", hours=24), late, transaction("T1", branch="B1"))
+    observed(
+        engine, transaction("T2", hours=24, account_id="A2"), late, transaction("T1", branch="B1")
+    )
     step = observed(engine, transaction("T3", hours=24 * 10))
     rejections = {
         (day_text(of.day), of.segment): of.rejections for day in step.segment_days for of in day

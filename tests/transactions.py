@@ -13,6 +13,7 @@ POLICY = """
 version = 1
 [calendar]
 time_zone = "UTC"
+leap = "3660d"
 [[limit]]
 id = "daily-amount"
 measure = "amount"

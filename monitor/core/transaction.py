@@ -268,6 +268,16 @@ def _fault_of(fields: Fields) -> Rejection | None:
     )
 
 
+def future(transaction: Transaction, ahead: int, of: str) -> Rejection:
+    """Return the rejection of a transaction that is dated so many microseconds ahead of a time."""
+    return Rejection(
+        Reason.FUTURE,
+        f"booked_at is {ahead // 1_000_000} s ahead of {of}",
+        transaction.branch or None,
+        transaction.segment,
+    )
+
+
 def too_late(transaction: Transaction, day: int, day_open_first: int | None) -> Rejection:
     """Return the rejection of a transaction whose business day is closed."""
     assert day_open_first is not None, "a day is closed by a watermark"

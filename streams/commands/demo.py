@@ -103,6 +103,8 @@ def demo(
                     asyncio.run(run.run(until_end=until_end, rate=rate))
                 except KeyboardInterrupt:
                     interrupted = True
+    if run.state is not None and run.state.warning:
+        typer.echo(f"weir: {run.state.warning}", err=True)
     if run.state is not None and as_json:
         print_result(run.state.totals.fields(run.state.seconds), as_json=True)
     elif run.state is not None and Path("-") not in (alerts, rejections):

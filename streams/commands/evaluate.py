@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.commands.options import AsJson, Input, MapFile, PolicyFile
+from streams.commands.options import AsJson, AsOfMoment, Input, MapFile, PolicyFile
 
 if TYPE_CHECKING:
     from streams.evaluate import Evaluation
@@ -57,6 +57,7 @@ def evaluate(
             help="Draw precision over recall here (.png), or into this folder beside the figures."
         ),
     ] = None,
+    as_of: AsOfMoment = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge the models by labels, beside the one-line rule: amount over the own 30-day mean.
@@ -72,7 +73,8 @@ def evaluate(
 
         weir evaluate t.csv --labels labels.jsonl --out curves.png --json
     """  # noqa: E501 - an example is one line
-    from streams.commands.options import book_of, feed_of, print_result
+    from monitor.policy import PolicyBook
+    from streams.commands.options import as_of_of, book_of, feed_of, print_result
     from streams.evaluate import evaluation_of, policy_for, with_seed
     from streams.evaluate_seeds import Source, runs_of
     from streams.evaluate_table import table_of
@@ -90,7 +92,8 @@ def evaluate(
     chosen = policy_for(stated, budget, warm_up_days)
     wanted = [name.strip() for name in (kinds or "").split(",") if name.strip()]
     further = tuple(name for name in (label, kind) if name is not None)
-    table = table_of(feed_of(files, map_file, further=further), further)
+    judged_as_of = as_of_of(as_of, PolicyBook([chosen]))
+    table = table_of(feed_of(files, map_file, further=further), further, judged_as_of)
     if label is not None:
         truth = truth_of_columns(table, label, kind, wanted)
     else:
@@ -98,7 +101,7 @@ def evaluate(
         truth = truth_of_lines(table, labels, wanted)
     policies = [with_seed(chosen, seed) for seed in range(1, seeds + 1)]
     with _progress(seeds, len(table.transactions)) as on_rows:
-        runs = runs_of(table, Source(files, map_file), policies, partitions, on_rows)
+        runs = runs_of(table, Source(files, map_file, judged_as_of), policies, partitions, on_rows)
     evaluation = evaluation_of(table, truth, runs, chosen, partitions)
     if out is not None:
         _write(evaluation, out)

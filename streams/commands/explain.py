@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, Broker, Dispositions, MapFile
+from streams.commands.options import AsJson, AsOfMoment, Broker, Dispositions, MapFile
 
 if TYPE_CHECKING:
     from monitor.lesson import Lesson
@@ -43,6 +43,7 @@ def explain(
     ] = 4,
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
+    as_of: AsOfMoment = None,
     broker: Broker = None,
     dispositions: Dispositions = None,
     as_json: AsJson = False,
@@ -68,7 +69,7 @@ def explain(
     from streams.alert_file import alerts_of_file
     from streams.commands.account_files import attributes_of_files
     from streams.commands.failure import EXIT_FAILED
-    from streams.commands.options import book_of, feed_of
+    from streams.commands.options import as_of_of, book_of, feed_of
     from streams.explain import ExplainError, chain_of, explain_of_files
     from streams.interpreter import configure_interpreter
     from streams.lessons import NOTHING_LEARNED, lesson_of_files
@@ -82,7 +83,10 @@ def explain(
             attributes, _ = attributes_of_files(accounts, accounts_map)
             feed = partial(feed_of, inputs, map_file)
             told = chain_of(alerts_of_file(alerts, alert), alert, revision)
-            explained = explain_of_files(told, book or book_of(None), feed, partitions, attributes)
+            known = book or book_of(None)
+            explained = explain_of_files(
+                told, known, feed, partitions, attributes, as_of_of(as_of, known)
+            )
             lesson = lesson_of_files(dispositions, alerts) if dispositions else NOTHING_LEARNED
         else:
             explained, lesson = _of_topics(alert, revision, broker, book, dispositions)

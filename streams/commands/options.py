@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from monitor.core.as_of import AsOf
     from monitor.policy import Policy, PolicyBook
     from streams.feed import Batch
     from streams.feed_form import Form
@@ -40,6 +41,15 @@ Broker = Annotated[
 Dispositions = Annotated[
     Path | None,
     typer.Option(help="A file of dispositions (JSON Lines), instead of those on the topic."),
+]
+AsOfMoment = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="Rows dated after this moment (RFC 3339) and the policy's clock_skew are rejected as"
+        " future; now by default.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -80,6 +90,25 @@ def policy_of_file(path: Path) -> "Policy":
     except UnicodeDecodeError as error:
         raise PolicyError([f"not UTF-8 text: {error}"], str(path)) from None
     return policy_of(text, str(path))
+
+
+def as_of_of(moment: str | None, book: "PolicyBook") -> "AsOf":
+    """Return the moment as of which files are read, with the clock skew of the policy; else now."""
+    import time
+
+    from monitor.core.as_of import AsOf
+    from monitor.core.business_day import event_time_of
+
+    if moment is None:
+        return AsOf(time.time_ns() // 1000, book.calendar.clock_skew)
+    parsed = event_time_of(moment)
+    if parsed is None:
+        raise typer.BadParameter(
+            "must be RFC 3339 with an offset and years 1900 to 2999, e.g. 2026-03-01T00:00:00Z, not"
+            f" {moment[:40]!r}",
+            param_hint="'--as-of'",
+        )
+    return AsOf(parsed, book.calendar.clock_skew)
 
 
 def feed_of(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, Input, MapFile, PolicyFiles
+from streams.commands.options import AsJson, AsOfMoment, Input, MapFile, PolicyFiles
 
 
 def replay(
@@ -31,6 +31,7 @@ def replay(
     ] = 4,
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
+    as_of: AsOfMoment = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the monitor over files: the same engine, the same alerts, no broker.
@@ -48,6 +49,7 @@ def replay(
     from streams import codec
     from streams.commands.account_files import attributes_of_files
     from streams.commands.options import (
+        as_of_of,
         book_of_files,
         feed_of,
         lines_to,
@@ -63,7 +65,7 @@ def replay(
     book = book_of_files(policy)
     batches = feed_of(files, map_file)
     attributes, unusable = attributes_of_files(accounts, accounts_map)
-    run = Replay(book, partitions, attributes)
+    run = Replay(book, partitions, attributes, as_of_of(as_of, book))
     configure_interpreter()
     started = time.perf_counter()
     with (
@@ -90,6 +92,8 @@ def replay(
                 segment_lines.writelines(
                     codec.segment_record_bytes(d) + b"\n" for d in told.segment_days
                 )
+    if run.warning:
+        typer.echo(f"weir: {run.warning}", err=True)
     if Path("-") in outputs:
         return  # stdout is theirs
     result = run.totals.fields(time.perf_counter() - started)

@@ -69,7 +69,10 @@ def send(
     for given, topic in ((rows, topics.accounts), (batches, topics.transactions)):
         if given is not None:
             ensure_topic(settings, topic)
-    result = asyncio.run(Sending(settings, rows, batches).run(rate, forget=forget))
+    sending = Sending(settings, rows, batches)
+    result = asyncio.run(sending.run(rate, forget=forget))
+    if sending.warning:
+        typer.echo(f"weir: {sending.warning}", err=True)
     if rows is not None:
         result["accounts_rejected"] = unusable.count
     print_result(result, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, MapFile, PolicyFile
+from streams.commands.options import AsJson, AsOfMoment, MapFile, PolicyFile
 
 if TYPE_CHECKING:
     from monitor.policy import Policy
@@ -51,6 +51,7 @@ def whatif(
     ] = 4,
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
+    as_of: AsOfMoment = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what would alert if one limit were another: how many, which accounts, at which limit.
@@ -71,14 +72,15 @@ def whatif(
     from monitor.whatif import above_of, limit_of
     from streams.commands.account_files import attributes_of_files
     from streams.commands.failure import EXIT_FAILED
-    from streams.commands.options import book_of, feed_of, print_result
+    from streams.commands.options import as_of_of, book_of, feed_of, print_result
     from streams.commands.partial_file import written_whole
     from streams.interpreter import configure_interpreter
     from streams.whatif import fields_of
     from streams.whatif import whatif as answer_of
     from streams.whatif_text import csv_of, lines_of
 
-    (stated,) = book_of(policy).policies
+    book = book_of(policy)
+    (stated,) = book.policies
     threshold = limit_of(stated, limit)
     tried = above_of(above, threshold)
     alerts_per_day = _budget(budget, stated)
@@ -90,8 +92,9 @@ def whatif(
     configure_interpreter()
     started = time.perf_counter()
     answer = answer_of(
-        stated, threshold, tried, batches, partitions, alerts_per_day, attributes=attributes
-    )
+        stated, threshold, tried, batches, partitions, alerts_per_day, attributes=attributes,
+        as_of=as_of_of(as_of, book),
+    )  # fmt: skip
     seconds = time.perf_counter() - started
     if table is not None:
         with written_whole(table) as file:

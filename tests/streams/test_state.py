@@ -12,6 +12,7 @@ from monitor.ledger import NOTHING, SERIES_BITS, Entry, rejection_rows
 from monitor.policy import PolicyBook
 from monitor.policy_text import DEFAULT_POLICY, policy_of
 from monitor.population import Population, rows_of
+from monitor.watermark import NEVER, Lone, Marks
 from streams import journal, kept_format, state, state_key
 from streams.account_state import account_bytes
 from streams.kept_format import FORMAT, StateError
@@ -24,13 +25,17 @@ BUCKETS = 4
 PARSED = policy_of(POLICY)
 
 
+def marks_at(watermark: int) -> Marks:
+    return Marks("A2", watermark, watermark, watermark)
+
+
 def an_engine(buckets: int = BUCKETS, *policies: str) -> Engine:
     return Engine(0, PolicyBook([PARSED, *map(policy_of, policies)]), buckets)
 
 
 def a_seal(engine: Engine, **changes: object) -> Seal:
     seal = Seal(
-        100, 0, engine.policies.calendar.text(), list(engine.policies.versions),
+        100, marks_at(0), None, engine.policies.calendar.text(), list(engine.policies.versions),
         len(engine.buckets), WRITER, (), rejection_rows(engine.rejections),
     )  # fmt: skip
     return seal._replace(**changes)  # type: ignore[arg-type]
@@ -38,7 +43,7 @@ def a_seal(engine: Engine, **changes: object) -> Seal:
 
 def kept_of(engine: Engine, chunks: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
     """Return all that a partition would keep of an engine."""
-    seal = a_seal(engine, offset=engine.offset_last, watermark=engine.watermark)
+    seal = a_seal(engine, offset=engine.offset_last, watermark=engine.marks.marks())
     kept = {state_key.seal_key(WRITER): state.seal_bytes(seal), **(chunks or {})}
     for number, bucket in enumerate(engine.buckets):
         bucket.offset_last = engine.offset_last
@@ -49,8 +54,11 @@ def kept_of(engine: Engine, chunks: dict[bytes, bytes] | None = None) -> dict[by
 # -- round trips ---------------------------------------------------------------------------------
 
 offsets = st.integers(0, (1 << 63) - 1)
+times = st.integers(NEVER, 1 << 55)
 seals = st.builds(
-    Seal, offsets, st.none() | st.integers(-(1 << 52), 1 << 55), st.text(max_size=30),
+    Seal, offsets, st.builds(Marks, st.text(max_size=9), *[times] * 5),
+    st.none() | st.builds(Lone, st.text(max_size=9), st.none() | times, st.none() | offsets),
+    st.text(max_size=30),
     st.lists(st.integers(1, 1 << 40)), st.integers(1, 65_536), st.binary(max_size=12),
     st.lists(
         st.tuples(
@@ -113,7 +121,7 @@ def all_days(engine: Engine) -> dict[tuple[str, int], tuple[object, ...]]:
 def engine_with(drawn: Drawn) -> Engine:
     """Return an engine whose accounts have days as drawn, and which closes none of them."""
     engine = an_engine()
-    engine.restore_watermark(PARSED.calendar.calendar().start_of(MONDAY + 2))
+    engine.restore_watermark(marks_at(PARSED.calendar.calendar().start_of(MONDAY + 2)))
     engine.offset_last = 7
     for account_id, of_days in drawn.items():
         account = engine._account(account_id)
@@ -167,7 +175,7 @@ def test_without_a_seal_nothing_was_ever_committed() -> None:
 
 def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> None:
     engine = an_engine()
-    engine.restore_watermark(PARSED.calendar.calendar().start_of(MONDAY))
+    engine.restore_watermark(marks_at(PARSED.calendar.calendar().start_of(MONDAY)))
     engine.offset_last = 9
     entries = [
         Entry(offset, bucket, 100 * bucket + offset, MONDAY, 5 << SERIES_BITS)
@@ -189,7 +197,7 @@ def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> 
 @pytest.mark.parametrize("first", [NOTHING, 5 << SERIES_BITS])
 def test_of_two_entries_of_one_id_the_reversal_holds_in_any_order(first: int) -> None:
     engine = an_engine()
-    engine.restore_watermark(0)
+    engine.restore_watermark(marks_at(0))
     second = 5 << SERIES_BITS if first == NOTHING else NOTHING
     day = engine.calendar.day_of(0)
     engine.restore_entries([Entry(0, 0, 1, day, first), Entry(1, 0, 1, day, second)])
@@ -253,7 +261,8 @@ def test_what_another_writer_writes_later_changes_nothing_that_counts() -> None:
     kept = kept_of(engine)
     later = state_key.next_writer(kept, b"a")
     counts = {key.replace(WRITER, later): value for key, value in kept.items()}
-    seal = a_seal(engine, offset=engine.offset_last, watermark=engine.watermark, writer=later)
+    marks = engine.marks.marks()
+    seal = a_seal(engine, offset=engine.offset_last, watermark=marks, writer=later)
     counts[state_key.seal_key(later)] = state.seal_bytes(seal)
     kept[state_key.seal_key(WRITER)] = state.seal_bytes(seal._replace(offset=99, writer=WRITER))
     kept[state_key.bucket_key(WRITER, engine.bucket_of("A1"))] = b"whatever"
