@@ -5,7 +5,7 @@ A policy decides for the business days from its `effective_from` on, until a lat
 
 from bisect import bisect_right
 from datetime import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
@@ -14,15 +14,30 @@ from monitor.outliers import OutlierSettings
 from monitor.review_rule import LOOK_PERMILLE, ReviewRule, deciding_rule
 from monitor.systemic.settings import SystemicSettings
 
+PROBLEMS_MAX: Final = 50
+"""Problems that are shown of one policy; the number of the rest follows them."""
+
+PROBLEM_LENGTH_MAX: Final = 400
+"""Characters of one problem: it quotes what the policy says, which may be long."""
+
 
 class PolicyError(ValueError):
-    """A policy that cannot be used: every problem of it, one a line."""
+    """A policy that cannot be used: its problems, one a line, at most `PROBLEMS_MAX` of them."""
 
     def __init__(self, problems: list[str], source: str = "policy") -> None:
-        self.problems = problems
+        self.problems = [_shortened(problem) for problem in problems[:PROBLEMS_MAX]]
+        if len(problems) > PROBLEMS_MAX:
+            self.problems.append(f"and {len(problems) - PROBLEMS_MAX:,} more problems")
         self.source = source
-        lines = "".join(f"\n  - {problem}" for problem in problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
         super().__init__(f"{source} cannot be used:{lines}")
+
+
+def _shortened(problem: str) -> str:
+    if len(problem) <= PROBLEM_LENGTH_MAX:
+        return problem
+    half = PROBLEM_LENGTH_MAX // 2  # the end says what to write
+    return f"{problem[:half]} ... {problem[-half:]}"
 
 
 class CalendarSettings(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from monitor.policy import Policy, PolicyBook, PolicyError
-from monitor.policy_text import policy_of
+from monitor.policy_text import policy_of_bytes
 from monitor.settings import Settings
 from streams.admin import partitions_of
 from streams.broker import BrokerError
@@ -31,9 +31,7 @@ def policies_of(
         if value is None:
             continue  # a tombstone of compaction
         try:
-            yield offset, policy_of(value.decode(), f"record {offset} of the policy topic")
-        except UnicodeDecodeError as error:
-            yield offset, Refused(offset, (f"not UTF-8 text: {error}",))
+            yield offset, policy_of_bytes(value, f"record {offset} of the policy topic")
         except PolicyError as error:
             yield offset, Refused(offset, tuple(error.problems))
 
