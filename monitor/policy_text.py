@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
 from monitor.limit_text import LIMIT_KEYS, SCOPE_KEYS, is_whole, refuse_unknown, thresholds_of
-from monitor.outliers import outlier_settings
+from monitor.outliers import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy import CalendarSettings, Policy, PolicyError
 from monitor.review_rule import review_rules
 from monitor.systemic.settings import systemic_settings
@@ -44,6 +44,7 @@ __all__ = [
     "CALENDAR_KEYS",
     "DEFAULT_LIMITS",
     "DEFAULT_POLICY",
+    "FULL_POLICY",
     "LIMIT_KEYS",
     "POLICY_BYTES_MAX",
     "POLICY_KEYS",
@@ -70,6 +71,7 @@ version = 1
 [calendar]
 time_zone = "UTC"
 
+# An alert is raised when the total of the day is greater than `above`.
 [[limit]]
 id = "daily-amount"
 measure = "amount"
@@ -77,6 +79,7 @@ direction = "debit"
 currency = "EUR"
 above = "2000.00"
 
+# The most specific limit of a measure, direction and currency decides alone.
 [[limit]]
 id = "daily-amount-business"
 measure = "amount"
@@ -98,8 +101,22 @@ above = 40
 scope = { segment = "business" }
 """
 
-DEFAULT_POLICY: Final = DEFAULT_LIMITS + "\n[review]\n"
-"""What decides where nobody states a policy: to try Weir with, not to run a bank by."""
+DEFAULT_REVIEW: Final = """
+# An account that is over its limits on three of ten business days gets one review.
+[review]
+"""
+
+DEFAULT_POLICY: Final = DEFAULT_LIMITS + DEFAULT_REVIEW
+"""What decides if nobody states a policy: to try Weir with, not to run a bank by."""
+
+FULL_POLICY: Final = (
+    "# Everything on: the policy of `weir demo`, and what `weir policy show --default` prints.\n"
+    "# To try Weir with, not to run a bank by. docs/policy.md has every key.\n"
+    + DEFAULT_POLICY
+    + DEFAULT_SYSTEMIC
+    + DEFAULT_BUDGET
+)
+"""All that a policy can switch on. It is `examples/full.policy.toml`, byte for byte."""
 
 
 def policy_of(text: str, source: str = "policy") -> Policy:
