@@ -167,6 +167,11 @@ class PolicyBook:
         return tuple(policy.version for policy, _ in self._order)
 
     @property
+    def limit_sets(self) -> tuple[LimitSet, ...]:
+        """The limits of every version, in the order in which they come into force."""
+        return tuple(limits for _, limits in self._order)
+
+    @property
     def policies(self) -> tuple[Policy, ...]:
         """Every policy, in the order in which they come into force."""
         return tuple(policy for policy, _ in self._order)

@@ -12,6 +12,7 @@ from streams.broker import BrokerError
 from streams.outbox import Outbox, Outgoing
 from streams.tail import Follower, Tail
 from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.worker_log import SAYS
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class PolicyFollower(Follower):
             self._refuse(Refused(offset, tuple(error.problems)))
             return
         if changed:
-            _log.info("policy version %d is taken", policy.version)
+            logging.getLogger(SAYS).info("policy version %d is taken", policy.version)
             self._on_change(self.book)
 
     def _refuse(self, refused: Refused) -> None:
