@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Final, ParamSpec, TypeVar, cast
 
 import numba
 
@@ -28,7 +28,8 @@ def _cache_folder() -> Path:
     return Path(base) / f"kernels-{digest.hexdigest()[:16]}"
 
 
-numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # set at run time
+CACHE_FOLDER: Final = _cache_folder()
+numba.config.CACHE_DIR = str(CACHE_FOLDER)  # type: ignore[attr-defined]  # set at run time
 
 
 def compiled(kernel: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:

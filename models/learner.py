@@ -4,6 +4,7 @@ What it says of a transaction depends on the records before it alone, however th
 runs. It has no clock: a business day ends when the first transaction of a later one comes.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from models import budget as budgets
 from models import profile
 from models.columns import DUES_MAX, Columns, Told, room_for
+from models.compiled import CACHE_FOLDER
 from models.ensemble import RAISED, Sweep, close_some, observe
 from models.evidence import (
     DAY_INPUTS,
@@ -36,6 +38,7 @@ SEGMENTS_MAX: Final = 64
 
 PEER_GROUPS_MAX: Final = 32
 ROWS_FIRST: Final = 1024
+_COMPLETE: Final = CACHE_FOLDER / "complete"
 TREES, DAY_TREES = 25, 50
 
 
@@ -253,6 +256,11 @@ def _nothing_to_sweep() -> Sweep:
     return Sweep(np.empty(0, np.int64), np.zeros(1, np.int64), 0)
 
 
+def is_prepared() -> bool:
+    """Return whether `prepare` has kept all machine code on this disk before, of these sources."""
+    return _COMPLETE.exists()
+
+
 def prepare() -> None:
     """Load and compile all kernels now: once on a machine that takes some 20 s, then a second."""
     learner = Learner(LearnerSettings(alerts_per_day=1))
@@ -276,3 +284,6 @@ def prepare() -> None:
                 zero,
             )
         )
+    with contextlib.suppress(OSError):  # nowhere to keep it, as `compiled` has it: made anew then
+        CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+        _COMPLETE.touch()

@@ -29,7 +29,19 @@ METRICS: Final = {
         "weir_transactions_total", "counter", "Transactions taken in; rejections are none."
     ),
     "rejections": Metric(
-        "weir_rejections_total", "counter", "Records set aside, by reason.", ("reason",)
+        "weir_rejections_total", "counter", "Records rejected, by reason.", ("reason",)
+    ),
+    "unwatched": Metric(
+        "weir_unwatched_transactions_total",
+        "counter",
+        "Transactions in a currency that no limit watches, by currency.",
+        ("currency",),
+    ),
+    "limit_currency_seen": Metric(
+        "weir_limit_currency_seen",
+        "gauge",
+        "Of each currency that limits name: 1 once this worker has had a transaction in it.",
+        ("currency",),
     ),
     "ahead": Metric(
         "weir_ahead_transactions_total",
@@ -125,6 +137,11 @@ METRICS: Final = {
     "models_warm": Metric(
         "weir_models_warm", "gauge", "1 once the outlier models are warmed up.", ("partition",)
     ),
+    "models_compiling": Metric(
+        "weir_models_compiling",
+        "gauge",
+        "1 while the models are compiled, before the first start on a machine joins the group.",
+    ),
     "partitions_assigned": Metric(
         "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
     ),
@@ -174,6 +191,8 @@ class Metrics:
         self.rejections = self._counter("rejections")
         self.ahead = self._counter("ahead")
         self.held_back = self._gauge("held_back")
+        self.unwatched = self._counter("unwatched")
+        self.limit_currency_seen = self._gauge("limit_currency_seen")
         self.redeliveries = self._counter("redeliveries")
         self.alerts = self._counter("alerts")
         self.segment_days_told = self._counter("segment_days_told")
@@ -193,6 +212,7 @@ class Metrics:
         self.state_open_transactions = self._gauge("state_open_transactions")
         self.model_refusals = self._counter("model_refusals")
         self.models_warm = self._gauge("models_warm")
+        self.models_compiling = self._gauge("models_compiling")
         self.partitions_assigned = self._gauge("partitions_assigned")
         self.rebalances = self._counter("rebalances")
         self.last_flush = self._gauge("last_flush")

@@ -16,6 +16,7 @@ DETECTORS: Final = ("half-space-trees", "loda", "one-class-svm", "gaussian")
 ALERTS_MAX: Final = 100_000
 
 DEFAULT_BUDGET: Final = """
+# Outlier alerts: account-days that are strange for the account, so many a business day.
 [budget]
 alerts_per_day = 20
 warm_up_days = 7
@@ -23,6 +24,7 @@ warm_up_days = 7
 """What lets the models join in where nobody states a policy: a week's warm-up is short, to try."""
 
 DEFAULT_SYSTEMIC: Final = """
+# What many accounts at once mean.
 [systemic]
 """
 """What a replay and a demo have, where nobody states a policy, to tell what many breaches mean."""

@@ -14,19 +14,34 @@ from monitor.outliers import OutlierSettings
 from monitor.review_rule import LOOK_PERMILLE, ReviewRule, deciding_rule
 from monitor.systemic.settings import SystemicSettings
 
+PROBLEMS_MAX: Final = 50
+"""Problems that are shown of one policy; the number of the rest follows them."""
+
+PROBLEM_LENGTH_MAX: Final = 400
+"""Characters of one problem: it quotes what the policy says, which may be long."""
+
 
 class PolicyError(ValueError):
-    """A policy that cannot be used: every problem of it, one a line."""
+    """A policy that cannot be used: its problems, one a line, at most `PROBLEMS_MAX` of them."""
 
     def __init__(self, problems: list[str], source: str = "policy") -> None:
-        self.problems = problems
+        self.problems = [_shortened(problem) for problem in problems[:PROBLEMS_MAX]]
+        if len(problems) > PROBLEMS_MAX:
+            self.problems.append(f"and {len(problems) - PROBLEMS_MAX:,} more problems")
         self.source = source
-        lines = "".join(f"\n  - {problem}" for problem in problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
         super().__init__(f"{source} cannot be used:{lines}")
 
 
 LEAP: Final = 3 * 86_400 * MICROSECONDS
 """The leap of a policy that states none: a long week-end."""
+
+
+def _shortened(problem: str) -> str:
+    if len(problem) <= PROBLEM_LENGTH_MAX:
+        return problem
+    half = PROBLEM_LENGTH_MAX // 2  # the end says what to write
+    return f"{problem[:half]} ... {problem[-half:]}"
 
 
 class CalendarSettings(NamedTuple):
@@ -163,6 +178,11 @@ class PolicyBook:
     def versions(self) -> tuple[int, ...]:
         """Every version, in the order in which they come into force."""
         return tuple(policy.version for policy, _ in self._order)
+
+    @property
+    def limit_sets(self) -> tuple[LimitSet, ...]:
+        """The limits of every version, in the order in which they come into force."""
+        return tuple(limits for _, limits in self._order)
 
     @property
     def policies(self) -> tuple[Policy, ...]:

@@ -12,23 +12,45 @@ from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
 from monitor.limit_text import LIMIT_KEYS, SCOPE_KEYS, is_whole, refuse_unknown, thresholds_of
-from monitor.outliers import outlier_settings
+from monitor.outliers import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy import CalendarSettings, Policy, PolicyError
 from monitor.review_rule import review_rules
 from monitor.systemic.settings import systemic_settings
 
+POLICY_BYTES_MAX: Final = 1 << 20
+"""A policy's text is no longer; some 5,000 limits fit in."""
+
+KEY_PARTS_MAX: Final = 8
+"""Parts of a dotted key. A policy's own have 3 at most, and tomllib's time is quadratic in them."""
+
+_PIECE: Final = re.compile(
+    r'''"""(?:[^"\\]|\\.|"(?!""))*+"""|"(?!"")(?:[^"\\\n]|\\.)*+"'''
+    r"""|'''(?:[^']|'(?!''))*+'''|'(?!'')[^'\n]*+'"""
+    r"""|\#[^\n]*+|[^"'\#]++""",
+    re.DOTALL,
+)
+"""A string, a comment, or what stands between such; each is tried once, so time is linear."""
+
+_LONG_KEY: Final = re.compile(
+    rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}", re.ASCII
+)
 _DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION_MAX: Final = 3660 * 86_400  # ten years: a slip of the pen beyond, and the end of dates
+
+_TOO_LONG: Final = f"longer than {POLICY_BYTES_MAX:,} bytes: no policy may be"
 
 __all__ = [
     "CALENDAR_KEYS",
     "DEFAULT_LIMITS",
     "DEFAULT_POLICY",
+    "FULL_POLICY",
     "LIMIT_KEYS",
+    "POLICY_BYTES_MAX",
     "POLICY_KEYS",
     "SCOPE_KEYS",
     "policy_of",
+    "policy_of_bytes",
 ]
 
 CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew", "leap")
@@ -49,6 +71,7 @@ version = 1
 [calendar]
 time_zone = "UTC"
 
+# An alert is raised when the total of the day is greater than `above`.
 [[limit]]
 id = "daily-amount"
 measure = "amount"
@@ -56,6 +79,7 @@ direction = "debit"
 currency = "EUR"
 above = "2000.00"
 
+# The most specific limit of a measure, direction and currency decides alone.
 [[limit]]
 id = "daily-amount-business"
 measure = "amount"
@@ -77,12 +101,32 @@ above = 40
 scope = { segment = "business" }
 """
 
-DEFAULT_POLICY: Final = DEFAULT_LIMITS + "\n[review]\n"
-"""What decides where nobody states a policy: to try Weir with, not to run a bank by."""
+DEFAULT_REVIEW: Final = """
+# An account that is over its limits on three of ten business days gets one review.
+[review]
+"""
+
+DEFAULT_POLICY: Final = DEFAULT_LIMITS + DEFAULT_REVIEW
+"""What decides if nobody states a policy: to try Weir with, not to run a bank by."""
+
+FULL_POLICY: Final = (
+    "# Everything on: the policy of `weir demo`, and what `weir policy show --default` prints.\n"
+    "# To try Weir with, not to run a bank by. docs/policy.md has every key.\n"
+    + DEFAULT_POLICY
+    + DEFAULT_SYSTEMIC
+    + DEFAULT_BUDGET
+)
+"""All that a policy can switch on. It is `examples/full.policy.toml`, byte for byte."""
 
 
 def policy_of(text: str, source: str = "policy") -> Policy:
     """Return the policy that a TOML text states. Raises PolicyError with all its problems."""
+    if len(text) > POLICY_BYTES_MAX or len(text.encode(errors="replace")) > POLICY_BYTES_MAX:
+        raise PolicyError([_TOO_LONG], source)
+    if _has_a_long_key(text):
+        raise PolicyError(
+            [f"a key has more than {KEY_PARTS_MAX} parts: a policy's have at most 3"], source
+        )
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError is one, and a number of 5,000 digits another
@@ -109,6 +153,33 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         raise PolicyError(problems, source)
     assert calendar is not None
     return Policy(version, effective_from, calendar, thresholds, text, outliers, systemic, reviews)
+
+
+def policy_of_bytes(value: bytes, source: str = "policy") -> Policy:
+    """Return the policy of a file or a record. Raises PolicyError as `policy_of` does.
+
+    So many bytes are enough to see that there are too many: `POLICY_BYTES_MAX` + 1.
+    """
+    if len(value) > POLICY_BYTES_MAX:
+        raise PolicyError([_TOO_LONG], source)
+    try:
+        text = value.decode()
+    except UnicodeDecodeError as error:
+        raise PolicyError([f"not UTF-8 text: {error}"], source) from None
+    return policy_of(text, source)
+
+
+def _has_a_long_key(text: str) -> bool:
+    """Return whether a key outside strings and comments has too many parts.
+
+    A string that does not end is left to tomllib, which gets no further than here.
+    """
+    pieces, end = [], 0
+    while piece := _PIECE.match(text, end):
+        end = piece.end()
+        first = piece[0][0]
+        pieces.append("s" if first in "\"'" else "" if first == "#" else piece[0])
+    return _LONG_KEY.search("".join(pieces)) is not None
 
 
 def _effective_from(value: object, problems: list[str]) -> int:

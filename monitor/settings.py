@@ -18,11 +18,13 @@ _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used: every problem of them, one a line."""
+    """Settings that cannot be used: every problem of them, one a line; a single one is the line."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
-        super().__init__("settings cannot be used:" + "".join(f"\n  - {p}" for p in problems))
+        single = f" {problems[0]}" if len(problems) == 1 else None
+        lines = single or "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"settings cannot be used:{lines}")
 
 
 def _text(value: str) -> str:

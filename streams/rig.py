@@ -16,13 +16,16 @@ EMBEDDED: Final = {"session_timeout_seconds": "6", "heartbeat_seconds": "1"}
 
 
 @contextmanager
-def embedded_rig(policy: Path, environment: Mapping[str, str] | None = None) -> Iterator[Settings]:
+def embedded_rig(
+    policy: Path, environment: Mapping[str, str] | None = None, port: int | None = None
+) -> Iterator[Settings]:
     """Start an embedded broker, create the topics, and yield a worker's settings for them.
 
-    `environment` has further WEIR_ settings. All of it is gone afterwards.
+    `environment` has further WEIR_ settings; `port` is the broker's, a free one where none is
+    given. All of it is gone afterwards.
     """
     given = {**_variables(EMBEDDED), **(environment or {})}
-    with EmbeddedBroker() as broker, rig(broker.address, policy, given) as settings:
+    with EmbeddedBroker(port) as broker, rig(broker.address, policy, given) as settings:
         yield settings
 
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook, PolicyError
-from monitor.settings import Settings
+from monitor.settings import Settings, SettingsError, snapshot_key_of
 from streams.admin import ensure_topics
 from streams.agents import Agents
 from streams.app import build_app
@@ -25,19 +25,25 @@ from streams.outbox import Outbox
 from streams.policies import PolicyFollower, Refused
 from streams.systemic_agent import SystemicAgent
 from streams.topics import RECORD_BYTES_MAX, Topics, topic_specs
+from streams.worker_log import SAYS
 
 _log = logging.getLogger(__name__)
+_say = logging.getLogger(SAYS)
 
 EXIT_CRASHED: Final = 1
 GAUGES_SECONDS: Final = 1.0
+JOINING_SECONDS: Final = 0.1
+"""The gauges are kept so often while there are no partitions: somebody waits for them."""
 
 
 class Worker:
     """A worker process: the Faust app with its agent, and what stands around it."""
 
     def __init__(self, settings: Settings, book: PolicyBook | None) -> None:
+        snapshot_key_of(settings)  # what cannot be used is refused before anything is connected
         self.settings = settings
-        self.metrics = Metrics(CollectorRegistry(), version("weir-monitor"))
+        self._version = version("weir-monitor")
+        self.metrics = Metrics(CollectorRegistry(), self._version)
         self._topics = topics = Topics.of(settings)
         self._stop = asyncio.Event()
         self._outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
@@ -60,16 +66,16 @@ class Worker:
         """Run until SIGTERM or SIGINT, then flush, commit and leave the group.
 
         Raises BrokerError where no broker answers or a topic is not there, PolicyError where no
-        policy is to be had. A crash of our own, or a stall, ends the process at once (status 1 or
-        4): nothing that was not acknowledged is lost, because it is read again.
+        policy is to be had, SettingsError where the port of the metrics is taken. A crash of our
+        own, or a stall, ends the process at once (status 1 or 4): nothing that was not acknowledged
+        is lost, because it is read again.
         """
+        settings = self.settings
+        _say.info("weir %s, group %s, broker %s", self._version, settings.group, settings.broker)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        if self.settings.metrics_port:
-            start_http_server(
-                self.settings.metrics_port, self.settings.metrics_host, self.metrics.registry
-            )
         try:
+            self._serve_metrics()
             await self._outbox.start()
             await asyncio.to_thread(ensure_topics, self.settings.broker, topic_specs(self.settings))
             await self._follower.start()
@@ -77,8 +83,9 @@ class Worker:
             if book is None:
                 raise PolicyError([f"no policy in {self._topics.policy}, and no WEIR_POLICY"])
             self._policy_taken(book)
+            _say.info("policy versions in force: %s", ", ".join(map(str, book.versions)))
             if book.outliers is not None:
-                prepare_models()
+                self._prepare_models()
             self._agents.begin(book)
             self._systemic.begin(book)
             await self._incidents.start()
@@ -110,7 +117,7 @@ class Worker:
         ]  # fmt: skip
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
-        _log.info("stopping: flush, commit, leave the group")
+        _say.info("stopping: flush, commit, leave the group")
         self._liveness.stop()
         agents.hurry()
         await app.stop()
@@ -123,10 +130,39 @@ class Worker:
     async def _observe(self) -> None:
         """Keep the gauges; and see that Faust itself has not crashed."""
         while True:
-            await asyncio.sleep(GAUGES_SECONDS)
+            await asyncio.sleep(GAUGES_SECONDS if self._agents.assigned else JOINING_SECONDS)
             if self._app.crashed:
                 _crashed(self._app.crash_reason)
+            before = self._agents.assigned
             self._agents.observe_gauges()
+            if self._agents.assigned != before:
+                numbers = ", ".join(map(str, sorted(self._agents.assigned)))
+                _say.info("partitions of %s: %s", self._topics.transactions, numbers or "none")
+
+    def _serve_metrics(self) -> None:
+        host, port = self.settings.metrics_host, self.settings.metrics_port
+        if not port:
+            _say.info("no metrics: WEIR_METRICS_PORT is not set")
+            return
+        try:
+            start_http_server(port, host, self.metrics.registry)
+        except OSError as error:
+            problem = (
+                f"WEIR_METRICS_PORT must be a port that is free on {host} (WEIR_METRICS_HOST), not"
+                f" {port}: {error.strerror}"
+            )
+            raise SettingsError([problem]) from error
+        _say.info("metrics at http://%s:%d/metrics", host, port)
+
+    def _prepare_models(self) -> None:
+        """Load what the models run, before the group waits for us; compile it where it is not."""
+        from models.learner import is_prepared, prepare  # noqa: PLC0415 - loading River takes a second
+
+        if not is_prepared():
+            self.metrics.models_compiling.set(1)
+            _say.info("compiling the models: half a minute, the first time on a machine")
+        prepare()
+        self.metrics.models_compiling.set(0)
 
     def _policy_taken(self, book: PolicyBook) -> None:
         self.metrics.policy_version.set(max(book.versions))
@@ -136,14 +172,6 @@ class Worker:
     def _policy_refused(self, _: Refused) -> None:
         self.metrics.policy_refusals.inc()
         self.metrics.policy_refused.set(1)
-
-
-def prepare_models() -> None:
-    """Compile what the models run, before the group waits for us."""
-    from models.learner import prepare  # noqa: PLC0415 - loading River takes a second
-
-    _log.info("preparing the models: some 20 s, the first time on a machine")
-    prepare()
 
 
 def _crashed(error: BaseException | None) -> None:

@@ -1,5 +1,7 @@
 """A worker as a process of its own, seen from outside: its pid, its metrics, its last words."""
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -9,12 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import IO, Final, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.settings import Settings
 from streams.broker import BrokerError
+from streams.tied import tied
 
 STOP_SECONDS_MAX: Final = 30.0
 LAST_WORDS_BYTES: Final = 2000
@@ -25,21 +29,67 @@ Samples = Mapping[tuple[str, tuple[str, ...]], float]
 """Metric values by (name, label values)."""
 
 
-class WorkerProcess:
-    """`weir worker`, or another program with metrics, in a process of its own that we end."""
+LOADED: Final = ("streams.loaded_worker",)
 
-    def __init__(self, settings: Settings, command: Sequence[str] = WORKER) -> None:
+
+class LoadedWorker:
+    """A worker that loads what it runs, and waits for its settings. Used in a `with` statement."""
+
+    def __init__(self) -> None:
+        self.log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who ends it
+        self.process = _started(LOADED, self.log, {}, stdin=subprocess.PIPE)
+        self._is_begun = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def begin(self, settings: Settings) -> None:
+        """Let it work; a WorkerProcess has it from here on, and ends it."""
+        assert self.process.stdin is not None
+        self._is_begun = True
+        with contextlib.suppress(BrokenPipeError):  # it has ended: its last words say why
+            self.process.stdin.write(json.dumps(settings.variables()).encode() + b"\n")
+            self.process.stdin.close()
+
+    def close(self) -> None:
+        """End it, if nobody has let it work."""
+        if not self._is_begun:
+            self._is_begun = True
+            assert self.process.stdin is not None
+            self.process.kill()
+            self.process.wait()
+            self.process.stdin.close()
+            self.log.close()
+
+
+class WorkerProcess:
+    """`weir worker`, or another program with metrics, in a process of its own that we end.
+
+    One that is `loaded` before is used, if it is given.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        command: Sequence[str] = WORKER,
+        loaded: LoadedWorker | None = None,
+    ) -> None:
         self.settings = settings
         self.started_at = time.monotonic()
+        if loaded is not None:
+            loaded.begin(settings)
+            self._log, self._process = loaded.log, loaded.process
+            return
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", *command],
-            env={**_without_weir(os.environ), **settings.variables()},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: we stop it in order
-        )
+        self._process = _started(command, self._log, settings.variables())
 
     @property
     def pid(self) -> int:
@@ -117,6 +167,22 @@ class WorkerProcess:
         if self.is_running():
             self.kill()
         self._log.close()
+
+
+def _started(
+    command: Sequence[str],
+    log: IO[bytes],
+    variables: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own command
+        tied([sys.executable, "-m", *command]),
+        env={**_without_weir(os.environ), **variables},
+        stdin=stdin,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C is for us: we stop it in order
+    )
 
 
 def taken_in(samples: Samples) -> int:

@@ -13,6 +13,7 @@ import pytest
 import typer.main
 
 from monitor.core.transaction import FIELDS
+from monitor.policy_text import FULL_POLICY
 from streams import cli
 from streams.command_page import commands
 from tests.command_line import Weir, weir_of
@@ -126,6 +127,20 @@ def test_a_policy_is_said_in_words(weir: Weir, feed: Path) -> None:
     found = json.loads(weir("policy", "check", "policy.toml", "--json").out)
     assert found["version"] == 1
     assert set(found["limits"]) == {"daily-amount", "daily-count"}
+    assert [found[part] for part in ("reviews", "outliers", "systemic", "models")] == [
+        [], None, None, None,
+    ]  # fmt: skip
+    shown = weir("policy", "check", "policy.toml").out
+    assert "48 hours after its end" in shown
+    assert not set('[]{}"') & set(shown), "no notation of Python's"
+
+
+def test_the_policy_to_begin_with_is_shown_without_a_broker(weir: Weir) -> None:
+    said = weir("policy", "show", "--default")
+    assert (said.status, said.out, said.err) == (0, FULL_POLICY, "")
+    found = json.loads(weir("policy", "show", "--default", "--json").out)
+    assert None not in found.values()
+    assert weir("policy", "show", "--default", "--broker", "127.0.0.1:1").status == 2
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,23 @@
 """A policy is read whole: what it states is what decides, and all its mistakes come at once."""
 
+import tomllib
 from datetime import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.threshold import Direction, Measure, Severity
-from monitor.policy import Policy, PolicyError
-from monitor.policy_text import DEFAULT_POLICY, policy_of
+from monitor.policy import PROBLEM_LENGTH_MAX, PROBLEMS_MAX, Policy, PolicyError
+from monitor.policy_text import (
+    DEFAULT_POLICY,
+    KEY_PARTS_MAX,
+    POLICY_BYTES_MAX,
+    policy_of,
+    policy_of_bytes,
+)
+from streams.commands.options import policy_of_file
 
 SHORT = """
 version = 1
@@ -254,6 +263,78 @@ def test_all_mistakes_come_in_one_message() -> None:
     for said in ("version", "soon", "Berlin", "25:00", "'a b'", "'sum'", "currency is missing"):
         assert message.count(said) >= 1, said
     assert message.count("\n  - ") == len(raised.value.problems) == 7
+
+
+# -- what is too much of it ----------------------------------------------------------------------
+
+
+def test_a_text_has_a_greatest_size() -> None:
+    room = POLICY_BYTES_MAX - len(SHORT.encode()) - 1
+    assert policy_of_bytes((SHORT + "#" + "x" * room).encode()).version == 1
+    for longer in (SHORT + "#" + "x" * (room + 1), SHORT + "#" + "\u00e4" * (room // 2 + 1)):
+        assert problems_of(longer) == ["longer than 1,048,576 bytes: no policy may be"]
+        with pytest.raises(PolicyError, match="longer than 1,048,576 bytes"):
+            policy_of_bytes(longer.encode())
+
+
+def test_a_file_is_read_no_further_than_a_policy_may_be_long() -> None:
+    with pytest.raises(PolicyError, match=r"/dev/zero cannot be used:\n  - longer than"):
+        policy_of_file(Path("/dev/zero"))
+
+
+PART = st.sampled_from(["a", "b-1", '"a.b"', "'c'", '"\\""', "3"])
+DOT = st.sampled_from([".", " . ", "\t."])
+
+
+@given(
+    st.lists(PART, min_size=1, max_size=3 * KEY_PARTS_MAX), DOT, st.sampled_from(["[{}]", "{} = 1"])
+)
+def test_a_key_of_too_many_parts_never_reaches_the_parser(
+    parts: list[str], dot: str, place: str
+) -> None:
+    text = place.format(dot.join(parts))
+    with pytest.MonkeyPatch.context() as patch:
+        parsed: list[str] = []
+        patch.setattr("monitor.policy_text.tomllib.loads", lambda text: parsed.append(text) or {})
+        problems = problems_of(text)
+    is_long = len(parts) > KEY_PARTS_MAX
+    assert (problems == ["a key has more than 8 parts: a policy's have at most 3"]) is is_long
+    assert bool(parsed) is not is_long
+
+
+DOTTED = "a.b.c.d.e.f.g.h.i.j.k.l"
+
+
+@given(
+    st.lists(
+        st.sampled_from([
+            f"# {DOTTED} = 1 \" '\n", f'x{{}} = "{DOTTED} \\" # {DOTTED}"\n',
+            f"x{{}} = '{DOTTED} # \"'\n", f'x{{}} = """\n{DOTTED} "" {DOTTED}"""""\n',
+            f"x{{}} = '''{DOTTED}\n'{DOTTED}'''\n", "x{} = 1.5 # it's\n", "x{} = ''\n",
+            'x{} = ""\n',
+        ]),
+        max_size=12,
+    )
+)  # fmt: skip
+def test_dots_in_strings_and_comments_are_no_key(lines: list[str]) -> None:
+    text = "".join(line.replace("{}", str(number)) for number, line in enumerate(lines))
+    assert tomllib.loads(text) is not None
+    assert not any("parts" in problem for problem in problems_of(text))
+
+
+def test_so_many_problems_are_shown_and_the_number_of_the_rest() -> None:
+    tied = "".join(f'[[limit]]\nid = "l{n}"\nmeasure = "count"\nabove = 1\n' for n in range(3000))
+    problems = problems_of("version = 1\n" + tied)
+    assert len(problems) == PROBLEMS_MAX + 1
+    assert problems[0].startswith("limits l0 and l1 have the same measure")
+    assert problems[-1] == "and 2,949 more problems"
+
+
+def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
+    (problem,) = problems_of(limit(measure=f'"{"x" * 100_000}"'))
+    assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
+    assert problem.startswith("limit x: measure is 'xxx")
+    assert problem.endswith("': one of amount, count")
 
 
 toml_values = st.sampled_from(

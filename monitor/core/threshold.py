@@ -166,7 +166,8 @@ class LimitSet:
     """The limits of one policy version, and which of them decide for an account-day.
 
     An account-day is looked at closer from `look_permille` thousandths of a limit on; None is: from
-    when it is over it.
+    when it is over it. `seen` has the currencies that came, `unwatched` those of them that no limit
+    watches, whatever the account.
     """
 
     def __init__(self, thresholds: tuple[Threshold, ...], look_permille: int | None = None) -> None:
@@ -174,6 +175,8 @@ class LimitSet:
         self._thresholds = thresholds
         self._own = {t.account_id for t in thresholds if t.account_id is not None}
         self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
+        self.seen: set[str] = set()
+        self.unwatched: set[str] = set()
         self._has_products = any(t.product is not None for t in thresholds)
         self._watches: dict[tuple[str | None, ...], Watches] = {}
         self._decide: dict[tuple[str | None, ...], tuple[Threshold, ...]] = {}
@@ -233,6 +236,9 @@ class LimitSet:
     def watch(self, account_day: AccountDay, series: int) -> tuple[Watch, ...]:
         """Return the watches that a transaction of a series can move, and keep them."""
         direction, currency = SERIES[series]
+        self.seen.add(currency)
+        if not self.is_watched(currency):
+            self.unwatched.add(currency)
         scope = scope_of(account_day)
         moved = tuple(
             Watch(*places_of(t), self._look_above(t), t.currency is None, t)
@@ -241,6 +247,16 @@ class LimitSet:
         )
         self.watches_of(*scope)[series] = moved
         return moved
+
+    def is_watched(self, currency: str) -> bool:
+        """Return whether a limit on amounts is in a currency, whoever it is for.
+
+        Where a policy has none on amounts at all, a count is enough.
+        """
+        amounts = {t.currency for t in self._thresholds if t.measure is Measure.AMOUNT}
+        if amounts:
+            return currency in amounts
+        return any(t.currency in (None, currency) for t in self._thresholds)
 
     def _look_above(self, threshold: Threshold) -> int:
         if self.look_permille is None:

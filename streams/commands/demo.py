@@ -1,6 +1,7 @@
 """`weir demo`: everything on this machine, through a broker, Faust and durable state."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,73 +46,85 @@ def demo(
     days: Annotated[int, typer.Option(help="Days of the made population.", min=1)] = 21,
     seed: Annotated[int, typer.Option(help="Seed of the made population.", min=0)] = 7,
     transport: Annotated[str, typer.Option(help="run, or plain (Faust's own, slower).")] = "run",
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Keep broker, worker and topics until Ctrl-C, for other commands to use.",
+        ),
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            help="With --keep: where the broker listens on 127.0.0.1 (9092).", min=1, max=65_535
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show account-days that exceed their limits, live: broker, worker and state on this machine.
 
-    The broker is embedded (in memory, on loopback) and gone when the demo ends.
+    The broker is embedded (in memory, on loopback) and gone when the demo ends. With --keep it
+    stays until Ctrl-C, its policy is on the policy topic, and the other commands work with it:
+    export WEIR_BROKER=127.0.0.1:9092
 
     Examples:
 
         weir demo
 
-        weir demo --input transactions.csv --policy policy.toml --alerts alerts.jsonl --until-end
+        weir demo --keep
 
-        weir demo --input trans.asc --map examples/berka.map.toml --rate 2000
+        weir demo --input transactions.csv --policy policy.toml --until-end
+
+        weir demo --input trans.asc --map examples/berka.map.toml
 
         weir demo --input transactions.csv --accounts accounts.csv
     """
-    import asyncio
-    import sys
-    import tempfile
+    from contextlib import ExitStack
 
-    from monitor.outliers import DEFAULT_BUDGET
-    from streams.commands.account_files import UnusableRows, accounts_of_files
-    from streams.commands.interrupt import ended_as_by_ctrl_c
-    from streams.commands.options import book_of, feed_of, lines_to, print_result
-    from streams.demo import Demo
-    from streams.live_view import LiveView, summary
+    from streams.commands.interrupt import ended_as_by_ctrl_c, ended_at_once
+    from streams.worker_process import LoadedWorker
 
+    if keep and until_end:
+        raise typer.BadParameter("--keep ends at Ctrl-C: leave out --until-end")
+    if port is not None and not keep:
+        raise typer.BadParameter("--port is of --keep: the broker is for nobody else without it")
     count, of_accounts = _count_or_files(accounts, files or [], accounts_map)
     inputs = [*(files or ()), *of_accounts, policy, map_file, accounts_map]
     check_outputs((alerts, rejections), inputs, as_json=as_json)
-    # All of them now: what is said of rows that are none would spoil the view.
-    known = [*accounts_of_files(of_accounts, accounts_map, UnusableRows(), progress=False)]
-    with ended_as_by_ctrl_c(), tempfile.TemporaryDirectory(prefix="weir-") as folder:
-        book = book_of(policy)  # all its problems now, not in the worker's log
-        policy_name = str(policy.name) if policy else "the default one"
-        if policy is None:
-            policy = Path(folder) / "policy.toml"
-            # What is made lasts long enough for the models to warm up, and to tell of it.
-            budget = "" if files else DEFAULT_BUDGET
-            policy.write_text(book.policies[0].text + budget, encoding="utf-8")
+    with ExitStack() as stack:
+        loaded = stack.enter_context(LoadedWorker())  # it loads while we do
+        with ended_at_once(loaded.close, "ended by Ctrl-C: nothing had begun"), _beginning():
+            from streams.commands.account_files import UnusableRows, accounts_of_files
+            from streams.commands.demo_run import DemoRun
+            from streams.demo import KEPT_PORT
+
+        stack.enter_context(ended_as_by_ctrl_c())
+        # All of them now: what is said of rows that are none would spoil the view.
+        known = [*accounts_of_files(of_accounts, accounts_map, UnusableRows(), progress=False)]
+        run = DemoRun(
+            loaded, policy, known, alerts=alerts, rejections=rejections, as_json=as_json,
+            transport=transport, port=(port or KEPT_PORT) if keep else None,
+        )  # fmt: skip
         if files:
+            from streams.commands.options import feed_of
+
             batches = feed_of(files, map_file, progress=False)
         else:
             batches, rate = _made(count, days, seed), rate or 5000
-        with (
-            lines_to(alerts, whole=until_end) as alert_lines,
-            lines_to(rejections, whole=until_end) as rejection_lines,
-        ):
-            interrupted = False
-            with LiveView(policy_name) as view:
-                run = Demo(
-                    batches, policy, alerts=alert_lines, rejections=rejection_lines,
-                    accounts=known, transport=transport, on_change=view.show,
-                )  # fmt: skip
-                try:
-                    asyncio.run(run.run(until_end=until_end, rate=rate))
-                except KeyboardInterrupt:
-                    interrupted = True
-    if run.state is not None and run.state.warning:
-        typer.echo(f"weir: {run.state.warning}", err=True)
-    if run.state is not None and as_json:
-        print_result(run.state.totals.fields(run.state.seconds), as_json=True)
-    elif run.state is not None and Path("-") not in (alerts, rejections):
-        sys.stdout.write(summary(run.state))
-    if not as_json:
-        how = "ended by Ctrl-C: " if interrupted else ""
-        sys.stderr.write(f"{how}the broker and the worker are gone, with all that they held\n")
+        run.run(batches, is_made=not files, until_end=until_end, rate=rate)
+
+
+@contextmanager
+def _beginning() -> Iterator[None]:
+    """Say at once that something goes on; the view takes the line's place."""
+    import sys
+
+    is_screen = sys.stderr.isatty()
+    sys.stderr.write("Weir: starting" + ("" if is_screen else "\n"))
+    sys.stderr.flush()
+    yield
+    if is_screen:
+        sys.stderr.write("\r\x1b[K")
 
 
 def _made(accounts: int, days: int, seed: int) -> "Iterator[Batch]":

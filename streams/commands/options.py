@@ -82,14 +82,10 @@ def book_of_files(paths: list[Path] | None) -> "PolicyBook":
 
 def policy_of_file(path: Path) -> "Policy":
     """Return the policy of a file. Raises PolicyError with all its problems, and OSError."""
-    from monitor.policy import PolicyError
-    from monitor.policy_text import policy_of
+    from monitor.policy_text import POLICY_BYTES_MAX, policy_of_bytes
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise PolicyError([f"not UTF-8 text: {error}"], str(path)) from None
-    return policy_of(text, str(path))
+    with path.open("rb") as file:
+        return policy_of_bytes(file.read(POLICY_BYTES_MAX + 1), str(path))
 
 
 def as_of_of(moment: str | None, book: "PolicyBook") -> "AsOf":

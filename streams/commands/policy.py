@@ -1,5 +1,6 @@
 """`weir policy`: check a policy, show what is in force, set a new version at run time."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,18 +25,31 @@ def check(file: _File, as_json: AsJson = False) -> None:
         weir policy check policy.toml
     """
     from streams.commands.options import policy_of_file, print_result
-    from streams.policy_summary import summary
+    from streams.policy_summary import summary, summary_text
 
-    print_result(summary(policy_of_file(file)), as_json=as_json)
+    found = policy_of_file(file)
+    if as_json:
+        print_result(summary(found), as_json=True)
+    else:
+        sys.stdout.write(summary_text(found))
 
 
 @policy.command()
-def show(broker: Broker = None, as_json: AsJson = False) -> None:
+def show(
+    broker: Broker = None,
+    default: Annotated[
+        bool,
+        typer.Option("--default", help="Print the demo's policy, a file to begin with; no broker."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show every policy version on the policy topic, and those that are refused.
 
     Examples:
 
         weir policy show --broker kafka:9092
+
+        weir policy show --default > policy.toml
     """
     import asyncio
     import os
@@ -43,22 +57,37 @@ def show(broker: Broker = None, as_json: AsJson = False) -> None:
     from monitor.settings import settings_of
     from streams.commands.options import print_result
     from streams.policies import read_policies
-    from streams.policy_summary import summary
+    from streams.policy_summary import summary, summary_text
 
+    if default:
+        _show_default(broker, as_json=as_json)
+        return
     settings = settings_of(os.environ, broker=broker)
     book, refused = asyncio.run(read_policies(settings))
-    versions = [] if book is None else [summary(one) for one in book.policies]
+    policies = () if book is None else book.policies
     if as_json:
+        versions = [summary(policy) for policy in policies]
         refusals = [one._asdict() for one in refused]
         print_result({"versions": versions, "refused": refusals}, as_json=True)
         return
-    for one in versions:
-        print_result(one, as_json=False)
-        typer.echo("")
+    typer.echo("\n".join(map(summary_text, policies)), nl=False)
     for refusal in refused:
         typer.echo(f"refused (record {refusal.offset}): {'; '.join(refusal.problems)}")
-    if not versions:
+    if not policies:
         typer.echo("no policy was set on the topic: workers decide by their WEIR_POLICY file")
+
+
+def _show_default(broker: str | None, *, as_json: bool) -> None:
+    from monitor.policy_text import FULL_POLICY, policy_of
+    from streams.commands.options import print_result
+    from streams.policy_summary import summary
+
+    if broker is not None:
+        raise typer.BadParameter("--default asks no broker: leave out --broker")
+    if as_json:
+        print_result(summary(policy_of(FULL_POLICY)), as_json=True)
+    else:
+        sys.stdout.write(FULL_POLICY)
 
 
 @policy.command("set")

@@ -1,12 +1,15 @@
 """`weir replay`: the same engine over files, without a broker."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
 from streams.commands.options import AsJson, AsOfMoment, Input, MapFile, PolicyFiles
+
+if TYPE_CHECKING:
+    from streams.replay import Replay
 
 
 def replay(
@@ -53,7 +56,6 @@ def replay(
         book_of_files,
         feed_of,
         lines_to,
-        print_result,
     )
     from streams.commands.partial_file import check_outputs
     from streams.interpreter import configure_interpreter
@@ -99,4 +101,19 @@ def replay(
     result = run.totals.fields(time.perf_counter() - started)
     if attributes is not None:
         result |= {"accounts_known": len(attributes.known), "accounts_rejected": unusable.count}
-    print_result(result, as_json=as_json)
+    _print(result, run, as_json=as_json)
+
+
+def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None:
+    from monitor.coverage import coverage_lines
+    from streams.commands.options import print_result
+
+    if as_json:
+        print_result(result, as_json=True)
+        return
+    # Said in words below, or among the rejections already.
+    for name in ("unwatched", "unseen_currencies", "duplicates"):
+        del result[name]
+    print_result(result, as_json=False)
+    for line in coverage_lines(run.totals.unwatched, run.totals.unseen):
+        typer.echo(line)

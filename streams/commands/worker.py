@@ -26,19 +26,15 @@ def worker(
         WEIR_BROKER=kafka:9092 WEIR_POLICY=policy.toml WEIR_METRICS_PORT=9464 weir worker -v
     """
     import asyncio
-    import logging
     import os
 
     from monitor.settings import settings_of
     from streams.commands.options import book_of
     from streams.worker import Worker
+    from streams.worker_log import begin_log
 
     settings = settings_of(os.environ, broker=broker, policy=policy)
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for name in ("streams", "monitor"):
-        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
+    begin_log(verbose=verbose)
     book = book_of(settings.policy) if settings.policy else None
 
     async def run() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from monitor.policy import PolicyBook
-from monitor.policy_text import policy_of
+from monitor.policy_text import POLICY_BYTES_MAX, policy_of
 from streams.policies import PolicyFollower, Refused
 from tests.transactions import POLICY
 
@@ -41,6 +41,7 @@ def test_what_is_refused_is_named_by_its_offset_and_the_rest_is_taken() -> None:
             Standing(11, second.encode()),
             Standing(12, None),
             Standing(15, b"\xff"),
+            Standing(16, second.encode() + b"#" * POLICY_BYTES_MAX),
             Standing(17, b"version = 3"),
             Standing(19, second.replace('"UTC"', '"Europe/Berlin"').encode()),
             Standing(23, second.encode() + b"\n# another text of the same version\n"),
@@ -49,7 +50,7 @@ def test_what_is_refused_is_named_by_its_offset_and_the_rest_is_taken() -> None:
         await follower._read()
 
     asyncio.run(read())
-    assert [one.offset for one in refused] == [15, 17, 19, 23]
+    assert [one.offset for one in refused] == [15, 16, 17, 19, 23]
     assert "taken by another text" in refused[-1].problems[0]
     assert changed == [book]
     assert book.versions == (1, 2)

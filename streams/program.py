@@ -1,0 +1,26 @@
+"""The program `weir`: a Ctrl-C while it still loads ends it in one line, too."""
+
+import os
+import signal
+import sys
+
+from streams.commands.interrupt import EXIT_INTERRUPTED
+
+
+def main() -> None:
+    """Load the command line, and run it."""
+    signal.signal(signal.SIGINT, _ended)
+    from streams.cli import main as run  # noqa: PLC0415 - loading takes a while, and is looked after
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
+
+def _ended(*_: object) -> None:
+    sys.stderr.write("weir: ended by Ctrl-C, before anything had begun\n")
+    sys.stderr.flush()
+    os._exit(0 if sys.argv[1:2] == ["demo"] else EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
