@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 
 from monitor.core.account import ClosedDay, Told
 from monitor.core.alert import Alert
+from monitor.core.waiting import Waiting
 from monitor.engine import Engine
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
@@ -89,7 +90,8 @@ class Outcome(NamedTuple):
     account_days: dict[tuple[str, str], bytes]
     days: dict[tuple[str, int], tuple[dict[str, list[int]], dict[str, Told], str | None, object]]
     reviews: dict[str, object]
-    contents: dict[int, dict[int, int]]
+    contents: dict[int, dict[tuple[str, str], int]]
+    waiting: dict[str, tuple[Waiting, ...]]
     watermark: int | None
     offset_last: int
 
@@ -161,5 +163,15 @@ def _left_in(engine: Engine) -> tuple[object, ...]:
         for account in engine.accounts.values()
         if account.review is not None
     }
-    contents = {day: of.contents for day, of in engine.open_days.items() if of.contents}
-    return days, reviews, contents, engine.watermark, engine.offset_last
+    names = {account.tag: account.account_id for account in engine.accounts.values()}
+    contents = {
+        day: {
+            (names[key[: key.index(" ") + 1]], key[key.index(" ") + 1 :]): content
+            for key, content in of.contents.items()
+        }
+        for day, of in engine.open_days.items()
+        if of.contents
+    }
+    waiting = {name: of.waiting for name, of in engine.accounts.items() if of.waiting}
+    assert engine.reversals_waiting == sum(map(len, waiting.values()))
+    return days, reviews, contents, waiting, engine.watermark, engine.offset_last
