@@ -58,12 +58,18 @@ def _made(rng: random.Random, offset: int, accounts: dict[str, str]) -> Record:
     """Return a record; `accounts` has those that may be taken back, and gets this one."""
     hours = offset * 2.0
     timestamp = GOOD_TIMESTAMP + offset * 2 * 3_600_000
-    fields = {"account_id": f"A{rng.randrange(5)}", "amount": f"{rng.randint(50, 400)}.00"}
+    fields = {"account_id": f"A{offset % 5}", "amount": f"{rng.randint(50, 400)}.00"}
     if rng.random() < 0.3:
         fields["segment"] = rng.choice(["business", "retail"])
-    match rng.choices(["usual", "reversal", "late", "bad", "ahead", "USD"], [55, 12, 20, 4, 4, 8]):
+    kinds = ["usual", "reversal", "early", "late", "bad", "ahead", "USD"]
+    match rng.choices(kinds, [50, 16, 9, 20, 4, 4, 8]):
         case ["reversal"] if accounts:
             fields["reverses"], fields["account_id"] = rng.choice(list(accounts.items())[-12:])
+            fields["amount"] = f"{rng.randint(50, 250)}.00"
+            hours -= rng.choice([0, 0, 10, 40])  # of another day than what it takes back, too
+        case ["early"]:
+            fields["reverses"] = f"T{offset + rng.choice([5, 10])}"  # of the same account
+            fields["amount"] = f"{rng.randint(50, 250)}.00"
         case ["late"]:
             hours -= rng.choice([20, 30, 40, 90])  # within the lateness of 48 h, or not
         case ["bad"]:
@@ -72,8 +78,7 @@ def _made(rng: random.Random, offset: int, accounts: dict[str, str]) -> Record:
             hours += 2  # further than the clock skew
         case ["USD"]:
             fields["currency"] = "USD"
-    if "reverses" not in fields:
-        accounts[f"T{offset}"] = fields["account_id"]
+    accounts[f"T{offset}"] = fields["account_id"]
     return record(offset, f"T{offset}", hours=hours, timestamp=timestamp, **fields)
 
 
