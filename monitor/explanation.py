@@ -96,9 +96,9 @@ def parts_of(
     """Return the transactions that make up an alert's value, with the total up to each.
 
     `taken` has the account's transactions that were taken in, by offset; those after `offset_last`
-    do not count yet (None: all do). Each is of what reversals have left of it. Of an alert that is no
-    plain sum, all transactions of its business day are returned, and counted; of a review, those of
-    all days that it lists.
+    do not count yet (None: all do). Each has the amount that reversals have left of it. Of an alert
+    that is no plain sum, all transactions of its business day are returned, and counted; of a
+    review, those of all days that it lists.
     """
     days = {day_of_text(alert["business_day"])}
     if alert["kind"] == Kind.REVIEW.value:
