@@ -5,15 +5,15 @@ The less common paths of the engine, which is built upon it.
 
 from collections.abc import Iterable, Iterator
 
-from xxhash import xxh3_64_intdigest
-
 from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, NEVER, SERIES, Account, AccountDay
 from monitor.core.alert import Alert, Cause
 from monitor.core.attributes import NO_ATTRIBUTES
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import DEBIT, Rejection, Transaction, nothing_to_reverse
+from monitor.core.waiting import WAITING_MAX, Waiting, kept_id, waiting_of
 from monitor.decision import retell, tell
-from monitor.ledger import NOTHING, SERIES_BITS, Entry, OpenDay
+from monitor.ledger import SERIES_BITS, Entry, Link, OpenDay
+from monitor.reversing import Fit, fit_of, held_by
 from monitor.reviewed import Reviewed
 
 
@@ -115,42 +115,134 @@ class Amending(Reviewed):
         if len(self.step.alerts) > before:
             self.dirty.add(account)
 
+    # -- reversals --------------------------------------------------------------------------------
+
     def _reverse(
-        self, offset: int, transaction: Transaction, account: Account, day: int, id_hash: int
+        self, offset: int, transaction: Transaction, account: Account, open_day: OpenDay
     ) -> None:
-        """Take the reversed transaction out of its day; the reversing one adds nothing itself."""
-        assert transaction.reverses is not None
-        reverses_hash = xxh3_64_intdigest(transaction.reverses.encode(), account.seed)
-        for reversed_day, open_day in self.open_days.items():  # noqa: B007 - used after the loop
-            content = open_day.contents.get(reverses_hash, NOTHING)
-            if content != NOTHING:
-                break
-        else:
-            self._forget_if_empty(account)
-            self.step.rejections.append((offset, nothing_to_reverse(transaction.reverses)))
+        """Take a reversal out of what is left of its original, or let it wait for that.
+
+        `open_day` is that of the reversal, which adds nothing to it itself.
+        """
+        reversal = waiting_of(offset, open_day.day, transaction)
+        target_key = account.tag + kept_id(reversal.reverses)
+        target = held_by(self.open_days, target_key)
+        if target is None:
+            self._wait(offset, reversal, account)
             return
-        open_day.contents[reverses_hash] = NOTHING
-        self.open_days[day].contents[id_hash] = NOTHING
-        self.step.entries += (
-            Entry(offset, account.bucket, id_hash, day, NOTHING),
-            Entry(offset, account.bucket, reverses_hash, reversed_day, NOTHING),
+        fit = fit_of(self.open_days, reversal, target, target_key)
+        if isinstance(fit, Rejection):
+            self._forget_if_empty(account)
+            self.step.rejections.append((offset, fit))
+            return
+        account_day = self._take_back(offset, reversal, account, Link(target_key, target.day), fit)
+        if account.waiting:
+            self._settle(offset, account, account.tag + kept_id(reversal.transaction_id))
+        self._decide_reversed(offset, transaction, account_day, fit)
+
+    def _wait(self, offset: int, reversal: Waiting, account: Account) -> None:
+        if len(account.waiting) >= WAITING_MAX:
+            why = f"not in the open days of this account, of which {WAITING_MAX} reversals wait"
+            self.step.rejections.append((offset, nothing_to_reverse(reversal.reverses, why)))
+            return
+        account.waiting += (reversal,)
+        self._mark_waiting(account, reversal)
+        self.step.waiting.append(reversal)
+        self.dirty.add(account)
+
+    def _take_back(
+        self, offset: int, reversal: Waiting, account: Account, link: Link, fit: Fit
+    ) -> AccountDay:
+        """Do what a fit says; return the account-day whose totals have changed.
+
+        The reversal is held by the later day of its own and that of what it takes back, so that
+        what is left of a transaction can be counted again for as long as it is held.
+        """
+        for of, key, takes in fit.taken:
+            of.contents[key] -= takes << SERIES_BITS
+        held = self.open_days[max(reversal.day, link.day)]
+        name = kept_id(reversal.transaction_id)
+        held.contents[account.tag + name] = fit.content
+        held.links[account.tag + name] = link
+        self._hold(account, held)
+        reverses = (kept_id(reversal.reverses), link.day)
+        self.step.entries.append(
+            Entry(offset, account.account_id, name, held.day, fit.content, reverses)
         )
         self.step.transactions += 1
         self.dirty.add(account)
-        series = content & (1 << SERIES_BITS) - 1
-        direction, currency = SERIES[series]
-        account_day = account.day_of(reversed_day)
+        account_day = account.day_of(fit.root.day)
         assert account_day is not None, "an open day has the account-days of what it holds"
+        direction, currency = SERIES[fit.series]
         totals = account_day.totals_in(currency)
         place = COUNT_DEBIT if direction == DEBIT else COUNT_CREDIT
-        totals[place] -= 1
-        totals[place + 1] -= content >> SERIES_BITS
+        totals[place] += fit.counted
+        totals[place + 1] += fit.amount_minor
+        return account_day
+
+    def _settle(self, offset: int, account: Account, key: str) -> None:
+        """Judge the reversals that waited for a transaction, and those that waited for them.
+
+        In the order in which they came: the earliest one whose original is there is the next.
+        """
+        there = {key}
+        keys = [(of, account.tag + kept_id(of.reverses)) for of in account.waiting]
+        while pair := next((pair for pair in keys if pair[1] in there), None):
+            keys.remove(pair)
+            reversal, target_key = pair
+            name = self._stop_waiting(account, reversal)
+            target = held_by(self.open_days, target_key)
+            assert target is not None, "it is there"
+            fit = fit_of(self.open_days, reversal, target, target_key)
+            if isinstance(fit, Rejection):
+                self.step.rejections.append((reversal.offset, fit))
+                continue
+            self._take_back(offset, reversal, account, Link(target_key, target.day), fit)
+            there.add(account.tag + name)
+
+    def _stop_waiting(self, account: Account, reversal: Waiting) -> str:
+        """Forget that a reversal waits; return its kept id."""
+        account.waiting = tuple(of for of in account.waiting if of is not reversal)
+        name = kept_id(reversal.transaction_id)
+        open_day = self.open_days.get(reversal.day)
+        if open_day is not None:
+            del open_day.contents[account.tag + name]
+        self.reversals_waiting -= 1
+        self.step.settled.append(reversal.offset)
+        self.dirty.add(account)
+        return name
+
+    def _end(self, closed: OpenDay) -> None:
+        """Reject the reversals of a closed day that still wait, in the order in which they came."""
+        super()._end(closed)
+        waiting = [
+            (reversal, account)
+            for account in closed.holders
+            for reversal in account.waiting
+            if reversal.day == closed.day
+        ]
+        for reversal, account in sorted(waiting, key=lambda pair: pair[0].offset):
+            self._stop_waiting(account, reversal)
+            rejection = nothing_to_reverse(
+                reversal.reverses,
+                "it did not come to this account before the reversal's day closed",
+            )
+            self.step.rejections.append((reversal.offset, rejection))
+        for account in closed.holders:
+            self.dirty.add(account)
+            if self.accounts.get(account.account_id) is account:
+                self._forget_if_empty(account)
+
+    def _decide_reversed(
+        self, offset: int, transaction: Transaction, account_day: AccountDay, fit: Fit
+    ) -> None:
+        """Decide an account-day again by what reversals have left of it, or restored to it."""
+        account, open_day = account_day.account, fit.root
         cause = self._cause(offset, transaction)
-        watches = open_day.limits.watch(account_day, series)
-        for watch in watches:
-            if watch.threshold.threshold_id in account_day.told:
-                alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
-                if alert is not None:
-                    self.step.alerts.append(alert)
-                    if account_day.facts is not None:
-                        self._recount(account, cause)
+        self._note_where_near(account_day, open_day)
+        for watch in open_day.limits.watch(account_day, fit.series):
+            alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
+            if alert is not None:
+                self.step.alerts.append(alert)
+                if account_day.facts is not None:
+                    self._recount(account, cause)

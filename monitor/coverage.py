@@ -6,13 +6,10 @@ ever raise an alert, which is a hole that nobody sees unless it is counted.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from monitor.core.account import SERIES
-from monitor.ledger import NOTHING, SERIES_BITS, Entry
+from monitor.ledger import SERIES_MASK, Entry
 from monitor.policy import PolicyBook
-
-_SERIES_MASK: Final = (1 << SERIES_BITS) - 1
 
 
 def unwatched(policies: PolicyBook, entries: Iterable[Entry]) -> Counter[str]:
@@ -24,8 +21,8 @@ def unwatched(policies: PolicyBook, entries: Iterable[Entry]) -> Counter[str]:
     if not any(limits.unwatched for limits in policies.limit_sets):
         return counts  # as with nearly every policy: nothing is looked at one by one
     for entry in entries:
-        if entry.content != NOTHING:
-            _, currency = SERIES[entry.content & _SERIES_MASK]
+        if entry.reverses is None:
+            _, currency = SERIES[entry.content & SERIES_MASK]
             _, limits = policies.for_day(entry.day)
             if currency in limits.unwatched:
                 counts[currency] += 1

@@ -6,8 +6,6 @@ what makes a replay after a crash, or from a file, decide as the stream did.
 
 from collections.abc import Sequence
 
-from xxhash import xxh3_64_intdigest
-
 from monitor.amending import Amending
 from monitor.core.account import (
     COUNT_CREDIT,
@@ -27,8 +25,9 @@ from monitor.core.transaction import (
     duplicate,
     too_late,
 )
+from monitor.core.waiting import ID_KEPT_MAX, kept_id
 from monitor.decision import tell
-from monitor.ledger import CLOSED_DAYS_MAX, SERIES_BITS, Entry, OpenDay
+from monitor.ledger import CLOSED_DAYS_MAX, OF_NO_AMOUNT, SERIES_BITS, Entry, OpenDay
 from monitor.step import Step
 
 __all__ = ["Engine", "Step"]
@@ -97,41 +96,46 @@ class Engine(Amending):
             account = accounts.get(account_id)
             if account is None:
                 account = self._account(account_id)
-            id_hash = xxh3_64_intdigest(transaction_id.encode(), account.seed)
+            if len(transaction_id) > ID_KEPT_MAX:
+                transaction_id = kept_id(transaction_id)
+            key = account.tag + transaction_id
             for day_taken, other in open_days.items():
-                if id_hash in other.contents:
+                if key in other.contents:
                     self._forget_if_empty(account)
                     self._reject(offset, item, duplicate(item, day_taken))
                     break
             else:
                 if item.reverses is None:
                     step.ahead += is_ahead
-                    self._fold(offset, item, account, day, open_day, id_hash, is_ahead)
+                    self._fold(offset, item, account, open_day, transaction_id, key, is_ahead)
                 else:
-                    self._reverse(offset, item, account, day, id_hash)
+                    self._reverse(offset, item, account, open_day)
         if offsets:
             self.offset_last = max(self.offset_last, offsets[-1])
         if self._scored or self._ended:
             self._note_ended()
         self.close_account_days(max(CLOSED_DAYS_MAX, 2 * len(offsets)))
 
-    def _fold(  # noqa: C901, PLR0912, PLR0913, PLR0917 - the hot path, as above
-        self, offset: int, transaction: Transaction, account: Account, day: int,
-        open_day: OpenDay, id_hash: int, is_ahead: bool,  # noqa: FBT001 - hot: by its place
+    def _fold(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - the hot path, as above
+        self, offset: int, transaction: Transaction, account: Account, open_day: OpenDay,
+        name: str, key: str, is_ahead: bool,  # noqa: FBT001 - hot: by its place
     ) -> None:  # fmt: skip
         """Add a transaction to its account-day, and tell of the limits that it takes it over.
 
-        The models do not see one that is far ahead: their day would go on to its own.
+        `name` is its kept id, `key` that of the open day; what waited to reverse it has its say
+        before anything is told. The models do not see one that is far ahead: their day would go on
+        to its own.
         """
-        _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
+        _, account_id, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
+        day = open_day.day
         if self.scorer is not None and day > self.scorer.day and not is_ahead:
             self._begin_day(day)
         series = SERIES_INDEX[direction][currency]
-        content = amount << SERIES_BITS | series
-        open_day.contents[id_hash] = content
+        content = (amount << SERIES_BITS if amount else OF_NO_AMOUNT) | series
+        open_day.contents[key] = content
         self.step.transactions += 1
         self.step.entries.append(
-            tuple.__new__(Entry, (offset, account.bucket, id_hash, day, content))
+            tuple.__new__(Entry, (offset, account_id, name, day, content, None))
         )
         self.dirty.add(account)
         for account_day in account.days:  # Account.day_of, without the call
@@ -150,6 +154,8 @@ class Engine(Amending):
         place = COUNT_DEBIT if direction == DEBIT else COUNT_CREDIT
         totals[place] += 1
         totals[place + 1] += amount
+        if account.waiting:
+            self._settle(offset, account, key)
         watches = account_day.watches.get(series)
         if watches is None:
             watches = open_day.limits.watch(account_day, series)

@@ -96,9 +96,9 @@ def parts_of(
     """Return the transactions that make up an alert's value, with the total up to each.
 
     `taken` has the account's transactions that were taken in, by offset; those after `offset_last`
-    do not count yet (None: all do). What a reversal took back is no part. Of an alert that is no
-    plain sum, all transactions of its business day are returned, and counted; of a review, those of
-    all days that it lists.
+    do not count yet (None: all do). Each has the amount that reversals have left of it. Of an alert
+    that is no plain sum, all transactions of its business day are returned, and counted; of a
+    review, those of all days that it lists.
     """
     days = {day_of_text(alert["business_day"])}
     if alert["kind"] == Kind.REVIEW.value:
@@ -120,19 +120,41 @@ def parts_of(
 def _standing(
     taken: Mapping[int, Transaction], offset_last: int | None
 ) -> list[tuple[int, Transaction]]:
-    standing: list[tuple[int, Transaction]] = []
+    """Return the transactions of which anything is left, by offset, each with what is left of it.
+
+    A reversal is of the latest transaction before it that has the id it names, or of the first one
+    after it: that it waited for.
+    """
+    offsets: dict[str, list[int]] = {}
     for offset in sorted(taken):
-        transaction = taken[offset]
-        if offset_last is not None and offset > offset_last:
-            break
-        if transaction.reverses is None:
-            standing.append((offset, transaction))
-            continue
-        for place in range(len(standing) - 1, -1, -1):
-            if standing[place][1].transaction_id == transaction.reverses:
-                del standing[place]
-                break
-    return standing
+        if offset_last is None or offset <= offset_last:
+            offsets.setdefault(taken[offset].transaction_id, []).append(offset)
+    known = sorted(offset for of in offsets.values() for offset in of)
+    left = {offset: taken[offset].amount_minor or 1 for offset in known}
+    reversals: dict[int, list[int]] = {}
+    for offset in known:
+        name = taken[offset].reverses
+        if name is not None and name in offsets:
+            before = [of for of in offsets[name] if of < offset]
+            reversals.setdefault(before[-1] if before else offsets[name][0], []).append(offset)
+    _take_back(taken, left, reversals)
+    return [
+        (offset, taken[offset]._replace(amount_minor=min(left[offset], taken[offset].amount_minor)))
+        for offset in known
+        if taken[offset].reverses is None and left[offset] > 0
+    ]
+
+
+def _take_back(
+    taken: Mapping[int, Transaction], left: dict[int, int], reversals: Mapping[int, list[int]]
+) -> None:
+    """Take out of what is `left` of each original what its reversals have taken, by offset."""
+    for root in [offset for offset in left if taken[offset].reverses is None]:
+        is_of_nothing = not taken[root].amount_minor
+        chain = [(of, -1) for of in reversals.get(root, ())]
+        for offset, sign in chain:  # it grows: reversals of reversals
+            left[root] += sign * (1 if is_of_nothing else taken[offset].amount_minor)
+            chain.extend((of, -sign) for of in reversals.get(offset, ()))
 
 
 def _is_measured(alert: Mapping[str, Any], transaction: Transaction) -> bool:

@@ -5,16 +5,15 @@ No clock, no I/O. The engine, which decides, is built upon it; recovery puts bac
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
-
-from xxhash import xxh3_64_intdigest
 
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
 from monitor.core.threshold import LimitSet, scope_of
 from monitor.core.transaction import Rejection
+from monitor.core.waiting import Waiting, kept_id
 from monitor.policy import Policy, PolicyBook
 from monitor.watermark import NEVER, Lone, Marks, Watermark
 
@@ -28,33 +27,59 @@ records closes two for each of them, so that closing keeps up whatever comes."""
 NOT_ASKED: Final = math.nan
 """The score of a closed account-day that the models were not asked for yet."""
 
-NOTHING: Final = -1
-"""The content of a transaction that holds no amount: it reverses another, or was reversed."""
+WAITING: Final = -1
+"""The content of a reversal that waits for its original."""
 
 SERIES_BITS: Final = 12
-"""Content is `amount_minor << SERIES_BITS | series`; one whole number a transaction."""
+"""Content is `left << SERIES_BITS | series`; one whole number a transaction. `left` is its amount
+in minor units, less what reversals have taken back of it."""
 
-assert len(SERIES) < 1 << SERIES_BITS
+NO_AMOUNT: Final = 1 << (SERIES_BITS - 1)
+"""Set in the content of a transaction of 0.00: what is left of it is the transaction itself, 1."""
+
+OF_NO_AMOUNT: Final = 1 << SERIES_BITS | NO_AMOUNT
+"""The content of such a transaction of which nothing is taken back, less its series."""
+
+SERIES_MASK: Final = NO_AMOUNT - 1
+
+assert len(SERIES) <= SERIES_MASK
+
+
+class Link(NamedTuple):
+    """What a reversal takes back: the transaction's key, and the day that holds it."""
+
+    key: str
+    day: int
 
 
 class Entry(NamedTuple):
     """A transaction that was taken in, as state keeps it until its day closes.
 
-    `id_hash` is 64 bits of the transaction_id, seeded by its account. Of two entries of one id the
-    one whose content is `NOTHING` holds: a reversal writes such a one for what it took back.
+    `offset` is that of the record by which it was: a reversal that waited was taken in by the
+    record of its original. `kept_id` and `content` are as at that moment; what reversals have taken
+    back since follows from their own entries, by `reverses`: the kept id and the day of another.
+    `day` is the business day that holds it: of a reversal, at least that of what it takes back.
     """
 
     offset: int
-    bucket: int
-    id_hash: int
+    account_id: str
+    kept_id: str
     day: int
     content: int
+    reverses: tuple[str, int] | None = None
 
 
 class OpenDay:
-    """A business day that still takes transactions: what it holds, by id hash, and whose it is."""
+    """A business day that still takes transactions: what it holds, by key, and whose it is.
 
-    __slots__ = ("account_days", "contents", "day", "end", "limits", "noted", "policy", "start")
+    A key is the tag of the account and the kept id (core/waiting.py). `links` are those of the
+    reversals among `contents`, `holders` the accounts that have any, or have some that wait.
+    """
+
+    __slots__ = (
+        "account_days", "contents", "day", "end", "holders", "limits", "links", "noted", "policy",
+        "start",
+    )  # fmt: skip
 
     def __init__(self, day: int, start: int, end: int, policy: Policy, limits: LimitSet) -> None:
         self.day = day
@@ -62,7 +87,9 @@ class OpenDay:
         self.end = end
         self.policy = policy
         self.limits = limits
-        self.contents: dict[int, int] = {}
+        self.contents: dict[str, int] = {}
+        self.links: dict[str, Link] = {}
+        self.holders: dict[Account, None] = {}
         self.account_days: list[AccountDay] = []
         self.noted: list[AccountDay] = []  # those that came near a limit: they have facts
 
@@ -132,6 +159,8 @@ class Ledger:
         self.offset_last = -1
         self.offset_recovered_last = -1
         self._closing_offset = -1  # of the record whose event time closed days
+        self.reversals_waiting = 0
+        self._tags = 0
         self.dirty: set[Account] = set()
         self.dirty_buckets: set[int] = set()  # beside those of the accounts
         self.rejections: RejectionCounts = {}  # of records that are known to no bucket
@@ -179,9 +208,11 @@ class Ledger:
         """
         bucket = self.buckets[number]
         for account_id, days_of in accounts:
-            account = Account(account_id, number, xxh3_64_intdigest(account_id.encode()))
+            account = Account(account_id, number, self._next_tag())
             self.accounts[account_id] = bucket.accounts[account_id] = account
             account.days = days_of(account)
+            for waiting in account.waiting:
+                self._mark_waiting(account, waiting)
             self.restored(account)
             for account_day in account.days:
                 day = account_day.day
@@ -200,18 +231,22 @@ class Ledger:
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
         """Put back transactions that were taken in; those of closed days have no place any more."""
-        lone = self.lone
-        for offset, _, id_hash, day, content in entries:
-            if (
-                lone is not None
-                and lone.offset is not None
-                and offset < lone.offset
-                and self._is_closed_to(lone.account_id, day)
-            ):
-                continue  # there was no other account then
+        for _, account_id, name, day, content, reverses in entries:
+            if self._is_closed_to(account_id, day):
+                continue  # it was alone then
             open_day = self._open_day(day)
-            if open_day is not None and open_day.contents.get(id_hash) != NOTHING:
-                open_day.contents[id_hash] = content
+            if open_day is None:
+                continue
+            account = self._account(account_id)
+            key = account.tag + name
+            open_day.contents[key] = content
+            if reverses is not None:
+                open_day.links[key] = Link(account.tag + reverses[0], reverses[1])
+                self._hold(account, open_day)
+
+    def entries_restored(self) -> None:
+        """Take out of transactions what reversals have taken back, once all entries are there."""
+        take_back(self.open_days)
 
     def restore_rejections(self, into: RejectionCounts, counts: RejectionCounts) -> None:
         """Put back how many records were rejected on the days that are open."""
@@ -225,9 +260,26 @@ class Ledger:
         if account is None:
             encoded = account_id.encode()
             bucket = crc32(encoded) % len(self.buckets)
-            account = Account(account_id, bucket, xxh3_64_intdigest(encoded))
+            account = Account(account_id, bucket, self._next_tag())
             self.accounts[account_id] = self.buckets[bucket].accounts[account_id] = account
         return account
+
+    def _next_tag(self) -> str:
+        self._tags += 1
+        return tag_of(self._tags)
+
+    def _hold(self, account: Account, open_day: OpenDay) -> None:
+        """Keep an account, though it may have no account-day, for as long as a day is open."""
+        open_day.holders[account] = None
+        account.held_until = max(account.held_until, open_day.day)
+
+    def _mark_waiting(self, account: Account, waiting: Waiting) -> None:
+        """Let the day of a reversal that waits know of it: its id is taken."""
+        open_day = self._open_day(waiting.day)
+        assert open_day is not None, "what waits is rejected when its day closes"
+        open_day.contents[account.tag + kept_id(waiting.transaction_id)] = WAITING
+        self._hold(account, open_day)
+        self.reversals_waiting += 1
 
     def _open_day(self, day: int) -> OpenDay | None:
         """Return a day that still takes transactions; None where it is closed."""
@@ -391,6 +443,46 @@ class Ledger:
             counts[key] = counts.get(key, 0) + 1
 
     def _forget_if_empty(self, account: Account) -> None:
-        if not account.days and account.review is None:
+        if (
+            not account.days
+            and account.review is None
+            and not account.waiting
+            and account.held_until < (self.day_open_first or 0)
+        ):
             del self.accounts[account.account_id]
             del self.buckets[account.bucket].accounts[account.account_id]
+
+
+_TAG_DIGITS: Final = "".join(map(chr, range(ord("!"), ord("~") + 1)))
+
+
+def tag_of(number: int) -> str:
+    """Return the tag of a number from 1 on. No tag begins another one: a blank ends each.
+
+    So the keys of two accounts can never meet, whatever ids they have.
+    """
+    digits = ""
+    while number:
+        number, digit = divmod(number, len(_TAG_DIGITS))
+        digits += _TAG_DIGITS[digit]
+    return digits + " "
+
+
+def take_back(open_days: Mapping[int, OpenDay]) -> None:
+    """Take out of each transaction what is left of its reversals.
+
+    What is left of a transaction is its amount less what is left of each of its reversals, so that
+    the order in which they came is nothing to it: each is done once all of its own reversals are.
+    """
+    links = {(key, day): link for day, of in open_days.items() for key, link in of.links.items()}
+    unsettled = Counter((link.key, link.day) for link in links.values())
+    ready = [node for node in links if not unsettled[node]]
+    for key, day in ready:
+        link = links[key, day]
+        target = open_days.get(link.day)
+        if target is None:
+            continue  # its day is closed: nothing of it can change any more
+        target.contents[link.key] -= open_days[day].contents[key] >> SERIES_BITS << SERIES_BITS
+        unsettled[link.key, link.day] -= 1
+        if not unsettled[link.key, link.day] and (link.key, link.day) in links:
+            ready.append((link.key, link.day))

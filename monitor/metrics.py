@@ -129,6 +129,12 @@ METRICS: Final = {
     "state_open_transactions": Metric(
         "weir_state_open_transactions", "gauge", "Transactions of open days.", ("partition",)
     ),
+    "reversals_waiting": Metric(
+        "weir_reversals_waiting",
+        "gauge",
+        "Reversals that wait for the transaction which they take back.",
+        ("partition",),
+    ),
     "model_refusals": Metric(
         "weir_model_refusals_total",
         "counter",
@@ -210,6 +216,7 @@ class Metrics:
         self.state_accounts = self._gauge("state_accounts")
         self.state_bytes = self._gauge("state_bytes")
         self.state_open_transactions = self._gauge("state_open_transactions")
+        self.reversals_waiting = self._gauge("reversals_waiting")
         self.model_refusals = self._counter("model_refusals")
         self.models_warm = self._gauge("models_warm")
         self.models_compiling = self._gauge("models_compiling")

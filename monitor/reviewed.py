@@ -210,7 +210,7 @@ class Reviewed(Modelled):
         ends = {*review.closed, *(last_day(of.days) or f for f, of in review.told.items())}
         soonest = (self.day_open_first or 0) + 1
         for day in ends:
-            due = max(day + self.policies.review_days_max + 1, soonest)
+            due = max(day + self.policies.review_days_max, soonest)  # as `_forget` has it
             self._expiries.setdefault(due, set()).add(account)
 
     def _forget_expired(self) -> None:

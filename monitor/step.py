@@ -3,16 +3,22 @@
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.transaction import Rejection
+from monitor.core.waiting import Waiting
 from monitor.ledger import Entry
 from monitor.systemic.segment_day import SegmentDay
 
 
 class Step:
-    """What came of the records since the last Step was taken; the shell delivers it."""
+    """What came of the records since the last Step was taken; the shell delivers it.
+
+    `waiting` are reversals that began to wait for their originals; `settled` are the offsets of
+    those that do so no more: each is a transaction by now, or is rejected. So every record is in
+    one of `transactions`, `rejections`, `waiting` and `redelivered`, until it leaves `waiting`.
+    """
 
     __slots__ = (
         "account_days", "ahead", "alerts", "entries", "redelivered", "rejections", "segment_days",
-        "transactions",
+        "settled", "transactions", "waiting",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -24,3 +30,5 @@ class Step:
         self.transactions = 0
         self.redelivered = 0
         self.ahead = 0  # transactions dated so far ahead that days do not follow
+        self.waiting: list[Waiting] = []
+        self.settled: list[int] = []

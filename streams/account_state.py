@@ -9,6 +9,7 @@ from typing import Any
 from monitor.core.account import NEVER, Account, AccountDay, Told
 from monitor.core.attributes import AttributeBook, Attributes
 from monitor.core.transaction import Origin
+from monitor.core.waiting import Waiting
 from streams.kept_format import encode
 from streams.review_state import Written, facts_fields, facts_of, review_fields, review_of
 
@@ -24,21 +25,27 @@ def account_bytes(account: Account) -> bytes:
 def account_days(
     kept: Sequence[Any], attributes: AttributeBook, account: Account
 ) -> tuple[AccountDay, ...]:
-    """Return the days of an account that were kept, and give it what it had of its reviews.
+    """Return the days of an account that were kept, and give it its reviews and waiting reversals.
 
     `attributes` are shared by the book.
     """
-    days, *review = kept
-    if review:
-        account.review = review_of(review[0])
+    days, *more = kept
+    review, waiting = (*more, None, None)[:2]
+    if review is not None:
+        account.review = review_of(review)
+    if waiting is not None:
+        account.waiting = tuple(Waiting(*fields) for fields in waiting)
     return tuple(_account_day(account, of_day, attributes) for of_day in days)
 
 
 def _fields_of_account(account: Account, written: Written) -> tuple[object, ...]:
     days = [_fields_of(day, written) for day in account.days]
-    if account.review is None:
+    review = None if account.review is None else review_fields(account.review, written)
+    if account.waiting:
+        return account.account_id, days, review, account.waiting
+    if review is None:
         return account.account_id, days
-    return account.account_id, days, review_fields(account.review, written)
+    return account.account_id, days, review
 
 
 def _fields_of(account_day: AccountDay, written: Written) -> tuple[object, ...]:

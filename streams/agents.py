@@ -298,6 +298,7 @@ class Agents:
             metrics.state_bytes.labels(label).set(partition.state_bytes)
             metrics.accounts_known.labels(label).set(len(engine.attributes.known))
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
+            metrics.reversals_waiting.labels(label).set(engine.reversals_waiting)
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
             metrics.held_back.labels(label).set(engine.marks.held_back / 1_000_000)

@@ -179,6 +179,12 @@ def segment_record(value: bytes) -> SegmentRecord:
     return segment_record_of(plain(value))
 
 
+def rejection_bytes_for(written: bytes, rejection: Rejection) -> bytes:
+    """Return a written rejection with another reason and detail, and all else as it was."""
+    fields = plain(written)
+    return _encode(fields | {"reason": rejection.reason.value, "detail": rejection.detail})
+
+
 def rejection_bytes(
     rejection: Rejection, where: dict[str, object], key: bytes | None, value: bytes | None
 ) -> bytes:

@@ -1,19 +1,31 @@
 """The journal: the transactions of one day that one flush took in, by column.
 
-Ids are 64-bit hashes: what tells a duplicate, and what a reversal takes back. A chunk is kept until
-its day is closed.
+It says what a duplicate is, and what a reversal takes back. A second sort of chunk has the records
+of reversals that wait, as they are rejected where nothing comes for them. A chunk is kept until its
+day is closed.
 """
 
-import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
+from os.path import commonprefix
 from typing import Final, NamedTuple
 
 from monitor.core.account import SERIES, SERIES_INDEX
-from monitor.ledger import NOTHING, SERIES_BITS, Entry
+from monitor.ledger import NO_AMOUNT, OF_NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
 from streams.kept_format import packed, unpacked
 
-_SERIES_MASK: Final = (1 << SERIES_BITS) - 1
+ORIGINALS_BYTES_MAX: Final = 1 << 18
+"""Bytes of originals in one chunk; a greater one has a chunk of its own."""
+
+_NO_AMOUNT: Final = -1  # in the place of an amount: a transaction of 0.00 that is there
+
+
+class Original(NamedTuple):
+    """The record of a reversal that waits: its key, and its rejection as it would be written."""
+
+    offset: int
+    key: bytes | None
+    rejection: bytes
 
 
 class Chunk(NamedTuple):
@@ -23,42 +35,84 @@ class Chunk(NamedTuple):
     day: int
 
 
+class Kept(NamedTuple):
+    """What a journal chunk holds: entries, or originals."""
+
+    day: int
+    entries: list[Entry]
+    originals: list[Original]
+
+
 def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
-    """Return a journal chunk: entries of one day, by column, about 16 bytes each."""
-    offsets, buckets, hashes, _, contents = zip(*entries, strict=True)
-    places = [content & _SERIES_MASK for content in contents]
-    series = sorted({of for of, c in zip(places, contents, strict=True) if c != NOTHING})
-    series_index = {of: index for index, of in enumerate(series)}
-    series_index.setdefault(NOTHING & _SERIES_MASK, 0)
+    """Return a journal chunk: entries of one day, by column.
+
+    A transaction takes some 8 bytes and its id, less what all ids of the chunk begin with; each
+    account stands once.
+    """
+    offsets, accounts, names, _, contents, reverses = zip(*entries, strict=True)
+    account_index = {account_id: index for index, account_id in enumerate(dict.fromkeys(accounts))}
+    begin = commonprefix((min(names), max(names)))  # noqa: RUF071 - of ids, which are no paths
+    places = [content & SERIES_MASK for content in contents]
+    series_index = {of: index for index, of in enumerate(sorted(set(places)))}
     return packed(
         (
             day,
             offsets[0],
             [later - earlier for earlier, later in pairwise(offsets)],
-            [SERIES[of] for of in series],
-            buckets,
-            struct.pack(f">{len(entries)}Q", *hashes),
-            [NOTHING if content == NOTHING else content >> SERIES_BITS for content in contents],
+            [SERIES[of] for of in series_index],
+            list(account_index),
+            [account_index[account_id] for account_id in accounts],
+            begin,
+            [name[len(begin) :] for name in names],
+            [_NO_AMOUNT if of & NO_AMOUNT else of >> SERIES_BITS for of in contents],
             [series_index[of] for of in places],
+            [(place, *of) for place, of in enumerate(reverses) if of is not None],
         )
     )
 
 
-def entries_of(value: bytes) -> tuple[int, list[Entry]]:
-    """Return the day and the entries of a journal chunk."""
-    day, offset, gaps, series, buckets, hashes, amounts, series_indexes = unpacked(value)
-    series = [SERIES_INDEX[direction][currency] for direction, currency in series]
+def originals_bytes(day: int, originals: Sequence[Original]) -> Iterator[bytes]:
+    """Yield journal chunks of the originals of one day."""
+    some: list[Original] = []
+    size = 0
+    for original in originals:
+        if some and size + len(original.rejection) > ORIGINALS_BYTES_MAX:
+            yield packed((day, some))
+            some, size = [], 0
+        some.append(original)
+        size += len(original.rejection)
+    if some:
+        yield packed((day, some))
+
+
+def chunk_of(value: bytes) -> Kept:
+    """Return what a journal chunk holds."""
+    day, first, *columns = unpacked(value)
+    if not columns:
+        return Kept(day, [], [Original(*fields) for fields in first])
+    gaps, series, account_ids, accounts, begin, names, amounts, series_indexes, reversals = columns
+    places = [SERIES_INDEX[direction][currency] for direction, currency in series]
+    reverses = {place: (name, of_day) for place, name, of_day in reversals}
     rows = zip(
-        accumulate(gaps, initial=offset), buckets, struct.unpack(f">{len(buckets)}Q", hashes),
-        amounts, series_indexes, strict=True,
+        accumulate(gaps, initial=first), accounts, names, amounts, series_indexes, strict=True
+    )
+    return Kept(
+        day,
+        [
+            tuple.__new__(
+                Entry,
+                (
+                    offset, account_ids[account], begin + name, day,
+                    _content(amount, places[series_index]), reverses.get(place),
+                ),
+            )
+            for place, (offset, account, name, amount, series_index) in enumerate(rows)
+        ],
+        [],
     )  # fmt: skip
-    return day, [
-        tuple.__new__(
-            Entry,
-            (
-                offset, bucket, id_hash, day,
-                NOTHING if amount == NOTHING else amount << SERIES_BITS | series[series_index],
-            ),
-        )
-        for offset, bucket, id_hash, amount, series_index in rows
-    ]  # fmt: skip
+
+
+def _content(amount: int, series: int) -> int:
+    if amount == _NO_AMOUNT:
+        return OF_NO_AMOUNT | series
+    return int(amount) << SERIES_BITS | series

@@ -8,9 +8,10 @@ Whatever is cut in between is only repeated; ids, revisions and offsets make rep
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
+from monitor.core.transaction import Reason, Rejection
 from monitor.engine import Engine, Step
 from monitor.ledger import Entry, rejection_rows
 from monitor.memory import Memory
@@ -22,6 +23,9 @@ from streams.outbox import Outgoing, acknowledged
 from streams.partition_parts import Acknowledged, Flushed, Sender
 from streams.topics import Topics
 
+WAITS: Final = Rejection(Reason.NOTHING_TO_REVERSE, "")
+"""As what the record of a reversal is kept while it waits; the detail follows if it comes to it."""
+
 
 class _Snapshot(NamedTuple):
     """What a flush writes, taken before its first await: the engine goes on meanwhile."""
@@ -30,6 +34,7 @@ class _Snapshot(NamedTuple):
     records: int
     acks: list[asyncio.Future[object]]
     entries: list[Entry]
+    originals: list[tuple[int, journal.Original]]
     buckets: list[tuple[bytes, bytes]]
     parts: list[Outgoing]
     seal: state.Seal
@@ -63,12 +68,14 @@ class Partition:
         self._topics = topics
         self._events: list[Acknowledged] = []
         self._entries: list[Entry] = []
+        self._new_originals: list[tuple[int, journal.Original]] = []  # with the day of each
         self._acks: list[asyncio.Future[object]] = []
         self.changes = Changes(engine)
         self._is_writing = False  # from a snapshot until all of it is sealed
         self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
         self._found: state.Recovered | None = state.recover(engine, kept)
+        self._originals = dict(self._found.originals)  # of reversals that wait
         self._chunks: list[journal.Chunk] = []
         self._others: list[bytes] = []  # keys of other writers, once nothing needs them any more
         self._snapshot_key = snapshot_key
@@ -134,12 +141,25 @@ class Partition:
     async def _deliver(self, records: Sequence[Any]) -> Step:
         step = self.engine.take_step()
         self._entries += step.entries
-        if step.rejections:
+        if step.rejections or step.waiting:
             by_offset = {record.offset: record for record in records}
+            for waiting in step.waiting:
+                key, rejection, _ = self._rejection(by_offset[waiting.offset], WAITS)
+                assert rejection is not None
+                original = journal.Original(waiting.offset, key, rejection)
+                self._originals[waiting.offset] = original
+                self._new_originals.append((waiting.day, original))
             await self._send(
                 self._topics.rejections,
-                [self._rejection(by_offset[offset], why) for offset, why in step.rejections],
+                [
+                    self._rejection(by_offset[offset], why)
+                    if offset in by_offset
+                    else self._rejection_of_waiting(offset, why)
+                    for offset, why in step.rejections
+                ],
             )
+        for offset in step.settled:
+            del self._originals[offset]
         if step.alerts:
             await self._send(
                 self._topics.alerts,
@@ -172,6 +192,11 @@ class Partition:
         }
         value = codec.rejection_bytes(why, where, record.key, record.value)
         return Outgoing(record.key, value)
+
+    def _rejection_of_waiting(self, offset: int, why: Rejection) -> Outgoing:
+        """Return the rejection of a reversal that waited: its record came in an earlier run."""
+        original = self._originals[offset]
+        return Outgoing(original.key, codec.rejection_bytes_for(original.rejection, why))
 
     async def _send(self, topic: str, records: Sequence[Outgoing]) -> None:
         self._acks += await self._outbox.send(topic, self.number, records)
@@ -226,10 +251,11 @@ class Partition:
         memory = self._remember()
         parts = [] if memory is None else state.part_records(memory.new_parts(), seal.offset)
         snapshot = _Snapshot(
-            self._events, self.records_pending, self._acks, self._entries, buckets,
-            [Outgoing(key, value) for key, value in parts], seal, engine.day_open_first or 0,
+            self._events, self.records_pending, self._acks, self._entries, self._new_originals,
+            buckets, [Outgoing(key, value) for key, value in parts], seal,
+            engine.day_open_first or 0,
         )  # fmt: skip
-        self._events, self._acks, self._entries = [], [], []
+        self._events, self._acks, self._entries, self._new_originals = [], [], [], []
         self.records_pending = 0
         return snapshot
 
@@ -276,8 +302,13 @@ class Partition:
         by_day: dict[int, list[Entry]] = {}
         for entry in snapshot.entries:
             by_day.setdefault(entry.day, []).append(entry)
+        originals: dict[int, list[journal.Original]] = {}
+        for day, original in snapshot.originals:
+            originals.setdefault(day, []).append(original)
         found = [] if self._found is None else self._found.chunks
         written = [(day, journal.journal_bytes(day, entries)) for day, entries in by_day.items()]
+        for day, of_day in originals.items():
+            written += [(day, chunk) for chunk in journal.originals_bytes(day, of_day)]
         for day, value in (*found, *written):
             self._chunk_number += 1
             key = state_key.journal_key(self.writer, self._chunk_number)

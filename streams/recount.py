@@ -14,18 +14,31 @@ _COLUMNS = {name: place for place, name in enumerate(FIELDS)}
 
 _TABLE = """
 create table rows (
-    transaction_id text primary key, account_id text, day text, cents integer, is_debit integer,
-    segment text, reverses text
-)
+    transaction_id text, account_id text, day text, cents integer, is_debit integer,
+    segment text, reverses text, primary key (account_id, transaction_id)
+);
+create index reversals on rows (account_id, reverses) where reverses is not null;
 """
 
 _TOTALS = """
-select account_id, day, sum(is_debit), sum(is_debit * cents), sum(1 - is_debit),
-       sum((1 - is_debit) * cents), max(segment)
-from rows
-where reverses is null
-  and transaction_id not in (select reverses from rows where reverses is not null)
-group by account_id, day
+with recursive chain (account_id, root, transaction_id, cents, sign, is_of_nothing) as (
+    select account_id, transaction_id, transaction_id, cents, 1, cents = 0
+    from rows
+    where reverses is null
+    union all
+    select rows.account_id, root, rows.transaction_id, rows.cents, -sign, is_of_nothing
+    from chain join rows
+    on rows.account_id = chain.account_id and rows.reverses = chain.transaction_id
+), rests as (
+    select account_id, root, sum(sign * iif(is_of_nothing, 1, cents)) as rest
+    from chain
+    group by account_id, root
+)
+select rows.account_id, day, sum(is_debit), sum(is_debit * iif(cents, rest, 0)),
+       sum(1 - is_debit), sum((1 - is_debit) * iif(cents, rest, 0)), max(segment)
+from rows join rests on rows.account_id = rests.account_id and transaction_id = root
+where rest > 0
+group by rows.account_id, day
 """
 
 
@@ -42,12 +55,14 @@ class DayTotals(NamedTuple):
 class Recount:
     """An independent count of well-formed rows in one currency of two decimals, days in UTC.
 
-    A row sent twice counts once; a reversed one, and the one that reverses it, not at all.
+    A row sent twice counts once. A reversal counts for nothing itself, and takes its own amount out
+    of the row that it names; a reversal of that one adds, and so on. All of them must fit: their
+    signed sum is what is left of a row, and a row of which nothing is left does not count.
     """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect(":memory:")
-        self._database.execute(_TABLE)
+        self._database.executescript(_TABLE)
 
     def __enter__(self) -> Self:
         return self

@@ -48,6 +48,7 @@ class Totals:
         self.transactions = 0
         self.alerts: Counter[tuple[str, str]] = Counter()
         self.rejections: Counter[str] = Counter()
+        self.waiting = 0
         self.skipped = 0
         self.ahead = 0
         self.unwatched: Counter[str] = (
@@ -56,11 +57,15 @@ class Totals:
         self.unseen: list[str] = []  # currencies that limits name, and no transaction is in
 
     def fields(self, seconds: float) -> dict[str, object]:
-        """Return the counts: records read, what became of them, and what was told."""
+        """Return the counts: records read, what became of them, and what was told.
+
+        Reversals that still wait for their originals are among the transactions.
+        """
         rejected = sum(self.rejections.values())
         return {
-            "records": self.transactions + rejected,
-            "transactions": self.transactions,
+            "records": self.transactions + self.waiting + rejected,
+            "transactions": self.transactions + self.waiting,
+            "waiting": self.waiting,
             "skipped": self.skipped,
             "ahead": self.ahead,
             "too_late": self.rejections[Reason.TOO_LATE.value],
@@ -116,6 +121,7 @@ class Replay:
             Engine(number, policies, partitions=partitions) for number in range(partitions)
         ]
         self._systemic = SystemicRun(policies, partitions)
+        self._waiting: dict[tuple[int, int], tuple[str, int, bytes]] = {}  # by partition, offset
         self._grouped: dict[str, set[Grouped]] = {}
         if attributes is not None:
             for engine in self._engines:
@@ -199,15 +205,26 @@ class Replay:
         told.account_days.extend(step.account_days)
         for of_day in step.segment_days:
             told.segment_days.extend(segment_records_of(engine.partition, of_day))
+        waiting, partition = self._waiting, engine.partition
+        for reversal in step.waiting:
+            place = dealt.places[reversal.offset - first]
+            waiting[partition, reversal.offset] = (batch.path.name, *_record(batch, place))
         for offset, rejection in step.rejections:
-            number, record = _record(batch, dealt.places[offset - first])
-            told.rejections.append(RowRejection(rejection, batch.path.name, number, record))
+            if (partition, offset) in waiting:
+                name, number, record = waiting[partition, offset]
+            else:
+                name = batch.path.name
+                number, record = _record(batch, dealt.places[offset - first])
+            told.rejections.append(RowRejection(rejection, name, number, record))
+        for offset in step.settled:
+            del waiting[partition, offset]
 
     def _count(self, step: Step) -> None:
         totals = self.totals
         totals.transactions += step.transactions
         totals.ahead += step.ahead
         totals.unwatched.update(unwatched(self._policies, step.entries))
+        totals.waiting += len(step.waiting) - len(step.settled)
         self._count_alerts(step.alerts)
         totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)
 

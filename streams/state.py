@@ -4,7 +4,7 @@ Four sorts of record, each under a key of its own:
 
 - a *bucket*: the offset that it includes, and its accounts with their open days;
 - a *journal* chunk: the transactions of one day that one flush took in, until the day is closed
-  (ids as 64-bit hashes; what tells a duplicate, and what a reversal takes back);
+  (what tells a duplicate, and what a reversal takes back), or the records of reversals that wait;
 - a *part* of what the models have learned (monitor/memory.py), where a policy wants models;
 - the *seal*: the offset up to which all of it is complete, the watermark and the policy versions.
 
@@ -13,8 +13,9 @@ greater offset holds. Which keys count where several workers wrote stands in str
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from monitor.core.noted_day import Grouped
@@ -24,7 +25,7 @@ from monitor.memory import Parts
 from monitor.watermark import Lone, Marks
 from streams import kept_format
 from streams.account_state import account_bytes, account_days
-from streams.journal import entries_of
+from streams.journal import Original, chunk_of
 from streams.kept_format import StateError, encode, packed, unpacked
 from streams.state_key import bucket_key, is_journal, is_seal, term_of, writer_of
 
@@ -54,6 +55,7 @@ class Recovered(NamedTuple):
 
     buckets: dict[int, bytes]
     chunks: list[tuple[int, bytes]]  # the day of each, and its bytes
+    originals: Mapping[int, Original] = MappingProxyType({})  # of reversals that wait, by offset
 
 
 def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | None]]:
@@ -149,12 +151,12 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
     engine.restore_grouped(seal.grouped)
     engine.restore_rejections(engine.rejections, rejections_of(seal.rejections))
     buckets = _recover_buckets(engine, kept, seal.writer)
-    chunks = _recover_journal(engine, kept, seal)
+    chunks, originals = _recover_journal(engine, kept, seal)
     engine.dirty.clear()
     if seal.policy_versions != list(engine.policies.versions):
         engine.policies_changed()
     engine.attributes_changed(engine.accounts)  # to what differs from what they were decided by
-    return Recovered(buckets, chunks)
+    return Recovered(buckets, chunks, originals)
 
 
 def _recover_buckets(engine: Engine, kept: dict[bytes, bytes], writer: bytes) -> dict[int, bytes]:
@@ -180,22 +182,26 @@ def _recover_buckets(engine: Engine, kept: dict[bytes, bytes], writer: bytes) ->
 
 def _recover_journal(
     engine: Engine, kept: dict[bytes, bytes], seal: Seal
-) -> list[tuple[int, bytes]]:
+) -> tuple[list[tuple[int, bytes]], dict[int, Original]]:
     chunks = []
+    originals: dict[int, Original] = {}
     for key, value in kept.items():
         if not is_journal(key) or writer_of(key) != seal.writer:
             continue
         # Beyond the seal, an entry counts only where its bucket was written too: else the crash
         # came between the two, and its record will come again.
-        day, entries = entries_of(value)
+        day, entries, kept_originals = chunk_of(value)
         engine.restore_entries(
             entry
             for entry in entries
             if entry.offset <= seal.offset
-            or entry.offset <= engine.buckets[entry.bucket].offset_last
+            or entry.offset <= engine.buckets[engine.bucket_of(entry.account_id)].offset_last
         )
+        originals.update((original.offset, original) for original in kept_originals)
         chunks.append((day, value))
-    return chunks
+    engine.entries_restored()
+    waiting = {of.offset for account in engine.accounts.values() for of in account.waiting}
+    return chunks, {offset: of for offset, of in originals.items() if offset in waiting}
 
 
 def is_versioned(key: bytes) -> bool:

@@ -1,7 +1,6 @@
 import random
 from collections import defaultdict
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,20 +174,6 @@ def test_a_reversal_takes_amount_and_count_out_and_may_withdraw_the_alert() -> N
     assert told(engine, transaction("T4", amount="201.00")) == [
         ("daily-amount", "raised", "501.00")
     ]
-
-
-@pytest.mark.parametrize("reverses", ["T9", "T3"])
-def test_what_is_not_there_cannot_be_reversed(reverses: str) -> None:
-    engine = Engine(0, book())
-    step = observed(
-        engine,
-        transaction("T1"),
-        transaction("T2", reverses="T1"),
-        transaction("T3", reverses=reverses),
-        transaction("T4", reverses="T1"),  # nor twice
-        transaction("T5", reverses="T2"),  # nor a reversal
-    )
-    assert [r.reason for _, r in step.rejections] == [Reason.NOTHING_TO_REVERSE] * 3
 
 
 # -- laws ----------------------------------------------------------------------------------------

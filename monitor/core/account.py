@@ -9,6 +9,7 @@ from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.noted_day import DayFacts, Review
 from monitor.core.transaction import CREDIT, DEBIT, Origin, Transaction
+from monitor.core.waiting import Waiting
 
 COUNT_DEBIT: Final = 0
 AMOUNT_DEBIT: Final = 1
@@ -129,17 +130,21 @@ class AccountDay:
 class Account:
     """One account of a partition: its open days, and the bucket of state that it is kept in.
 
-    `seed` is that of the hashes of its transaction ids; `kept` is for the state layer, which keeps
-    there what it last wrote of the account. `review` has its days over or near a limit.
+    `tag` begins the keys of its transactions in the open days, and no other account's; `kept` is
+    for the state layer, which keeps there what it last wrote of the account. `review` has its days
+    over or near a limit. `waiting` are its reversals whose originals are still to come, in the
+    order in which they came. `held_until` is the last business day that holds a reversal of it.
     """
 
-    __slots__ = ("account_id", "bucket", "days", "kept", "review", "seed")
+    __slots__ = ("account_id", "bucket", "days", "held_until", "kept", "review", "tag", "waiting")
 
-    def __init__(self, account_id: str, bucket: int, seed: int) -> None:
+    def __init__(self, account_id: str, bucket: int, tag: str) -> None:
         self.account_id = account_id
         self.bucket = bucket
-        self.seed = seed
+        self.tag = tag
         self.days: tuple[AccountDay, ...] = ()
+        self.waiting: tuple[Waiting, ...] = ()
+        self.held_until = 0
         self.kept = b""
         self.review: Review | None = None
 

@@ -78,6 +78,7 @@ class Reason(StrEnum):
     TOO_LATE = "too-late"
     DUPLICATE = "duplicate"
     NOTHING_TO_REVERSE = "nothing-to-reverse"
+    REVERSAL_MISMATCH = "reversal-mismatch"
 
 
 class Rejection(NamedTuple):
@@ -299,9 +300,11 @@ def duplicate(transaction: Transaction, day: int) -> Rejection:
     )
 
 
-def nothing_to_reverse(reverses: str) -> Rejection:
-    """Return the rejection of a transaction that takes back what is not there."""
-    return Rejection(
-        Reason.NOTHING_TO_REVERSE,
-        f"reverses names {reverses[:40]!r}: not in the open days of this account, or taken back",
-    )
+def nothing_to_reverse(reverses: str, why: str) -> Rejection:
+    """Return the rejection of a reversal whose original is not there."""
+    return Rejection(Reason.NOTHING_TO_REVERSE, f"reverses names {reverses[:40]!r}: {why}")
+
+
+def reversal_mismatch(reverses: str, why: str) -> Rejection:
+    """Return the rejection of a reversal that does not fit what is left of its original."""
+    return Rejection(Reason.REVERSAL_MISMATCH, f"reverses names {reverses[:40]!r}: {why}")

@@ -85,6 +85,7 @@ class FakeOutbox:
         self, topic: str, partition: int, records: Sequence[Outgoing]
     ) -> list[asyncio.Future[object]]:
         assert partition == 0
+        self.story.append(("sent", topic, tuple(record.key for record in records)))
         for _ in range(self._rng.choice([0, 0, 1, 3])):
             await asyncio.sleep(0)  # a producer that waits for metadata, or for room
         self.step(costs=0)
@@ -94,7 +95,6 @@ class FakeOutbox:
             ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
             self._queued[topic].append((batch, ack))
             acks.append(ack)
-        self.story.append(("sent", topic, tuple(record.key for record in records)))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         return acks

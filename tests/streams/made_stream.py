@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 
 from monitor.core.account import ClosedDay, Told
 from monitor.core.alert import Alert
+from monitor.core.waiting import Waiting
 from monitor.engine import Engine
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
@@ -57,12 +58,18 @@ def _made(rng: random.Random, offset: int, accounts: dict[str, str]) -> Record:
     """Return a record; `accounts` has those that may be taken back, and gets this one."""
     hours = offset * 2.0
     timestamp = GOOD_TIMESTAMP + offset * 2 * 3_600_000
-    fields = {"account_id": f"A{rng.randrange(5)}", "amount": f"{rng.randint(50, 400)}.00"}
+    fields = {"account_id": f"A{offset % 5}", "amount": f"{rng.randint(50, 400)}.00"}
     if rng.random() < 0.3:
         fields["segment"] = rng.choice(["business", "retail"])
-    match rng.choices(["usual", "reversal", "late", "bad", "ahead", "USD"], [55, 12, 20, 4, 4, 8]):
+    kinds = ["usual", "reversal", "early", "late", "bad", "ahead", "USD"]
+    match rng.choices(kinds, [50, 16, 9, 20, 4, 4, 8]):
         case ["reversal"] if accounts:
             fields["reverses"], fields["account_id"] = rng.choice(list(accounts.items())[-12:])
+            fields["amount"] = f"{rng.randint(50, 250)}.00"
+            hours -= rng.choice([0, 0, 10, 40])  # of another day than what it takes back, too
+        case ["early"]:
+            fields["reverses"] = f"T{offset + rng.choice([5, 10])}"  # of the same account
+            fields["amount"] = f"{rng.randint(50, 250)}.00"
         case ["late"]:
             hours -= rng.choice([20, 30, 40, 90])  # within the lateness of 48 h, or not
         case ["bad"]:
@@ -71,8 +78,7 @@ def _made(rng: random.Random, offset: int, accounts: dict[str, str]) -> Record:
             hours += 2  # further than the clock skew
         case ["USD"]:
             fields["currency"] = "USD"
-    if "reverses" not in fields:
-        accounts[f"T{offset}"] = fields["account_id"]
+    accounts[f"T{offset}"] = fields["account_id"]
     return record(offset, f"T{offset}", hours=hours, timestamp=timestamp, **fields)
 
 
@@ -89,7 +95,8 @@ class Outcome(NamedTuple):
     account_days: dict[tuple[str, str], bytes]
     days: dict[tuple[str, int], tuple[dict[str, list[int]], dict[str, Told], str | None, object]]
     reviews: dict[str, object]
-    contents: dict[int, dict[int, int]]
+    contents: dict[int, dict[tuple[str, str], int]]
+    waiting: dict[str, tuple[Waiting, ...]]
     watermark: int | None
     offset_last: int
 
@@ -161,5 +168,15 @@ def _left_in(engine: Engine) -> tuple[object, ...]:
         for account in engine.accounts.values()
         if account.review is not None
     }
-    contents = {day: of.contents for day, of in engine.open_days.items() if of.contents}
-    return days, reviews, contents, engine.watermark, engine.offset_last
+    names = {account.tag: account.account_id for account in engine.accounts.values()}
+    contents = {
+        day: {
+            (names[key[: key.index(" ") + 1]], key[key.index(" ") + 1 :]): content
+            for key, content in of.contents.items()
+        }
+        for day, of in engine.open_days.items()
+        if of.contents
+    }
+    waiting = {name: of.waiting for name, of in engine.accounts.items() if of.waiting}
+    assert engine.reversals_waiting == sum(map(len, waiting.values()))
+    return days, reviews, contents, waiting, engine.watermark, engine.offset_last

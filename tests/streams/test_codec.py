@@ -149,6 +149,7 @@ def test_the_reasons_stand_in_their_order() -> None:
     order = [reason for reason, _ in FAULTS]
     assert list(Reason) == [
         *order, Reason.TOO_LATE, Reason.DUPLICATE, Reason.NOTHING_TO_REVERSE,
+        Reason.REVERSAL_MISMATCH,
     ]  # fmt: skip
 
 

@@ -48,6 +48,26 @@ def test_neither_a_reversed_row_counts_nor_the_one_that_reverses_it() -> None:
     assert recounted(*rows) == {("A1", "2026-01-05"): DayTotals(1, 500, 0, 0, None)}
 
 
+def test_reversals_take_their_own_amounts_and_reversals_of_those_restore_them() -> None:
+    rows = [
+        row("T1", amount="5000.00"), row("R1", amount="5.00", reverses="T1"),
+        row("R2", hours=24, amount="1000.00", reverses="T1"),
+        row("R3", hours=24, amount="300.00", reverses="R2"),
+        row("R4", hours=25, amount="100.00", reverses="R3"),
+        row("T1", account_id="A2", amount="7.00"),
+        row("Z", account_id="A3", amount="0.00"), row("RZ", account_id="A3", amount="0.00",
+                                                      reverses="Z"),
+        row("Z2", account_id="A3", amount="0"), row("Q", account_id="A3", reverses="Q"),
+    ]  # fmt: skip
+    expected = {
+        ("A1", "2026-01-05"): DayTotals(1, 500_000 - 500 - (100_000 - (30_000 - 10_000)), 0, 0,
+                                        None),
+        ("A2", "2026-01-05"): DayTotals(1, 700, 0, 0, None),
+        ("A3", "2026-01-05"): DayTotals(1, 0, 0, 0, None),
+    }  # fmt: skip
+    assert recounted(*rows) == recounted(*reversed(rows)) == expected
+
+
 def test_it_is_exact() -> None:
     rows = [row(f"T{number}", amount="0.10") for number in range(1000)]
     assert recounted(*rows)["A1", "2026-01-05"].debit_cents == 10_000

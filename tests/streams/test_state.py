@@ -1,5 +1,7 @@
 """State: what is written is what comes back, and what cannot be understood is refused."""
 
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from monitor.core.account import SERIES, AccountDay, Told
 from monitor.core.business_day import day_of_text
 from monitor.core.transaction import transaction_of
 from monitor.engine import Engine
-from monitor.ledger import NOTHING, SERIES_BITS, Entry, rejection_rows
+from monitor.ledger import NO_AMOUNT, SERIES_BITS, Entry, rejection_rows
 from monitor.policy import PolicyBook
 from monitor.policy_text import DEFAULT_POLICY, policy_of
 from monitor.population import Population, rows_of
@@ -75,21 +77,42 @@ def test_a_seal_comes_back(seal: Seal) -> None:
     assert state.seal_of(state.seal_bytes(seal)) == seal
 
 
-contents = st.just(NOTHING) | st.tuples(
-    st.integers(0, 10**18 - 1), st.integers(0, len(SERIES) - 1)
-).map(lambda drawn: drawn[0] << SERIES_BITS | drawn[1])
+amounts_left = st.integers(0, 10**18 - 1).map(lambda amount: amount << SERIES_BITS)
+contents = st.tuples(
+    amounts_left | st.just(1 << SERIES_BITS | NO_AMOUNT), st.integers(0, len(SERIES) - 1)
+).map(lambda drawn: drawn[0] | drawn[1])
+names = st.text(st.characters(codec="utf-8"), max_size=40)
 rows = st.tuples(
-    st.integers(0, 1 << 40), st.integers(0, 65_535), st.integers(0, (1 << 64) - 1), contents
-)
+    st.integers(0, 1 << 40), names, names | names.map("T2026-".__add__), contents,
+    st.none() | st.tuples(names, st.integers(1, 3_000_000)),
+)  # fmt: skip
 
 
 @given(st.lists(rows, min_size=1), st.integers(1, 3_000_000))
-def test_a_journal_chunk_comes_back(drawn: list[tuple[int, int, int, int]], day: int) -> None:
+def test_a_journal_chunk_comes_back(drawn: list[tuple], day: int) -> None:  # type: ignore[type-arg]
     entries = [
-        Entry(offset, bucket, id_hash, day, content) for offset, bucket, id_hash, content in drawn
+        Entry(offset, account_id, name, day, content, reverses)
+        for offset, account_id, name, content, reverses in drawn
     ]
     entries.sort(key=lambda entry: entry.offset)
-    assert journal.entries_of(journal.journal_bytes(day, entries)) == (day, entries)
+    assert journal.chunk_of(journal.journal_bytes(day, entries)) == (day, entries, [])
+
+
+originals = st.builds(
+    journal.Original, st.integers(0, 1 << 40), st.none() | st.binary(max_size=9),
+    st.integers(0, 3).map(lambda quarters: b"x" * (quarters << 16)),
+)  # fmt: skip
+
+
+@given(st.lists(originals), st.integers(1, 3_000_000))
+def test_originals_come_back_in_chunks_that_a_topic_takes(
+    drawn: list[journal.Original], day: int
+) -> None:
+    chunks = list(journal.originals_bytes(day, drawn))
+    assert all(len(chunk) < journal.ORIGINALS_BYTES_MAX + 2000 for chunk in chunks)
+    back = [journal.chunk_of(chunk) for chunk in chunks]
+    assert all(of[:2] == (day, []) for of in back)
+    assert [original for of in back for original in of.originals] == drawn
 
 
 amounts = st.integers(0, 1000) | st.integers((1 << 63) - 2, 1 << 70)
@@ -177,9 +200,13 @@ def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> 
     engine = an_engine()
     engine.restore_watermark(marks_at(PARSED.calendar.calendar().start_of(MONDAY)))
     engine.offset_last = 9
+    first, second = (
+        next(name for name in map("A{}".format, range(99)) if engine.bucket_of(name) == number)
+        for number in (0, 1)
+    )
     entries = [
-        Entry(offset, bucket, 100 * bucket + offset, MONDAY, 5 << SERIES_BITS)
-        for offset in (8, 9, 10, 11) for bucket in (0, 1)
+        Entry(offset, account_id, f"T{offset}", MONDAY, 5 << SERIES_BITS)
+        for offset in (8, 9, 10, 11) for account_id in (first, second)
     ]  # fmt: skip
     kept = kept_of(
         engine, {state_key.journal_key(WRITER, 1): journal.journal_bytes(MONDAY, entries)}
@@ -190,18 +217,30 @@ def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> 
     recovered = an_engine()
     ((day, _),) = state.recover(recovered, kept).chunks
     assert day == MONDAY
-    assert set(recovered.open_days[MONDAY].contents) == {8, 9, 108, 109, 110}
+    tags = {name: account.tag for name, account in recovered.accounts.items()}
+    assert set(recovered.open_days[MONDAY].contents) == {
+        *(f"{tags[first]}T{offset}" for offset in (8, 9)),
+        *(f"{tags[second]}T{offset}" for offset in (8, 9, 10)),
+    }
     assert recovered.offset_recovered_last == 10
 
 
-@pytest.mark.parametrize("first", [NOTHING, 5 << SERIES_BITS])
-def test_of_two_entries_of_one_id_the_reversal_holds_in_any_order(first: int) -> None:
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_what_reversals_have_left_follows_from_entries_in_any_order(order: tuple[int, ...]) -> None:
     engine = an_engine()
     engine.restore_watermark(marks_at(0))
-    second = 5 << SERIES_BITS if first == NOTHING else NOTHING
     day = engine.calendar.day_of(0)
-    engine.restore_entries([Entry(0, 0, 1, day, first), Entry(1, 0, 1, day, second)])
-    assert engine.open_days[day].contents == {1: NOTHING}
+    entries = [
+        Entry(0, "A1", "T0", day, 10 << SERIES_BITS),
+        Entry(1, "A1", "T1", day + 1, 4 << SERIES_BITS, ("T0", day)),
+        Entry(2, "A1", "T2", day + 1, 3 << SERIES_BITS, ("T1", day + 1)),
+        Entry(3, "A1", "T3", day + 2, 9 << SERIES_BITS, ("T9", day - 1)),  # of a closed day
+    ]
+    engine.restore_entries(entries[place] for place in order)
+    engine.entries_restored()
+    left = {key[-2:]: of >> SERIES_BITS for d in engine.open_days.values() for key, of in
+            d.contents.items()}  # fmt: skip
+    assert left == {"T0": 10 - 4 + 3, "T1": 4 - 3, "T2": 3, "T3": 9}
 
 
 def test_what_a_new_policy_decides_otherwise_is_told_at_recovery() -> None:
@@ -225,7 +264,7 @@ def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> 
     kept = kept_of(engine)
     monkeypatch.setattr(kept_format, "FORMAT", 99)
     if of == "journal":
-        entry = Entry(0, 0, 1, MONDAY, NOTHING)
+        entry = Entry(0, "A1", "T1", MONDAY, 5 << SERIES_BITS)
         kept[state_key.journal_key(WRITER, 1)] = journal.journal_bytes(MONDAY, [entry])
     else:
         bucket = engine.bucket_of("A1")
