@@ -113,6 +113,12 @@ METRICS: Final = {
     "models_warm": Metric(
         "weir_models_warm", "gauge", "1 once the outlier models are warmed up.", ("partition",)
     ),
+    "outliers_held_back": Metric(
+        "weir_outliers_held_back",
+        "gauge",
+        "Strange account-days that ended unreported: the budget had no room for them.",
+        ("partition",),
+    ),
     "partitions_assigned": Metric(
         "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
     ),
@@ -179,6 +185,7 @@ class Metrics:
         self.state_open_transactions = self._gauge("state_open_transactions")
         self.model_refusals = self._counter("model_refusals")
         self.models_warm = self._gauge("models_warm")
+        self.outliers_held_back = self._gauge("outliers_held_back")
         self.partitions_assigned = self._gauge("partitions_assigned")
         self.rebalances = self._counter("rebalances")
         self.last_flush = self._gauge("last_flush")

@@ -278,6 +278,7 @@ class Agents:
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
+                metrics.outliers_held_back.labels(label).set(engine.scorer.learner.held_back)
             if engine.watermark is not None:
                 lag = time.time() - engine.watermark / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
