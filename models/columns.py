@@ -45,8 +45,8 @@ class Told(NamedTuple):
 
     `given` has the scores of a detector that is no kernel, NaN where none; `learned` is 1 for what
     was. `scores` and `day_scores` are logarithms of evidence, NaN while not warmed up. What is due
-    is told in order: the record by which, the account and its group (as they were then), what, and
-    the score and the threshold.
+    is told in order: the record by which, the account and its group (as they were then), what was
+    said before (one account-day in so many; 0 is nothing), and the score and the threshold.
     """
 
     features: Floats
@@ -62,7 +62,7 @@ class Told(NamedTuple):
     hot: Ints  # records of hot first payments to an institution, in order
     due_record: Ints
     due_row: Ints
-    due_what: Ints
+    due_before: Ints
     due_score: Floats
     due_threshold: Floats
     due_account: Any
@@ -85,7 +85,7 @@ def room_for(records: int, dues: int) -> Told:
         hot=np.empty(records, np.int64),
         due_record=np.empty(dues, np.int64),
         due_row=np.empty(dues, np.int64),
-        due_what=np.empty(dues, np.int64),
+        due_before=np.empty(dues, np.int64),
         due_score=np.empty(dues),
         due_threshold=np.empty(dues),
         due_account=profile.new_accounts(dues),

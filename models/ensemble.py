@@ -1,8 +1,9 @@
 """All models of one partition as kernels, record by record: measure, score, decide, then learn.
 
-An alert is due when an account-day's score (models/evidence.py) is above the budget's threshold
-(models/budget.py). From then on nothing of that account-day is learned, nor of one that is in
-breach of a limit.
+An account-day is strange when its score (models/evidence.py) is above the budget's threshold, and
+it is rare enough to be remarkable (models/budget.py). From then on nothing of it is learned, nor of
+one that is in breach of a limit. A strange day is reported where its account has no open alert, or
+is worse than all days of the open one; else it is counted with them in silence.
 """
 
 import math
@@ -41,14 +42,17 @@ Ints = NDArray[np.int64]
 
 DAY_INPUTS_COUNT: Final = len(DAY_INPUTS)
 
-IS_FROZEN, IS_TOLD = 1, 2
-"""Bits of an account's `day_state`: the day is not learned any more; an alert was due."""
+IS_FROZEN, IS_STRANGE, IS_HELD_BACK = 1, 2, 4
+"""Bits of an account's `day_state`: the day is not learned any more; it is a day of the account's
+alert; it is to be reported, and the allowance had no room for it yet."""
 
-RAISED, GROWN = 1, 2
-"""What is due: an alert, or a word more about one that is open."""
+WORSE: Final = 2
+"""A day that was reported is reported again where it has become so many times as rare: each of its
+further transactions may make it a little rarer, and that is no news."""
 
 QUIET_DAYS: Final = 14
-"""An alert that has not grown for so long is over, and the next one is another."""
+"""An alert of which nothing was reported for so long is over, and the next one is another: days in
+silence do not prolong it, or one very strange day would keep later ones unreported for ever."""
 
 FREEZES_AT: Final = math.log(100)
 """An alert below this evidence (a generous budget may tell of it) does not keep its day from being
@@ -120,7 +124,7 @@ def _observe_one(
     if not is_late and not math.isnan(score):
         account["day_score"] = max(np.float64(account["day_score"]), score)
         told.day_scores[i] = log_of(day_evidence(account, models.tail))
-        _tell(account, group, models.budget[0], day, told.day_scores[i], columns.row[i], i, told)
+        _judge(account, group, models, day, told.day_scores[i], columns.row[i], i, told)
     if columns.is_learned[i] != 0 and (is_late or account["day_state"] & IS_FROZEN == 0):
         told.learned[i] = 1
         if models.switches[USES_FOREST] != 0:
@@ -146,33 +150,80 @@ def _note_payment(account: Any, columns: Any, i: int, amount_z: float, told: Any
 
 
 @compiled
-def _tell(
-    account: Any, group: Any, budget: Any, day: int, score: float, row: int, record: int, told: Any
+def _judge(
+    account: Any, group: Any, models: Any, day: int, score: float, row: int, record: int, told: Any
 ) -> None:
-    """Tell where an account-day is above the threshold for the first time."""
+    """Report an account-day that is strange, or note it with those of its account's alert.
+
+    One that the allowance has no room for is neither: it is judged again by its next transaction,
+    and by its end.
+    """
+    budget = models.budget[0]
     threshold = budget["threshold"]
-    if score <= threshold or account["day_state"] & IS_TOLD != 0:
+    if score <= threshold:
         return
-    account["day_state"] |= IS_TOLD
+    p = tail.probability(models.tail, T_DAY, score)
+    if math.isnan(p):  # too little is known of account-days to say so
+        return
+    one_in = math.ceil(1 / p)
+    if one_in < budget["one_in_at_least"]:
+        return
+    if budget["is_told"] != 0 and score > FREEZES_AT:
+        account["day_state"] |= IS_FROZEN
     is_open = account["alert_day"] > 0 and day - account["alert_day"] <= QUIET_DAYS
-    account["alert_day"] = day
-    what = GROWN
+    if is_open and not _is_worse(account, day, one_in):
+        _note_day(account, day, one_in)
+        return
+    if not budgets.may_report(budget):
+        account["day_state"] |= IS_HELD_BACK
+        return
+    account["day_state"] &= ~IS_HELD_BACK
+    before = account["alert_said"]
     if not is_open:
-        what = RAISED
+        before = 0
         account["alert_first"] = day
-        account["alert_revision"] = account["alert_days"] = 0
-        budgets.alert_is_raised(budget)
+        account["alert_revision"] = account["alert_days"] = account["alert_one_in"] = 0
+        account["alert_listed"][:] = 0
+        account["alert_listed_one_in"][:] = 0
+    budgets.report(budget)
     account["alert_revision"] += 1
-    account["alert_days"] += 1
+    account["alert_day"], account["alert_said"] = day, one_in
+    _note_day(account, day, one_in)
     if budget["is_told"] == 0:
         return
-    if score > FREEZES_AT:
-        account["day_state"] |= IS_FROZEN
     place = told.counts[0]
-    told.due_record[place], told.due_row[place], told.due_what[place] = record, row, what
+    told.due_record[place], told.due_row[place], told.due_before[place] = record, row, before
     told.due_score[place], told.due_threshold[place] = score, threshold
     told.due_account[place], told.due_group[place] = account, group
     told.counts[0] += 1
+
+
+@compiled
+def _is_worse(account: Any, day: int, one_in: int) -> bool:
+    """Return whether a strange day is news: worse than every day of the open alert."""
+    if one_in <= account["alert_one_in"]:
+        return False
+    return day != account["alert_day"] or one_in >= WORSE * account["alert_said"]  # type: ignore[no-any-return]  # numpy's own bool
+
+
+@compiled
+def _note_day(account: Any, day: int, one_in: int) -> None:
+    """Count a day with those of its account's alert, and list it where it is among the rarest."""
+    if account["day_state"] & IS_STRANGE == 0:
+        account["day_state"] |= IS_STRANGE
+        account["alert_days"] += 1
+    account["alert_one_in"] = max(account["alert_one_in"], one_in)
+    listed, rarity = account["alert_listed"], account["alert_listed_one_in"]
+    number = day - account["alert_first"] + 1
+    place = 0
+    for other in range(listed.size):
+        if listed[other] == number:
+            place = other
+            break
+        if rarity[other] < rarity[place]:  # a free place has 0
+            place = other
+    if one_in > rarity[place]:
+        listed[place], rarity[place] = number, one_in
 
 
 @compiled
@@ -215,7 +266,9 @@ def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: An
         account["score_days"][place] = day
         account["scores"][place] = tail.probability(tails, T_DAY, score)
         group = models.groups[account["group"]]
-        _tell(account, group, models.budget[0], day, score, row, record, told)
+        _judge(account, group, models, day, score, row, record, told)
+        if account["day_state"] & IS_HELD_BACK != 0:
+            models.budget[0]["held_back"] += 1
         told.closed_row[told.counts[2]], told.closed_day[told.counts[2]] = row, day
         told.closed_score[told.counts[2]] = score
         told.counts[2] += 1

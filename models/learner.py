@@ -15,7 +15,7 @@ from models import budget as budgets
 from models import profile
 from models.columns import DUES_MAX, Columns, Told, room_for
 from models.compiled import CACHE_FOLDER
-from models.ensemble import RAISED, Sweep, close_some, observe
+from models.ensemble import Sweep, close_some, observe
 from models.evidence import (
     DAY_INPUTS,
     HAS_AMOUNT_TERM,
@@ -54,7 +54,7 @@ class Learner:
         self.detector: Detector = detector(settings.detector, INPUTS, settings.seed)
         self.day_forest = HalfSpaceTrees(DAY_INPUTS, settings.seed, n_trees=DAY_TREES)
         self.groups = profile.new_groups(SEGMENTS_MAX + PEER_GROUPS_MAX)
-        self.budget = budgets.new_budget(settings.alerts_per_day)
+        self.budget = budgets.new_budget(settings.alerts_per_day, settings.one_in_at_least)
         self.peers = PeerGroups(settings.seed)
         self.sweep = _nothing_to_sweep()
         self._opened: list[Ints] = []
@@ -83,9 +83,24 @@ class Learner:
         """Whether the warm-up is over: before, nothing is told."""
         return bool(self.budget["is_told"][0])
 
-    def set_budget(self, alerts_per_day: float) -> None:
-        """Set the partition's share of the alerts of a day."""
+    @property
+    def held_back(self) -> int:
+        """How many strange account-days ended unreported, for want of an allowance."""
+        return int(self.budget["held_back"][0])
+
+    def set_budget(self, alerts_per_day: float, one_in_at_least: int) -> None:
+        """Set the partition's share of the reports of a day, and how rare a day must be."""
         self.budget["alerts_per_day"] = alerts_per_day
+        if self.budget["one_in_at_least"][0] != one_in_at_least:
+            self.budget["one_in_at_least"] = one_in_at_least
+            self._set_floor()
+
+    def _set_floor(self) -> None:
+        """Let the threshold go no lower than where account-days are rare enough to be reported."""
+        budget = self.budget[0]
+        floor = self.tails.score_above(T_DAY, 1 / budget["one_in_at_least"])
+        budget["floor"] = budgets.THRESHOLD_MIN if floor is None else floor
+        budget["threshold"] = max(budget["threshold"], budget["floor"])
 
     def add_account(self) -> int:
         """Return the row of an account that is new."""
@@ -207,15 +222,17 @@ class Learner:
         threshold = self.tails.score_above(T_DAY, min(share, 1.0))
         if threshold is None:
             return
-        budget["threshold"] = threshold
+        budget["threshold"] = max(threshold, budget["floor"])
         if budget["days"] >= self.settings.warm_up_days:
             budget["is_told"] = 1
+            budget["allowance"] = budgets.allowance_max(budget["alerts_per_day"])
             self._changed.append(np.flatnonzero(self.accounts["alert_day"]))
-            for field in ("alert_day", "alert_first", "alert_revision", "alert_days"):
+            for field in profile.ALERT_FIELDS:
                 self.accounts[field] = 0
 
     def _finish_day(self) -> None:
         self.tails.finish_day(self.sweep.day)
+        self._set_floor()
         if not self.tails.tail.fit[T_DAY, IS_WARM]:
             self.budget["is_told"] = 0  # nobody can say how rare anything is: it warms up anew
         # Not the sweep's rows: what comes back from a snapshot has only those that were open.
@@ -243,7 +260,7 @@ class Learner:
             yield Due(
                 record,
                 int(told.due_row[place]),
-                bool(told.due_what[place] == RAISED),
+                int(told.due_before[place]) or None,
                 probability(tail, T_DAY, told.due_score[place]),
                 probability(tail, T_DAY, told.due_threshold[place]),
                 told.features[record].copy() if is_live else None,

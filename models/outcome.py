@@ -12,31 +12,42 @@ Bools = NDArray[np.bool_]
 
 
 class LearnerSettings(NamedTuple):
-    """What a partition's models are; `alerts_per_day` is the partition's share of the budget."""
+    """What a partition's models are; `alerts_per_day` is the partition's share of the budget.
+
+    An account-day that is less rare than one in `one_in_at_least` is never reported.
+    """
 
     alerts_per_day: float
     warm_up_days: int = 30
     seed: int = 1
     has_amount_term: bool = False
     detector: str = KERNEL_DETECTOR
+    one_in_at_least: int = 1
 
 
 class Due(NamedTuple):
-    """An alert that is due, or a word more about one that is open.
+    """An alert to raise, or to restate: its account has a day that is worse than all before.
 
-    `record` is the place of the transaction by which it is; `probability` that an account-day is as
-    strange, and `threshold` the same of the budget's threshold; `features` is None where the day's
-    end told it. `account` and `group` are the account and its group as they were then.
+    `record` is the place of the transaction by which it is; `before` says how rare the worst day
+    before was (one account-day in so many), None for a new alert. `probability` is that an
+    account-day is as strange, and `threshold` the same of the budget's threshold; `features` is
+    None if the day's end is the cause. `account` and `group` are the account and its group as they
+    were then.
     """
 
     record: int
     row: int
-    is_raised: bool
+    before: int | None
     probability: float
     threshold: float
     features: NDArray[np.float64] | None
     account: Any
     group: Any
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether the alert is new."""
+        return self.before is None
 
 
 class Closed(NamedTuple):

@@ -27,6 +27,9 @@ CHANNELS: Final = 8
 COUNTERPARTIES: Final = 6
 """Counterparties that an account remembers, the latest first."""
 
+ALERT_DAYS: Final = 8
+"""Days of an alert that an account remembers with how rare each was, the rarest."""
+
 SCORE_DAYS: Final = 4
 """Finished business days whose scores an account keeps, until they are written down."""
 
@@ -55,14 +58,20 @@ ACCOUNT: Final = np.dtype([
     ("day_state", "i4"),  # of models/ensemble.py: whether it is learned, and was told of
     # What came of it:
     ("score_days", "i4", (SCORE_DAYS,)), ("scores", "f4", (SCORE_DAYS,)),  # by day modulo
-    ("alert_day", "i4"), ("alert_first", "i4"),  # latest and first business day of an alert; or 0
-    ("alert_revision", "i4"), ("alert_days", "i4"),
+    ("alert_day", "i4"),  # business day that was reported last of its alert; 0 is none
+    ("alert_first", "i4"), ("alert_revision", "i4"),
+    ("alert_days", "i4"),  # its strange days, reported or not
+    ("alert_said", "i4"), ("alert_one_in", "i4"),  # one account-day in so many: reported, and known
+    ("alert_listed", "u2", (ALERT_DAYS,)),  # days since the day before the first; 0 is none
+    ("alert_listed_one_in", "i4", (ALERT_DAYS,)),
     # Finished days on which its own usual was known, and whether they were far above it:
     ("usual_days", "i4", (SCORE_DAYS,)), ("is_hot", "i1", (SCORE_DAYS,)),
     ("institutions", "u8"),  # those it paid, a bit for each (hash & 63)
     ("peer", "i4"), ("peer_pending", "i4"),  # peer group + 1, 0 is none (models/peer_group.py)
 ])  # fmt: skip
 """What is kept of an account."""
+
+ALERT_FIELDS: Final = tuple(name for name in ACCOUNT.names or () if name.startswith("alert_"))
 
 GROUP: Final = np.dtype([
     ("count", "f8"), ("days", "f8"),

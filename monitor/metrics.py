@@ -148,6 +148,12 @@ METRICS: Final = {
         "gauge",
         "1 while the models are compiled, before the first start on a machine joins the group.",
     ),
+    "outliers_held_back": Metric(
+        "weir_outliers_held_back",
+        "gauge",
+        "Strange account-days that ended unreported: the budget had no room for them.",
+        ("partition",),
+    ),
     "partitions_assigned": Metric(
         "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
     ),
@@ -191,45 +197,50 @@ class Metrics:
     Labels whose values are known beforehand stand at 0 from the start, so that rates see the first.
     """
 
+    transactions: Counter
+    rejections: Counter
+    ahead: Counter
+    held_back: Gauge
+    unwatched: Counter
+    limit_currency_seen: Gauge
+    redeliveries: Counter
+    alerts: Counter
+    segment_days_told: Counter
+    segment_days_joined: Counter
+    segment_days_late: Counter
+    day_alerts: Counter
+    account_days_closed: Counter
+    event_time_lag: Gauge
+    consumer_lag: Gauge
+    run_duration: Histogram
+    run_records: Histogram
+    flush_duration: Histogram
+    flush_bytes: Counter
+    recovery_duration: Histogram
+    state_accounts: Gauge
+    state_bytes: Gauge
+    state_open_transactions: Gauge
+    reversals_waiting: Gauge
+    model_refusals: Counter
+    models_warm: Gauge
+    models_compiling: Gauge
+    outliers_held_back: Gauge
+    partitions_assigned: Gauge
+    rebalances: Counter
+    last_flush: Gauge
+    policy_version: Gauge
+    policy_refusals: Counter
+    policy_refused: Gauge
+    account_changes: Counter
+    account_rejections: Counter
+    accounts_known: Gauge
+    build_info: Gauge
+
     def __init__(self, registry: CollectorRegistry, version: str) -> None:
         self.registry = registry
-        self.transactions = self._counter("transactions")
-        self.rejections = self._counter("rejections")
-        self.ahead = self._counter("ahead")
-        self.held_back = self._gauge("held_back")
-        self.unwatched = self._counter("unwatched")
-        self.limit_currency_seen = self._gauge("limit_currency_seen")
-        self.redeliveries = self._counter("redeliveries")
-        self.alerts = self._counter("alerts")
-        self.segment_days_told = self._counter("segment_days_told")
-        self.segment_days_joined = self._counter("segment_days_joined")
-        self.segment_days_late = self._counter("segment_days_late")
-        self.day_alerts = self._counter("day_alerts")
-        self.account_days_closed = self._counter("account_days_closed")
-        self.event_time_lag = self._gauge("event_time_lag")
-        self.consumer_lag = self._gauge("consumer_lag")
-        self.run_duration = self._histogram("run_duration", _SECONDS)
-        self.run_records = self._histogram("run_records", _RECORDS)
-        self.flush_duration = self._histogram("flush_duration", _SECONDS)
-        self.flush_bytes = self._counter("flush_bytes")
-        self.recovery_duration = self._histogram("recovery_duration", _SECONDS)
-        self.state_accounts = self._gauge("state_accounts")
-        self.state_bytes = self._gauge("state_bytes")
-        self.state_open_transactions = self._gauge("state_open_transactions")
-        self.reversals_waiting = self._gauge("reversals_waiting")
-        self.model_refusals = self._counter("model_refusals")
-        self.models_warm = self._gauge("models_warm")
-        self.models_compiling = self._gauge("models_compiling")
-        self.partitions_assigned = self._gauge("partitions_assigned")
-        self.rebalances = self._counter("rebalances")
-        self.last_flush = self._gauge("last_flush")
-        self.policy_version = self._gauge("policy_version")
-        self.policy_refusals = self._counter("policy_refusals")
-        self.policy_refused = self._gauge("policy_refused")
-        self.account_changes = self._counter("account_changes")
-        self.account_rejections = self._counter("account_rejections")
-        self.accounts_known = self._gauge("accounts_known")
-        self._gauge("build_info").labels(version).set(1)
+        for attribute, metric in METRICS.items():
+            setattr(self, attribute, self._made(metric))
+        self.build_info.labels(version).set(1)
         for reason in Reason:
             self.rejections.labels(reason.value)
         for reason in REASONS:
@@ -247,16 +258,11 @@ class Metrics:
                 gauge: Gauge = getattr(self, attribute)
                 gauge.remove(str(partition))
 
-    def _counter(self, attribute: str) -> Counter:
-        metric = METRICS[attribute]
-        return Counter(metric.name, metric.about, metric.labels, registry=self.registry)
-
-    def _gauge(self, attribute: str) -> Gauge:
-        metric = METRICS[attribute]
-        return Gauge(metric.name, metric.about, metric.labels, registry=self.registry)
-
-    def _histogram(self, attribute: str, buckets: tuple[float, ...]) -> Histogram:
-        metric = METRICS[attribute]
-        return Histogram(
-            metric.name, metric.about, metric.labels, registry=self.registry, buckets=buckets
-        )
+    def _made(self, metric: Metric) -> Counter | Gauge | Histogram:
+        if metric.type == "histogram":
+            return Histogram(
+                metric.name, metric.about, metric.labels, registry=self.registry,
+                buckets=_RECORDS if metric.name.endswith("_records") else _SECONDS,
+            )  # fmt: skip
+        of_kind = Counter if metric.type == "counter" else Gauge
+        return of_kind(metric.name, metric.about, metric.labels, registry=self.registry)

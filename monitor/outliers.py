@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from monitor.core.threshold import Severity
 from monitor.limit_text import refuse_unknown
 
-BUDGET_KEYS: Final = ("alerts_per_day", "warm_up_days", "severity")
+BUDGET_KEYS: Final = ("alerts_per_day", "one_in_at_least", "warm_up_days", "severity")
 MODELS_KEYS: Final = ("detector", "population_amount", "seed")
 DETECTORS: Final = ("half-space-trees", "loda", "one-class-svm", "gaussian")
 ALERTS_MAX: Final = 100_000
@@ -29,7 +29,12 @@ DEFAULT_SYSTEMIC: Final = """
 """
 """What a replay and a demo have, where nobody states a policy, to tell what many breaches mean."""
 
+ONE_IN_AT_LEAST: Final = 50
+"""An account that is active daily has one day of fifty by chance in two months, and the tails are
+fitted from there on (models/tail.py): an account-day that is less rare is no news."""
+
 WARM_UP_DAYS_MAX: Final = 365
+ONE_IN_MAX: Final = 1_000_000
 SEED_MAX: Final = 2**31 - 1
 
 
@@ -45,10 +50,11 @@ class ModelSettings(NamedTuple):
 
 
 class OutlierSettings(NamedTuple):
-    """How many outlier alerts of a business day the team can work, and by which models.
+    """How many reports of outliers the team can work a business day, and by which models.
 
     Nothing is told of the first `warm_up_days` business days of a partition, and never anything
-    where not `is_told`: the models only learn then, for others to ask them.
+    where not `is_told`: the models only learn then, for others to ask them. An account-day that is
+    less rare than one in `one_in_at_least` is never reported.
     """
 
     alerts_per_day: int
@@ -56,6 +62,7 @@ class OutlierSettings(NamedTuple):
     severity: Severity
     models: ModelSettings
     is_told: bool = True
+    one_in_at_least: int = ONE_IN_AT_LEAST
 
 
 QUIET: Final = OutlierSettings(20, 30, Severity.MEDIUM, ModelSettings(), is_told=False)
@@ -80,11 +87,12 @@ def outlier_settings(document: Mapping[str, object], problems: list[str]) -> Out
     refuse_unknown(table, BUDGET_KEYS, "budget.", problems)
     alerts = _whole(table, "budget", "alerts_per_day", None, (1, ALERTS_MAX), problems)
     days = _whole(table, "budget", "warm_up_days", 30, (5, WARM_UP_DAYS_MAX), problems)
+    one_in = _whole(table, "budget", "one_in_at_least", ONE_IN_AT_LEAST, (1, ONE_IN_MAX), problems)
     severity = table.get("severity", Severity.MEDIUM.value)
     if severity not in list(Severity):
         problems.append(f"budget.severity is {severity!r}: one of {', '.join(Severity)}")
         severity = Severity.MEDIUM.value
-    return OutlierSettings(alerts, days, Severity(severity), models)
+    return OutlierSettings(alerts, days, Severity(severity), models, one_in_at_least=one_in)
 
 
 def _models(table: object, problems: list[str]) -> ModelSettings:

@@ -21,11 +21,11 @@ from models.profile import CHANNELS
 from monitor.core.account import AccountDay, Scored, written_totals
 from monitor.core.alert import Alert, Cause, Status, alert_id, kind_of
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
-from monitor.core.threshold import Direction, Measure, Severity, Threshold
+from monitor.core.threshold import Direction, Measure, Threshold
 from monitor.core.transaction import CREDIT
 from monitor.outliers import OutlierSettings
 from monitor.policy import PolicyBook
-from monitor.reasons import reasons_of
+from monitor.reasons import Record, reasons_of
 
 __all__ = ["OUTLIER", "Scored", "Scorer"]
 
@@ -75,6 +75,7 @@ class Scorer:
                 settings.models.seed,
                 settings.models.population_amount,
                 settings.models.detector,
+                settings.one_in_at_least,
             )
         )
         self.rows: dict[str, int] = {}
@@ -112,7 +113,9 @@ class Scorer:
         policy, _ = policies.for_day(self.day or scored[0].account_day.day)
         settings = policy.outliers
         if settings is not None:
-            self.learner.set_budget(settings.alerts_per_day / self._partitions)
+            self.learner.set_budget(
+                settings.alerts_per_day / self._partitions, settings.one_in_at_least
+            )
         columns = self._columns(scored)
         outcome = self.learner.observe(columns)
         if self.on_scored is not None:
@@ -126,8 +129,7 @@ class Scorer:
         if settings is None or not settings.is_told:
             return []
         return [
-            self._alert(due, scored[due.record], settings.severity, policy.version)
-            for due in outcome.dues
+            self._alert(due, scored[due.record], settings, policy.version) for due in outcome.dues
         ]
 
     def peer_group(self, account_id: str) -> str | None:
@@ -222,20 +224,23 @@ class Scorer:
 
     # -- alerts -----------------------------------------------------------------------------------
 
-    def _alert(self, due: Due, scored: Scored, severity: Severity, version: int) -> Alert:
+    def _alert(
+        self, due: Due, scored: Scored, settings: OutlierSettings, version: int
+    ) -> Alert:  # fmt: skip
         account = due.account
         account_id = self.account_ids[due.row]
         day, first = int(account["alert_day"]), int(account["alert_first"])
+        above = max(_one_in(due.threshold), settings.one_in_at_least) - 1
         threshold = Threshold(
-            OUTLIER, Measure.RARITY, Direction.BOTH, None, _one_in(due.threshold) - 1, severity,
-            None, None,
-        )  # fmt: skip
+            OUTLIER, Measure.RARITY, Direction.BOTH, None, above, settings.severity, None, None
+        )
         is_own = scored.transaction.account_id == account_id
         evidence: dict[str, object] = {
             "reasons": reasons_of(due, scored.transaction.amount_minor / 100),
             "one_in": _one_in(due.probability),
             "day": day_text(day),
             "days": int(account["alert_days"]),
+            "strange_days": _strange_days(account),
             "model": self.model_id(),
         }
         if is_own and scored.account_day.day == day:
@@ -255,7 +260,7 @@ class Scorer:
             account_id=account_id,
             business_day=first,
             value=_one_in(due.probability),
-            value_before=None,
+            value_before=due.before,
             segment=scored.segment if is_own else None,
             policy_version=version,
             evidence=evidence,
@@ -288,6 +293,17 @@ def _places(known: dict[str | None, int], names: Sequence[str | None], count: in
             elif places[place] < 0:
                 places[place] = known.get(name, count - 1)
     return np.array(places, np.int64)
+
+
+def _strange_days(account: Record) -> list[dict[str, object]]:
+    """Return the rarest days of an account's alert in order, each with how rare it was."""
+    listed = sorted(zip(account["alert_listed"], account["alert_listed_one_in"], strict=True))
+    first = int(account["alert_first"])
+    return [
+        {"business_day": day_text(first + int(number) - 1), "one_in": int(one_in)}
+        for number, one_in in listed
+        if number
+    ]
 
 
 def _one_in(probability: float) -> int:

@@ -301,6 +301,7 @@ class Agents:
             metrics.reversals_waiting.labels(label).set(engine.reversals_waiting)
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
+                metrics.outliers_held_back.labels(label).set(engine.scorer.learner.held_back)
             metrics.held_back.labels(label).set(engine.marks.held_back / 1_000_000)
             self._lateness.note_held_back(number, engine.marks)
             if engine.clock is not None:

@@ -127,10 +127,20 @@ def evaluation_of(
 
 
 def _alerts(runs: Sequence[Run], first: int, last: int, budget: int) -> dict[str, Any]:
-    """Return the outlier alerts raised on judged days, the mean over seeds."""
+    """Return the outlier alerts of judged days, the mean over seeds.
+
+    `mean` and `by_day` are those raised; `reported` is the mean of all that the budget is for:
+    those raised and those restated.
+    """
     by_day = {
         day_text(day): round(sum(run.alerts[day] for run in runs) / len(runs), 3)
         for day in range(first, last + 1)
     }
-    mean = sum(by_day.values()) / max(len(by_day), 1)
-    return {"budget": budget, "mean": round(mean, 3), "by_day": by_day}
+    days = max(len(by_day), 1)
+    reports = sum(run.reports[day] for run in runs for day in range(first, last + 1))
+    return {
+        "budget": budget,
+        "mean": round(sum(by_day.values()) / days, 3),
+        "reported": round(reports / len(runs) / days, 3),
+        "by_day": by_day,
+    }

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.outcome import Outcome
 from monitor.core.alert import Kind, Status
+from monitor.core.business_day import day_of_text
 from monitor.engine import Engine
 from monitor.policy import Policy, PolicyBook
 from monitor.scoring import Scored, Scorer
@@ -26,8 +27,9 @@ class Run(NamedTuple):
     transaction back. `score` is that of the transaction, and `day_score` that of its account-day
     as it then stood (NaN: none yet). The account-days that ended are `closed_account` (its number
     in the table), `closed_day` and `closed_score`. `alerts` counts the outlier alerts that were
-    raised, by business day, and `rejected` what the engines set aside, by reason. `cpu_seconds` is
-    the process time of engines and models, without reading and decoding.
+    raised, by business day, `reports` those that were raised or restated, by the day that they
+    report, and `rejected` what the engines set aside, by reason. `cpu_seconds` is the process time
+    of engines and models, without reading and decoding.
     """
 
     day: Ints
@@ -39,6 +41,7 @@ class Run(NamedTuple):
     alerts: Counter[int]
     rejected: Counter[str]
     cpu_seconds: float
+    reports: Counter[int]
 
 
 class _Sheet:
@@ -53,6 +56,7 @@ class _Sheet:
         self.closed_day: list[Ints] = [np.empty(0, np.int64)]
         self.closed_score: list[Floats] = [np.empty(0)]
         self.alerts: Counter[int] = Counter()
+        self.reports: Counter[int] = Counter()
         self.rejected: Counter[str] = Counter()
         self.cpu_seconds = 0.0
         self._numbers = {account_id: number for number, account_id in enumerate(table.account_ids)}
@@ -77,7 +81,7 @@ class _Sheet:
         return Run(
             self.day, self.score, self.day_score, np.concatenate(self.closed_account),
             np.concatenate(self.closed_day), np.concatenate(self.closed_score), self.alerts,
-            self.rejected, self.cpu_seconds,
+            self.rejected, self.cpu_seconds, self.reports,
         )  # fmt: skip
 
 
@@ -100,11 +104,11 @@ def run_of(table: Table, policy: Policy, partitions: int, on_rows: Callable[[int
             engine.observe(range(start, start + len(items)), items)
             step = engine.take_step()
             sheet.cpu_seconds += process_time() - began
+            outliers = [alert for alert in step.alerts if alert.kind is Kind.OUTLIER]
             sheet.alerts.update(
-                alert.business_day
-                for alert in step.alerts
-                if alert.kind is Kind.OUTLIER and alert.status is Status.RAISED
+                alert.business_day for alert in outliers if alert.status is Status.RAISED
             )
+            sheet.reports.update(day_of_text(str(alert.evidence["day"])) for alert in outliers)
             sheet.rejected.update(rejection.reason.value for _, rejection in step.rejections)
             on_rows(len(some))
     return sheet.run()

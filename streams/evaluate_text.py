@@ -49,7 +49,8 @@ def lines_of(fields: Mapping[str, Any]) -> Iterator[str]:
         f" seed{'s' if fields['seeds'] > 1 else ''}, {fields['partitions']} partitions."
     )
     yield (
-        f"Alerts a day: {alerts['mean']:.1f}, the budget being {alerts['budget']}."
+        f"Alerts a day: {alerts['mean']:.1f} raised, {alerts['reported']:.1f} with those restated;"
+        f" the budget is {alerts['budget']}."
         f" Engine and models: {fields['cpu_us_per_transaction']:.1f} us a transaction."
     )
     if fields["rejected"]:

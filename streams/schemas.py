@@ -186,6 +186,17 @@ def _of_review(value: Schema) -> dict[str, Schema]:
             "description": "Of a review: its days, the latest last. Of an outlier: how many.",
             "anyOf": [_COUNT, {"type": "array", "items": day}],
         },
+        "strange_days": {
+            "description": "Of an outlier: its rarest days, in order; the value is of the rarest.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "business_day": _DAY,
+                    "one_in": _about(_COUNT, "One account-day in so many is as strange."),
+                },
+            },
+        },
         "breach_days": _about(_COUNT, "Of a review: its days over a limit."),
         "near_days": _about(_COUNT, "Of a review: its days just below a limit; each counts half."),
         "window_days": _about(_COUNT, "Of a review: the business days that are looked at."),

@@ -28,6 +28,7 @@ above = 9
 BUDGET = """
 [budget]
 alerts_per_day = 4
+one_in_at_least = 1
 warm_up_days = 12
 severity = "high"
 """

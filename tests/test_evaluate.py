@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score
 
 from models.outcome import Outcome
 from monitor.core.alert import Kind, Status
-from monitor.core.business_day import day_text
+from monitor.core.business_day import day_of_text, day_text
 from monitor.core.transaction import FIELDS
 from monitor.policy import Policy, PolicyBook
 from monitor.population import Population
@@ -204,13 +204,13 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
         assert engine.scorer is not None
         engine.scorer.on_scored = watch(engine.scorer)
     raised: Counter[int] = Counter()
+    reports: Counter[int] = Counter()
     for batch in read(files_of([made.path])):
-        for alert in replay.observe(batch).alerts:
-            raised[alert.business_day] += (alert.kind, alert.status) == (
-                Kind.OUTLIER,
-                Status.RAISED,
-            )
-    assert run.alerts == +raised
+        outliers = [of for of in replay.observe(batch).alerts if of.kind is Kind.OUTLIER]
+        raised.update(of.business_day for of in outliers if of.status is Status.RAISED)
+        reports.update(day_of_text(str(of.evidence["day"])) for of in outliers)
+    assert run.alerts == raised
+    assert run.reports == reports
     assert raised.total() > 20
     ids = [one.transaction_id for one in table.transactions]
     np.testing.assert_array_equal(run.score, [scores.get(one, np.nan) for one in ids])
@@ -256,6 +256,7 @@ def test_the_figures_are_scikit_learns_of_those_scores(
     assert transactions["by_kind"] == {}  # no column says any kind
     assert len(account_days["ap"]) == len(account_days["auc"]) == found["seeds"] == 2
     alerts = found["alerts_per_day"]
+    assert alerts["reported"] >= alerts["mean"]
     assert list(alerts["by_day"]) == sorted({day_of(row) for row in made.rows if is_judged(row)})
     assert alerts["mean"] == pytest.approx(
         sum(alerts["by_day"].values()) / (DAYS - WARM_UP), abs=1e-3

@@ -105,6 +105,7 @@ def test_it_goes_on_as_if_nothing_had_happened() -> None:
     back = Kept(flushed().parts)
     again = back.observe(COUNT - 300, SPENDING[COUNT - 300 :])
     assert len(told) > 3
+    told, again = sorted(told), sorted(again)  # accounts of a day may be closed in another order
     assert [of[:2] for of in again] == [of[:2] for of in told]
     assert [of[2] for of in again] == pytest.approx([of[2] for of in told], rel=0.05)
 

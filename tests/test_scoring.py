@@ -1,6 +1,7 @@
 """Outlier models beside the limits: they change nothing of these, and no cut changes their say."""
 
 import math
+import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from models.peer_group import PeerGroups
 from models.profile import CHANNELS
 from monitor.core.account import ClosedDay
-from monitor.core.alert import Alert, Kind, alert_id
+from monitor.core.alert import Alert, Kind, Status, alert_id
 from monitor.core.business_day import day_text
 from monitor.core.money import amount_text
 from monitor.core.threshold import Severity
@@ -225,7 +226,8 @@ def test_an_outlier_alert_says_what_it_is() -> None:
         written = alert.fields()
         assert (written["kind"], written["threshold_id"]) == ("outlier", "outlier")
         assert (written["severity"], written["direction"]) == ("high", "both")
-        assert (written["currency"], written["value_before"]) == (None, None)
+        assert written["currency"] is None
+        assert (alert.value_before is None) == (alert.status is Status.RAISED)
         assert alert.score is not None
         assert 0 < alert.score < 1
         assert alert.value == math.ceil(1 / alert.score) == alert.evidence["one_in"]
@@ -235,19 +237,97 @@ def test_an_outlier_alert_says_what_it_is() -> None:
 
 
 def test_ids_are_made_of_kind_account_and_first_day_and_each_is_raised_once() -> None:
-    revisions = defaultdict(list)
-    for alert in whole()[1].outliers():
-        made = alert_id(alert.threshold, alert.account_id, alert.business_day)
-        assert alert.alert_id == made
-        revisions[made].append((alert.revision, alert.status.value, alert.evidence["days"]))
-        days = alert.evidence["day"], day_text(alert.business_day)
-        assert (days[0] == days[1]) == (alert.revision == 1)
-        assert days[0] >= days[1]
+    revisions = by_id(whole()[1])
     for told in revisions.values():
-        assert [revision for revision, _, _ in told] == list(range(1, len(told) + 1))
-        assert [days for _, _, days in told] == list(range(1, len(told) + 1))
-        assert [status for _, status, _ in told] == ["raised"] + ["restated"] * (len(told) - 1)
+        for alert in told:
+            made = alert_id(alert.threshold, alert.account_id, alert.business_day)
+            assert alert.alert_id == made
+            assert str(alert.evidence["day"]) >= day_text(alert.business_day)
+        assert told[0].evidence["day"] == day_text(told[0].business_day)
+        assert [alert.revision for alert in told] == list(range(1, len(told) + 1))
+        statuses = [alert.status.value for alert in told]
+        assert statuses == ["raised"] + ["restated"] * (len(told) - 1)
     assert max(map(len, revisions.values())) > 1
+
+
+def by_id(told: Told) -> dict[str, list[Alert]]:
+    """Return the outlier alerts that were told, by their ids."""
+    revisions: dict[str, list[Alert]] = defaultdict(list)
+    for alert in told.outliers():
+        revisions[alert.alert_id].append(alert)
+    return revisions
+
+
+def test_an_alert_shows_its_worst_day_and_lists_the_others() -> None:
+    restated = 0
+    for told in by_id(whole()[1]).values():
+        for before, after in pairwise(told):
+            assert after.value > before.value == after.value_before
+            restated += 1
+        for alert in told:
+            listed = {
+                of["business_day"]: of["one_in"]
+                for of in alert.evidence["strange_days"]  # type: ignore[attr-defined]
+            }
+            assert list(listed) == sorted(listed)
+            assert listed[alert.evidence["day"]] == max(listed.values()) == alert.value
+            assert len(listed) == alert.evidence["days"]  # none has more than are listed
+            assert min(listed) >= day_text(alert.business_day)
+    assert restated > 5
+    assert max(alert.evidence["days"] for alert in whole()[1].outliers()) > 1  # type: ignore[type-var]
+
+
+def test_a_less_strange_day_restates_nothing() -> None:
+    """The day of eight hundred times the usual amount stays, whatever milder ones come after."""
+    rng = random.Random(5)  # noqa: S311 - made transactions are no secret
+    usual = [
+        transaction(
+            f"U{day}-{n}", hours=DAY * day + n / 9, account_id=f"A{n}",
+            amount=f"{rng.lognormvariate(3.4, 0.3):.2f}",
+        )
+        for day in range(19) for n in range(60)
+    ]  # fmt: skip
+    great = transaction("G", hours=DAY * 19, account_id="A7", amount="1400.00", direction="credit")
+    mild = [
+        transaction(f"M{day}", hours=DAY * day + 1, account_id="A7", amount="90.00")
+        for day in range(20, 25)
+    ]  # fmt: skip
+    told = run_through(Engine(0, book(MODELLED)), [*usual, great, *mild])
+    alerts = [alert for alert in told.outliers() if alert.account_id == "A7"]
+    assert alerts[-1].cause.transaction_id == "G"
+    assert "amount 1,400.00" in str(alerts[-1].evidence["reasons"])
+
+
+def test_reports_keep_to_the_budget_over_any_days() -> None:
+    """A law of all that is told: raised and restated; by the days on which it was."""
+    for text in (MODELLED, MODELLED.replace("alerts_per_day = 4", "alerts_per_day = 1")):
+        budget = policy_of(text).outliers
+        assert budget is not None
+        days = Counter(
+            item.cause.event_time // 86_400_000_000 for item in whole(text)[1].outliers()
+        )
+        first, last = min(days), max(days)
+        for begin in range(first, last + 1):
+            for end in range(begin, last + 1):
+                told = sum(days[day] for day in range(begin, end + 1))
+                assert told <= budget.alerts_per_day * (end - begin + 2) + 1
+        assert days.total() > 5
+
+
+@pytest.mark.parametrize("least", [1, 15, 40, 1_000_000])
+def test_nothing_less_rare_than_the_policy_says_is_told(least: int) -> None:
+    text = MODELLED.replace("one_in_at_least = 1", f"one_in_at_least = {least}")
+    outliers = whole(text)[1].outliers()
+    assert all(alert.value >= least for alert in outliers)
+    assert all(alert.threshold.above >= least - 1 for alert in outliers)
+    assert bool(outliers) == (least < 1000)
+
+
+def test_a_policy_without_the_key_reports_from_one_in_fifty_on() -> None:
+    text = MODELLED.replace("one_in_at_least = 1\n", "")
+    settings = policy_of(text).outliers
+    assert settings is not None
+    assert settings.one_in_at_least == 50
 
 
 def test_alerts_stand_in_the_order_of_their_records() -> None:
@@ -423,6 +503,7 @@ def test_all_problems_of_the_budget_come_in_one_message() -> None:
     wrong = """
 [budget]
 alerts_per_day = 0
+one_in_at_least = 0
 warm_up_days = 4
 severity = "grave"
 per_week = 3
@@ -437,6 +518,7 @@ trees = 3
     said = "\n".join(raised.value.problems)
     for part in (
         "budget.alerts_per_day is 0: a whole number from 1 to 100,000",
+        "budget.one_in_at_least is 0: a whole number from 1 to 1,000,000",
         "budget.warm_up_days is 4: a whole number from 5 to 365",
         "budget.severity is 'grave': one of low, medium, high, critical",
         "budget.per_week is not known", "models.detector is 'forest': one of half-space-trees",
@@ -444,7 +526,7 @@ trees = 3
         "models.seed is -1: a whole number from 0 to", "models.trees is not known",
     ):  # fmt: skip
         assert part in said
-    assert len(raised.value.problems) == 8
+    assert len(raised.value.problems) == 9
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,20 @@ class Told(NamedTuple):
 
     record: int
     row: int
-    is_raised: bool
+    before: int | None
     probability: float
     threshold: float
     features: tuple[float, ...] | None
     account: tuple[Any, ...]
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether the alert was new."""
+        return self.before is None
+
+    def of(self, name: str) -> Any:  # noqa: ANN401 - a field of an account, of any type
+        """Return a field of the account as it was then."""
+        return self.account[profile.ACCOUNT.names.index(name)]
 
 
 class Seen(NamedTuple):
@@ -125,8 +134,8 @@ def everything(learner: Learner, columns: Columns) -> dict[str, NDArray[Any]]:
     }
     accounts = np.array([due.account for due in seen.dues], profile.ACCOUNT)
     said |= {f"due account {name}": accounts[name] for name in accounts.dtype.names or ()}
-    for number, name in enumerate(("record", "row", "is_raised", "probability", "threshold")):
-        said[f"due {name}"] = np.array([due[number] for due in seen.dues])
+    for number, name in enumerate(("record", "row", "before", "probability", "threshold")):
+        said[f"due {name}"] = np.array([due[number] or 0 for due in seen.dues])
     for number, name in enumerate(("row", "day", "score")):
         said[f"closed {name}"] = np.array([closed[number] for closed in seen.closed])
     return said | learned(learner)

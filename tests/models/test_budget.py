@@ -13,9 +13,11 @@ from models.budget import (
     STEP,
     THRESHOLD_MIN,
     account_day_opens,
-    alert_is_raised,
+    allowance_max,
     day_ends,
+    may_report,
     new_budget,
+    report,
 )
 from models.evidence import SCORE_MAX, SCORE_MIN
 
@@ -29,23 +31,25 @@ Score = Callable[[float], float]
 class Tracked:
     """A tracker that account-days come to, one after the other."""
 
-    def __init__(self, alerts_per_day: float) -> None:
+    def __init__(self, alerts_per_day: float, *, is_told: bool = False) -> None:
         self.budget = new_budget(alerts_per_day)
+        self.budget["is_told"] = is_told
 
     @property
     def threshold(self) -> float:
         return float(self.budget["threshold"][0])
 
     def live(self, scores: Sequence[Score]) -> int:
-        """Live through a day of so many account-days; return its alerts."""
-        alerts = 0
+        """Live through a day of so many account-days; return its reports."""
+        reports = 0
         for score_of in scores:
             account_day_opens(self.budget[0])
-            if min(max(score_of(self.threshold), SCORE_MIN), SCORE_MAX) > self.threshold:
-                alert_is_raised(self.budget[0])
-                alerts += 1
+            is_above = min(max(score_of(self.threshold), SCORE_MIN), SCORE_MAX) > self.threshold
+            if is_above and may_report(self.budget[0]):
+                report(self.budget[0])
+                reports += 1
         day_ends(self.budget[0])
-        return alerts
+        return reports
 
 
 def always(score: float) -> Score:
@@ -78,11 +82,36 @@ budgets = st.floats(0.01, 30)
 
 @given(days_of, budgets)
 @example([[just_above] * 40] * 40, 0.5)
-@example([[always(SCORE_MIN)] * 5] * 60 + [[always(SCORE_MAX)] * 40] * 40, 25.0)
-def test_never_more_alerts_than_the_budget_and_the_range_over_any_days_of_any_stream(
+@example([[always(SCORE_MIN)] * 5] * 60 + [[always(SCORE_MAX)] * 40] * 40, 5.0)
+def test_never_more_reports_over_any_days_than_the_budget_of_one_day_more_and_one(
     days: list[list[Score]], alerts_per_day: float
 ) -> None:
-    """Also after days of fewer account-days than the budget would have alerts: none are saved."""
+    """Also after days of fewer account-days than the budget would have reports."""
+    tracked = Tracked(alerts_per_day, is_told=True)
+    reports = np.cumsum([0, *(tracked.live(day) for day in days)])
+    for first in range(len(days)):
+        told = reports[first + 1 :] - reports[first]
+        allowed = alerts_per_day * np.arange(2, len(days) - first + 2) + 1
+        assert (told <= allowed + 1e-6).all()
+
+
+@given(budgets)
+def test_what_is_not_used_is_saved_up_for_a_day_and_no_longer(alerts_per_day: float) -> None:
+    tracked = Tracked(alerts_per_day, is_told=True)
+    for _ in range(30):
+        tracked.live([always(SCORE_MIN)])
+    assert tracked.budget["allowance"] == pytest.approx(allowance_max(alerts_per_day))
+    tracked.budget["threshold"] = THRESHOLD_MIN
+    assert tracked.live([always(SCORE_MAX)] * 90) == int(allowance_max(alerts_per_day))
+
+
+@given(days_of, budgets)
+@example([[just_above] * 40] * 40, 0.5)
+@example([[always(SCORE_MIN)] * 5] * 60 + [[always(SCORE_MAX)] * 40] * 40, 25.0)
+def test_the_threshold_by_itself_keeps_to_the_budget_and_its_range(
+    days: list[list[Score]], alerts_per_day: float
+) -> None:
+    """Also after days of fewer account-days than the budget would have reports: none are saved."""
     tracked = Tracked(alerts_per_day)
     alerts = np.cumsum([0, *(tracked.live(day) for day in days)])
     for first in range(len(days)):

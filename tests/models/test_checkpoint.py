@@ -200,7 +200,7 @@ def test_the_budget_and_the_warm_up_may_change() -> None:
     learner = ordered_until(2000)
     back = Learner(LearnerSettings(alerts_per_day=7.0, warm_up_days=99, seed=SETTINGS.seed))
     restore_core(back, core_bytes(learner, {}), days_of(learner))
-    back.set_budget(7.0)
+    back.set_budget(7.0, 1)
     for name in ("threshold", "expected", "seen", "days", "is_told"):
         assert back.budget[name] == learner.budget[name], name
     assert back.budget["alerts_per_day"] == 7.0
