@@ -57,7 +57,8 @@ class Amending(Reviewed):
             return
         self.dirty.add(account)
         account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
-        self._retell(account, account_day, open_day, None)
+        is_moved = account_day.segment != before[0]
+        self._retell(account, account_day, open_day, None, is_moved=is_moved)
         self._note_where_near(account_day, open_day)
         self._recount(account, self._no_record())
 
@@ -92,24 +93,27 @@ class Amending(Reviewed):
         before = (account_day.segment_time, account_day.segment or "")
         if (event_time, segment) < before:
             return
+        is_moved = segment != account_day.segment
         account_day.segment = segment
         account_day.segment_time = event_time
         account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
         if account_day.currency:
             cause = self._cause(offset, transaction)
-            self._retell(account, account_day, open_day, cause)
+            self._retell(account, account_day, open_day, cause, is_moved=is_moved)
             self._note_where_near(account_day, open_day)
             if account_day.facts is not None:
                 self._recount(account, cause)
 
     def _retell(
-        self, account: Account, account_day: AccountDay, open_day: OpenDay, cause: Cause | None
-    ) -> None:
+        self, account: Account, account_day: AccountDay, open_day: OpenDay, cause: Cause | None,
+        *, is_moved: bool = False,
+    ) -> None:  # fmt: skip
         if cause is None:
             cause = self._no_record()
         told: Iterator[Alert] = retell(
-            account, account_day, open_day.limits, self.policies, open_day.policy, cause
-        )
+            account, account_day, open_day.limits, self.policies, open_day.policy, cause,
+            is_moved=is_moved,
+        )  # fmt: skip
         before = len(self.step.alerts)
         self.step.alerts.extend(told)
         if len(self.step.alerts) > before:
@@ -137,7 +141,7 @@ class Amending(Reviewed):
             return
         account_day = self._take_back(offset, reversal, account, Link(target_key, target.day), fit)
         if account.waiting:
-            self._settle(offset, account, account.tag + kept_id(reversal.transaction_id))
+            self._settle_waiting(offset, account, account.tag + kept_id(reversal.transaction_id))
         self._decide_reversed(offset, transaction, account_day, fit)
 
     def _wait(self, offset: int, reversal: Waiting, account: Account) -> None:
@@ -180,7 +184,7 @@ class Amending(Reviewed):
         totals[place + 1] += fit.amount_minor
         return account_day
 
-    def _settle(self, offset: int, account: Account, key: str) -> None:
+    def _settle_waiting(self, offset: int, account: Account, key: str) -> None:
         """Judge the reversals that waited for a transaction, and those that waited for them.
 
         In the order in which they came: the earliest one whose original is there is the next.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monitor.core.account import Account, AccountDay, Told
-from monitor.core.alert import Alert, Cause, Status, alert_id, evidence_of, kind_of
+from monitor.core.alert import Alert, Cause, Status, alert_id, evidence_of, kind_of, origin_fields
 from monitor.core.threshold import LimitSet, Threshold, scope_of
 from monitor.policy import Policy, PolicyBook
 
@@ -14,17 +14,21 @@ def tell(
     threshold: Threshold,
     policy: Policy,
     cause: Cause,
+    *,
+    is_moved: bool = False,
 ) -> Alert | None:
     """Tell how a threshold stands on an account-day, where that differs from what was told last.
 
-    Over the limit and not told, or withdrawn: raised. Over it, and the value or the limit is not
-    what was told: restated. Told, and no longer over it: withdrawn. The account-day keeps it.
+    Over the limit and not told, or withdrawn: raised. Over it, and the value, the limit or (if it
+    `is_moved`) the segment is not what was told: restated. Told, and no longer over it: withdrawn.
+    The account-day keeps it.
     """
     value = threshold.value_of(account_day)
     told = account_day.told.get(threshold.threshold_id)
     stands = told is not None and told.status != Status.WITHDRAWN
     if value > threshold.above:
-        if told is not None and stands and (told.value, told.limit) == (value, threshold.above):
+        was = told is not None and (told.value, told.limit)
+        if stands and was == (value, threshold.above) and not is_moved:
             return None
         status = Status.RESTATED if stands else Status.RAISED
     elif stands:
@@ -33,6 +37,8 @@ def tell(
         return None
     revision = 1 if told is None else told.revision + 1
     origin = told.origin if told is not None and stands else cause.origin
+    if threshold.account_id is not None:
+        origin = None  # a limit for one account says nothing of many: it has no common cause
     account_day.note(threshold.threshold_id, Told(status, revision, value, threshold.above, origin))
     return Alert(
         alert_id=alert_id(threshold, account.account_id, account_day.day),
@@ -46,19 +52,20 @@ def tell(
         value_before=None if told is None else told.value,
         segment=account_day.segment,
         policy_version=policy.version,
-        evidence=evidence_of(account_day, threshold, value),
+        evidence=evidence_of(account_day, threshold, value) | origin_fields(origin),
         cause=cause,
     )
 
 
-def retell(
+def retell(  # noqa: PLR0913 - what decides, each by itself
     account: Account, account_day: AccountDay, limits: LimitSet, policies: PolicyBook,
-    policy: Policy, cause: Cause,
+    policy: Policy, cause: Cause, *, is_moved: bool = False,
 ) -> Iterator[Alert]:  # fmt: skip
     """Tell an account-day anew after the limits that decide for it have changed.
 
     What was told of a limit that no longer decides is withdrawn (`policies` are searched for it,
-    the deciding one first); what stands under the limits that do is told where it differs.
+    the deciding one first); what stands under the limits that do is told where it differs, and if
+    the account-day `is_moved` to another segment, since an alert names its segment.
     """
     deciding = limits.deciding(*scope_of(account_day))
     names = {threshold.threshold_id for threshold in deciding}
@@ -89,9 +96,10 @@ def retell(
             stood is not None
             and stood.status != Status.WITHDRAWN
             and stood.limit == threshold.above
+            and not is_moved
         ):
             continue  # the limit is the same: growth within the day is not told again
-        alert = tell(account, account_day, threshold, policy, cause)
+        alert = tell(account, account_day, threshold, policy, cause, is_moved=is_moved)
         if alert is not None:
             yield alert
 

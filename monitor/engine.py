@@ -155,7 +155,7 @@ class Engine(Amending):
         totals[place] += 1
         totals[place + 1] += amount
         if account.waiting:
-            self._settle(offset, account, key)
+            self._settle_waiting(offset, account, key)
         watches = account_day.watches.get(series)
         if watches is None:
             watches = open_day.limits.watch(account_day, series)

@@ -83,6 +83,13 @@ METRICS: Final = {
         " rest, and the systemic ones).",
         ("part",),
     ),
+    "systemic_behind": Metric(
+        "weir_systemic_behind_days",
+        "gauge",
+        "Closed business days of a partition that the systemic agent has not decided yet; their"
+        " reviews are kept until it has.",
+        ("partition",),
+    ),
     "account_days_closed": Metric(
         "weir_account_days_closed_total", "counter", "Account-days that the watermark closed."
     ),
@@ -209,6 +216,7 @@ class Metrics:
     segment_days_joined: Counter
     segment_days_late: Counter
     day_alerts: Counter
+    systemic_behind: Gauge
     account_days_closed: Counter
     event_time_lag: Gauge
     consumer_lag: Gauge

@@ -14,10 +14,10 @@ from typing import Any, Final
 import faust
 from faust.types.tuples import TP
 
-from monitor.core.noted_day import Grouped
 from monitor.core.transaction import Rejection
 from monitor.coverage import currencies_seen, unwatched
 from monitor.engine import Engine, Step
+from monitor.membership import NO_VERDICTS, Verdicts
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
 from monitor.settings import Settings, snapshot_key_of
@@ -73,7 +73,7 @@ class Agents:
         self._snapshot_key = snapshot_key_of(settings)
         self._flush_interval_seconds = settings.flush_seconds
         self._unwatched: set[str] = set()
-        self._grouped: frozenset[Grouped] | None = None
+        self._verdicts = NO_VERDICTS
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
         self._flush_seconds: dict[int, float] = {}
@@ -114,6 +114,7 @@ class Agents:
                 number, self._policies, self._settings.buckets, self._settings.partitions
             )
             engine.attributes = attributes
+            engine.restore_verdicts(self._verdicts)
             with building():
                 partition = self.partitions[number] = Partition(
                     engine,
@@ -124,8 +125,6 @@ class Agents:
                     generation,
                     self._snapshot_key,
                 )
-            if self._grouped is not None:
-                partition.changes.note_grouped(self._grouped)
             for refused in partition.parts_refused:
                 _log.error("partition %d: models begin afresh: %s", number, refused)
                 self._metrics.model_refusals.inc()
@@ -262,11 +261,11 @@ class Agents:
         for partition in self.partitions.values():
             partition.changes.note_policies()
 
-    def grouped_changed(self, grouped: frozenset[Grouped]) -> None:
-        """Let reviews leave out the days that systemic alerts explain, from the next tick on."""
-        self._grouped = grouped
+    def verdicts_changed(self, verdicts: Verdicts) -> None:
+        """Let reviews leave out what systemic alerts explain, from the next tick on."""
+        self._verdicts = verdicts
         for partition in self.partitions.values():
-            partition.changes.note_grouped(grouped)
+            partition.changes.note_verdicts(verdicts)
 
     def attributes_changed(self, partition: int, account_id: str) -> None:
         """Decide the open days of an account anew; what comes of it is told at the next tick."""
@@ -297,6 +296,7 @@ class Agents:
             metrics.state_accounts.labels(label).set(len(engine.accounts))
             metrics.state_bytes.labels(label).set(partition.state_bytes)
             metrics.accounts_known.labels(label).set(len(engine.attributes.known))
+            metrics.systemic_behind.labels(label).set(engine.days_undecided)
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
             metrics.reversals_waiting.labels(label).set(engine.reversals_waiting)
             if engine.scorer is not None:

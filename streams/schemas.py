@@ -20,6 +20,7 @@ from monitor.core.transaction import (
     ID_PATTERN,
     PAYEE_PATTERN,
     REQUIRED,
+    Origin,
     Reason,
 )
 from monitor.reading import Reading
@@ -139,6 +140,7 @@ def alert_schema(alert: Alert) -> Schema:
                 "totals": _totals(alert.evidence["totals"]),
                 "over_by": _about(value, "Value less limit."),
                 "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
+                "origin": _origin(),
                 **_of_review(value),
                 "why": _about({"type": "string"}, "Why it is withdrawn, where no sum is why."),
                 "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
@@ -164,6 +166,16 @@ def alert_schema(alert: Alert) -> Schema:
         "if": {"properties": money},
         "then": {"properties": {"value": _MONEY, "limit": _MONEY, "currency": {"type": "string"}}},
         "else": {"properties": {"value": _COUNT, "limit": _COUNT}},
+    }
+
+
+def _origin() -> Schema:
+    """Return what the evidence of a limit's alert has of the transaction that tipped the day."""
+    return {
+        "description": "Of a limit for many accounts: where the transaction came from and went to"
+        " that took the day over it, as far as its record names it. Absent: a policy did.",
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in Origin._fields},
     }
 
 

@@ -141,6 +141,12 @@ def evidence_of(account_day: AccountDay, threshold: Threshold, value: int) -> di
     return evidence
 
 
+def origin_fields(origin: Origin | None) -> dict[str, object]:
+    """Return the part of the evidence that names an origin, without what it does not name."""
+    named = {} if origin is None else {k: v for k, v in origin._asdict().items() if v is not None}
+    return {"origin": named} if named else {}
+
+
 def ratio_text(value: int, limit: int) -> str:
     """Return a value divided by a limit (not 0), with two decimals, rounded half up."""
     hundredths = (200 * value + limit) // (2 * limit)  # rounded half up, in integers

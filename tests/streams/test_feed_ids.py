@@ -133,8 +133,10 @@ def test_a_wrong_iban_is_rejected_with_what_is_wrong_and_never_another_account(
         ),
         10: (
             Reason.MALFORMED,
-            "account_id is '4711': it is no IBAN: two letters, two check digits and 11 to 30"
-            " letters and digits",
+            (
+                "account_id is '4711': it is no IBAN: two letters, two check digits and 11 to 30"
+                " letters and digits"
+            ),
         ),
         11: (Reason.MISSING_FIELD, "account_id"),
     }

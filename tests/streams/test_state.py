@@ -38,7 +38,7 @@ def an_engine(buckets: int = BUCKETS, *policies: str) -> Engine:
 def a_seal(engine: Engine, **changes: object) -> Seal:
     seal = Seal(
         100, marks_at(0), None, engine.policies.calendar.text(), list(engine.policies.versions),
-        len(engine.buckets), WRITER, (), rejection_rows(engine.rejections),
+        len(engine.buckets), WRITER, rejection_rows(engine.rejections),
     )  # fmt: skip
     return seal._replace(**changes)  # type: ignore[arg-type]
 
