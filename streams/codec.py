@@ -3,7 +3,7 @@
 Any bytes become a transaction or a rejection; nothing here raises for what a record holds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -163,6 +163,11 @@ def plain(value: bytes) -> dict[str, Any]:
     """Return the fields of a record of ours, an alert's say."""
     fields: dict[str, Any] = _decode_any(value)
     return fields
+
+
+def json_bytes(fields: Mapping[str, Any]) -> bytes:
+    """Return plain fields as JSON, as a record has them."""
+    return _encode(fields)
 
 
 def segment_record(value: bytes) -> SegmentRecord:

@@ -11,6 +11,7 @@ from typing import IO, Any, Final
 from monitor.core.attributes import AccountRecord
 from monitor.core.transaction import Reason
 from monitor.settings import Settings
+from streams.alert_text import times_limit
 from streams.broker import BrokerError
 from streams.feed import Batch
 from streams.outbox import Outbox
@@ -86,11 +87,6 @@ class DemoState:
         if self.first_at is None:
             return 0.0
         return (self.ended_at or time.monotonic()) - self.first_at
-
-
-def times_limit(alert: dict[str, Any]) -> float:
-    """Return how many times its limit a day was; 0 where that cannot be said."""
-    return float(alert["evidence"].get("times_limit", 0))
 
 
 class Demo:

@@ -11,7 +11,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from streams.demo import DemoState, times_limit
+from streams.alert_text import over_what, times_limit, told
+from streams.demo import DemoState
 from streams.systemic_text import systemic_text, whose
 
 LINE_SECONDS: Final = 2.0
@@ -160,23 +161,6 @@ def _table(alerts: list[dict[str, Any]], *, is_wide: bool) -> Table:
         ]
         table.add_row(*cells)
     return table
-
-
-def over_what(alert: dict[str, Any]) -> str:
-    """Return the limit of an alert, and how a review reads."""
-    reading = alert["evidence"].get("reading")
-    return f"{alert['threshold_id']}: {reading}" if reading else alert["threshold_id"]
-
-
-def told(alert: dict[str, Any], name: str) -> str:
-    """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41."""
-    whole, point, rest = str(alert[name]).partition(".")
-    text = f"{int(whole):,}{point}{rest}"
-    if alert["kind"] == "outlier":
-        return f"1 in {text}"
-    if alert["kind"] == "review":
-        return f"{text} days"
-    return f"{text} {alert['currency']}" if point or alert["kind"] == "daily-amount" else text
 
 
 def summary(state: DemoState) -> str:

@@ -1,7 +1,7 @@
 """The same engine over a file: rows are dealt to partitions as the producer deals them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from monitor.core.account import AccountDay, ClosedDay
@@ -29,6 +29,21 @@ class RowRejection(NamedTuple):
     record: bytes
 
 
+class Run(NamedTuple):
+    """Records of one partition in order: where each stands, and what it was decoded to."""
+
+    partition: int
+    offsets: Sequence[int]
+    items: Sequence[Transaction | Rejection]
+
+
+class Taken(NamedTuple):
+    """A run that an engine took, and the offsets of the records that it rejected meanwhile."""
+
+    run: Run
+    rejected: frozenset[int]
+
+
 class Told(NamedTuple):
     """What a batch of rows made the engines tell, in the order in which they did."""
 
@@ -36,6 +51,7 @@ class Told(NamedTuple):
     rejections: list[RowRejection]
     account_days: list[ClosedDay]
     segment_days: list[SegmentRecord]
+    taken: list[Taken]
 
 
 class Totals:
@@ -106,22 +122,48 @@ class Replay:
             to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
             to.places.append(place)
             to.items.append(item)
-        told = Told([], [], [], [])
+        told = Told([], [], [], [], [])
         self.totals.skipped += batch.skipped
         for engine, dealt in zip(self._engines, deals, strict=True):
             if dealt.items:
-                self._observe(engine, batch, dealt, told)
-        self._join(told)
+                first = engine.offset_last + 1
+                offsets = range(first, first + len(dealt.items))
+                step = self._observe(Run(engine.partition, offsets, dealt.items), told)
+                for offset, rejection in step.rejections:
+                    number, record = _record(batch, dealt.places[offset - first])
+                    told.rejections.append(RowRejection(rejection, batch.path.name, number, record))
+        # In a file all partitions stand at one place: one that is far behind has nothing in
+        # between, and is not waited for.
+        self._join(told, range(len(self._engines)))
         return told
 
-    def _join(self, told: Told) -> None:
-        """Decide the days that every partition has told of; in a file all stand at one place.
+    def observe_runs(self, runs: Sequence[Run], silent: Collection[int] = ()) -> Told:
+        """Take runs of partitions as a topic has them; `rejections` of what is returned is empty.
 
-        So one that is far behind has nothing in between, and is not waited for.
+        Partitions that are `silent` (nothing more of them comes) are not waited for where they are
+        far behind, see `Joining.ready`.
         """
+        told = Told([], [], [], [], [])
+        for run in runs:
+            self._observe(run, told)
+        self._join(told, silent)
+        return told
+
+    @property
+    def day_decided(self) -> int:
+        """The last business day of which it was decided what its account-days mean; 0 for none."""
+        return self._systemic.joining.decided
+
+    def is_past(self, partition: int, offset: int) -> bool:
+        """Return whether all that a partition tells by its records up to an offset was told."""
+        engine = self._engines[partition]
+        return bool(engine.offset_last >= offset) and not engine.closing
+
+    def _join(self, told: Told, silent: Collection[int]) -> None:
+        """Decide the days that every partition has told of."""
         for record in told.segment_days:
             self._systemic.take(record)
-        for decided in self._systemic.decide(silent=range(len(self._engines))):
+        for decided in self._systemic.decide(silent):
             told.alerts.extend(decided.alerts)
             self._count_alerts(decided.alerts)
             self._group(decided.alerts, told)
@@ -145,18 +187,17 @@ class Replay:
                 for account_day in account.days:
                     yield account_id, account_day
 
-    def _observe(self, engine: Engine, batch: Batch, dealt: Deal, told: Told) -> None:
-        first = engine.offset_last + 1
-        engine.observe(range(first, first + len(dealt.items)), dealt.items)
+    def _observe(self, run: Run, told: Told) -> Step:
+        engine = self._engines[run.partition]
+        engine.observe(run.offsets, run.items)
         step = engine.take_step()
         self._count(step)
         told.alerts.extend(step.alerts)
         told.account_days.extend(step.account_days)
         for of_day in step.segment_days:
             told.segment_days.extend(segment_records_of(engine.partition, of_day))
-        for offset, rejection in step.rejections:
-            number, record = _record(batch, dealt.places[offset - first])
-            told.rejections.append(RowRejection(rejection, batch.path.name, number, record))
+        told.taken.append(Taken(run, frozenset(offset for offset, _ in step.rejections)))
+        return step
 
     def _count(self, step: Step) -> None:
         totals = self.totals

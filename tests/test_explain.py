@@ -21,9 +21,10 @@ from monitor.policy_text import policy_of
 from monitor.population import Population, rows_of
 from streams import codec
 from streams.alert_file import AlertFileError, alerts_of_file
-from streams.explain import ExplainError, Explanation, chain_of, explain_of_files
+from streams.explain import explain_of_files
 from streams.explain_text import text_of
 from streams.explain_topics import Beginning, ensure_reaches, notes_of
+from streams.explained import ExplainError, Explanation, chain_of
 from streams.feed import Batch
 from streams.rederive import Late, Rederivation, lateness_of
 from streams.replay import Replay
@@ -191,11 +192,6 @@ def test_every_review_is_derived_again_alike(made_rows: list[Fields]) -> None:
         assert explanation.now == of
 
 
-def test_of_a_systemic_alert_it_is_said_what_derives_it(told: list[Told]) -> None:
-    with pytest.raises(ExplainError, match="summaries of all partitions"):
-        explained([told[0] | {"kind": "systemic"}], told[0], book(), [])
-
-
 # -- what was changed is named --------------------------------------------------------------------
 
 ROWS = [
@@ -317,19 +313,18 @@ def test_every_figure_of_anything_is_the_same_as_itself(anything: object) -> Non
 def test_what_retention_has_taken_is_said(
     told: list[Told], offset: int, hours: float | None, said: list[str]
 ) -> None:
-    run = Rederivation(told, book(), 0, 1)
+    calendar = book().calendar.calendar()
     time = None if hours is None else transaction("T", hours=hours).event_time
-    notes = notes_of(run, Beginning(offset, time))
+    notes = notes_of(told[0], calendar, Beginning(offset, time))
     assert len(notes) == len(said)
     assert all(part in note for part, note in zip(said, notes, strict=True))
 
 
 def test_what_cannot_be_derived_from_there_on_is_refused(told: list[Told]) -> None:
-    run = Rederivation(told, book(), 0, 1)
-    ensure_reaches(run, Beginning(told[0]["offset"], None))
+    ensure_reaches(told[0], Beginning(told[0]["offset"], None))
     with pytest.raises(ExplainError, match=r"offset 3: the record .* at offset 2, is gone"):
-        ensure_reaches(run, Beginning(3, None))
-    outlier = Rederivation([told[0] | {"kind": "outlier"}], book(), 0, 1)
+        ensure_reaches(told[0], Beginning(3, None))
+    outlier = told[0] | {"kind": "outlier"}
     ensure_reaches(outlier, Beginning(0, None))
     with pytest.raises(ExplainError, match="needs what was learned from offset 0 on"):
         ensure_reaches(outlier, Beginning(1, None))

@@ -9,8 +9,9 @@ from monitor.settings import Settings
 from streams import codec
 from streams.alert_reader import read_alerts
 from streams.commands.options import book_of
-from streams.explain import Explanation
+from streams.explain import Wanted
 from streams.explain_topics import explain_of_topics
+from streams.explained import Explanation, explanation_or_raise
 from tests.rigs import Broker, command, own_rig, running, send, until, until_taken_in
 from tests.transactions import POLICY, row
 
@@ -24,14 +25,20 @@ def alerts_of(settings: Settings) -> dict[str, dict[str, Any]]:
     """Return the last alert of each account."""
 
     async def read() -> dict[str, dict[str, Any]]:
-        alerts = [alert async for alert, _ in read_alerts(settings, follow=False)]
+        alerts = [alert async for alert in read_alerts(settings, follow=False)]
         return {alert["account_id"]: alert for alert in alerts}
 
     return asyncio.run(read())
 
 
 def explained(settings: Settings, alert_id: str) -> Explanation:
-    return asyncio.run(explain_of_topics(settings, alert_id, None, book_of(settings.policy)))
+    async def run() -> Explanation:
+        told = [alert async for alert in read_alerts(settings, follow=False)]
+        chains = Wanted((alert_id,)).chains_of(told)
+        (answer,) = await explain_of_topics(settings, chains, book_of(settings.policy))
+        return explanation_or_raise(answer)
+
+    return asyncio.run(run())
 
 
 def test_an_alert_is_explained_from_the_topics(embedded_broker: Broker, tmp_path: Path) -> None:
