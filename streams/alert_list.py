@@ -186,7 +186,7 @@ def _rank(alert: Written, by: Sort) -> tuple[object, ...]:
     return (*within, *last)
 
 
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
+def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
     """Return what texts are sorted by in the order of a person: A2 before A10."""
     ranks = []
     for at, part in enumerate(_DIGITS.split(text)):
@@ -195,4 +195,4 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
             ranks.append((0, len(number), number))
         elif part:
             ranks.append((1, 0, part))
-    return tuple(ranks)
+    return tuple(ranks), text

@@ -132,7 +132,7 @@ def _typed(column: Column, alert: Written) -> object:
         return cell if make is None else make(str(cell))
     except (ValueError, InvalidOperation):
         raise AlertListError(
-            f"alert {alert['alert_id']}: {column.name} must be a {column.sort}, not {cell!r}"
+            f"alert {alert['alert_id']}: {column.name} must be {_SAID[column.sort]}, not {cell!r}"
         ) from None
 
 
@@ -140,6 +140,12 @@ _MAKES: Final[dict[str, Callable[[str], object]]] = {
     "amount": Decimal,
     "day": date.fromisoformat,
     "time": datetime.fromisoformat,
+}
+
+_SAID: Final = {
+    "amount": "a decimal",
+    "day": "a day as YYYY-MM-DD",
+    "time": "a time as 2026-01-05T09:00:00Z",
 }
 
 

@@ -15,6 +15,7 @@ HEADER: Final = (
     "severity", "status", "disposition",
 )  # fmt: skip
 _RIGHT: Final = frozenset({"total of the day", "limit", "times"})
+_OPTIONAL: Final = frozenset({"told", "disposition"})
 _SYSTEMIC_AT: Final = HEADER.index("over its limit")
 _SYSTEMIC_END: Final = HEADER.index("severity")
 """Columns over which the text of a systemic alert runs: it has no total and no limit of its own."""
@@ -47,24 +48,26 @@ def times_limit(alert: Written) -> float:
     return float(alert["evidence"].get("times_limit", 0))
 
 
-def table_of(alerts: Sequence[Written]) -> Iterator[str]:
-    """Yield a table of alerts, a line each, its header first."""
-    yield from Table(alerts).lines(alerts)
-
-
 class Table:
-    """A table of alerts as plain text; what comes later has the widths of those that it began with.
+    """A table of alerts as plain text, made to fit some alerts.
 
-    Text of others that would move a terminal's cursor is escaped.
+    A column of `_OPTIONAL` in which none of them has anything is left out. Without alerts it has
+    all columns, and what comes has the least widths. Text of others that would move a terminal's
+    cursor is escaped.
     """
 
     def __init__(self, alerts: Iterable[Written] = ()) -> None:
+        rows = [(alert["kind"] == "systemic", _cells(alert)) for alert in alerts]
         self._widths = list(_LEAST)
-        for alert in alerts:
-            for place, cell in enumerate(_cells(alert)):
-                is_long = alert["kind"] == "systemic" and place == _SYSTEMIC_AT
-                if not is_long:
+        for is_systemic, cells in rows:
+            for place, cell in enumerate(cells):
+                if not (is_systemic and place == _SYSTEMIC_AT):
                     self._widths[place] = max(self._widths[place], len(cell))
+        self._left_out = {
+            place
+            for place, name in enumerate(HEADER)
+            if rows and name in _OPTIONAL and not any(cells[place] for _, cells in rows)
+        }
 
     def lines(self, alerts: Iterable[Written]) -> Iterator[str]:
         """Yield the header, and a line for each alert."""
@@ -92,6 +95,8 @@ class Table:
 
     def _parts(self, cells: Sequence[str], first: int) -> Iterator[str]:
         for place, cell in enumerate(cells, first):
+            if place in self._left_out:
+                continue
             is_right = HEADER[place] in _RIGHT
             yield f"{cell:>{self._widths[place]}}" if is_right else f"{cell:<{self._widths[place]}}"
 
