@@ -57,7 +57,7 @@ def tell(
     )
 
 
-def retell(
+def retell(  # noqa: PLR0913 - what decides, each by itself
     account: Account, account_day: AccountDay, limits: LimitSet, policies: PolicyBook,
     policy: Policy, cause: Cause, *, is_moved: bool = False,
 ) -> Iterator[Alert]:  # fmt: skip

@@ -33,6 +33,7 @@ class Joining:
         self._days: dict[int, Segments] = {}
         self._offsets: dict[int, int] = {}  # of the first record of each day that is not decided
         self._offset_last = -1
+        self.absent: tuple[int, ...] = ()  # partitions that the last such day did not wait for
         self.late = 0  # segment-days that came when their day was decided without them
 
     def dump(self) -> dict[str, Any]:
@@ -75,6 +76,9 @@ class Joining:
             if any(self._is_awaited(number, day, silent) for number in range(self._partitions)):
                 return
             self.decided = day
+            self.absent = tuple(
+                number for number in range(self._partitions) if self._last.get(number, 0) < day
+            )
             self._offsets = {of: at for of, at in self._offsets.items() if of > day}
             segments = {name: of for name, of in self._days.pop(day).items() if _is_any(of)}
             if segments:

@@ -59,6 +59,13 @@ METRICS: Final = {
         " rest, and the systemic ones).",
         ("part",),
     ),
+    "systemic_behind": Metric(
+        "weir_systemic_behind_days",
+        "gauge",
+        "Closed business days of a partition that the systemic agent has not decided yet; their"
+        " reviews are kept until it has.",
+        ("partition",),
+    ),
     "account_days_closed": Metric(
         "weir_account_days_closed_total", "counter", "Account-days that the watermark closed."
     ),
@@ -166,6 +173,7 @@ class Metrics:
         self.segment_days_joined = self._counter("segment_days_joined")
         self.segment_days_late = self._counter("segment_days_late")
         self.day_alerts = self._counter("day_alerts")
+        self.systemic_behind = self._gauge("systemic_behind")
         self.account_days_closed = self._counter("account_days_closed")
         self.event_time_lag = self._gauge("event_time_lag")
         self.consumer_lag = self._gauge("consumer_lag")

@@ -1,6 +1,6 @@
 """What is noted of an account-day for reviews: which limits it is over or near, and its facts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 from zlib import crc32
@@ -16,9 +16,10 @@ from monitor.core.alert import Status
 from monitor.core.money import EXPONENT
 from monitor.core.noted_day import DayFacts, Mark, NotedDay
 from monitor.core.threshold import Measure, Threshold, scope_of
-from monitor.core.transaction import DEBIT, Transaction
+from monitor.core.transaction import DEBIT, Origin, Transaction
 from monitor.decision import threshold_of
-from monitor.episodes import CountedDay
+from monitor.episodes import CountedDay, ReviewDay
+from monitor.membership import Explanation
 from monitor.policy import PolicyBook
 
 ROUND_UNITS: Final = 100
@@ -51,7 +52,7 @@ def noted_day(
     if rule is None:
         return None
     marks = [
-        _mark(threshold_of(threshold_id, policies, policy), account_day, told.limit)
+        _mark(threshold_of(threshold_id, policies, policy), account_day, told.limit, told.origin)
         for threshold_id, told in sorted(account_day.told.items())
         if told.status != Status.WITHDRAWN
     ]
@@ -71,17 +72,30 @@ def noted_day(
     )  # fmt: skip
 
 
-def counted_day(
-    noted: NotedDay, is_grouped: Callable[[NotedDay, Mark], bool] | None
-) -> CountedDay | None:
-    """Return a noted day by the limit it is farthest over; None where all are grouped.
+def review_day(
+    noted: NotedDay, partition: int, explanations: Sequence[Explanation] = ()
+) -> ReviewDay:
+    """Return a noted day as a review sees it, without the limits that incidents explain.
 
-    `is_grouped` None: nothing is.
+    A near day raised no alert, so nothing explains it.
     """
-    marks: Sequence[Mark] = noted.marks
-    if is_grouped is not None:
-        marks = [mark for mark in marks if not is_grouped(noted, mark)]
-    return CountedDay(noted, _of_marks(marks)) if marks else None
+    mark = _of_marks(noted.marks)
+    if not explanations:
+        return ReviewDay(noted, mark, CountedDay(noted, mark), 0, ())
+    left_out, incident_ids, left = 0, set(), []
+    for place, of in enumerate(noted.marks):
+        by = [] if of.is_near else [
+            explanation.incident_id
+            for explanation in explanations
+            if explanation.has(partition, noted.segment, of.threshold_id, of.origin)
+        ]  # fmt: skip
+        incident_ids.update(by)
+        if by:
+            left_out |= 1 << place
+        else:
+            left.append(of)
+    counted = CountedDay(noted, _of_marks(left)) if left else None
+    return ReviewDay(noted, mark, counted, left_out, tuple(sorted(incident_ids)))
 
 
 def _of_marks(marks: Sequence[Mark]) -> Mark:
@@ -89,11 +103,12 @@ def _of_marks(marks: Sequence[Mark]) -> Mark:
 
 
 def _mark(
-    threshold: Threshold, account_day: AccountDay, limit: int, *, is_near: bool = False
-) -> Mark:
+    threshold: Threshold, account_day: AccountDay, limit: int, origin: Origin | None = None, *,
+    is_near: bool = False,
+) -> Mark:  # fmt: skip
     return Mark(
         threshold.threshold_id, threshold.value_of(account_day), limit, threshold.currency,
-        threshold.measure is Measure.AMOUNT, is_near,
+        threshold.measure is Measure.AMOUNT, is_near, origin,
     )  # fmt: skip
 
 

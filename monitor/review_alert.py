@@ -1,119 +1,152 @@
-"""The alerts that tell of a review: raised, restated as it grows, withdrawn where it falls away."""
+"""The alerts that tell of a review: raised, restated as it grows, withdrawn where it falls away.
+
+What is told last of a review follows from its account's days and from what explains them, whatever
+the order in which both came to be known. So a review whose days are explained from the start is
+told once, as withdrawn; and one that is withdrawn is told again while what is left of it changes.
+"""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from enum import Enum, auto
+from typing import Final, NamedTuple
 
-from monitor.core.account import Account
+from xxhash import xxh3_64_intdigest
+
 from monitor.core.alert import Alert, Cause, Kind, Status, alert_id, ratio_text
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
-from monitor.core.noted_day import Mark, Review, ReviewTold
+from monitor.core.noted_day import DayTold, Mark, ReviewTold
 from monitor.core.threshold import Severity
-from monitor.episodes import CountedDay, Episode, value_greatest
+from monitor.episodes import BREACH_WEIGHT, CountedDay, Episode, ReviewDay, weight_greatest
 from monitor.reading import reading_of
 from monitor.review_rule import ReviewRule, review_threshold
+
+LISTED_DAYS_MAX: Final = 62
+"""Days of one review that are listed, the latest: two months. Earlier ones are a number."""
+
+
+class Moment(Enum):
+    """When a review is counted again: a transaction or policy came, a day closed, or a verdict."""
+
+    RECORD = auto()
+    CLOSE = auto()
+    VERDICT = auto()
 
 
 class Setting(NamedTuple):
     """What the alerts of one recount share: why there is one, and what its latest day is of."""
 
+    account_id: str
     cause: Cause
+    moment: Moment
     segment: str | None
     policy_version: int
     rule: ReviewRule | None
-    grouped: frozenset[int]  # days of the account that do not count
+
+
+Telling = tuple[ReviewTold, Alert]
+"""What is told of a review now, and the alert that tells it."""
 
 
 def told_anew(
-    account: Account, episode: Episode, setting: Setting, *, is_at_close: bool
-) -> Alert | None:
-    """Tell of a review where its days differ from what was told last; the account keeps it.
+    told: ReviewTold | None, episode: Episode, setting: Setting, *, is_closed: bool
+) -> Telling | None:
+    """Tell of a review where its days differ from what was told last, or what is left of them.
 
-    At the close of a day, also where its reading differs: all of the day is known then.
+    At the close of a day, also where its reading differs; and once all its days are closed (if
+    `is_closed`) where any of its evidence does: nothing of it changes any more then by itself.
     """
-    assert setting.rule is not None, "a review is by a rule"
-    review = _review_of(account)
-    told = review.told.get(episode.first)
-    days = tuple((of.day, of.mark.is_near) for of in episode.days)
+    rule = setting.rule
+    assert rule is not None, "a review is by a rule"
+    days = tuple(DayTold(of.day, of.weight_left, of.left_out) for of in episode.days)
+    value = episode.value_greatest(rule)
+    is_enough = value >= rule.days
     stands = told is not None and told.status != Status.WITHDRAWN
-    if told is not None and stands and told.days == days and not is_at_close:
+    is_same = told is not None and told.is_episode and told.days == days and stands == is_enough
+    if is_same and setting.moment is Moment.RECORD:
         return None
-    reading, reasons = reading_of(episode.days)
-    if told is not None and stands and (told.days, told.reading) == (days, reading.value):
-        return None
-    limit, severity = setting.rule.threshold.above, setting.rule.threshold.severity
-    revision = 1 if told is None else told.revision + 1
-    status = Status.RESTATED if stands else Status.RAISED
-    review.told[episode.first] = ReviewTold(
-        status, revision, episode.value, limit, severity, days, reading.value
-    )
+    listed = episode.days[-LISTED_DAYS_MAX:]
+    counted = [of.counted for of in listed if of.counted is not None]
     evidence: dict[str, object] = {
-        "days": [_written(of) for of in episode.days],
+        "days": [_written(of) for of in counted],
         "breach_days": episode.breach_days,
         "near_days": episode.near_days,
-        "window_days": setting.rule.window_days,
-        "reading": reading.value,
-        "reasons": reasons,
+        "window_days": rule.window_days,
     }
-    if setting.grouped:
-        evidence["grouped_days"] = [day_text(day) for day in sorted(setting.grouped)]
-    before = None if told is None else told.value
-    now = review.told[episode.first]
-    return _alert(account, episode.first, now, before, setting, evidence)
+    reading = ""
+    if is_enough:
+        found, reasons = reading_of(counted)
+        reading = found.value
+        evidence |= {"reading": reading, "reasons": reasons}
+    else:
+        evidence["why"] = "days that a systemic alert explains do not count"
+    explained = [of for of in listed if of.counted is None]
+    if explained:
+        evidence["grouped_days"] = [day_text(of.day) for of in explained]
+        evidence["incident_ids"] = sorted({name for of in explained for name in of.incident_ids})
+    limit, severity = rule.threshold.above, rule.threshold.severity
+    digest = xxh3_64_intdigest(repr((evidence, limit, severity)).encode())
+    if (
+        is_same
+        and told is not None
+        and (
+            told.digest == digest
+            if is_closed
+            else setting.moment is not Moment.CLOSE or told.reading == reading
+        )
+    ):
+        return None
+    status = Status.WITHDRAWN if not is_enough else Status.RESTATED if stands else Status.RAISED
+    now = ReviewTold(
+        status, 1 if told is None else told.revision + 1, episode.value if is_enough else value,
+        limit, severity, days, reading, digest, is_episode=True,
+    )  # fmt: skip
+    return now, _alert(episode.first, now, told, setting, evidence)
 
 
-def withdrawn(
-    account: Account, first: int, days: Sequence[CountedDay], episodes: Sequence[Episode],
+def fallen(
+    first: int, told: ReviewTold, days: Sequence[ReviewDay], episodes: Sequence[Episode],
     setting: Setting,
-) -> Alert:  # fmt: skip
-    """Tell that a review does not stand any more, with what is left of its days, and why."""
-    review = _review_of(account)
-    told = review.told[first]
-    were = {day for day, _ in told.days}
+) -> Telling:  # fmt: skip
+    """Tell that days, explained or not, make no such review any more, and what is left of them."""
+    were = {of.day for of in told.days}
     elsewhere = {of.day for episode in episodes for of in episode.days}
-    left = [of for of in days if of.day in were and of.day not in elsewhere]
-    value = 0 if setting.rule is None else value_greatest(left, setting.rule)
+    left = [
+        CountedDay(of.noted, of.mark) for of in days if of.day in were and of.day not in elsewhere
+    ]
+    weights = [(of.day, of.weight) for of in left]
+    rule = setting.rule
+    value = 0 if rule is None else weight_greatest(weights, rule.window_days) // BREACH_WEIGHT
     evidence: dict[str, object] = {
-        "days": [_written(of) for of in left],
+        "days": [_written(of) for of in left[-LISTED_DAYS_MAX:]],
         "breach_days": sum(not of.mark.is_near for of in left),
         "near_days": sum(of.mark.is_near for of in left),
     }
     if were & elsewhere:
         evidence["why"] = "its days are told of in a review with another first day"
-    elif were & setting.grouped:
-        evidence["why"] = "days that a systemic alert explains do not count"
-        evidence["grouped_days"] = [day_text(day) for day in sorted(were & setting.grouped)]
-    elif setting.rule is None:
+    elif rule is None:
         evidence["why"] = "no review is stated for the account any more"
     now = told._replace(
         status=Status.WITHDRAWN, revision=told.revision + 1, value=value,
-        days=tuple((of.day, of.mark.is_near) for of in left),
+        days=tuple(DayTold(day, weight, 0) for day, weight in weights), is_episode=False,
     )  # fmt: skip
-    review.told[first] = now
-    return _alert(account, first, now, told.value, setting, evidence)
-
-
-def _review_of(account: Account) -> Review:
-    if account.review is None:
-        account.review = Review()
-    return account.review
+    return now, _alert(first, now, told, setting, evidence)
 
 
 def _alert(
-    account: Account, first: int, told: ReviewTold, before: int | None, setting: Setting,
+    first: int, told: ReviewTold, before: ReviewTold | None, setting: Setting,
     evidence: dict[str, object],
 ) -> Alert:  # fmt: skip
     threshold = review_threshold(told.limit, Severity(told.severity))
     return Alert(
-        alert_id=alert_id(threshold, account.account_id, first),
+        alert_id=alert_id(threshold, setting.account_id, first),
         revision=told.revision,
         kind=Kind.REVIEW,
         status=Status(told.status),
         threshold=threshold,
-        account_id=account.account_id,
+        account_id=setting.account_id,
         business_day=first,
         value=told.value,
-        value_before=before,
+        value_before=None if before is None else before.value,
         segment=setting.segment,
         policy_version=setting.policy_version,
         evidence=evidence,

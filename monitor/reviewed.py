@@ -2,26 +2,39 @@
 
 A breach day counts from the moment that its alert is raised, a near day when it closes. What is
 told follows from the days that count, whatever the order in which they came to: each change of an
-account's days is a recount of them, and what differs from what was told last is told.
+account's days is a recount of them, and what differs from what was told last is told. So is each
+change of what incidents explain, however late it is known: days are kept until it is settled.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from monitor.core.account import Account, AccountDay
-from monitor.core.alert import Cause, Status
-from monitor.core.noted_day import DayFacts, FoldedDays, Grouped, Mark, NotedDay, Review
+from monitor.core.alert import Cause
+from monitor.core.noted_day import (
+    DayFacts,
+    EndedReview,
+    FoldedDays,
+    NotedDay,
+    Review,
+    ReviewTold,
+)
 from monitor.core.threshold import Scope, scope_of
 from monitor.core.transaction import Transaction
-from monitor.episodes import CountedDay, episodes_of
+from monitor.episodes import BREACH_WEIGHT, NEAR_WEIGHT, Episode, ReviewDay, episodes_of
 from monitor.ledger import BUCKETS, OpenDay
+from monitor.membership import NO_VERDICTS, Verdicts
 from monitor.modelled import Modelled
-from monitor.noting import counted_day, noted_day, take
+from monitor.noting import noted_day, review_day, take
 from monitor.policy import PolicyBook
-from monitor.review_alert import Setting, told_anew, withdrawn
-
-LISTED_DAYS_MAX: Final = 62
-"""Closed days of one review that are kept and listed: two months. Earlier ones are a number."""
+from monitor.review_alert import (
+    LISTED_DAYS_MAX,
+    Moment,
+    Setting,
+    Telling,
+    fallen,
+    told_anew,
+)
+from monitor.systemic.settings import REACH_DAYS
 
 
 class Reviewed(Modelled):
@@ -31,31 +44,61 @@ class Reviewed(Modelled):
         self, partition: int, policies: PolicyBook, buckets: int = BUCKETS, partitions: int = 1
     ) -> None:
         super().__init__(partition, policies, buckets, partitions)
-        self.grouped: frozenset[Grouped] = frozenset()
-        self._grouped_days: frozenset[int] = frozenset()
+        self.verdicts = NO_VERDICTS
+        self._noted_on: dict[int, set[Account]] = {}  # by closed day that a verdict may explain
+        self._unsettled: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
         self._closing_offset = -1  # of the record whose event time closed days
 
-    def set_grouped(self, entries: Iterable[Grouped]) -> None:
-        """Say which days a systemic alert explains, all of them; reviews are recounted without.
+    def set_verdicts(self, verdicts: Verdicts) -> None:
+        """Say what the systemic side has decided, all of it; reviews are recounted by it.
 
-        It takes the place of what was said before: what is in it no more counts again.
+        It takes the place of what was said before: days that nothing explains any more count again.
         """
-        before = self.grouped
-        self.restore_grouped(entries)
-        if self.grouped != before:
-            self._recount_all()
+        before = self.verdicts
+        self.restore_verdicts(verdicts)
+        self._recount_explained(before.days_that_differ(verdicts))
+        if verdicts.decided != before.decided:
+            self._settle()
 
-    def restore_grouped(self, entries: Iterable[Grouped]) -> None:
-        """Put back which days do not count; nothing is told of it."""
-        self.grouped = frozenset(entries)
-        self._grouped_days = frozenset(day for _, _, day in self.grouped)
+    def restore_verdicts(self, verdicts: Verdicts) -> None:
+        """Put back what was decided, before accounts are put back; nothing is told of it."""
+        self.verdicts = verdicts
+
+    def verdicts_restored(self) -> None:
+        """Recount what is explained now, after accounts were put back that may not know it yet."""
+        self._recount_explained(self.verdicts.by_day)
+        self._settle()
 
     def restored(self, account: Account) -> None:
         """See that an account which was put back is forgotten when its time comes."""
         super().restored(account)
-        if account.review is not None:
-            self._expire(account)
+        review = account.review
+        if review is None:
+            return
+        self._expire(account)
+        for day in review.closed:
+            self._may_be_explained(day, account)
+        for first, ended in review.ended.items():
+            self._unsettled.setdefault(ended.told.last or first, set()).add(account)
+            for of in ended.days:
+                self._may_be_explained(of.day, account)
+
+    @property
+    def days_undecided(self) -> int:
+        """How many business days have closed that the systemic side has not decided yet.
+
+        Before its first decision: of those since the first day that it may explain.
+        """
+        if self.day_open_first is None or not self.policies.is_systemic:
+            return 0
+        last = self.day_open_first - 1
+        decided = self.verdicts.decided or min(self._noted_on, default=last + 1) - 1
+        return max(last - decided, 0)
+
+    def _may_be_explained(self, day: int, account: Account) -> None:
+        if not self._is_settled(day):
+            self._noted_on.setdefault(day, set()).add(account)
 
     def _no_record(self) -> Cause:
         """Return the cause of what is told without a record: a policy, attributes, or groups."""
@@ -112,22 +155,36 @@ class Reviewed(Modelled):
                 if account.review is None:
                     account.review = Review()
                 account.review.closed[day.day] = day
-                self._recount(account, cause, is_at_close=True)
-                _fold(account.review)
+                self._may_be_explained(day.day, account)
+                self._recount(account, cause, Moment.CLOSE)
+                self._fold_days(account, account.review)
                 self._expire(account)
 
     # -- what is told -----------------------------------------------------------------------------
 
     def _recount_all(self) -> None:
-        """Recount every account that has noted days, by the policies and groups of now."""
+        """Recount every account that has noted days, by the policies in force now."""
         accounts = {account for of in self._expiries.values() for account in of}
         for open_day in self.open_days.values():
             accounts.update(of.account for of in open_day.noted if of.facts is not None)
         cause = self._no_record()
-        for account in sorted(accounts, key=lambda account: account.account_id):
+        for account in _in_order(accounts):
             self._recount(account, cause)
 
-    def _recount(self, account: Account, cause: Cause, *, is_at_close: bool = False) -> None:
+    def _recount_explained(self, days: Iterable[int]) -> None:
+        """Recount every account with a noted day of these, which other incidents explain now."""
+        accounts: set[Account] = set()
+        for day in days:
+            accounts |= self._noted_on.get(day, set())
+            open_day = self.open_days.get(day)
+            if open_day is not None:
+                accounts.update(of.account for of in open_day.noted if of.facts is not None)
+        cause = self._no_record()
+        for account in _in_order(accounts):
+            self._recount_ended(account, cause)
+            self._recount(account, cause, Moment.VERDICT)
+
+    def _recount(self, account: Account, cause: Cause, moment: Moment = Moment.RECORD) -> None:
         """Tell of an account's reviews where they differ from what was told last."""
         review = account.review
         if (review is None or not review.told) and self._days_at_most(account) < (
@@ -135,27 +192,50 @@ class Reviewed(Modelled):
         ):
             return
         noted = sorted(self._noted_days(account), key=lambda of: of.day)
-        is_grouped = self._is_grouped if self.grouped else None
-        counted = [counted_day(of, is_grouped) for of in noted]
-        days = [of for of in counted if of is not None]
-        folded = review.folded if review is not None else None
-        if not days and (review is None or not review.told):
+        told = review.told if review is not None else {}
+        if not noted and not told:
             return
-        setting = self._setting(account, noted, days, cause)
-        episodes = episodes_of(days, setting.rule, folded) if setting.rule is not None else []
+        setting = self._setting(account, noted, cause, moment)
+        rule, folded = setting.rule, review.folded if review is not None else None
+        days = [self._review_day(of) for of in noted]
+        episodes = episodes_of(days, rule, folded) if rule is not None else []
         firsts = {episode.first for episode in episodes}
-        before = len(self.step.alerts)
-        if review is not None:
-            for first, told in sorted(review.told.items()):
-                if told.status != Status.WITHDRAWN and first not in firsts:
-                    self.step.alerts.append(withdrawn(account, first, days, episodes, setting))
+        closed = review.closed if review is not None else {}
+        for first in sorted(first for first, of in told.items() if of.is_episode):
+            if first not in firsts:
+                self._tell(account, first, fallen(first, told[first], days, episodes, setting))
         for episode in episodes:
-            alert = told_anew(account, episode, setting, is_at_close=is_at_close)
-            if alert is not None:
+            is_closed = moment is not Moment.RECORD and all(of.day in closed for of in episode.days)
+            telling = told_anew(told.get(episode.first), episode, setting, is_closed=is_closed)
+            if telling is not None:
+                self._tell(account, episode.first, telling)
+
+    def _tell(self, account: Account, first: int, telling: Telling) -> None:
+        if account.review is None:
+            account.review = Review()
+        account.review.told[first], alert = telling
+        self.step.alerts.append(alert)
+        self.dirty.add(account)
+        self._expire(account)
+
+    def _recount_ended(self, account: Account, cause: Cause) -> None:
+        """Tell of reviews that are over where incidents explain other days of them now."""
+        ended = {} if account.review is None else account.review.ended
+        for first, review in sorted(ended.items()):
+            policy = self.policies.of_version(review.policy_version)
+            rule = policy.review_of((account.account_id, *review[4:]))
+            if rule is None:
+                continue
+            setting = Setting(
+                account.account_id, cause, Moment.VERDICT, review.segment, policy.version, rule
+            )
+            episode = Episode(tuple(map(self._review_day, review.days)), review.folded)
+            telling = told_anew(review.told, episode, setting, is_closed=True)
+            if telling is not None:
+                told, alert = telling
+                ended[first] = review._replace(told=told)
                 self.step.alerts.append(alert)
-        if len(self.step.alerts) > before:
-            self.dirty.add(account)
-            self._expire(account)
+                self.dirty.add(account)
 
     def _days_at_most(self, account: Account) -> int:
         """Return how many days may count, quickly: most accounts have one at a time."""
@@ -171,34 +251,37 @@ class Reviewed(Modelled):
                 if noted is not None:
                     yield noted
 
+    def _review_day(self, noted: NotedDay) -> ReviewDay:
+        return review_day(noted, self.partition, self.verdicts.by_day.get(noted.day, ()))
+
     def _setting(
-        self, account: Account, noted: list[NotedDay], days: list[CountedDay], cause: Cause
+        self, account: Account, noted: list[NotedDay], cause: Cause, moment: Moment
     ) -> Setting:
         """Return the rule of the latest day, by the version that decided it, and what goes with."""
-        grouped = frozenset(of.day for of in noted) - {of.day for of in days}
+        account_id = account.account_id
         if not noted:
             day: int = self.day_open_first or 0
-            scope: Scope = (account.account_id, None, None, None)
+            scope: Scope = (account_id, None, None, None)
             if account.days:
                 of = max(account.days, key=lambda account_day: account_day.day)
                 day, scope = of.day, scope_of(of)
             policy, _ = self.policies.for_day(day)
-            return Setting(cause, scope[1], policy.version, policy.review_of(scope), grouped)
-        latest = days[-1].noted if days else noted[-1]
-        policy = self.policies.of_version(latest.policy_version)
-        rule = policy.review_of(
-            (account.account_id, latest.segment, latest.peer_group, latest.product)
-        )
-        return Setting(cause, latest.segment, policy.version, rule, grouped)
-
-    def _is_grouped(self, noted: NotedDay, mark: Mark) -> bool:
-        return noted.day in self._grouped_days and any(
-            (segment, threshold_id, noted.day) in self.grouped
-            for segment in (None, noted.segment)
-            for threshold_id in (None, mark.threshold_id)
-        )
+        else:
+            latest = noted[-1]
+            policy = self.policies.of_version(latest.policy_version)
+            scope = (account_id, latest.segment, latest.peer_group, latest.product)
+        rule = policy.review_of(scope)
+        return Setting(account_id, cause, moment, scope[1], policy.version, rule)
 
     # -- what is forgotten ------------------------------------------------------------------------
+
+    def _is_settled(self, day: int) -> bool:
+        """Return whether no verdict to come can change what explains a day."""
+        return (
+            not self.policies.is_systemic
+            or day + REACH_DAYS <= self.verdicts.decided
+            or self.policies.for_day(day)[0].systemic is None
+        )
 
     def _expire(self, account: Account) -> None:
         """Note when to look whether an account's days are still of use: each of them by itself.
@@ -208,7 +291,7 @@ class Reviewed(Modelled):
         review = account.review
         if review is None:
             return
-        ends = {*review.closed, *(last_day(of.days) or f for f, of in review.told.items())}
+        ends = {*review.closed, *(of.last or first for first, of in review.told.items())}
         soonest = (self.day_open_first or 0) + 1
         for day in ends:
             due = max(day + self.policies.review_days_max + 1, soonest)
@@ -221,7 +304,7 @@ class Reviewed(Modelled):
                 if account.review is None:
                     continue
                 keep_from = self.day_open_first - self.policies.review_days_max
-                if _forget(account.review, keep_from):
+                if self._forget(account, account.review, keep_from):
                     self.dirty.add(account)
                 if account.review.is_empty:
                     account.review = None
@@ -229,60 +312,121 @@ class Reviewed(Modelled):
                 else:
                     self._expire(account)
 
+    def _forget(self, account: Account, review: Review, keep_from: int) -> bool:
+        """Drop what no day to come can be counted with; return whether anything was.
+
+        A day to come is in a window with days after `keep_from`, and goes on with a review whose
+        last day is `keep_from` or later. A review that is over by that, while incidents may still
+        explain days of it, is kept apart: what is counted with days to come never depends on when
+        a verdict was known.
+        """
+        alive = [
+            first
+            for first, told in review.told.items()
+            if told.is_episode and (told.last or first) >= keep_from
+        ]
+        kept_from = min([*alive, keep_from + 1])
+        dropped = {day for day in review.closed if day < kept_from}
+        kept = {
+            first: told
+            for first, told in review.told.items()
+            if first in alive or first in review.closed.keys() - dropped or first >= keep_from
+        }
+        is_less = bool(dropped) or len(kept) < len(review.told)
+        noted = [review.closed[day] for day in sorted(review.closed)]
+        for first, told in review.told.items():
+            if first not in kept and told.is_episode and not self._is_settled(told.last or first):
+                self._end_review(account, first, noted)
+        review.closed = {day: of for day, of in review.closed.items() if day not in dropped}
+        review.told = kept
+        if review.folded is not None and review.folded.first not in alive:
+            review.folded = None
+        for day in dropped.difference(*([of.day for of in e.days] for e in review.ended.values())):
+            self._noted_on.get(day, set()).discard(account)
+        return is_less
+
+    def _end_review(self, account: Account, first: int, noted: list[NotedDay]) -> None:
+        """Keep a review that is over apart, by the rule that it was counted by last."""
+        review = account.review
+        assert review is not None
+        told = review.told[first]
+        were = {of.day for of in told.days}
+        folded = review.folded if review.folded and review.folded.first == first else None
+        setting = self._setting(account, noted, self._no_record(), Moment.VERDICT)
+        latest = noted[-1]
+        review.ended[first] = EndedReview(
+            told, tuple(of for of in noted if of.day in were), folded, setting.policy_version,
+            latest.segment, latest.peer_group, latest.product,
+        )  # fmt: skip
+        self._unsettled.setdefault(told.last or first, set()).add(account)
+
+    def _settle(self) -> None:
+        """Drop reviews that are over once no incident can explain another day of them."""
+        for last in sorted(day for day in self._unsettled if self._is_settled(day)):
+            for account in self._unsettled.pop(last):
+                review = account.review
+                if review is None:
+                    continue
+                for first in [f for f, of in review.ended.items() if (of.told.last or f) <= last]:
+                    del review.ended[first]
+                    self.dirty.add(account)
+                if review.is_empty:
+                    account.review = None
+                    self._forget_if_empty(account)
+        for day in [day for day in self._noted_on if self._is_settled(day)]:
+            del self._noted_on[day]
+
+    def _fold_days(self, account: Account, review: Review) -> None:
+        """Make numbers of the earliest days of a review that has more than are listed.
+
+        Those that an incident may still explain, or whose windows have such days, wait.
+        """
+        while len(review.closed) > LISTED_DAYS_MAX:
+            day = min(review.closed)
+            first, told = next(
+                (
+                    (first, told)
+                    for first, told in sorted(review.told.items())
+                    if told.is_episode and any(day == of.day for of in told.days)
+                ),
+                (None, None),
+            )
+            if first is not None and told is not None:
+                closed = sum(of.day in review.closed for of in told.days)
+                if closed <= LISTED_DAYS_MAX or not self._is_settled(
+                    day + self.policies.review_days_max
+                ):
+                    return
+                review.folded = self._folded(account, first, told, review.closed[day])
+                days = tuple(of for of in told.days if of.day != day)
+                review.told[first] = told._replace(days=days)
+            del review.closed[day]
+
+    def _folded(
+        self, account: Account, first: int, told: ReviewTold, noted: NotedDay
+    ) -> FoldedDays:
+        """Return the folded days of a review, and one more: what it is told to count, no more."""
+        assert account.review is not None
+        scope: Scope = (account.account_id, noted.segment, noted.peer_group, noted.product)
+        rule = self.policies.of_version(noted.policy_version).review_of(scope)
+        window_days = rule.window_days if rule is not None else self.policies.review_days_max
+        of_window = [of.weight for of in told.days if 0 <= of.day - noted.day < window_days]
+        so_far = account.review.folded
+        if so_far is None or so_far.first != first:
+            so_far = FoldedDays(first, noted.day, 0, 0, 0)
+        (weight,) = (of.weight for of in told.days if of.day == noted.day)
+        return FoldedDays(
+            first, noted.day, so_far.breach_days + (weight == BREACH_WEIGHT),
+            so_far.near_days + (weight == NEAR_WEIGHT),
+            max(so_far.weight_greatest, sum(of_window)),
+        )  # fmt: skip
+
+
+def _in_order(accounts: Iterable[Account]) -> list[Account]:
+    return sorted(accounts, key=lambda account: account.account_id)
+
 
 def _has_closed(account_day: AccountDay) -> bool:
     """Return whether its account counts it as closed, as after a crash between two writes."""
     review = account_day.account.review
     return review is not None and account_day.day in review.closed
-
-
-def last_day(days: tuple[tuple[int, bool], ...]) -> int | None:
-    """Return the last of the days that were told; None where there is none."""
-    return days[-1][0] if days else None
-
-
-def _forget(review: Review, keep_from: int) -> bool:
-    """Drop what no day to come can be counted with; return whether anything was.
-
-    A day to come is in a window with days after `keep_from`, and goes on with a review whose last
-    day is `keep_from` or later.
-    """
-    before = len(review.closed) + len(review.told)
-    alive = [
-        first
-        for first, told in review.told.items()
-        if told.status != Status.WITHDRAWN and (last_day(told.days) or first) >= keep_from
-    ]
-    kept_from = min([*alive, keep_from + 1])
-    review.closed = {day: of for day, of in review.closed.items() if day >= kept_from}
-    review.told = {
-        first: told
-        for first, told in review.told.items()
-        if first in alive or first in review.closed or first >= keep_from
-    }
-    if review.folded is not None and review.folded.first not in alive:
-        review.folded = None
-    return len(review.closed) + len(review.told) < before
-
-
-def _fold(review: Review) -> None:
-    """Make numbers of the earliest days of a review that has more than are listed."""
-    while len(review.closed) > LISTED_DAYS_MAX:
-        day = min(review.closed)
-        first, told = next(
-            (
-                (first, told)
-                for first, told in sorted(review.told.items())
-                if told.status != Status.WITHDRAWN and any(day == of for of, _ in told.days)
-            ),
-            (None, None),
-        )
-        del review.closed[day]
-        if first is None or told is None:
-            continue
-        is_near = dict(told.days)[day]
-        so_far = review.folded or FoldedDays(first, day, 0, 0)
-        review.folded = FoldedDays(
-            first, day, so_far.breach_days + (not is_near), so_far.near_days + is_near
-        )
-        review.told[first] = told._replace(days=tuple(of for of in told.days if of[0] != day))

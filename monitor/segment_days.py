@@ -4,6 +4,7 @@ It is done once a day, so that a record costs nothing more; and it counts what s
 closes, so late and reversing transactions are in it.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -15,13 +16,21 @@ from numpy.typing import NDArray
 from models.sketch import VALUE_MAX, Sketch
 from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, ZERO, AccountDay
 from monitor.core.threshold import LimitSet, Threshold, places_of, scope_of
-from monitor.systemic.segment_day import CAUSE_TYPES, INSTITUTION, LimitDay, SegmentDay
+from monitor.core.transaction import Origin
+from monitor.segment_record import breach_fields
+from monitor.systemic.segment_day import CAUSE_TYPES, INSTITUTION, Breach, LimitDay, SegmentDay
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 TOTALS: Final = ZERO + 1
 """Numbers in the totals of one currency."""
+
+NAMED_LEAST: Final = 100
+"""Accounts over a limit that are named of each cause, and of all together, where there is room."""
+
+NAMED_BYTES_MAX: Final = 128 << 10
+"""Of one segment-day's names, all limits together, as JSON."""
 
 SUM_MAX: Final = VALUE_MAX // 2
 """A total is taken for this at most, so that two of them add up within 64 bits."""
@@ -53,6 +62,7 @@ class _Limit(NamedTuple):
     values: list[Ints]
     causes: Counter[tuple[str, str]]
     breaches: list[int]
+    accounts: list[Breach]
 
 
 def segment_days_of(
@@ -104,7 +114,7 @@ def _segment_day(  # noqa: PLR0913, PLR0917 - what it is made of, each by itself
         day=day,
         segment=segment,
         account_days=active.size,
-        limits={name: _limit_day(counted[name]) for name in sorted(counted)},
+        limits={name: _limit_day(counted[name], len(counted)) for name in sorted(counted)},
         known=known,
         hot=hot,
         hot_payers=dict(sorted(hot_payers.items())),
@@ -112,10 +122,27 @@ def _segment_day(  # noqa: PLR0913, PLR0917 - what it is made of, each by itself
     )
 
 
-def _limit_day(limit: _Limit) -> LimitDay:
+def _limit_day(limit: _Limit, limits: int) -> LimitDay:
     values = Sketch()
     values.add(np.concatenate(limit.values))
-    return LimitDay(limit.above, sum(limit.breaches), values, dict(sorted(limit.causes.items())))
+    return LimitDay(
+        limit.above, sum(limit.breaches), values, dict(sorted(limit.causes.items())),
+        tuple(_named(limit.accounts, NAMED_BYTES_MAX // limits)),
+    )  # fmt: skip
+
+
+def _named(accounts: Iterable[Breach], bytes_left: int) -> Iterator[Breach]:
+    """Yield those that are named, in order: the first of each cause, and of all, while it fits."""
+    seen: Counter[tuple[str, str] | None] = Counter()
+    for breach in sorted(accounts, key=lambda breach: breach.account_id):
+        keys = [None, *_pairs(breach.origin)]
+        if all(seen[key] >= NAMED_LEAST for key in keys):
+            continue
+        bytes_left -= len(json.dumps(breach_fields(breach))) + 1
+        if bytes_left < 0:
+            return
+        seen.update(keys)
+        yield breach
 
 
 # -- account-days by column -----------------------------------------------------------------------
@@ -185,13 +212,15 @@ def _count(
         if not values.size:
             continue
         limit = counted.setdefault(
-            threshold.threshold_id, _Limit(threshold.above, [], Counter(), [])
+            threshold.threshold_id, _Limit(threshold.above, [], Counter(), [], [])
         )
         over = watched[values > threshold.above]
         limit.values.append(values)
         limit.breaches.append(over.size)
         for place in over.tolist():
-            limit.causes.update(_causes(account_days[place], threshold))
+            origin = _origin(account_days[place], threshold)
+            limit.causes.update(_pairs(origin))
+            limit.accounts.append(Breach(account_days[place].account.account_id, origin))
 
 
 def _values(threshold: Threshold, places: Ints, rows: _Rows, count: int) -> tuple[Ints, Ints]:
@@ -210,10 +239,15 @@ def _values(threshold: Threshold, places: Ints, rows: _Rows, count: int) -> tupl
     return places, sums[places]
 
 
-def _causes(account_day: AccountDay, threshold: Threshold) -> Iterator[tuple[str, str]]:
-    """Yield where the transaction came from that took an account-day over a limit."""
+def _origin(account_day: AccountDay, threshold: Threshold) -> Origin | None:
+    """Return where the transaction came from that took an account-day over a limit."""
     told = account_day.told.get(threshold.threshold_id)
-    if told is not None and told.origin is not None:
-        for type_, value in zip(CAUSE_TYPES, told.origin, strict=True):
+    return None if told is None else told.origin
+
+
+def _pairs(origin: Origin | None) -> Iterator[tuple[str, str]]:
+    """Yield what an origin names, each with its type."""
+    if origin is not None:
+        for type_, value in zip(CAUSE_TYPES, origin, strict=True):
             if value is not None:
                 yield type_, value

@@ -7,7 +7,8 @@ import numpy as np
 
 from models.sketch import Sketch
 from monitor.core.business_day import day_of_text, day_text
-from monitor.systemic.segment_day import LimitDay, SegmentDay
+from monitor.core.transaction import Origin
+from monitor.systemic.segment_day import Breach, LimitDay, SegmentDay
 
 
 class SegmentRecord(NamedTuple):
@@ -79,6 +80,7 @@ def _limit_fields(threshold_id: str, limit: LimitDay) -> dict[str, object]:
             "counts": counts[buckets].tolist(),
         },
         "causes": _counts(limit.causes, ("type", "value")),
+        "accounts": [breach_fields(breach) for breach in limit.accounts],
     }
 
 
@@ -89,7 +91,19 @@ def _limit_day(fields: Mapping[str, Any]) -> LimitDay:
     counts[kept["buckets"]] = kept["counts"]
     values.add_counts(counts)
     causes = _counted(fields["causes"], ("type", "value"))
-    return LimitDay(fields["above"], fields["breaches"], values, causes)
+    accounts = tuple(_breach(of) for of in fields.get("accounts", ()))
+    return LimitDay(fields["above"], fields["breaches"], values, causes, accounts)
+
+
+def breach_fields(breach: Breach) -> dict[str, object]:
+    """Return an account over a limit as it is written, without what its origin does not name."""
+    origin = {} if breach.origin is None else breach.origin._asdict()
+    return {"account_id": breach.account_id} | {k: v for k, v in origin.items() if v is not None}
+
+
+def _breach(fields: Mapping[str, Any]) -> Breach:
+    origin = Origin(*map(fields.get, Origin._fields))
+    return Breach(fields["account_id"], origin if any(origin) else None)
 
 
 def _counts(counts: Mapping[tuple[str, str], int], names: tuple[str, str]) -> list[dict[str, Any]]:

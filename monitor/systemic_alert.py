@@ -1,5 +1,6 @@
 """The alert that tells of a systemic notice: what stands on the alerts topic."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from monitor.core.alert import Kind, Status, written
@@ -15,7 +16,8 @@ class SystemicAlert(NamedTuple):
     """A notice, and what goes with it: it is of no account, and by no single record.
 
     `threshold` is the limit that it is about, where it is about one; `event_time` is the end of the
-    business day that was decided on last.
+    business day that was decided on last. `members` are the ids of some of the account alerts that
+    it explains, `absent` the partitions that its days were decided without, where they were.
     """
 
     notice: SystemicNotice
@@ -23,6 +25,8 @@ class SystemicAlert(NamedTuple):
     threshold: Threshold | None
     policy_version: int
     event_time: int
+    members: tuple[str, ...] = ()
+    absent: Mapping[int, Sequence[int]] = {}
 
     @property
     def alert_id(self) -> str:
@@ -55,6 +59,12 @@ class SystemicAlert(NamedTuple):
         suggested: str | int | None = notice.suggested_limit
         if notice.suggested_limit is not None and self.threshold is not None:
             suggested = written(self.threshold, notice.suggested_limit)
+        evidence = {**notice.evidence, "days": [day_text(day) for day in notice.days]}
+        if self.absent:
+            evidence["absent"] = [
+                {"business_day": day_text(day), "partitions": [*numbers]}
+                for day, numbers in sorted(self.absent.items())
+            ]
         return {
             "alert_id": notice.systemic_id,
             "revision": notice.revision,
@@ -71,7 +81,9 @@ class SystemicAlert(NamedTuple):
             "suggested_limit": suggested,
             "decided_by": notice.decided_by._asdict(),
             "grouped": notice.grouped,
+            "members": [*self.members],
+            "members_total": notice.grouped,
             "policy_version": self.policy_version,
-            "evidence": {**notice.evidence, "days": [day_text(day) for day in notice.days]},
+            "evidence": evidence,
             "event_time": event_time_text(self.event_time),
         }

@@ -6,14 +6,14 @@ Pure: the same records in the same order tell the same, and what was dumped goes
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from monitor.core.alert import Status
-from monitor.core.business_day import day_of_text
-from monitor.core.noted_day import Grouped
+from monitor.core.alert import Status, alert_id
 from monitor.core.threshold import Threshold
+from monitor.decision import threshold_of
 from monitor.joining import Joining, Segments
 from monitor.policy import Policy, PolicyBook
 from monitor.segment_record import SegmentRecord
 from monitor.systemic.notice import SystemicNotice
+from monitor.systemic.settings import REACH_DAYS
 from monitor.systemic.systemic import Systemic
 from monitor.systemic_alert import SystemicAlert
 
@@ -48,6 +48,7 @@ class SystemicRun:
         self.joining = Joining(partitions, state.get("joining"))
         self._state: Mapping[str, Any] | None = state.get("systemic")
         self._systemic: Systemic | None = None
+        self._absent: dict[int, list[int]] = dict(state.get("absent", ()))
 
     def take(self, told: SegmentRecord, offset: int = 0) -> None:
         """Take what a partition tells; `offset` is where it stands on its topic."""
@@ -61,7 +62,11 @@ class SystemicRun:
     def dump(self) -> dict[str, Any]:
         """Return what it goes on by, as JSON has it."""
         state = self._state if self._systemic is None else self._systemic.dump()
-        return {"joining": self.joining.dump(), "systemic": state}
+        return {
+            "joining": self.joining.dump(),
+            "systemic": state,
+            "absent": sorted(self._absent.items()),
+        }
 
     def _decide(self, day: int, segments: Segments) -> DecidedDay:
         policy, _ = self._policies.for_day(day)
@@ -73,31 +78,43 @@ class SystemicRun:
         self._systemic.settings = policy.systemic
         before = {notice.systemic_id: notice.grouped for notice in self._systemic.open_notices}
         notices = self._systemic.observe(day, segments)
+        self._note_absent(day)
         grouped = sum(
             max(notice.grouped - before.get(notice.systemic_id, 0), 0) for notice in notices
         )
         return DecidedDay(day, [self._alert(of, policy) for of in notices], raised, grouped)
 
+    def _note_absent(self, day: int) -> None:
+        """Keep which partitions a day was decided without, while an incident may be about it."""
+        assert self._systemic is not None
+        if self.joining.absent:
+            self._absent[day] = list(self.joining.absent)
+        if self._absent:
+            of_open = {of for notice in self._systemic.open_notices for of in notice.days}
+            self._absent = {
+                of: numbers
+                for of, numbers in self._absent.items()
+                if of in of_open or day - of < REACH_DAYS
+            }
+
     def _alert(self, notice: SystemicNotice, policy: Policy) -> SystemicAlert:
         assert policy.systemic is not None
+        members = notice.members if notice.grouped else ()
         return SystemicAlert(
             notice,
             policy.systemic.severity,
             _threshold(policy, notice.threshold_id),
             policy.version,
             self._policies.calendar.calendar().end_of(notice.business_day),
+            tuple(
+                alert_id(
+                    threshold_of(of.threshold_id, self._policies, policy), of.account_id, of.day
+                )
+                for of in members
+            ),
+            {day: of for day, of in self._absent.items() if day in notice.days},
         )
 
 
 def _threshold(policy: Policy, threshold_id: str | None) -> Threshold | None:
     return next((of for of in policy.thresholds if of.threshold_id == threshold_id), None)
-
-
-def grouped_by(fields: Mapping[str, Any]) -> set[Grouped]:
-    """Return which days an alert explains, off its fields as they are written."""
-    if fields["status"] == Status.WITHDRAWN.value:
-        return set()
-    return {
-        (fields["segment"], fields["threshold_id"], day_of_text(day))
-        for day in fields["evidence"]["days"]
-    }

@@ -14,9 +14,9 @@ from typing import Any, Final
 import faust
 from faust.types.tuples import TP
 
-from monitor.core.noted_day import Grouped
 from monitor.core.transaction import Rejection
 from monitor.engine import Engine, Step
+from monitor.membership import NO_VERDICTS, Verdicts
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook
 from monitor.settings import Settings, snapshot_key_of
@@ -69,7 +69,7 @@ class Agents:
         self._policies: PolicyBook | None = None
         self._snapshot_key = snapshot_key_of(settings)
         self._flush_interval_seconds = settings.flush_seconds
-        self._grouped: frozenset[Grouped] | None = None
+        self._verdicts = NO_VERDICTS
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
         self._flush_seconds: dict[int, float] = {}
@@ -109,6 +109,7 @@ class Agents:
                 number, self._policies, self._settings.buckets, self._settings.partitions
             )
             engine.attributes = attributes
+            engine.restore_verdicts(self._verdicts)
             with building():
                 partition = self.partitions[number] = Partition(
                     engine,
@@ -119,8 +120,6 @@ class Agents:
                     generation,
                     self._snapshot_key,
                 )
-            if self._grouped is not None:
-                partition.changes.note_grouped(self._grouped)
             for refused in partition.parts_refused:
                 _log.error("partition %d: models begin afresh: %s", number, refused)
                 self._metrics.model_refusals.inc()
@@ -243,11 +242,11 @@ class Agents:
         for partition in self.partitions.values():
             partition.changes.note_policies()
 
-    def grouped_changed(self, grouped: frozenset[Grouped]) -> None:
-        """Let reviews leave out the days that systemic alerts explain, from the next tick on."""
-        self._grouped = grouped
+    def verdicts_changed(self, verdicts: Verdicts) -> None:
+        """Let reviews leave out what systemic alerts explain, from the next tick on."""
+        self._verdicts = verdicts
         for partition in self.partitions.values():
-            partition.changes.note_grouped(grouped)
+            partition.changes.note_verdicts(verdicts)
 
     def attributes_changed(self, partition: int, account_id: str) -> None:
         """Decide the open days of an account anew; what comes of it is told at the next tick."""
@@ -275,6 +274,7 @@ class Agents:
             metrics.state_accounts.labels(label).set(len(engine.accounts))
             metrics.state_bytes.labels(label).set(partition.state_bytes)
             metrics.accounts_known.labels(label).set(len(engine.attributes.known))
+            metrics.systemic_behind.labels(label).set(engine.days_undecided)
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)

@@ -4,8 +4,8 @@ It waits here for the next run or tick, where what comes of it is told before a 
 taken: state must not say that something was told which never was.
 """
 
-from monitor.core.noted_day import Grouped
 from monitor.engine import Engine
+from monitor.membership import Verdicts
 
 
 class Changes:
@@ -14,7 +14,7 @@ class Changes:
     def __init__(self, engine: Engine) -> None:
         self.has_policies = False
         self._engine = engine
-        self._grouped: frozenset[Grouped] | None = None
+        self._verdicts: Verdicts | None = None
         self._accounts: dict[str, None] = {}  # in the order in which they changed
 
     def note_policies(self) -> None:
@@ -26,9 +26,9 @@ class Changes:
         if account_id in self._engine.accounts:
             self._accounts[account_id] = None
 
-    def note_grouped(self, entries: frozenset[Grouped]) -> None:
-        """Note which days systemic alerts explain: all of them."""
-        self._grouped = entries
+    def note_verdicts(self, verdicts: Verdicts) -> None:
+        """Note what the systemic side has decided: all of it."""
+        self._verdicts = verdicts
 
     def apply(self) -> None:
         """Decide anew the open days that are concerned."""
@@ -38,6 +38,6 @@ class Changes:
         if self._accounts:
             accounts, self._accounts = self._accounts, {}
             self._engine.attributes_changed(accounts)
-        if self._grouped is not None:
-            grouped, self._grouped = self._grouped, None
-            self._engine.set_grouped(grouped)
+        if self._verdicts is not None:
+            verdicts, self._verdicts = self._verdicts, None
+            self._engine.set_verdicts(verdicts)

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from monitor.core.alert import Kind, Status
-from monitor.core.business_day import day_of_text
+from monitor.core.alert import Kind
 from monitor.explanation import LIMIT_KINDS
 from monitor.lesson import last_told
-from monitor.membership import explanations_of, is_member
+from monitor.membership import is_member
 from streams.alert_list import natural
 
 Written = Mapping[str, Any]
@@ -43,32 +42,24 @@ class Incidents:
     def leaving_out(self, review: Written) -> list[tuple[str, Written]]:
         """Return the systemic alerts that explain days which a review leaves out, with the day.
 
-        A day near a limit has no alert of its own: there an incident of a limit in the segment of
-        the review is given.
+        If several that the review names are of one day, those that have an alert of its account
+        are given; a day near a limit has no such alert, and all of them are.
         """
+        evidence = review["evidence"]
+        named = {*evidence.get("incident_ids", ())}
         found: list[tuple[str, Written]] = []
-        for day in review["evidence"].get("grouped_days", ()):
-            alerts = [
+        for day in evidence.get("grouped_days", ()):
+            of_day = [
+                of
+                for of in self._incidents
+                if of["alert_id"] in named and day in of["evidence"]["days"]
+            ]
+            own = [
                 of for of in self._by_day.get(day, ()) if of["account_id"] == review["account_id"]
             ]
-            of_day = [
-                incident
-                for incident in self._incidents
-                if any(is_member(incident, alert) for alert in alerts)
-            ]
-            if not any(of["status"] != Status.WITHDRAWN.value for of in alerts):
-                of_day = [of for of in self._incidents if _is_of_segment(of, day, review)]
-            found += [(day, incident) for incident in of_day]
+            of_own = [of for of in of_day if any(is_member(of, alert) for alert in own)]
+            found += [(day, incident) for incident in of_own or of_day]
         return found
-
-
-def _is_of_segment(incident: Written, day: str, review: Written) -> bool:
-    return any(
-        of_day == day_of_text(day)
-        and explained.threshold_id is not None
-        and explained.segment == review["segment"]
-        for of_day, explained in explanations_of(incident)
-    )
 
 
 def member_fields(alert: Written) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Of all records; another one is refused, never guessed at."""
 
 encode = msgspec.msgpack.Encoder().encode

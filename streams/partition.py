@@ -219,7 +219,6 @@ class Partition:
             list(engine.policies.versions),
             len(engine.buckets),
             self.writer,
-            sorted(engine.grouped, key=lambda of: (of[2], of[0] or "", of[1] or "")),
             rejection_rows(engine.rejections),
         )
         memory = self._remember()

@@ -2,19 +2,19 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import event_time_text
-from monitor.core.noted_day import Grouped
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
 from monitor.engine import Engine, Step
+from monitor.membership import Verdicts
 from monitor.policy import PolicyBook
 from monitor.segment_record import SegmentRecord, segment_records_of
 from monitor.systemic_alert import SystemicAlert
-from monitor.systemic_run import SystemicRun, grouped_by
+from monitor.systemic_run import SystemicRun
 from streams import codec
 from streams.dealing import dealer
 from streams.feed import Batch
@@ -103,7 +103,7 @@ class Replay:
             Engine(number, policies, partitions=partitions) for number in range(partitions)
         ]
         self._systemic = SystemicRun(policies, partitions)
-        self._grouped: dict[str, set[Grouped]] = {}
+        self._incidents: dict[str, dict[str, Any]] = {}  # the latest alert of each, as written
         if attributes is not None:
             for engine in self._engines:
                 engine.attributes = attributes
@@ -166,19 +166,16 @@ class Replay:
         for decided in self._systemic.decide(silent):
             told.alerts.extend(decided.alerts)
             self._count_alerts(decided.alerts)
-            self._group(decided.alerts, told)
+            self._incidents.update((alert.alert_id, alert.fields()) for alert in decided.alerts)
+            self._group(Verdicts(decided.day, self._incidents.values()), told)
 
-    def _group(self, alerts: Sequence[SystemicAlert], told: Told) -> None:
-        """Let reviews leave out what the alerts explain, from here on."""
-        for alert in alerts:
-            self._grouped[alert.alert_id] = grouped_by(alert.fields())
-        if alerts:
-            entries = {entry for of in self._grouped.values() for entry in of}
-            for engine in self._engines:
-                engine.set_grouped(entries)
-                step = engine.take_step()
-                self._count(step)
-                told.alerts.extend(step.alerts)
+    def _group(self, verdicts: Verdicts, told: Told) -> None:
+        """Let reviews leave out what incidents explain."""
+        for engine in self._engines:
+            engine.set_verdicts(verdicts)
+            step = engine.take_step()
+            self._count(step)
+            told.alerts.extend(step.alerts)
 
     def open_account_days(self) -> Iterator[tuple[str, AccountDay]]:
         """Yield the account-days that were not handed on as closed, as they stand, by account."""

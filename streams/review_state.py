@@ -6,7 +6,17 @@ Whole numbers may be beyond 64 bits, which msgpack cannot hold: all of an accoun
 from collections.abc import Sequence
 from typing import Any, Final
 
-from monitor.core.noted_day import DayFacts, FoldedDays, Mark, NotedDay, Review, ReviewTold
+from monitor.core.noted_day import (
+    DayFacts,
+    DayTold,
+    EndedReview,
+    FoldedDays,
+    Mark,
+    NotedDay,
+    Review,
+    ReviewTold,
+)
+from monitor.core.transaction import Origin
 
 Written = type[int] | type[str]
 """As what money is written."""
@@ -35,32 +45,47 @@ def facts_of(fields: Fields) -> DayFacts:
 
 
 def review_fields(review: Review, written: Written) -> tuple[object, ...]:
-    """Return what an account keeps for its reviews: closed days, folded ones, and what was told."""
+    """Return what an account keeps for its reviews.
+
+    That is its closed days, folded ones, what was told, and the reviews that are over.
+    """
     closed = [_noted_fields(of, written) for _, of in sorted(review.closed.items())]
-    return closed, review.folded, list(review.told.items())
+    ended = [
+        (first, (of.told, [_noted_fields(day, written) for day in of.days], *of[2:]))
+        for first, of in review.ended.items()
+    ]
+    return closed, review.folded, list(review.told.items()), ended
 
 
 def review_of(fields: Fields) -> Review:
     """Return what the fields hold."""
-    closed, folded, told = fields
+    closed, folded, told, ended = fields
     review = Review()
     review.closed = {of.day: of for of in map(_noted_of, closed)}
-    review.folded = None if folded is None else FoldedDays(*folded)
-    review.told = {
-        first: ReviewTold(
-            status, revision, value, limit, severity,
-            tuple((day, is_near) for day, is_near in days), reading,
-        )
-        for first, (status, revision, value, limit, severity, days, reading) in told
-    }  # fmt: skip
+    review.folded = _folded_of(folded)
+    review.told = {first: _told_of(of) for first, of in told}
+    review.ended = {
+        first: EndedReview(_told_of(of), tuple(map(_noted_of, days)), _folded_of(folded), *scope)
+        for first, (of, days, folded, *scope) in ended
+    }
     return review
+
+
+def _folded_of(fields: Fields | None) -> FoldedDays | None:
+    return None if fields is None else FoldedDays(*fields)
+
+
+def _told_of(fields: Fields) -> ReviewTold:
+    status, revision, value, limit, severity, days, *rest = fields
+    told = tuple(DayTold(*of) for of in days)
+    return ReviewTold(status, revision, value, limit, severity, told, *rest)
 
 
 def _noted_fields(of: NotedDay, written: Written) -> tuple[object, ...]:
     marks = [
         (
             mark.threshold_id, written(mark.value), written(mark.limit), mark.currency,
-            mark.is_amount + _FLAGS * mark.is_near,
+            mark.is_amount + _FLAGS * mark.is_near, *([mark.origin] if mark.origin else []),
         )
         for mark in of.marks
     ]  # fmt: skip
@@ -75,8 +100,11 @@ def _noted_of(fields: Fields) -> NotedDay:
     return NotedDay(
         day, segment, peer_group, product, version,
         tuple(
-            Mark(name, int(value), int(limit), of, bool(flags % _FLAGS), flags >= _FLAGS)
-            for name, value, limit, of, flags in marks
+            Mark(
+                name, int(value), int(limit), of, bool(flags % _FLAGS), flags >= _FLAGS,
+                *(Origin(*fields) for fields in origin),
+            )
+            for name, value, limit, of, flags, *origin in marks
         ),
         currency, int(out), int(in_), facts_of(facts), score,
     )  # fmt: skip

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from monitor.core.noted_day import Grouped
 from monitor.engine import Engine
 from monitor.ledger import Bucket, rejection_rows, rejections_of
 from monitor.memory import Parts
@@ -43,7 +42,6 @@ class Seal(NamedTuple):
     policy_versions: list[int]
     buckets: int
     writer: bytes  # who wrote it: an engine that is still its own writer need not be rebuilt
-    grouped: Sequence[Grouped] = ()  # days that a systemic alert explains
     rejections: Sequence[list[Any]] = ()  # of records that no bucket knows
 
 
@@ -113,14 +111,15 @@ def seal_of(value: bytes) -> Seal:
     """Return the seal that the bytes hold."""
     (offset,) = _OFFSET.unpack_from(value)
     rest = unpacked(value[_OFFSET.size :])
-    seal = Seal(offset, *rest)
-    return seal._replace(grouped=tuple((of, name, day) for of, name, day in seal.grouped))
+    return Seal(offset, *rest)
 
 
 def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
     """Put an engine together from what its partition kept; return what that was.
 
-    Without a seal nothing was ever committed: what is there is passed over, and made anew. Raises
+    What the systemic side has decided is given to the engine before: no seal keeps it, because its
+    topics do, and reviews are recounted by it. Without a seal nothing was ever committed: what is
+    there is passed over, and made anew. Raises
     StateError where the state was made under another calendar or number of buckets.
     """
     seal = newest_seal(kept)
@@ -140,13 +139,13 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
         )
     engine.offset_last = seal.offset
     engine.restore_watermark(seal.watermark)
-    engine.restore_grouped(seal.grouped)
     engine.restore_rejections(engine.rejections, rejections_of(seal.rejections))
     buckets = _recover_buckets(engine, kept, seal.writer)
     chunks = _recover_journal(engine, kept, seal)
     engine.dirty.clear()
     if seal.policy_versions != list(engine.policies.versions):
         engine.policies_changed()
+    engine.verdicts_restored()
     engine.attributes_changed(engine.accounts)  # to what differs from what they were decided by
     return Recovered(buckets, chunks)
 

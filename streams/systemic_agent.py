@@ -22,6 +22,7 @@ from monitor.systemic_alert import SystemicAlert
 from monitor.systemic_run import DecidedDay, SystemicRun
 from streams import codec
 from streams.dealing import dealer
+from streams.incidents import decided_headers
 from streams.outbox import Outbox, Outgoing
 from streams.tail import Tail, records_of_topic
 from streams.topics import Topics
@@ -33,7 +34,7 @@ SILENT_SECONDS: Final = 60.0
 it is a week of business days behind, too."""
 
 STATE_KEY: Final = b"state"
-STATE_FORMAT: Final = 1
+STATE_FORMAT: Final = 2
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(strict=False).decode
@@ -170,7 +171,8 @@ class SystemicAgent:
 
     async def _keep(self, run: SystemicRun) -> None:
         if self._app.consumer_generation_id == self._generation:
-            record = Outgoing(STATE_KEY, state_bytes(run.dump()))
+            decided = decided_headers(run.joining.decided)
+            record = Outgoing(STATE_KEY, state_bytes(run.dump()), decided)
             await self._outbox.write(self._topics.systemic_state, 0, [record])
 
 

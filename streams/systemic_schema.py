@@ -8,6 +8,7 @@ from typing import Any, Final
 from monitor.core.alert import Kind, Status
 from monitor.core.threshold import Severity
 from monitor.core.transaction import Reason
+from monitor.systemic.incidents import MEMBERS_MAX
 from monitor.systemic.notice import Verdict
 from monitor.systemic.segment_day import CAUSE_TYPES
 
@@ -54,6 +55,19 @@ def segment_day_schema() -> Schema:
                         }
                     ),
                     "causes": _counts("type", list(CAUSE_TYPES), "value"),
+                    "accounts": {
+                        "description": "Some of the accounts over it, by id, each with the origin"
+                        " of the transaction that took it over: so that an incident can name"
+                        " members. At most 128 KiB of them in a record.",
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                name: {"type": "string"} for name in ("account_id", *CAUSE_TYPES)
+                            },
+                            "required": ["account_id"],
+                        },
+                    },
                 }
             ),
         },
@@ -102,13 +116,32 @@ def systemic_alert_schema() -> Schema:
         "limit_ratio": {"description": "The limit over the one that history sets.", **_NUMBER},
         "suggested_limit": {"description": "Money as text, or a number.", **money_or_count},
         "decided_by": _object({"name": {"type": "string"}, "number": {"type": "number"}}),
-        "grouped": {"description": "Account-days over limits that it stands for.", **_COUNT},
+        "grouped": {
+            "description": "Account alerts of limits that it explains: reviews leave them out, and"
+            " no others.",
+            **_COUNT,
+        },
+        "members": {
+            "description": "The ids of the first of them, at most 100.",
+            "type": "array",
+            "items": {"type": "string", "format": "uuid"},
+            "maxItems": MEMBERS_MAX,
+        },
+        "members_total": {"description": "As many as `grouped`.", **_COUNT},
         "policy_version": {"type": "integer"},
         "evidence": {
             "description": "What a person needs to see why; fields may be added to it.",
             "type": "object",
             "properties": {
-                "days": {"description": "All its days.", "type": "array", "items": _DAY}
+                "days": {"description": "All its days.", "type": "array", "items": _DAY},
+                "absent": {
+                    "description": "Partitions that were silent, so that days were decided without"
+                    " them: none of their alerts is explained.",
+                    "type": "array",
+                    "items": _object(
+                        {"business_day": _DAY, "partitions": {"type": "array", "items": _COUNT}}
+                    ),
+                },
             },
             "required": ["days"],
         },

@@ -52,7 +52,7 @@ class Worker:
             settings, self._app, self._outbox, metrics=self.metrics, on_crash=_crashed
         )
         self._incidents = IncidentFollower(
-            settings.broker, topics.systemic, self._agents.grouped_changed
+            settings.broker, topics.systemic, topics.systemic_state, self._agents.verdicts_changed
         )
         self._liveness = Liveness(settings, topics.transactions, self._agents, _stalled)
 

@@ -1,34 +1,55 @@
-"""A small stream in which many accounts are over their limits at once, and some again and again."""
+"""Incidents as their alerts state them, for tests: short to write."""
 
-import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from monitor.core.transaction import Fields
-from tests.transactions import POLICY, row
-
-INCIDENT_POLICY = POLICY + "[review]\n[budget]\nalerts_per_day = 5\nwarm_up_days = 5\n[systemic]\n"
-
-MOVED_DAYS = (12, 13, 14, 19)
-"""Days on which half of all accounts are over the limit."""
-
-OFTEN = 6
-"""Accounts that are over the limit on every day."""
+from monitor.core.business_day import day_text
+from monitor.core.transaction import Origin
+from monitor.membership import Verdicts
 
 
-def incident_rows(accounts: int = 120, days: int = 24, seed: int = 1) -> Sequence[Fields]:
-    """Return rows in the order of their times; two segments, one transaction a day each."""
-    rng = random.Random(seed)  # noqa: S311 - a made stream is no secret
-    made = []
-    for day in range(days):
-        share = 0.5 if day in MOVED_DAYS else 0.03
-        for account in range(accounts):
-            is_over = rng.random() < share or account < OFTEN
-            amount = "600.00" if is_over else f"{rng.randint(20, 120)}.00"
-            made.append((24 * day + 10 * rng.random(), account, amount))
-    return [
-        row(
-            f"T{number}", hours=hours, account_id=f"A{account}", amount=amount,
-            segment="retail" if account % 2 else "student",
-        )
-        for number, (hours, account, amount) in enumerate(sorted(made))
-    ]  # fmt: skip
+def incident(name: str, days: Iterable[int], **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the fields of a systemic alert; of all account-days of institution I1 by default."""
+    return {
+        "alert_id": name,
+        "status": "raised",
+        "verdict": "external-cause",
+        "segment": None,
+        "threshold_id": None,
+        "cause": {"type": "institution", "value": "I1"},
+        "grouped": 1,
+        "evidence": {"days": [day_text(day) for day in sorted(days)]},
+    } | changes
+
+
+def of_limit(
+    name: str, days: Iterable[int], threshold_id: str, segment: str | None = None
+) -> dict[str, Any]:
+    """Return the fields of an alert about a limit in one segment."""
+    return incident(
+        name, days, threshold_id=threshold_id, segment=segment, cause=None,
+        verdict="population-shift",
+    )  # fmt: skip
+
+
+def verdicts(*incidents: Mapping[str, Any], decided: int = 0) -> Verdicts:
+    return Verdicts(decided, incidents)
+
+
+def account_alert(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the fields of an account's alert that say whether it is a member."""
+    origin = changes.pop("origin", None)
+    evidence = {} if origin is None else {"origin": _named(Origin(*origin))}
+    return {
+        "kind": "daily-amount",
+        "status": "raised",
+        "business_day": "2026-01-05",
+        "segment": "retail",
+        "threshold_id": "daily-amount",
+        "partition": 0,
+        "evidence": evidence,
+    } | changes
+
+
+def _named(origin: Origin) -> dict[str, str]:
+    return {name: value for name, value in origin._asdict().items() if value is not None}

@@ -38,7 +38,7 @@ from streams.commands.choices import DisposedAs, OfKind, OfStatus, SortedBy
 from streams.insight_table import read_table
 from streams.replay import Replay
 from tests.disposing import batch_of, disposed
-from tests.incidents import INCIDENT_POLICY, incident_rows
+from tests.incident_stream import INCIDENT_POLICY, incident_rows
 from tests.transactions import book
 
 Alert = dict[str, Any]

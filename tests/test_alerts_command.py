@@ -10,7 +10,7 @@ from pyarrow import parquet
 from monitor.lesson import last_told
 from streams import codec
 from tests.command_line import Weir, weir_of
-from tests.incidents import INCIDENT_POLICY, incident_rows
+from tests.incident_stream import INCIDENT_POLICY, incident_rows
 
 Alert = dict[str, Any]
 

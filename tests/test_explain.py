@@ -32,7 +32,7 @@ from streams.incident_members import Incidents
 from streams.rederive import Late, Rederivation, lateness_of
 from streams.replay import Replay
 from tests.command_line import Weir, weir_of
-from tests.incidents import INCIDENT_POLICY, incident_rows
+from tests.incident_stream import INCIDENT_POLICY, incident_rows
 from tests.rigs import command
 from tests.streams.made_stream import SEGMENTED, made_stream
 from tests.transactions import POLICY, book, observed, row, transaction

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.noted_day import DayFacts, FoldedDays, Mark, NotedDay, Review, ReviewTold
+from monitor.core.noted_day import (
+    DayFacts,
+    DayTold,
+    EndedReview,
+    FoldedDays,
+    Mark,
+    NotedDay,
+    Review,
+    ReviewTold,
+)
+from monitor.core.transaction import Origin
 from monitor.policy import PolicyError
 from monitor.policy_text import policy_of
 from monitor.review_rule import ReviewRule, review_threshold
@@ -109,12 +119,15 @@ some_facts = st.tuples(
 )  # fmt: skip
 marks = st.builds(
     Mark, st.sampled_from(["a", "b"]), sums, sums, st.none() | st.just("EUR"), st.booleans(),
-    st.booleans(),
+    st.booleans(), st.none() | st.builds(Origin, names, names, names, names),
 )  # fmt: skip
 tolds = st.builds(
     ReviewTold, st.sampled_from(["raised", "withdrawn"]), st.integers(1, 9), st.integers(0, 9),
     st.integers(0, 9), st.just("high"),
-    st.lists(st.tuples(st.integers(1, 99), st.booleans())).map(tuple), st.just("unclear"),
+    st.lists(st.builds(DayTold, st.integers(1, 99), st.integers(0, 2), st.integers(0, 3))).map(
+        tuple
+    ),
+    st.just("unclear"), st.integers(0, (1 << 64) - 1), st.booleans(),
 )  # fmt: skip
 
 
@@ -122,15 +135,28 @@ tolds = st.builds(
 def reviews(draw: st.DrawFn) -> Review:
     review = Review()
     for day in draw(st.sets(st.integers(700_000, 700_009), max_size=4)):
-        facts = DayFacts()
-        facts.payees, facts.others, facts.unnamed, facts.amounts, facts.round = draw(some_facts)
-        review.closed[day] = NotedDay(
-            day, draw(names), draw(names), draw(names), 3, tuple(draw(st.lists(marks, max_size=3))),
-            "EUR", draw(sums), draw(sums), facts, draw(st.none() | st.floats(0, 1)),
-        )  # fmt: skip
-    review.folded = draw(st.none() | st.builds(FoldedDays, *[st.integers(0, 99)] * 4))
+        review.closed[day] = draw(noted_days(day))
+    review.folded = draw(folded)
     review.told = draw(st.dictionaries(st.integers(700_000, 700_009), tolds, max_size=3))
+    for day in draw(st.sets(st.integers(699_000, 699_009), max_size=2)):
+        days = tuple(draw(noted_days(day + more)) for more in range(2))
+        review.ended[day] = EndedReview(
+            draw(tolds), days, draw(folded), 3, draw(names), draw(names), draw(names)
+        )
     return review
+
+
+folded = st.none() | st.builds(FoldedDays, *[st.integers(0, 99)] * 5)
+
+
+@st.composite
+def noted_days(draw: st.DrawFn, day: int) -> NotedDay:
+    facts = DayFacts()
+    facts.payees, facts.others, facts.unnamed, facts.amounts, facts.round = draw(some_facts)
+    return NotedDay(
+        day, draw(names), draw(names), draw(names), 3, tuple(draw(st.lists(marks, max_size=3))),
+        "EUR", draw(sums), draw(sums), facts, draw(st.none() | st.floats(0, 1)),
+    )  # fmt: skip
 
 
 @given(reviews(), st.sampled_from([int, str]))
@@ -140,6 +166,9 @@ def test_what_an_account_keeps_for_its_reviews_comes_back(
     back = review_of(review_fields(review, written))
     assert review_fields(back, int) == review_fields(review, int)
     assert (back.told, back.folded) == (review.told, review.folded)
+    assert [(first, of.told, of[2:]) for first, of in back.ended.items()] == [
+        (first, of.told, of[2:]) for first, of in review.ended.items()
+    ]
     assert [of.marks for of in back.closed.values()] == [
         review.closed[day].marks for day in sorted(review.closed)
     ]

@@ -5,13 +5,10 @@ They are few, and small: an account keeps them for as long as a later day may be
 
 from typing import Final, NamedTuple
 
+from monitor.core.transaction import Origin
+
 PAYEES_MAX: Final = 12
 """Payees of an account-day that are told apart; what goes to further ones is `others`."""
-
-
-Grouped = tuple[str | None, str | None, int]
-"""A segment (None: all), a threshold_id (None: all) and a business day that a systemic alert
-explains: such days do not count for reviews."""
 
 
 class DayFacts:
@@ -42,7 +39,11 @@ class DayFacts:
 
 
 class Mark(NamedTuple):
-    """A limit that an account-day is over, or near: `value` and `limit` are in its own unit."""
+    """A limit that an account-day is over, or near: `value` and `limit` are in its own unit.
+
+    `origin` is that of the transaction that took the day over it; None of a near one, of one that a
+    policy took over, and of a limit for one account.
+    """
 
     threshold_id: str
     value: int
@@ -50,6 +51,7 @@ class Mark(NamedTuple):
     currency: str | None
     is_amount: bool
     is_near: bool
+    origin: Origin | None = None
 
 
 class NotedDay(NamedTuple):
@@ -72,10 +74,23 @@ class NotedDay(NamedTuple):
     score: float | None = None
 
 
-class ReviewTold(NamedTuple):
-    """What was told last of one review: its days, each with whether it is near only.
+class DayTold(NamedTuple):
+    """A day of a review as it was told: its weight in half days, 0 if incidents explain all of it.
 
-    `value` and `limit` are in days; a review is told where the value is greater than the limit.
+    `left_out` has a bit for each of its marks that an incident explains, the first mark's lowest.
+    """
+
+    day: int
+    weight: int
+    left_out: int
+
+
+class ReviewTold(NamedTuple):
+    """What was told last of one review, and its days, explained or not.
+
+    `value` and `limit` are in days; a review stands if the value is greater than the limit.
+    `is_episode` says whether its days, explained or not, make a review at all: else it was told
+    once, and is over. `digest` is a hash of its evidence.
     """
 
     status: str
@@ -83,34 +98,62 @@ class ReviewTold(NamedTuple):
     value: int
     limit: int
     severity: str
-    days: tuple[tuple[int, bool], ...]
+    days: tuple[DayTold, ...]
     reading: str
+    digest: int
+    is_episode: bool
+
+    @property
+    def last(self) -> int | None:
+        """Its last day; None if it has none."""
+        return self.days[-1].day if self.days else None
 
 
 class FoldedDays(NamedTuple):
-    """The earliest days of a review that goes on for long: no more than how many there were."""
+    """The earliest days of a review that goes on for long: no more than how many count.
+
+    `weight_greatest` is the most, in half days, that a window has which begins with one of them.
+    """
 
     first: int
     last: int
     breach_days: int
     near_days: int
+    weight_greatest: int
+
+
+class EndedReview(NamedTuple):
+    """A review that no further day goes on with, kept because an incident may still explain days.
+
+    Its rule is that of `policy_version` for `segment`, `peer_group` and `product`.
+    """
+
+    told: ReviewTold
+    days: tuple[NotedDay, ...]
+    folded: FoldedDays | None
+    policy_version: int
+    segment: str | None
+    peer_group: str | None
+    product: str | None
 
 
 class Review:
     """What an account keeps for its reviews.
 
     `closed` are its noted days that have closed, by day; those still open are in its account-days.
-    `told` is what was told, by the first day of the review.
+    `told` is what was told, by the first day of the review; `ended` are those that are over, until
+    it is settled which of their days incidents explain.
     """
 
-    __slots__ = ("closed", "folded", "told")
+    __slots__ = ("closed", "ended", "folded", "told")
 
     def __init__(self) -> None:
         self.closed: dict[int, NotedDay] = {}
         self.folded: FoldedDays | None = None
         self.told: dict[int, ReviewTold] = {}
+        self.ended: dict[int, EndedReview] = {}
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to keep."""
-        return not (self.closed or self.told or self.folded)
+        return not (self.closed or self.told or self.folded or self.ended)

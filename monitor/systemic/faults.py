@@ -28,6 +28,9 @@ DUPLICATES: Final = "duplicates"
 CLOCK: Final = "clock"
 REPLAYED: Final = "replayed-file"
 
+REJECTED: Final = (DUPLICATES, CLOCK, REPLAYED)
+"""Faults whose records were rejected: they are in no total."""
+
 _KINDS: Final = {
     Reason.DUPLICATE.value: DUPLICATES,
     Reason.FUTURE.value: CLOCK,

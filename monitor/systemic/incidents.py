@@ -1,19 +1,17 @@
 """Incidents that are open: each a notice that grows, and that is closed when it has been quiet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
 
 from monitor.core.alert import Status
 from monitor.core.business_day import day_text
-from monitor.systemic.notice import DecidedBy, SystemicCause, SystemicNotice, Verdict
+from monitor.systemic.notice import DecidedBy, Member, SystemicCause, SystemicNotice, Verdict
+from monitor.systemic.settings import LASTING_DAYS, QUIET_DAYS
 from monitor.systemic.verdict import Decision
 
-QUIET_DAYS: Final = 3
-"""An incident is open while it alarms again within so many days."""
-
-LASTING_DAYS: Final = 14
-"""What has lasted so long is the new usual."""
+MEMBERS_MAX: Final = 100
+"""Members of an incident that are named; whoever wants all asks of each alert whether it is one."""
 
 _NAMESPACE: Final = UUID("b8a1f4de-55a0-5e0d-8b53-0a4f6b4a9d27")
 """Of systemic ids. Never changed: a replay years later must give the same ids."""
@@ -30,12 +28,14 @@ class Key(NamedTuple):
 class Alarm(NamedTuple):
     """What one day says of an incident.
 
-    `grouped` has the days that it is about, and the account-days over limits that it stands for.
+    `grouped` has the days that it is about, and the account-days over limits that it stands for
+    (counted for each limit); `members` are some of them, by their days.
     """
 
     decision: Decision
     threshold_id: str | None
     grouped: Mapping[int, int]
+    members: Mapping[int, Sequence[Member]] = {}
 
 
 class Incidents:
@@ -80,12 +80,19 @@ class Incidents:
         del self._open[key]
 
     def take(self, key: Key, day: int, alarm: Alarm) -> SystemicNotice:
-        """Open an incident, or let it grow; return what is to be told."""
+        """Open an incident, or let it grow; return what is to be told.
+
+        One that is undecided explains nothing, so it groups nothing; what it would group is kept,
+        because it may be decided on a day to come.
+        """
         known = self._open.get(key)
         decision = alarm.decision
         known_days = set(known.days) if known else set()
-        days = tuple(sorted(known_days | set(alarm.grouped)))
-        grouped = sum(count for of, count in alarm.grouped.items() if of not in known_days)
+        new = {of for of in alarm.grouped if day - of < LASTING_DAYS} - known_days
+        days = tuple(sorted(known_days | new))
+        counted = (known.counted if known else 0) + sum(alarm.grouped[of] for of in new)
+        members = {of for of_day in new for of in alarm.members.get(of_day, ())}
+        members.update(known.members if known else ())
         notice = SystemicNotice(
             systemic_id=known.systemic_id if known else systemic_id(key, day),
             revision=known.revision + 1 if known else 1,
@@ -99,7 +106,9 @@ class Incidents:
             suggested_limit=decision.suggested_limit,
             decided_by=decision.decided_by,
             days=days,
-            grouped=grouped + (known.grouped if known else 0),
+            grouped=0 if decision.verdict == Verdict.UNDECIDED else counted,
+            counted=counted,
+            members=tuple(sorted(members)[:MEMBERS_MAX]),
             evidence={**decision.evidence, "days": [day_text(of) for of in days]},
         )
         self._open[key] = notice
@@ -128,4 +137,5 @@ def _notice(of: Mapping[str, Any]) -> SystemicNotice:
         "cause": None if cause is None else SystemicCause(*cause),
         "decided_by": DecidedBy(*of["decided_by"]),
         "days": tuple(of["days"]),
+        "members": tuple(Member(*member) for member in of["members"]),
     })  # fmt: skip

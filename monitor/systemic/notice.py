@@ -37,13 +37,22 @@ class DecidedBy(NamedTuple):
     number: float
 
 
+class Member(NamedTuple):
+    """An account-day over a limit that an incident stands for."""
+
+    day: int
+    account_id: str
+    threshold_id: str
+
+
 class SystemicNotice(NamedTuple):
     """What is known of one incident up to a business day; the latest revision holds.
 
     `segment` None is all segments. `limit_ratio` is the limit in force over the one that history
     would set; `suggested_limit` restores the breach share, in the limit's own unit (minor units, or
     transactions). `days` are the business days that alarmed so far, `grouped` the account-days over
-    limits that it stands for.
+    limits that it explains, and `counted` those that it would if its verdict were decided; some of
+    these are the `members`, the earliest first.
     """
 
     systemic_id: str
@@ -59,4 +68,6 @@ class SystemicNotice(NamedTuple):
     decided_by: DecidedBy
     days: tuple[int, ...]
     grouped: int
+    counted: int
+    members: tuple[Member, ...]
     evidence: dict[str, object]

@@ -1,7 +1,7 @@
 """What one segment did on one business day, in little room, so that partitions can be added up.
 
-Each partition makes its own when the day closes; `merged` adds them up in any order. Nothing here
-names an account.
+Each partition makes its own when the day closes; `merged` adds them up in any order. Only some of
+the accounts over a limit are named, so that an incident can name some of its members.
 """
 
 from collections import Counter
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, TypeVar
 
 from models.sketch import Sketch
+from monitor.core.transaction import Origin
 
 INSTITUTION: Final = "institution"
 BRANCH: Final = "branch"
@@ -23,19 +24,28 @@ HOT_Z: Final = 1.5
 _Key = TypeVar("_Key")
 
 
+class Breach(NamedTuple):
+    """An account over a limit, and where the transaction came from that took it over."""
+
+    account_id: str
+    origin: Origin | None
+
+
 class LimitDay(NamedTuple):
     """One limit (by its threshold_id) in one segment on one business day.
 
     `above` is the limit in force: minor units, or transactions. `breaches` is the account-days
     over it when the day closed; `values` has the measured value of every active account-day that
     it watches. `causes` counts, by (type, value) with a type of `CAUSE_TYPES`, the breaching
-    account-days whose tipping transaction had it.
+    account-days whose tipping transaction had it; `accounts` are some of those account-days, by the
+    account's id.
     """
 
     above: int
     breaches: int
     values: Sketch
     causes: dict[tuple[str, str], int]
+    accounts: tuple[Breach, ...] = ()
 
     @property
     def measured(self) -> int:
@@ -96,6 +106,10 @@ def merged(parts: Iterable[SegmentDay]) -> SegmentDay:
     )
 
 
+def _by_account(breach: Breach) -> str:
+    return breach.account_id
+
+
 def _copied(limit: LimitDay) -> LimitDay:
     return limit._replace(values=limit.values.copy(), causes=dict(limit.causes))
 
@@ -108,6 +122,7 @@ def _added(one: LimitDay, other: LimitDay) -> LimitDay:
         breaches=one.breaches + other.breaches,
         values=values,
         causes=_summed((one.causes, other.causes)),
+        accounts=tuple(sorted(one.accounts + other.accounts, key=_by_account)),
     )
 
 

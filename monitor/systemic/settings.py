@@ -10,6 +10,16 @@ from monitor.core.threshold import Severity
 from monitor.limit_text import refuse_unknown
 
 SYSTEMIC_KEYS: Final = ("severity", "breach_budget")
+QUIET_DAYS: Final = 3
+"""An incident is open while it alarms again within so many days."""
+
+LASTING_DAYS: Final = 14
+"""What has lasted so long is the new usual; and no incident begins so many days before the day on
+which it is found."""
+
+REACH_DAYS: Final = LASTING_DAYS - 1 + QUIET_DAYS
+"""A decision changes what is explained on days so far back, and on none before."""
+
 NO_SEGMENT: Final = "*"
 """In `breach_budget`: every segment that has no budget of its own."""
 

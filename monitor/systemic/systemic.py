@@ -9,8 +9,9 @@ from typing import Any, Final
 from monitor.systemic.amounts import Values
 from monitor.systemic.causes import CAUSE, FAULT, Causes, Found, decisions_of
 from monitor.systemic.counterfactual import LimitMemory
-from monitor.systemic.incidents import Alarm, Incidents, Key
-from monitor.systemic.notice import SystemicNotice, Verdict
+from monitor.systemic.faults import REJECTED
+from monitor.systemic.incidents import MEMBERS_MAX, Alarm, Incidents, Key
+from monitor.systemic.notice import Member, SystemicNotice, Verdict
 from monitor.systemic.segment_day import SegmentDay
 from monitor.systemic.settings import SystemicSettings
 from monitor.systemic.share import DayCount, ShareReading, ShareSeries
@@ -21,7 +22,7 @@ from monitor.systemic.verdict import (
     of_limit,
     share_evidence,
 )
-from monitor.systemic.whole_day import WholeDay, whole_day
+from monitor.systemic.whole_day import WholeDay, members_of, whole_day
 
 LIMIT: Final = "limit"
 HOT: Final = "hot"
@@ -49,6 +50,10 @@ class Systemic:
             self._series[Key(*key)] = ShareSeries(series, adaptive=key[0] == HOT)
             if memory is not None:
                 self._memories[Key(*key)] = LimitMemory(memory)
+        # Some breaching accounts of the days of each limit's run: it may alarm, and group them.
+        self._named: dict[Key, dict[int, list[str]]] = {
+            Key(*key): dict(days) for key, days in state.get("named", ())
+        }
         self._causes = Causes(state.get("causes"))
         self._incidents = Incidents(state.get("incidents"))
 
@@ -64,6 +69,11 @@ class Systemic:
                     self._memories[key].dump() if key in self._memories else None,
                 ]
                 for key in ordered
+            ],
+            "named": [
+                [list(key), sorted(self._named[key].items())]
+                for key in ordered
+                if key in self._named
             ],
             "causes": self._causes.dump(),
             "incidents": self._incidents.dump(),
@@ -94,6 +104,7 @@ class Systemic:
             if (reading := self._series_of(key).read(count)) is not None
         }
         self._keep_values(day, segments)
+        self._name(day, segments)
         decisions = decisions_of(found)
         told = self._tell(day, segments, whole, decisions, readings)
         self._learn(whole, found, counts, readings, is_paused=bool(decisions))
@@ -115,7 +126,7 @@ class Systemic:
             elif reason in explained or reason.sort in {CAUSE, FAULT}:
                 explained.setdefault(reason, []).append(key)
         told = [
-            self._tell_cause(day, whole, key, decisions.get(key), alarmed, by)
+            self._tell_cause(day, whole, segments, key, decisions.get(key), alarmed, by)
             for key, by in explained.items()
         ]
         hot = {key.segment: alarmed[key] for key in alarmed if key.sort == HOT}
@@ -152,11 +163,15 @@ class Systemic:
                 return of
         return None
 
-    def _tell_cause(
-        self, day: int, whole: WholeDay, key: Key, decision: Decision | None,
+    def _tell_cause(  # noqa: PLR0913, PLR0917 - what is known of the day, each by itself
+        self, day: int, whole: WholeDay, segments: Segments, key: Key, decision: Decision | None,
         alarmed: dict[Key, ShareReading], by: list[Key],
     ) -> SystemicNotice:  # fmt: skip
-        """Tell of a fault or a cause, and of the segments whose alarm it explains."""
+        """Tell of a fault or a cause, and of the segments whose alarm it explains.
+
+        It stands for the account-days whose tipping transaction has the cause; but where the fault
+        is of records that were rejected it stands for none: they are in no total.
+        """
         if decision is None:
             known = self._incidents.get(key)
             assert known is not None, "an alarm is explained by what is found, or open"
@@ -172,9 +187,12 @@ class Systemic:
             for of in by
         ]
         evidence = {**decision.evidence, **({"segments": shares} if shares else {})}
-        cause = decision.cause
+        cause = None if evidence.get("fault") in REJECTED else decision.cause
         cases = whole.cases(cause.type, cause.value) if cause else 0
-        alarm = Alarm(decision._replace(evidence=evidence), None, {day: cases})
+        members = members_of(day, segments, cause.type, cause.value) if cause else []
+        alarm = Alarm(
+            decision._replace(evidence=evidence), None, {day: cases}, {day: members[:MEMBERS_MAX]}
+        )
         return self._incidents.take(key, day, alarm)
 
     def _share_alarm(
@@ -189,7 +207,12 @@ class Systemic:
         if key.segment in hot:
             shown = share_evidence(hot[key.segment], "hot_accounts", "known_accounts")
             decision = decision._replace(evidence={**decision.evidence, "hot_share": shown})
-        return Alarm(decision, key.about, {count.day: count.cases for count in reading.run})
+        grouped = {count.day: count.cases for count in reading.run}
+        members = {
+            day: [Member(day, name, key.about) for name in names]
+            for day, names in self._named.get(key, {}).items()
+        }
+        return Alarm(decision, key.about, grouped, members)
 
     def _of_limit(self, key: Key, reading: ShareReading) -> Decision:
         series, memory = self._series[key], self._memories[key]
@@ -224,6 +247,21 @@ class Systemic:
                 memory = self._memories.setdefault(key, LimitMemory())
                 memory.keep(day, limit, self._series_of(key).days)
 
+    def _name(self, day: int, segments: Segments) -> None:
+        """Keep the names of some breaching accounts of each limit, until its run has ended."""
+        for segment, of in segments.items():
+            for threshold_id, limit in of.limits.items():
+                names = [breach.account_id for breach in limit.accounts[:MEMBERS_MAX]]
+                if names:
+                    self._named.setdefault(Key(LIMIT, segment, threshold_id), {})[day] = names
+
+    def _forget_names(self) -> None:
+        for key, days in tuple(self._named.items()):
+            run = {of.counted.day for of in self._series_of(key).run}
+            self._named[key] = {day: names for day, names in days.items() if day in run}
+            if not self._named[key]:
+                del self._named[key]
+
     def _learn(
         self, whole: WholeDay, found: Found, counts: dict[Key, DayCount],
         readings: dict[Key, ShareReading], *, is_paused: bool,
@@ -238,6 +276,7 @@ class Systemic:
             if key in self._series:
                 self._series[key].adopt()
                 self._incidents.close(key)
+        self._forget_names()
 
     def _settle(self, day: int) -> None:
         """Close what has been quiet; what its days say of the calendar is learned."""

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from monitor.systemic.concentration import Breaching, BySegment
-from monitor.systemic.segment_day import SegmentDay
+from monitor.systemic.notice import Member
+from monitor.systemic.segment_day import CAUSE_TYPES, SegmentDay
+
+_PLACES: Final = {type_: place for place, type_ in enumerate(CAUSE_TYPES)}
 
 
 class WholeDay(NamedTuple):
@@ -22,6 +25,20 @@ class WholeDay(NamedTuple):
             for segments in self.breaching.values()
             for of in segments.values()
         )
+
+
+def members_of(
+    day: int, segments: Mapping[str | None, SegmentDay], type_: str, value: str
+) -> list[Member]:
+    """Return those of a day's named breaching account-days that have a cause, in order."""
+    place = _PLACES[type_]
+    return sorted(
+        Member(day, breach.account_id, threshold_id)
+        for of in segments.values()
+        for threshold_id, limit in of.limits.items()
+        for breach in limit.accounts
+        if breach.origin is not None and breach.origin[place] == value
+    )
 
 
 def whole_day(segments: Mapping[str | None, SegmentDay]) -> WholeDay:

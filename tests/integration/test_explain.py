@@ -16,7 +16,7 @@ from streams.explain_topics import explain_of_topics
 from streams.explained import Explanation, explanation_or_raise
 from streams.replay import Replay
 from tests.disposing import batch_of
-from tests.incidents import INCIDENT_POLICY, incident_rows
+from tests.incident_stream import INCIDENT_POLICY, incident_rows
 from tests.rigs import Broker, command, own_rig, running, send, until, until_taken_in
 from tests.transactions import POLICY, book, row
 

@@ -31,7 +31,7 @@ def an_engine(buckets: int = BUCKETS, *policies: str) -> Engine:
 def a_seal(engine: Engine, **changes: object) -> Seal:
     seal = Seal(
         100, 0, engine.policies.calendar.text(), list(engine.policies.versions),
-        len(engine.buckets), WRITER, (), rejection_rows(engine.rejections),
+        len(engine.buckets), WRITER, rejection_rows(engine.rejections),
     )  # fmt: skip
     return seal._replace(**changes)  # type: ignore[arg-type]
 
