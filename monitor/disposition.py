@@ -110,5 +110,10 @@ def holding(dispositions: Iterable[Disposed]) -> dict[str, Disposed]:
     return held
 
 
+def in_order(dispositions: Iterable[Disposed]) -> list[Disposed]:
+    """Return all dispositions by their times, each once: the last one of an alert holds."""
+    return sorted(set(dispositions), key=lambda one: (_rank(one), one.alert_id))
+
+
 def _rank(one: Disposed) -> tuple[int, str, str, str]:
     return one.at, one.disposition.value, one.by, one.note or ""

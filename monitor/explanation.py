@@ -7,7 +7,7 @@ an account-day are added up one by one, apart from the engine that told it.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from monitor.core.alert import Kind
+from monitor.core.alert import Kind, Status
 from monitor.core.business_day import Calendar, day_of_text, event_time_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.threshold import Direction
@@ -16,6 +16,9 @@ from monitor.core.transaction import Transaction
 AMOUNT_KINDS: Final = ("daily-amount",)
 LIMIT_KINDS: Final = (*AMOUNT_KINDS, "daily-count")
 """Kinds whose value is a plain sum over the transactions of one account-day."""
+
+OF_TELLING: Final = ("revision", "value_before", "transaction_id", "event_time", "offset")
+"""Figures that say by which record, and as which revision, an alert was told; no other does."""
 
 ABSENT: Final = "(none)"
 
@@ -64,6 +67,30 @@ def figures_of(told: Mapping[str, Any], now: Mapping[str, Any] | None) -> list[F
     was, is_now = dict(_flat("", told)), dict(_flat("", now or {}))
     names = [*was, *(name for name in is_now if name not in was)]
     return [Figure(name, was.get(name, ABSENT), is_now.get(name, ABSENT)) for name in names]
+
+
+def says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two alerts mean the same, by whichever record and revision each was told.
+
+    Raised and restated are the same there: both stand.
+    """
+
+    def meant(alert: Mapping[str, Any]) -> dict[str, Any]:
+        stands = alert["status"] != Status.WITHDRAWN.value
+        return {name: alert[name] for name in alert if name not in OF_TELLING} | {"status": stands}
+
+    return meant(one) == meant(other)
+
+
+def moved_note(told: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Return what to say of an alert that says the same and was told by another record."""
+    if all(told[name] == now[name] for name in (*OF_TELLING, "status")):
+        return None
+    return (
+        f"it says the same as revision {now['revision']} here, told at offset {now['offset']}; it"
+        f" was revision {told['revision']}, told at offset {told['offset']}: a worker hears of an"
+        " incident a moment after it is decided"
+    )
 
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:

@@ -2,10 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-NEEDED: Final = {"alert_id", "revision", "kind", "business_day"}
+NEEDED: Final = {
+    "alert_id": str,
+    "revision": int,
+    "kind": str,
+    "status": str,
+    "severity": str,
+    "account_id": str | None,
+    "business_day": str,
+    "segment": str | None,
+    "threshold_id": str | None,
+    "evidence": dict,
+}
+"""Fields that every alert has, and what each is."""
 
 
 class AlertFileError(ValueError):
@@ -25,7 +38,28 @@ def alerts_of_file(path: Path, alert_id: str | None = None) -> Iterator[dict[str
                 alert = json.loads(line)
             except ValueError as error:
                 raise AlertFileError(f"{path}: line {number} is no JSON: {error}") from None
-            if not isinstance(alert, dict) or not alert.keys() >= NEEDED:
-                needed = ", ".join(sorted(NEEDED))
+            if not is_alert(alert):
+                needed = ", ".join(NEEDED)
                 raise AlertFileError(f"{path}: line {number} is no alert: one has {needed}")
             yield alert
+
+
+def is_alert(fields: object) -> bool:
+    """Return whether fields are those of an alert, by the fields that every alert has."""
+    return (
+        isinstance(fields, dict)
+        and all(name in fields and isinstance(fields[name], of) for name, of in NEEDED.items())
+        and _is_day(fields["business_day"])
+    )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def dispositions_beside(alerts: Path) -> Path:
+    """Return the file that has the dispositions of a file of alerts, unless another is named."""
+    return alerts.with_name(f"{alerts.stem}.dispositions.jsonl")

@@ -6,15 +6,14 @@ from typing import Any
 
 from monitor.settings import Settings
 from streams.admin import partitions_of
+from streams.alert_list import with_told_at
 from streams.broker import BrokerError
 from streams.tail import records_of_topic
 from streams.topics import Topics
 
 
-async def read_alerts(
-    settings: Settings, *, follow: bool
-) -> AsyncIterator[tuple[dict[str, Any], bytes]]:
-    """Yield every alert (its fields, and its bytes) that the topic holds; and go on if told to.
+async def read_alerts(settings: Settings, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
+    """Yield every alert that the topic holds, with when it was told; and go on if told to.
 
     Raises BrokerError where no broker answers, or there is no such topic.
     """
@@ -23,4 +22,4 @@ async def read_alerts(
     if partitions is None:
         raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
     async for record in records_of_topic(settings.broker, topic, partitions, follow=follow):
-        yield json.loads(record.value), record.value
+        yield with_told_at(json.loads(record.value), record.timestamp)

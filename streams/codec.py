@@ -174,6 +174,11 @@ def plain(value: bytes) -> dict[str, Any]:
     return fields
 
 
+def json_bytes(fields: Mapping[str, Any]) -> bytes:
+    """Return plain fields as JSON, as a record has them."""
+    return _encode(fields)
+
+
 def segment_record(value: bytes) -> SegmentRecord:
     """Return what a record of the segment-days tells."""
     return segment_record_of(plain(value))

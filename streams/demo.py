@@ -13,6 +13,7 @@ from monitor.core.attributes import AccountRecord
 from monitor.core.transaction import Reason
 from monitor.policy_text import policy_of_bytes
 from monitor.settings import Settings
+from streams.alert_text import times_limit
 from streams.broker import BrokerError
 from streams.feed import Batch
 from streams.outbox import Outbox
@@ -143,11 +144,6 @@ def _by_label(samples: Samples, name: str, least: int = 1) -> Counter[str]:
         {labels[0]: int(value) for (of, labels), value in samples.items()
          if of == name and value >= least}
     )  # fmt: skip
-
-
-def times_limit(alert: dict[str, Any]) -> float:
-    """Return how many times its limit a day was; 0 where that cannot be said."""
-    return float(alert["evidence"].get("times_limit", 0))
 
 
 class Demo:

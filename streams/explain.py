@@ -1,83 +1,179 @@
-"""Explains an alert out of files: finds it, derives it again, and lays both side by side."""
+"""Explains alerts out of files: which replays they need, and what came of these."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from monitor.core.alert import Kind
 from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
 from monitor.core.transaction import Rejection, Transaction, transaction_of
-from monitor.explanation import (
-    LIMIT_KINDS,
-    Figure,
-    Part,
-    causes_of,
-    figures_of,
-    parts_of,
-    total_text,
-)
-from monitor.insight.recount import Counted
-from monitor.policy import PolicyBook
+from monitor.explanation import LIMIT_KINDS
+from monitor.policy import Policy, PolicyBook
 from streams import codec
 from streams.dealing import dealer
+from streams.explained import (
+    ExplainError,
+    Explanation,
+    Told,
+    chain_of,
+    explanation_of,
+    explanation_or_raise,
+)
 from streams.feed import Batch
-from streams.rederive import Chain, Rederivation, lateness_of
-from streams.rule_text import rule_fields
+from streams.rederive import Chain, Derived, Late, Rederivation, lateness_of, policies_as_of
+from streams.rederive_joint import (
+    OF_MANY,
+    JointRederivation,
+    Sought,
+    needs_all_partitions,
+)
+
+__all__ = ["ExplainError", "Explaining", "Explanation", "Wanted", "chain_of", "explain_of_files"]
 
 
-class ExplainError(LookupError):
-    """An alert that cannot be explained, for what is not there: the message says what."""
+class Wanted(NamedTuple):
+    """Which alerts are to be explained: those named, or a `sample` of so many of each kind.
 
-
-class Explanation(NamedTuple):
-    """An alert, what it is derived to be now, and what makes up its value.
-
-    `differs` has a sentence for each thing that is not the same; there is none where all is.
-    `notes` say what the answer rests on. `rules` are those that it meets, of dispositions.
+    `revision` is for one that is named; None is the last one of each. No `kinds` are all of them.
     """
 
-    told: Mapping[str, Any]
-    now: Mapping[str, Any] | None
-    figures: list[Figure]
-    parts: list[Part]
-    total: str | int | None
-    differs: list[str]
-    notes: list[str]
-    rules: Sequence[Counted] = ()
+    alert_ids: tuple[str, ...] = ()
+    revision: int | None = None
+    sample: int | None = None
+    kinds: tuple[str, ...] = ()
+    seed: int = 1
 
     @property
-    def is_same(self) -> bool:
-        """Whether the records give the same alert."""
-        return not self.differs
+    def is_one(self) -> bool:
+        """Whether a single alert is named."""
+        return self.sample is None and len(self.alert_ids) == 1
 
-    def fields(self) -> dict[str, object]:
-        """Return it as `--json` prints it."""
-        return {
-            "alert_id": self.told["alert_id"],
-            "revision": self.told["revision"],
-            "same": self.is_same,
-            "differs": self.differs,
-            "notes": self.notes,
-            "figures": [{**figure._asdict(), "same": figure.is_same} for figure in self.figures],
-            "transactions": [part.fields() for part in self.parts],
-            "total": self.total,
-            "rules": [rule_fields(one) for one in self.rules],
-        }
+    def chains_of(self, alerts: Iterable[Told]) -> list[Chain]:
+        """Return what was told of each. Raises ExplainError where one is not there, or none is."""
+        told: dict[str, list[Told]] = {}
+        for alert in alerts:
+            told.setdefault(alert["alert_id"], []).append(alert)
+        ids = self.alert_ids if self.sample is None else self._chosen(told)
+        if not ids:
+            raise ExplainError("there is no alert to explain")
+        return [chain_of(told.get(of, ()), of, self.revision) for of in ids]
+
+    def _chosen(self, told: Mapping[str, list[Told]]) -> list[str]:
+        assert self.sample is not None
+        rng = random.Random(self.seed)  # noqa: S311 - a sample is no secret
+        chosen: list[str] = []
+        for kind in Kind:
+            of_kind = sorted(of for of in told if told[of][0]["kind"] == kind.value)
+            if not self.kinds or kind.value in self.kinds:
+                chosen += sorted(rng.sample(of_kind, min(self.sample, len(of_kind))))
+        return chosen
 
 
-def chain_of(alerts: Iterable[Mapping[str, Any]], alert_id: str, revision: int | None) -> Chain:
-    """Return what was told of an alert_id, by revision, up to the revision (None: the last one).
+class Explaining:
+    """Alerts that are being explained: which replays they need, and what came of these.
 
-    A revision that was told twice (after a crash) is there once. Raises ExplainError where there is
-    none.
+    `chains` has what was told of each. `partition_of` says which partition has the records of an
+    alert's account. `notes_of` says what an answer rests on, and raises ExplainError where the
+    records do not reach back far enough. Whoever has the records iterates over `runs`, and gives
+    them to each; afterwards `answers` are there.
     """
-    by_revision = {alert["revision"]: alert for alert in alerts if alert["alert_id"] == alert_id}
-    if not by_revision:
-        raise ExplainError(f"no alert {alert_id} is there")
-    last = max(by_revision) if revision is None else revision
-    if last not in by_revision:
-        there = ", ".join(map(str, sorted(by_revision)))
-        raise ExplainError(f"alert {alert_id} has no revision {last}: there is {there}")
-    return [by_revision[number] for number in sorted(by_revision) if number <= last]
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on, each by itself
+        self,
+        chains: Sequence[Chain],
+        book: PolicyBook,
+        partitions: int,
+        attributes: AttributeBook | None,
+        partition_of: Callable[[Told], int],
+        notes_of: Callable[[Told], list[str]],
+        as_of: AsOf | None = None,
+    ) -> None:
+        self._as_of = as_of
+        self._chains = chains
+        self._book = book
+        self._partitions = partitions
+        self._attributes = attributes
+        self._partition_of = partition_of
+        self._notes_of = notes_of
+        self._answers: dict[int, Explanation | ExplainError] = {}
+
+    @property
+    def answers(self) -> list[Explanation | ExplainError]:
+        """What each came to, in the order of the chains."""
+        return [self._answers[place] for place in range(len(self._chains))]
+
+    def runs(self) -> Iterator[Rederivation | JointRederivation]:
+        """Yield each replay that is needed; the records are given to it before the next is asked.
+
+        One serves all alerts of a policy version, except a single alert of one partition. What
+        differs is tried again: with versions that came later, or as something that came late.
+        """
+        joint = [place for place, chain in enumerate(self._chains) if self._is_joint(chain)]
+        for version in sorted({self._told(place)["policy_version"] for place in joint}):
+            of_version = [
+                place for place in joint if self._told(place)["policy_version"] == version
+            ]
+            yield from self._run_joint(of_version, policies_as_of(self._book, version))
+        later = [
+            place
+            for place in joint
+            if self._told(place)["kind"] in OF_MANY
+            and len(policies_as_of(self._book, self._told(place)["policy_version"]))
+            < len(self._book.policies)
+            and not self._is_same(place)
+        ]
+        if later:
+            yield from self._run_joint(later, self._book.policies)
+        for place, chain in enumerate(self._chains):
+            lateness = lateness_of(chain)
+            if place not in joint:
+                yield from self._run_alone(place, lateness)
+            elif chain[-1]["kind"] in LIMIT_KINDS and not self._is_same(place):
+                yield from self._run_alone(place, lateness[1:])
+
+    def _is_joint(self, chain: Chain) -> bool:
+        return len(self._chains) > 1 or needs_all_partitions(
+            chain[-1]["kind"], policies_as_of(self._book, chain[-1]["policy_version"])
+        )
+
+    def _told(self, place: int) -> Told:
+        return self._chains[place][-1]
+
+    def _run_joint(
+        self, places: Sequence[int], policies: Sequence[Policy]
+    ) -> Iterator[JointRederivation]:
+        sought = [Sought(self._told(of), self._partition_of(self._told(of))) for of in places]
+        run = JointRederivation(sought, policies, self._partitions, self._attributes, self._as_of)
+        yield run
+        for place, derived in zip(places, run.derived, strict=True):
+            self._answer(place, derived)
+
+    def _run_alone(self, place: int, lateness: Iterable[Late]) -> Iterator[Rederivation]:
+        for late in lateness:
+            if self._is_same(place):
+                return
+            chain, partition = self._chains[place], self._partition_of(self._told(place))
+            run = Rederivation(
+                chain, self._book, partition, self._partitions, self._attributes, late
+            )
+            yield run
+            self._answer(place, run.derived)
+
+    def _answer(self, place: int, derived: Derived) -> None:
+        """Keep an answer: the first one, unless a later one is the same as what was told."""
+        try:
+            answer: Explanation | ExplainError = explanation_of(
+                derived, self._notes_of(derived.told)
+            )
+        except ExplainError as error:
+            answer = error
+        if place not in self._answers or (isinstance(answer, Explanation) and answer.is_same):
+            self._answers[place] = answer
+
+    def _is_same(self, place: int) -> bool:
+        answer = self._answers.get(place)
+        return isinstance(answer, Explanation) and answer.is_same
 
 
 def explain_of_files(
@@ -92,25 +188,34 @@ def explain_of_files(
 
     `feed` begins the files anew each time that it is called.
     """
-    ensure_of_partition(chain)
-    tried = []
-    for late in lateness_of(chain):
-        partition = dealer(partitions)(chain[-1]["account_id"])
-        run = Rederivation(chain, book, partition, partitions, attributes, late)
-        _replay(run, feed(), partitions, as_of)
-        tried.append(explanation_of(run, []))
-        if tried[-1].is_same:
-            return tried[-1]
-    return tried[0]
+    (answer,) = explain_all_of_files([chain], book, feed, partitions, attributes, as_of)
+    return explanation_or_raise(answer)
 
 
-def ensure_of_partition(chain: Chain) -> None:
-    """Raise ExplainError for an alert that no partition's records alone can give."""
-    if chain[-1]["kind"] == "systemic":
-        raise ExplainError(
-            "a systemic alert comes of the summaries of all partitions: weir replay derives it"
-            " again, and weir explain the alerts that it groups"
-        )
+def explain_all_of_files(
+    chains: Sequence[Chain],
+    book: PolicyBook,
+    feed: Callable[[], Iterable[Batch]],
+    partitions: int,
+    attributes: AttributeBook | None = None,
+    as_of: AsOf | None = None,
+) -> list[Explanation | ExplainError]:
+    """Derive alerts again from rows of files, by one replay for each policy version."""
+    deal = dealer(partitions)
+
+    def partition_of(told: Told) -> int:
+        return 0 if told["account_id"] is None else deal(told["account_id"])
+
+    explaining = Explaining(chains, book, partitions, attributes, partition_of, lambda _: [], as_of)
+    for run in explaining.runs():
+        if isinstance(run, Rederivation):
+            _replay(run, feed(), partitions, as_of)
+            continue
+        for batch in feed():
+            run.observe(batch)
+            if run.is_done:
+                break
+    return explaining.answers
 
 
 def _replay(
@@ -138,51 +243,3 @@ def _dealt(batch: Batch, deal: Any, partition: int) -> Iterator[Transaction | Re
         item = codec.decode(value)
         if (deal(item.account_id) if isinstance(item, Transaction) else 0) == partition:
             yield item
-
-
-def explanation_of(run: Rederivation, notes: Sequence[str]) -> Explanation:
-    """Return what a derivation came to, with the figures side by side."""
-    told, now = run.told, run.alert
-    figures = figures_of(told, now)
-    calendar = run.book.calendar.calendar()
-    offset_last = None if now is None else now["offset"]
-    parts = parts_of(now or told, run.taken, calendar, offset_last)
-    if now is not None and _is_before_its_record(now, parts):
-        parts.pop()
-        notes = [*notes, "the record that told it named another segment: its amount came after"]
-    total = total_text(told, parts) if told["kind"] in LIMIT_KINDS else None
-    if now is None:
-        differs = [_not_told(run, total)]
-    else:
-        differs = causes_of(figures)
-        if total is not None and total != now["value"]:
-            differs.append(f"the transactions add up to {total}, the engine told {now['value']}")
-    return Explanation(told, now, figures, parts, total, differs, list(notes))
-
-
-def _is_before_its_record(now: Mapping[str, Any], parts: Sequence[Part]) -> bool:
-    """Return whether an alert's value lacks the very record that told it.
-
-    A record that names another segment is decided on twice: first the day as it stood, by the
-    limits of the new segment, then with the record's own amount.
-    """
-    return (
-        now["kind"] in LIMIT_KINDS
-        and bool(parts)
-        and parts[-1].offset == now["offset"]
-        and total_text(now, parts) != now["value"] == total_text(now, parts[:-1])
-    )
-
-
-def _not_told(run: Rederivation, total: str | int | None) -> str:
-    told = run.told
-    if total is None:
-        return (
-            f"the records tell no such alert up to partition {run.partition},"
-            f" offset {told['offset']}"
-        )
-    end = "as its day closed" if run.is_closed else "at the end of the records"
-    return (
-        f"the records tell no such alert: {end} the value is {total}; the limit {told['limit']} was"
-        f" exceeded by {told['value']}"
-    )

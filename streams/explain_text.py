@@ -1,14 +1,25 @@
-"""An explanation as text: figures side by side, the transactions, and the answer."""
+"""Explanations as text: figures side by side, the transactions, and the answer."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from monitor.core.alert import Kind
 from monitor.core.money import EXPONENT, amount_text
 from monitor.explanation import AMOUNT_KINDS, Figure, Part
-from streams.explain import Explanation
+from streams.alert_text import over_what
+from streams.alert_text import told as told_text
+from streams.explained import ExplainError, Explanation, Told
+from streams.plain_text import plain
 from streams.rule_text import rule_line
+from streams.systemic_text import systemic_text, whose
 
-SAME = "the same"
+SAME: Final = "the same"
+MEMBERS_SHOWN: Final = 20
+"""Members of a systemic alert that are listed; `weir alerts --incident` lists all."""
+
+Answered = Sequence[tuple[Told, Explanation | ExplainError]]
+"""Alerts, each with its explanation, or why there is none."""
 
 
 def text_of(explained: Explanation) -> str:
@@ -18,15 +29,25 @@ def text_of(explained: Explanation) -> str:
 
 def _lines(explained: Explanation) -> Iterator[str]:
     told = explained.told
+    whose_it_is = "of account " if told["account_id"] is not None else "of "
     yield (
         f"alert {told['alert_id']}, revision {told['revision']}:"
-        f" {told['kind']} of account {told['account_id']} on {told['business_day']}"
+        f" {told['kind']} {whose_it_is}{plain(whose(told))} on {told['business_day']}"
     )
     yield ""
     yield from _figures(explained.figures)
     yield ""
-    yield from _parts(explained)
+    if told["kind"] == Kind.SYSTEMIC.value:
+        yield from _members(explained)
+    else:
+        yield from _parts(explained)
     yield ""
+    if explained.incidents:
+        yield "days that it leaves out, each with the incident that explains it:"
+        for day, incident in explained.incidents:
+            text = plain(systemic_text(incident))
+            yield f"  {day}  {incident['alert_id']}  {plain(whose(incident))}: {text}"
+        yield ""
     if explained.rules:
         yield "rules from dispositions that it meets:"
         yield from (f"  {rule_line(one)}" for one in explained.rules)
@@ -35,8 +56,66 @@ def _lines(explained: Explanation) -> Iterator[str]:
     yield from explained.differs or [SAME]
 
 
+def lines_of_many(answered: Answered) -> Iterator[str]:
+    """Yield a line for each alert, with what differs below it, and counts by kind at the end."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for alert, answer in answered:
+        is_same = isinstance(answer, Explanation) and answer.is_same
+        counts[alert["kind"], SAME if is_same else "different"] += 1
+        yield (
+            f"{SAME if is_same else 'DIFFERS':<8}  {alert['alert_id']}  {alert['revision']:>3}"
+            f"  {alert['kind']:<12}  {alert['business_day']}  {plain(whose(alert))}"
+        )
+        if isinstance(answer, ExplainError):
+            yield f"          {answer}"
+        else:
+            yield from (f"          {said}" for said in (*answer.notes, *answer.differs))
+    yield ""
+    for kind in Kind:
+        same, different = counts[kind.value, SAME], counts[kind.value, "different"]
+        if same or different:
+            yield f"{kind.value:<12}  {same:>6,} {SAME}, {different:,} different"
+
+
+def answer_fields(alert: Told, answer: Explanation | ExplainError) -> dict[str, Any]:
+    """Return an answer as `--json` prints it: where there is no explanation, `error` says why."""
+    if isinstance(answer, Explanation):
+        return answer.fields()
+    return {
+        "alert_id": alert["alert_id"],
+        "revision": alert["revision"],
+        "same": False,
+        "error": str(answer),
+    }
+
+
+def _members(explained: Explanation) -> Iterator[str]:
+    members = explained.members
+    if not members:
+        yield "no account alert belongs to it"
+        return
+    yield f"{_counted(len(members), 'account alert')} {_verb(len(members), 'belong')} to it:"
+    for alert in members[:MEMBERS_SHOWN]:
+        yield (
+            f"  {alert['alert_id']}  {alert['business_day']}  {plain(alert['account_id']):<12}"
+            f"  {plain(over_what(alert)):<22}  {told_text(alert, 'value'):>18} over"
+            f" {told_text(alert, 'limit')}"
+        )
+    if len(members) > MEMBERS_SHOWN:
+        yield f"  and {len(members) - MEMBERS_SHOWN:,} more: weir alerts --incident lists all"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _verb(number: int, verb: str) -> str:
+    """Return a verb as it stands after a number of things."""
+    return f"{verb}s" if number == 1 else verb
+
+
 def _figures(figures: list[Figure]) -> Iterator[str]:
-    rows = [(figure.name, str(figure.told), str(figure.now)) for figure in figures]
+    rows = [(plain(of.name), _figure_text(of.told), _figure_text(of.now)) for of in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     yield f"  {'figure':<{widths[0]}}  {'told':<{widths[1]}}  now"
     for figure, (name, told, now) in zip(figures, rows, strict=True):
@@ -44,17 +123,25 @@ def _figures(figures: list[Figure]) -> Iterator[str]:
         yield f"{mark} {name:<{widths[0]}}  {told:<{widths[1]}}  {now}"
 
 
+def _figure_text(value: object) -> str:
+    """Return a figure for a person: `-` is what an alert states as having none."""
+    return "-" if value is None else plain(str(value))
+
+
 def _parts(explained: Explanation) -> Iterator[str]:
     is_review = explained.told["kind"] == Kind.REVIEW.value
-    others = "are of the days that it lists" if is_review else "are of its business day"
-    what = "make up the value" if explained.total is not None else others
-    yield f"{len(explained.parts)} transactions {what}:"
+    number = len(explained.parts)
+    others = "of the days that it lists" if is_review else "of its business day"
+    what = f"{'is' if number == 1 else 'are'} {others}"
+    if explained.total is not None:
+        what = f"{_verb(number, 'make')} up the value"
+    yield f"{_counted(number, 'transaction')} {what}:"
     for part in explained.parts:
         fields = part.fields()
         yield (
             f"  {fields['offset']:>10}  {fields['event_time']}  {fields['direction']:<6}"
             f"  {fields['amount']:>16} {fields['currency']}  {_total(explained, part):>16}"
-            f"  {fields['transaction_id']}"
+            f"  {plain(str(fields['transaction_id']))}"
         )
     if explained.total is not None:
         yield f"  added up: {explained.total}"

@@ -1,6 +1,10 @@
-"""Reads a table of customers, accounts or alerts whole: CSV or Parquet, each column as text."""
+"""Reads a table of customers, accounts or alerts whole: each column as text.
+
+It is CSV, Parquet or JSON Lines. Alerts as JSON Lines have the columns that they have as CSV.
+"""
 
 import codecs
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -9,10 +13,13 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from monitor.insight.table import Table, table_of
+from streams.alert_file import is_alert
+from streams.alert_table import texts_of as texts_of_alert
 from streams.feed_map import DELIMITERS, FeedError
 from streams.feed_parquet import texts_of
 
 PARQUET_ENDS: Final = (".parquet", ".pq")
+LINES_ENDS: Final = (".jsonl", ".ndjson")
 
 
 def read_table(path: Path, ignore: tuple[str, ...] = ()) -> Table:
@@ -21,6 +28,8 @@ def read_table(path: Path, ignore: tuple[str, ...] = ()) -> Table:
     Raises FeedError where the file is no such table, InsightError where it has not a column to
     ignore, OSError.
     """
+    if path.suffix.lower() in LINES_ENDS:
+        return table_of(_lines(path, ignore)).without(ignore)
     is_parquet = path.suffix.lower() in PARQUET_ENDS
     try:
         read = parquet.read_table(path) if is_parquet else _csv(path)
@@ -51,3 +60,45 @@ def _csv(path: Path) -> Any:  # noqa: ANN401 - pyarrow has no types
         parse_options=options,
         convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
     )
+
+
+def _lines(path: Path, ignore: tuple[str, ...]) -> dict[str, list[str | None]]:
+    """Read JSON Lines: a column for each field that any line has. Raises FeedError, OSError."""
+    rows: list[dict[str, str | None]] = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                fields = json.loads(line)
+            except ValueError as error:
+                raise FeedError([f"line {number} is no JSON: {error}"], str(path)) from None
+            if not isinstance(fields, dict):
+                raise FeedError([f"line {number} is no JSON object"], str(path))
+            if is_alert(fields):
+                rows.append(texts_of_alert(fields))
+                continue
+            fields = json.loads(line, parse_float=str, parse_int=str)  # as it is written
+            rows.append(_texts(fields, number, path, ignore))
+    if not rows:
+        raise FeedError(["it has no rows"], str(path))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _texts(
+    fields: dict[str, Any], number: int, path: Path, ignore: tuple[str, ...]
+) -> dict[str, str | None]:
+    """Return the fields of a line as text; nested ones are refused, unless they are ignored."""
+    nested = {name for name, of in fields.items() if isinstance(of, dict | list)}
+    if refused := sorted(nested.difference(ignore)):
+        problems = [f"line {number}: {name} is a list or an object" for name in refused]
+        raise FeedError(problems, str(path))
+    return {
+        name: None if of is None or name in nested else _text(of) for name, of in fields.items()
+    }
+
+
+def _text(value: object) -> str:
+    """Return a value as it was written."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,7 +1,6 @@
 """What dispositions teach, from files or topics: the rules that alerts are shown with."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,14 @@ async def lesson_of_topics(settings: Settings, dispositions: Path | None = None)
         if dispositions is None
         else dispositions_of_file(dispositions)
     )
+    return await lesson_of_disposed(settings, disposed)
+
+
+async def lesson_of_disposed(settings: Settings, disposed: Sequence[Disposed]) -> Lesson:
+    """Return what dispositions teach of the alerts on the topic."""
     if not disposed:
         return NOTHING_LEARNED
-    return lesson_of([alert async for alert, _ in read_alerts(settings, follow=False)], disposed)
+    return lesson_of([alert async for alert in read_alerts(settings, follow=False)], disposed)
 
 
 def lines_of(lesson: Lesson, top: int) -> Iterator[str]:
@@ -46,9 +50,8 @@ def lines_of(lesson: Lesson, top: int) -> Iterator[str]:
         yield from rule_lines(lesson.rules, top)
 
 
-def with_rules(alert: dict[str, Any], value: bytes, lesson: Lesson | None) -> bytes:
-    """Return an alert's bytes, with the rules that it meets where anything was learned."""
-    if lesson is None or not lesson.disposed:
-        return value
-    rules = [rule_fields(one) for one in lesson.met_by(alert)]
-    return json.dumps({**alert, "rules": rules}, separators=(",", ":")).encode()
+def with_rules(alert: dict[str, Any], lesson: Lesson) -> dict[str, Any]:
+    """Return an alert with the rules that it meets, where anything was learned."""
+    if not lesson.disposed:
+        return alert
+    return {**alert, "rules": [rule_fields(one) for one in lesson.met_by(alert)]}

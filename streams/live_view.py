@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.coverage import coverage_lines
-from streams.demo import DemoState, times_limit
+from streams.alert_text import over_what, times_limit, told
+from streams.demo import DemoState
 from streams.systemic_text import systemic_text, whose
 
 LINE_SECONDS: Final = 2.0
@@ -239,23 +240,6 @@ def alert_line(alert: dict[str, Any]) -> str:
 def _plain(text: str) -> str:
     """Return a text without what would move a terminal's cursor; records name such, too."""
     return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def over_what(alert: dict[str, Any]) -> str:
-    """Return the limit of an alert, and how a review reads."""
-    reading = alert["evidence"].get("reading")
-    return f"{alert['threshold_id']}: {reading}" if reading else alert["threshold_id"]
-
-
-def told(alert: dict[str, Any], name: str) -> str:
-    """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41."""
-    whole, point, rest = str(alert[name]).partition(".")
-    text = f"{int(whole):,}{point}{rest}"
-    if alert["kind"] == "outlier":
-        return f"1 in {text}"
-    if alert["kind"] == "review":
-        return f"{text} days"
-    return f"{text} {alert['currency']}" if point or alert["kind"] == "daily-amount" else text
 
 
 def _coverage(state: DemoState) -> list[str]:

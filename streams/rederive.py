@@ -1,13 +1,13 @@
 """Derives an alert again: the same engine over the records of its partition, as far as needed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from monitor.core.alert import Alert
 from monitor.core.attributes import AttributeBook, Attributes
-from monitor.core.business_day import day_of_text
+from monitor.core.business_day import Calendar, day_of_text
 from monitor.core.transaction import Rejection, Transaction
 from monitor.engine import Engine
 from monitor.explanation import LIMIT_KINDS
@@ -38,6 +38,22 @@ def lateness_of(chain: Chain) -> list[Late]:
         alert["transaction_id"] is not None for alert in chain if alert["kind"] in LIMIT_KINDS
     )
     return [Late.NOTHING] if is_by_record else list(Late)
+
+
+class Derived(NamedTuple):
+    """What became of an alert that was derived again.
+
+    `now` is the alert as the records tell it, None where they tell none. `taken` has the account's
+    transactions that were taken in, by offset. `is_closed`: its account-day has closed.
+    `may_move`: it may be told by another record and as another revision, and mean the same.
+    """
+
+    told: Mapping[str, Any]
+    now: Mapping[str, Any] | None
+    taken: Mapping[int, Transaction]
+    calendar: Calendar
+    is_closed: bool
+    may_move: bool = False
 
 
 class Rederivation:
@@ -87,9 +103,10 @@ class Rederivation:
         return bool(self._engine.offset_last >= self.told["offset"])
 
     @property
-    def is_closed(self) -> bool:
-        """Whether the account-day has closed."""
-        return self._is_closed
+    def derived(self) -> Derived:
+        """What it came to."""
+        calendar = self.book.calendar.calendar()
+        return Derived(self.told, self.alert, self.taken, calendar, self._is_closed)
 
     @property
     def alert(self) -> dict[str, Any] | None:
@@ -169,17 +186,10 @@ class Rederivation:
 def _books(
     chain: Chain, book: PolicyBook, late: Late
 ) -> tuple[PolicyBook, dict[int, list[Policy]]]:
-    """Return the policies to begin with, and those that come later, by the offset before them.
-
-    Versions after the alert's own were not in force when it was told; where its own is not there,
-    all that are there count, and the version is what differs. The models are left out where no
-    figure of the alert can come from them.
-    """
+    """Return the policies to begin with, and those that come later, by the offset before them."""
     told = chain[-1]
-    policies = list(book.policies)
-    if any(policy.version == told["policy_version"] for policy in policies):
-        policies = [policy for policy in policies if policy.version <= told["policy_version"]]
-    if not _needs_models(told, policies):
+    policies = policies_as_of(book, told["policy_version"])
+    if not needs_models([told["kind"]], policies):
         policies = [policy._replace(outliers=None) for policy in policies]
     came = {
         alert["policy_version"]: alert["offset"]
@@ -194,7 +204,20 @@ def _books(
     return (PolicyBook(first), later) if first else (PolicyBook(policies), {})
 
 
-def _needs_models(told: Mapping[str, Any], policies: Sequence[Policy]) -> bool:
-    return told["kind"] not in LIMIT_KINDS or any(
+def policies_as_of(book: PolicyBook, version: int) -> list[Policy]:
+    """Return the policies that there were with a version: it and those before it.
+
+    Later ones were not in force when the alert was told; where its own is not there, all that are
+    there count, and the version is what differs.
+    """
+    policies = list(book.policies)
+    if any(policy.version == version for policy in policies):
+        policies = [policy for policy in policies if policy.version <= version]
+    return policies
+
+
+def needs_models(kinds: Iterable[str], policies: Sequence[Policy]) -> bool:
+    """Return whether a figure of alerts of such kinds can come from the models."""
+    return any(kind not in LIMIT_KINDS for kind in kinds) or any(
         threshold.peer_group is not None for policy in policies for threshold in policy.thresholds
     )

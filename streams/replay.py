@@ -1,7 +1,7 @@
 """The same engine over a file: rows are dealt to partitions as the producer deals them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from monitor.core.account import AccountDay, ClosedDay
@@ -32,6 +32,21 @@ class RowRejection(NamedTuple):
     record: bytes
 
 
+class Run(NamedTuple):
+    """Records of one partition in order: where each stands, and what it was decoded to."""
+
+    partition: int
+    offsets: Sequence[int]
+    items: Sequence[Transaction | Rejection]
+
+
+class Taken(NamedTuple):
+    """A run that an engine took, and the offsets of the records that it rejected meanwhile."""
+
+    run: Run
+    rejected: frozenset[int]
+
+
 class Told(NamedTuple):
     """What a batch of rows made the engines tell, in the order in which they did."""
 
@@ -39,6 +54,7 @@ class Told(NamedTuple):
     rejections: list[RowRejection]
     account_days: list[ClosedDay]
     segment_days: list[SegmentRecord]
+    taken: list[Taken]
 
 
 class Totals:
@@ -139,13 +155,18 @@ class Replay:
             item = codec.decode(value)
             to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
             self._append(to, place, item, times)
-        told = Told([], [], [], [])
+        told = Told([], [], [], [], [])
         self.totals.skipped += batch.skipped
         for engine, dealt in zip(self._engines, deals, strict=True):
             if dealt.items:
-                self._observe(engine, batch, dealt, told)
+                first = engine.offset_last + 1
+                offsets = range(first, first + len(dealt.items))
+                step = self._observe(Run(engine.partition, offsets, dealt.items), told)
+                self._tell_rejections(step, batch, dealt, (engine.partition, first), told)
         self._order.take(batch.path, times)
-        self._join(told)
+        # In a file all partitions stand at one place: one that is far behind has nothing in
+        # between, and is not waited for.
+        self._join(told, range(len(self._engines)))
         seen = currencies_seen(self._policies)
         self.totals.unseen = [currency for currency, is_seen in seen.items() if not is_seen]
         return told
@@ -160,19 +181,59 @@ class Replay:
         if isinstance(item, Transaction):
             times.append(item.event_time)
 
+    def _tell_rejections(
+        self, step: Step, batch: Batch, dealt: Deal, start: tuple[int, int], told: Told
+    ) -> None:
+        """Tell of rejected rows; a reversal that waited may be one of a batch before.
+
+        `start` is the partition, and the offset of the first row that was dealt to it.
+        """
+        waiting, (partition, first) = self._waiting, start
+        for reversal in step.waiting:
+            place = dealt.places[reversal.offset - first]
+            waiting[partition, reversal.offset] = (batch.path.name, *_record(batch, place))
+        for offset, rejection in step.rejections:
+            if (partition, offset) in waiting:
+                name, number, record = waiting[partition, offset]
+            else:
+                name = batch.path.name
+                number, record = _record(batch, dealt.places[offset - first])
+            told.rejections.append(RowRejection(rejection, name, number, record))
+        for offset in step.settled:
+            del waiting[partition, offset]
+
     @property
     def warning(self) -> str | None:
         """What is to be said of too many late rows, and why; None if there are few."""
         return warning_of(self.totals, self._order)
 
-    def _join(self, told: Told) -> None:
-        """Decide the days that every partition has told of; in a file all stand at one place.
+    def observe_runs(self, runs: Sequence[Run], silent: Collection[int] = ()) -> Told:
+        """Take runs of partitions as a topic has them; `rejections` of what is returned is empty.
 
-        So one that is far behind has nothing in between, and is not waited for.
+        Partitions that are `silent` (nothing more of them comes) are not waited for where they are
+        far behind, see `Joining.ready`.
         """
+        told = Told([], [], [], [], [])
+        for run in runs:
+            self._observe(run, told)
+        self._join(told, silent)
+        return told
+
+    @property
+    def day_decided(self) -> int:
+        """The last business day of which it was decided what its account-days mean; 0 for none."""
+        return self._systemic.joining.decided
+
+    def is_past(self, partition: int, offset: int) -> bool:
+        """Return whether all that a partition tells by its records up to an offset was told."""
+        engine = self._engines[partition]
+        return bool(engine.offset_last >= offset) and not engine.closing
+
+    def _join(self, told: Told, silent: Collection[int]) -> None:
+        """Decide the days that every partition has told of."""
         for record in told.segment_days:
             self._systemic.take(record)
-        for decided in self._systemic.decide(silent=range(len(self._engines))):
+        for decided in self._systemic.decide(silent):
             told.alerts.extend(decided.alerts)
             self._count_alerts(decided.alerts)
             self._incidents.update((alert.alert_id, alert.fields()) for alert in decided.alerts)
@@ -193,28 +254,17 @@ class Replay:
                 for account_day in account.days:
                     yield account_id, account_day
 
-    def _observe(self, engine: Engine, batch: Batch, dealt: Deal, told: Told) -> None:
-        first = engine.offset_last + 1
-        engine.observe(range(first, first + len(dealt.items)), dealt.items)
+    def _observe(self, run: Run, told: Told) -> Step:
+        engine = self._engines[run.partition]
+        engine.observe(run.offsets, run.items)
         step = engine.take_step()
         self._count(step)
         told.alerts.extend(step.alerts)
         told.account_days.extend(step.account_days)
         for of_day in step.segment_days:
             told.segment_days.extend(segment_records_of(engine.partition, of_day))
-        waiting, partition = self._waiting, engine.partition
-        for reversal in step.waiting:
-            place = dealt.places[reversal.offset - first]
-            waiting[partition, reversal.offset] = (batch.path.name, *_record(batch, place))
-        for offset, rejection in step.rejections:
-            if (partition, offset) in waiting:
-                name, number, record = waiting[partition, offset]
-            else:
-                name = batch.path.name
-                number, record = _record(batch, dealt.places[offset - first])
-            told.rejections.append(RowRejection(rejection, name, number, record))
-        for offset in step.settled:
-            del waiting[partition, offset]
+        told.taken.append(Taken(run, frozenset(offset for offset, _ in step.rejections)))
+        return step
 
     def _count(self, step: Step) -> None:
         totals = self.totals

@@ -57,6 +57,12 @@ class Tail:
         fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000))
         return [record for run in fetched.values() for record in run]
 
+    async def read_of(self, number: int, seconds: float = 0.2) -> list[Any]:
+        """Return the records of one partition that came; what comes of others waits."""
+        partition = TopicPartition(self._topic, number)
+        fetched = await self._consumer.getmany(partition, timeout_ms=round(seconds * 1000))
+        return [record for run in fetched.values() for record in run]
+
     async def look_again(self) -> None:
         """Forget where the topic was said to end: what has come since then is to be read, too."""
         positions = [await self._consumer.position(partition) for partition in self._partitions]

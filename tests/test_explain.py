@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,32 @@ from monitor.core.money import amount_text
 from monitor.core.transaction import Fields
 from monitor.engine import Engine
 from monitor.explanation import ABSENT, figures_of
+from monitor.lesson import last_told
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
 from monitor.population import Population, rows_of
 from streams import codec
 from streams.alert_file import AlertFileError, alerts_of_file
-from streams.explain import ExplainError, Explanation, chain_of, explain_of_files
+from streams.explain import Wanted, explain_all_of_files, explain_of_files
 from streams.explain_text import text_of
 from streams.explain_topics import Beginning, ensure_reaches, notes_of
+from streams.explained import ExplainError, Explanation, chain_of
 from streams.feed import Batch
+from streams.incident_members import Incidents
 from streams.rederive import Late, Rederivation, lateness_of
 from streams.replay import Replay
+from tests.command_line import Weir, weir_of
+from tests.incident_stream import INCIDENT_POLICY, incident_rows
 from tests.rigs import command
 from tests.streams.made_stream import SEGMENTED, made_stream
 from tests.transactions import POLICY, book, observed, row, transaction
 
 Told = dict[str, Any]
+
+
+@pytest.fixture
+def weir(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Weir:
+    return weir_of(monkeypatch, capsys)
 
 
 def batches_of(rows: Sequence[Fields], size: int = 700) -> list[Batch]:
@@ -191,9 +202,178 @@ def test_every_review_is_derived_again_alike(made_rows: list[Fields]) -> None:
         assert explanation.now == of
 
 
-def test_of_a_systemic_alert_it_is_said_what_derives_it(told: list[Told]) -> None:
-    with pytest.raises(ExplainError, match="summaries of all partitions"):
-        explained([told[0] | {"kind": "systemic"}], told[0], book(), [])
+# -- with the systemic part, and many at once -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def of_incidents() -> tuple[list[Batch], list[Told]]:
+    """Batches of a stream with incidents, and all that was told of it by two partitions."""
+    batches = batches_of(incident_rows(), 300)
+    return batches, told_of(book(INCIDENT_POLICY), batches, 2)
+
+
+def test_every_revision_of_every_kind_is_derived_again_by_one_replay(
+    of_incidents: tuple[list[Batch], list[Told]],
+) -> None:
+    batches, alerts = of_incidents
+    kinds = {alert["kind"] for alert in alerts}
+    assert kinds == {"daily-amount", "outlier", "review", "systemic"}
+    assert any(alert["evidence"].get("grouped_days") for alert in alerts)
+    assert {of["status"] for of in alerts if of["kind"] == "review"} == {*map(str, Status)}
+    replays = []
+
+    def feed() -> list[Batch]:
+        replays.append(1)
+        return batches
+
+    chains = [chain_of(alerts, of["alert_id"], of["revision"]) for of in alerts]
+    answers = explain_all_of_files(chains, book(INCIDENT_POLICY), feed, 2)
+    assert len(replays) == 1
+    for alert, answer in zip(alerts, answers, strict=True):
+        assert isinstance(answer, Explanation), answer
+        assert (answer.differs, answer.notes, answer.now) == ([], [], alert)
+        is_sum = alert["kind"] == "daily-amount"
+        assert answer.total == (alert["value"] if is_sum else None)
+
+
+def test_one_alert_says_the_same_as_one_of_many(
+    of_incidents: tuple[list[Batch], list[Told]],
+) -> None:
+    batches, alerts = of_incidents
+    last = {alert["kind"]: alert for alert in alerts}
+    of_review = [of for of in alerts if of["evidence"].get("grouped_days")]
+    for alert in (*last.values(), of_review[0], of_review[-1]):
+        alone = explained(alerts, alert, book(INCIDENT_POLICY), batches, 2)
+        assert (alone.differs, alone.now) == ([], alert)
+        chain = chain_of(alerts, alert["alert_id"], alert["revision"])
+        feed = lambda: batches  # noqa: E731 - as short as it is
+        both = explain_all_of_files([chain, chain], book(INCIDENT_POLICY), feed, 2)
+        for answer in both:
+            assert isinstance(answer, Explanation)
+            assert answer.fields() == alone.fields()
+
+
+def test_what_was_changed_of_an_incident_and_of_its_reviews_is_named(
+    of_incidents: tuple[list[Batch], list[Told]],
+) -> None:
+    """As it was without the systemic part: the very fault that explain had."""
+    batches, alerts = of_incidents
+    without = book(INCIDENT_POLICY.replace("[systemic]\n", ""))
+    review = [of for of in alerts if of["evidence"].get("grouped_days")][-1]
+    incident = [of for of in alerts if of["kind"] == "systemic"][-1]
+    assert not explained(alerts, review, without, batches, 2).is_same
+    nothing = explained(alerts, incident, without, batches, 2)
+    day = incident["business_day"]
+    assert nothing.differs == [f"the records tell no such alert up to business day {day}"]
+    fewer = [batch._replace(rows=batch.rows[::2], numbers=batch.numbers[::2]) for batch in batches]
+    other = explained(alerts, incident, book(INCIDENT_POLICY), fewer, 2)
+    assert not other.is_same
+    more = incident | {"grouped": incident["grouped"] + 1}
+    changed = explained([more], more, book(INCIDENT_POLICY), batches, 2)
+    assert changed.differs == ["it differs in grouped"]
+
+
+def test_a_systemic_alert_shows_its_members_and_a_review_its_incidents(
+    of_incidents: tuple[list[Batch], list[Told]],
+) -> None:
+    batches, alerts = of_incidents
+    incidents = Incidents(alerts)
+    last = last_told(alerts)
+    for of in last.values():
+        if of["kind"] == "systemic":
+            members = incidents.members_of(of)
+            assert len(members) == of["grouped"] > 0
+            assert {one["segment"] for one in members} == {of["segment"]}
+            assert {one["business_day"] for one in members} <= {*of["evidence"]["days"]}
+            counted = sum(
+                one["kind"] == "daily-amount"
+                and one["segment"] == of["segment"]
+                and one["business_day"] in of["evidence"]["days"]
+                for one in last.values()
+            )
+            assert len(members) == counted
+    of_review = next(of for of in last.values() if of["evidence"].get("grouped_days"))
+    found = incidents.leaving_out(of_review)
+    assert [day for day, _ in found] == of_review["evidence"]["grouped_days"]
+    assert all(day in incident["evidence"]["days"] for day, incident in found)
+    explanation = explained(alerts, of_review, book(INCIDENT_POLICY), batches, 2)
+    text = text_of(explanation.beside(incidents, []))
+    assert all(f"  {day}  {incident['alert_id']}" in text for day, incident in found)
+    incident = found[0][1]
+    of_incident = explained(alerts, dict(incident), book(INCIDENT_POLICY), batches, 2)
+    text = text_of(of_incident.beside(incidents, []))
+    assert f"{incident['grouped']} account alerts belong to it:" in text
+    assert "decided_by.number" in text
+    assert text.splitlines()[-1] == "the same"
+
+
+def test_a_review_that_says_the_same_by_another_record_is_the_same_with_a_note(
+    of_incidents: tuple[list[Batch], list[Told]],
+) -> None:
+    """As a worker tells it that heard of the incident later; any other difference is one."""
+    batches, alerts = of_incidents
+    review = [of for of in alerts if of["evidence"].get("grouped_days")][-1]
+    later = review | {"revision": review["revision"] + 2, "offset": review["offset"] + 9}
+    explanation = explained([later], later, book(INCIDENT_POLICY), batches, 2)
+    assert explanation.differs == []
+    assert f"was revision {later['revision']}" in explanation.notes[0]
+    other = later | {"value": later["value"] + 1}
+    assert not explained([other], other, book(INCIDENT_POLICY), batches, 2).is_same
+    limit = next(of for of in alerts if of["kind"] == "daily-amount")
+    moved = limit | {"offset": limit["offset"] + 1}
+    assert not explained([moved], moved, book(INCIDENT_POLICY), batches, 2).is_same
+
+
+def test_a_sample_has_so_many_of_each_kind_and_another_seed_others(
+    of_incidents: tuple[list[Batch], list[Told]],
+) -> None:
+    _, alerts = of_incidents
+    chosen = Wanted(sample=3).chains_of(alerts)
+    assert Counter(chain[-1]["kind"] for chain in chosen) == {
+        "daily-amount": 3, "outlier": 3, "review": 3, "systemic": 3,
+    }  # fmt: skip
+    last = last_told(alerts)
+    assert all(chain[-1] == last[chain[-1]["alert_id"]] for chain in chosen)
+    assert Wanted(sample=3).chains_of(alerts) == chosen
+    others = Wanted(sample=3, seed=2, kinds=("outlier",)).chains_of(alerts)
+    assert {chain[-1]["kind"] for chain in others} == {"outlier"}
+    assert others != [chain for chain in chosen if chain[-1]["kind"] == "outlier"]
+    every = Wanted(sample=10**6, kinds=("review",)).chains_of(alerts)
+    assert len(every) == sum(alert["kind"] == "review" for alert in last.values())
+    with pytest.raises(ExplainError, match="no alert to explain"):
+        Wanted(sample=3, kinds=("daily-count",)).chains_of(alerts)
+
+
+def test_many_are_shown_in_a_line_each_and_counted(
+    of_incidents: tuple[list[Batch], list[Told]], tmp_path: Path, weir: Weir
+) -> None:
+    batches, _ = of_incidents
+    lines = [codec.transaction_bytes(of) for batch in batches for of in batch.rows]
+    (tmp_path / "t.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (tmp_path / "p.toml").write_text(INCIDENT_POLICY, encoding="utf-8")
+    shown = ("--input", tmp_path / "t.jsonl", "--policy", tmp_path / "p.toml", "--partitions", 2)
+    told = tmp_path / "a.jsonl"
+    assert weir("replay", *shown[1:], "--alerts", told).status == 0
+    same = weir("explain", "--sample", 2, "--alerts", told, *shown)
+    assert (same.status, same.err) == (0, "")
+    assert same.out.splitlines()[-4:] == [
+        f"{kind:<12}       2 the same, 0 different"
+        for kind in ("daily-amount", "outlier", "review", "systemic")
+    ]
+    changed = [json.loads(line) for line in told.read_bytes().splitlines()]
+    review = last_told(of for of in changed if of["kind"] == "review").popitem()[1]
+    review["value"] += 1
+    told.write_text("".join(json.dumps(of) + "\n" for of in changed), encoding="utf-8")
+    amount = next(of for of in changed if of["kind"] == "daily-amount")
+    ids = (amount["alert_id"], review["alert_id"])
+    differs = weir("explain", *ids, "--alerts", told, *shown, "--json")
+    assert differs.status == 1
+    first, second = map(json.loads, differs.out.splitlines())
+    assert (first["same"], second["same"]) == (True, False)
+    assert second["differs"][0].startswith("the records come to")
+    for words in (("explain",), ("explain", "x", "--sample", 1), ("explain", "x", "y", "--revision",
+                  1), ("explain", "x", "--kind", "review")):  # fmt: skip
+        assert weir(*words, "--alerts", told, *shown).status == 2
 
 
 # -- what was changed is named --------------------------------------------------------------------
@@ -317,19 +497,18 @@ def test_every_figure_of_anything_is_the_same_as_itself(anything: object) -> Non
 def test_what_retention_has_taken_is_said(
     told: list[Told], offset: int, hours: float | None, said: list[str]
 ) -> None:
-    run = Rederivation(told, book(), 0, 1)
+    calendar = book().calendar.calendar()
     time = None if hours is None else transaction("T", hours=hours).event_time
-    notes = notes_of(run, Beginning(offset, time))
+    notes = notes_of(told[0], calendar, Beginning(offset, time))
     assert len(notes) == len(said)
     assert all(part in note for part, note in zip(said, notes, strict=True))
 
 
 def test_what_cannot_be_derived_from_there_on_is_refused(told: list[Told]) -> None:
-    run = Rederivation(told, book(), 0, 1)
-    ensure_reaches(run, Beginning(told[0]["offset"], None))
+    ensure_reaches(told[0], Beginning(told[0]["offset"], None))
     with pytest.raises(ExplainError, match=r"offset 3: the record .* at offset 2, is gone"):
-        ensure_reaches(run, Beginning(3, None))
-    outlier = Rederivation([told[0] | {"kind": "outlier"}], book(), 0, 1)
+        ensure_reaches(told[0], Beginning(3, None))
+    outlier = told[0] | {"kind": "outlier"}
     ensure_reaches(outlier, Beginning(0, None))
     with pytest.raises(ExplainError, match="needs what was learned from offset 0 on"):
         ensure_reaches(outlier, Beginning(1, None))

@@ -1,15 +1,12 @@
-"""`weir alerts`: the alerts topic, to read or to write down; and what analysts made of them."""
+"""`weir alerts`: the alerts of the topic or of a file, to list, to write down, to dispose of."""
 
-import sys
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from streams.commands.options import AsJson, Broker, Dispositions
-
-if TYPE_CHECKING:
-    from monitor.lesson import Lesson
+from streams.commands.choices import DisposedAs, OfKind, OfStatus, SortedBy
+from streams.commands.options import AlertFile, AsJson, Broker, Dispositions
 
 alerts = typer.Typer(name="alerts", invoke_without_command=True)
 
@@ -18,96 +15,103 @@ alerts = typer.Typer(name="alerts", invoke_without_command=True)
 def show(
     context: typer.Context,
     broker: Broker = None,
+    alert_file: AlertFile = None,
     account: Annotated[str | None, typer.Option(help="Only those of this account.")] = None,
     day: Annotated[
         str | None, typer.Option(help="Only those of this business day, YYYY-MM-DD.")
     ] = None,
-    last: Annotated[
-        bool, typer.Option("--last", help="Only the last status of each alert, at the end.")
+    told_day: Annotated[
+        str | None, typer.Option(help="Only those told on this day, YYYY-MM-DD in UTC.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only those told since then: 2026-01-05 (UTC), 2026-01-05T09:00:00Z."),
+    ] = None,
+    kind: Annotated[
+        list[OfKind] | None,
+        typer.Option(help="Only alerts of this kind; may be repeated.", show_default=False),
+    ] = None,
+    status: Annotated[
+        list[OfStatus] | None,
+        typer.Option(help="Only alerts of this status; may be repeated.", show_default=False),
+    ] = None,
+    incident: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ALERT", help="Only the members of this systemic alert, as they were told last."
+        ),
+    ] = None,
+    is_open: Annotated[
+        bool, typer.Option("--open", help="Only those that nobody has disposed of.")
     ] = False,
+    last: Annotated[
+        bool, typer.Option("--last", help="Only the last status of each alert.")
+    ] = False,
+    sort: Annotated[
+        SortedBy | None,
+        typer.Option(
+            help="Order: by when they were told, by business day, or by account. Default: told,"
+            " and day for a file that does not say when.",
+        ),
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Write them here, as JSON Lines; - is stdout.")
+        Path | None,
+        typer.Option(help="Write them to FILE.jsonl, FILE.csv or FILE.parquet; - is stdout."),
     ] = None,
     dispositions: Dispositions = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print them on stdout as JSON Lines.")
     ] = False,
 ) -> None:
-    """Show the alerts that were told, oldest first of each partition.
+    """List the alerts of the topic or of a file, with what was made of each.
 
-    Where alerts were disposed of, each is shown with the rules, learned from that, which it meets;
-    with --json as `rules`. What --out writes is as it stands on the topic.
+    `told_at` is when the worker reported an alert: the time of its record on the topic. A file of
+    `weir replay` has no such time. --json and --out add it to the alert, and beside it the
+    `disposition` that holds (or null), all `dispositions`, and, as soon as anything was learned
+    from these, the `rules` that the alert meets.
+
+    A file of alerts has its dispositions in NAME.dispositions.jsonl beside it, unless another file
+    is named by --dispositions.
 
     Examples:
 
         weir alerts --broker kafka:9092 --day 2026-01-05
 
-        weir alerts --last --out open-alerts.jsonl
+        weir alerts --last --open --kind review --since 2026-01-05
+
+        weir alerts --last --out open-alerts.parquet
+
+        weir alerts --alerts alerts.jsonl --incident ALERT
 
         weir alerts --follow --json | jq 'select(.severity == "high")'
     """
     if context.invoked_subcommand is not None:
         return
-    import asyncio
-    import contextlib
-    import os
+    from streams.alert_list import Choice, Sort, day_stated, time_stated
+    from streams.commands.alert_listing import Listing, follow_alerts, list_alerts
+    from streams.commands.options import require_place
 
-    from monitor.settings import settings_of
-    from streams.alert_reader import read_alerts
-    from streams.commands.options import lines_to
-    from streams.lessons import lesson_of_topics
-
-    settings = settings_of(os.environ, broker=broker)
-
-    async def run() -> None:
-        latest: dict[str, tuple[dict[str, Any], bytes]] = {}
-        is_shown = out is None
-        lesson = await lesson_of_topics(settings, dispositions) if is_shown else None
-        with lines_to(Path("-") if as_json and is_shown else out) as lines:
-            async for alert, value in read_alerts(settings, follow=follow):
-                if account in (None, alert["account_id"]) and day in (None, alert["business_day"]):
-                    if last and not follow:
-                        latest[alert["alert_id"]] = alert, value
-                    else:
-                        _tell(alert, value, lines, lesson)
-            for alert, value in latest.values():
-                _tell(alert, value, lines, lesson)
-
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run())
-
-
-def _tell(
-    alert: dict[str, Any], value: bytes, lines: IO[bytes] | None, lesson: "Lesson | None"
-) -> None:
-    from streams.lessons import with_rules
-    from streams.rule_text import rule_line
-    from streams.systemic_text import systemic_text, whose
-
-    if lines is not None:
-        lines.write(with_rules(alert, value, lesson) + b"\n")
-        lines.flush()
-        return
-    if alert["kind"] == "systemic":
-        sys.stdout.write(
-            f"{alert['business_day']}  {whose(alert):<16} {systemic_text(alert)}"
-            f"  {alert['severity']:<8} {alert['status']}\n"
-        )
-        return
-    currency = "days" if alert["kind"] == "review" else alert["currency"] or ""
-    reading = alert["evidence"].get("reading")
-    status = f"{alert['status']}, {reading}" if reading else alert["status"]
-    sys.stdout.write(
-        f"{alert['business_day']}  {alert['account_id']:<16} {alert['threshold_id']:<20}"
-        f" {alert['value']!s:>14} {currency:<4} over {alert['limit']!s:>12}"
-        f"  {alert['severity']:<8} {status}\n"
+    choice = Choice(
+        account,
+        day_stated(day, "--day"),
+        time_stated(since, "--since"),
+        day_stated(told_day, "--told-day"),
+        frozenset(of.value for of in kind or ()),
+        frozenset(of.value for of in status or ()),
+        is_open,
     )
-    if lesson is not None:
-        for rule in lesson.met_by(alert):
-            sys.stdout.write(f"{'':<12}{rule_line(rule)}\n")
+    listing = Listing(choice, incident, Sort(sort) if sort else None, is_last=last)
+    require_place(alert_file, broker)
+    to = Path("-") if as_json and out is None else out
+    if not follow:
+        list_alerts(listing, alert_file, broker, dispositions, to)
+    elif alert_file is not None or incident is not None or sort is not None:
+        raise typer.BadParameter("--follow is for the topic, without --incident and --sort")
+    else:
+        follow_alerts(listing, broker, dispositions, to)
 
 
 @alerts.command()
@@ -116,11 +120,7 @@ def dispose(
         str | None, typer.Argument(metavar="ALERT", help="The alert_id.", show_default=False)
     ] = None,
     said: Annotated[
-        str | None,
-        typer.Option(
-            "--as",
-            help="suspicious, service-need, false-alarm, limit-wrong or data-fault.",
-        ),
+        DisposedAs | None, typer.Option("--as", help="What it was.", show_default=False)
     ] = None,
     by: Annotated[str | None, typer.Option(help="Who says so.")] = None,
     note: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
@@ -128,25 +128,62 @@ def dispose(
         Path | None,
         typer.Option("--from", help="Many at once, as JSON Lines: alert_id, disposition, ..."),
     ] = None,
+    alert_file: AlertFile = None,
     to_file: Annotated[
-        Path | None, typer.Option("--to", help="Add them to this file, not to the topic.")
+        Path | None,
+        typer.Option(
+            "--to",
+            help="Add them to this file, not to the topic. With --alerts, the default is"
+            " NAME.dispositions.jsonl beside it.",
+        ),
     ] = None,
     broker: Broker = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what was made of an alert; it is added to the dispositions topic, and stays there.
+    """Say what was made of an alert; it is added to the dispositions, and stays there.
 
-    To change one's mind, dispose again: the latest holds. An alert that is not on the alerts topic
-    is refused (not with --to). In a file, lines without `by`, `at` or `note` get --by, now, and
-    --note.
+    To change one's mind, dispose again: both stay, and the latest holds. If an alert was disposed
+    of before, a warning says by whom, when and as what. An alert that is not on the topic, or not
+    in the file of --alerts, is refused. With --to alone nothing is looked up. In a file of --from,
+    lines without `by`, `at` or `note` get --by, now, and --note.
 
     Examples:
 
         weir alerts dispose ALERT --as service-need --by "A. Analyst" --note "seasonal trade"
 
+        weir alerts dispose ALERT --as false-alarm --by ann --alerts alerts.jsonl
+
         weir alerts dispose --from dispositions.jsonl --by audit --broker kafka:9092
     """
     from streams.commands.disposing import add, stated
 
-    dispositions = stated(alert, said, by, note, from_file)
-    add(dispositions, to_file, broker, as_json=as_json)
+    disposed = stated(alert, said and said.value, by, note, from_file)
+    add(disposed, alert_file, to_file, broker, as_json=as_json)
+
+
+@alerts.command()
+def dispositions(
+    alert: Annotated[
+        str | None,
+        typer.Argument(metavar="ALERT", help="Only those of this alert_id.", show_default=False),
+    ] = None,
+    alert_file: AlertFile = None,
+    dispositions: Dispositions = None,
+    broker: Broker = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print them on stdout as JSON Lines.")
+    ] = False,
+) -> None:
+    """List everything that was made of alerts, by whom and when, the oldest first.
+
+    The one of each alert that holds is marked: `*`, with --json `holds`.
+
+    Examples:
+
+        weir alerts dispositions --broker kafka:9092
+
+        weir alerts dispositions ALERT --alerts alerts.jsonl --json
+    """
+    from streams.commands.disposing import list_dispositions
+
+    list_dispositions(alert, alert_file, dispositions, broker, as_json=as_json)

@@ -1,27 +1,49 @@
-"""`weir explain`: an alert derived again, beside what was told."""
+"""`weir explain`: alerts derived again, beside what was told."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
+from streams.commands.choices import OfKind
 from streams.commands.options import AsJson, AsOfMoment, Broker, Dispositions, MapFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from monitor.core.as_of import AsOf
+    from monitor.core.attributes import AttributeBook
     from monitor.lesson import Lesson
     from monitor.policy import PolicyBook
-    from streams.explain import Explanation
+    from streams.explain import Wanted
+    from streams.explain_text import Answered
+    from streams.explained import ExplainError, Explanation
+    from streams.feed import Batch
+    from streams.incident_members import Incidents
+    from streams.rederive import Chain
 
 
 def explain(
     alert: Annotated[
-        str, typer.Argument(metavar="ALERT", help="The alert_id.", show_default=False)
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="ALERT", help="The alert_id; several may be given.", show_default=False
+        ),
+    ] = None,
     revision: Annotated[
         int | None, typer.Option(help="Which revision of it; the last one, if not given.", min=1)
     ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(help="Explain so many alerts of each kind, chosen by chance.", min=1),
+    ] = None,
+    kind: Annotated[
+        list[OfKind] | None,
+        typer.Option(help="Of --sample: only this kind; may be repeated.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of --sample: another one chooses others.")] = 1,
     alerts: Annotated[
         Path | None, typer.Option(help="The alerts, as JSON Lines: what a replay or a stream told.")
     ] = None,
@@ -48,12 +70,16 @@ def explain(
     dispositions: Dispositions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Derive an alert again, and print its figures beside those that were told.
+    """Derive alerts again, and print their figures beside those that were told.
 
     From files (--alerts and --input), or, where neither is given, from the topics of a broker. The
     same engine is replayed as far as is needed. Below the figures stand the transactions that make
-    up the value, and the rules, learned from dispositions, that the alert meets. Status 0: the
-    same. Status 1: something differs, and is named; or what is needed is not there any more.
+    up the value, and the rules, learned from dispositions, that the alert meets; for a review the
+    incidents that explain the days it leaves out, for a systemic alert its members.
+
+    Several alerts, or a --sample, are derived by one replay and shown in a line each; with --json
+    as one object in a line each. Status 0: the same. Status 1: something differs, and is named; or
+    what is needed is not there any more.
 
     Examples:
 
@@ -61,47 +87,67 @@ def explain(
 
         weir explain ALERT --revision 1 --broker kafka:9092
 
+        weir explain --sample 50 --kind review --kind systemic --broker kafka:9092
+
         weir explain ALERT --broker kafka:9092 --json | jq .differs
     """
-    import json
-    from functools import partial
-
-    from streams.alert_file import alerts_of_file
-    from streams.commands.account_files import attributes_of_files
     from streams.commands.failure import EXIT_FAILED
-    from streams.commands.options import as_of_of, book_of, feed_of
-    from streams.explain import ExplainError, chain_of, explain_of_files
+    from streams.explain import Wanted
+    from streams.explained import ExplainError
     from streams.interpreter import configure_interpreter
-    from streams.lessons import NOTHING_LEARNED, lesson_of_files
 
+    wanted = Wanted(
+        tuple(alert or ()), revision, sample, tuple(of.value for of in kind or ()), seed
+    )
+    _require_wanted(wanted)
     if bool(alerts) != bool(inputs):
         raise typer.BadParameter("from files, both --alerts and --input are needed")
     book = _book_of(policies or [])
     configure_interpreter()
     try:
         if alerts and inputs:
+            from functools import partial
+
+            from streams.commands.account_files import attributes_of_files
+            from streams.commands.options import as_of_of, book_of, feed_of
+
             attributes, _ = attributes_of_files(accounts, accounts_map)
-            feed = partial(feed_of, inputs, map_file)
-            told = chain_of(alerts_of_file(alerts, alert), alert, revision)
             known = book or book_of(None)
-            explained = explain_of_files(
-                told, known, feed, partitions, attributes, as_of_of(as_of, known)
-            )
-            lesson = lesson_of_files(dispositions, alerts) if dispositions else NOTHING_LEARNED
+            of_files = Files(
+                alerts, dispositions, partial(feed_of, inputs, map_file), partitions, attributes,
+                as_of_of(as_of, known),
+            )  # fmt: skip
+            answered = _of_files(wanted, of_files, known)
         else:
-            explained, lesson = _of_topics(alert, revision, broker, book, dispositions)
+            answered = _of_topics(wanted, broker, book, dispositions)
+        is_same = _show(wanted, answered, as_json=as_json)
     except ExplainError as error:
         typer.echo(f"weir: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
-    explained = explained._replace(rules=lesson.met_by(explained.told))
-    if as_json:
-        sys.stdout.write(json.dumps(explained.fields()) + "\n")
-    else:
-        from streams.explain_text import text_of
-
-        sys.stdout.write(text_of(explained))
-    if not explained.is_same:
+    if not is_same:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _require_wanted(wanted: "Wanted") -> None:
+    if wanted.sample is None and not wanted.alert_ids:
+        raise typer.BadParameter("name an alert by its ALERT id, or ask for a --sample")
+    if wanted.sample is not None and wanted.alert_ids:
+        raise typer.BadParameter("--sample chooses the alerts itself: leave ALERT out")
+    if wanted.sample is None and wanted.kinds:
+        raise typer.BadParameter("--kind is for --sample")
+    if wanted.revision is not None and not wanted.is_one:
+        raise typer.BadParameter("--revision is for one ALERT")
+
+
+class Files(NamedTuple):
+    """The files that alerts are explained out of, and how their rows are dealt."""
+
+    alerts: Path
+    dispositions: Path | None
+    feed: "Callable[[], Iterable[Batch]]"
+    partitions: int
+    attributes: "AttributeBook | None"
+    as_of: "AsOf"
 
 
 def _book_of(paths: list[Path]) -> "PolicyBook | None":
@@ -111,24 +157,80 @@ def _book_of(paths: list[Path]) -> "PolicyBook | None":
     return PolicyBook([policy_of_file(path) for path in paths]) if paths else None
 
 
+def _of_files(wanted: "Wanted", files: Files, book: "PolicyBook") -> "Answered":
+    from monitor.lesson import lesson_of
+    from streams.alert_file import alerts_of_file
+    from streams.commands.alert_listing import dispositions_beside_or
+    from streams.explain import explain_all_of_files
+    from streams.incident_members import Incidents
+    from streams.lessons import NOTHING_LEARNED
+
+    told = list(alerts_of_file(files.alerts))
+    chains = wanted.chains_of(told)
+    answers = explain_all_of_files(
+        chains, book, files.feed, files.partitions, files.attributes, files.as_of
+    )
+    disposed = dispositions_beside_or(files.dispositions, files.alerts)
+    lesson = lesson_of(told, disposed) if disposed else NOTHING_LEARNED
+    return _beside(chains, answers, Incidents(told), lesson)
+
+
 def _of_topics(
-    alert: str,
-    revision: int | None,
-    broker: str | None,
-    book: "PolicyBook | None",
-    dispositions: Path | None,
-) -> "tuple[Explanation, Lesson]":
+    wanted: "Wanted", broker: str | None, book: "PolicyBook | None", dispositions: Path | None
+) -> "Answered":
     import asyncio
     import os
 
     from monitor.settings import settings_of
+    from streams.alert_reader import read_alerts
     from streams.explain_topics import explain_of_topics
+    from streams.incident_members import Incidents
     from streams.lessons import lesson_of_topics
 
     settings = settings_of(os.environ, broker=broker)
 
-    async def run() -> "tuple[Explanation, Lesson]":
-        explained = await explain_of_topics(settings, alert, revision, book)
-        return explained, await lesson_of_topics(settings, dispositions)
+    async def run() -> "Answered":
+        told = [alert async for alert in read_alerts(settings, follow=False)]
+        chains = wanted.chains_of(told)
+        answers = await explain_of_topics(settings, chains, book)
+        lesson = await lesson_of_topics(settings, dispositions)
+        return _beside(chains, answers, Incidents(told), lesson)
 
     return asyncio.run(run())
+
+
+def _beside(
+    chains: "Sequence[Chain]", answers: "Sequence[Explanation | ExplainError]",
+    incidents: "Incidents", lesson: "Lesson",
+) -> "Answered":  # fmt: skip
+    """Return answers with what other alerts and dispositions say, each with the alert."""
+    from streams.explained import Explanation
+
+    return [
+        (
+            chain[-1],
+            answer.beside(incidents, lesson.met_by(chain[-1]))
+            if isinstance(answer, Explanation)
+            else answer,
+        )
+        for chain, answer in zip(chains, answers, strict=True)
+    ]
+
+
+def _show(wanted: "Wanted", answered: "Answered", *, as_json: bool) -> bool:
+    """Print what was found; return whether all is the same. Raises ExplainError of a single one."""
+    import json
+
+    from streams.explain_text import answer_fields, lines_of_many, text_of
+    from streams.explained import explanation_or_raise
+
+    if wanted.is_one:
+        explained = explanation_or_raise(answered[0][1])
+        text = json.dumps(explained.fields()) + "\n" if as_json else text_of(explained)
+        sys.stdout.write(text)
+        return explained.is_same
+    if as_json:
+        sys.stdout.writelines(json.dumps(answer_fields(*of)) + "\n" for of in answered)
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines_of_many(answered))
+    return all(answer_fields(*of)["same"] for of in answered)

@@ -17,6 +17,7 @@ def exit_status(error: Exception) -> int | None:
     from monitor.settings import SettingsError
     from monitor.whatif import WhatIfError
     from streams.alert_file import AlertFileError
+    from streams.alert_list import AlertListError
     from streams.broker import BrokerError
     from streams.commands.partial_file import OutputError
     from streams.feed_map import FeedError
@@ -24,7 +25,7 @@ def exit_status(error: Exception) -> int | None:
     of_usage = (
         PolicyError, SettingsError, FeedError, PopulationError, WhatIfError, OutputError,
         InsightError, DispositionError,
-        AlertFileError,
+        AlertFileError, AlertListError,
     )  # fmt: skip
     if isinstance(error, of_usage):
         status = EXIT_USAGE

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from monitor.insight.hierarchy import Hierarchy
 
 TableFile = Annotated[
-    Path, typer.Argument(help="A table as CSV or Parquet.", metavar="FILE", show_default=False)
+    Path,
+    typer.Argument(help="A table: CSV, Parquet, JSON Lines.", metavar="FILE", show_default=False),
 ]
 Cuts = Annotated[
     list[str] | None,

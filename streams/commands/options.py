@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 Input = Annotated[
     list[Path],
     typer.Argument(
-        help="CSV, JSON Lines or Parquet files, or folders of them.", show_default=False
+        metavar="FILE",
+        help="CSV, JSON Lines or Parquet files, or folders of them.",
+        show_default=False,
     ),
 ]
 MapFile = Annotated[
@@ -38,6 +40,10 @@ PolicyFiles = Annotated[
 Broker = Annotated[
     str | None, typer.Option("--broker", help="Kafka brokers, host:port,... [WEIR_BROKER]")
 ]
+AlertFile = Annotated[
+    Path | None,
+    typer.Option("--alerts", help="A file of alerts (JSON Lines), instead of the topic."),
+]
 Dispositions = Annotated[
     Path | None,
     typer.Option(help="A file of dispositions (JSON Lines), instead of those on the topic."),
@@ -51,6 +57,9 @@ AsOfMoment = Annotated[
         show_default=False,
     ),
 ]
+TABLE_ENDS: Final = (".csv", ".parquet", ".pq")
+"""What a file of JSON Lines is not called."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
@@ -163,7 +172,12 @@ def lines_to(path: Path | None, *, whole: bool = False) -> Iterator[IO[bytes] | 
     """Open a JSON Lines file to write; `-` is stdout, None is none.
 
     `whole`: it is there when all is written, and not before; else line by line, to look on.
+    Raises OutputError where its name says that it is a table.
     """
+    if path is not None and path.suffix.lower() in TABLE_ENDS:
+        from streams.commands.partial_file import OutputError
+
+        raise OutputError(f"{path} would be written as JSON Lines: name it .jsonl")
     if whole and path is not None:
         from streams.commands.partial_file import written_whole
 
@@ -177,6 +191,21 @@ def lines_to(path: Path | None, *, whole: bool = False) -> Iterator[IO[bytes] | 
     else:
         with path.open("wb") as file:
             yield file
+
+
+def require_place(alerts: Path | None, broker: str | None) -> None:
+    """Refuse to look for alerts nowhere, or in two places: a file of them, or a broker's topic."""
+    import os
+
+    from monitor.settings import variable
+
+    if alerts is not None and broker is not None:
+        raise typer.BadParameter("--alerts names a file, --broker a topic: leave one of them out")
+    if alerts is None and broker is None and variable("broker") not in os.environ:
+        raise typer.BadParameter(
+            "say where the alerts are: a file by --alerts FILE, or a broker by --broker HOST:PORT"
+            f" (or {variable('broker')})"
+        )
 
 
 def require_matplotlib() -> None:

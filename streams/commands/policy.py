@@ -13,7 +13,9 @@ policy = typer.Typer(
     no_args_is_help=True,
 )  # fmt: skip
 
-_File = Annotated[Path, typer.Argument(help="The policy's TOML file.", show_default=False)]
+_File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The policy's TOML file.", show_default=False)
+]
 
 
 @policy.command()

@@ -17,7 +17,9 @@ PICTURES = (".png", ".svg")
 def rules(
     file: Annotated[
         Path | None,
-        typer.Argument(help="A table as CSV or Parquet.", metavar="FILE", show_default=False),
+        typer.Argument(
+            help="A table: CSV, Parquet, JSON Lines.", metavar="FILE", show_default=False
+        ),
     ] = None,
     label: Annotated[
         str | None, typer.Option(help="The column that rules are to tell.", show_default=False)

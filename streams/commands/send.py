@@ -13,6 +13,7 @@ def send(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
+            metavar="FILE",
             help="Transactions: CSV, JSON Lines or Parquet files, or folders of them.",
             show_default=False,
         ),

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+
+from kafka import KafkaConsumer, TopicPartition
 
 from monitor.settings import Settings
 from streams import codec
@@ -34,6 +37,19 @@ def write_alerts(settings: Settings) -> list[dict[str, object]]:
     return [json.loads(codec.alert_bytes(alert)) for alert in alerts]
 
 
+def told_at_of(settings: Settings) -> dict[str, str]:
+    """Return the timestamp of each alert's record, by its id, as Kafka has it."""
+    consumer = KafkaConsumer(bootstrap_servers=settings.broker, auto_offset_reset="earliest")
+    consumer.assign([TopicPartition(Topics.of(settings).alerts, 0)])
+    records = [of for read in consumer.poll(10_000).values() for of in read]
+    consumer.close()
+    at = {json.loads(of.value)["alert_id"]: of.timestamp for of in records}
+    return {
+        name: datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="microseconds")
+        for name, ms in at.items()
+    }
+
+
 def test_what_is_disposed_of_teaches_what_alerts_are_shown_with(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:
@@ -41,7 +57,18 @@ def test_what_is_disposed_of_teaches_what_alerts_are_shown_with(
         alerts = write_alerts(settings)
         said = command("alerts", "--json", **settings.variables())
         assert (said.returncode, said.stderr) == (0, "")
-        assert [json.loads(line) for line in said.stdout.splitlines()] == alerts  # as they stand
+        shown = [json.loads(line) for line in said.stdout.splitlines()]
+        stamped = told_at_of(settings)
+        by_id = {of["alert_id"]: of for of in shown}
+        assert len(by_id) == len(shown) == len(alerts)
+        for alert in alerts:  # as it stands, and what a reader adds
+            of = by_id[str(alert["alert_id"])]
+            at = datetime.fromisoformat(of["told_at"]).isoformat(timespec="microseconds")
+            assert at == stamped[str(alert["alert_id"])]
+            added = {"told_at": of["told_at"], "disposition": None, "dispositions": []}
+            assert of == alert | added
+        told = [of["told_at"] for of in shown]
+        assert told == sorted(told)
 
         labels = {"1500.00": "suspicious", "501.00": "false-alarm"}
         words = [disposed(str(of["alert_id"]), labels[str(of["value"])]) for of in alerts]
@@ -51,6 +78,7 @@ def test_what_is_disposed_of_teaches_what_alerts_are_shown_with(
                           **settings.variables())  # fmt: skip
         assert (unknown.returncode, unknown.stdout) == (2, "")
         assert "no alert nobody's is on the topic" in unknown.stderr
+        assert "by --alerts FILE" in unknown.stderr
         done = command("alerts", "dispose", "--from", file, "--json", **settings.variables())
         assert (done.returncode, json.loads(done.stdout)) == (0, {"dispositions": len(words)})
         assert asyncio.run(read_dispositions(settings)) == words

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,15 @@ from monitor.settings import Settings
 from streams import codec
 from streams.alert_reader import read_alerts
 from streams.commands.options import book_of
-from streams.explain import Explanation
+from streams.dealing import dealer
+from streams.explain import Wanted
 from streams.explain_topics import explain_of_topics
+from streams.explained import Explanation, explanation_or_raise
+from streams.replay import Replay
+from tests.disposing import batch_of
+from tests.incident_stream import INCIDENT_POLICY, incident_rows
 from tests.rigs import Broker, command, own_rig, running, send, until, until_taken_in
-from tests.transactions import POLICY, row
+from tests.transactions import POLICY, book, row
 
 ROWS = [
     row("T1", amount="400.00"), row("T2", hours=1, amount="50.00", direction="credit"),
@@ -24,14 +30,20 @@ def alerts_of(settings: Settings) -> dict[str, dict[str, Any]]:
     """Return the last alert of each account."""
 
     async def read() -> dict[str, dict[str, Any]]:
-        alerts = [alert async for alert, _ in read_alerts(settings, follow=False)]
+        alerts = [alert async for alert in read_alerts(settings, follow=False)]
         return {alert["account_id"]: alert for alert in alerts}
 
     return asyncio.run(read())
 
 
 def explained(settings: Settings, alert_id: str) -> Explanation:
-    return asyncio.run(explain_of_topics(settings, alert_id, None, book_of(settings.policy)))
+    async def run() -> Explanation:
+        told = [alert async for alert in read_alerts(settings, follow=False)]
+        chains = Wanted((alert_id,)).chains_of(told)
+        (answer,) = await explain_of_topics(settings, chains, book_of(settings.policy))
+        return explanation_or_raise(answer)
+
+    return asyncio.run(run())
 
 
 def test_an_alert_is_explained_from_the_topics(embedded_broker: Broker, tmp_path: Path) -> None:
@@ -66,3 +78,60 @@ def test_an_alert_is_explained_from_the_topics(embedded_broker: Broker, tmp_path
         said = command("explain", alert_id, "--revision", "1", "--json", **settings.variables())
         assert (said.returncode, said.stderr) == (0, "")
         assert json.loads(said.stdout) == of_limit.fields()
+
+
+def test_many_alerts_are_explained_from_the_topics_by_one_replay(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    """Of two partitions, with the systemic part: what a worker told of a backlog."""
+    with (
+        own_rig(embedded_broker, tmp_path, INCIDENT_POLICY, partitions="2") as settings,
+        running(settings) as worker,
+    ):
+        rows = incident_rows()
+        deal = dealer(2)
+        for partition in range(2):
+            records = [
+                (str(of[1]).encode(), codec.transaction_bytes(of))
+                for of in rows
+                if deal(str(of[1])) == partition
+            ]
+            send(settings, records, partition=partition)
+        until_taken_in(worker, len(rows))
+        expected = told_by_replay()
+        until(lambda: incidents_of(settings) == expected, "its incidents are there", worker)
+        said = command("explain", "--sample", "1000", "--json", **settings.variables())
+        assert said.stderr == ""
+        answers = [json.loads(line) for line in said.stdout.splitlines()]
+        kinds = Counter(kind_of(of) for of in answers)
+        assert {*kinds} == {"daily-amount", "outlier", "review", "systemic"}
+        for answer in answers:
+            assert answer["differs"] == []
+            assert kind_of(answer) == "review" or answer["notes"] == []
+        assert all(of["members"] for of in answers if kind_of(of) == "systemic")
+
+
+def kind_of(answer: dict[str, Any]) -> str:
+    """Return the kind of the alert that was explained."""
+    (kind,) = (of["told"] for of in answer["figures"] if of["name"] == "kind")
+    return str(kind)
+
+
+def told_by_replay() -> set[tuple[str, int]]:
+    """Return every revision of every incident, as a replay tells it."""
+    run = Replay(book(INCIDENT_POLICY), 2)
+    told = run.observe(batch_of(incident_rows())).alerts
+    return {(of.alert_id, of.revision) for of in told if of.kind.value == "systemic"}
+
+
+def incidents_of(settings: Settings) -> set[tuple[str, int]]:
+    """Return every revision of every incident on the topic."""
+
+    async def read() -> set[tuple[str, int]]:
+        return {
+            (of["alert_id"], of["revision"])
+            async for of in read_alerts(settings, follow=False)
+            if of["kind"] == "systemic"
+        }
+
+    return asyncio.run(read())
