@@ -74,6 +74,12 @@ METRICS: Final = {
         "Records of a partition that wait to be decided.",
         ("partition",),
     ),
+    "uncommitted": Metric(
+        "weir_uncommitted_records",
+        "gauge",
+        "Records of a partition behind the start of a producer's open transaction.",
+        ("partition",),
+    ),
     "run_duration": Metric(
         "weir_run_duration_seconds",
         "histogram",
@@ -169,6 +175,7 @@ class Metrics:
         self.account_days_closed = self._counter("account_days_closed")
         self.event_time_lag = self._gauge("event_time_lag")
         self.consumer_lag = self._gauge("consumer_lag")
+        self.uncommitted = self._gauge("uncommitted")
         self.run_duration = self._histogram("run_duration", _SECONDS)
         self.run_records = self._histogram("run_records", _RECORDS)
         self.flush_duration = self._histogram("flush_duration", _SECONDS)

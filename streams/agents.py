@@ -5,7 +5,6 @@ read again by whoever takes the partitions over.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from streams.interpreter import building
 from streams.outbox import Outbox
 from streams.partition import Partition
 from streams.topics import Topics
+from streams.transport import RunConsumer
 
 _log = logging.getLogger(__name__)
 
@@ -281,8 +281,15 @@ class Agents:
             if engine.watermark is not None:
                 lag = time.time() - engine.watermark / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
-            with contextlib.suppress(KeyError, AssertionError):  # aiokafka's, if it just moved away
-                highwater = consumer.highwater(TP(self._topics.transactions, number))
-                if highwater:
-                    behind = highwater - 1 - self.offsets_taken.get(number, engine.offset_last)
-                    metrics.consumer_lag.labels(label).set(max(behind, 0))
+            self._observe_lag(number, engine.offset_last)
+
+    def _observe_lag(self, number: int, offset_last: int) -> None:
+        """Note how many records of a partition wait: for us, or for the end of a transaction."""
+        consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer)
+        taken = self.offsets_taken.get(number, offset_last)
+        stand = consumer.stand(TP(self._topics.transactions, number), taken)
+        if stand is not None and stand.highwater:
+            metrics, label = self._metrics, str(number)
+            metrics.consumer_lag.labels(label).set(max(stand.end - stand.position, 0))
+            metrics.uncommitted.labels(label).set(stand.highwater - stand.end)

@@ -128,12 +128,10 @@ class SystemicAgent:
             await tail.start()
             try:
                 tail.go_to(0, first)
-                at = -1
-                while at < offset - 1:
+                while await tail.position(0) < offset:  # not every offset has a record
                     for read in await tail.read():
-                        at = read.offset
-                        if at < offset:
-                            run.take(codec.segment_record(read.value), at)
+                        if read.offset < offset:
+                            run.take(codec.segment_record(read.value), read.offset)
             finally:
                 await tail.stop()
         _log.info("the systemic detection goes on from offset %d", first)

@@ -16,7 +16,7 @@ from monitor.policy import PolicyBook, PolicyError
 from monitor.settings import Settings
 from streams.admin import ensure_topics
 from streams.agents import Agents
-from streams.app import build_app
+from streams.app import build_app, pass_over_markers
 from streams.broker import BrokerError
 from streams.incidents import IncidentFollower
 from streams.interpreter import configure_interpreter
@@ -126,6 +126,7 @@ class Worker:
             await asyncio.sleep(GAUGES_SECONDS)
             if self._app.crashed:
                 _crashed(self._app.crash_reason)
+            pass_over_markers(self._app)
             self._agents.observe_gauges()
 
     def _policy_taken(self, book: PolicyBook) -> None:

@@ -113,6 +113,10 @@ class FakeTail:
     async def is_at_end(self) -> bool:
         return self._at >= len(self._records)
 
+    async def position(self, partition: int) -> int:
+        assert partition == 0
+        return self._at
+
     async def read(self) -> list[Read]:
         read = [Read(self._at + n, of) for n, of in enumerate(self._records[self._at :][:3])]
         self._at += len(read)
