@@ -22,8 +22,10 @@ from monitor.settings import Settings, snapshot_key_of
 from streams.accounts import AccountsFollower
 from streams.app import StateTable
 from streams.interpreter import building
+from streams.kept_format import LOST, StateLostError
 from streams.outbox import Outbox
 from streams.partition import Partition
+from streams.state import ensure_kept
 from streams.topics import Topics
 from streams.transport import RunConsumer
 
@@ -105,6 +107,8 @@ class Agents:
             started = time.perf_counter()
             assert self._policies is not None
             app = self._app
+            kept = self._table.kept.setdefault(number, {})
+            self._check_kept(number, kept)
             engine = Engine(
                 number, self._policies, self._settings.buckets, self._settings.partitions
             )
@@ -112,12 +116,16 @@ class Agents:
             with building():
                 partition = self.partitions[number] = Partition(
                     engine,
-                    self._table.kept.setdefault(number, {}),
+                    kept,
                     self._outbox,
                     self._topics,
                     lambda of: bool(app.consumer_generation_id == of.generation),
                     generation,
                     self._snapshot_key,
+                )
+            if partition.lost is not None:
+                self._accept_loss(
+                    StateLostError(f"state of partition {number} is lost: {partition.lost}. {LOST}")
                 )
             if self._grouped is not None:
                 partition.changes.note_grouped(self._grouped)
@@ -130,6 +138,20 @@ class Agents:
                 number, len(engine.accounts), engine.open_transactions(), engine.offset_last + 1,
             )  # fmt: skip
         return partition
+
+    def _check_kept(self, number: int, kept: dict[bytes, bytes]) -> None:
+        """Raise StateLostError if a changelog has not what the group has committed."""
+        consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer)
+        try:
+            ensure_kept(kept, consumer.committed(TP(self._topics.transactions, number)), number)
+        except StateLostError as error:
+            self._accept_loss(error)
+
+    def _accept_loss(self, error: StateLostError) -> None:
+        if self._settings.accept_state_loss == "no":
+            raise error
+        _log.error("WEIR_ACCEPT_STATE_LOSS=yes: %s", error)
 
     def _keep_settled(self, generation: int) -> None:
         """After a rebalance: go on with partitions that nobody else wrote meanwhile."""

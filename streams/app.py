@@ -1,5 +1,6 @@
 """The Faust app: group, rebalance, recovery and commit are Faust's; the rest is handed to it."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any, Final
@@ -12,6 +13,9 @@ from monitor.settings import Settings
 from streams import state
 from streams.topics import STATE_TABLE, Topics
 from streams.transport import RunConsumer, RunSchema, RunTransport
+
+MARKERS_SECONDS: Final = 1.0
+"""So often is looked whether a changelog ends in a commit marker."""
 
 RUNS_WAITING_MAX: Final = 8
 """Runs that wait in memory for the agent, before fetching pauses."""
@@ -85,7 +89,14 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
     return app, topic, table
 
 
-def pass_over_markers(app: faust.App) -> None:
+async def keep_passing_markers(app: faust.App) -> None:
+    """Pass over commit markers at the end of changelogs, until cancelled."""
+    while True:
+        await asyncio.sleep(MARKERS_SECONDS)
+        _pass_over_markers(app)
+
+
+def _pass_over_markers(app: faust.App) -> None:
     """Let a recovery end whose changelog ends in what is no record.
 
     Faust waits for the record before the end of each changelog partition. If a commit marker or an

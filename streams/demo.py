@@ -19,7 +19,7 @@ from streams.rig import embedded_rig
 from streams.send import send_batches
 from streams.send_accounts import send_accounts
 from streams.tail import Tail
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 from streams.worker_process import Samples, WorkerProcess, taken_in
 
 LATEST_MAX: Final = 40
@@ -146,7 +146,7 @@ class Demo:
             Tail(settings.broker, topic, settings.partitions)
             for topic in (topics.alerts, topics.rejections)
         ]
-        outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+        outbox = Outbox(settings.broker)
         await outbox.start()
         for tail in tails:
             await tail.start()

@@ -5,7 +5,7 @@ its day is closed.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
@@ -16,11 +16,21 @@ from streams.kept_format import packed, unpacked
 _SERIES_MASK: Final = (1 << SERIES_BITS) - 1
 
 
+ENTRIES_MAX: Final = 10_000
+"""Of a chunk: an entry takes 30 bytes at most, and there is room for twice as much."""
+
+
 class Chunk(NamedTuple):
     """A journal chunk that is kept, by its key, until its day is closed."""
 
     key: bytes
     day: int
+
+
+def journal_chunks(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
+    """Yield entries of one day as chunks, each of which fits a record."""
+    for first in range(0, len(entries), ENTRIES_MAX):
+        yield journal_bytes(day, entries[first : first + ENTRIES_MAX])
 
 
 def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Of all records; another one is refused, never guessed at."""
 
 encode = msgspec.msgpack.Encoder().encode
@@ -13,6 +13,18 @@ _decode = msgspec.msgpack.Decoder().decode
 
 class StateError(RuntimeError):
     """State that does not fit the policy or the program that wants to go on from it."""
+
+
+class StateLostError(StateError):
+    """State that was there once, and is not any more."""
+
+
+LOST: Final = (
+    "Start with fresh state (another WEIR_GROUP, which reads the transactions from the beginning),"
+    " or restore the topic. WEIR_ACCEPT_STATE_LOSS=yes goes on without what is lost: days that were"
+    " open are then decided by later transactions alone, and their alerts may be missing or wrong"
+)
+"""What to do where state is lost."""
 
 
 def packed(fields: tuple[object, ...]) -> bytes:

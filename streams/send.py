@@ -19,14 +19,20 @@ _FROM_FILE: Final = ((codec.FROM_FILE_HEADER, b"1"),)
 
 
 async def send_batches(
-    outbox: Outbox, topic: str, batches: Iterable[Batch], rate: float | None = None
+    outbox: Outbox,
+    topic: str,
+    batches: Iterable[Batch],
+    rate: float | None = None,
+    too_large: list[int] | None = None,
 ) -> AsyncIterator[int]:
     """Send the rows of batches in order, and yield how many were sent so far, slice by slice.
 
     At most `rate` records a second, where one is given. The last number comes when the broker has
-    acknowledged them all.
+    acknowledged them all. `too_large` gets the bytes of each row that no topic takes.
     """
     dispatch = await Dispatch.to(outbox, topic)
+    if too_large is not None:
+        dispatch.too_large = too_large
     started = time.monotonic()
     for batch in batches:
         now = time.time_ns() // 1000

@@ -126,7 +126,7 @@ def first_record(
             tail.go_to(number, begin)
             while await tail.position(number) < end:
                 if records := await tail.read():
-                    return int(records[0].offset)
+                    return int(records[0].offset) if records[0].offset < end else None
             return None
         finally:
             await tail.stop()

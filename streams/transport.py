@@ -263,6 +263,10 @@ class RunConsumer(Consumer):
         await super().seek_wait(partitions)
         self._forget_stands(partitions)
 
+    def committed(self, tp: TP) -> int | None:
+        """Return the offset that the group has committed of a partition; None if it has none."""
+        return self._committed_offset.get(tp)
+
     def stand(self, tp: TP, taken: int) -> Stand | None:
         """Return where we stand in a partition; None while that is not known.
 

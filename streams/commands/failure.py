@@ -6,6 +6,7 @@ from typing import Final
 EXIT_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_NOT_READY: Final = 3
+EXIT_INTERRUPTED: Final = 130
 
 
 def exit_status(error: Exception) -> int | None:
