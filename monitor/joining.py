@@ -13,6 +13,8 @@ SILENT_DAYS: Final = 7
 """A partition that is silent, and so many business days behind, is not waited for."""
 
 Segments = dict[str | None, SegmentDay]
+Parts = dict[tuple[str | None, int], SegmentDay]
+"""Of one partition: by segment, and by the number of its record."""
 
 
 class Joining:
@@ -28,7 +30,7 @@ class Joining:
         self._first: int | None = state.get("first")  # the first day that anybody told of
         self._last: dict[int, int] = dict(state.get("last", ()))
         self._partitions = partitions
-        self._parts: dict[int, Segments] = {}  # of the day that a partition is about to tell of
+        self._parts: dict[int, Parts] = {}  # of the day that a partition is about to tell of
         self._parts_day: dict[int, int] = {}
         self._days: dict[int, Segments] = {}
         self._offsets: dict[int, int] = {}  # of the first record of each day that is not decided
@@ -60,7 +62,7 @@ class Joining:
         if self._parts_day.get(number) != day:
             self._parts_day[number], self._parts[number] = day, {}
         parts = self._parts[number]
-        parts.setdefault(told.segment_day.segment, told.segment_day)
+        parts.setdefault((told.segment_day.segment, told.part), told.segment_day)
         if len(parts) == told.segments:
             self._last[number] = day
             self._add(day, self._parts.pop(number))
@@ -91,9 +93,9 @@ class Joining:
             return False
         return number not in silent or max(self._days) - last <= SILENT_DAYS
 
-    def _add(self, day: int, parts: Segments) -> None:
+    def _add(self, day: int, parts: Parts) -> None:
         segments = self._days.setdefault(day, {})
-        for name, part in parts.items():
+        for (name, _), part in parts.items():
             segments[name] = merged([segments[name], part]) if name in segments else part
 
 

@@ -105,6 +105,12 @@ METRICS: Final = {
         "Records of a partition that wait to be decided.",
         ("partition",),
     ),
+    "uncommitted": Metric(
+        "weir_uncommitted_records",
+        "gauge",
+        "Records of a partition behind the start of a producer's open transaction.",
+        ("partition",),
+    ),
     "run_duration": Metric(
         "weir_run_duration_seconds",
         "histogram",
@@ -220,6 +226,7 @@ class Metrics:
     account_days_closed: Counter
     event_time_lag: Gauge
     consumer_lag: Gauge
+    uncommitted: Gauge
     run_duration: Histogram
     run_records: Histogram
     flush_duration: Histogram

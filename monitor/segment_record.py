@@ -1,7 +1,7 @@
 """A segment-day as a partition tells it: plain fields, for a topic or a file."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -10,17 +10,27 @@ from monitor.core.business_day import day_of_text, day_text
 from monitor.core.transaction import Origin
 from monitor.systemic.segment_day import Breach, LimitDay, SegmentDay
 
+PART_BYTES_MAX: Final = 800_000
+"""Bytes of a record's JSON at most: a broker takes a megabyte, unless it is told otherwise."""
+
+_HEAD_BYTES: Final = 5_000  # of the fields beside the lists, with a name of 256 characters
+_BUCKET_BYTES: Final = 26  # of a spread: its number and its count
+_ROW_BYTES: Final = 200
+_CHARACTER_BYTES: Final = 6  # an escaped one
+
 
 class SegmentRecord(NamedTuple):
     """What one partition tells of one segment on one day.
 
-    A partition tells of `segments` segments on the day, each in a record of its own: so whoever
-    reads them knows when it has all.
+    A partition writes `segments` records of the day, one for each segment: so whoever reads them
+    knows when it has all. A segment-day that outgrows a record is in several, `part` 0 first: they
+    add up (`merged`), as those of several partitions do.
     """
 
     partition: int
     segments: int
     segment_day: SegmentDay
+    part: int = 0
 
     @property
     def key(self) -> bytes:
@@ -33,6 +43,7 @@ class SegmentRecord(NamedTuple):
         return {
             "partition": self.partition,
             "segments": self.segments,
+            "part": self.part,
             "business_day": day_text(of.day),
             "segment": of.segment,
             "account_days": of.account_days,
@@ -46,7 +57,67 @@ class SegmentRecord(NamedTuple):
 
 def segment_records_of(partition: int, of_day: tuple[SegmentDay, ...]) -> list[SegmentRecord]:
     """Return the records of what a partition tells of a day."""
-    return [SegmentRecord(partition, len(of_day), one) for one in of_day]
+    parts = [(number, part) for one in of_day for number, part in enumerate(parts_of(one))]
+    return [SegmentRecord(partition, len(parts), part, number) for number, part in parts]
+
+
+def parts_of(one: SegmentDay, bytes_max: int = PART_BYTES_MAX) -> list[SegmentDay]:
+    """Return a segment-day in parts, each of which is at most so many bytes as JSON.
+
+    `merged` of them is the segment-day. The first has all that is one number.
+    """
+    empty = one._replace(
+        account_days=0, limits={}, known=0, hot=0, hot_payers={}, rejections={}
+    )  # fmt: skip
+    parts = [one._replace(limits={}, hot_payers={}, rejections={})]
+    size = _HEAD_BYTES
+    for kind, name, row in _rows_of(one):
+        row_bytes = _row_bytes(one, name, row)
+        if size + row_bytes > bytes_max:
+            parts.append(empty._replace(limits={}, hot_payers={}, rejections={}))
+            size = _HEAD_BYTES
+        size += row_bytes
+        _add(parts[-1], one, kind, name, row)
+    return parts
+
+
+def _rows_of(one: SegmentDay) -> Iterator[tuple[str, str, tuple[str, str] | None]]:
+    """Yield what a segment-day is made of: (field, threshold_id, key); None is the limit itself."""
+    for threshold_id, limit in one.limits.items():
+        yield "limits", threshold_id, None
+        for cause in limit.causes:
+            yield "limits", threshold_id, cause
+    for payer in one.hot_payers:
+        yield "hot_payers", "", payer
+    for rejection in one.rejections:
+        yield "rejections", "", rejection
+
+
+def _row_bytes(one: SegmentDay, name: str, row: tuple[str, str] | None) -> int:
+    if row is None:
+        buckets = int(np.count_nonzero(one.limits[name].values.counts))
+        return _ROW_BYTES + _BUCKET_BYTES * buckets + _CHARACTER_BYTES * len(name)
+    # A limit's further causes may begin a part: then its name and an empty spread stand there, too.
+    return _ROW_BYTES + _CHARACTER_BYTES * (len(name) + sum(map(len, row)))
+
+
+def _add(
+    part: SegmentDay, whole: SegmentDay, kind: str, name: str, row: tuple[str, str] | None
+) -> None:
+    """Add to a part what it has of the whole."""
+    if kind == "hot_payers" and row is not None:
+        part.hot_payers[row] = whole.hot_payers[row]
+    elif kind == "rejections" and row is not None:
+        part.rejections[row] = whole.rejections[row]
+    else:
+        limit = whole.limits[name]
+        if row is None:
+            part.limits[name] = limit._replace(causes={})
+            return
+        if name not in part.limits:
+            nothing = Sketch(limit.values.relative_error)
+            part.limits[name] = LimitDay(limit.above, 0, nothing, {})
+        part.limits[name].causes[row] = limit.causes[row]
 
 
 def segment_record_of(fields: Mapping[str, Any]) -> SegmentRecord:
@@ -64,6 +135,7 @@ def segment_record_of(fields: Mapping[str, Any]) -> SegmentRecord:
             hot_payers=_counted(fields["hot_payers"], ("type", "value")),
             rejections=_counted(fields["rejections"], ("reason", "branch")),
         ),
+        fields.get("part", 0),
     )
 
 

@@ -130,6 +130,9 @@ class Settings:
     snapshot_key: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "A file with the secret that signs what the models learned; none: a digest.", None
     )
+    accept_state_loss: str = _setting(
+        _one_of("no", "yes"), "yes: go on where the changelog has lost what was committed.", "no"
+    )
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")
     )

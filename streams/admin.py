@@ -9,8 +9,10 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from monitor.settings import Settings
 from streams.broker import BrokerError
-from streams.topics import TopicSpec
+from streams.kept_format import LOST
+from streams.topics import Topics, TopicSpec
 
 TIMEOUT_MS: Final = 10_000
 PROBE_RECORDS: Final = 3
@@ -62,6 +64,41 @@ def ensure_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
     problems += _wrong(specs, there)
     if problems:
         raise BrokerError("; ".join(problems))
+
+
+def ensure_changelog(settings: Settings) -> None:
+    """Raise BrokerError if the group has committed offsets, and a changelog has nothing.
+
+    A worker would go on from there without state. What else may be missing is found when a
+    partition is put together.
+    """
+    topics, numbers = Topics.of(settings), range(settings.partitions)
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=settings.broker.split(","),
+            group_id=settings.group,
+            enable_auto_commit=False,
+            request_timeout_ms=TIMEOUT_MS,
+            bootstrap_timeout_ms=TIMEOUT_MS,
+        )
+        try:
+            logs = [TopicPartition(topics.changelog, number) for number in numbers]
+            firsts, ends = consumer.beginning_offsets(logs), consumer.end_offsets(logs)
+            lost = [
+                log.partition
+                for log in logs
+                if firsts[log] == ends[log]
+                and consumer.committed(TopicPartition(topics.transactions, log.partition))
+            ]
+        finally:
+            consumer.close()
+    except KafkaError as error:
+        raise BrokerError(f"the broker at {settings.broker} refuses: {error}") from error
+    if lost:
+        raise BrokerError(
+            f"state is lost: the group {settings.group} has committed transactions of partitions"
+            f" {', '.join(map(str, lost))}, and {topics.changelog} has nothing of them. {LOST}"
+        )
 
 
 def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> None:

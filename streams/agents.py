@@ -5,7 +5,6 @@ read again by whoever takes the partitions over.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -24,10 +23,13 @@ from monitor.settings import Settings, snapshot_key_of
 from streams.accounts import AccountsFollower
 from streams.app import StateTable
 from streams.interpreter import building
+from streams.kept_format import LOST, StateLostError
 from streams.lateness_log import LatenessLog
 from streams.outbox import Outbox
 from streams.partition import Partition
+from streams.state import ensure_kept
 from streams.topics import Topics
+from streams.transport import RunConsumer
 from streams.worker_log import SAYS
 
 _log = logging.getLogger(__name__)
@@ -110,6 +112,8 @@ class Agents:
             started = time.perf_counter()
             assert self._policies is not None
             app = self._app
+            kept = self._table.kept.setdefault(number, {})
+            self._check_kept(number, kept)
             engine = Engine(
                 number, self._policies, self._settings.buckets, self._settings.partitions
             )
@@ -118,12 +122,16 @@ class Agents:
             with building():
                 partition = self.partitions[number] = Partition(
                     engine,
-                    self._table.kept.setdefault(number, {}),
+                    kept,
                     self._outbox,
                     self._topics,
                     lambda of: bool(app.consumer_generation_id == of.generation),
                     generation,
                     self._snapshot_key,
+                )
+            if partition.lost is not None:
+                self._accept_loss(
+                    StateLostError(f"state of partition {number} is lost: {partition.lost}. {LOST}")
                 )
             for refused in partition.parts_refused:
                 _log.error("partition %d: models begin afresh: %s", number, refused)
@@ -134,6 +142,20 @@ class Agents:
                 number, len(engine.accounts), engine.open_transactions(), engine.offset_last + 1,
             )  # fmt: skip
         return partition
+
+    def _check_kept(self, number: int, kept: dict[bytes, bytes]) -> None:
+        """Raise StateLostError if a changelog has not what the group has committed."""
+        consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer)
+        try:
+            ensure_kept(kept, consumer.committed(TP(self._topics.transactions, number)), number)
+        except StateLostError as error:
+            self._accept_loss(error)
+
+    def _accept_loss(self, error: StateLostError) -> None:
+        if self._settings.accept_state_loss == "no":
+            raise error
+        _log.error("WEIR_ACCEPT_STATE_LOSS=yes: %s", error)
 
     def _keep_settled(self, generation: int) -> None:
         """After a rebalance: go on with partitions that nobody else wrote meanwhile."""
@@ -307,8 +329,15 @@ class Agents:
             if engine.clock is not None:
                 lag = time.time() - engine.clock / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
-            with contextlib.suppress(KeyError, AssertionError):  # aiokafka's, if it just moved away
-                highwater = consumer.highwater(TP(self._topics.transactions, number))
-                if highwater:
-                    behind = highwater - 1 - self.offsets_taken.get(number, engine.offset_last)
-                    metrics.consumer_lag.labels(label).set(max(behind, 0))
+            self._observe_lag(number, engine.offset_last)
+
+    def _observe_lag(self, number: int, offset_last: int) -> None:
+        """Note how many records of a partition wait: for us, or for the end of a transaction."""
+        consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer)
+        taken = self.offsets_taken.get(number, offset_last)
+        stand = consumer.stand(TP(self._topics.transactions, number), taken)
+        if stand is not None and stand.highwater:
+            metrics, label = self._metrics, str(number)
+            metrics.consumer_lag.labels(label).set(max(stand.end - stand.position, 0))
+            metrics.uncommitted.labels(label).set(stand.highwater - stand.end)

@@ -1,5 +1,6 @@
 """The Faust app: group, rebalance, recovery and commit are Faust's; the rest is handed to it."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any, Final
@@ -11,7 +12,10 @@ from faust.types.tuples import TP
 from monitor.settings import Settings
 from streams import state
 from streams.topics import STATE_TABLE, Topics
-from streams.transport import RunSchema, RunTransport
+from streams.transport import RunConsumer, RunSchema, RunTransport
+
+MARKERS_SECONDS: Final = 1.0
+"""So often is looked whether a changelog ends in a commit marker."""
 
 RUNS_WAITING_MAX: Final = 8
 """Runs that wait in memory for the agent, before fetching pauses."""
@@ -83,3 +87,29 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
     table = app.Table(STATE_TABLE, key_type=bytes, value_type=bytes, partitions=settings.partitions)
     assert isinstance(table, StateTable)
     return app, topic, table
+
+
+async def keep_passing_markers(app: faust.App) -> None:
+    """Pass over commit markers at the end of changelogs, until cancelled."""
+    while True:
+        await asyncio.sleep(MARKERS_SECONDS)
+        _pass_over_markers(app)
+
+
+def _pass_over_markers(app: faust.App) -> None:
+    """Let a recovery end whose changelog ends in what is no record.
+
+    Faust waits for the record before the end of each changelog partition. If a commit marker or an
+    aborted record stands there, that never comes; but the consumer passes it over. Faust looks
+    every five seconds whether it has all.
+    """
+    consumer, recovery = app.consumer, app.tables.recovery  # type: ignore[attr-defined]  # of the manager
+    if not recovery.in_recovery or not isinstance(consumer, RunConsumer):
+        return
+    for tp, last in recovery.active_highwaters.items():
+        taken = recovery.active_offsets.get(tp)
+        if last is None or taken is None or taken >= last:
+            continue
+        stand = consumer.stand(tp, taken)
+        if stand is not None and stand.position > last:
+            recovery.active_offsets[tp] = last

@@ -22,7 +22,7 @@ from streams.outbox import Outbox
 from streams.rig import embedded_rig
 from streams.send import send_batches
 from streams.tail import Tail
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 from streams.worker_process import Samples, WorkerProcess, taken_in
 
 ACCOUNTS: Final = 20_000
@@ -62,7 +62,7 @@ def bench_batches(records: int, seed: int = 1) -> Iterator[Batch]:
 
 async def fill(settings: Settings, batches: Iterable[Batch]) -> int:
     """Send batches as fast as it goes; return how many records they were."""
-    outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+    outbox = Outbox(settings.broker)
     await outbox.start()
     try:
         topic = Topics.of(settings).transactions
@@ -147,7 +147,7 @@ def weir_latency(policy: Path, rate: float) -> Latency:
 
 async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> Latency:
     topics = Topics.of(settings)
-    outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+    outbox = Outbox(settings.broker)
     tail = Tail(settings.broker, topics.alerts, settings.partitions)
     await outbox.start()
     await tail.start()

@@ -4,6 +4,7 @@ Any bytes become a transaction or a rejection; nothing here raises for what a re
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -22,6 +23,7 @@ from monitor.core.transaction import (
 from monitor.disposition import Disposed
 from monitor.segment_record import SegmentRecord, segment_record_of
 from monitor.systemic_alert import SystemicAlert
+from streams.bounded import bounded_bytes
 
 TIMESTAMP_UNIT: Final = 1_000
 """Microseconds of event time in a millisecond of a Kafka timestamp."""
@@ -32,6 +34,16 @@ FAULT: Final = "weir_fault"
 
 FAULT_LENGTH_MAX: Final = 256
 """Characters of it that a rejection repeats."""
+
+ORIGINAL_BYTES_MAX: Final = 64 << 10
+"""Of a rejected record, and of its key, that the rejection carries. Escaped as JSON each byte may
+be six; two of them fit a record all the same."""
+
+KEY_BYTES_MAX: Final = 1024
+"""Of the key of a rejection's own record: four bytes for each character of the longest id."""
+
+DETAIL_LENGTH_MAX: Final = 4000
+"""Characters of the detail of a rejection."""
 
 
 class Record(Protocol):
@@ -135,8 +147,8 @@ def faulty_bytes(named: Mapping[str, str | None], fault: str) -> bytes:
 
 
 def alert_bytes(alert: Alert | SystemicAlert) -> bytes:
-    """Return an alert as JSON."""
-    return _encode(alert.fields())
+    """Return an alert as JSON; see `bounded_bytes` for one that outgrows a record."""
+    return bounded_bytes(alert.fields(), _encode)
 
 
 def alert_headers(alert: Alert | SystemicAlert) -> list[tuple[str, bytes]]:
@@ -154,8 +166,8 @@ def alert_headers(alert: Alert | SystemicAlert) -> list[tuple[str, bytes]]:
 
 
 def closed_day_bytes(closed: ClosedDay) -> bytes:
-    """Return a closed account-day as JSON."""
-    return _encode(closed.fields())
+    """Return a closed account-day as JSON; see `bounded_bytes` for one that outgrows a record."""
+    return bounded_bytes(closed.fields(), _encode)
 
 
 def disposition_bytes(disposed: Disposed) -> bytes:
@@ -195,20 +207,30 @@ def rejection_bytes(
 ) -> bytes:
     """Return a rejection as JSON: the reason, where the record stands, and its original bytes.
 
-    `record` has the bytes as text where they are UTF-8, else `record_base64` has them; the key
-    likewise.
+    `record` has the first ORIGINAL_BYTES_MAX bytes as text if all of them are UTF-8 (less the rest
+    of a character that the cut goes through), else `record_base64` has them; `record_bytes` and
+    `record_sha256` are of all bytes. The key likewise.
     """
     fields: dict[str, object] = {
         "reason": rejection.reason.value,
-        "detail": rejection.detail,
+        "detail": rejection.detail[:DETAIL_LENGTH_MAX],
         **where,
     }
     for name, original in (("key", key), ("record", value)):
         if original is None:
-            fields[name] = None
+            fields |= {name: None, f"{name}_bytes": None, f"{name}_sha256": None}
             continue
+        beginning = original[:ORIGINAL_BYTES_MAX]
         try:
-            fields[name] = original.decode()
+            original.decode()
+            fields[name] = beginning.decode(errors="ignore")
         except UnicodeDecodeError:
-            fields[f"{name}_base64"] = original  # msgspec writes bytes as base64
+            fields[f"{name}_base64"] = beginning  # msgspec writes bytes as base64
+        fields[f"{name}_bytes"] = len(original)
+        fields[f"{name}_sha256"] = sha256(original).hexdigest()
     return _encode(fields)
+
+
+def rejection_key(key: bytes | None) -> bytes | None:
+    """Return the key of a rejection's record: the original's, or the beginning of a long one."""
+    return None if key is None else key[:KEY_BYTES_MAX]

@@ -24,7 +24,7 @@ from streams.row_order import RowOrder
 from streams.send import send_batches
 from streams.send_accounts import send_accounts
 from streams.tail import Tail
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 from streams.worker_process import LoadedWorker, Samples, WorkerProcess, taken_in
 
 LATEST_MAX: Final = 100
@@ -207,7 +207,7 @@ class Demo:
     ) -> None:
         topics = Topics.of(settings)
         async with AsyncExitStack() as stack:
-            outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+            outbox = Outbox(settings.broker)
             stack.push_async_callback(outbox.stop)
             await outbox.start()
             tails = []

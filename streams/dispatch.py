@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final, Self
 
 from streams.dealing import dealer
-from streams.outbox import Outbox, Outgoing, acknowledged
+from streams.outbox import RECORD_BYTES_MAX, Outbox, Outgoing, acknowledged, record_bytes
 
 IN_FLIGHT_MAX: Final = 16
 """Batches that wait for the broker's acknowledgement at most."""
@@ -14,11 +14,13 @@ IN_FLIGHT_MAX: Final = 16
 class Dispatch:
     """Sends records to a topic, in order, each to the partition of its account.
 
-    Records without an account go to the first partition. `sent` counts them.
+    Records without an account go to the first partition. `sent` counts them. What is larger than a
+    topic takes is not sent, and stands in `too_large`, as the bytes that it has.
     """
 
     def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
         self.sent = 0
+        self.too_large: list[int] = []
         self._outbox = outbox
         self._topic = topic
         self._deal = dealer(partitions)
@@ -33,6 +35,9 @@ class Dispatch:
         """Send records, each with the id of its account; wait where too many are under way."""
         dealt: dict[int, list[Outgoing]] = {}
         for account_id, outgoing in records:
+            if (size := record_bytes(outgoing)) > RECORD_BYTES_MAX:
+                self.too_large.append(size)
+                continue
             partition = self._deal(account_id) if account_id else 0
             dealt.setdefault(partition, []).append(outgoing)
         for partition, outgoings in dealt.items():

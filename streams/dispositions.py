@@ -13,7 +13,7 @@ from streams.admin import partitions_of
 from streams.broker import BrokerError
 from streams.outbox import Outbox, Outgoing
 from streams.tail import records_of_topic
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ async def write_dispositions(settings: Settings, dispositions: Sequence[Disposed
     topic = Topics.of(settings).dispositions
     if partitions_of(settings.broker, topic) is None:
         raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
-    outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+    outbox = Outbox(settings.broker)
     await outbox.start()
     try:
         records = [

@@ -26,7 +26,7 @@ from streams.reckoning import Found, compare_alerts, compare_days, totals_of
 from streams.recount import DayKey, DayTotals, Recount
 from streams.send import send_batches
 from streams.tail import records_of_topic
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 from streams.worker_process import WorkerProcess, taken_in
 
 POLL_SECONDS: Final = 0.1
@@ -147,7 +147,7 @@ class Drill:
         )
 
     async def _send(self, rate: float) -> None:
-        outbox = Outbox(self._settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+        outbox = Outbox(self._settings.broker)
         await outbox.start()
         started = time.monotonic()
         try:

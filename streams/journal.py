@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from monitor.core.account import SERIES, SERIES_INDEX
 from monitor.ledger import NO_AMOUNT, OF_NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
 from streams.kept_format import packed, unpacked
+from streams.pieces import PIECE_BYTES_MAX
 
 ORIGINALS_BYTES_MAX: Final = 1 << 18
 """Bytes of originals in one chunk; a greater one has a chunk of its own."""
@@ -28,6 +29,10 @@ class Original(NamedTuple):
     rejection: bytes
 
 
+ENTRIES_MAX: Final = 10_000
+"""Of a chunk: with ids of the usual length so many fit a record twice over."""
+
+
 class Chunk(NamedTuple):
     """A journal chunk that is kept, by its key, until its day is closed."""
 
@@ -41,6 +46,23 @@ class Kept(NamedTuple):
     day: int
     entries: list[Entry]
     originals: list[Original]
+
+
+def journal_chunks(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
+    """Yield entries of one day as chunks, each of which fits a record."""
+    for first in range(0, len(entries), ENTRIES_MAX):
+        yield from _fitting(day, entries[first : first + ENTRIES_MAX])
+
+
+def _fitting(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
+    chunk = journal_bytes(day, entries)
+    if len(chunk) <= PIECE_BYTES_MAX:
+        yield chunk
+        return
+    half = len(entries) // 2
+    assert half, "one entry fits: its ids are bounded"
+    yield from _fitting(day, entries[:half])
+    yield from _fitting(day, entries[half:])
 
 
 def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:

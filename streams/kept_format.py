@@ -15,6 +15,18 @@ class StateError(RuntimeError):
     """State that does not fit the policy or the program that wants to go on from it."""
 
 
+class StateLostError(StateError):
+    """State that was there once, and is not any more."""
+
+
+LOST: Final = (
+    "Start with fresh state (another WEIR_GROUP, which reads the transactions from the beginning),"
+    " or restore the topic. WEIR_ACCEPT_STATE_LOSS=yes goes on without what is lost: days that were"
+    " open are then decided by later transactions alone, and their alerts may be missing or wrong"
+)
+"""What to do where state is lost."""
+
+
 def packed(fields: tuple[object, ...]) -> bytes:
     """Return a record of these fields."""
     return encode((FORMAT, *fields))

@@ -15,6 +15,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from monitor.settings import Settings
+from streams.broker import BrokerError
+from streams.tail import READ_COMMITTED, first_record
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +25,9 @@ EXIT_STALLED: Final = 4
 
 PATIENCE_SECONDS_MIN: Final = 1.0
 """So long at least an answer of the broker is waited for."""
+
+LOOK_SECONDS_MIN: Final = 10.0
+"""And so long at least for a record that may wait: that takes a connection of its own."""
 
 
 class Working(Protocol):
@@ -50,6 +55,8 @@ class Liveness:
         self._broker = settings.broker
         self._group = settings.group
         self._seconds = settings.liveness_seconds
+        self._patience_seconds = max(self._seconds / 4, PATIENCE_SECONDS_MIN)
+        self._empty_to: dict[TopicPartition, int] = {}  # up to there we saw that no record waits
         self._topic = topic
         self._working = working
         self._on_stalled = on_stalled
@@ -78,7 +85,7 @@ class Liveness:
                     consumer = self._connected()
                 waiting = self._waiting(consumer)
                 answered_at = time.monotonic()
-            except KafkaError as error:
+            except (KafkaError, BrokerError) as error:
                 _log.warning("liveness: the broker does not answer: %r", error)
                 if time.monotonic() - answered_at >= self._seconds:
                     self._on_stalled(f"no broker answers for {self._seconds:g} s")
@@ -98,20 +105,22 @@ class Liveness:
 
     def _connected(self) -> KafkaConsumer:
         """Return a consumer that asks in the group's name, and never joins it."""
-        patience_ms = round(max(self._seconds / 4, PATIENCE_SECONDS_MIN) * 1000)
+        patience_ms = round(self._patience_seconds * 1000)
         return KafkaConsumer(
             bootstrap_servers=self._broker.split(","),
             group_id=self._group,
             enable_auto_commit=False,
+            isolation_level=READ_COMMITTED,
             request_timeout_ms=patience_ms,
             bootstrap_timeout_ms=patience_ms,
         )
 
     def _waiting(self, consumer: KafkaConsumer) -> int:
-        """Return how many records wait in the partitions of this worker.
+        """Return how many records wait in the partitions of this worker, at most.
 
         A partition of which nothing was taken yet, or that comes back from another worker, begins
-        at what the group has committed.
+        at what the group has committed. Offsets alone do not say that a record waits: a commit
+        marker and an aborted record have one, too. So while nothing is decided, we look.
         """
         taken = dict(self._working.offsets_taken)
         partitions = [TopicPartition(self._topic, number) for number in self._working.assigned]
@@ -122,9 +131,17 @@ class Liveness:
         for tp, end in consumer.end_offsets(partitions).items():
             begin = max(taken.get(tp.partition, -1) + 1, firsts[tp])
             if end > begin:
-                begin = max(begin, self._committed(consumer, tp))
+                begin = max(begin, self._committed(consumer, tp), self._empty_to.get(tp, 0))
+            if end > begin and self._is_quiet():
+                seconds = max(self._patience_seconds, LOOK_SECONDS_MIN)
+                found = first_record(self._broker, tp, begin, end, seconds)
+                begin = self._empty_to[tp] = end if found is None else found
             waiting += max(end - begin, 0)
         return waiting
+
+    def _is_quiet(self) -> bool:
+        """Return whether nothing was decided since the last look."""
+        return time.monotonic() - self._working.progress_at >= self._seconds / 4
 
     def _committed(self, consumer: KafkaConsumer, tp: TopicPartition) -> int:
         timeout_ms = consumer.config["request_timeout_ms"]

@@ -5,12 +5,20 @@ A producer call for each record costs some 20 us; a batch built here costs 1 to 
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-BATCH_BYTES_MAX: Final = 900_000
-"""Below the usual `message.max.bytes` of a broker; a greater single record goes alone."""
+RECORD_BYTES_MAX: Final = 900_000
+"""Of a record that Weir writes, with its key, its headers and what the log adds. A broker takes
+1,048,588 bytes (`message.max.bytes`) unless it is told otherwise."""
+
+BATCH_BYTES_MAX: Final = RECORD_BYTES_MAX
+"""Of several records that are sent together."""
+
+_OVERHEAD_BYTES: Final = 150  # of a batch of one record (61), and of the record, at most
+_HEADER_OVERHEAD_BYTES: Final = 10
 
 
 class Outgoing(NamedTuple):
@@ -21,20 +29,42 @@ class Outgoing(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
+class RecordTooLargeError(RuntimeError):
+    """A record that no topic takes, of ours: whoever makes records bounds or splits them before."""
+
+
+def record_bytes(record: Outgoing) -> int:
+    """Return how many bytes a record takes at most, in a batch of its own."""
+    size = _OVERHEAD_BYTES + len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += _HEADER_OVERHEAD_BYTES + len(name.encode()) + len(value)
+    return size
+
+
+def ensure_fits(topic: str, record: Outgoing) -> None:
+    """Raise RecordTooLargeError if a record is larger than RECORD_BYTES_MAX."""
+    size = record_bytes(record)
+    if size > RECORD_BYTES_MAX:
+        raise RecordTooLargeError(
+            f"a record for {topic} with the key {(record.key or b'')[:80]!r} must have at most"
+            f" {RECORD_BYTES_MAX:,} bytes, not {size:,}: this is a fault of Weir, please report it"
+        )
+
+
 class Outbox:
     """A producer of whole batches to partitions that the caller names; acks of all replicas."""
 
-    def __init__(self, broker: str, *, request_bytes_max: int, client_id: str = "weir") -> None:
+    def __init__(self, broker: str, client_id: str = "weir") -> None:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=broker,
             client_id=client_id,
             acks="all",
             max_batch_size=BATCH_BYTES_MAX,
-            max_request_size=request_bytes_max,
             linger_ms=0,
         )
         self._partitions: dict[str, int] = {}
         self.bytes_sent = 0
+        self.arrived = 0  # records that the broker has acknowledged
 
     async def start(self) -> None:
         """Connect. Raises aiokafka.errors.KafkaConnectionError where there is no broker."""
@@ -53,7 +83,13 @@ class Outbox:
     async def send(
         self, topic: str, partition: int, records: Iterable[Outgoing]
     ) -> list[asyncio.Future[object]]:
-        """Queue records for a partition, in order; return the acknowledgement of each batch."""
+        """Queue records for a partition, in order; return the acknowledgement of each batch.
+
+        Raises RecordTooLargeError, before any is queued, if one is larger than a topic takes.
+        """
+        records = tuple(records)
+        for record in records:
+            ensure_fits(topic, record)
         acks: list[asyncio.Future[object]] = []
         batch = self._producer.create_batch()
         for record in records:
@@ -76,7 +112,12 @@ class Outbox:
         ack: asyncio.Future[object] = await self._producer.send_batch(
             batch, topic, partition=partition
         )
+        ack.add_done_callback(partial(self._note, batch.record_count()))  # type: ignore[attr-defined]
         return ack
+
+    def _note(self, records: int, ack: asyncio.Future[object]) -> None:
+        if not ack.cancelled() and ack.exception() is None:
+            self.arrived += records
 
 
 def _append(batch: object, record: Outgoing) -> bool:

@@ -8,19 +8,21 @@ Whatever is cut in between is only repeated; ids, revisions and offsets make rep
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from itertools import starmap
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from monitor.core.transaction import Reason, Rejection
 from monitor.engine import Engine, Step
 from monitor.ledger import Entry, rejection_rows
-from monitor.memory import Memory
+from monitor.memory import Memory, Parts
 from monitor.segment_record import segment_records_of
 from streams import codec, journal, state, state_key
 from streams.account_state import account_bytes
 from streams.changes import Changes
 from streams.outbox import Outgoing, acknowledged
 from streams.partition_parts import Acknowledged, Flushed, Sender
+from streams.pieces import Pieces
 from streams.topics import Topics
 
 WAITS: Final = Rejection(Reason.NOTHING_TO_REVERSE, "")
@@ -37,7 +39,8 @@ class _Snapshot(NamedTuple):
     originals: list[tuple[int, journal.Original]]
     buckets: list[tuple[bytes, bytes]]
     parts: list[Outgoing]
-    seal: state.Seal
+    seal: bytes
+    needless: list[bytes]  # keys of what the flush before has replaced
     day_open_first: int
 
 
@@ -76,12 +79,15 @@ class Partition:
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
         self._found: state.Recovered | None = state.recover(engine, kept)
         self._originals = dict(self._found.originals)  # of reversals that wait
+        self.lost = self._found.lost  # what the changelog should have, and has not
         self._chunks: list[journal.Chunk] = []
+        self._bucket_numbers: set[int] = set()  # of those that are under our own name
         self._others: list[bytes] = []  # keys of other writers, once nothing needs them any more
         self._snapshot_key = snapshot_key
         self._memory: Memory | None = None
         self.parts_refused = self._recover_models()
         self._chunk_number = 0
+        self._pieces = Pieces(kept, self.writer, state.part_keys(kept))
         self._sealed_day_open_first = engine.day_open_first or 0
         self.state_bytes = sum(map(len, kept.values()))
         self.sealed_at: int | None = None  # the changelog's offset of our last seal
@@ -191,7 +197,7 @@ class Partition:
             "offset": record.offset,
         }
         value = codec.rejection_bytes(why, where, record.key, record.value)
-        return Outgoing(record.key, value)
+        return Outgoing(codec.rejection_key(record.key), value)
 
     def _rejection_of_waiting(self, offset: int, why: Rejection) -> Outgoing:
         """Return the rejection of a reversal that waited: its record came in an earlier run."""
@@ -225,6 +231,7 @@ class Partition:
 
     def _snapshot(self) -> _Snapshot:
         engine = self.engine
+        needless = self._pieces.needless()
         numbers = engine.dirty_buckets | {account.bucket for account in engine.dirty}
         for account in engine.dirty:
             account.kept = account_bytes(account)
@@ -236,7 +243,7 @@ class Partition:
             # One that was recovered may include more than we have come to again: it still does.
             bucket.offset_last = max(bucket.offset_last, engine.offset_last)
             key = state_key.bucket_key(self.writer, number)
-            buckets.append((key, state.bucket_bytes(bucket)))
+            buckets += self._pieces.records(key, state.bucket_bytes(bucket))
         seal = state.Seal(
             engine.offset_last,
             engine.marks.marks(),
@@ -246,17 +253,42 @@ class Partition:
             len(engine.buckets),
             self.writer,
             rejection_rows(engine.rejections),
+            self._held(numbers),
         )
         memory = self._remember()
-        parts = [] if memory is None else state.part_records(memory.new_parts(), seal.offset)
+        parts = [] if memory is None else self._parts(memory.new_parts(), seal.offset)
+        before_seal, sealed = state.seal_records(seal, self._pieces)
         snapshot = _Snapshot(
             self._events, self.records_pending, self._acks, self._entries, self._new_originals,
-            buckets, [Outgoing(key, value) for key, value in parts], seal,
-            engine.day_open_first or 0,
+            buckets + before_seal, parts, sealed, needless, engine.day_open_first or 0,
         )  # fmt: skip
         self._events, self._acks, self._entries, self._new_originals = [], [], [], []
         self.records_pending = 0
         return snapshot
+
+    def _held(self, numbers: set[int]) -> tuple[int, int, int]:
+        """Return what there must be once a snapshot of these buckets is sealed: see `state.Seal`.
+
+        Chunks of days before the first open one are taken away by the flush that follows; those of
+        this snapshot are counted by the next.
+        """
+        first = self.engine.day_open_first or 0
+        days = [chunk.day for chunk in self._chunks]
+        self._bucket_numbers |= numbers
+        if self._found is not None:
+            days += [day for day, _ in self._found.chunks]
+            self._bucket_numbers |= self._found.buckets.keys()
+        return first, sum(day >= first for day in days), len(self._bucket_numbers)
+
+    def _parts(self, parts: Parts, offset: int) -> list[Outgoing]:
+        """Return the records of what the models have learned; what is dropped goes next time."""
+        records: list[Outgoing] = []
+        for key, value in state.part_records(parts, offset):
+            if value is None:
+                self._pieces.forget(key)
+            else:
+                records += starmap(Outgoing, self._pieces.records(key, value))
+        return records
 
     async def _write(self, snapshot: _Snapshot) -> int | None:
         """Write a snapshot, each step after the one before is acknowledged; return its bytes."""
@@ -268,7 +300,7 @@ class Partition:
             [*(Outgoing(key, value) for key, value in snapshot.buckets), *snapshot.parts],
             # The seal goes alone: a broker may say wrongly where a log ends whose last batch has
             # several records (`weir check` probes for it), and recovery would stop early.
-            [Outgoing(state_key.seal_key(self.writer), state.seal_bytes(snapshot.seal))],
+            [Outgoing(state_key.seal_key(self.writer), snapshot.seal)],
         ):
             if not records:
                 continue
@@ -295,7 +327,7 @@ class Partition:
         """
         first = self._sealed_day_open_first
         records = [Outgoing(chunk.key, None) for chunk in self._chunks if chunk.day < first]
-        records += [Outgoing(key, None) for key in self._others]
+        records += [Outgoing(key, None) for key in (*self._others, *snapshot.needless)]
         self._others = []
         self._chunks = [chunk for chunk in self._chunks if chunk.day >= first]
         by_day: dict[int, list[Entry]] = {}
@@ -305,7 +337,11 @@ class Partition:
         for day, original in snapshot.originals:
             originals.setdefault(day, []).append(original)
         found = [] if self._found is None else self._found.chunks
-        written = [(day, journal.journal_bytes(day, entries)) for day, entries in by_day.items()]
+        written = [
+            (day, chunk)
+            for day, entries in by_day.items()
+            for chunk in journal.journal_chunks(day, entries)
+        ]
         for day, of_day in originals.items():
             written += [(day, chunk) for chunk in journal.originals_bytes(day, of_day)]
         for day, value in (*found, *written):
@@ -319,7 +355,8 @@ class Partition:
         """Return the buckets that were found, to be written under our own name, but for some."""
         found = {} if self._found is None else self._found.buckets
         return [
-            (state_key.bucket_key(self.writer, number), value)
+            record
             for number, value in found.items()
             if number not in but
+            for record in self._pieces.records(state_key.bucket_key(self.writer, number), value)
         ]

@@ -11,7 +11,7 @@ from streams.admin import partitions_of
 from streams.broker import BrokerError
 from streams.outbox import Outbox, Outgoing
 from streams.tail import Follower, Tail
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 from streams.worker_log import SAYS
 
 _log = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ async def set_policy(settings: Settings, policy: Policy, book: PolicyBook | None
     book, _ = await read_policies(settings, book)
     if book is not None and not book.add(policy):
         return False
-    outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+    outbox = Outbox(settings.broker)
     await outbox.start()
     try:
         record = Outgoing(str(policy.version).encode(), policy.text.encode())

@@ -25,10 +25,11 @@ from monitor.core.transaction import (
 )
 from monitor.reading import Reading
 from streams.account_schema import account_schema
-from streams.codec import FAULT
+from streams.bounded import LEFT_OUT
+from streams.codec import FAULT, ORIGINAL_BYTES_MAX
 from streams.disposition_schema import disposition_schema
 from streams.schema_samples import samples
-from streams.systemic_schema import systemic_schemas
+from streams.systemic_schema import left_out_schema, systemic_schemas
 
 Schema = dict[str, Any]
 
@@ -159,7 +160,7 @@ def alert_schema(alert: Alert) -> Schema:
     schema = _schema(
         "Alert",
         "What is told of one threshold on one account-day, or of an account that is reviewed.",
-        _of(alert.fields(), properties),
+        {**_of(alert.fields(), properties), LEFT_OUT: left_out_schema()},
         alert.fields(),
     )
     return schema | {
@@ -247,12 +248,16 @@ def account_day_schema(closed_day: ClosedDay) -> Schema:
     }
     fields = closed_day.fields()
     about = "What one account did on one business day, when the watermark closed it."
-    return _schema("Account-day", about, _of(fields, properties), fields)
+    described = {**_of(fields, properties), LEFT_OUT: left_out_schema()}
+    return _schema("Account-day", about, described, fields)
 
 
 def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
     """Return the schema of a rejection; where it stands is on a topic, or in a file."""
     original = {"type": "string", "contentEncoding": "base64"}
+    length = {"type": ["integer", "null"], "minimum": 0}
+    digest = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
+    beginning = f"its first {ORIGINAL_BYTES_MAX:,} bytes"
     properties: dict[str, Schema] = {
         "reason": _about(_one_of(Reason), "The first that holds, in this order."),
         "detail": _about({"type": "string"}, "What exactly was wrong, for a person."),
@@ -261,10 +266,14 @@ def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
         "offset": _COUNT,
         "file": _about({"type": "string"}, "The file that it stands in, of a replay."),
         "row": _about({"type": "integer", "minimum": 1}, "1 is the first below the header."),
-        "key": _about(_TEXT, "The record's key."),
-        "key_base64": _about(original, "The key, where it is no UTF-8."),
-        "record": _about(_TEXT, "The record itself, as it came."),
-        "record_base64": _about(original, "The record, where it is no UTF-8."),
+        "key": _about(_TEXT, f"The record's key: {beginning}."),
+        "key_base64": _about(original, "The same of a key that is not UTF-8."),
+        "key_bytes": _about(length, "The length of the whole key."),
+        "key_sha256": _about(digest, "SHA-256 of the whole key."),
+        "record": _about(_TEXT, f"The record itself, as it came: {beginning}."),
+        "record_base64": _about(original, "The same of a record that is not UTF-8."),
+        "record_bytes": _about(length, "The length of the whole record."),
+        "record_sha256": _about(digest, "SHA-256 of the whole record."),
     }
     names = dict.fromkeys(name for one in rejections for name in one)
     always = [name for name in names if all(name in one for one in rejections)]

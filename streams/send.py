@@ -22,13 +22,17 @@ async def send_batches(
     batches: Iterable[Batch],
     rate: float | None = None,
     order: RowOrder | None = None,
+    too_large: list[int] | None = None,
 ) -> AsyncIterator[int]:
     """Send the rows of batches in order, and yield how many were sent so far, slice by slice.
 
-    At most `rate` records a second, where one is given. `order` is shown the rows' event times. The
-    last number comes when the broker has acknowledged them all.
+    At most `rate` records a second, where one is given. `order` is shown the rows' event times;
+    `too_large` gets the bytes of each row that no topic takes. The last number comes when the
+    broker has acknowledged them all.
     """
     dispatch = await Dispatch.to(outbox, topic)
+    if too_large is not None:
+        dispatch.too_large = too_large
     started = time.monotonic()
     for batch in batches:
         records = list(records_of(batch))

@@ -18,12 +18,16 @@ async def send_accounts(
     accounts: Iterable[AccountRecord],
     *,
     forget: bool = False,
+    too_large: list[int] | None = None,
 ) -> int:
     """Send accounts in order; return how many, once the broker has them all.
 
-    `forget`: tombstones are sent, so that nothing is known of them any more.
+    `forget`: tombstones are sent, so that nothing is known of them any more. `too_large` gets the
+    bytes of each account that no topic takes.
     """
     dispatch = await Dispatch.to(outbox, topic)
+    if too_large is not None:
+        dispatch.too_large = too_large
     records = iter(accounts)
     while part := list(islice(records, SLICE_RECORDS)):
         await dispatch.send((of.account_id, _outgoing(of, forget=forget)) for of in part)

@@ -1,25 +1,35 @@
 """One call of `weir send`: accounts first, then transactions, and what came of it."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from aiokafka.errors import KafkaError
 
 from monitor.core.attributes import AccountRecord
 from monitor.settings import Settings
 from streams.admin import partitions_of
 from streams.broker import BrokerError
 from streams.feed import Batch
-from streams.outbox import Outbox
+from streams.outbox import RECORD_BYTES_MAX, Outbox
 from streams.row_order import RowOrder, is_too_many
 from streams.send import send_batches
 from streams.send_accounts import send_accounts
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 
 
 def ensure_topic(settings: Settings, topic: str) -> None:
     """Raise BrokerError where a topic is not there, or no broker answers."""
     if partitions_of(settings.broker, topic) is None:
         raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
+
+
+def too_large_text(sizes: Sequence[int]) -> str:
+    """Return what is said of records that no topic takes, by their bytes."""
+    return (
+        f"{len(sizes):,} records are larger than a topic takes, and were not sent: a record must"
+        f" have at most {RECORD_BYTES_MAX:,} bytes, the largest has {max(sizes):,}"
+    )
 
 
 class Sending:
@@ -38,33 +48,64 @@ class Sending:
         self._accounts = accounts
         self._batches = batches
         self.warning: str | None = None
+        self.too_large: list[int] = []  # the bytes of each record that no topic takes
+        self._outbox: Outbox | None = None
+        self._sent = 0
 
     async def run(self, rate: float | None = None, *, forget: bool = False) -> dict[str, Any]:
         """Send all; return how many records went to which topic, and in which time.
 
         At most `rate` transactions a second are sent, where one is given. `forget`: of accounts,
-        tombstones are sent.
+        tombstones are sent. Raises BrokerError, which says how many arrived, if the broker does not
+        answer any more.
         """
-        topics, result, order = Topics.of(self._settings), dict[str, Any](), RowOrder()
-        outbox = Outbox(self._settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+        result = dict[str, Any]()
         started = time.perf_counter()
-        await outbox.start()
+        self._outbox = outbox = Outbox(self._settings.broker)
         try:
-            if self._accounts is not None:
-                result["accounts_sent"] = await send_accounts(
-                    outbox, topics.accounts, self._accounts, forget=forget
-                )
-                result["accounts_topic"] = topics.accounts
-            if self._batches is not None:
-                sent = send_batches(outbox, topics.transactions, self._batches, rate, order)
-                result["sent"] = max([number async for number in sent], default=0)
-                result["topic"] = topics.transactions
-                result["late"] = order.late
-                if is_too_many(order.late, order.rows):
-                    self.warning = _late_text(order)
-        finally:
-            await outbox.stop()
+            await outbox.start()
+            try:
+                await self._send(outbox, result, rate, forget=forget)
+            finally:
+                await outbox.stop()
+        except KafkaError as error:
+            raise BrokerError(
+                f"the broker at {self._settings.broker} does not take records any more"
+                f" ({type(error).__name__}): {self.progress()}. Send the files again once it does:"
+                " a transaction that is there already is rejected as a duplicate"
+            ) from error
+        if self.too_large:
+            result["too_large"] = len(self.too_large)
         return result | {"seconds": round(time.perf_counter() - started, 3)}
+
+    def progress(self) -> str:
+        """Return how many records were sent, and how many the broker has for certain."""
+        arrived = 0 if self._outbox is None else self._outbox.arrived
+        return f"{self._sent:,} sent, {arrived:,} of them acknowledged"
+
+    async def _send(
+        self, outbox: Outbox, result: dict[str, Any], rate: float | None, *, forget: bool
+    ) -> None:
+        topics = Topics.of(self._settings)
+        if self._accounts is not None:
+            sent_accounts = await send_accounts(
+                outbox, topics.accounts, self._accounts, forget=forget, too_large=self.too_large
+            )
+            self._sent = result["accounts_sent"] = sent_accounts
+            result["accounts_topic"] = topics.accounts
+        if self._batches is not None:
+            before = self._sent
+            order = RowOrder()
+            sent = send_batches(
+                outbox, topics.transactions, self._batches, rate, order, self.too_large
+            )
+            result |= {"sent": 0, "topic": topics.transactions}
+            async for number in sent:
+                result["sent"] = number
+                self._sent = before + number
+            result["late"] = order.late
+            if is_too_many(order.late, order.rows):
+                self.warning = _late_text(order)
 
 
 def _late_text(order: RowOrder) -> str:

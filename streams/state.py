@@ -10,6 +10,7 @@ Four sorts of record, each under a key of its own:
 
 All but the journal begin with their offset, and of two versions under one key the one with the
 greater offset holds. Which keys count where several workers wrote stands in streams/state_key.py.
+A bucket, a part or a seal that outgrows a record is cut into pieces (streams/pieces.py).
 """
 
 import struct
@@ -25,8 +26,16 @@ from monitor.watermark import Lone, Marks
 from streams import kept_format
 from streams.account_state import account_bytes, account_days
 from streams.journal import Original, chunk_of
-from streams.kept_format import StateError, encode, packed, unpacked
-from streams.state_key import bucket_key, is_journal, is_seal, term_of, writer_of
+from streams.kept_format import LOST, StateError, StateLostError, encode, packed, unpacked
+from streams.pieces import PIECE_BYTES_MAX, Kept, Pieces, base_of
+from streams.state_key import (
+    bucket_key,
+    is_journal,
+    is_seal,
+    seal_pieces_key,
+    term_of,
+    writer_of,
+)
 
 _PART_KEY: Final = b"m:"
 
@@ -46,6 +55,7 @@ class Seal(NamedTuple):
     buckets: int
     writer: bytes  # who wrote it: an engine that is still its own writer need not be rebuilt
     rejections: Sequence[list[Any]] = ()  # of records that no bucket knows
+    held: tuple[int, int, int] = (0, 0, 0)  # a day, the chunks from that day on, and the buckets
 
 
 class Recovered(NamedTuple):
@@ -54,6 +64,7 @@ class Recovered(NamedTuple):
     buckets: dict[int, bytes]
     chunks: list[tuple[int, bytes]]  # the day of each, and its bytes
     originals: Mapping[int, Original] = MappingProxyType({})  # of reversals that wait, by offset
+    lost: str | None = None  # what a seal says there must be, and is not there
 
 
 def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | None]]:
@@ -65,12 +76,18 @@ def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | Non
 
 
 def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
-    """Return what the models had learned, part by part."""
+    """Return what the models had learned, part by part; empty bytes if a part is not whole."""
+    known = Kept(kept)
+    wholes = {key: known.whole(key) for key in part_keys(kept)}
     return {
-        key.removeprefix(_PART_KEY).decode(): value[_OFFSET.size :]
-        for key, value in kept.items()
-        if key.startswith(_PART_KEY)
+        key.removeprefix(_PART_KEY).decode(): b"" if of is None else of.value[_OFFSET.size :]
+        for key, of in wholes.items()
     }
+
+
+def part_keys(kept: Iterable[bytes]) -> set[bytes]:
+    """Return the keys of what the models had learned, without those of their pieces."""
+    return {base_of(key) for key in kept if key.startswith(_PART_KEY)}
 
 
 def holds(kept: bytes | None, newer: bytes) -> bool:
@@ -105,10 +122,41 @@ def seal_bytes(seal: Seal) -> bytes:
     return _OFFSET.pack(seal.offset) + packed(seal[1:])
 
 
+def seal_records(seal: Seal, pieces: Pieces) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return what has to be written before a seal, if anything, and the seal's own record."""
+    value, key = seal_bytes(seal), seal_pieces_key(seal.writer)
+    if len(value) <= PIECE_BYTES_MAX:
+        pieces.forget(key)
+        return [], value
+    records = list(pieces.records(key, value))
+    return records, _OFFSET.pack(seal.offset) + packed((pieces.version,))
+
+
 def newest_seal(kept: dict[bytes, bytes]) -> Seal | None:
-    """Return the seal that holds, of all writers'; None where there is none."""
+    """Return the seal that holds, of all writers'; None where there is none.
+
+    Raises StateError if it is in pieces, and they are not there.
+    """
     seals = [(term_of(key), _offset_of(kept[key]), key) for key in kept if is_seal(key)]
-    return seal_of(kept[max(seals)[2]]) if seals else None
+    if not seals:
+        return None
+    key = max(seals)[2]
+    fields = unpacked(kept[key][_OFFSET.size :])
+    if len(fields) > 1:
+        return seal_of(kept[key])
+    whole = Kept(kept).whole(seal_pieces_key(writer_of(key)), version=fields[0])
+    if whole is None:
+        raise StateError(
+            "the changelog has lost a part of a seal: start with fresh state (another WEIR_GROUP),"
+            " or restore the topic"
+        )
+    return seal_of(whole.value)
+
+
+def sealed_offset(value: bytes) -> int:
+    """Return the offset up to which a seal's record says that all is complete."""
+    (offset,) = _OFFSET.unpack_from(value)
+    return int(offset)
 
 
 def seal_of(value: bytes) -> Seal:
@@ -116,9 +164,11 @@ def seal_of(value: bytes) -> Seal:
     (offset,) = _OFFSET.unpack_from(value)
     rest = unpacked(value[_OFFSET.size :])
     seal = Seal(offset, *rest)
+    first, chunks, buckets = seal.held
     return seal._replace(
         watermark=Marks(*seal.watermark),
         lone=None if seal.lone is None else Lone(*seal.lone),
+        held=(first, chunks, buckets),
     )
 
 
@@ -155,16 +205,44 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
         engine.policies_changed()
     engine.verdicts_restored()
     engine.attributes_changed(engine.accounts)  # to what differs from what they were decided by
-    return Recovered(buckets, chunks, originals)
+    return Recovered(buckets, chunks, originals, _lost(seal, buckets, chunks))
+
+
+def _lost(seal: Seal, buckets: dict[int, bytes], chunks: list[tuple[int, bytes]]) -> str | None:
+    """Return what is missing of what a seal says there must be; there may be more."""
+    first, chunks_held, buckets_held = seal.held
+    there = sum(day >= first for day, _ in chunks)
+    if there >= chunks_held and len(buckets) >= buckets_held:
+        return None
+    return (
+        f"the changelog has {len(buckets)} of {buckets_held} buckets and {there} of {chunks_held}"
+        " journal chunks that its seal names"
+    )
+
+
+def ensure_kept(kept: dict[bytes, bytes], committed: int | None, partition: int) -> None:
+    """Raise StateLostError if a partition's changelog does not reach what the group has committed.
+
+    `committed` is the offset that is read next: all before it was sealed.
+    """
+    seal = newest_seal(kept)
+    if not committed or (seal is not None and seal.offset >= committed - 1):
+        return
+    there = "has no state" if seal is None else f"ends at offset {seal.offset}"
+    raise StateLostError(
+        f"state is lost: the group has committed partition {partition} up to offset"
+        f" {committed - 1}, and its changelog {there}. {LOST}"
+    )
 
 
 def _recover_buckets(engine: Engine, kept: dict[bytes, bytes], writer: bytes) -> dict[int, bytes]:
     values = {}
+    known = Kept(kept)
     for number, bucket in enumerate(engine.buckets):
-        value = kept.get(bucket_key(writer, number))
-        if value is None:
+        whole = known.whole(bucket_key(writer, number))
+        if whole is None:
             continue
-        values[number] = value
+        value = values[number] = whole.value
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
         engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
         rejections, accounts = unpacked(value[_OFFSET.size :])

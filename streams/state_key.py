@@ -61,6 +61,11 @@ def journal_key(writer: bytes, number: int) -> bytes:
     return b"%s%s:%d" % (_JOURNAL, writer, number)
 
 
+def seal_pieces_key(writer: bytes) -> bytes:
+    """Return the key of what a writer seals, where it is more than a seal may be."""
+    return b"%s%s:seal" % (_BUCKET, writer)
+
+
 def is_seal(key: bytes) -> bool:
     """Return whether a key is that of a seal."""
     return key.startswith(_SEAL)

@@ -7,10 +7,13 @@ id and revision.
 """
 
 import logging
+import struct
 import time
 import zlib
 from collections.abc import Callable
+from itertools import starmap
 from typing import Any, Final
+from uuid import uuid4
 
 import faust
 import msgspec
@@ -24,6 +27,7 @@ from streams import codec
 from streams.dealing import dealer
 from streams.incidents import decided_headers
 from streams.outbox import Outbox, Outgoing
+from streams.pieces import Kept, Pieces
 from streams.tail import Tail, records_of_topic
 from streams.topics import Topics
 
@@ -33,8 +37,11 @@ SILENT_SECONDS: Final = 60.0
 """A partition of which nothing was heard for so long is silent; days are decided without it where
 it is a week of business days behind, too."""
 
-STATE_KEY: Final = b"state"
+STATE_KEY: Final = b"systemic"
+STATE_KEY_BEFORE: Final = b"state"  # of format 1
 STATE_FORMAT: Final = 2
+
+_NUMBER: Final = struct.Struct(">q")  # of what is kept: whoever goes on counts on
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(strict=False).decode
@@ -85,6 +92,8 @@ class SystemicAgent:
         self._generation = -1
         self._heard_at: dict[int, float] = {}
         self._began_at = 0.0
+        self._pieces = Pieces({}, b"")
+        self._number = 0
 
     def begin(self, policies: PolicyBook) -> None:
         """Set the policies that decide; needed before the first record comes."""
@@ -129,22 +138,30 @@ class SystemicAgent:
             await tail.start()
             try:
                 tail.go_to(0, first)
-                at = -1
-                while at < offset - 1:
+                while await tail.position(0) < offset:  # not every offset has a record
                     for read in await tail.read():
-                        at = read.offset
-                        if at < offset:
-                            run.take(codec.segment_record(read.value), at)
+                        if read.offset < offset:
+                            run.take(codec.segment_record(read.value), read.offset)
             finally:
                 await tail.stop()
         _log.info("the systemic detection goes on from offset %d", first)
         return run
 
     async def _kept(self) -> dict[str, Any] | None:
-        latest: bytes | None = None
+        kept: dict[bytes, bytes] = {}
         async for read in records_of_topic(self._settings.broker, self._topics.systemic_state, 1):
-            latest = read.value
-        return None if latest is None else state_of(latest)
+            if read.value is None:
+                kept.pop(read.key, None)
+            else:
+                kept[read.key] = read.value
+        if STATE_KEY_BEFORE in kept:
+            state_of(kept[STATE_KEY_BEFORE])  # which refuses it
+        self._pieces = Pieces(kept, uuid4().bytes[:6].hex().encode(), [STATE_KEY])
+        whole = Kept(kept).whole(STATE_KEY)
+        if whole is None:
+            return None
+        (self._number,) = _NUMBER.unpack_from(whole.value)
+        return state_of(whole.value[_NUMBER.size :])
 
     def _silent(self) -> list[int]:
         now = time.monotonic()
@@ -171,9 +188,12 @@ class SystemicAgent:
 
     async def _keep(self, run: SystemicRun) -> None:
         if self._app.consumer_generation_id == self._generation:
-            decided = decided_headers(run.joining.decided)
-            record = Outgoing(STATE_KEY, state_bytes(run.dump()), decided)
-            await self._outbox.write(self._topics.systemic_state, 0, [record])
+            self._number += 1
+            value = _NUMBER.pack(self._number) + state_bytes(run.dump())
+            needless = [Outgoing(key, None) for key in self._pieces.needless()]
+            records = list(starmap(Outgoing, self._pieces.records(STATE_KEY, value)))
+            records[-1] = records[-1]._replace(headers=decided_headers(run.joining.decided))
+            await self._outbox.write(self._topics.systemic_state, 0, [*needless, *records])
 
 
 def _incident(alert: SystemicAlert) -> Outgoing:

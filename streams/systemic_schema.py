@@ -31,10 +31,15 @@ def segment_day_schema() -> Schema:
     properties: dict[str, Schema] = {
         "partition": {"description": "Of the transactions topic.", **_COUNT},
         "segments": {
-            "description": "How many segments the partition tells of on this day, each in a record"
-            " of its own: so a reader knows when it has all.",
+            "description": "How many records the partition writes of this day, one for each"
+            " segment (several for one that is large): so a reader knows when it has all.",
             "type": "integer",
             "minimum": 1,
+        },
+        "part": {
+            "description": "0, and 1, 2, ... for the further records of a large segment-day: the"
+            " counts of all its records add up.",
+            **_COUNT,
         },
         "business_day": {"description": "The day that closed.", **_DAY},
         "segment": {"description": "Null: account-days without one.", **_TEXT},
@@ -129,6 +134,7 @@ def systemic_alert_schema() -> Schema:
         },
         "members_total": {"description": "As many as `grouped`.", **_COUNT},
         "policy_version": {"type": "integer"},
+        "left_out": left_out_schema(),
         "evidence": {
             "description": "What a person needs to see why; fields may be added to it.",
             "type": "object",
@@ -173,4 +179,14 @@ def _counts(first: str, among: list[str], second: str) -> Schema:
                 "count": {"type": "integer", "minimum": 1},
             }
         ),
+    }
+
+
+def left_out_schema() -> Schema:
+    """Return the schema of the field that counts what a record leaves out, because it is long."""
+    return {
+        "description": "Only in a record that would outgrow its topic: how many items of its lists"
+        " and characters of its texts are left out.",
+        "type": "object",
+        "properties": {"items": _COUNT, "characters": _COUNT},
     }

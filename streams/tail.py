@@ -1,11 +1,18 @@
 """Reads a topic from its beginning, and knows when it has read all that is there."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
+
+from streams.broker import BrokerError
+
+READ_COMMITTED: Final = "read_committed"
+"""The isolation of every consumer: a record of an aborted transaction never was."""
 
 FETCH_WAIT_MS: Final = 50
 """A broker that does not answer as records come is asked again so soon."""
@@ -14,8 +21,10 @@ FETCH_WAIT_MS: Final = 50
 class Tail:
     """A reader of all partitions of a topic (a number of them), or of those named; of no group.
 
-    Where a topic ends is taken from what a fetch says: asking for its end is answered wrongly by
-    some brokers.
+    Only committed records are read. Where a topic ends is taken from what a fetch says: asking for
+    its end is answered wrongly by some brokers. It ends before the first transaction that is still
+    open; and it is read once the position is there, because a commit marker, an aborted record and
+    one that compaction removed have offsets, too, and are never seen.
     """
 
     def __init__(self, broker: str, topic: str, partitions: int | Iterable[int]) -> None:
@@ -26,6 +35,7 @@ class Tail:
             bootstrap_servers=broker,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level=READ_COMMITTED,
             fetch_max_wait_ms=FETCH_WAIT_MS,
         )
 
@@ -51,6 +61,11 @@ class Tail:
         """Read a partition on from an offset."""
         topic = self._partitions[0].topic
         self._consumer.seek(TopicPartition(topic, partition), offset)
+
+    async def position(self, partition: int) -> int:
+        """Return the offset that is read next of a partition: all before it was read."""
+        position: int = await self._consumer.position(TopicPartition(self._topic, partition))
+        return position
 
     async def read(self, seconds: float = 0.2) -> list[Any]:
         """Return the records that came within so many seconds (none may have)."""
@@ -80,12 +95,56 @@ class Tail:
     async def is_read(self, number: int) -> bool:
         """Return whether all that a partition held at its last fetch was read."""
         partition = TopicPartition(self._topic, number)
-        highwater: int | None = self._consumer.highwater(partition)
-        return highwater is not None and await self._consumer.position(partition) >= highwater
+        consumer = self._consumer
+        end = end_of(consumer.last_stable_offset(partition), consumer.highwater(partition))
+        return end is not None and await self._consumer.position(partition) >= end
 
     async def stop(self) -> None:
         """Disconnect."""
         await self._consumer.stop()
+
+
+def end_of(last_stable_offset: int | None, highwater: int | None) -> int | None:
+    """Return where a partition ended at a consumer's last fetch; None if there was none yet.
+
+    That is its last stable offset: the end of what is committed or aborted. A broker without
+    transactions has none.
+    """
+    if last_stable_offset is None or last_stable_offset < 0:
+        return highwater
+    return last_stable_offset
+
+
+def first_record(
+    broker: str, partition: tuple[str, int], begin: int, end: int, seconds: float
+) -> int | None:
+    """Return the offset of the first committed record from `begin` on; None if there is none.
+
+    It is looked for before `end`, in a loop of its own, for a thread that has none. Raises
+    BrokerError if the broker does not answer within so many seconds.
+    """
+
+    async def look() -> int | None:
+        topic, number = partition
+        tail = Tail(broker, topic, [number])
+        await tail.start()
+        try:
+            tail.go_to(number, begin)
+            while await tail.position(number) < end:
+                if records := await tail.read():
+                    return int(records[0].offset) if records[0].offset < end else None
+            return None
+        finally:
+            await tail.stop()
+
+    async def in_time() -> int | None:
+        async with asyncio.timeout(seconds):
+            return await look()
+
+    try:
+        return asyncio.run(in_time())
+    except (TimeoutError, KafkaError) as error:
+        raise BrokerError(f"the broker at {broker} does not answer: {error!r}") from error
 
 
 async def records_of_topic(

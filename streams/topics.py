@@ -6,9 +6,6 @@ from typing import Final
 from monitor.settings import Settings
 
 STATE_TABLE: Final = "state"
-RECORD_BYTES_MAX: Final = 8 << 20
-"""Of a changelog record: a bucket is one record."""
-
 _FOR_EVER: Final = {"retention.ms": "-1"}
 
 
@@ -74,13 +71,9 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.account_days, partitions, _FOR_EVER),
         TopicSpec(topics.segment_days, 1, _FOR_EVER),  # one reader joins all partitions
         TopicSpec(topics.systemic, 1, compacted),
-        TopicSpec(
-            topics.systemic_state, 1, compacted | {"max.message.bytes": str(RECORD_BYTES_MAX)}
-        ),
+        TopicSpec(topics.systemic_state, 1, compacted),
         TopicSpec(topics.policy, 1, compacted),
         TopicSpec(topics.dispositions, 1, _FOR_EVER),
         TopicSpec(topics.accounts, partitions, compacted),
-        TopicSpec(
-            topics.changelog, partitions, compacted | {"max.message.bytes": str(RECORD_BYTES_MAX)}
-        ),
+        TopicSpec(topics.changelog, partitions, compacted),
     )

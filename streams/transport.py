@@ -15,14 +15,17 @@ and not come again before the next rebalance.
 """
 
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.tuples import TP, ConsumerMessage
+
+from streams.tail import READ_COMMITTED, end_of
 
 FETCH_WAIT_MS: Final = 50
 
@@ -69,17 +72,50 @@ def _single(message: Any) -> SingleRecord:  # noqa: ANN401 - Faust's message
     )
 
 
-class RunConsumerThread(AIOKafkaConsumerThread):
-    """Faust's consumer thread, with a fetch that waits less for records to come.
+class Stand(NamedTuple):
+    """Where a consumer stands in a partition: what it reads next, and where the partition ends.
 
-    Faust lets a fetch wait 1.5 s. A broker that answers as records come makes nothing of it; one
-    that does not (the embedded one) would make every alert late.
+    From `end` on, up to `highwater`, records wait for the end of a transaction.
+    """
+
+    position: int
+    end: int
+    highwater: int
+
+
+class RunConsumerThread(AIOKafkaConsumerThread):
+    """Faust's consumer thread, which reads committed records, and waits less for them to come.
+
+    Faust reads committed records only if it writes by transactions itself. And it lets a fetch wait
+    1.5 s: a broker that answers as records come makes nothing of it; one that does not (the
+    embedded one) would make every alert late.
     """
 
     def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - no setting leads there
+        consumer._isolation_level = READ_COMMITTED  # noqa: SLF001 - nor there
         return consumer
+
+    def stands(self, tps: Iterable[TP]) -> dict[TP, Stand]:
+        """Return where the consumer stands in partitions; those without a position are left out."""
+        stands: dict[TP, Stand] = {}
+        subscription = None
+        if self._consumer is not None:
+            subscription = self._consumer._subscription.subscription  # noqa: SLF001 - aiokafka's own way is for the other thread
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return stands
+        for tp in tps:
+            partition = TopicPartition(*tp)
+            if partition not in assignment.tps:
+                continue
+            state = assignment.state_value(partition)
+            position = state._position  # noqa: SLF001 - None at times, which `position` asserts it is not
+            end = end_of(state.lso, state.highwater)
+            if position is not None and end is not None:
+                stands[tp] = Stand(position, end, state.highwater)
+        return stands
 
 
 class Fetched(set[TP]):
@@ -100,6 +136,9 @@ class RunConsumer(Consumer):
         self._in_flight: defaultdict[TP, deque[RunMessage]] = defaultdict(deque)
         self._held: set[TP] = set()  # to be resumed as soon as Faust's queues are open
         self._is_open = False
+        self._delivered: dict[TP, int] = {}  # the last offset that was handed on
+        self._stands: dict[TP, Stand] = {}  # all before its position was handed on
+        self._dropped: set[TP] = set()  # of these, something was not; until a seek
         super().__init__(*args, **kwargs)
         transport = self.transport
         assert isinstance(transport, RunTransport)
@@ -111,24 +150,33 @@ class RunConsumer(Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109 - Faust's own signature
         """Yield what a fetch brought: runs of the run topics first, then the other topics."""
+        thread = self._thread
+        assert isinstance(thread, RunConsumerThread)
+        # Between two fetches nothing is on its way from the consumer to us.
+        self._stands = thread.stands(self.assignment())
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
         if not self.flow_active:
             # A rebalance came in between: what was fetched is dropped, and fetched again.
+            self._dropped |= records.keys()
             await self.perform_seek()
             return
         singles = {tp: run for tp, run in records.items() if tp.topic not in self._run_topics}
         runs = {tp: run for tp, run in records.items() if tp.topic in self._run_topics}
         for tp, message in chain(self._messages(runs), self._single_messages(singles)):
             if not self._is_current(generation):
+                self._dropped |= records.keys()
                 return
-            if self._is_active(tp, active):
-                if isinstance(message, RunMessage):
-                    self._in_flight[tp].append(message)  # before delivery: nothing overtakes it
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, message
+            if not self._is_active(tp, active):
+                self._dropped.add(tp)
+                continue
+            self._delivered[tp] = message.offset
+            if isinstance(message, RunMessage):
+                self._in_flight[tp].append(message)  # before delivery: nothing overtakes it
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, message
 
     def _messages(self, runs: dict[TP, list[Any]]) -> Iterator[tuple[TP, RunMessage]]:
         for tp, run in runs.items():
@@ -208,6 +256,37 @@ class RunConsumer(Consumer):
         """Seek to what was committed; all that is in flight comes again."""
         self._in_flight.clear()
         await super().perform_seek()
+        self._forget_stands({tp for tp in self.assignment() if not self._is_changelog_tp(tp)})
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek to offsets, as a recovery does with its changelogs."""
+        await super().seek_wait(partitions)
+        self._forget_stands(partitions)
+
+    def committed(self, tp: TP) -> int | None:
+        """Return the offset that the group has committed of a partition; None if it has none."""
+        return self._committed_offset.get(tp)
+
+    def stand(self, tp: TP, taken: int) -> Stand | None:
+        """Return where we stand in a partition; None while that is not known.
+
+        `taken` is the last offset that whoever we deliver to has taken. Everything before the
+        position that is returned is taken, or is no record: a commit marker, an aborted one, or one
+        that compaction removed.
+        """
+        stand = self._stands.get(tp)
+        if stand is None or tp in self._dropped:
+            return None
+        if self._delivered.get(tp, -1) > taken:
+            return stand._replace(position=taken + 1)
+        return stand
+
+    def _forget_stands(self, tps: Iterable[TP]) -> None:
+        """Begin anew to note where we stand in partitions: they were sought."""
+        for tp in tps:
+            self._delivered.pop(tp, None)
+            self._stands.pop(tp, None)
+            self._dropped.discard(tp)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let Faust finish and commit what it can, then forget what moved away."""

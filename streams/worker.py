@@ -14,23 +14,25 @@ from prometheus_client import CollectorRegistry, start_http_server
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook, PolicyError
 from monitor.settings import Settings, SettingsError, snapshot_key_of
-from streams.admin import ensure_topics
+from streams.admin import ensure_changelog, ensure_topics
 from streams.agents import Agents
-from streams.app import build_app
+from streams.app import build_app, keep_passing_markers
 from streams.broker import BrokerError
 from streams.incidents import IncidentFollower
 from streams.interpreter import configure_interpreter
+from streams.kept_format import StateError
 from streams.liveness import EXIT_STALLED, Liveness
 from streams.outbox import Outbox
 from streams.policies import PolicyFollower, Refused
 from streams.systemic_agent import SystemicAgent
-from streams.topics import RECORD_BYTES_MAX, Topics, topic_specs
+from streams.topics import Topics, topic_specs
 from streams.worker_log import SAYS
 
 _log = logging.getLogger(__name__)
 _say = logging.getLogger(SAYS)
 
 EXIT_CRASHED: Final = 1
+EXIT_NOT_READY: Final = 3
 GAUGES_SECONDS: Final = 1.0
 JOINING_SECONDS: Final = 0.1
 """The gauges are kept so often while there are no partitions: somebody waits for them."""
@@ -46,7 +48,7 @@ class Worker:
         self.metrics = Metrics(CollectorRegistry(), self._version)
         self._topics = topics = Topics.of(settings)
         self._stop = asyncio.Event()
-        self._outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+        self._outbox = Outbox(settings.broker)
         self._app, self._topic, table = build_app(settings, topics)
         self._agents = Agents(
             settings, self._app, table, self._outbox, metrics=self.metrics, on_crash=_crashed
@@ -78,6 +80,8 @@ class Worker:
             self._serve_metrics()
             await self._outbox.start()
             await asyncio.to_thread(ensure_topics, self.settings.broker, topic_specs(self.settings))
+            if self.settings.accept_state_loss == "no":
+                await asyncio.to_thread(ensure_changelog, self.settings)
             await self._follower.start()
             book = self._follower.book
             if book is None:
@@ -106,14 +110,20 @@ class Worker:
         app.agent(segment_days, name="systemic")(self._systemic.join)
         app.finalize()
         configure_interpreter()
-        await app.start()
+        passing = asyncio.create_task(keep_passing_markers(app))  # `start` waits for the recovery
+        try:
+            await app.start()
+        except BaseException:
+            passing.cancel()
+            raise
         self._liveness.start()
         tasks = [
-            asyncio.create_task(work)
+            passing,
+            *(asyncio.create_task(work)
             for work in (
                 agents.keep_flushing(), agents.accounts.follow(), self._follower.follow(),
                 self._incidents.follow(), self._observe(),
-            )
+            )),
         ]  # fmt: skip
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -176,6 +186,9 @@ class Worker:
 
 def _crashed(error: BaseException | None) -> None:
     """End the process: nothing more is written or committed, and the records come again."""
+    if isinstance(error, StateError):  # whoever runs it has to decide
+        _log.critical("%s", error)
+        _end(EXIT_NOT_READY)
     _log.critical("crashed; what was not acknowledged will be read again", exc_info=error)
     _end(EXIT_CRASHED)
 

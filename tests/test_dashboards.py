@@ -27,7 +27,7 @@ from streams.made_feed import made_batches
 from streams.outbox import Outbox
 from streams.rig import embedded_rig
 from streams.send import send_batches
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 from streams.worker_process import WorkerProcess
 from tests.prometheus.programs import Programs, PrometheusUnavailableError, programs
 from tests.prometheus.server import PrometheusServer, prometheus_of
@@ -290,7 +290,7 @@ def scraped_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def feed(settings: Settings, stop: threading.Event) -> None:
     """Send a made population with faults, until told to stop."""
     population = Population(2000, 3660, seed=1, with_faults=True)
-    outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+    outbox = Outbox(settings.broker)
     await outbox.start()
     topic = Topics.of(settings).transactions
     async for _ in send_batches(outbox, topic, made_batches(population), rate=3000):

@@ -27,7 +27,7 @@ def write_alerts(settings: Settings) -> list[dict[str, object]]:
     alerts = Replay(book(), 1).observe(batch_of(rows)).alerts
 
     async def write() -> None:
-        outbox = Outbox(settings.broker, request_bytes_max=1 << 20)
+        outbox = Outbox(settings.broker)
         await outbox.start()
         records = [Outgoing(of.account_id.encode(), codec.alert_bytes(of)) for of in alerts]
         await outbox.write(Topics.of(settings).alerts, 0, records)

@@ -6,7 +6,7 @@ from pathlib import Path
 from monitor.policy_text import DEFAULT_POLICY
 from streams.outbox import Outbox, Outgoing
 from streams.tail import Tail
-from streams.topics import RECORD_BYTES_MAX, Topics
+from streams.topics import Topics
 from tests.rigs import Broker, own_rig
 
 
@@ -21,7 +21,7 @@ def test_what_came_since_the_last_look_is_read_too(broker: Broker, tmp_path: Pat
     async def run() -> None:
         with own_rig(broker, tmp_path, DEFAULT_POLICY, partitions="3") as settings:
             topic = Topics.of(settings).alerts
-            outbox = Outbox(settings.broker, request_bytes_max=RECORD_BYTES_MAX)
+            outbox = Outbox(settings.broker)
             tail = Tail(settings.broker, topic, partitions=3)
             await outbox.start()
             await tail.start()

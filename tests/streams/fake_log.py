@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from monitor.settings import Settings
 from streams import state, state_key
-from streams.outbox import Outgoing
+from streams.outbox import Outgoing, ensure_fits
 from streams.topics import Topics
 
 TOPICS = Topics.of(Settings(broker="nowhere:1"))
@@ -54,7 +54,7 @@ class Log:
     def sealed(self) -> int:
         """Return the offset of the seal that holds; -1 where there is none."""
         seals = [r.value for r in self.topics[TOPICS.changelog] if state_key.is_seal(r.key or b"")]
-        return max((state.seal_of(value).offset for value in seals if value), default=-1)
+        return max((state.sealed_offset(value) for value in seals if value), default=-1)
 
 
 class FakeOutbox:
@@ -86,6 +86,8 @@ class FakeOutbox:
     ) -> list[asyncio.Future[object]]:
         assert partition == 0
         self.story.append(("sent", topic, tuple(record.key for record in records)))
+        for record in records:
+            ensure_fits(topic, record)
         for _ in range(self._rng.choice([0, 0, 1, 3])):
             await asyncio.sleep(0)  # a producer that waits for metadata, or for room
         self.step(costs=0)

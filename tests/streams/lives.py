@@ -20,6 +20,7 @@ class Life:
             new_engine(), outbox.log.kept(), outbox, TOPICS,
             lambda _: self.is_current(),
         )  # fmt: skip
+        assert self.partition.lost is None
         self._rng = rng
         self._records = records
         self._at = outbox.log.committed

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.core.transaction import Reason
 from monitor.engine import Engine
-from streams import codec, state_key
+from streams import codec, journal, pieces, state, state_key
+from streams.pieces import PIECE_BYTES_MAX
 from tests.streams.fake_log import MOVED, TOPICS, Event, FakeOutbox, Log, Told
 from tests.streams.lives import Life, idle, live
 from tests.streams.made_stream import HOUR, Outcome, made_stream, new_engine
@@ -80,16 +81,21 @@ def test_undisturbed_it_tells_and_keeps_what_the_engine_decides(
 
 
 @pytest.mark.parametrize(
-    ("seed", "batch_records", "stride"),
+    ("seed", "batch_records", "stride", "piece_bytes"),
     [
-        (4, 1, 3), (21, 3, 5),
-        pytest.param(4, 1, 1, marks=pytest.mark.slow),
-        pytest.param(21, 3, 1, marks=pytest.mark.slow),
+        (4, 1, 3, PIECE_BYTES_MAX), (21, 3, 5, PIECE_BYTES_MAX), (21, 1, 11, 60),
+        pytest.param(4, 1, 1, PIECE_BYTES_MAX, marks=pytest.mark.slow),
+        pytest.param(21, 3, 1, PIECE_BYTES_MAX, marks=pytest.mark.slow),
+        pytest.param(4, 1, 2, 60, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
-    seed: int, batch_records: int, stride: int
+    seed: int, batch_records: int, stride: int, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With few bytes a piece, buckets and seals are cut into several records each."""
+    for module in (pieces, state):
+        monkeypatch.setattr(module, "PIECE_BYTES_MAX", piece_bytes)
+    monkeypatch.setattr(journal, "ENTRIES_MAX", 3)
     records = STREAMS[seed]
     expected = Outcome.undisturbed(records)
     steps = live(Log(), records, seed, batch_records=batch_records).steps
@@ -133,19 +139,39 @@ def test_many_streams_of_many_crashes() -> None:
         assert Outcome.of_log(log) == Outcome.undisturbed(records), f"stream {number}"
 
 
+def test_where_pieces_are_small_everything_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (pieces, state):
+        monkeypatch.setattr(module, "PIECE_BYTES_MAX", 60)
+    log = Log()
+    live(log, STREAMS[6], 6)
+    cut = {record.key.split(b":")[-3] for record in log.topics[TOPICS.changelog]
+           if record.key and b"/" in record.key}  # fmt: skip
+    assert {name.partition(b"/")[0] for name in cut} == {b"0", b"1", b"2", b"seal"}
+    assert Outcome.of_log(log) == Outcome.undisturbed(STREAMS[6])
+
+
 # -- rebalances ----------------------------------------------------------------------------------
 
 
 @settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(SEEDS), st.integers(0, 1 << 32), st.integers(1, 25), st.integers(0, 40),
-    st.booleans(), st.booleans(),
+    st.booleans(), st.booleans(), st.sampled_from([PIECE_BYTES_MAX, 60]),
 )  # fmt: skip
-def test_what_a_worker_writes_that_lost_its_partition_does_not_count(
+def test_what_a_worker_writes_that_lost_its_partition_does_not_count(  # noqa: PLR0913, PLR0917 - drawn
     seed: int, rng_seed: int, runs: int, turns: int, knows: bool,  # noqa: FBT001 - drawn
-    is_compacted: bool,  # noqa: FBT001 - drawn
+    is_compacted: bool, piece_bytes: int,  # noqa: FBT001 - drawn
 ) -> None:  # fmt: skip
     """The old owner is in the midst of a flush, and may not know for long that it lost it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pieces, state):
+            patch.setattr(module, "PIECE_BYTES_MAX", piece_bytes)
+        _lose_a_partition(seed, rng_seed, runs, turns, knows=knows, is_compacted=is_compacted)
+
+
+def _lose_a_partition(
+    seed: int, rng_seed: int, runs: int, turns: int, *, knows: bool, is_compacted: bool
+) -> None:
     log, records = Log(is_compacted=is_compacted), STREAMS[seed]
     rng = random.Random(rng_seed)  # noqa: S311 - seeded, and no secret
 

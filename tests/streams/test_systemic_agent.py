@@ -14,7 +14,7 @@ from monitor.segment_record import SegmentRecord
 from monitor.settings import Settings
 from monitor.systemic.segment_day import LimitDay, SegmentDay
 from monitor.systemic_run import grouped_by
-from streams import codec, systemic_agent, tail
+from streams import codec, pieces, systemic_agent, tail
 from streams.outbox import Outgoing
 from streams.systemic_agent import SystemicAgent, SystemicStateError, state_bytes, state_of
 from streams.topics import Topics
@@ -36,7 +36,8 @@ class Read(NamedTuple):
     """A record as it is read."""
 
     offset: int
-    value: bytes
+    value: bytes | None
+    key: bytes = b""
 
 
 def segment_day(day: int, partition: int) -> SegmentDay:
@@ -71,6 +72,7 @@ class FakeBroker:
 
     def __init__(self, crash_at: int | None = None) -> None:
         self.topics: dict[str, list[bytes]] = {TOPICS.segment_days: RECORDS}
+        self.state: list[Outgoing] = []
         self.committed = 0
         self.steps = 0
         self.told_at: list[int] = []  # the steps at which alerts are written
@@ -85,6 +87,9 @@ class FakeBroker:
         assert partition in (0, 1)
         if topic == TOPICS.alerts:
             self.told_at.append(self.steps)
+        for record in records if topic == TOPICS.systemic_state else ():
+            self.step()  # a batch may be cut anywhere
+            self.state.append(record)
         self.step()  # it may be gone before it is written,
         self.topics.setdefault(topic, []).extend(of.value for of in records if of.value)
         self.step()  # or after, and before anybody knows
@@ -97,7 +102,9 @@ class FakeTail:
 
     def __init__(self, _: str, topic: str, partitions: int) -> None:
         assert partitions == 1
-        self._records = self.broker.topics.get(topic, [])
+        self._records = [(b"", value) for value in self.broker.topics.get(topic, [])]
+        if topic == TOPICS.systemic_state:
+            self._records = [(of.key or b"", of.value) for of in self.broker.state]
         self._at = 0
 
     async def start(self) -> None:
@@ -113,8 +120,13 @@ class FakeTail:
     async def is_at_end(self) -> bool:
         return self._at >= len(self._records)
 
+    async def position(self, partition: int) -> int:
+        assert partition == 0
+        return self._at
+
     async def read(self) -> list[Read]:
-        read = [Read(self._at + n, of) for n, of in enumerate(self._records[self._at :][:3])]
+        here = enumerate(self._records[self._at :][:3])
+        read = [Read(self._at + n, value, key) for n, (key, value) in here]
         self._at += len(read)
         return read
 
@@ -199,9 +211,11 @@ def test_an_episode_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None
     assert {day - DAY_FIRST for _, _, day in grouped} & set(EPISODE)
 
 
+@pytest.mark.parametrize("piece_bytes", [pieces.PIECE_BYTES_MAX, 700])
 def test_a_crash_between_any_two_writes_loses_and_doubles_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, piece_bytes: int
 ) -> None:
+    monkeypatch.setattr(pieces, "PIECE_BYTES_MAX", piece_bytes)
     undisturbed = FakeBroker()
     live(undisturbed, monkeypatch)
     expected = alerts_in(undisturbed)
@@ -220,5 +234,5 @@ def test_state_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(systemic_agent, "STATE_FORMAT", 99)
     kept = state_bytes({})
     monkeypatch.undo()
-    with pytest.raises(SystemicStateError, match="has format 99, this program knows 1: go on with"):
+    with pytest.raises(SystemicStateError, match="has format 99, this program knows 2: go on with"):
         state_of(kept)

@@ -1,0 +1,247 @@
+"""Transactions of Kafka: what was aborted never was, and a marker is no record that waits."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from monitor.metrics import Metrics
+from monitor.policy_text import DEFAULT_POLICY
+from monitor.settings import Settings
+from streams import codec
+from streams.accounts import AccountsFollower
+from streams.alert_reader import read_alerts
+from streams.dispositions import read_dispositions
+from streams.incidents import IncidentFollower
+from streams.policies import read_policies
+from streams.systemic_agent import SystemicAgent
+from streams.tail import Tail, first_record
+from streams.topics import Topics
+from tests.kafka.apache_kafka import ApacheKafka
+from tests.kafka.transactional import a_transaction, aborted, committed
+from tests.rigs import (
+    KAFKA,
+    Broker,
+    own_rig,
+    records,
+    records_of,
+    running,
+    until,
+    until_taken_in,
+)
+from tests.systemic_samples import a_segment_record, a_systemic_alert
+from tests.transactions import book
+
+pytestmark = pytest.mark.kafka
+
+SECONDS_MAX: Final = 60.0
+
+
+@pytest.fixture
+def settings(apache_kafka: ApacheKafka, tmp_path: Path) -> Iterator[Settings]:
+    """Topics of one partition each."""
+    broker = Broker(apache_kafka.bootstrap, KAFKA)
+    with own_rig(broker, tmp_path, DEFAULT_POLICY, partitions="1", liveness_seconds="3") as made:
+        yield made
+
+
+def fill(settings: Settings, topic: str, good: list[bytes], bad: bytes, key: bytes = b"k") -> None:
+    """Write each good value in a transaction, aborted ones between and behind them."""
+    for value in good:
+        aborted(settings.broker, topic, [(key, bad)])
+        committed(settings.broker, topic, [(key, value)])
+    aborted(settings.broker, topic, [(key, bad)] * 3)
+
+
+def money(name: str, amount: str) -> tuple[bytes, bytes]:
+    fields = {
+        "transaction_id": name, "account_id": "L", "booked_at": "2026-01-05T10:00:00Z",
+        "amount": amount, "currency": "EUR", "direction": "debit",
+    }  # fmt: skip
+    return b"L", json.dumps(fields).encode()
+
+
+# -- readers of whole topics ----------------------------------------------------------------------
+
+
+def test_a_topic_that_ends_in_aborted_records_and_markers_is_read_to_its_end(
+    settings: Settings,
+) -> None:
+    topic = Topics.of(settings).alerts
+    fill(settings, topic, [b"1", b"2"], b"never")
+
+    async def run() -> None:
+        tail = Tail(settings.broker, topic, 1)
+        await tail.start()
+        values: list[bytes] = []
+        try:
+            async with asyncio.timeout(SECONDS_MAX):
+                while not await tail.is_at_end():
+                    values += [record.value for record in await tail.read()]
+                assert values == [b"1", b"2"]
+                open_one = [(None, b"open"), (None, b"open too")]
+                async with a_transaction(settings.broker, topic, open_one) as producer:
+                    await tail.look_again()
+                    while not await tail.is_at_end():
+                        assert await tail.read() == []
+                    await producer.commit_transaction()
+                await tail.look_again()
+                while not await tail.is_at_end():
+                    values += [record.value for record in await tail.read()]
+        finally:
+            await tail.stop()
+        assert values == [b"1", b"2", b"open", b"open too"]
+
+    asyncio.run(run())
+    assert first_record(settings.broker, (topic, 0), 0, 12, SECONDS_MAX) == 2
+    assert first_record(settings.broker, (topic, 0), 3, 12, SECONDS_MAX) == 6
+    assert first_record(settings.broker, (topic, 0), 7, 12, SECONDS_MAX) is None
+
+
+def test_dispositions_alerts_policies_accounts_and_incidents_know_nothing_of_what_was_aborted(
+    settings: Settings,
+) -> None:
+    topics = Topics.of(settings)
+    disposed = {
+        "alert_id": "a", "disposition": "suspicious", "by": "ann", "at": "2026-01-05T09:00:00Z",
+    }  # fmt: skip
+    fill(
+        settings, topics.dispositions, [json.dumps(disposed).encode()],
+        json.dumps(disposed | {"by": "nobody"}).encode(),
+    )  # fmt: skip
+    fill(settings, topics.alerts, [b'{"alert_id": "a"}'], b'{"alert_id": "never"}')
+    second = DEFAULT_POLICY.replace("version = 1", "version = 2")
+    third = DEFAULT_POLICY.replace("version = 1", "version = 3")
+    fill(settings, topics.policy, [second.encode()], third.encode())
+    fill(
+        settings, topics.accounts, [b'{"account_id": "k", "segment": "real"}'],
+        b'{"account_id": "k", "segment": "never"}',
+    )  # fmt: skip
+    real = a_systemic_alert(days=(739_000,), revision=1)
+    never = a_systemic_alert(days=(739_001,), revision=2)
+    fill(settings, topics.systemic, [codec.alert_bytes(real)], codec.alert_bytes(never))
+
+    async def run() -> None:
+        async with asyncio.timeout(SECONDS_MAX):
+            assert [one.by for one in await read_dispositions(settings)] == ["ann"]
+            told = [fields async for fields, _ in read_alerts(settings, follow=False)]
+            assert told == [{"alert_id": "a"}]
+            policies, refused = await read_policies(settings)
+            assert policies is not None
+            assert (list(policies.versions), refused) == ([2], [])
+            said: list[Any] = []
+            incidents = IncidentFollower(settings.broker, topics.systemic, said.append)
+            await incidents.start()
+            await incidents.stop()
+            assert {day for grouped in said for *_, day in grouped} == {739_000}
+            rejected: list[Any] = []
+            accounts = AccountsFollower(
+                settings.broker, topics.accounts, lambda *_: None, rejected.append
+            )
+            await accounts.start()
+            following = asyncio.create_task(accounts.follow())
+            accounts.want([0])
+            known = await accounts.book(0)
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            await accounts.stop()
+            assert known.known["k"].segment == "real"
+            assert rejected == []
+
+    asyncio.run(run())
+
+
+class FakeApp:
+    """The group: it is always ours."""
+
+    consumer_generation_id = 1
+
+
+def test_the_systemic_detection_goes_on_before_a_record_that_a_marker_stands_before(
+    settings: Settings,
+) -> None:
+    topic = Topics.of(settings).segment_days
+    value = codec.segment_record_bytes(a_segment_record())
+    fill(settings, topic, [value, value], b"never")
+    committed(settings.broker, topic, [(b"k", value)])
+
+    async def run() -> int:
+        agent = SystemicAgent(
+            settings, FakeApp(), None, metrics=Metrics(CollectorRegistry(), "1"),  # type: ignore[arg-type]
+            on_crash=lambda error: pytest.fail(str(error)),
+        )  # fmt: skip
+        agent.begin(book(DEFAULT_POLICY))
+        async with asyncio.timeout(SECONDS_MAX):
+            made = await agent._begin_anew(12)
+        return made.joining._offset_last
+
+    assert asyncio.run(run()) == 6  # 0 never, 1 marker, 2 the first, 3 marker, 4, 5, 6 the second
+
+
+# -- a worker -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["run", "plain"])
+def test_a_worker_counts_committed_money_alone_and_lives_on_behind_markers(
+    apache_kafka: ApacheKafka, tmp_path: Path, transport: str
+) -> None:
+    broker = Broker(apache_kafka.bootstrap, KAFKA)
+    given = {"partitions": "1", "liveness_seconds": "3", "transport": transport}
+    with own_rig(broker, tmp_path, DEFAULT_POLICY, **given) as settings:
+        topics = Topics.of(settings)
+        lag = "weir_consumer_lag_records", ("0",)
+        uncommitted = "weir_uncommitted_records", ("0",)
+        with running(settings) as worker:
+            for number in range(3):
+                aborted(settings.broker, topics.transactions, [money(f"no-{number}", "9000.00")])
+                yes = [money(f"yes-{number}", "500.00")]
+                committed(settings.broker, topics.transactions, yes)
+            aborted(settings.broker, topics.transactions, [money("no", "9000.00")] * 5)
+            until_taken_in(worker, 3)
+            time.sleep(8)  # twice as long as a worker may stand still with records waiting
+            worker.ensure_running()
+            until(lambda: worker.samples().get(lag) == 0, "no lag", worker)
+            assert worker.terminate() == 0
+        # A transaction that was open while it was down, and a changelog that ends in a marker.
+        aborted(settings.broker, topics.changelog, [(b"x", b"never")])
+        with running(settings) as worker:
+            committed(settings.broker, topics.transactions, [money("yes-3", "500.00")])
+            until_taken_in(worker, 1)
+            assert worker.samples()["weir_transactions_total", ()] == 1
+
+            async def hang() -> None:
+                behind = [money("open-1", "500.00")]
+                async with a_transaction(settings.broker, topics.transactions, behind) as open_one:
+                    await asyncio.to_thread(
+                        until,
+                        lambda: worker.samples().get(uncommitted) == 1,
+                        "an open transaction is seen",
+                        worker,
+                    )
+                    await open_one.commit_transaction()
+
+            asyncio.run(hang())
+            until_taken_in(worker, 2)
+            until(lambda: worker.samples().get(uncommitted) == 0, "it is ended", worker)
+            assert worker.terminate() == 0
+        told = [json.loads(record.value) for record in records_of(settings, topics.alerts)]
+        assert [alert["value"] for alert in told if alert["kind"] == "daily-amount"] == ["2500.00"]
+        assert records_of(settings, topics.rejections) == []
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_fetch_is_found_out_behind_markers_too(settings: Settings) -> None:
+    topic = Topics.of(settings).transactions
+    with running(settings, "tests.faults.deaf_worker", "worker", "0") as worker:
+        aborted(settings.broker, topic, [money("no", "1.00")])
+        time.sleep(6)
+        worker.ensure_running()  # nothing waits
+        committed(settings.broker, topic, records(0, 3))
+        until(lambda: worker.exit_status() == 4, "it ends with status 4")
+        assert "records wait, and none was decided" in worker.last_words()
