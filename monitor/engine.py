@@ -97,6 +97,8 @@ class Engine(Amending):
             account = accounts.get(account_id)
             if account is None:
                 account = self._account(account_id)
+            if self._unsettled and account in self._unsettled:
+                self._settle(account)
             id_hash = xxh3_64_intdigest(transaction_id.encode(), account.seed)
             for day_taken, other in open_days.items():
                 if id_hash in other.contents:
@@ -113,7 +115,7 @@ class Engine(Amending):
             self.offset_last = max(self.offset_last, offsets[-1])
         if self._scored or self._ended:
             self._note_ended()
-        self.close_account_days(max(CLOSED_DAYS_MAX, 2 * len(offsets)))
+        self.close_account_days(max(CLOSED_DAYS_MAX, 4 * len(offsets)))
 
     def _fold(  # noqa: C901, PLR0912, PLR0913, PLR0917 - the hot path, as above
         self, offset: int, transaction: Transaction, account: Account, day: int,

@@ -14,7 +14,7 @@ from monitor.core.noted_day import DayFacts, FoldedDays, Grouped, Mark, NotedDay
 from monitor.core.threshold import Scope, scope_of
 from monitor.core.transaction import Transaction
 from monitor.episodes import CountedDay, episodes_of
-from monitor.ledger import BUCKETS, OpenDay
+from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, OpenDay
 from monitor.modelled import Modelled
 from monitor.noting import counted_day, noted_day, take
 from monitor.policy import PolicyBook
@@ -33,6 +33,9 @@ class Reviewed(Modelled):
         super().__init__(partition, policies, buckets, partitions)
         self.grouped: frozenset[Grouped] = frozenset()
         self._grouped_days: frozenset[int] = frozenset()
+        # Noted account-days of closed days that are still to be counted, with score and cause.
+        self._unsettled: dict[Account, list[tuple[AccountDay, float | None, Cause]]] = {}
+        self._forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
     def set_grouped(self, entries: Iterable[Grouped]) -> None:
@@ -92,18 +95,46 @@ class Reviewed(Modelled):
         for closed in ended:
             self._close_noted(closed)
         if ended:
-            self._forget_expired()
+            self._forget_at = self.day_open_first
+            self._settle_some(CLOSED_DAYS_MAX)
 
     def _close_noted(self, closed: OpenDay) -> None:
-        """Count the noted account-days of a day that has closed, as they stood then.
+        """Note which account-days of a day that has closed are to be counted, as they stood then.
 
         One without facts is done with: so it is where a crash lets a day close twice.
         """
         noted = [account_day for account_day in closed.noted if account_day.facts is not None]
         cause = Cause(None, self.clock or 0, self.partition, self._closing_offset)
-        scores = self._day_scores(noted)
-        for account_day, score in zip(noted, scores, strict=True):
-            account = account_day.account
+        for account_day, score in zip(noted, self._day_scores(noted), strict=True):
+            self._unsettled.setdefault(account_day.account, []).append((account_day, score, cause))
+
+    def _settle_some(self, at_most: int) -> int:
+        left = at_most
+        while left > 0 and self._unsettled:
+            left -= self._settle(next(iter(self._unsettled)))
+        if not self._unsettled and self._forget_at is not None:
+            self._forget_expired(self._forget_at)
+            self._forget_at = None
+        return left
+
+    def _settle_all(self) -> None:
+        """Count all that is to be counted of closed days, before what decides changes."""
+        while self._unsettled or self._forget_at is not None:
+            self._settle_some(CLOSED_DAYS_MAX)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether days are closed of which something is still to be told."""
+        return bool(self._unsettled) or self._forget_at is not None or super().is_closing
+
+    def _settle(self, account: Account) -> int:
+        """Count the noted account-days of an account on closed days; return how many they are.
+
+        It is done before anything else of the account is decided, so when it is done is nothing to
+        what is told.
+        """
+        unsettled = self._unsettled.pop(account)
+        for account_day, score, cause in unsettled:
             day = noted_day(account_day, self.policies, is_closed=True, score=score)
             account_day.facts = None
             self.dirty.add(account)
@@ -114,11 +145,13 @@ class Reviewed(Modelled):
                 self._recount(account, cause, is_at_close=True)
                 _fold(account.review)
                 self._expire(account)
+        return len(unsettled)
 
     # -- what is told -----------------------------------------------------------------------------
 
     def _recount_all(self) -> None:
         """Recount every account that has noted days, by the policies and groups of now."""
+        self._settle_all()
         accounts = {account for of in self._expiries.values() for account in of}
         for open_day in self.open_days.values():
             accounts.update(of.account for of in open_day.noted if of.facts is not None)
@@ -213,13 +246,12 @@ class Reviewed(Modelled):
             due = max(day + self.policies.review_days_max + 1, soonest)
             self._expiries.setdefault(due, set()).add(account)
 
-    def _forget_expired(self) -> None:
-        assert self.day_open_first is not None
-        for due in sorted(day for day in self._expiries if day <= self.day_open_first):
+    def _forget_expired(self, day_open_first: int) -> None:
+        for due in sorted(day for day in self._expiries if day <= day_open_first):
             for account in self._expiries.pop(due):
                 if account.review is None:
                     continue
-                keep_from = self.day_open_first - self.policies.review_days_max
+                keep_from = day_open_first - self.policies.review_days_max
                 if _forget(account.review, keep_from):
                     self.dirty.add(account)
                 if account.review.is_empty:

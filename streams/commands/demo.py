@@ -103,12 +103,12 @@ def demo(
                     asyncio.run(run.run(until_end=until_end, rate=rate))
                 except KeyboardInterrupt:
                     interrupted = True
-    if run.state is not None and run.state.warning:
-        typer.echo(f"weir: {run.state.warning}", err=True)
     if run.state is not None and as_json:
         print_result(run.state.totals.fields(run.state.seconds), as_json=True)
     elif run.state is not None and Path("-") not in (alerts, rejections):
         sys.stdout.write(summary(run.state))
+    if run.state is not None and run.state.warning:
+        sys.stderr.write(f"weir: {run.state.warning}\n")
     if not as_json:
         how = "ended by Ctrl-C: " if interrupted else ""
         sys.stderr.write(f"{how}the broker and the worker are gone, with all that they held\n")
