@@ -42,16 +42,9 @@ class Modelled(Ledger):
 
         A unit is an account-day: to be counted for a review, summed up, or emitted.
         """
-        left = self._settle_some(at_most)
+        left = self._sum_some(self._settle_some(at_most))
         while left > 0 and self.closing:
-            closing = self.closing[0]
-            if closing.summing is None:
-                left -= self._emit(closing, left)
-                continue
-            left -= closing.summing.work(left)
-            if closing.summing.is_done:
-                self.step.segment_days.append(closing.summing.segment_days)
-                closing.summing = None
+            left -= self._emit(self.closing[0], left)
 
     @property
     def is_closing(self) -> bool:
@@ -65,6 +58,17 @@ class Modelled(Ledger):
     def _settle_some(self, at_most: int) -> int:
         """Count noted account-days of closed days for reviews; return how many units are left."""
         return at_most
+
+    def _sum_some(self, at_most: int) -> int:
+        """Sum up closed days, and tell of those that are done; return how many units are left."""
+        left = at_most
+        for closing in self.closing:
+            while closing.summing is not None and left > 0:
+                left -= closing.summing.work(left)
+                if closing.summing.is_done:
+                    self.step.segment_days.append(closing.summing.segment_days)
+                    closing.summing = None
+        return left
 
     def _emit(self, closing: ClosingDay, at_most: int) -> int:
         """Emit account-days of a closed day; return how many, and at least 1."""

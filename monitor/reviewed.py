@@ -96,7 +96,7 @@ class Reviewed(Modelled):
             self._close_noted(closed)
         if ended:
             self._forget_at = self.day_open_first
-            self._settle_some(CLOSED_DAYS_MAX)
+            self._sum_some(self._settle_some(CLOSED_DAYS_MAX))  # most days are done by that
 
     def _close_noted(self, closed: OpenDay) -> None:
         """Note which account-days of a day that has closed are to be counted, as they stood then.

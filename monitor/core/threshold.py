@@ -173,7 +173,7 @@ class LimitSet:
         self.look_permille = look_permille
         self._thresholds = thresholds
         self._own: dict[str, list[int]] = {}  # the places of an account's own limits
-        self._shared = []  # those of all others
+        self._shared: list[int] = []  # those of all others
         for place, of in enumerate(thresholds):
             if of.account_id is None:
                 self._shared.append(place)
@@ -211,7 +211,8 @@ class LimitSet:
             rival = best.get(threshold.subject)
             if rival is None or rival.specificity < threshold.specificity:
                 best[threshold.subject] = threshold
-        return tuple(t for t in candidates if best.get(t.subject) is t)
+        deciding = {id(threshold) for threshold in best.values()}
+        return tuple(threshold for threshold in candidates if id(threshold) in deciding)
 
     def watches_of(
         self,
