@@ -22,6 +22,7 @@ class Amending(Reviewed):
 
     def policies_changed(self) -> None:
         """Decide every open day anew by the policies in force now."""
+        self._count_all()
         self._begin_scoring()
         for day, open_day in self.open_days.items():
             open_day.policy, open_day.limits = self.policies.for_day(day)
@@ -40,6 +41,8 @@ class Amending(Reviewed):
             account = self.accounts.get(account_id)
             if account is None:
                 continue
+            if account in self._uncounted:
+                self._count_closed(account)
             for account_day in account.days:
                 open_day = self.open_days.get(account_day.day)
                 if open_day is not None:

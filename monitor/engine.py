@@ -99,6 +99,8 @@ class Engine(Amending):
             if len(transaction_id) > ID_KEPT_MAX:
                 transaction_id = kept_id(transaction_id)
             key = account.tag + transaction_id
+            if self._uncounted and account in self._uncounted:
+                self._count_closed(account)
             for day_taken, other in open_days.items():
                 if key in other.contents:
                     self._forget_if_empty(account)
@@ -114,7 +116,7 @@ class Engine(Amending):
             self.offset_last = max(self.offset_last, offsets[-1])
         if self._scored or self._ended:
             self._note_ended()
-        self.close_account_days(max(CLOSED_DAYS_MAX, 2 * len(offsets)))
+        self.close_account_days(max(CLOSED_DAYS_MAX, 4 * len(offsets)))
 
     def _fold(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - the hot path, as above
         self, offset: int, transaction: Transaction, account: Account, open_day: OpenDay,

@@ -3,12 +3,12 @@
 No clock, no I/O. The engine, which decides, is built upon it; recovery puts back what was kept.
 """
 
-import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+from monitor.closing_day import NOT_ASKED, ClosingDay
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
 from monitor.core.threshold import LimitSet, scope_of
@@ -21,11 +21,9 @@ BUCKETS: Final = 256
 """Buckets of state a partition has by default."""
 
 CLOSED_DAYS_MAX: Final = 2_000
-"""Account-days that one run closes at most, so that no midnight holds up the alerts; a run of many
-records closes two for each of them, so that closing keeps up whatever comes."""
-
-NOT_ASKED: Final = math.nan
-"""The score of a closed account-day that the models were not asked for yet."""
+"""Account-days that one run works on at most as their days close, so that no midnight holds up the
+alerts; a run of many records works on four for each of them, so that closing keeps up whatever
+comes: an account-day is counted for reviews, summed up and emitted."""
 
 WAITING: Final = -1
 """The content of a reversal that waits for its original."""
@@ -164,8 +162,7 @@ class Ledger:
         self.dirty: set[Account] = set()
         self.dirty_buckets: set[int] = set()  # beside those of the accounts
         self.rejections: RejectionCounts = {}  # of records that are known to no bucket
-        # Account-days to be emitted: by which policy version, and how rare the models found them.
-        self.closing: deque[tuple[AccountDay, int, float | None]] = deque()
+        self.closing: deque[ClosingDay] = deque()  # days of which something is still to be told
 
     def open_transactions(self) -> int:
         """Return how many transactions the open days hold."""
@@ -219,7 +216,7 @@ class Ledger:
                 open_day = self.open_days.get(day) or self._open_day(day)
                 if open_day is None or self._is_closed_to(account.account_id, day):
                     policy, _ = self.policies.for_day(day)
-                    self.closing.append((account_day, policy.version, NOT_ASKED))
+                    self.closing.append(ClosingDay([account_day], policy.version, [NOT_ASKED]))
                     continue
                 open_day.account_days.append(account_day)
                 if account_day.facts is not None:
@@ -410,10 +407,8 @@ class Ledger:
 
     def _end(self, closed: OpenDay) -> None:
         """Take the account-days of a day that was closed to those that are to be emitted."""
-        version = closed.policy.version
-        self.closing.extend(
-            (account_day, version, NOT_ASKED) for account_day in closed.account_days
-        )
+        scores = [NOT_ASKED] * len(closed.account_days)
+        self.closing.append(ClosingDay(closed.account_days, closed.policy.version, scores))
 
     def _new_day(self, day: int) -> OpenDay:
         start, end = self.calendar.start_of(day), self.calendar.end_of(day)

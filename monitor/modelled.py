@@ -7,13 +7,15 @@ was) is asked at the latter two alone: so it does not depend on how the stream i
 
 from typing import TYPE_CHECKING
 
+from monitor.closing_day import NOT_ASKED, ClosingDay
 from monitor.core.account import AccountDay, ClosedDay, Scored
-from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, NOT_ASKED, Ledger, OpenDay
+from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, Ledger, OpenDay
 from monitor.policy import PolicyBook
 from monitor.step import Step
 
 if TYPE_CHECKING:
     from monitor.scoring import Scorer
+    from monitor.segment_days import DaySum
 
 
 class Modelled(Ledger):
@@ -36,16 +38,52 @@ class Modelled(Ledger):
         return step
 
     def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
-        """Emit account-days of closed days, some at a time; call it too when no record comes."""
-        for _ in range(min(len(self.closing), at_most)):
-            account_day, version, score = self.closing.popleft()
+        """Go on with the days that have closed, by so many units; call it too when no record comes.
+
+        A unit is an account-day: to be counted for a review, summed up, or emitted.
+        """
+        left = self._sum_some(self._count_some(at_most))
+        while left > 0 and self.closing:
+            left -= self._emit(self.closing[0], left)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether days are closed of which something is still to be told.
+
+        State must not be kept meanwhile: it would say that they are closed. Account-days that are
+        only to be emitted are no reason: each of them is in state until it is.
+        """
+        return any(closing.summing is not None for closing in self.closing)
+
+    def _count_some(self, at_most: int) -> int:
+        """Count noted account-days of closed days for reviews; return how many units are left."""
+        return at_most
+
+    def _sum_some(self, at_most: int) -> int:
+        """Sum up closed days, and tell of those that are done; return how many units are left."""
+        left = at_most
+        for closing in self.closing:
+            while closing.summing is not None and left > 0:
+                left -= closing.summing.work(left)
+                if closing.summing.is_done:
+                    self.step.segment_days.append(closing.summing.segment_days)
+                    closing.summing = None
+        return left
+
+    def _emit(self, closing: ClosingDay, at_most: int) -> int:
+        """Emit account-days of a closed day; return how many, and at least 1."""
+        emitted = closing.next_ones(at_most)
+        for account_day, score in emitted:
             account = account_day.account
             account.drop(account_day)
             self.dirty.add(account)
             if score is NOT_ASKED:
-                (score,) = self._day_scores([account_day])
-            self.step.account_days.append(ClosedDay(account_day, version, score))
+                (score,) = self._day_scores([account_day])  # noqa: PLW2901 - of one put back
+            self.step.account_days.append(ClosedDay(account_day, closing.version, score))
             self._forget_if_empty(account)
+        if closing.is_done:
+            self.closing.popleft()
+        return max(len(emitted), 1)
 
     def _begin_scoring(self) -> None:
         """Begin with models, all cold, where a policy wants them and there are none yet."""
@@ -77,36 +115,33 @@ class Modelled(Ledger):
         self._ended.append(closed)
 
     def _note_ended(self) -> None:
-        """Note how rare the account-days of closed days are, once their last record was seen.
+        """Let days close, once their last record was seen; what is to do is done some at a time.
 
-        And what the days came to in each segment.
+        What the models know of them is asked now: it must not depend on when the rest is done.
         """
         self._score()
         ended, self._ended = self._ended, []
         for closed in ended:
             scores = self._day_scores(closed.account_days)
-            self.closing.extend(
-                (account_day, closed.policy.version, score)
-                for account_day, score in zip(closed.account_days, scores, strict=True)
+            summing = self._summing(closed)
+            self.closing.append(
+                ClosingDay(closed.account_days, closed.policy.version, scores, summing)
             )
-            self._sum_up(closed)
 
-    def _sum_up(self, closed: OpenDay) -> None:
-        """Tell what a closed day came to in each segment, where its policy asks for it."""
+    def _summing(self, closed: OpenDay) -> "DaySum | None":
+        """Return what sums up a closed day in each segment, where its policy asks for it."""
         day, account_days = closed.day, closed.account_days
         rejections = self._take_rejections(day)
         payers = {} if self.scorer is None else self.scorer.take_hot_payers(day)
         if closed.policy.systemic is None or self._is_summed_up(day):
-            return
-        from monitor.segment_days import Usual, segment_days_of  # noqa: PLC0415 - loads numpy
+            return None
+        from monitor.segment_days import DaySum, Usual  # noqa: PLC0415 - loads numpy
 
         usual = None
         if self.scorer is not None and account_days:
             names = [account_day.account.account_id for account_day in account_days]
             usual = Usual(*self.scorer.day_usual(names, day))
-        self.step.segment_days.append(
-            segment_days_of(day, account_days, closed.limits, usual, payers, rejections)
-        )
+        return DaySum(day, account_days, closed.limits, usual, payers, rejections)
 
     def _day_scores(self, account_days: list[AccountDay]) -> list[float | None]:
         if self.scorer is None or not account_days:

@@ -21,7 +21,7 @@ from monitor.core.noted_day import (
 from monitor.core.threshold import Scope, scope_of
 from monitor.core.transaction import Transaction
 from monitor.episodes import BREACH_WEIGHT, NEAR_WEIGHT, Episode, ReviewDay, episodes_of
-from monitor.ledger import BUCKETS, OpenDay
+from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, OpenDay
 from monitor.membership import NO_VERDICTS, Verdicts
 from monitor.modelled import Modelled
 from monitor.noting import noted_day, review_day, take
@@ -46,7 +46,10 @@ class Reviewed(Modelled):
         super().__init__(partition, policies, buckets, partitions)
         self.verdicts = NO_VERDICTS
         self._noted_on: dict[int, set[Account]] = {}  # by closed day that a verdict may explain
-        self._unsettled: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
+        self._ended_until: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
+        # Noted account-days of closed days that are still to be counted, with score and cause.
+        self._uncounted: dict[Account, list[tuple[AccountDay, float | None, Cause]]] = {}
+        self._forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
     def set_verdicts(self, verdicts: Verdicts) -> None:
@@ -54,11 +57,12 @@ class Reviewed(Modelled):
 
         It takes the place of what was said before: days that nothing explains any more count again.
         """
+        self._count_all()
         before = self.verdicts
         self.restore_verdicts(verdicts)
         self._recount_explained(before.days_that_differ(verdicts))
         if verdicts.decided != before.decided:
-            self._settle()
+            self._drop_ended()
 
     def restore_verdicts(self, verdicts: Verdicts) -> None:
         """Put back what was decided, before accounts are put back; nothing is told of it."""
@@ -67,7 +71,7 @@ class Reviewed(Modelled):
     def verdicts_restored(self) -> None:
         """Recount what is explained now, after accounts were put back that may not know it yet."""
         self._recount_explained(self.verdicts.by_day)
-        self._settle()
+        self._drop_ended()
 
     def restored(self, account: Account) -> None:
         """See that an account which was put back is forgotten when its time comes."""
@@ -79,7 +83,7 @@ class Reviewed(Modelled):
         for day in review.closed:
             self._may_be_explained(day, account)
         for first, ended in review.ended.items():
-            self._unsettled.setdefault(ended.told.last or first, set()).add(account)
+            self._ended_until.setdefault(ended.told.last or first, set()).add(account)
             for of in ended.days:
                 self._may_be_explained(of.day, account)
 
@@ -135,18 +139,46 @@ class Reviewed(Modelled):
         for closed in ended:
             self._close_noted(closed)
         if ended:
-            self._forget_expired()
+            self._forget_at = self.day_open_first
+            self._sum_some(self._count_some(CLOSED_DAYS_MAX))  # most days are done by that
 
     def _close_noted(self, closed: OpenDay) -> None:
-        """Count the noted account-days of a day that has closed, as they stood then.
+        """Note which account-days of a day that has closed are to be counted, as they stood then.
 
         One without facts is done with: so it is where a crash lets a day close twice.
         """
         noted = [account_day for account_day in closed.noted if account_day.facts is not None]
         cause = Cause(None, self.clock or 0, self.partition, self._closing_offset)
-        scores = self._day_scores(noted)
-        for account_day, score in zip(noted, scores, strict=True):
-            account = account_day.account
+        for account_day, score in zip(noted, self._day_scores(noted), strict=True):
+            self._uncounted.setdefault(account_day.account, []).append((account_day, score, cause))
+
+    def _count_some(self, at_most: int) -> int:
+        left = at_most
+        while left > 0 and self._uncounted:
+            left -= self._count_closed(next(iter(self._uncounted)))
+        if not self._uncounted and self._forget_at is not None:
+            self._forget_expired(self._forget_at)
+            self._forget_at = None
+        return left
+
+    def _count_all(self) -> None:
+        """Count all that is to be counted of closed days, before what decides changes."""
+        while self._uncounted or self._forget_at is not None:
+            self._count_some(CLOSED_DAYS_MAX)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether days are closed of which something is still to be told."""
+        return bool(self._uncounted) or self._forget_at is not None or super().is_closing
+
+    def _count_closed(self, account: Account) -> int:
+        """Count the noted account-days of an account on closed days; return how many they are.
+
+        It is done before anything else of the account is decided, so when it is done is nothing to
+        what is told.
+        """
+        uncounted = self._uncounted.pop(account)
+        for account_day, score, cause in uncounted:
             day = noted_day(account_day, self.policies, is_closed=True, score=score)
             account_day.facts = None
             self.dirty.add(account)
@@ -158,11 +190,13 @@ class Reviewed(Modelled):
                 self._recount(account, cause, Moment.CLOSE)
                 self._fold_days(account, account.review)
                 self._expire(account)
+        return len(uncounted)
 
     # -- what is told -----------------------------------------------------------------------------
 
     def _recount_all(self) -> None:
         """Recount every account that has noted days, by the policies in force now."""
+        self._count_all()
         accounts = {account for of in self._expiries.values() for account in of}
         for open_day in self.open_days.values():
             accounts.update(of.account for of in open_day.noted if of.facts is not None)
@@ -296,13 +330,12 @@ class Reviewed(Modelled):
             due = max(day + self.policies.review_days_max, soonest)  # as `_forget` has it
             self._expiries.setdefault(due, set()).add(account)
 
-    def _forget_expired(self) -> None:
-        assert self.day_open_first is not None
-        for due in sorted(day for day in self._expiries if day <= self.day_open_first):
+    def _forget_expired(self, day_open_first: int) -> None:
+        for due in sorted(day for day in self._expiries if day <= day_open_first):
             for account in self._expiries.pop(due):
                 if account.review is None:
                     continue
-                keep_from = self.day_open_first - self.policies.review_days_max
+                keep_from = day_open_first - self.policies.review_days_max
                 if self._forget(account, account.review, keep_from):
                     self.dirty.add(account)
                 if account.review.is_empty:
@@ -357,12 +390,12 @@ class Reviewed(Modelled):
             told, tuple(of for of in noted if of.day in were), folded, setting.policy_version,
             latest.segment, latest.peer_group, latest.product,
         )  # fmt: skip
-        self._unsettled.setdefault(told.last or first, set()).add(account)
+        self._ended_until.setdefault(told.last or first, set()).add(account)
 
-    def _settle(self) -> None:
+    def _drop_ended(self) -> None:
         """Drop reviews that are over once no incident can explain another day of them."""
-        for last in sorted(day for day in self._unsettled if self._is_settled(day)):
-            for account in self._unsettled.pop(last):
+        for last in sorted(day for day in self._ended_until if self._is_settled(day)):
+            for account in self._ended_until.pop(last):
                 review = account.review
                 if review is None:
                     continue

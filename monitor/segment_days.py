@@ -1,39 +1,32 @@
-"""What the segments of one partition did on a day that closes: all account-days at once, by column.
+"""What the segments of one partition did on a day that closes: its account-days, some at a time.
 
-It is done once a day, so that a record costs nothing more; and it counts what stands when the day
-closes, so late and reversing transactions are in it.
+It is done once a day, so that a record costs nothing more, and in pieces, so that no alert waits
+for it. It counts what stands when the day closes, so late and reversing transactions are in it.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.sketch import VALUE_MAX, Sketch
-from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, ZERO, AccountDay
+from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, AccountDay
 from monitor.core.threshold import LimitSet, Threshold, places_of, scope_of
 from monitor.core.transaction import Origin
 from monitor.segment_record import breach_fields
 from monitor.systemic.segment_day import CAUSE_TYPES, INSTITUTION, Breach, LimitDay, SegmentDay
 
-Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-TOTALS: Final = ZERO + 1
-"""Numbers in the totals of one currency."""
 
 NAMED_LEAST: Final = 100
 """Accounts over a limit that are named of each cause, and of all together, where there is room."""
 
 NAMED_BYTES_MAX: Final = 128 << 10
 """Of one segment-day's names, all limits together, as JSON."""
-
-SUM_MAX: Final = VALUE_MAX // 2
-"""A total is taken for this at most, so that two of them add up within 64 bits."""
 
 
 class Usual(NamedTuple):
@@ -43,200 +36,187 @@ class Usual(NamedTuple):
     is_hot: Bools
 
 
-class _Rows(NamedTuple):
-    """The totals of account-days, a row for each currency of each.
-
-    `of` is the place of the row's account-day; `currencies` has the number of each currency.
-    """
-
-    of: Ints
-    currency: Ints
-    totals: Ints
-    currencies: dict[str, int]
+VALUES_HELD: Final = 1000
+"""Values of a limit that are held until they are added to its sketch, in one go."""
 
 
-class _Limit(NamedTuple):
+class _Limit:
     """What is counted of one limit in one segment."""
 
-    above: int
-    values: list[Ints]
-    causes: Counter[tuple[str, str]]
-    breaches: list[int]
-    accounts: list[Breach]
+    __slots__ = ("above", "accounts", "breaches", "causes", "held", "values")
+
+    def __init__(self, above: int) -> None:
+        self.above = above
+        self.breaches = 0
+        self.causes: Counter[tuple[str, str]] = Counter()
+        self.accounts: list[Breach] = []
+        self.held: list[int] = []
+        self.values: Sketch | None = None  # None: there is none yet
+
+    def add(self, value: int) -> None:
+        self.held.append(min(value, VALUE_MAX))
+        if len(self.held) >= VALUES_HELD:
+            self._sketch()
+
+    def limit_day(self, named_bytes: int) -> LimitDay | None:
+        """Return what the limit came to; None where nothing was measured.
+
+        So many bytes are there for the names of accounts over it.
+        """
+        values = self._sketch() if self.held else self.values
+        if values is None:
+            return None
+        return LimitDay(
+            self.above, self.breaches, values, dict(sorted(self.causes.items())),
+            tuple(_named(self.accounts, named_bytes)),
+        )  # fmt: skip
+
+    def _sketch(self) -> Sketch:
+        if self.values is None:
+            self.values = Sketch()
+        self.values.add(np.array(self.held, np.int64))
+        self.held = []
+        return self.values
 
 
-def segment_days_of(
-    day: int,
-    account_days: Sequence[AccountDay],
-    limits: LimitSet,
-    usual: Usual | None,
-    hot_payers: Mapping[tuple[str | None, str], int],
-    rejections: Mapping[tuple[str | None, str, str], int],
-) -> tuple[SegmentDay, ...]:
-    """Return the segments of a day, by name; a day of nothing is one of no segment, all zeros.
+_Asked = tuple[Threshold, int, int, _Limit]
+"""A limit that decides, the two places in `Totals` that it adds up, and what is counted of it."""
+
+
+class _Segment:
+    """What is counted of one segment."""
+
+    __slots__ = ("active", "hot", "hot_payers", "known", "limits", "rejections")
+
+    def __init__(self) -> None:
+        self.active = self.known = self.hot = 0
+        self.limits: dict[str, _Limit] = {}
+        self.hot_payers: dict[tuple[str, str], int] = {}
+        self.rejections: dict[tuple[str, str], int] = {}
+
+
+class DaySum:
+    """Sums up the account-days of a day, some at a time; in which pieces changes nothing.
 
     An account-day is active where a transaction of it stands: what was taken back is not. Limits
     for one account are left out: they say nothing of many. `hot_payers` are by (segment,
     institution), `rejections` by (segment, reason, branch).
     """
-    rows = _rows_of(account_days)
-    is_active = _is_active(rows, len(account_days))
-    counted: dict[str | None, dict[str, _Limit]] = {}
-    places: dict[str | None, list[Ints]] = {}
-    for group in _by_watches(account_days):
-        segment = account_days[int(group[0])].segment
-        active = group[is_active[group]]
-        places.setdefault(segment, []).append(active)
-        _count(counted.setdefault(segment, {}), account_days, active, limits, rows)
-    names = {*places, *(key[0] for key in hot_payers), *(key[0] for key in rejections)} or {None}
-    return tuple(
-        _segment_day(
-            day, segment, places.get(segment, []), counted.get(segment, {}), usual,
-            {(INSTITUTION, name): n for (of, name), n in hot_payers.items() if of == segment},
-            {(why, branch): n for (of, why, branch), n in rejections.items() if of == segment},
-        )
-        for segment in sorted(names, key=lambda name: name or "")
-    )  # fmt: skip
 
+    def __init__(
+        self,
+        day: int,
+        account_days: Sequence[AccountDay],
+        limits: LimitSet,
+        usual: Usual | None,
+        hot_payers: Mapping[tuple[str | None, str], int],
+        rejections: Mapping[tuple[str | None, str, str], int],
+    ) -> None:
+        self._day = day
+        self._account_days = account_days
+        self._limits = limits
+        self._usual = usual
+        self._place = 0
+        self._segments: dict[str | None, _Segment] = {}
+        for (segment, institution), count in hot_payers.items():
+            self._segment(segment).hot_payers[INSTITUTION, institution] = count
+        for (segment, reason, branch), count in rejections.items():
+            self._segment(segment).rejections[reason, branch] = count
+        self._asked: dict[int, tuple[_Segment, list[_Asked]]] = {}  # by the id of watches
+        self._told: list[SegmentDay] = []
+        self._summing = self._sum_up()
+        self.is_done = False
 
-def _segment_day(  # noqa: PLR0913, PLR0917 - what it is made of, each by itself
-    day: int,
-    segment: str | None,
-    places: list[Ints],
-    counted: Mapping[str, _Limit],
-    usual: Usual | None,
-    hot_payers: dict[tuple[str, str], int],
-    rejections: dict[tuple[str, str], int],
-) -> SegmentDay:
-    active = np.concatenate([np.empty(0, np.int64), *places])
-    known, hot = (0, 0) if usual is None else (int(of[active].sum()) for of in usual)
-    return SegmentDay(
-        day=day,
-        segment=segment,
-        account_days=active.size,
-        limits={name: _limit_day(counted[name], len(counted)) for name in sorted(counted)},
-        known=known,
-        hot=hot,
-        hot_payers=dict(sorted(hot_payers.items())),
-        rejections=dict(sorted(rejections.items())),
-    )
+    @property
+    def segment_days(self) -> tuple[SegmentDay, ...]:
+        """The segments of the day, by name; a day of nothing is one of no segment, all zeros."""
+        return tuple(self._told)
 
+    def work(self, units: int) -> int:
+        """Count so many account-days, or sum up so many limits and segments; return how many."""
+        if self._place < len(self._account_days):
+            end = min(self._place + units, len(self._account_days))
+            for place in range(self._place, end):
+                self._count(place)
+            done, self._place = end - self._place, end
+            return done
+        done = sum(1 for _ in islice(self._summing, units))
+        self.is_done = done < units
+        return done
 
-def _limit_day(limit: _Limit, limits: int) -> LimitDay:
-    values = Sketch()
-    values.add(np.concatenate(limit.values))
-    return LimitDay(
-        limit.above, sum(limit.breaches), values, dict(sorted(limit.causes.items())),
-        tuple(_named(limit.accounts, NAMED_BYTES_MAX // limits)),
-    )  # fmt: skip
+    def _segment(self, name: str | None) -> _Segment:
+        return self._segments.setdefault(name, _Segment())
 
-
-def _named(accounts: Iterable[Breach], bytes_left: int) -> Iterator[Breach]:
-    """Yield those that are named, in order: the first of each cause, and of all, while it fits."""
-    seen: Counter[tuple[str, str] | None] = Counter()
-    for breach in sorted(accounts, key=lambda breach: breach.account_id):
-        keys = [None, *_pairs(breach.origin)]
-        if all(seen[key] >= NAMED_LEAST for key in keys):
-            continue
-        bytes_left -= len(json.dumps(breach_fields(breach))) + 1
-        if bytes_left < 0:
+    def _count(self, place: int) -> None:
+        account_day = self._account_days[place]
+        asked = self._asked.get(id(account_day.watches))
+        if asked is None:
+            asked = self._asked[id(account_day.watches)] = self._ask(account_day)
+        segment, limits = asked
+        if not _is_active(account_day):
             return
-        seen.update(keys)
-        yield breach
+        segment.active += 1
+        if self._usual is not None:
+            segment.known += int(self._usual.is_known[place])
+            segment.hot += int(self._usual.is_hot[place])
+        for threshold, first, second, limit in limits:
+            currency = threshold.currency
+            if account_day.more is not None:
+                if currency is not None and currency not in account_day.totals:
+                    continue
+                value = threshold.value_of(account_day)
+            elif currency is None or currency == account_day.currency:
+                value = account_day.counts[first] + account_day.counts[second]
+            else:
+                continue
+            limit.add(value)
+            if value > threshold.above:
+                origin = _origin(account_day, threshold)
+                limit.breaches += 1
+                limit.causes.update(_pairs(origin))
+                limit.accounts.append(Breach(account_day.account.account_id, origin))
+
+    def _ask(self, account_day: AccountDay) -> tuple[_Segment, list[_Asked]]:
+        """Return where account-days that share their watches are counted: for these few limits."""
+        segment = self._segment(account_day.segment)
+        asked: list[_Asked] = []
+        for threshold in self._limits.deciding(*scope_of(account_day)):
+            if threshold.account_id is None:
+                limit = segment.limits.setdefault(threshold.threshold_id, _Limit(threshold.above))
+                asked.append((threshold, *places_of(threshold), limit))
+        return segment, asked
+
+    def _sum_up(self) -> Iterator[None]:
+        """Make the segment-days, and yield after each limit and each segment."""
+        for name in sorted(self._segments or {None}, key=lambda name: name or ""):
+            counted = self._segment(name)
+            limits = {}
+            for threshold_id, of in sorted(counted.limits.items()):
+                limit_day = of.limit_day(NAMED_BYTES_MAX // len(counted.limits))
+                if limit_day is not None:
+                    limits[threshold_id] = limit_day
+                yield
+            self._told.append(
+                SegmentDay(
+                    day=self._day,
+                    segment=name,
+                    account_days=counted.active,
+                    limits=limits,
+                    known=counted.known,
+                    hot=counted.hot,
+                    hot_payers=dict(sorted(counted.hot_payers.items())),
+                    rejections=dict(sorted(counted.rejections.items())),
+                )
+            )
+            yield
 
 
-# -- account-days by column -----------------------------------------------------------------------
-
-
-def _rows_of(account_days: Sequence[AccountDay]) -> _Rows:
-    currencies: dict[str, int] = {}
-    number = currencies.setdefault
-    firsts = [number(of.currency, len(currencies)) for of in account_days]
-    more = [
-        (place, number(currency, len(currencies)), totals)
-        for place, account_day in enumerate(account_days)
-        if account_day.more is not None
-        for currency, totals in account_day.more.items()
-    ]
-    totals = chain((of.counts for of in account_days), (row[2] for row in more))
-    return _Rows(
-        of=np.array([*range(len(account_days)), *(row[0] for row in more)], np.int64),
-        currency=np.array([*firsts, *(row[1] for row in more)], np.int64),
-        totals=_table(totals, len(account_days) + len(more)),
-        currencies=currencies,
-    )
-
-
-def _table(totals: Iterable[Sequence[int]], count: int) -> Ints:
-    rows = [of or (0,) * TOTALS for of in totals]  # an account-day without one is restored so
-    try:
-        flat = np.fromiter(chain.from_iterable(rows), np.int64, count * TOTALS)
-    except OverflowError:  # a sum beyond 64 bits: it is above any limit all the same
-        capped = (min(number, SUM_MAX) for number in chain.from_iterable(rows))
-        flat = np.fromiter(capped, np.int64, count * TOTALS)
-    return np.minimum(flat, SUM_MAX).reshape(count, TOTALS)
-
-
-def _is_active(rows: _Rows, count: int) -> Bools:
-    transactions = rows.totals[:, COUNT_DEBIT] + rows.totals[:, COUNT_CREDIT]
-    return np.bincount(rows.of, transactions, count) > 0
-
-
-def _by_watches(account_days: Sequence[AccountDay]) -> Iterator[Ints]:
-    """Yield the places of account-days that the same limits decide for; they share `watches`."""
-    numbers: dict[int, int] = {}
-    number = numbers.setdefault
-    group = np.array([number(id(of.watches), len(numbers)) for of in account_days], np.int64)
-    order = np.argsort(group, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if order.size else ()
-
-
-# -- limits ---------------------------------------------------------------------------------------
-
-
-def _count(
-    counted: dict[str, _Limit],
-    account_days: Sequence[AccountDay],
-    places: Ints,
-    limits: LimitSet,
-    rows: _Rows,
-) -> None:
-    """Count what the limits of account-days say, which all have the same ones."""
-    if not places.size:
-        return
-    first = account_days[int(places[0])]
-    for threshold in limits.deciding(*scope_of(first)):
-        if threshold.account_id is not None:
-            continue
-        watched, values = _values(threshold, places, rows, len(account_days))
-        if not values.size:
-            continue
-        limit = counted.setdefault(
-            threshold.threshold_id, _Limit(threshold.above, [], Counter(), [], [])
-        )
-        over = watched[values > threshold.above]
-        limit.values.append(values)
-        limit.breaches.append(over.size)
-        for place in over.tolist():
-            origin = _origin(account_days[place], threshold)
-            limit.causes.update(_pairs(origin))
-            limit.accounts.append(Breach(account_days[place].account.account_id, origin))
-
-
-def _values(threshold: Threshold, places: Ints, rows: _Rows, count: int) -> tuple[Ints, Ints]:
-    """Return which account-days have something that a limit measures, and how much each has."""
-    first, second = places_of(threshold)
-    amounts = rows.totals[:, first] + rows.totals[:, second]
-    if threshold.currency is not None:
-        number = rows.currencies.get(threshold.currency, -1)
-        is_of = rows.currency == number
-        row = np.full(count, -1, np.int64)
-        row[rows.of[is_of]] = np.flatnonzero(is_of)
-        watched = places[row[places] >= 0]
-        return watched, amounts[row[watched]]
-    sums = np.zeros(count, np.int64)
-    np.add.at(sums, rows.of, amounts)
-    return places, sums[places]
+def _is_active(account_day: AccountDay) -> bool:
+    counts = account_day.counts
+    if counts and (counts[COUNT_DEBIT] or counts[COUNT_CREDIT]):
+        return True
+    more = account_day.more
+    return more is not None and any(of[COUNT_DEBIT] or of[COUNT_CREDIT] for of in more.values())
 
 
 def _origin(account_day: AccountDay, threshold: Threshold) -> Origin | None:
@@ -251,3 +231,17 @@ def _pairs(origin: Origin | None) -> Iterator[tuple[str, str]]:
         for type_, value in zip(CAUSE_TYPES, origin, strict=True):
             if value is not None:
                 yield type_, value
+
+
+def _named(accounts: Iterable[Breach], bytes_left: int) -> Iterator[Breach]:
+    """Yield those that are named, in order: the first of each cause, and of all, while it fits."""
+    seen: Counter[tuple[str, str] | None] = Counter()
+    for breach in sorted(accounts, key=lambda breach: breach.account_id):
+        keys = [None, *_pairs(breach.origin)]
+        if all(seen[key] >= NAMED_LEAST for key in keys):
+            continue
+        bytes_left -= len(json.dumps(breach_fields(breach))) + 1
+        if bytes_left < 0:
+            return
+        seen.update(keys)
+        yield breach

@@ -219,6 +219,8 @@ class Partition:
                     return None
                 if self.changes.has_policies:
                     return None  # a seal would say that they have decided: the next tick first
+                if self.engine.is_closing:
+                    return None  # a seal would say that all was told of the closed days
                 self._is_writing = True
                 snapshot = self._snapshot()
             written = await self._write(snapshot)

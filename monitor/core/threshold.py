@@ -173,7 +173,13 @@ class LimitSet:
     def __init__(self, thresholds: tuple[Threshold, ...], look_permille: int | None = None) -> None:
         self.look_permille = look_permille
         self._thresholds = thresholds
-        self._own = {t.account_id for t in thresholds if t.account_id is not None}
+        self._own: dict[str, list[int]] = {}  # the places of an account's own limits
+        self._shared: list[int] = []  # those of all others
+        for place, of in enumerate(thresholds):
+            if of.account_id is None:
+                self._shared.append(place)
+            else:
+                self._own.setdefault(of.account_id, []).append(place)
         self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
         self.seen: set[str] = set()
         self.unwatched: set[str] = set()
@@ -200,13 +206,16 @@ class LimitSet:
         self, account_id: str, segment: str | None, peer_group: str | None, product: str | None
     ) -> tuple[Threshold, ...]:
         best: dict[tuple[Measure, Direction, str | None], Threshold] = {}
-        for threshold in self._thresholds:
+        places = sorted([*self._shared, *self._own.get(account_id, ())])
+        candidates = [self._thresholds[place] for place in places]
+        for threshold in candidates:
             if not threshold.is_for(account_id, segment, peer_group, product):
                 continue
             rival = best.get(threshold.subject)
             if rival is None or rival.specificity < threshold.specificity:
                 best[threshold.subject] = threshold
-        return tuple(t for t in self._thresholds if best.get(t.subject) is t)
+        deciding = {id(threshold) for threshold in best.values()}
+        return tuple(threshold for threshold in candidates if id(threshold) in deciding)
 
     def watches_of(
         self,

@@ -1,0 +1,106 @@
+"""The watermark through crashes: an account that is alone, rows far ahead, and a second account."""
+
+import json
+import random
+
+import pytest
+
+from monitor.engine import Engine
+from streams import codec
+from tests.streams import lives, made_stream
+from tests.streams.fake_log import Log
+from tests.streams.lives import live
+from tests.streams.made_stream import Outcome
+from tests.streams.records import Record
+
+ALONE = 60
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(autouse=True)
+def a_usual_leap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the policy have the leap that one has which states none."""
+    policy = made_stream.policy_of(made_stream.SEGMENTED.replace('leap = "3660d"\n', ""))
+
+    def new_engine() -> Engine:
+        return Engine(0, made_stream.PolicyBook([policy]), made_stream.BUCKETS)
+
+    for module in (made_stream, lives):
+        monkeypatch.setattr(module, "new_engine", new_engine)
+    close = Engine.close_account_days
+    monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
+
+
+def leaping(seed: int) -> list[Record]:
+    """Return a stream of one account, with rows far ahead, which others join days later."""
+    rng = random.Random(seed)  # noqa: S311 - a made stream is no secret
+    records = []
+    for record in made_stream.made_stream(seed):
+        try:
+            fields = json.loads(record.value or b"")
+        except ValueError:
+            records.append(record)
+            continue
+        days = rng.choice([4, 9, 40]) if rng.random() < 0.06 else 0
+        if record.offset < ALONE:
+            fields["account_id"] = "A0"
+        elif record.offset < ALONE + 8 or rng.random() < 0.2:
+            days = -rng.randrange(3, 7)  # as late as what the first account closed alone
+        day = int(fields["booked_at"][8:10]) + days
+        month, day = (1, day) if 1 <= day <= 31 else (2, day - 31) if day > 0 else (1, 1)
+        month, day = (3, day - 28) if month == 2 and day > 28 else (month, day)
+        fields["booked_at"] = f"2026-{month:02d}-{day:02d}{fields['booked_at'][10:]}"
+        records.append(
+            record._replace(
+                key=fields["account_id"].encode() if record.key != b"A9" else record.key,
+                value=json.dumps(fields).encode(),
+                timestamp=record.timestamp + max(days, 0) * DAY_MS,
+            )
+        )
+    return records
+
+
+SEEDS = (3, 8)
+STREAMS = {seed: leaping(seed) for seed in SEEDS}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_streams_have_all_of_it_in_them(seed: int) -> None:
+    engine, seen = made_stream.new_engine(), set()
+    for record in STREAMS[seed]:
+        engine.observe([record.offset], codec.decode_run([record], made_stream.HOUR))
+        step, lone = engine.take_step(), engine.lone
+        seen |= {"ahead"} if step.ahead else set()
+        seen |= {"waits"} if engine.watermark is not None and engine.marks.held_back else set()
+        if lone is not None and lone.day_open_first is not None:
+            seen.add("alone" if lone.offset is None else "second")
+    assert seen == {"ahead", "waits", "alone", "second"}
+
+
+@pytest.mark.parametrize(
+    ("seed", "stride"),
+    [
+        (3, 5), (8, 7),
+        pytest.param(3, 1, marks=pytest.mark.slow), pytest.param(8, 1, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_a_crash_between_any_two_steps_changes_nothing_of_it(seed: int, stride: int) -> None:
+    records = STREAMS[seed]
+    expected = Outcome.undisturbed(records)
+    steps = live(Log(), records, seed).steps
+    for crash_at in range(0, steps, stride):
+        log = Log(is_compacted=crash_at % 2 == 1)
+        live(log, records, seed, crash_at)
+        live(log, records, seed + 1)
+        assert Outcome.of_log(log) == expected, f"crash before step {crash_at}"
+
+
+@pytest.mark.slow
+def test_crashes_upon_crashes_change_nothing_of_it() -> None:
+    rng = random.Random(11)  # noqa: S311 - seeded, and no secret
+    for number in range(200):
+        records, log = leaping(number), Log(is_compacted=number % 2 == 1)
+        for _ in range(rng.randint(1, 5)):
+            live(log, records, rng.randrange(1 << 30), rng.randrange(250), rng.randint(1, 4))
+        live(log, records, number)
+        assert Outcome.of_log(log) == Outcome.undisturbed(records), f"stream {number}"
