@@ -155,8 +155,10 @@ class Replay:
         for of_day in step.segment_days:
             told.segment_days.extend(segment_records_of(engine.partition, of_day))
         for offset, rejection in step.rejections:
-            number, record = _record(batch, dealt.places[offset - first])
-            told.rejections.append(RowRejection(rejection, batch.path.name, number, record))
+            place = dealt.places[offset - first]
+            number, record = _record(batch, place)
+            file = batch.file_of(place).name
+            told.rejections.append(RowRejection(rejection, file, number, record))
 
     def _count(self, step: Step) -> None:
         totals = self.totals

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountsMap
-from streams.commands.options import AsJson, MapFile, PolicyFile
+from streams.commands.options import AsItStands, AsJson, MapFile, PolicyFile
 from streams.commands.partial_file import check_outputs
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def demo(
     days: Annotated[int, typer.Option(help="Days of the made population.", min=1)] = 21,
     seed: Annotated[int, typer.Option(help="Seed of the made population.", min=0)] = 7,
     transport: Annotated[str, typer.Option(help="run, or plain (Faust's own, slower).")] = "run",
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Show account-days that exceed their limits, live: broker, worker and state on this machine.
@@ -86,7 +87,7 @@ def demo(
             budget = "" if files else DEFAULT_BUDGET
             policy.write_text(book.policies[0].text + budget, encoding="utf-8")
         if files:
-            batches = feed_of(files, map_file, progress=False)
+            batches = feed_of(files, map_file, progress=False, as_it_stands=as_it_stands)
         else:
             batches, rate = _made(count, days, seed), rate or 5000
         with (

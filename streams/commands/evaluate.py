@@ -90,7 +90,7 @@ def evaluate(
     chosen = policy_for(stated, budget, warm_up_days)
     wanted = [name.strip() for name in (kinds or "").split(",") if name.strip()]
     further = tuple(name for name in (label, kind) if name is not None)
-    table = table_of(feed_of(files, map_file, further=further), further)
+    table = table_of(feed_of(files, map_file, further=further, as_it_stands=True), further)
     if label is not None:
         truth = truth_of_columns(table, label, kind, wanted)
     else:

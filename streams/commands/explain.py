@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, Broker, Dispositions, MapFile
+from streams.commands.options import AsItStands, AsJson, Broker, Dispositions, MapFile
 
 if TYPE_CHECKING:
     from monitor.lesson import Lesson
@@ -45,6 +45,7 @@ def explain(
     accounts_map: AccountsMap = None,
     broker: Broker = None,
     dispositions: Dispositions = None,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Derive an alert again, and print its figures beside those that were told.
@@ -80,7 +81,7 @@ def explain(
     try:
         if alerts and inputs:
             attributes, _ = attributes_of_files(accounts, accounts_map)
-            feed = partial(feed_of, inputs, map_file)
+            feed = partial(feed_of, inputs, map_file, as_it_stands=as_it_stands)
             told = chain_of(alerts_of_file(alerts, alert), alert, revision)
             explained = explain_of_files(told, book or book_of(None), feed, partitions, attributes)
             lesson = lesson_of_files(dispositions, alerts) if dispositions else NOTHING_LEARNED

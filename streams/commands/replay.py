@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, Input, MapFile, PolicyFiles
+from streams.commands.options import AsItStands, AsJson, Input, MapFile, PolicyFiles
 
 
 def replay(
@@ -31,6 +31,7 @@ def replay(
     ] = 4,
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the monitor over files: the same engine, the same alerts, no broker.
@@ -61,7 +62,7 @@ def replay(
     inputs = [*files, *(accounts or ()), *(policy or ()), map_file, accounts_map]
     check_outputs(outputs, inputs, as_json=as_json)
     book = book_of_files(policy)
-    batches = feed_of(files, map_file)
+    batches = feed_of(files, map_file, as_it_stands=as_it_stands)
     attributes, unusable = attributes_of_files(accounts, accounts_map)
     run = Replay(book, partitions, attributes)
     configure_interpreter()

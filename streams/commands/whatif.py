@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, MapFile, PolicyFile
+from streams.commands.options import AsItStands, AsJson, MapFile, PolicyFile
 
 if TYPE_CHECKING:
     from monitor.policy import Policy
@@ -51,6 +51,7 @@ def whatif(
     ] = 4,
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what would alert if one limit were another: how many, which accounts, at which limit.
@@ -85,7 +86,7 @@ def whatif(
     _check_files(
         out, table, [*files, *(accounts or ()), policy, map_file, accounts_map], as_json=as_json
     )
-    batches = feed_of(files, map_file)
+    batches = feed_of(files, map_file, as_it_stands=as_it_stands)
     attributes, _ = attributes_of_files(accounts, accounts_map)
     configure_interpreter()
     started = time.perf_counter()
