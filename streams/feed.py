@@ -4,6 +4,7 @@ Nothing is judged and nothing is lost: a row that has not the header's cells, or
 is handed on as the bytes that it was, and becomes a rejection like any other record.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
@@ -20,12 +21,14 @@ _CSV: Final = (".csv", ".asc", ".tsv", ".txt")
 _LINES: Final = (".jsonl", ".ndjson")
 _PARQUET: Final = (".parquet",)
 _KINDS: Final = (*_CSV, *_LINES, *_PARQUET)
+_DIGITS: Final = re.compile("([0-9]+)")
 _UTF_8_MARK: Final = b"\xef\xbb\xbf"
 
 
 def files_of(paths: Sequence[Path], feed_map: FeedMap | None = None) -> list[Path]:
     """Return the files that the paths name, a folder's in the order of their names.
 
+    Numbers in names count as numbers: statement-2 comes before statement-10.
     Of a folder those that the map's `files` matches; without a map, those of a known kind.
     Raises FeedError where one is not there, or cannot be of use, with all such.
     """
@@ -36,7 +39,7 @@ def files_of(paths: Sequence[Path], feed_map: FeedMap | None = None) -> list[Pat
             pattern = feed_map.files if feed_map else "*"
             found = [
                 file
-                for file in sorted(path.glob(pattern))
+                for file in sorted(path.glob(pattern), key=_natural)
                 if file.is_file() and (pattern != "*" or file.suffix.lower() in _KINDS)
             ]
             if not found:
@@ -67,6 +70,15 @@ def files_of(paths: Sequence[Path], feed_map: FeedMap | None = None) -> list[Pat
     if problems:
         raise FeedError(problems, "the input")
     return files
+
+
+def _natural(path: Path) -> tuple[list[list[str | int]], Path]:
+    """Return what puts paths in their natural order; those that are the same so, as texts."""
+    parts: list[list[str | int]] = [
+        [int(piece) if place % 2 else piece for place, piece in enumerate(_DIGITS.split(part))]
+        for part in (*path.parts[:-1], path.stem)
+    ]
+    return parts, path
 
 
 def read(files: Sequence[Path], feed_map: FeedMap | None = None) -> Iterator[Batch]:

@@ -16,7 +16,8 @@ class Batch(NamedTuple):
     `rows` has the fields of each readable row and `numbers` its number (1 is the first below the
     header); `raw` has the others (number, bytes): records as they are, or rows that are none.
     `further` has the columns that were asked for beside the fields, a cell for each of `rows`;
-    where there are no rows it may be empty.
+    where there are no rows it may be empty. `files` has the file of each of `rows`, then of `raw`,
+    where they are of several; where it is empty, all are of `path`.
     """
 
     path: Path
@@ -27,3 +28,8 @@ class Batch(NamedTuple):
     skipped: int = 0  # rows that the map says to pass over: filtered, or an incomplete last line
     filtered: int = 0  # those of `skipped` that a [[where]] of the map leaves out
     further: Mapping[str, Column] = {}
+    files: Sequence[Path] = ()
+
+    def file_of(self, place: int) -> Path:
+        """Return the file of what stands at a place: `rows` first, then `raw`."""
+        return self.files[place] if self.files else self.path

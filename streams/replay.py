@@ -191,13 +191,15 @@ class Replay:
         waiting, (partition, first) = self._waiting, start
         for reversal in step.waiting:
             place = dealt.places[reversal.offset - first]
-            waiting[partition, reversal.offset] = (batch.path.name, *_record(batch, place))
+            file = batch.file_of(place).name
+            waiting[partition, reversal.offset] = (file, *_record(batch, place))
         for offset, rejection in step.rejections:
             if (partition, offset) in waiting:
                 name, number, record = waiting[partition, offset]
             else:
-                name = batch.path.name
-                number, record = _record(batch, dealt.places[offset - first])
+                place = dealt.places[offset - first]
+                name = batch.file_of(place).name
+                number, record = _record(batch, place)
             told.rejections.append(RowRejection(rejection, name, number, record))
         for offset in step.settled:
             del waiting[partition, offset]

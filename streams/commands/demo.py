@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountsMap
-from streams.commands.options import AsJson, MapFile, PolicyFile
+from streams.commands.options import AsItStands, AsJson, MapFile, PolicyFile
 from streams.commands.partial_file import check_outputs
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def demo(
             help="With --keep: where the broker listens on 127.0.0.1 (9092).", min=1, max=65_535
         ),
     ] = None,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Show account-days that exceed their limits, live: broker, worker and state on this machine.
@@ -108,7 +109,7 @@ def demo(
         if files:
             from streams.commands.options import feed_of
 
-            batches = feed_of(files, map_file, progress=False)
+            batches = feed_of(files, map_file, progress=False, as_it_stands=as_it_stands)
         else:
             batches, rate = _made(count, days, seed), rate or 5000
         run.run(batches, is_made=not files, until_end=until_end, rate=rate)

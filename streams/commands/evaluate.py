@@ -93,7 +93,8 @@ def evaluate(
     wanted = [name.strip() for name in (kinds or "").split(",") if name.strip()]
     further = tuple(name for name in (label, kind) if name is not None)
     judged_as_of = as_of_of(as_of, PolicyBook([chosen]))
-    table = table_of(feed_of(files, map_file, further=further), further, judged_as_of)
+    batches = feed_of(files, map_file, further=further, as_it_stands=True)
+    table = table_of(batches, further, judged_as_of)
     if label is not None:
         truth = truth_of_columns(table, label, kind, wanted)
     else:

@@ -8,7 +8,14 @@ import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
 from streams.commands.choices import OfKind
-from streams.commands.options import AsJson, AsOfMoment, Broker, Dispositions, MapFile
+from streams.commands.options import (
+    AsItStands,
+    AsJson,
+    AsOfMoment,
+    Broker,
+    Dispositions,
+    MapFile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +75,7 @@ def explain(
     as_of: AsOfMoment = None,
     broker: Broker = None,
     dispositions: Dispositions = None,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Derive alerts again, and print their figures beside those that were told.
@@ -113,10 +121,10 @@ def explain(
 
             attributes, _ = attributes_of_files(accounts, accounts_map)
             known = book or book_of(None)
+            feed = partial(feed_of, inputs, map_file, as_it_stands=as_it_stands)
             of_files = Files(
-                alerts, dispositions, partial(feed_of, inputs, map_file), partitions, attributes,
-                as_of_of(as_of, known),
-            )  # fmt: skip
+                alerts, dispositions, feed, partitions, attributes, as_of_of(as_of, known)
+            )
             answered = _of_files(wanted, of_files, known)
         else:
             answered = _of_topics(wanted, broker, book, dispositions)

@@ -60,6 +60,12 @@ AsOfMoment = Annotated[
 TABLE_ENDS: Final = (".csv", ".parquet", ".pq")
 """What a file of JSON Lines is not called."""
 
+AsItStands = Annotated[
+    bool,
+    typer.Option(
+        "--as-it-stands", help="Keep the order of rows and files, instead of that of booked_at."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
@@ -123,22 +129,31 @@ def feed_of(
     progress: bool = True,
     further: tuple[str, ...] = (),
     form: "Form | None" = None,
+    as_it_stands: bool = False,
 ) -> Iterator["Batch"]:
     """Return the batches of the files, with a progress bar where a person looks on.
 
+    Transactions come in the order of booked_at, unless they are to be taken `as_it_stands`.
     `further` are columns that come beside the fields; `form` is what the rows become, transactions
     where none is given.
     """
     from streams.feed import FeedMap, files_of, read
     from streams.feed_form import TRANSACTIONS
     from streams.feed_map import feed_map_of
+    from streams.feed_order import in_order
 
     form = form or TRANSACTIONS
     feed_map = feed_map_of(map_file, form) if map_file else FeedMap(form=form)
     feed_map = feed_map._replace(further=further)
     files = files_of(paths, feed_map)
-    batches = read(files, feed_map)
-    return _with_progress(batches, len(files)) if progress and sys.stderr.isatty() else batches
+    watch = _with_progress if progress and sys.stderr.isatty() else _as_they_are
+    if as_it_stands or form is not TRANSACTIONS:
+        return watch(read(files, feed_map), len(files))
+    return in_order(files, feed_map, watch)
+
+
+def _as_they_are(batches: Iterator["Batch"], _: int) -> Iterator["Batch"]:
+    return batches
 
 
 def _with_progress(batches: Iterator["Batch"], files: int) -> Iterator["Batch"]:
@@ -159,7 +174,7 @@ def _with_progress(batches: Iterator["Batch"], files: int) -> Iterator["Batch"]:
         task = progress.add_task("reading", total=files, rows=0)
         for batch in batches:
             yield batch
-            if batch.path != path:
+            if path is None or (batch.path != path and files > 1):
                 file, path = file + 1, batch.path
             rows += len(batch.rows) + len(batch.raw)
             progress.update(

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, AsOfMoment, Input, MapFile, PolicyFiles
+from streams.commands.options import (
+    AsItStands,
+    AsJson,
+    AsOfMoment,
+    Input,
+    MapFile,
+    PolicyFiles,
+)
 
 if TYPE_CHECKING:
     from streams.replay import Replay
@@ -35,6 +42,7 @@ def replay(
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
     as_of: AsOfMoment = None,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the monitor over files: the same engine, the same alerts, no broker.
@@ -65,7 +73,7 @@ def replay(
     inputs = [*files, *(accounts or ()), *(policy or ()), map_file, accounts_map]
     check_outputs(outputs, inputs, as_json=as_json)
     book = book_of_files(policy)
-    batches = feed_of(files, map_file)
+    batches = feed_of(files, map_file, as_it_stands=as_it_stands)
     attributes, unusable = attributes_of_files(accounts, accounts_map)
     run = Replay(book, partitions, attributes, as_of_of(as_of, book))
     configure_interpreter()

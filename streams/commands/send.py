@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, Broker, MapFile
+from streams.commands.options import AsItStands, AsJson, Broker, MapFile
 
 if TYPE_CHECKING:
     from streams.sending import Sending
@@ -31,6 +31,7 @@ def send(
     forget: Annotated[
         bool, typer.Option("--forget", help="Forget the accounts of --accounts (tombstones).")
     ] = False,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of files to the transactions topic, in order, each account to its partition.
@@ -72,7 +73,7 @@ def send(
     settings = settings_of(os.environ, broker=broker)
     topics, unusable = Topics.of(settings), UnusableRows()
     rows = accounts_of_files(accounts, accounts_map, unusable) if accounts else None
-    batches = feed_of(files, map_file) if files else None
+    batches = feed_of(files, map_file, as_it_stands=as_it_stands) if files else None
     for given, topic in ((rows, topics.accounts), (batches, topics.transactions)):
         if given is not None:
             ensure_topic(settings, topic)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.commands.account_files import AccountFiles, AccountsMap
-from streams.commands.options import AsJson, AsOfMoment, MapFile, PolicyFile
+from streams.commands.options import AsItStands, AsJson, AsOfMoment, MapFile, PolicyFile
 
 if TYPE_CHECKING:
     from monitor.policy import Policy
@@ -52,6 +52,7 @@ def whatif(
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
     as_of: AsOfMoment = None,
+    as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what would alert if one limit were another: how many, which accounts, at which limit.
@@ -87,7 +88,7 @@ def whatif(
     _check_files(
         out, table, [*files, *(accounts or ()), policy, map_file, accounts_map], as_json=as_json
     )
-    batches = feed_of(files, map_file)
+    batches = feed_of(files, map_file, as_it_stands=as_it_stands)
     attributes, _ = attributes_of_files(accounts, accounts_map)
     configure_interpreter()
     started = time.perf_counter()

@@ -131,13 +131,7 @@ def test_a_wrong_iban_is_rejected_with_what_is_wrong_and_never_another_account(
             Reason.MALFORMED,
             f"account_id is {wrong!r}: its check digits are not those of an IBAN",
         ),
-        10: (
-            Reason.MALFORMED,
-            (
-                "account_id is '4711': it is no IBAN: two letters, two check digits and 11 to 30"
-                " letters and digits"
-            ),
-        ),
+        10: (Reason.MALFORMED, f"account_id is '4711': {iban_fault('4711')}"),
         11: (Reason.MISSING_FIELD, "account_id"),
     }
     # What is sent of it is rejected on the stream with the same words.
