@@ -56,6 +56,8 @@ class DemoState:
         self.samples = samples
         self.decided = taken_in(samples)
         self.totals.transactions = int(samples.get(("weir_transactions_total", ()), 0))
+        waiting = (of for (name, _), of in samples.items() if name == "weir_reversals_waiting")
+        self.totals.waiting = int(sum(waiting))
         if self.decided and self.first_at is None:
             self.first_at = time.monotonic()
 
