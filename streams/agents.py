@@ -176,6 +176,10 @@ class Agents:
     async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
         started = time.perf_counter()
         step = await partition.take(event, event.value)
+        # First: what waits no more must not be counted twice, not even for a moment.
+        self._metrics.reversals_waiting.labels(str(partition.number)).set(
+            partition.engine.reversals_waiting
+        )
         self._count(step, len(event.value), time.perf_counter() - started)
         self.offsets_taken[partition.number] = event.message.offset
         self._decided_at = time.monotonic()

@@ -74,6 +74,8 @@ class DemoState:
         totals.unwatched.update(by_currency - totals.unwatched)
         seen = _by_label(samples, "weir_limit_currency_seen", least=0)
         totals.unseen = sorted(currency for currency, is_seen in seen.items() if not is_seen)
+        waiting = (of for (name, _), of in samples.items() if name == "weir_reversals_waiting")
+        totals.waiting = int(sum(waiting))
         if self.decided and self.first_at is None:
             self.first_at = time.monotonic()
 

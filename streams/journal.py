@@ -7,7 +7,6 @@ day is closed.
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from os.path import commonprefix
 from typing import Final, NamedTuple
 
 from monitor.core.account import SERIES, SERIES_INDEX
@@ -68,12 +67,11 @@ def _fitting(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
 def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
     """Return a journal chunk: entries of one day, by column.
 
-    A transaction takes some 8 bytes and its id, less what all ids of the chunk begin with; each
-    account stands once.
+    A transaction takes some 8 bytes and its id; each account stands once. The ids are one text:
+    thousands of short ones would take longer to write.
     """
     offsets, accounts, names, _, contents, reverses = zip(*entries, strict=True)
     account_index = {account_id: index for index, account_id in enumerate(dict.fromkeys(accounts))}
-    begin = commonprefix((min(names), max(names)))  # noqa: RUF071 - of ids, which are no paths
     places = [content & SERIES_MASK for content in contents]
     series_index = {of: index for index, of in enumerate(sorted(set(places)))}
     return packed(
@@ -84,8 +82,8 @@ def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
             [SERIES[of] for of in series_index],
             list(account_index),
             [account_index[account_id] for account_id in accounts],
-            begin,
-            [name[len(begin) :] for name in names],
+            "".join(names),
+            list(map(len, names)),
             [_NO_AMOUNT if of & NO_AMOUNT else of >> SERIES_BITS for of in contents],
             [series_index[of] for of in places],
             [(place, *of) for place, of in enumerate(reverses) if of is not None],
@@ -112,11 +110,12 @@ def chunk_of(value: bytes) -> Kept:
     day, first, *columns = unpacked(value)
     if not columns:
         return Kept(day, [], [Original(*fields) for fields in first])
-    gaps, series, account_ids, accounts, begin, names, amounts, series_indexes, reversals = columns
+    gaps, series, account_ids, accounts, names, sizes, amounts, series_indexes, reversals = columns
     places = [SERIES_INDEX[direction][currency] for direction, currency in series]
     reverses = {place: (name, of_day) for place, name, of_day in reversals}
+    ends = accumulate(sizes)
     rows = zip(
-        accumulate(gaps, initial=first), accounts, names, amounts, series_indexes, strict=True
+        accumulate(gaps, initial=first), accounts, sizes, ends, amounts, series_indexes, strict=True
     )
     return Kept(
         day,
@@ -124,11 +123,11 @@ def chunk_of(value: bytes) -> Kept:
             tuple.__new__(
                 Entry,
                 (
-                    offset, account_ids[account], begin + name, day,
+                    offset, account_ids[account], names[end - size : end], day,
                     _content(amount, places[series_index]), reverses.get(place),
                 ),
             )
-            for place, (offset, account, name, amount, series_index) in enumerate(rows)
+            for place, (offset, account, size, end, amount, series_index) in enumerate(rows)
         ],
         [],
     )  # fmt: skip

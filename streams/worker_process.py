@@ -186,8 +186,14 @@ def _started(
 
 
 def taken_in(samples: Samples) -> int:
-    """Return how many records a worker took in: transactions, rejections and redeliveries."""
-    names = ("weir_transactions_total", "weir_rejections_total", "weir_redeliveries_total")
+    """Return how many records a worker took in: transactions, rejections and redeliveries.
+
+    Reversals that wait are taken in, too.
+    """
+    names = (
+        "weir_transactions_total", "weir_rejections_total", "weir_redeliveries_total",
+        "weir_reversals_waiting",
+    )  # fmt: skip
     return int(sum(value for (name, _), value in samples.items() if name in names))
 
 

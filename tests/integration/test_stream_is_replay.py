@@ -108,7 +108,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     more = [
         "R1,A0000009,2026-01-08T10:00:00Z,99999.00,EUR,debit,,,,current,,",
         "R2,A0000009,2026-01-08T10:00:01Z,99999.00,EUR,debit,,,,current,,R1",
-        "R3,A0000009,2026-01-08T10:00:02Z,1.00,EUR,debit,,,,current,,nothing",
+        "R3,A0000009,2026-01-07T10:00:02Z,1.00,EUR,debit,,,,current,,nothing",
+        "R11,A0000009,2026-01-08T10:00:02Z,1.00,EUR,debit,,,,current,,R2",
+        "R12,A0000009,2026-01-08T10:00:02Z,99999.00,EUR,debit,,,,current,,R2",
+        "R13,A0000009,2026-01-08T10:00:02Z,5.00,EUR,debit,,,,current,,R14",
+        "R14,A0000009,2026-01-08T10:00:02Z,9.00,EUR,debit,,,,current,,",
         "R4,A0000009,2026-01-05T10:00:00Z,1.00,EUR,debit,,,,current,,",
         "R5,A0000009,2026-01-08T10:00:03Z,1.005,EUR,debit,,,,current,,",
         "R6,A0000009,2026-01-08T10:00:03Z,1.00,XXL,debit,,,,current,,",
@@ -122,7 +126,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "S4,A0000011,2026-01-08T11:00:01Z,9000.00,EUR,debit,,,,current,,",
     ]
     place = next(n for n, row in enumerate(rows) if row.split(",")[2] > "2026-01-08T20:00")
-    lines = [first, *rows[:place], *more, *rows[place:]]
+    waits = "R10,A0000009,2026-01-10T23:59:59Z,1.00,EUR,debit,,,,current,,still-nothing"
+    lines = [first, *rows[:place], *more, *rows[place:], waits]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file
 
@@ -146,10 +151,11 @@ def test_a_stream_says_what_a_replay_says(made: Path, policy: str, tmp_path: Pat
     replay = answer("replay", tmp_path, made, "--policy", file)
     stream = answer("demo", tmp_path, "--input", made, "--policy", file, "--until-end")
     # The file has all that could come out differently.
+    assert replay.totals["waiting"] == 1
     assert {said[2] for said in replay.last.values()} == {"raised", "restated", "withdrawn"}
     assert {reason for reason, _ in replay.rejections} == {
         "malformed", "missing-field", "bad-amount", "bad-time", "unknown-currency", "too-late",
-        "duplicate", "nothing-to-reverse",
+        "duplicate", "nothing-to-reverse", "reversal-mismatch",
     }  # fmt: skip
     assert_the_same(stream, replay)
 

@@ -92,7 +92,7 @@ POISON = [
     ("too-late", b"P", booked("late", "P", booked_at=(NOW - timedelta(days=9)).isoformat())),
     ("duplicate", b"P", booked("good-0", "P", amount="700.00")),
     ("duplicate", b"P", booked("good-1", "P", amount="1.00")),
-    ("nothing-to-reverse", b"P", booked("reversing", "P", reverses="never-seen")),
+    ("reversal-mismatch", b"P", booked("back", "P", amount="700.01", reverses="good-0")),
 ]
 
 
