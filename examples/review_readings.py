@@ -22,18 +22,18 @@ NONE = "none"
 def main(paths: Sequence[Path]) -> int:
     """Print the table of pairs of files (alerts, labels); return the exit status."""
     if not paths or len(paths) % 2:
-        print(__doc__, file=sys.stderr)
+        sys.stderr.write(__doc__ or "")
         return 2
     table: dict[str, Counter[str]] = defaultdict(Counter)
     for alerts, labels in zip(paths[::2], paths[1::2], strict=True):
         for kind, reading in readings_of(lines_of(alerts), lines_of(labels)):
             table[kind][reading] += 1
-    print(f"| kind | reviews | {' | '.join(READINGS)} |")
-    print(f"| --- |{' ---: |' * (1 + len(READINGS))}")
+    sys.stdout.write(f"| kind | reviews | {' | '.join(READINGS)} |" + "\n")
+    sys.stdout.write(f"| --- |{' ---: |' * (1 + len(READINGS))}" + "\n")
     for kind in sorted(table, key=lambda name: (name == NONE, name)):
         counts = table[kind]
         cells = [counts.total(), *(counts[reading] for reading in READINGS)]
-        print(f"| {kind} | {' | '.join(map(str, cells))} |")
+        sys.stdout.write(f"| {kind} | {' | '.join(map(str, cells))} |" + "\n")
     return 0
 
 

@@ -13,6 +13,7 @@ from xxhash import xxh3_64_intdigest
 
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
+from monitor.core.names import OTHERS, REJECTION_KINDS_MAX
 from monitor.core.threshold import LimitSet, scope_of
 from monitor.core.transaction import Rejection
 from monitor.policy import Policy, PolicyBook
@@ -131,6 +132,8 @@ class Ledger:
         self.dirty: set[Account] = set()
         self.dirty_buckets: set[int] = set()  # beside those of the accounts
         self.rejections: RejectionCounts = {}  # of records that are known to no bucket
+        # What was counted as `OTHERS`, by table, since this object began:
+        self.names_beyond: Counter[str] = Counter()
         # Account-days to be emitted: by which policy version, and how rare the models found them.
         self.closing: deque[tuple[AccountDay, int, float | None]] = deque()
 
@@ -282,7 +285,18 @@ class Ledger:
             key = RejectionKey(
                 day, rejection.segment, rejection.reason.value, rejection.branch or ""
             )
+            if key not in counts and len(counts) >= REJECTION_KINDS_MAX:
+                key = RejectionKey(day, OTHERS, rejection.reason.value, OTHERS)
+                self.names_beyond["rejections"] += 1
             counts[key] = counts.get(key, 0) + 1
+
+    def names_held(self) -> dict[str, int]:
+        """Return how many names each table holds that records fill; each has a bound."""
+        return {
+            "attributes": self.attributes.kinds(),
+            "limits": max((of.limits.kinds() for of in self.open_days.values()), default=0),
+            "rejections": sum(map(len, self._all_rejections())),
+        }
 
     def _forget_if_empty(self, account: Account) -> None:
         if not account.days and account.review is None:

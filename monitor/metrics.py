@@ -119,6 +119,18 @@ METRICS: Final = {
         "Strange account-days that ended unreported: the budget had no room for them.",
         ("partition",),
     ),
+    "names_held": Metric(
+        "weir_names_held",
+        "gauge",
+        "Names that a table holds which records fill; each table has a bound.",
+        ("partition", "table"),
+    ),
+    "names_beyond": Metric(
+        "weir_names_beyond",
+        "gauge",
+        "What was counted under no name of its own, because a table of names was full.",
+        ("partition", "table"),
+    ),
     "partitions_assigned": Metric(
         "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
     ),
@@ -186,6 +198,8 @@ class Metrics:
         self.model_refusals = self._counter("model_refusals")
         self.models_warm = self._gauge("models_warm")
         self.outliers_held_back = self._gauge("outliers_held_back")
+        self.names_held = self._gauge("names_held")
+        self.names_beyond = self._gauge("names_beyond")
         self.partitions_assigned = self._gauge("partitions_assigned")
         self.rebalances = self._counter("rebalances")
         self.last_flush = self._gauge("last_flush")
@@ -209,9 +223,9 @@ class Metrics:
     def forget_partition(self, partition: int) -> None:
         """Drop the gauges of a partition that moved away: another worker has it now."""
         for attribute, metric in METRICS.items():
-            if metric.labels == ("partition",):
+            if metric.labels[:1] == ("partition",):
                 gauge: Gauge = getattr(self, attribute)
-                gauge.remove(str(partition))
+                gauge.remove_by_labels({"partition": str(partition)})
 
     def _counter(self, attribute: str) -> Counter:
         metric = METRICS[attribute]

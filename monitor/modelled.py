@@ -5,6 +5,7 @@ closed. What is asked of the models (the peer group of an account, how rare a cl
 was) is asked at the latter two alone: so it does not depend on how the stream is cut into runs.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from monitor.core.account import AccountDay, ClosedDay, Scored
@@ -98,15 +99,29 @@ class Modelled(Ledger):
         payers = {} if self.scorer is None else self.scorer.take_hot_payers(day)
         if closed.policy.systemic is None:
             return
-        from monitor.segment_days import Usual, segment_days_of  # noqa: PLC0415 - loads numpy
+        from monitor.segment_days import (  # noqa: PLC0415 - loads numpy
+            Usual,
+            others_in,
+            segment_days_of,
+        )
 
         usual = None
         if self.scorer is not None and account_days:
             names = [account_day.account.account_id for account_day in account_days]
             usual = Usual(*self.scorer.day_usual(names, day))
-        self.step.segment_days.append(
-            segment_days_of(day, account_days, closed.limits, usual, payers, rejections)
-        )
+        of_day = segment_days_of(day, account_days, closed.limits, usual, payers, rejections)
+        self.names_beyond.update(others_in(of_day))
+        self.step.segment_days.append(of_day)
+
+    def names_held(self) -> dict[str, int]:
+        """Return how many names each table holds that records fill, those of the models too."""
+        return super().names_held() | ({} if self.scorer is None else self.scorer.names_held())
+
+    def names_counted_as_others(self) -> dict[str, int]:
+        """Return how much was counted under no name of its own, by table."""
+        attributes = Counter({"attributes": self.attributes.unshared})
+        of_models = Counter() if self.scorer is None else self.scorer.names_beyond
+        return dict(self.names_beyond + attributes + of_models)
 
     def _day_scores(self, account_days: list[AccountDay]) -> list[float | None]:
         if self.scorer is None or not account_days:

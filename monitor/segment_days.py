@@ -5,15 +5,16 @@ closes, so late and reversing transactions are in it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.sketch import VALUE_MAX, Sketch
 from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, ZERO, AccountDay
+from monitor.core.names import KINDS_MAX, OTHERS, SEGMENTS_MAX, within
 from monitor.core.threshold import LimitSet, Threshold, places_of, scope_of
 from monitor.systemic.segment_day import CAUSE_TYPES, INSTITUTION, LimitDay, SegmentDay
 
@@ -68,25 +69,64 @@ def segment_days_of(
     An account-day is active where a transaction of it stands: what was taken back is not. Limits
     for one account are left out: they say nothing of many. `hot_payers` are by (segment,
     institution), `rejections` by (segment, reason, branch).
+
+    The `SEGMENTS_MAX` greatest segments are told apart, and in each the `KINDS_MAX` most frequent
+    names of a kind; all others are counted as `OTHERS`.
     """
     rows = _rows_of(account_days)
+    seen = Counter(of.segment for of in account_days)
+    seen.update({key[0]: 0 for key in [*hot_payers, *rejections]})
+    told_apart = within(seen, SEGMENTS_MAX, lambda _: OTHERS).keys()
+    payers = _by_told_apart(hot_payers, told_apart)
+    rejected = _by_told_apart(rejections, told_apart)
     is_active = _is_active(rows, len(account_days))
     counted: dict[str | None, dict[str, _Limit]] = {}
     places: dict[str | None, list[Ints]] = {}
     for group in _by_watches(account_days):
         segment = account_days[int(group[0])].segment
+        if segment not in told_apart:
+            segment = OTHERS
         active = group[is_active[group]]
         places.setdefault(segment, []).append(active)
         _count(counted.setdefault(segment, {}), account_days, active, limits, rows)
-    names = {*places, *(key[0] for key in hot_payers), *(key[0] for key in rejections)} or {None}
+    names = {*places, *payers, *rejected} or {None}
     return tuple(
         _segment_day(
             day, segment, places.get(segment, []), counted.get(segment, {}), usual,
-            {(INSTITUTION, name): n for (of, name), n in hot_payers.items() if of == segment},
-            {(why, branch): n for (of, why, branch), n in rejections.items() if of == segment},
+            {(INSTITUTION, name): n for (name,), n in payers.get(segment, {}).items()},
+            {(why, branch): n for (why, branch), n in rejected.get(segment, {}).items()},
         )
         for segment in sorted(names, key=lambda name: name or "")
     )  # fmt: skip
+
+
+def others_in(of_day: Iterable[SegmentDay]) -> Counter[str]:
+    """Return how much of a day was counted as `OTHERS`, by table."""
+    counts: Counter[str] = Counter()
+    for of in of_day:
+        if of.segment == OTHERS:
+            counts["segment-days"] += of.account_days
+        causes = [limit.causes for limit in of.limits.values()]
+        for table in (of.hot_payers, of.rejections, *causes):
+            counts["causes"] += sum(n for (_, name), n in table.items() if name == OTHERS)
+    return +counts
+
+
+def _by_told_apart(
+    counts: Mapping[Any, int], told_apart: Collection[str | None]
+) -> dict[str | None, Counter[tuple[str, ...]]]:
+    """Return counts, whose keys begin with a segment, by segment: `OTHERS` for further ones."""
+    by_segment: dict[str | None, Counter[tuple[str, ...]]] = {}
+    for (segment, *rest), count in counts.items():
+        under = segment if segment in told_apart else OTHERS
+        by_segment.setdefault(under, Counter())[tuple(rest)] += count
+    return by_segment
+
+
+def _named(counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Return counts by (type, name) within their bound, in order."""
+    kept = within(counts, KINDS_MAX, lambda key: (key[0], OTHERS))
+    return dict(sorted(kept.items()))
 
 
 def _segment_day(  # noqa: PLR0913, PLR0917 - what it is made of, each by itself
@@ -107,15 +147,15 @@ def _segment_day(  # noqa: PLR0913, PLR0917 - what it is made of, each by itself
         limits={name: _limit_day(counted[name]) for name in sorted(counted)},
         known=known,
         hot=hot,
-        hot_payers=dict(sorted(hot_payers.items())),
-        rejections=dict(sorted(rejections.items())),
+        hot_payers=_named(hot_payers),
+        rejections=_named(rejections),
     )
 
 
 def _limit_day(limit: _Limit) -> LimitDay:
     values = Sketch()
     values.add(np.concatenate(limit.values))
-    return LimitDay(limit.above, sum(limit.breaches), values, dict(sorted(limit.causes.items())))
+    return LimitDay(limit.above, sum(limit.breaches), values, _named(limit.causes))
 
 
 # -- account-days by column -----------------------------------------------------------------------
@@ -156,10 +196,15 @@ def _is_active(rows: _Rows, count: int) -> Bools:
 
 
 def _by_watches(account_days: Sequence[AccountDay]) -> Iterator[Ints]:
-    """Yield the places of account-days that the same limits decide for; they share `watches`."""
-    numbers: dict[int, int] = {}
+    """Yield the places of account-days of one segment that the same limits decide for.
+
+    They share `watches`; account-days of several segments may.
+    """
+    numbers: dict[tuple[int, str | None], int] = {}
     number = numbers.setdefault
-    group = np.array([number(id(of.watches), len(numbers)) for of in account_days], np.int64)
+    group = np.array(
+        [number((id(of.watches), of.segment), len(numbers)) for of in account_days], np.int64
+    )
     order = np.argsort(group, kind="stable")
     yield from np.split(order, np.flatnonzero(np.diff(group[order])) + 1) if order.size else ()
 
