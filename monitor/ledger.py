@@ -11,6 +11,7 @@ from zlib import crc32
 from monitor.closing_day import NOT_ASKED, ClosingDay
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
+from monitor.core.names import OTHERS, REJECTION_KINDS_MAX
 from monitor.core.threshold import LimitSet, scope_of
 from monitor.core.transaction import Rejection
 from monitor.core.waiting import Waiting, kept_id
@@ -162,6 +163,8 @@ class Ledger:
         self.dirty: set[Account] = set()
         self.dirty_buckets: set[int] = set()  # beside those of the accounts
         self.rejections: RejectionCounts = {}  # of records that are known to no bucket
+        # What was counted as `OTHERS`, by table, since this object began:
+        self.names_beyond: Counter[str] = Counter()
         self.closing: deque[ClosingDay] = deque()  # days of which something is still to be told
 
     def open_transactions(self) -> int:
@@ -435,7 +438,18 @@ class Ledger:
             key = RejectionKey(
                 day, rejection.segment, rejection.reason.value, rejection.branch or ""
             )
+            if key not in counts and len(counts) >= REJECTION_KINDS_MAX:
+                key = RejectionKey(day, OTHERS, rejection.reason.value, OTHERS)
+                self.names_beyond["rejections"] += 1
             counts[key] = counts.get(key, 0) + 1
+
+    def names_held(self) -> dict[str, int]:
+        """Return how many names each table holds that records fill; each has a bound."""
+        return {
+            "attributes": self.attributes.kinds(),
+            "limits": max((of.limits.kinds() for of in self.open_days.values()), default=0),
+            "rejections": sum(map(len, self._all_rejections())),
+        }
 
     def _forget_if_empty(self, account: Account) -> None:
         if (

@@ -167,6 +167,18 @@ METRICS: Final = {
         "Strange account-days that ended unreported: the budget had no room for them.",
         ("partition",),
     ),
+    "names_held": Metric(
+        "weir_names_held",
+        "gauge",
+        "Names that a table holds which records fill; each table has a bound.",
+        ("partition", "table"),
+    ),
+    "names_beyond": Metric(
+        "weir_names_beyond",
+        "gauge",
+        "What was counted under no name of its own, because a table of names was full.",
+        ("partition", "table"),
+    ),
     "partitions_assigned": Metric(
         "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
     ),
@@ -240,6 +252,8 @@ class Metrics:
     models_warm: Gauge
     models_compiling: Gauge
     outliers_held_back: Gauge
+    names_held: Gauge
+    names_beyond: Gauge
     partitions_assigned: Gauge
     rebalances: Counter
     last_flush: Gauge
@@ -269,9 +283,9 @@ class Metrics:
     def forget_partition(self, partition: int) -> None:
         """Drop the gauges of a partition that moved away: another worker has it now."""
         for attribute, metric in METRICS.items():
-            if metric.labels == ("partition",):
+            if metric.labels[:1] == ("partition",):
                 gauge: Gauge = getattr(self, attribute)
-                gauge.remove(str(partition))
+                gauge.remove_by_labels({"partition": str(partition)})
 
     def _made(self, metric: Metric) -> Counter | Gauge | Histogram:
         if metric.type == "histogram":

@@ -5,6 +5,7 @@ closed. What is asked of the models (the peer group of an account, how rare a cl
 was) is asked at the latter two alone: so it does not depend on how the stream is cut into runs.
 """
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from monitor.closing_day import NOT_ASKED, ClosingDay
@@ -67,6 +68,7 @@ class Modelled(Ledger):
                 left -= closing.summing.work(left)
                 if closing.summing.is_done:
                     self.step.segment_days.append(closing.summing.segment_days)
+                    self.names_beyond.update(closing.summing.others())
                     closing.summing = None
         return left
 
@@ -142,6 +144,16 @@ class Modelled(Ledger):
             names = [account_day.account.account_id for account_day in account_days]
             usual = Usual(*self.scorer.day_usual(names, day))
         return DaySum(day, account_days, closed.limits, usual, payers, rejections)
+
+    def names_held(self) -> dict[str, int]:
+        """Return how many names each table holds that records fill, those of the models too."""
+        return super().names_held() | ({} if self.scorer is None else self.scorer.names_held())
+
+    def names_counted_as_others(self) -> dict[str, int]:
+        """Return how much was counted under no name of its own, by table."""
+        attributes = Counter({"attributes": self.attributes.unshared})
+        of_models = Counter() if self.scorer is None else self.scorer.names_beyond
+        return dict(self.names_beyond + attributes + of_models)
 
     def _day_scores(self, account_days: list[AccountDay]) -> list[float | None]:
         if self.scorer is None or not account_days:

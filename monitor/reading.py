@@ -30,11 +30,36 @@ USUAL: Final = 1
 STRONG: Final = 2
 """A strong sign has few innocent readings of its own."""
 
+DECISIVE: Final = 4
+"""As much as all signs of a service need together: with it, none of these is the reading."""
+
+FAR_USUAL: Final = 5
+FAR_STRONG: Final = 10
+FAR_DECISIVE: Final = 100
+"""Times the limit. A customer who outgrows a limit is at two or three times of it when the third
+breach opens a review. At five times the account is not one that the limit was made for; at ten it
+is not one of its segment; at a hundred no limit that a bank could give it would do."""
+
+LEAP: Final = 5
+"""A day of five times the middle day of the review. Totals of busy and quiet days differ by two or
+three times; this is money that the account does not usually move, and it came at once."""
+
+GREATEST_STANDS_OUT: Final = 2
+"""The payees of the greatest day are looked at where it is twice the middle day: else it is a day
+like the others, and chance makes it the greatest."""
+
+RARE_USUAL: Final = 1 / 20
+RARE_STRONG: Final = 1 / 100
+"""How rare the models find the rarest day, times the number of days: of twenty days, one that is 1
+in 20 is no news (Bonferroni). A twentieth and a hundredth are the usual levels of a test."""
+
 RISING_SHARE: Final = 0.8
 RISE: Final = 1.1
+RISE_MAX: Final = 3
 RISING_DAYS: Final = 3
 """Of three days one order in six rises throughout by chance, so a rise of a tenth is asked for,
-too; of more days, four pairs in five in order are no chance."""
+too; of more days, four pairs in five in order are no chance. A trade that trebles within the weeks
+of a review has no like among those that grow: beyond, the same order is a sign of suspicion."""
 
 REGULAR_SHARE: Final = 0.6
 NEW_SHARE: Final = 0.7
@@ -46,6 +71,10 @@ PASS_SHARE: Final = 0.8
 PASS_DAYS: Final = 0.5
 """A household spends less than four fifths of what comes in on the very day; a mule passes all on.
 Half of the days must be so."""
+
+FAST_SHARE: Final = 0.9
+"""On one day alone a shop's takings and bills may meet: nine tenths by chance are rarer, and less
+than half of the days is still no habit, so this is a usual sign and no strong one."""
 
 NEAR_DAYS: Final = 2
 ROUND_SHARE: Final = 0.5
@@ -95,12 +124,59 @@ def _growth(days: Sequence[CountedDay]) -> Iterator[Sign]:
     pairs = list(combinations(values, 2))
     rising = sum(earlier < later for earlier, later in pairs)
     rise = values[-1] / max(values[0], 1)
-    if rising >= RISING_SHARE * len(pairs) and rise >= RISE:
+    if rising < RISING_SHARE * len(pairs) or rise < RISE:
+        return
+    in_order = (
+        f"{rising} of {len(pairs)} pairs of days are in order, and the last is {rise:,.2f} times"
+        " the first"
+    )
+    if rise <= RISE_MAX:
+        yield Sign(Reading.SERVICE_NEED, USUAL, f"the day totals rise steadily: {in_order}")
+    else:
         yield Sign(
-            Reading.SERVICE_NEED, USUAL,
-            f"the day totals rise steadily: {rising} of {len(pairs)} pairs of days are in order,"
-            f" and the last is {rise:.2f} times the first",
+            Reading.SUSPICION, USUAL, f"the day totals rise faster than a trade grows: {in_order}"
+        )
+
+
+def _magnitude(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    """Yield how many times its limit the farthest day is; a limit of 0 has no multiple."""
+    times = max((_times(of) for of in days), default=0.0)
+    if times < FAR_USUAL:
+        return
+    weight = USUAL
+    if times >= FAR_DECISIVE:
+        weight = DECISIVE
+    elif times >= FAR_STRONG:
+        weight = STRONG
+    yield Sign(Reading.SUSPICION, weight, f"its greatest day is {times:,.1f} times the limit")
+
+
+def _leap(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    """Yield whether a day leaps above the middle one, and whether it then paid strangers."""
+    greatest = max(days, key=_times)
+    middle = median(_times(of) for of in days)
+    if not middle:
+        return
+    leap = _times(greatest) / middle
+    if leap >= LEAP:
+        yield Sign(
+            Reading.SUSPICION, USUAL, f"its greatest day is {leap:,.1f} times the middle one"
+        )
+    if leap < GREATEST_STANDS_OUT:
+        return
+    facts = greatest.noted.facts
+    known = {payee for of in days if of is not greatest for payee in of.noted.facts.payees}
+    named = sum(facts.payees.values()) + facts.others
+    to_new = facts.others + sum(facts.payees[payee] for payee in facts.payees.keys() - known)
+    if named and to_new >= NEW_SHARE * named and named >= NAMED_SHARE * (named + facts.unnamed):
+        yield Sign(
+            Reading.SUSPICION, USUAL,
+            f"{to_new / named:.0%} of the greatest day's money went to payees of no other day",
         )  # fmt: skip
+
+
+def _times(of: CountedDay) -> float:
+    return of.mark.value / of.mark.limit if of.mark.limit else 0.0
 
 
 def _payees(days: Sequence[CountedDay]) -> Iterator[Sign]:
@@ -146,6 +222,13 @@ def _pass_through(days: Sequence[CountedDay]) -> Iterator[Sign]:
             f"on {passed} of {len(days)} days what came in went out again: the lesser of the two is"
             f" {median(shares):.0%} of the greater (median)",
         )  # fmt: skip
+    elif max(shares) >= FAST_SHARE:
+        fast = sum(share >= FAST_SHARE for share in shares)
+        yield Sign(
+            Reading.SUSPICION, USUAL,
+            f"on {fast} of {len(days)} days nearly all that came in went out again: the lesser of"
+            f" the two is {max(shares):.0%} of the greater",
+        )  # fmt: skip
 
 
 def _just_below(days: Sequence[CountedDay]) -> Iterator[Sign]:
@@ -179,4 +262,19 @@ def _moved(days: Sequence[CountedDay]) -> Iterator[Sign]:
         )  # fmt: skip
 
 
-_FINDERS: Final = (_growth, _payees, _moved, _pass_through, _just_below, _round_amounts)
+def _rare(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    scores = [of.noted.score for of in days if of.noted.score is not None]
+    if not scores:
+        return
+    rarest = min(scores) * len(scores)
+    if rarest <= RARE_USUAL:
+        yield Sign(
+            Reading.SUSPICION, STRONG if rarest <= RARE_STRONG else USUAL,
+            f"the models find its rarest day 1 in {1 / max(min(scores), 1e-9):,.0f}, of"
+            f" {len(scores)} days",
+        )  # fmt: skip
+
+
+_FINDERS: Final = (
+    _growth, _payees, _moved, _magnitude, _leap, _rare, _pass_through, _just_below, _round_amounts,
+)  # fmt: skip

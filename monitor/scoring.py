@@ -21,6 +21,7 @@ from models.profile import CHANNELS
 from monitor.core.account import AccountDay, Scored, written_totals
 from monitor.core.alert import Alert, Cause, Status, alert_id, kind_of
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
+from monitor.core.names import HOT_PAYERS_MAX, OTHERS
 from monitor.core.threshold import Direction, Measure, Threshold
 from monitor.core.transaction import CREDIT
 from monitor.outliers import OutlierSettings
@@ -85,6 +86,8 @@ class Scorer:
         _places(self.channels, CHANNELS_KNOWN, CHANNELS)
         self.changed: list[Ints] = []
         self.hot_payers: Counter[HotPayer] = Counter()
+        # What was counted as `OTHERS`, by table, since the models began:
+        self.names_beyond: Counter[str] = Counter()
         self.begin_day(0)
 
     def begin_day(self, day: int) -> None:
@@ -108,6 +111,15 @@ class Scorer:
         _places(self.segments, list(segments), SEGMENTS_MAX)
         _places(self.channels, list(channels), CHANNELS)
 
+    def names_held(self) -> dict[str, int]:
+        """Return how many names each table of the models holds; each has a bound."""
+        return {
+            "channels": len(self.channels),
+            "hot-payers": len(self.hot_payers),
+            "institutions": len(self._hashes),
+            "segments": len(self.segments),
+        }
+
     def observe(self, scored: Sequence[Scored], policies: PolicyBook) -> list[Alert]:
         """Take transactions, in order; return the alerts that are due."""
         policy, _ = policies.for_day(self.day or scored[0].account_day.day)
@@ -125,7 +137,11 @@ class Scorer:
             of = scored[place]
             institution = of.transaction.counterparty_institution
             assert institution, "a payment to nobody is not hot"
-            self.hot_payers[HotPayer(of.account_day.day, of.segment, institution)] += 1
+            hot = HotPayer(of.account_day.day, of.segment, institution)
+            if hot not in self.hot_payers and len(self.hot_payers) >= HOT_PAYERS_MAX:
+                hot = HotPayer(of.account_day.day, OTHERS, OTHERS)
+                self.names_beyond["hot-payers"] += 1
+            self.hot_payers[hot] += 1
         if settings is None or not settings.is_told:
             return []
         return [

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.sketch import VALUE_MAX, Sketch
 from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, AccountDay
+from monitor.core.names import KINDS_MAX, OTHERS, SEGMENTS_MAX, within
 from monitor.core.threshold import LimitSet, Threshold, places_of, scope_of
 from monitor.core.transaction import Origin
 from monitor.segment_record import breach_fields
@@ -67,7 +68,7 @@ class _Limit:
         if values is None:
             return None
         return LimitDay(
-            self.above, self.breaches, values, dict(sorted(self.causes.items())),
+            self.above, self.breaches, values, _within_kinds(self.causes),
             tuple(_named(self.accounts, named_bytes)),
         )  # fmt: skip
 
@@ -91,8 +92,8 @@ class _Segment:
     def __init__(self) -> None:
         self.active = self.known = self.hot = 0
         self.limits: dict[str, _Limit] = {}
-        self.hot_payers: dict[tuple[str, str], int] = {}
-        self.rejections: dict[tuple[str, str], int] = {}
+        self.hot_payers: Counter[tuple[str, str]] = Counter()
+        self.rejections: Counter[tuple[str, str]] = Counter()
 
 
 class DaySum:
@@ -101,6 +102,9 @@ class DaySum:
     An account-day is active where a transaction of it stands: what was taken back is not. Limits
     for one account are left out: they say nothing of many. `hot_payers` are by (segment,
     institution), `rejections` by (segment, reason, branch).
+
+    The `SEGMENTS_MAX` greatest segments are told apart, and in each the `KINDS_MAX` most frequent
+    names of a kind; all others are counted as `OTHERS`.
     """
 
     def __init__(
@@ -117,12 +121,16 @@ class DaySum:
         self._limits = limits
         self._usual = usual
         self._place = 0
+        seen = Counter(account_day.segment for account_day in account_days)
+        seen.update({key[0]: 0 for key in [*hot_payers, *rejections]})
+        self._told_apart = within(seen, SEGMENTS_MAX, lambda _: OTHERS).keys()
         self._segments: dict[str | None, _Segment] = {}
         for (segment, institution), count in hot_payers.items():
-            self._segment(segment).hot_payers[INSTITUTION, institution] = count
+            self._segment(segment).hot_payers[INSTITUTION, institution] += count
         for (segment, reason, branch), count in rejections.items():
-            self._segment(segment).rejections[reason, branch] = count
-        self._asked: dict[int, tuple[_Segment, list[_Asked]]] = {}  # by the id of watches
+            self._segment(segment).rejections[reason, branch] += count
+        # By the id of watches, which segments may share, and the segment.
+        self._asked: dict[tuple[int, str | None], tuple[_Segment, list[_Asked]]] = {}
         self._told: list[SegmentDay] = []
         self._summing = self._sum_up()
         self.is_done = False
@@ -144,14 +152,26 @@ class DaySum:
         self.is_done = done < units
         return done
 
+    def others(self) -> Counter[str]:
+        """Return how much of the day was counted as `OTHERS`, by table."""
+        counts: Counter[str] = Counter()
+        for of in self._told:
+            if of.segment == OTHERS:
+                counts["segment-days"] += of.account_days
+            causes = [limit.causes for limit in of.limits.values()]
+            for table in (of.hot_payers, of.rejections, *causes):
+                counts["causes"] += sum(n for (_, name), n in table.items() if name == OTHERS)
+        return +counts
+
     def _segment(self, name: str | None) -> _Segment:
-        return self._segments.setdefault(name, _Segment())
+        return self._segments.setdefault(name if name in self._told_apart else OTHERS, _Segment())
 
     def _count(self, place: int) -> None:
         account_day = self._account_days[place]
-        asked = self._asked.get(id(account_day.watches))
+        key = id(account_day.watches), account_day.segment
+        asked = self._asked.get(key)
         if asked is None:
-            asked = self._asked[id(account_day.watches)] = self._ask(account_day)
+            asked = self._asked[key] = self._ask(account_day)
         segment, limits = asked
         if not _is_active(account_day):
             return
@@ -188,8 +208,9 @@ class DaySum:
 
     def _sum_up(self) -> Iterator[None]:
         """Make the segment-days, and yield after each limit and each segment."""
-        for name in sorted(self._segments or {None}, key=lambda name: name or ""):
-            counted = self._segment(name)
+        if not self._segments:
+            self._segments[None] = _Segment()
+        for name, counted in sorted(self._segments.items(), key=lambda of: of[0] or ""):
             limits = {}
             for threshold_id, of in sorted(counted.limits.items()):
                 limit_day = of.limit_day(NAMED_BYTES_MAX // len(counted.limits))
@@ -204,11 +225,16 @@ class DaySum:
                     limits=limits,
                     known=counted.known,
                     hot=counted.hot,
-                    hot_payers=dict(sorted(counted.hot_payers.items())),
-                    rejections=dict(sorted(counted.rejections.items())),
+                    hot_payers=_within_kinds(counted.hot_payers),
+                    rejections=_within_kinds(counted.rejections),
                 )
             )
             yield
+
+
+def _within_kinds(counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Return counts by (type, name) within their bound, in order."""
+    return dict(sorted(within(counts, KINDS_MAX, lambda key: (key[0], OTHERS)).items()))
 
 
 def _is_active(account_day: AccountDay) -> bool:

@@ -10,6 +10,7 @@ from monitor.core.alert import Status, alert_id
 from monitor.core.threshold import Threshold
 from monitor.decision import threshold_of
 from monitor.joining import Joining, Segments
+from monitor.known_segments import KnownSegments
 from monitor.policy import Policy, PolicyBook
 from monitor.segment_record import SegmentRecord
 from monitor.systemic.notice import SystemicNotice
@@ -46,6 +47,7 @@ class SystemicRun:
         self._policies = policies
         state = state or {}
         self.joining = Joining(partitions, state.get("joining"))
+        self._known = KnownSegments(state.get("segments", ()))
         self._state: Mapping[str, Any] | None = state.get("systemic")
         self._systemic: Systemic | None = None
         self._absent: dict[int, list[int]] = dict(state.get("absent", ()))
@@ -64,12 +66,14 @@ class SystemicRun:
         state = self._state if self._systemic is None else self._systemic.dump()
         return {
             "joining": self.joining.dump(),
+            "segments": self._known.dump(),
             "systemic": state,
             "absent": sorted(self._absent.items()),
         }
 
     def _decide(self, day: int, segments: Segments) -> DecidedDay:
         policy, _ = self._policies.for_day(day)
+        segments = self._known.within(segments)
         raised = sum(limit.breaches for of in segments.values() for limit in of.limits.values())
         if policy.systemic is None:
             return DecidedDay(day, [], raised, 0)

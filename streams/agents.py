@@ -330,6 +330,10 @@ class Agents:
             metrics.systemic_behind.labels(label).set(engine.days_undecided)
             metrics.state_open_transactions.labels(label).set(engine.open_transactions())
             metrics.reversals_waiting.labels(label).set(engine.reversals_waiting)
+            for table, count in engine.names_held().items():
+                metrics.names_held.labels(label, table).set(count)
+            for table, count in engine.names_counted_as_others().items():
+                metrics.names_beyond.labels(label, table).set(count)
             if engine.scorer is not None:
                 metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
                 metrics.outliers_held_back.labels(label).set(engine.scorer.learner.held_back)

@@ -253,6 +253,8 @@ def work(metrics: Metrics) -> None:
         metrics.consumer_lag.labels(partition).set(12)
         metrics.models_warm.labels(partition).set(1)
         metrics.outliers_held_back.labels(partition).set(2)
+        metrics.names_held.labels(partition, "segments").set(6)
+        metrics.names_beyond.labels(partition, "segment-days").set(0)
         metrics.state_accounts.labels(partition).set(900)
         metrics.accounts_known.labels(partition).set(1200)
         metrics.state_bytes.labels(partition).set(2e6)

@@ -1,6 +1,8 @@
 """How the days of a review read: by example, and each sign at its cut-off."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.core.alert import Alert
 from monitor.core.noted_day import DayFacts, Mark, NotedDay
@@ -112,7 +114,7 @@ NO_SIGN = "no sign of either"
 
 
 @pytest.mark.parametrize(
-    ("given", "said", "reads"),
+    ("shown", "said", "reads"),
     [
         ({}, NO_SIGN, "unclear"),
         ({"value": [501_00, 520_00, 551_10]}, "3 of 3 pairs", "unclear"),
@@ -144,18 +146,92 @@ NO_SIGN = "no sign of either"
         ({"amounts": [2, 1, 1], "round": [1, 1, 0]}, "2 of 4 amounts are round", "unclear"),
         ({"amounts": [2, 1, 0], "round": [2, 1, 0]}, NO_SIGN, "unclear"),
         ({"amounts": [2, 2, 1], "round": [1, 1, 0]}, NO_SIGN, "unclear"),
-        ({"score": [0.06, 0.2, 0.01]}, "the models find 2 of 3 days usual", "unclear"),
+        ({"score": [0.06, 0.2, 0.04]}, "the models find 2 of 3 days usual", "unclear"),
         ({"score": [0.06, 0.2, None]}, NO_SIGN, "unclear"),
-        ({"score": [0.06, 0.05, 0.01]}, NO_SIGN, "unclear"),
+        ({"score": [0.06, 0.05, 0.04]}, NO_SIGN, "unclear"),
+        ({"value": [510_00, 600_00, 1530_00]}, "rise steadily: 3 of 3", "unclear"),
+        ({"value": [510_00, 600_00, 1530_01]}, "faster than a trade grows", "unclear"),
+        ({"value": [2500_00] * 3}, "its greatest day is 5.0 times the limit", "unclear"),
+        ({"value": [2499_99] * 3}, NO_SIGN, "unclear"),
+        ({"value": [5000_00] * 3}, "its greatest day is 10.0 times the limit", "suspicion"),
+        ({"value": [4999_99] * 3}, "its greatest day is 10.0 times the limit", "unclear"),
+        ({"value": [100_00, 100_00, 500_00]}, "is 5.0 times the middle one", "unclear"),
+        ({"value": [100_00, 100_00, 499_99]}, NO_SIGN, "unclear"),
+        (
+            {"value": [300_00, 300_00, 600_00], "payees": [{1: 5}, {1: 5}, {1: 3, 2: 7}]},
+            "70% of the greatest day's money went to payees of no other day",
+            "unclear",
+        ),
+        (
+            {"value": [300_00, 300_00, 600_00], "payees": [{1: 50}, {1: 50}, {1: 31, 2: 69}]},
+            NO_SIGN,
+            "unclear",
+        ),
+        (
+            {"value": [301_00, 300_00, 600_00], "payees": [{1: 5}, {1: 5}, {1: 3, 2: 7}]},
+            NO_SIGN,
+            "unclear",
+        ),
+        ({"in": [540_00, 0, 0]}, "on 1 of 3 days nearly all that came in", "unclear"),
+        ({"in": [539_99, 0, 0]}, NO_SIGN, "unclear"),
+        ({"score": [0.0166, 0.04, 0.04]}, "its rarest day 1 in 60, of 3 days", "unclear"),
+        ({"score": [0.0167, 0.04, 0.04]}, NO_SIGN, "unclear"),
+        ({"score": [0.0033, 0.04, 0.04]}, "its rarest day 1 in 303, of 3 days", "suspicion"),
+        ({"score": [0.0166, None, None]}, "its rarest day 1 in 60, of 1 days", "unclear"),
     ],
 )
 def test_each_sign_is_there_from_its_cut_off_on(
-    given: dict[str, list[object]], said: str, reads: str
+    shown: dict[str, list[object]], said: str, reads: str
 ) -> None:
-    reading, reasons = reading_of(days(3, **given))
+    reading, reasons = reading_of(days(3, **shown))
     assert len(reasons) == 1, reasons
     assert said in reasons[0]
     assert reading.value == reads
+
+
+def test_a_day_of_a_hundred_times_the_limit_is_no_service_need_whatever_else_is_said() -> None:
+    """The last of four days is 1,879.68 times the limit, and all else speaks for a shop."""
+    shop: dict[str, list[object]] = {
+        "payees": [{1: 5}, {1: 60}, {1: 70}, {1: 80}], "score": [0.2] * 4,
+        "value": [848_00, 900_00, 950_00, 939_840_00],
+    }  # fmt: skip
+    reading, reasons = reading_of(days(4, **shop))
+    assert reading is Reading.SUSPICION
+    assert "1,879.7 times the limit" in reasons[0]
+    assert "rise faster than a trade grows" in "\n".join(reasons)
+    assert "steadily" not in "\n".join(reasons)
+    shop["value"] = [499_99 * 100, 500_00 * 100, 550_00 * 100, 600_00 * 100]  # a trade that grows
+    reading, _ = reading_of(days(4, **shop))
+    assert reading is Reading.UNCLEAR
+
+
+signs_of_need = st.fixed_dictionaries({
+    "payees": st.sampled_from([[{}] * 4, [{1: 5}, {1: 60}, {1: 70}, {1: 80}]]),
+    "score": st.sampled_from([[None] * 4, [0.2] * 4]),
+    "value": st.lists(st.integers(501_00, 1500_00), min_size=3, max_size=3).map(sorted),
+})  # fmt: skip
+
+
+@given(signs_of_need, st.integers(100 * 500_00, 10**12), st.integers(0, 3))
+def test_no_signs_of_a_need_outweigh_a_hundred_times_the_limit(
+    need: dict[str, list[object]], great: int, place: int
+) -> None:
+    values = [*need["value"][:place], great, *need["value"][place:]]
+    reading, _ = reading_of(days(4, **(need | {"value": values})))
+    assert reading is not Reading.SERVICE_NEED
+
+
+@given(signs_of_need)
+def test_days_of_up_to_three_times_the_limit_without_another_sign_are_never_suspicious(
+    need: dict[str, list[object]],
+) -> None:
+    reading, reasons = reading_of(days(3, **{name: of[:3] for name, of in need.items()}))
+    assert reading is not Reading.SUSPICION, reasons
+
+
+def test_a_limit_of_nothing_has_no_multiple() -> None:
+    counted = [of._replace(mark=of.mark._replace(limit=0)) for of in days(3)]
+    assert reading_of(counted)[0] is Reading.UNCLEAR
 
 
 def test_signs_of_both_sorts_weigh_each_other_up_and_the_reading_says_its_own_first() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
+from monitor.core.names import ATTRIBUTES_MAX
 from monitor.core.transaction import Reason, Rejection, id_fault, text_fault
 
 ACCOUNT_FIELDS: Final = ("account_id", "segment", "branch", "product", "opened")
@@ -94,13 +95,15 @@ class AttributeBook:
     """The attributes of a partition's accounts, as far as they decide.
 
     An account takes a place in a dictionary, some 40 to 85 bytes beside its id: the attributes
-    themselves are shared with all accounts that have the same.
+    themselves are shared with all accounts that have the same, up to `ATTRIBUTES_MAX` kinds.
+    `unshared` counts those that found no place among them.
     """
 
-    __slots__ = ("_shared", "known")
+    __slots__ = ("_shared", "known", "unshared")
 
     def __init__(self) -> None:
         self.known: dict[str, Attributes] = {}
+        self.unshared = 0
         self._shared: dict[Attributes, Attributes] = {}
 
     def take(self, account_id: str, attributes: Attributes | None) -> bool:
@@ -113,5 +116,16 @@ class AttributeBook:
         return before != attributes
 
     def shared(self, attributes: Attributes) -> Attributes:
-        """Return the one object that stands for all equal attributes."""
-        return self._shared.setdefault(attributes, attributes)
+        """Return the one object that stands for all equal attributes, if there is room for it."""
+        shared = self._shared.get(attributes)
+        if shared is not None:
+            return shared
+        if len(self._shared) >= ATTRIBUTES_MAX:
+            self.unshared += 1
+            return attributes
+        self._shared[attributes] = attributes
+        return attributes
+
+    def kinds(self) -> int:
+        """Return how many kinds of attributes are shared."""
+        return len(self._shared)

@@ -183,7 +183,8 @@ class LimitSet:
         self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
         self.seen: set[str] = set()
         self.unwatched: set[str] = set()
-        self._has_products = any(t.product is not None for t in thresholds)
+        self._segments = {t.segment for t in thresholds}
+        self._products = {t.product for t in thresholds}
         self._watches: dict[tuple[str | None, ...], Watches] = {}
         self._decide: dict[tuple[str | None, ...], tuple[Threshold, ...]] = {}
 
@@ -234,13 +235,20 @@ class LimitSet:
     def _key(
         self, account_id: str, segment: str | None, peer_group: str | None, product: str | None
     ) -> tuple[str | None, ...]:
-        """Return what of a scope tells limits apart."""
+        """Return what of a scope tells limits apart: names that no limit has do not.
+
+        So what is kept by it has a bound that the policy sets, whatever names records have.
+        """
         return (
             account_id if account_id in self._own else None,
-            segment,
+            segment if segment in self._segments else None,
             peer_group if self._has_peer_groups else None,
-            product if self._has_products else None,
+            product if product in self._products else None,
         )
+
+    def kinds(self) -> int:
+        """Return how many kinds of account-days are told apart by what decides for them."""
+        return max(len(self._watches), len(self._decide))
 
     def watch(self, account_day: AccountDay, series: int) -> tuple[Watch, ...]:
         """Return the watches that a transaction of a series can move, and keep them."""

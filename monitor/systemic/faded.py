@@ -8,6 +8,9 @@ FADES: Final = 0.93
 
 _FORGOTTEN: Final = 0.01
 
+PAIRS_MAX: Final = 10_000
+"""Pairs that are remembered, those of the greatest counts: what is usual is among these."""
+
 Pair = tuple[str, str]
 
 
@@ -37,5 +40,8 @@ class FadedCounts:
             for pair in sorted(self.counts.keys() | counts.keys())
             if (count := self.counts.get(pair, 0.0) * FADES + counts.get(pair, 0)) >= _FORGOTTEN
         }
+        if len(self.counts) > PAIRS_MAX:
+            kept = sorted(self.counts, key=lambda pair: (-self.counts[pair], pair))[:PAIRS_MAX]
+            self.counts = {pair: self.counts[pair] for pair in sorted(kept)}
         self.weight = self.weight * FADES + 1
         self.days += 1
