@@ -62,12 +62,6 @@ seals = st.builds(
     st.none() | st.builds(Lone, st.text(max_size=9), st.none() | times, st.none() | offsets),
     st.text(max_size=30),
     st.lists(st.integers(1, 1 << 40)), st.integers(1, 65_536), st.binary(max_size=12),
-    st.lists(
-        st.tuples(
-            st.none() | st.just("retail"), st.none() | st.just("daily-amount"),
-            st.integers(1, 1_000_000),
-        )
-    ).map(tuple),
     st.lists(st.tuples(st.integers(1, 9), st.none() | st.text(), st.text()).map(list)),
 )  # fmt: skip
 

@@ -9,12 +9,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from models.sketch import Sketch
+from monitor.membership import Verdicts
 from monitor.metrics import Metrics
 from monitor.segment_record import SegmentRecord
 from monitor.settings import Settings
 from monitor.systemic.segment_day import LimitDay, SegmentDay
-from monitor.systemic_run import grouped_by
 from streams import codec, pieces, systemic_agent, tail
+from streams.incidents import decided_headers
 from streams.outbox import Outgoing
 from streams.systemic_agent import SystemicAgent, SystemicStateError, state_bytes, state_of
 from streams.topics import Topics
@@ -73,6 +74,7 @@ class FakeBroker:
     def __init__(self, crash_at: int | None = None) -> None:
         self.topics: dict[str, list[bytes]] = {TOPICS.segment_days: RECORDS}
         self.state: list[Outgoing] = []
+        self.headers: dict[str, list[list[tuple[str, bytes]]]] = {}
         self.committed = 0
         self.steps = 0
         self.told_at: list[int] = []  # the steps at which alerts are written
@@ -92,6 +94,7 @@ class FakeBroker:
             self.state.append(record)
         self.step()  # it may be gone before it is written,
         self.topics.setdefault(topic, []).extend(of.value for of in records if of.value)
+        self.headers.setdefault(topic, []).extend(list(of.headers) for of in records)
         self.step()  # or after, and before anybody knows
 
 
@@ -207,8 +210,9 @@ def test_an_episode_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None
     latest = {}
     for value in broker.topics[TOPICS.systemic]:
         latest[codec.plain(value)["alert_id"]] = codec.plain(value)
-    grouped = set().union(*map(grouped_by, latest.values()))
-    assert {day - DAY_FIRST for _, _, day in grouped} & set(EPISODE)
+    assert {day - DAY_FIRST for day in Verdicts(0, latest.values()).by_day} & set(EPISODE)
+    decided = [headers for headers in broker.headers[TOPICS.systemic_state] if headers]
+    assert decided[-1] == decided_headers(DAY_FIRST + DAYS - 2)  # the second is a day behind
 
 
 @pytest.mark.parametrize("piece_bytes", [pieces.PIECE_BYTES_MAX, 700])
