@@ -85,11 +85,16 @@ def test_every_alert_of_a_made_file_is_derived_again_alike(
     ]
     policies = book(SEGMENTED)
     alerts = told_of(policies, batches, partitions)
+    alone = []
     for of in alerts:
         explanation = explained(alerts, of, policies, batches, partitions)
         assert explanation.differs == []
         assert explanation.now == of
         assert explanation.total == (None if of["kind"] == "review" else of["value"])
+        alone.append(explanation.fields())
+    chains = [chain_of(alerts, of["alert_id"], of["revision"]) for of in alerts]
+    at_once = explain_all_of_files(chains, policies, lambda: batches, partitions)
+    assert [of.fields() for of in at_once if isinstance(of, Explanation)] == alone
 
 
 def test_made_streams_have_every_status() -> None:
