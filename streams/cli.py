@@ -1,9 +1,10 @@
 """The command `weir`: each command is a file of `streams/commands`; heavy imports stay inside."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
+import typer.main
 
 from streams.commands import (
     alerts,
@@ -27,7 +28,12 @@ from streams.commands import (
 
 app = typer.Typer(
     name="weir",
-    help="A streaming transaction monitor: exact daily limits on account activity, live.",
+    help=(
+        "A streaming transaction monitor: exact daily limits on account activity, live.\n\n"
+        "Begin with `weir demo`, which needs nothing; with a file of yours: "
+        "`weir replay transactions.csv --alerts alerts.jsonl`. "
+        "`weir COMMAND --help` has examples, README.md the way through."
+    ),
     invoke_without_command=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -48,26 +54,30 @@ def weir(
         raise typer.Exit
 
 
-for command in (
-    demo.demo,
-    worker.worker,
-    send.send,
-    generate.generate,
-    bench.bench,
-    drill.drill,
-    replay.replay,
-    whatif.whatif,
-    evaluate.evaluate,
-    explain.explain,
-    describe.describe,
-    cluster.cluster,
-    associate.associate,
-    rules.rules,
-    check.check,
-):
-    app.command()(command)
-app.add_typer(alerts.alerts)
-app.add_typer(policy.policy)
+BEGIN: Final = "Begin with"
+RUN: Final = "Run the monitor"
+WORK: Final = "Work alerts and limits"
+STUDY: Final = "Study customers and models"
+
+for panel, commands in {
+    BEGIN: (demo.demo, generate.generate, replay.replay),
+    RUN: (worker.worker, send.send, check.check, bench.bench, drill.drill),
+    WORK: (explain.explain, whatif.whatif, rules.rules),
+    STUDY: (describe.describe, cluster.cluster, associate.associate, evaluate.evaluate),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(alerts.alerts, rich_help_panel=WORK)
+app.add_typer(policy.policy, rich_help_panel=RUN)
+
+
+def _without_types_of_switches(command: Any) -> None:  # noqa: ANN401 - Typer's own
+    """Let the help of a switch name no type: it takes no value."""
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _without_types_of_switches(below)
 
 
 def main() -> None:
@@ -75,7 +85,9 @@ def main() -> None:
     from streams.commands.failure import exit_status  # noqa: PLC0415 - light start
 
     try:
-        app()
+        root = typer.main.get_command(app)
+        _without_types_of_switches(root)
+        root()
     except Exception as error:
         status = exit_status(error)
         if status is None:

@@ -8,6 +8,7 @@ import typer.main
 
 from streams.cli import app
 from streams.commands.failure import EXIT_FAILED, EXIT_NOT_READY, EXIT_USAGE
+from streams.commands.interrupt import EXIT_INTERRUPTED
 from streams.liveness import EXIT_STALLED
 
 EXIT_STATUSES: Final = {
@@ -28,6 +29,7 @@ EXIT_STATUSES: Final = {
         "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, so"
         " it ended itself for its partitions to move."
     ),
+    EXIT_INTERRUPTED: "Ctrl-C ended it before it was done (not the demo and `weir worker`: 0).",
 }
 """What each exit status of `weir` means."""
 

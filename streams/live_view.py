@@ -29,8 +29,11 @@ SUMMARY_WIDTH: Final = 79
 
 ROWS_MIN: Final = 3
 
-WIDE: Final = 96
+WIDE: Final = 98
 """Columns from which on there is room for the limit's value."""
+
+YEARS: Final = 110
+"""Columns from which on a day is shown with its year."""
 
 _STATUS_STYLE: Final = {"raised": "bold red", "restated": "yellow", "withdrawn": "green"}
 _KINDS: Final = {
@@ -187,12 +190,12 @@ class Columns(NamedTuple):
     @classmethod
     def of(cls, width: int) -> "Columns":
         """Return the columns of a screen of so many; a very wide one leaves the rest empty."""
-        is_wide = width >= WIDE
-        day, total, limit, times, status = 10 if is_wide else 5, 18, 14 if is_wide else 0, 8, 9
-        gap = "  " if is_wide else " "
-        gaps = len(gap) * (6 if is_wide else 5)
+        limit, day = 14 if width >= WIDE else 0, 10 if width >= YEARS else 5
+        gap = "  " if limit else " "
+        total, times, status = 18, 8, 9
+        gaps = len(gap) * (6 if limit else 5)
         room = width - 1 - day - total - limit - times - status - gaps
-        account = min(max(room * 2 // 5, 9), 24)
+        account = min(max(room - 22, 9), 24)  # 22 are a limit's usual name
         return cls(day, account, min(max(room - account, 12), 36), total, limit, times, status, gap)
 
     def head(self) -> str:

@@ -1,6 +1,7 @@
 """The command line: what is asked for on stdout, what is wrong in one message, and the status."""
 
 import csv
+import inspect
 import json
 import os
 import subprocess
@@ -438,3 +439,23 @@ def test_what_does_not_fit_together_is_said(
     said = weir(*words)
     assert said.status == 2
     assert problem in " ".join(said.err.replace("│", " ").split())
+
+
+# -- help ----------------------------------------------------------------------------------------
+
+
+def test_every_example_stands_on_one_line_of_a_terminal() -> None:
+    for name, command in commands(typer.main.get_command(cli.app), "weir"):
+        _, _, examples = inspect.cleandoc(command.help).partition("Examples:")
+        for line in examples.splitlines():
+            too_wide_already = ("weir explain", "weir alerts")
+            assert len(line.strip()) <= 76 or name.startswith(too_wide_already), line
+
+
+def test_the_help_is_ordered_by_who_reads_it(weir: Weir) -> None:
+    shown = weir("--help").out
+    panels = [cli.BEGIN, cli.RUN, cli.WORK, cli.STUDY]
+    assert sorted(panels, key=shown.index) == panels
+    assert "\u256d\u2500 Commands" not in shown, "a command stands in no panel"
+    assert "Begin with weir demo" in shown
+    assert "<bool>" not in shown.replace("-h      <bool>", "")

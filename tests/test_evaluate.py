@@ -482,7 +482,7 @@ def test_without_matplotlib_only_the_chart_is_missing(
     )
     status, out, err = weir(made.path, "--label", "is_odd", "--out", "a.png")
     assert (status, out) == (3, "")
-    assert "pip install 'weir-monitor[plot]'" in err
+    assert "pip install -e '.[plot]'" in err
     assert not Path("a.png").exists()
 
 

@@ -187,7 +187,7 @@ def test_without_mlxtend_it_says_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     said = weir("associate", "tennis.csv")
     assert said.status == 3
-    assert "pip install 'weir-monitor[insight]'" in said.err
+    assert "pip install -e '.[insight]'" in said.err
 
 
 def test_customers_of_a_bank_give_what_a_banker_can_read(weir: Weir, tmp_path: Path) -> None:

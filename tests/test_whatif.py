@@ -549,7 +549,7 @@ def test_without_matplotlib_only_the_chart_is_missing(
     question = ("whatif", "--limit", "daily-count", "--above", "9", "--file", feed)
     status, out, err = weir(*question, "--out", "a.png")
     assert (status, out) == (3, "")
-    assert "pip install 'weir-monitor[plot]'" in err
+    assert "pip install -e '.[plot]'" in err
     assert not Path("a.png").exists()
     status, out, _ = weir(*question, "--json", "--table", "a.csv")
     assert status == 0

@@ -46,7 +46,7 @@ def associate(
 
         weir associate customers.csv --ignore district --min-support 0.1
 
-        weir associate customers.csv --target card=gold --min-confidence 0.3 --cut age=30,55
+        weir associate customers.csv --target card=gold --cut age=30,55
 
         weir associate alerts.parquet --target disposition=suspicious --json
     """

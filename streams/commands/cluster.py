@@ -38,7 +38,7 @@ def cluster(
 
         weir cluster customers.csv
 
-        weir cluster customers.csv --columns age,average_balance,monthly_inflow --coarse 4 --fine 2
+        weir cluster customers.csv --columns age,average_balance --coarse 4
 
         weir cluster customers.csv --ignore loan --out grouped.csv --json
     """

@@ -48,12 +48,12 @@ def describe(
 
     Examples:
 
-        weir describe customers.csv --target loan=B --target loan=D --against loan=A --against loan=C
+        weir describe customers.csv --target loan=B --against loan=A
 
-        weir describe customers.csv --target card=gold --cut age=30,55 --hierarchy districts.toml
+        weir describe customers.csv --target card=gold --cut age=30,55
 
-        weir describe alerts.parquet --target kind=review --crosstab segment,reading --json
-    """  # noqa: E501 - an example is one line
+        weir describe alerts.parquet --target kind=review --crosstab segment,reading
+    """
     from monitor.insight.describe import Question
     from monitor.insight.describe import describe as description_of
     from streams.commands.insight_options import cuts_of, hierarchies_of_file

@@ -69,10 +69,10 @@ def evaluate(
 
         weir evaluate payments.parquet --map map.toml --label is_fraud --seeds 2
 
-        weir evaluate handbook/ --map examples/handbook.map.toml --label TX_FRAUD --kind TX_FRAUD_SCENARIO --kinds 1,3
+        weir evaluate handbook/ --map handbook.map.toml --label TX_FRAUD
 
         weir evaluate t.csv --labels labels.jsonl --out curves.png --json
-    """  # noqa: E501 - an example is one line
+    """
     from monitor.policy import PolicyBook
     from streams.commands.options import as_of_of, book_of, feed_of, print_result
     from streams.evaluate import evaluation_of, policy_for, with_seed

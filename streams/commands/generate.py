@@ -52,7 +52,7 @@ def generate(
 
         weir generate --accounts 2000 --days 30 --out transactions.csv
 
-        weir generate --accounts 5000 --days 60 --seed 7 --incidents --out t.csv --labels l.jsonl
+        weir generate --accounts 5000 --days 60 --incidents --out t.csv
 
         weir generate --accounts 100 --days 2 --faults --out - | head
     """

@@ -240,7 +240,8 @@ def _require(package: str, extra: str, need: str, rest: str) -> None:
 
     if find_spec(package) is None:
         typer.echo(
-            f"weir: {need}, which is not installed: pip install 'weir-monitor[{extra}]' ({rest})",
+            f"weir: {need}, which is not installed: pip install -e '.[{extra}]' in Weir's folder"
+            f" ({rest})",
             err=True,
         )
         raise typer.Exit(EXIT_NOT_READY)

@@ -51,7 +51,7 @@ def replay(
 
         weir replay transactions.csv --policy policy.toml --alerts alerts.jsonl
 
-        weir replay trans.asc --map examples/berka.map.toml --policy examples/berka.policy.toml
+        weir replay trans.asc --map berka.map.toml --policy berka.policy.toml
 
         weir replay transactions.csv --accounts accounts.csv --json | jq .alerts
     """

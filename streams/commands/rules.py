@@ -80,9 +80,9 @@ def rules(
 
         weir rules customers.csv --label loan --ignore district --prune
 
-        weir rules customers.csv --label loan --class good=A,C --class bad=B,D --then bad
+        weir rules customers.csv --label loan --class good=A,C --class bad=B,D
 
-        weir rules customers.csv --label loan --cut age=30,55 --max-depth 3 --picture tree.svg
+        weir rules customers.csv --label loan --max-depth 3 --picture tree.svg
 
         weir rules alerts.parquet --label disposition --stream --json
 

@@ -64,9 +64,9 @@ def whatif(
 
         weir whatif --limit daily-amount --above 1500.00 --file transactions.csv
 
-        weir whatif --limit daily-count --above 12 --file transactions/ --policy policy.toml --json
+        weir whatif --limit daily-count --above 12 --file t.csv --policy p.toml
 
-        weir whatif --limit daily-amount --above 2500 --file t.csv --budget 20 --out alerts.png
+        weir whatif --limit daily-amount --above 2500 --file t.csv --out a.png
     """
     import time
 

@@ -23,7 +23,7 @@ def worker(
 
         weir worker --broker kafka:9092 --policy policy.toml
 
-        WEIR_BROKER=kafka:9092 WEIR_POLICY=policy.toml WEIR_METRICS_PORT=9464 weir worker -v
+        WEIR_BROKER=kafka:9092 WEIR_METRICS_PORT=9464 weir worker -v
     """
     import asyncio
     import os

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs import without_weir
+from streams.broker import free_port
+from tests.rigs import command, until, without_weir
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="children are found by Linux's /proc"
@@ -47,7 +48,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def started(folder: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "streams.cli", "demo", *options],
+        [sys.executable, "-m", "streams.program", "demo", *options],
         env=without_weir(os.environ) | {"TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -97,3 +98,118 @@ def test_an_end_by_ctrl_c_prints_its_json_too(folder: Path) -> None:
         out, said = demo.communicate(timeout=START_SECONDS_MAX)
     assert demo.returncode == 0, said
     assert json.loads(out)["transactions"] > 0
+
+
+# -- kept for other commands ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A demo that is kept, all decided, and its broker's address."""
+    port = free_port()
+    with started(folder, "--keep", "--port", str(port), "--days", "2", "--accounts", "200") as demo:
+        until_it_says(demo, "all is decided")
+        yield demo, f"127.0.0.1:{port}"
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=START_SECONDS_MAX)
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_kept_serves_the_other_commands(
+    kept: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    demo, broker = kept
+
+    def run(*words: str | Path) -> str:
+        done = command(*words, WEIR_BROKER=broker)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "ready" in run("check")
+    assert "version 1, in force for every day" in run("policy", "show")
+    lines = run("alerts", "--json").splitlines()
+    alert_id = next(a["alert_id"] for a in map(json.loads, lines) if a["kind"] == "daily-amount")
+    assert run("explain", alert_id).splitlines()[-1] == "the same"
+    run("alerts", "dispose", alert_id, "--as", "false-alarm", "--by", "ann")
+    second = tmp_path / "second.toml"
+    text = run("policy", "show", "--default").replace("version = 1", "version = 2")
+    second.write_text(text.replace('"2000.00"', '"1.00"'), encoding="utf-8")
+    run("policy", "set", second)
+    run("generate", "--accounts", "20", "--days", "3", "--out", tmp_path / "t.csv")
+    run("send", tmp_path / "t.csv")
+
+    def decided_by_the_second() -> bool:
+        told = map(json.loads, run("alerts", "--json").splitlines())
+        return any(alert["policy_version"] == 2 for alert in told)
+
+    until(decided_by_the_second, "the demo's worker decides by the policy that was set")
+    assert demo.poll() is None
+
+
+@pytest.mark.slow
+def test_a_kept_demo_wants_its_port(kept: tuple[subprocess.Popen[str], str]) -> None:
+    _, broker = kept
+    port = broker.rpartition(":")[2]
+    done = command("demo", "--keep", "--port", port)
+    assert done.returncode == 3
+    assert f"weir: port {port} of 127.0.0.1 must be free" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("options", [("--keep", "--until-end"), ("--port", "9092")])
+def test_what_goes_not_together_is_said(options: tuple[str, ...]) -> None:
+    assert command("demo", *options).returncode == 2
+
+
+# -- ended by force, and early --------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends children with their parent")
+@pytest.mark.parametrize("word", ["starting", "decided"])
+def test_a_demo_that_is_killed_leaves_nobody_behind(tmp_path: Path, word: str) -> None:
+    with started(tmp_path) as demo:
+        until_it_says(demo, word)
+        until(lambda: len(children_of(demo.pid)) > 0, "it has a child")
+        children = children_of(demo.pid)
+        demo.kill()
+        demo.communicate(timeout=START_SECONDS_MAX)
+    until(lambda: all(map(is_gone_or_dead, children)), "its children are gone")
+
+
+def is_gone_or_dead(pid: int) -> bool:
+    """Return whether a process has ended; whoever adopted it may not have asked yet."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return True
+    return text.rpartition(")")[2].split()[0] in "ZX"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.15, 0.3, 0.6, 1, 1.5, 2, 3, 4, 6, 8])
+def test_ctrl_c_at_any_moment_ends_it_in_a_line(folder: Path, seconds: float) -> None:
+    with started(folder) as demo:
+        time.sleep(seconds)
+        children = children_of(demo.pid)
+        demo.send_signal(signal.SIGINT)
+        _, said = demo.communicate(timeout=START_SECONDS_MAX)
+    assert demo.returncode == 0, said
+    assert said.count("ended by Ctrl-C") == 1
+    assert "Traceback" not in said
+    assert "Unclosed" not in said
+    assert all(map(is_gone, children))
+
+
+@pytest.mark.slow
+def test_piped_each_alert_is_a_line_and_a_reader_may_go(folder: Path) -> None:
+    with started(folder, "--days", "3") as demo:
+        assert demo.stdout is not None
+        first = demo.stdout.readline()
+        demo.stdout.close()
+        assert demo.stderr is not None
+        said = demo.stderr.read()
+    assert demo.returncode == 0, said
+    assert first.startswith("2026-01-0")
+    assert first.endswith("raised\n")
+    assert "ended, as nobody reads the alerts any more" in said
+    assert "Traceback" not in said

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -143,6 +145,14 @@ def refusals_of(worker: WorkerProcess) -> float:
     return value_of(worker.samples(), "weir_policy_refusals_total")
 
 
+POLICY_IN_EUR = """version = 1
+[[limit]]
+id = "amount"
+measure = "amount"
+currency = "EUR"
+above = "1.00"
+"""
+
 SECOND_POLICY = DEFAULT_POLICY.replace("version = 1", "version = 2").replace("2000.00", "50.00")
 
 
@@ -242,6 +252,75 @@ def test_without_any_policy_it_ends_with_status_2(embedded_broker: Broker, tmp_p
         ended = command("worker", **variables)
     assert ended.returncode == 2
     assert "no policy" in ended.stderr
+
+
+def test_a_port_of_metrics_that_is_taken_is_one_line(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with own_rig(embedded_broker, tmp_path, DEFAULT_POLICY) as settings, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = command("worker", **settings.variables() | {"WEIR_METRICS_PORT": str(port)})
+    assert ended.returncode == 2
+    *before, last = ended.stderr.splitlines()
+    assert last.startswith("weir: settings cannot be used: WEIR_METRICS_PORT must be a port")
+    assert str(port) in last
+    assert all(" INFO weir: " in line for line in before)
+
+
+@pytest.mark.parametrize("kind", ["missing", "short", "folder"])
+def test_a_key_that_cannot_be_used_is_one_line(tmp_path: Path, kind: str) -> None:
+    key = tmp_path / "key"
+    if kind == "short":
+        key.write_bytes(b"abc")
+    elif kind == "folder":
+        key.mkdir()
+    ended = command("worker", WEIR_BROKER="127.0.0.1:1", WEIR_SNAPSHOT_KEY=str(key))
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("weir: settings cannot be used: WEIR_SNAPSHOT_KEY: ")
+
+
+def test_a_worker_says_what_it_is_and_works_on_and_no_error(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with (
+        own_rig(embedded_broker, tmp_path, DEFAULT_POLICY) as settings,
+        running(settings) as worker,
+    ):
+        until(lambda: "partitions of" in worker.last_words(), "it has partitions", worker)
+        assert worker.terminate() == 0
+        said = [line.split(" weir: ", 1) for line in worker.last_words().splitlines()]
+    assert all(len(parts) == 2 for parts in said), said
+    lines = [parts[1] for parts in said]
+    expected = [
+        f"weir [0-9.]+, group {settings.group}, broker {settings.broker}",
+        f"metrics at http://127.0.0.1:{settings.metrics_port}/metrics",
+        "policy versions in force: 1",
+        rf"partitions of {settings.topic_prefix}transactions\.v1: 0, 1, 2, 3",
+        "stopping: flush, commit, leave the group",
+    ]
+    assert all(re.fullmatch(*pair) for pair in zip(expected, lines, strict=True)), lines
+
+
+def test_a_currency_that_no_limit_watches_is_counted_and_said_once(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with (
+        own_rig(embedded_broker, tmp_path, POLICY_IN_EUR, partitions="1") as settings,
+        running(settings) as worker,
+    ):
+        for first in (0, 3):
+            numbers = range(first, first + 3)
+            send(settings, [(b"C", booked(f"c-{n}", "C", currency="CZK")) for n in numbers])
+            until_taken_in(worker, first + 3)
+        until(lambda: "weir_limit_currency_seen" in str(worker.samples()), "it is seen", worker)
+        samples = worker.samples()
+        said = worker.last_words()
+    assert value_of(samples, "weir_unwatched_transactions_total", "CZK") == 6
+    assert value_of(samples, "weir_limit_currency_seen", "EUR") == 0
+    assert said.count("no limit watches CZK") == 1
 
 
 # -- how it ends ----------------------------------------------------------------------------------
