@@ -1,4 +1,4 @@
-"""Closing a day is bounded: one call does so much and no more, and in which pieces is nothing to it.
+"""Closing a day is bounded: one call does so much and no more, and the pieces change nothing.
 
 The work is counted, not timed.
 """

@@ -11,6 +11,7 @@ from streams.commands.options import AsJson, MapFile, PolicyFile
 from streams.commands.partial_file import check_outputs
 
 if TYPE_CHECKING:
+    from streams.demo import DemoState
     from streams.feed import Batch
 
 
@@ -73,8 +74,11 @@ def demo(
     from streams.live_view import LiveView, summary
 
     count, of_accounts = _count_or_files(accounts, files or [], accounts_map)
-    inputs = [*(files or ()), *of_accounts, policy, map_file, accounts_map]
-    check_outputs((alerts, rejections), inputs, as_json=as_json)
+    check_outputs(
+        (alerts, rejections),
+        [*(files or ()), *of_accounts, policy, map_file, accounts_map],
+        as_json=as_json,
+    )
     # All of them now: what is said of rows that are none would spoil the view.
     known = [*accounts_of_files(of_accounts, accounts_map, UnusableRows(), progress=False)]
     with ended_as_by_ctrl_c(), tempfile.TemporaryDirectory(prefix="weir-") as folder:
@@ -107,11 +111,15 @@ def demo(
         print_result(run.state.totals.fields(run.state.seconds), as_json=True)
     elif run.state is not None and Path("-") not in (alerts, rejections):
         sys.stdout.write(summary(run.state))
-    if run.state is not None and run.state.warning:
-        sys.stderr.write(f"weir: {run.state.warning}\n")
+    _warn(run.state)
     if not as_json:
         how = "ended by Ctrl-C: " if interrupted else ""
         sys.stderr.write(f"{how}the broker and the worker are gone, with all that they held\n")
+
+
+def _warn(state: "DemoState | None") -> None:
+    if state is not None and state.warning:
+        typer.echo(f"weir: {state.warning}", err=True)
 
 
 def _made(accounts: int, days: int, seed: int) -> "Iterator[Batch]":
