@@ -67,6 +67,12 @@ class Tail:
         position: int = await self._consumer.position(TopicPartition(self._topic, partition))
         return position
 
+    def end_of(self, number: int) -> int | None:
+        """Return where a partition ended at its last fetch; None before the first."""
+        topic = self._partitions[0].topic
+        end: int | None = self._consumer.highwater(TopicPartition(topic, number))
+        return end
+
     async def read(self, seconds: float = 0.2) -> list[Any]:
         """Return the records that came within so many seconds (none may have)."""
         fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000))

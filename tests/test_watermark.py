@@ -12,33 +12,18 @@ from monitor.core.transaction import Reason, Transaction
 from monitor.engine import Engine
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
-from tests.transactions import MONDAY, POLICY, observed, transaction
+from tests.ahead import CAUTIOUS, DAY, at, days_of_three
+from tests.transactions import MONDAY, observed, transaction
 
-DAY = 24
 HOUR = 3_600_000_000
-CAUTIOUS = POLICY.replace('leap = "3660d"\n', "")
-"""The leap and the lead of a policy that states none: three days, and the lateness of two."""
 
 
 def cautious(calendar: str = "") -> Engine:
     return Engine(0, PolicyBook([policy_of(CAUTIOUS.replace('"UTC"\n', f'"UTC"\n{calendar}\n'))]))
 
 
-def at(name: str, days: float, account: str = "A1", amount: str = "1.00") -> Transaction:
-    return transaction(name, hours=DAY * days, account_id=account, amount=amount)
-
-
 def reasons(engine: Engine, *items: Transaction) -> list[Reason]:
     return [rejection.reason for _, rejection in observed(engine, *items).rejections]
-
-
-def days_of_three(days: int, name: str = "T") -> list[Transaction]:
-    """Return a transaction a day of three accounts, each over its limit."""
-    return [
-        at(f"{name}{day}-{n}", day + n / 100, f"B{n}", "600.00")
-        for day in range(days)
-        for n in range(3)
-    ]
 
 
 # -- the law ---------------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ def check(
 ) -> None:
     """Probe a broker: that it answers, has the topics, and says rightly where a log ends.
 
-    Exit status 0: workers can start. 3: something is missing or wrong; what, is said.
+    Exit status 0: workers can start. 3: something is missing or wrong; what, is said. It says too
+    in which partitions one account's records are dated ahead of all others', so that days wait.
 
     Examples:
 
@@ -24,12 +25,14 @@ def check(
 
         weir check --create-topics
     """
+    import asyncio
     import os
 
     from monitor.settings import settings_of
     from streams.admin import check as probe
     from streams.commands.failure import EXIT_NOT_READY
     from streams.commands.options import print_result
+    from streams.held_back import Waiting, read_waiting
     from streams.topics import topic_specs
 
     settings = settings_of(os.environ, broker=broker)
@@ -46,8 +49,12 @@ def check(
             "this broker answers wrongly where a topic ends after a batch of several records."
             " Weir works around it; other programs that recover state from it may lose some of it"
         )
+    waiting = Waiting([], []) if found.missing else asyncio.run(read_waiting(settings))
+    notes += [one.text() for one in waiting.held_back]
     if as_json:
-        result = {"ready": ready, **found._asdict()}
+        held_back = [one._asdict() for one in waiting.held_back]
+        result = {"ready": ready, **found._asdict(), "held_back": held_back}
+        result["held_back_unknown"] = waiting.unknown
         print_result(result, as_json=True)
     else:
         for note in notes:

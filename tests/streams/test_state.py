@@ -284,6 +284,12 @@ def test_another_clock_skew_is_none_of_states_business() -> None:
     assert state.recover(engine, kept_of(an_engine())).chunks == []
 
 
+def test_another_leap_is_none_of_states_business() -> None:
+    text = POLICY.replace('leap = "3660d"', 'leap = "1d"')
+    engine = Engine(0, PolicyBook([policy_of(text)]), BUCKETS)
+    assert state.recover(engine, kept_of(an_engine())).chunks == []
+
+
 def test_state_from_before_there_were_terms_is_refused() -> None:
     with pytest.raises(StateError, match="by a program before this one"):
         state_key.next_writer((b"b:3", b"seal"), b"w")
