@@ -69,9 +69,9 @@ class Tail:
 
     def end_of(self, number: int) -> int | None:
         """Return where a partition ended at its last fetch; None before the first."""
-        topic = self._partitions[0].topic
-        end: int | None = self._consumer.highwater(TopicPartition(topic, number))
-        return end
+        partition = TopicPartition(self._topic, number)
+        consumer = self._consumer
+        return end_of(consumer.last_stable_offset(partition), consumer.highwater(partition))
 
     async def read(self, seconds: float = 0.2) -> list[Any]:
         """Return the records that came within so many seconds (none may have)."""
@@ -102,7 +102,7 @@ class Tail:
         """Return whether all that a partition held at its last fetch was read."""
         partition = TopicPartition(self._topic, number)
         consumer = self._consumer
-        end = end_of(consumer.last_stable_offset(partition), consumer.highwater(partition))
+        end = self.end_of(number)
         return end is not None and await self._consumer.position(partition) >= end
 
     async def stop(self) -> None:
