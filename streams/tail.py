@@ -101,7 +101,6 @@ class Tail:
     async def is_read(self, number: int) -> bool:
         """Return whether all that a partition held at its last fetch was read."""
         partition = TopicPartition(self._topic, number)
-        consumer = self._consumer
         end = self.end_of(number)
         return end is not None and await self._consumer.position(partition) >= end
 
