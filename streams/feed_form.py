@@ -21,6 +21,9 @@ class Form(NamedTuple):
     takes_further: bool = False
 
 
+TIMES: Final = Form(("booked_at",), ("booked_at",), (), ())
+"""The times of transactions alone, to see whether they are in order: no row is judged for them."""
+
 TRANSACTIONS: Final = Form(FIELDS, REQUIRED, IDS, (*REQUIRED, "reverses"))
 ACCOUNTS: Final = Form(
     ACCOUNT_FIELDS, ACCOUNT_REQUIRED, ("account_id",), ACCOUNT_REQUIRED, takes_further=True

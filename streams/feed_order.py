@@ -19,7 +19,7 @@ from monitor.core.business_day import event_time_of
 from monitor.core.transaction import FIELDS, Fields
 from streams.feed import read
 from streams.feed_batch import BATCH_ROWS, Batch
-from streams.feed_form import Form
+from streams.feed_form import TIMES
 from streams.feed_map import FeedMap
 
 RUN_ROWS: Final = 200_000
@@ -33,7 +33,7 @@ FRAME_ROWS: Final = 200
 
 _BOOKED_AT: Final = "booked_at"
 _PLACE: Final = FIELDS.index(_BOOKED_AT)
-_TIMES: Final = Form((_BOOKED_AT,), (_BOOKED_AT,), (), ())
+_USUAL: Final = "0000-00-00T00:00:00Z"
 _FIRST: Final = -(1 << 62)
 """The time of rows above the first one whose time can be read."""
 
@@ -85,7 +85,7 @@ def in_order(
 def _times_alone(feed_map: FeedMap) -> FeedMap:
     """Return the map that makes nothing but the time of a row."""
     times = {name: source for name, source in feed_map.fields.items() if name == _BOOKED_AT}
-    return feed_map._replace(fields=times, form=_TIMES)
+    return feed_map._replace(fields=times, form=TIMES)
 
 
 def _is_in_order(batches: Iterable[Batch]) -> bool:
@@ -94,14 +94,36 @@ def _is_in_order(batches: Iterable[Batch]) -> bool:
     for batch in batches:
         if not is_in_order:
             continue  # to the end: what is wrong with a file is told before the first row is sent
-        if batch.raw:
-            times = [time for _, time in _timed(batch, 0) if time is not None]
-        else:
-            found = [event_time_of(row[0]) if row[0] else None for row in batch.rows]
-            times = [time for time in found if time is not None]
+        times = _times_of(batch)
         is_in_order = times == sorted(times) and (not times or times[0] >= last)
         last = times[-1] if times else last
     return is_in_order
+
+
+def _times_of(batch: Batch) -> list[int]:
+    """Return the times of a batch that can be read; of many in order, the first and the last."""
+    if batch.raw:
+        return [time for _, time in _timed(batch, 0) if time is not None]
+    texts = [row[0] or "" for row in batch.rows]
+    ends = [event_time_of(text) for text in (texts[0], texts[-1])] if texts else []
+    if all(ends) and texts == sorted(texts) and _are_as_usual(texts):
+        # Texts of one form are in the order of their times; of those that are none it says nothing.
+        return [time for time in ends if time is not None]
+    times = [event_time_of(text) for text in texts if text]
+    return [time for time in times if time is not None]
+
+
+def _are_as_usual(texts: list[str]) -> bool:
+    """Say whether all texts are written like 2026-01-05T09:30:00Z, whatever their digits."""
+    if set(map(len, texts)) != {len(_USUAL)}:
+        return False
+    text = "".join(texts)
+    return text.isascii() and all(
+        text[place :: len(_USUAL)].isdigit()
+        if mark == "0"
+        else text[place :: len(_USUAL)] == mark * len(texts)
+        for place, mark in enumerate(_USUAL)
+    )
 
 
 def _timed(batch: Batch, place: int) -> Iterator[tuple[tuple[int, Any], int | None]]:

@@ -116,6 +116,20 @@ class Shape:
         further = {name: table.columns[name] for name in self.further}
         return Shaped(list(zip(*made, strict=True)), table.numbers, filtered, further, raw)
 
+    def number_of(self, field: str) -> int | None:
+        """Return the number of the one column that a field comes from, from 0; None where none."""
+        source = self._sources[self._fields.index(field)]
+        if source is None or len(source.needs) != 1:
+            return None
+        return next(self.header.index(name) for name in source.needs[0] if name in self.header)
+
+    def of_column(self, number: int, cells: Column) -> list[Fields]:
+        """Return rows of the one field of the form, which comes from a column."""
+        (source,) = self._sources
+        assert source is not None
+        table = Table({self.header[number]: cells}, self.path.stem, range(len(cells)))
+        return list(zip(source.make(table), strict=True))
+
     def _strip_ids(self, rows: list[list[str]]) -> None:
         """Take the blanks around ids off, in place: nearly no file has any."""
         for place in self._ids:

@@ -3,23 +3,31 @@
 It is CSV, Parquet or JSON Lines. Alerts as JSON Lines have the columns that they have as CSV.
 """
 
-import codecs
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
 from monitor.insight.table import Table, table_of
 from streams.alert_file import is_alert
 from streams.alert_table import texts_of as texts_of_alert
-from streams.feed_map import DELIMITERS, FeedError
+from streams.feed_batch import Batch
+from streams.feed_csv import open_csv, read_csv
+from streams.feed_form import Form
+from streams.feed_map import FeedError, FeedMap
 from streams.feed_parquet import texts_of
+from streams.feed_source import Column
 
 PARQUET_ENDS: Final = (".parquet", ".pq")
 LINES_ENDS: Final = (".jsonl", ".ndjson")
+PROBLEMS_MAX: Final = 20
+
+_COLUMNS: Final = Form((), (), (), (), takes_further=True)
+_NOTHING: Final = Form((), (), (), ())
 
 
 def read_table(path: Path, ignore: tuple[str, ...] = ()) -> Table:
@@ -30,36 +38,63 @@ def read_table(path: Path, ignore: tuple[str, ...] = ()) -> Table:
     """
     if path.suffix.lower() in LINES_ENDS:
         return table_of(_lines(path, ignore)).without(ignore)
-    is_parquet = path.suffix.lower() in PARQUET_ENDS
-    try:
-        read = parquet.read_table(path) if is_parquet else _csv(path)
-    except pa.ArrowException as error:
-        raise FeedError([str(error).strip()], str(path)) from error
-    twice = [name for name, count in Counter(read.column_names).items() if count > 1]
-    if twice:
-        raise FeedError([f"two columns are called {name!r}" for name in twice], str(path))
-    if not read.num_rows:
+    columns = _parquet(path) if path.suffix.lower() in PARQUET_ENDS else _csv(path)
+    if not any(columns.values()):
         raise FeedError(["it has no rows"], str(path))
-    nested = [field.name for field in read.schema if pa.types.is_nested(field.type)]
-    if nested:
-        raise FeedError([f"column {name} is a list or a struct" for name in nested], str(path))
-    columns = {name: texts_of(read.column(name).combine_chunks()) for name in read.column_names}
     return table_of(columns).without(ignore)
 
 
-def _csv(path: Path) -> Any:  # noqa: ANN401 - pyarrow has no types
-    """Read CSV as text; its header says the delimiter."""
-    with path.open("rb") as file:
-        header = file.readline().removeprefix(codecs.BOM_UTF8).decode(errors="replace")
-    delimiter = max(DELIMITERS, key=lambda mark: (header.count(mark), mark == ","))
-    options = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    with csv.open_csv(path, parse_options=options) as reader:
-        names = reader.schema.names
-    return csv.read_csv(
-        path,
-        parse_options=options,
-        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-    )
+def _parquet(path: Path) -> Mapping[str, Column]:
+    try:
+        with path.open("rb") as file:
+            read = parquet.read_table(file)
+    except pa.ArrowException as error:
+        raise FeedError([str(error).strip()], str(path)) from error
+    _refuse_twins(read.column_names, path)
+    nested = [field.name for field in read.schema if pa.types.is_nested(field.type)]
+    if nested:
+        raise FeedError([f"column {name} is a list or a struct" for name in nested], str(path))
+    return {name: texts_of(read.column(name).combine_chunks()) for name in read.column_names}
+
+
+def _csv(path: Path) -> Mapping[str, Column]:
+    """Read CSV as text, by the reader of transactions; its header says the delimiter."""
+    try:
+        csv_file = open_csv(path, FeedMap(form=_COLUMNS))
+    except FeedError:
+        _refuse_twins(open_csv(path, FeedMap(form=_NOTHING)).shape.header, path)
+        raise
+    header = csv_file.shape.header
+    if not any(header):
+        raise FeedError(["it is empty: its first line names no column"], str(path))
+    columns: dict[str, list[str | None]] = {name: [] for name in header if name}
+    problems: list[str] = []
+    for batch in read_csv(csv_file):
+        problems += _problems_of(batch, len(header))
+        for name, cells in batch.further.items():
+            columns[name].extend(cells)
+    if problems:
+        more = len(problems) - PROBLEMS_MAX
+        shown = problems[:PROBLEMS_MAX] + ([f"and {more:,} rows more"] if more > 0 else [])
+        raise FeedError(shown, str(path))
+    return columns
+
+
+def _problems_of(batch: Batch, width: int) -> list[str]:
+    problems = []
+    for number, line in batch.raw:
+        try:
+            said = f"must have {width} cells as the header, not {line.decode()[:80]!r}"
+        except UnicodeDecodeError:
+            said = f"must be UTF-8 text, not {line[:80]!r}"
+        problems.append(f"row {number} {said}")
+    return problems
+
+
+def _refuse_twins(names: list[str], path: Path) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise FeedError([f"two columns are called {name!r}" for name in twice], str(path))
 
 
 def _lines(path: Path, ignore: tuple[str, ...]) -> dict[str, list[str | None]]:

@@ -33,7 +33,8 @@ def exit_status(error: Exception) -> int | None:
         status = EXIT_NOT_READY
     elif isinstance(error, FileNotFoundError | IsADirectoryError | PermissionError):
         status = EXIT_USAGE
-        error = OSError(f"{error.filename}: {error.strerror}")
+        if error.filename is not None:  # a library's own error has a message alone
+            error = OSError(f"{error.filename}: {error.strerror}")
     else:
         return None
     sys.stderr.write(f"weir: {error}\n")

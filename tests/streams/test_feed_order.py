@@ -273,4 +273,4 @@ def test_the_commands_put_rows_in_order_unless_they_are_to_stay(weir: Weir, tmp_
             "whatif", "--limit", "d", "--above", "2000.00", "--file", tmp_path / "x.csv",
             "--policy", policy, "--json", *more,
         )  # fmt: skip
-        assert fields(asked)["account_days"] == raised
+        assert json.loads(asked.out)["account_days"] == raised

@@ -61,7 +61,7 @@ def test_columns_are_left_out(tmp_path: Path) -> None:
         ("", "[Ee]mpty"),
         ("a,b\n", "no rows"),
         ("a,a\n1,2\n", "two columns are called 'a'"),
-        ("a,b\n1,2\n1\n", "Expected 2 columns, got 1"),
+        ("a,b\n1,2\n1\n", "row 2 must have 2 cells as the header, not '1'"),
     ],
 )
 def test_what_is_no_table_is_told_with_its_file(tmp_path: Path, text: str, problem: str) -> None:
@@ -70,7 +70,7 @@ def test_what_is_no_table_is_told_with_its_file(tmp_path: Path, text: str, probl
 
 
 def test_text_that_is_not_utf_8_and_values_that_are_no_text_are_told(tmp_path: Path) -> None:
-    with pytest.raises(FeedError, match="UTF8"):
+    with pytest.raises(FeedError, match="row 1 must be UTF-8 text"):
         read_table(csv(tmp_path, "a\né\n", "latin-1"))
     path = tmp_path / "nested.parquet"
     parquet.write_table(pa.table({"a": [[1], [2]]}), path)
@@ -79,3 +79,20 @@ def test_text_that_is_not_utf_8_and_values_that_are_no_text_are_told(tmp_path: P
     path.write_bytes(b"no parquet")
     with pytest.raises(FeedError, match=r"nested.parquet"):
         read_table(path)
+
+
+def test_two_stray_quotes_swallow_no_row_between_them(tmp_path: Path) -> None:
+    rows = [f"{number},a,b,x,z" for number in range(60)]
+    for place in (1, 50):
+        rows[place] = f'{place},a,"b,x,z'
+    table = read_table(csv(tmp_path, "n,p,q,r,s\n" + "\n".join(rows) + "\n"))
+    assert table.column("n") == [str(number) for number in range(60)]
+    assert set(table.column("q")) == {"b"}
+
+
+def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for name in ("no.parquet", "no.csv"):
+        with pytest.raises(FileNotFoundError) as caught:
+            read_table(tmp_path / name)
+        assert str(caught.value.filename) == str(tmp_path / name)
+        assert caught.value.strerror
