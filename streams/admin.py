@@ -6,12 +6,15 @@ from typing import Final, NamedTuple
 from uuid import uuid4
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from monitor.settings import Settings
 from streams.broker import BrokerError
+from streams.compression import compression_of
 from streams.kept_format import LOST
+from streams.outbox import RECORD_BYTES_MAX
+from streams.tail import READ_COMMITTED
 from streams.topics import Topics, TopicSpec
 
 TIMEOUT_MS: Final = 10_000
@@ -19,13 +22,21 @@ PROBE_RECORDS: Final = 3
 
 
 class Probe(NamedTuple):
-    """What a broker was found to be: which topics are not right, and whether its answers are."""
+    """What a broker was found to be: which topics are not right, and whether its answers are.
+
+    `codecs_refused` are compressions that the broker does not take, `codecs_unreadable` those that
+    this installation cannot read. `uncommitted` says where records wait for the end of a
+    producer's transaction.
+    """
 
     brokers: int
     missing: tuple[str, ...]
     wrong: tuple[str, ...]
     created: tuple[str, ...]
     latest_offset_right: bool
+    codecs_refused: tuple[str, ...] = ()
+    codecs_unreadable: tuple[str, ...] = ()
+    uncommitted: tuple[str, ...] = ()
 
 
 def check(broker: str, specs: Iterable[TopicSpec], *, create: bool, replication: int) -> Probe:
@@ -33,8 +44,10 @@ def check(broker: str, specs: Iterable[TopicSpec], *, create: bool, replication:
 
     The probe writes three records in one batch to a topic of its own and asks where the topic
     ends: some brokers answer wrongly, and whoever recovers a table by that answer loses its tail
-    (Weir's seal works around it). Raises BrokerError where no broker answers.
+    (Weir's seal works around it). Then it writes a record by each compression there, and reads it.
+    The topic is deleted again. Raises BrokerError where no broker answers.
     """
+    specs = tuple(specs)
     with _admin(broker) as admin:
         there = _partitions(admin)
         missing = [spec for spec in specs if spec.name not in there]
@@ -44,12 +57,19 @@ def check(broker: str, specs: Iterable[TopicSpec], *, create: bool, replication:
                 _create(admin, spec, replication)
                 created.append(spec.name)
             missing = []
+        made = [spec for spec in specs if spec.name in there or spec.name in created]
+        with _probe_topic(admin) as name:
+            latest_offset_right = _latest_offset_is_right(broker, name)
+            compression = compression_of(broker, name)
         return Probe(
             len(admin.describe_cluster()["brokers"]),
             tuple(spec.name for spec in missing),
-            tuple(_wrong(specs, there)),
+            (*_wrong(specs, there), *_wrong_configs(admin, made)),
             tuple(created),
-            _latest_offset_is_right(broker, admin),
+            latest_offset_right,
+            compression.refused,
+            compression.unreadable,
+            tuple(_uncommitted(broker, _partitions(admin), made)),
         )
 
 
@@ -164,21 +184,71 @@ def _create(admin: KafkaAdminClient, spec: TopicSpec, replication: int) -> None:
         admin.create_topics([topic], timeout_ms=TIMEOUT_MS)
 
 
-def _latest_offset_is_right(broker: str, admin: KafkaAdminClient) -> bool:
+def _wrong_configs(admin: KafkaAdminClient, specs: Iterable[TopicSpec]) -> Iterator[str]:
+    """Yield what of the topics' configuration would lose state, or refuse what is written.
+
+    A broker that says nothing of a topic's configuration is not asked again.
+    """
+    for spec in specs:
+        resource = ConfigResource(ConfigResourceType.TOPIC, spec.name)
+        answer = admin.describe_configs([resource], config_filter="all")
+        config = {
+            name: entry["value"] for name, entry in answer["topic"].get(spec.name, {}).items()
+        }
+        largest = int(config.get("max.message.bytes", RECORD_BYTES_MAX))
+        if largest < RECORD_BYTES_MAX:
+            yield (
+                f"{spec.name} must take records of {RECORD_BYTES_MAX} bytes (max.message.bytes),"
+                f" not {largest}"
+            )
+        policy, due = config.get("cleanup.policy"), spec.config.get("cleanup.policy")
+        if due is not None and policy not in (due, None):
+            yield f"{spec.name} must have cleanup.policy {due}, not {policy}: it would lose records"
+
+
+def _uncommitted(
+    broker: str, there: Mapping[str, int], specs: Iterable[TopicSpec]
+) -> Iterator[str]:
+    """Yield where records stand behind the start of a transaction that is open now."""
+    partitions = [
+        TopicPartition(spec.name, number) for spec in specs for number in range(there[spec.name])
+    ]
+    ends = []
+    for isolation in (READ_COMMITTED, "read_uncommitted"):
+        consumer = KafkaConsumer(bootstrap_servers=broker.split(","), isolation_level=isolation)
+        try:
+            ends.append(consumer.end_offsets(partitions))
+        finally:
+            consumer.close()
+    stable, highwater = ends
+    for partition in partitions:
+        if highwater[partition] > stable[partition]:
+            yield (
+                f"{partition.topic}, partition {partition.partition}, from offset"
+                f" {stable[partition]} on"
+            )
+
+
+@contextmanager
+def _probe_topic(admin: KafkaAdminClient) -> Iterator[str]:
     name = f"weir-probe-{uuid4().hex[:12]}"
     _create(admin, TopicSpec(name, 1, {}), 1)
     try:
-        producer = KafkaProducer(
-            bootstrap_servers=broker.split(","), linger_ms=1000, acks="all", retries=3
-        )
-        for number in range(PROBE_RECORDS):
-            producer.send(name, value=b"%d" % number, partition=0)
-        producer.flush(TIMEOUT_MS / 1000)
-        producer.close()
-        consumer = KafkaConsumer(bootstrap_servers=broker.split(","))
-        partition = TopicPartition(name, 0)
-        end: int = consumer.end_offsets([partition])[partition]
-        consumer.close()
-        return end == PROBE_RECORDS
+        yield name
     finally:
         admin.delete_topics([name], timeout_ms=TIMEOUT_MS)
+
+
+def _latest_offset_is_right(broker: str, name: str) -> bool:
+    producer = KafkaProducer(
+        bootstrap_servers=broker.split(","), linger_ms=1000, acks="all", retries=3
+    )
+    for number in range(PROBE_RECORDS):
+        producer.send(name, value=b"%d" % number, partition=0)
+    producer.flush(TIMEOUT_MS / 1000)
+    producer.close()
+    consumer = KafkaConsumer(bootstrap_servers=broker.split(","))
+    partition = TopicPartition(name, 0)
+    end: int = consumer.end_offsets([partition])[partition]
+    consumer.close()
+    return end == PROBE_RECORDS

@@ -1,10 +1,14 @@
 """`weir check`: whether the broker is fit, and the topics are there."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.commands.options import AsJson, Broker
+
+if TYPE_CHECKING:
+    from streams.admin import Probe
 
 
 def check(
@@ -16,8 +20,11 @@ def check(
 ) -> None:
     """Probe a broker: that it answers, has the topics, and says rightly where a log ends.
 
-    Exit status 0: workers can start. 3: something is missing or wrong; what, is said. It says too
-    in which partitions one account's records are dated ahead of all others', so that days wait.
+    It writes and reads a record by each compression (gzip, snappy, lz4, zstd), in a topic of its
+    own that it deletes again. And it says where records wait for the end of a transaction, and in
+    which partitions one account's records are dated ahead of all others', so that days wait.
+
+    Exit status 0: workers can start. 3: something is missing or wrong; what, is said.
 
     Examples:
 
@@ -40,15 +47,11 @@ def check(
         settings.broker, topic_specs(settings), create=create_topics,
         replication=settings.replication,
     )  # fmt: skip
-    ready = not (found.missing or found.wrong)
+    ready = not (found.missing or found.wrong or found.codecs_unreadable)
     notes = [f"missing: {name} (weir check --create-topics creates it)" for name in found.missing]
     notes += [f"wrong: {why}" for why in found.wrong]
     notes += [f"created: {name}" for name in found.created]
-    if not found.latest_offset_right:
-        notes.append(
-            "this broker answers wrongly where a topic ends after a batch of several records."
-            " Weir works around it; other programs that recover state from it may lose some of it"
-        )
+    notes += notes_of(found)
     waiting = Waiting([], []) if found.missing else asyncio.run(read_waiting(settings))
     notes += [one.text() for one in waiting.held_back]
     if as_json:
@@ -61,3 +64,21 @@ def check(
             typer.echo(note)
         typer.echo(f"{settings.broker}: {'ready' if ready else 'not ready'}")
     raise typer.Exit(0 if ready else EXIT_NOT_READY)
+
+
+def notes_of(found: "Probe") -> Iterator[str]:
+    """Yield what is said of a broker beside its topics."""
+    for codec in found.codecs_unreadable:
+        yield f"wrong: records compressed by {codec} cannot be read: pip install cramjam"
+    for codec in found.codecs_refused:
+        yield f"this broker takes no records compressed by {codec}: no producer can send them"
+    for where in found.uncommitted:
+        yield (
+            f"a transaction is open: {where}. Nothing behind it is read until its producer commits"
+            " or aborts it; if it stays open, see weir_uncommitted_records in docs/metrics.md"
+        )
+    if not found.latest_offset_right:
+        yield (
+            "this broker answers wrongly where a topic ends after a batch of several records."
+            " Weir works around it; other programs that recover state from it may lose some of it"
+        )
