@@ -241,6 +241,16 @@ def test_every_revision_of_every_kind_is_derived_again_by_one_replay(
         assert answer.total == (alert["value"] if is_sum else None)
 
 
+def test_what_was_rejected_is_no_part_of_a_value_there(told: list[Told]) -> None:
+    rows = [*ROWS[:2], ROWS[0], row("T6", hours=1, reverses="T9"), *ROWS[2:]]
+    alerts = told_of(book(), batches_of(rows), 2)
+    chain = chain_of(alerts, told[0]["alert_id"], None)
+    for answer in explain_all_of_files([chain, chain], book(), lambda: batches_of(rows), 2):
+        assert isinstance(answer, Explanation)
+        assert (answer.differs, answer.total) == ([], "600.00")
+        assert [of.transaction.transaction_id for of in answer.parts] == ["T1", "T2", "T3"]
+
+
 def test_one_alert_says_the_same_as_one_of_many(
     of_incidents: tuple[list[Batch], list[Told]],
 ) -> None:
