@@ -1,16 +1,33 @@
 """A business day that has closed, and what of it is still to be told."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Protocol
 
 from monitor.core.account import AccountDay
 
-if TYPE_CHECKING:
-    from monitor.segment_days import DaySum
-
 NOT_ASKED: Final = math.nan
 """The score of a closed account-day that the models were not asked for yet."""
+
+
+class Summing(Protocol):
+    """What sums up the account-days of a closed day, some at a time."""
+
+    is_done: bool
+
+    def work(self, units: int) -> int:
+        """Do so many units of what is left; return how many were done."""
+        ...
+
+    @property
+    def segment_days(self) -> tuple[Any, ...]:
+        """The sums by segment, once it is done."""
+        ...
+
+    def others(self) -> Counter[str]:
+        """Return how much was counted under no name of its own, by table."""
+        ...
 
 
 class ClosingDay:
@@ -26,7 +43,7 @@ class ClosingDay:
         account_days: Sequence[AccountDay],
         version: int,
         scores: Sequence[float | None],
-        summing: "DaySum | None" = None,
+        summing: Summing | None = None,
     ) -> None:
         self._account_days = account_days
         self._scores = scores
