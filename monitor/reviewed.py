@@ -6,7 +6,7 @@ account's days is a recount of them, and what differs from what was told last is
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Cause, Status
@@ -24,6 +24,15 @@ LISTED_DAYS_MAX: Final = 62
 """Closed days of one review that are kept and listed: two months. Earlier ones are a number."""
 
 
+class _Unsettled(NamedTuple):
+    """A noted account-day of a day that closed, and as of what it is to be counted."""
+
+    account_day: AccountDay
+    score: float | None
+    cause: Cause
+    day_open_first: int
+
+
 class Reviewed(Modelled):
     """What one partition holds, and the reviews of its accounts."""
 
@@ -34,7 +43,8 @@ class Reviewed(Modelled):
         self.grouped: frozenset[Grouped] = frozenset()
         self._grouped_days: frozenset[int] = frozenset()
         # Noted account-days of closed days that are still to be counted, with score and cause.
-        self._unsettled: dict[Account, list[tuple[AccountDay, float | None, Cause]]] = {}
+        self._unsettled: dict[Account, list[_Unsettled]] = {}
+        self._settled_at: int | None = None  # the first open day when what is counted now closed
         self._forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
@@ -106,7 +116,8 @@ class Reviewed(Modelled):
         noted = [account_day for account_day in closed.noted if account_day.facts is not None]
         cause = Cause(None, self.clock or 0, self.partition, self._closing_offset)
         for account_day, score in zip(noted, self._day_scores(noted), strict=True):
-            self._unsettled.setdefault(account_day.account, []).append((account_day, score, cause))
+            unsettled = _Unsettled(account_day, score, cause, self.day_open_first or 0)
+            self._unsettled.setdefault(account_day.account, []).append(unsettled)
 
     def _settle_some(self, at_most: int) -> int:
         left = at_most
@@ -134,7 +145,8 @@ class Reviewed(Modelled):
         what is told.
         """
         unsettled = self._unsettled.pop(account)
-        for account_day, score, cause in unsettled:
+        for account_day, score, cause, day_open_first in unsettled:
+            self._settled_at = day_open_first
             day = noted_day(account_day, self.policies, is_closed=True, score=score)
             account_day.facts = None
             self.dirty.add(account)
@@ -145,6 +157,7 @@ class Reviewed(Modelled):
                 self._recount(account, cause, is_at_close=True)
                 _fold(account.review)
                 self._expire(account)
+        self._settled_at = None
         return len(unsettled)
 
     # -- what is told -----------------------------------------------------------------------------
@@ -241,7 +254,8 @@ class Reviewed(Modelled):
         if review is None:
             return
         ends = {*review.closed, *(last_day(of.days) or f for f, of in review.told.items())}
-        soonest = (self.day_open_first or 0) + 1
+        day_open_first = self.day_open_first if self._settled_at is None else self._settled_at
+        soonest = (day_open_first or 0) + 1
         for day in ends:
             due = max(day + self.policies.review_days_max + 1, soonest)
             self._expiries.setdefault(due, set()).add(account)

@@ -57,8 +57,6 @@ class Totals:
             "records": self.transactions + rejected,
             "transactions": self.transactions,
             "skipped": self.skipped,
-            "ahead": self.ahead,
-            "too_late": self.rejections[Reason.TOO_LATE.value],
             "duplicates": self.rejections[Reason.DUPLICATE.value],
             "rejected": rejected,
             "rejected_by_reason": dict(sorted(self.rejections.items())),
@@ -67,6 +65,7 @@ class Totals:
                 f"{kind}/{status}": count for (kind, status), count in sorted(self.alerts.items())
             },
             "seconds": round(seconds, 3),
+            "ahead": self.ahead,
         }
 
 
