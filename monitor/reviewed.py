@@ -7,6 +7,7 @@ change of what incidents explain, however late it is known: days are kept until 
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Cause
@@ -37,6 +38,15 @@ from monitor.review_alert import (
 from monitor.systemic.settings import REACH_DAYS
 
 
+class _Uncounted(NamedTuple):
+    """A noted account-day of a day that closed, and as of what it is to be counted."""
+
+    account_day: AccountDay
+    score: float | None
+    cause: Cause
+    day_open_first: int
+
+
 class Reviewed(Modelled):
     """What one partition holds, and the reviews of its accounts."""
 
@@ -48,7 +58,8 @@ class Reviewed(Modelled):
         self._noted_on: dict[int, set[Account]] = {}  # by closed day that a verdict may explain
         self._ended_until: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
         # Noted account-days of closed days that are still to be counted, with score and cause.
-        self._uncounted: dict[Account, list[tuple[AccountDay, float | None, Cause]]] = {}
+        self._uncounted: dict[Account, list[_Uncounted]] = {}
+        self._counted_at: int | None = None  # the first open day when what is counted now closed
         self._forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
@@ -150,7 +161,8 @@ class Reviewed(Modelled):
         noted = [account_day for account_day in closed.noted if account_day.facts is not None]
         cause = Cause(None, self.clock or 0, self.partition, self._closing_offset)
         for account_day, score in zip(noted, self._day_scores(noted), strict=True):
-            self._uncounted.setdefault(account_day.account, []).append((account_day, score, cause))
+            uncounted = _Uncounted(account_day, score, cause, self.day_open_first or 0)
+            self._uncounted.setdefault(account_day.account, []).append(uncounted)
 
     def _count_some(self, at_most: int) -> int:
         left = at_most
@@ -178,7 +190,8 @@ class Reviewed(Modelled):
         what is told.
         """
         uncounted = self._uncounted.pop(account)
-        for account_day, score, cause in uncounted:
+        for account_day, score, cause, day_open_first in uncounted:
+            self._counted_at = day_open_first
             day = noted_day(account_day, self.policies, is_closed=True, score=score)
             account_day.facts = None
             self.dirty.add(account)
@@ -190,6 +203,7 @@ class Reviewed(Modelled):
                 self._recount(account, cause, Moment.CLOSE)
                 self._fold_days(account, account.review)
                 self._expire(account)
+        self._counted_at = None
         return len(uncounted)
 
     # -- what is told -----------------------------------------------------------------------------
@@ -325,7 +339,8 @@ class Reviewed(Modelled):
         if review is None:
             return
         ends = {*review.closed, *(of.last or first for first, of in review.told.items())}
-        soonest = (self.day_open_first or 0) + 1
+        day_open_first = self.day_open_first if self._counted_at is None else self._counted_at
+        soonest = (day_open_first or 0) + 1
         for day in ends:
             due = max(day + self.policies.review_days_max, soonest)  # as `_forget` has it
             self._expiries.setdefault(due, set()).add(account)

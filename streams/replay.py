@@ -83,8 +83,6 @@ class Totals:
             "transactions": self.transactions + self.waiting,
             "waiting": self.waiting,
             "skipped": self.skipped,
-            "ahead": self.ahead,
-            "too_late": self.rejections[Reason.TOO_LATE.value],
             "duplicates": self.rejections[Reason.DUPLICATE.value],
             "rejected": rejected,
             "rejected_by_reason": dict(sorted(self.rejections.items())),
@@ -95,6 +93,7 @@ class Totals:
             "unwatched": dict(sorted(self.unwatched.items())),
             "unseen_currencies": self.unseen,
             "seconds": round(seconds, 3),
+            "ahead": self.ahead,
         }
 
 

@@ -82,6 +82,7 @@ def test_what_is_not_stated() -> None:
     assert policy.calendar.cut_off == time(0)
     assert policy.calendar.allowed_lateness == 48 * HOUR
     assert policy.calendar.clock_skew == HOUR
+    assert (policy.calendar.leap, policy.calendar.lead) == (72 * HOUR, 48 * HOUR)
     assert threshold.above == 10
     assert threshold.subject == (Measure.COUNT, Direction.BOTH, None)
 
@@ -94,6 +95,22 @@ def test_a_calendar() -> None:
     found = policy_of(text).calendar
     assert (found.time_zone, found.cut_off) == ("Europe/Berlin", time(3))
     assert (found.allowed_lateness, found.clock_skew) == (48 * HOUR, 90_000_000)
+
+
+@pytest.mark.parametrize(
+    ("lines", "leap", "lead"),
+    [
+        (['leap = "2h"'], 2, 2),
+        (['leap = "90d"'], 2160, 2160),  # what is stated counts, even beyond the lateness
+        (['allowed_lateness = "1h"'], 72, 1),
+        (['allowed_lateness = "30d"'], 72, 72),
+    ],
+)
+def test_one_account_leads_by_the_leap_or_by_default_by_at_most_the_lateness(
+    lines: list[str], leap: int, lead: int
+) -> None:
+    found = policy_of(calendar(*lines)).calendar
+    assert (found.leap, found.lead) == (leap * HOUR, lead * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +214,7 @@ def test_a_mistake_in_a_limit(changes: dict[str, str | None], said: str) -> None
         ('allowed_lateness = "-1h"', "allowed_lateness is '-1h'"),
         ('allowed_lateness = "3661d"', "at most 3660d"),
         ('clock_skew = "999999d"', "at most 3660d"),
+        ("leap = 3", "leap is 3"),
         ('zone = "UTC"', "calendar.zone is not known"),
     ],
 )

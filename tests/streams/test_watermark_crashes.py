@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from monitor import reviewed
 from monitor.engine import Engine
 from streams import codec
 from tests.streams import lives, made_stream
@@ -29,6 +30,7 @@ def a_usual_leap(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "new_engine", new_engine)
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
+    monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
 
 
 def leaping(seed: int) -> list[Record]:
