@@ -109,7 +109,7 @@ class Engine(Amending):
         `name` is its kept id, `key` that of the open day; what waited to reverse it has its say
         before anything is told.
         """
-        _, account_id, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
+        _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
         day = open_day.day
         if self.scorer is not None and day > self.scorer.day:
             self._begin_day(day)
@@ -118,7 +118,7 @@ class Engine(Amending):
         open_day.contents[key] = content
         self.step.transactions += 1
         self.step.entries.append(
-            tuple.__new__(Entry, (offset, account_id, name, day, content, None))
+            tuple.__new__(Entry, (offset, account.account_id, name, day, content, None))
         )
         self.dirty.add(account)
         for account_day in account.days:  # Account.day_of, without the call

@@ -174,6 +174,20 @@ def test_what_took_back_of_a_closed_day_cannot_be_taken_back() -> None:
     assert "business day that is closed" in step.rejections[0][1].detail
 
 
+def test_a_reversal_whose_original_s_day_has_closed_is_a_duplicate_where_it_comes_again() -> None:
+    """Its account has no open account-day any more, and is kept for as long as its reversal."""
+    engine = Engine(0, book())
+    observed(
+        engine, transaction("T1"), transaction("R1", hours=DAY, reverses="T1"),
+        transaction("T2", hours=2.8 * DAY, account_id="A2"),
+    )  # fmt: skip
+    assert set(engine.accounts) == {"A1", "A2"}
+    step = observed(engine, transaction("R1", hours=DAY, reverses="T1"))
+    assert reasons(step) == [(3, Reason.DUPLICATE)]
+    observed(engine, transaction("T3", hours=3.8 * DAY, account_id="A2"))
+    assert set(engine.accounts) == {"A2"}
+
+
 def test_the_id_of_a_closed_day_given_again_is_not_what_was_reversed() -> None:
     engine = Engine(0, book())
     observed(
