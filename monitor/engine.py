@@ -128,7 +128,7 @@ class Engine(Amending):
         before anything is told. The models do not see one that is far ahead: their day would go on
         to its own.
         """
-        _, account_id, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
+        _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
         day = open_day.day
         if self.scorer is not None and day > self.scorer.day and not is_ahead:
             self._begin_day(day)
@@ -137,7 +137,7 @@ class Engine(Amending):
         open_day.contents[key] = content
         self.step.transactions += 1
         self.step.entries.append(
-            tuple.__new__(Entry, (offset, account_id, name, day, content, None))
+            tuple.__new__(Entry, (offset, account.account_id, name, day, content, None))
         )
         self.dirty.add(account)
         for account_day in account.days:  # Account.day_of, without the call

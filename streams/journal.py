@@ -86,7 +86,9 @@ def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
             list(map(len, names)),
             [_NO_AMOUNT if of & NO_AMOUNT else of >> SERIES_BITS for of in contents],
             [series_index[of] for of in places],
-            [(place, *of) for place, of in enumerate(reverses) if of is not None],
+            []
+            if reverses.count(None) == len(reverses)
+            else [(place, *of) for place, of in enumerate(reverses) if of is not None],
         )
     )
 

@@ -83,13 +83,15 @@ def test_no_id_of_another_account_makes_a_transaction_a_duplicate() -> None:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("is_the_same", [True, False])
 def test_no_reversal_reaches_another_account_s_transaction(
-    is_first: bool,  # noqa: FBT001 - a parameter
-) -> None:
+    is_first: bool, is_the_same: bool,  # noqa: FBT001 - parameters
+) -> None:  # fmt: skip
     honest, aimed = met(HONEST, SENDER)
+    named = honest if is_the_same else aimed
     items = [
         transaction(honest, account_id=HONEST, amount="900.00"),
-        transaction("E", account_id=SENDER, amount="900.00", reverses=aimed),
+        transaction("E", account_id=SENDER, amount="900.00", reverses=named),
     ]
     engine = Engine(0, book())
     step = observed(engine, *(items if is_first else reversed(items)))

@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,8 +13,12 @@ from monitor.core.business_day import day_text
 from monitor.core.transaction import Reason, Transaction
 from monitor.core.waiting import WAITING_MAX
 from monitor.engine import Engine, Step
+from monitor.explanation import parts_of, total_text
 from monitor.reversing import CHAIN_MAX
-from tests.transactions import POLICY, book, observed, transaction
+from streams import codec
+from streams.feed import Batch
+from streams.replay import Replay
+from tests.transactions import POLICY, book, observed, row, transaction
 
 DAY = 24
 REVIEWED = (
@@ -169,6 +174,20 @@ def test_what_took_back_of_a_closed_day_cannot_be_taken_back() -> None:
     assert "business day that is closed" in step.rejections[0][1].detail
 
 
+def test_a_reversal_whose_original_s_day_has_closed_is_a_duplicate_where_it_comes_again() -> None:
+    """Its account has no open account-day any more, and is kept for as long as its reversal."""
+    engine = Engine(0, book())
+    observed(
+        engine, transaction("T1"), transaction("R1", hours=DAY, reverses="T1"),
+        transaction("T2", hours=2.8 * DAY, account_id="A2"),
+    )  # fmt: skip
+    assert set(engine.accounts) == {"A1", "A2"}
+    step = observed(engine, transaction("R1", hours=DAY, reverses="T1"))
+    assert reasons(step) == [(3, Reason.DUPLICATE)]
+    observed(engine, transaction("T3", hours=3.8 * DAY, account_id="A2"))
+    assert set(engine.accounts) == {"A2"}
+
+
 def test_the_id_of_a_closed_day_given_again_is_not_what_was_reversed() -> None:
     engine = Engine(0, book())
     observed(
@@ -317,22 +336,22 @@ def items_of(drawn: list[Drawn]) -> list[Transaction]:
     """Return transactions whose reversals fit: those of each are at most its amount together."""
     items: list[Transaction] = []
     free: list[int] = []  # of the amount of each; of one of nothing, how often it may be reversed
-    for number, row in enumerate(drawn):
-        parent = row.parent if row.parent < number else -1
+    for number, one in enumerate(drawn):
+        parent = one.parent if one.parent < number else -1
         more: dict[str, str] = {}
-        account, cents = f"A{row.account}", row.cents
+        account, cents = f"A{one.account}", one.cents
         if parent >= 0:
             of = items[parent]
             account, more = of.account_id, {"reverses": of.transaction_id}
-            cents = min(of.amount_minor * row.share // 5, free[parent])
+            cents = min(of.amount_minor * one.share // 5, free[parent])
             taken = cents if of.amount_minor else 1
             if taken > free[parent]:
-                more, cents = {}, row.cents  # it does not fit: one that reverses nothing
+                more, cents = {}, one.cents  # it does not fit: one that reverses nothing
             else:
                 free[parent] -= taken
         items.append(
             transaction(
-                f"T{number}", hours=row.hours, account_id=account,
+                f"T{number}", hours=one.hours, account_id=account,
                 amount=f"{cents // 100}.{cents % 100:02d}", **more,
             )
         )  # fmt: skip
@@ -483,3 +502,42 @@ class Plain:
             return False
         self.left.update(changes)
         return True
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=25), st.randoms(use_true_random=False))
+def test_the_parts_of_an_explained_alert_are_what_reversals_have_left(
+    drawn: list[Drawn], shuffle: random.Random
+) -> None:
+    items = items_of(drawn)
+    expected = recount(items)
+    shuffle.shuffle(items)
+    calendar = book().calendar.calendar()
+    for (account_id, day), (count, cents, *_) in expected.items():
+        taken = {at: item for at, item in enumerate(items) if item.account_id == account_id}
+        alert = {
+            "kind": "daily-amount", "business_day": day, "currency": "EUR", "direction": "debit",
+        }  # fmt: skip
+        parts = parts_of(alert, taken, calendar, None)
+        assert len(parts) == count
+        assert total_text(alert, parts) == f"{cents // 100}.{cents % 100:02d}"
+
+
+# -- in files ------------------------------------------------------------------------------------
+
+
+def test_a_rejection_told_later_names_the_file_and_row_of_its_own_record() -> None:
+    replay = Replay(book(), 2)
+    early = row("R1", account_id="A1", reverses="T1"), row("R2", account_id="A2", reverses="T2")
+    told_first = replay.observe(Batch(Path("one.csv"), early, [7, 8], [], 0))
+    assert told_first.rejections == []
+    fields = replay.totals.fields(0)
+    assert (fields["records"], fields["transactions"], fields["waiting"]) == (2, 2, 2)
+    later = [row(f"T{n}", hours=100, account_id=f"A{n}") for n in range(6)]
+    found = replay.observe(Batch(Path("two.csv"), later, list(range(6)), [], 0)).rejections
+    assert sorted((of.file, of.row, of.record) for of in found) == [
+        ("one.csv", number, codec.transaction_bytes(fields))
+        for number, fields in zip((7, 8), early, strict=True)
+    ]
+    fields = replay.totals.fields(0)
+    assert (fields["records"], fields["transactions"], fields["waiting"]) == (8, 6, 0)

@@ -109,6 +109,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "R1,A0000009,2026-01-08T10:00:00Z,99999.00,EUR,debit,,,,current,,",
         "R2,A0000009,2026-01-08T10:00:01Z,99999.00,EUR,debit,,,,current,,R1",
         "R3,A0000009,2026-01-07T10:00:02Z,1.00,EUR,debit,,,,current,,nothing",
+        "R15,A0000009,2026-01-08T12:00:02Z,1.00,EUR,debit,,,,current,,nothing",
         "R11,A0000009,2026-01-08T10:00:02Z,1.00,EUR,debit,,,,current,,R2",
         "R12,A0000009,2026-01-08T10:00:02Z,99999.00,EUR,debit,,,,current,,R2",
         "R13,A0000009,2026-01-08T10:00:02Z,5.00,EUR,debit,,,,current,,R14",
@@ -151,7 +152,7 @@ def test_a_stream_says_what_a_replay_says(made: Path, policy: str, tmp_path: Pat
     replay = answer("replay", tmp_path, made, "--policy", file)
     stream = answer("demo", tmp_path, "--input", made, "--policy", file, "--until-end")
     # The file has all that could come out differently.
-    assert replay.totals["waiting"] == 1
+    assert replay.totals["waiting"] > 0
     assert {said[2] for said in replay.last.values()} == {"raised", "restated", "withdrawn"}
     assert {reason for reason, _ in replay.rejections} == {
         "malformed", "missing-field", "bad-amount", "bad-time", "unknown-currency", "too-late",
