@@ -162,17 +162,45 @@ def _leap(days: Sequence[CountedDay]) -> Iterator[Sign]:
         yield Sign(
             Reading.SUSPICION, USUAL, f"its greatest day is {leap:,.1f} times the middle one"
         )
-    if leap < GREATEST_STANDS_OUT:
-        return
-    facts = greatest.noted.facts
-    known = {payee for of in days if of is not greatest for payee in of.noted.facts.payees}
-    named = sum(facts.payees.values()) + facts.others
-    to_new = facts.others + sum(facts.payees[payee] for payee in facts.payees.keys() - known)
-    if named and to_new >= NEW_SHARE * named and named >= NAMED_SHARE * (named + facts.unnamed):
+    to_strangers = _share_to_strangers(greatest, days)
+    if leap >= GREATEST_STANDS_OUT and to_strangers >= NEW_SHARE:
         yield Sign(
             Reading.SUSPICION, USUAL,
-            f"{to_new / named:.0%} of the greatest day's money went to payees of no other day",
+            f"{to_strangers:.0%} of the greatest day's money went to payees of no other day",
         )  # fmt: skip
+
+
+def _passed_to_strangers(days: Sequence[CountedDay]) -> Iterator[Sign]:
+    """Yield whether a day passed its money on to payees of no other day: what a mule does, once.
+
+    A shop that banks its takings and pays its bills on one day pays suppliers that it has.
+    """
+    for of in days:
+        to_strangers = _share_to_strangers(of, days)
+        if _passed_share(of) >= PASS_SHARE and to_strangers >= NEW_SHARE:
+            yield Sign(
+                Reading.SUSPICION, STRONG,
+                f"on one day what came in went out again, {to_strangers:.0%} of it to payees of no"
+                " other day",
+            )  # fmt: skip
+            return
+
+
+def _share_to_strangers(of: CountedDay, days: Sequence[CountedDay]) -> float:
+    """Return what share of a day's money went to payees of no other day; 0 where few are named."""
+    facts = of.noted.facts
+    known = {payee for other in days if other is not of for payee in other.noted.facts.payees}
+    named = sum(facts.payees.values()) + facts.others
+    if not named or named < NAMED_SHARE * (named + facts.unnamed):
+        return 0.0
+    to_new = facts.others + sum(facts.payees[payee] for payee in facts.payees.keys() - known)
+    return to_new / named
+
+
+def _passed_share(of: CountedDay) -> float:
+    """Return the lesser of what came in and what went out on a day, over the greater."""
+    low, high = sorted((of.noted.money_in, of.noted.money_out))
+    return low / max(high, 1)
 
 
 def _times(of: CountedDay) -> float:
@@ -211,10 +239,7 @@ def _payees(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 
 def _pass_through(days: Sequence[CountedDay]) -> Iterator[Sign]:
-    shares = [
-        min(of.noted.money_in, of.noted.money_out) / max(of.noted.money_in, of.noted.money_out, 1)
-        for of in days
-    ]
+    shares = [_passed_share(of) for of in days]
     passed = sum(share >= PASS_SHARE for share in shares)
     if passed >= PASS_DAYS * len(days):
         yield Sign(
@@ -276,5 +301,6 @@ def _rare(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 
 _FINDERS: Final = (
-    _growth, _payees, _moved, _magnitude, _leap, _rare, _pass_through, _just_below, _round_amounts,
+    _growth, _payees, _moved, _magnitude, _leap, _rare, _pass_through, _passed_to_strangers,
+    _just_below, _round_amounts,
 )  # fmt: skip

@@ -172,6 +172,21 @@ NO_SIGN = "no sign of either"
             NO_SIGN,
             "unclear",
         ),
+        (
+            {"in": [480_00, 0, 0], "payees": [{1: 3, 2: 7}, {1: 1}, {}], "unnamed": [0, 9, 0]},
+            "on one day what came in went out again, 70% of it to payees of no other day",
+            "suspicion",
+        ),
+        (
+            {"in": [479_99, 0, 0], "payees": [{1: 3, 2: 7}, {1: 1}, {}], "unnamed": [0, 9, 0]},
+            NO_SIGN,
+            "unclear",
+        ),
+        (
+            {"in": [480_00, 0, 0], "payees": [{1: 31, 2: 69}, {1: 1}, {}], "unnamed": [0, 9, 0]},
+            NO_SIGN,
+            "unclear",
+        ),
         ({"in": [540_00, 0, 0]}, "on 1 of 3 days nearly all that came in", "unclear"),
         ({"in": [539_99, 0, 0]}, NO_SIGN, "unclear"),
         ({"score": [0.0166, 0.04, 0.04]}, "its rarest day 1 in 60, of 3 days", "unclear"),
@@ -227,6 +242,12 @@ def test_days_of_up_to_three_times_the_limit_without_another_sign_are_never_susp
 ) -> None:
     reading, reasons = reading_of(days(3, **{name: of[:3] for name, of in need.items()}))
     assert reading is not Reading.SUSPICION, reasons
+
+
+def test_a_mule_whose_other_days_pay_those_whom_it_always_paid_is_no_service_need() -> None:
+    shop: list[dict[int, int]] = [{7: 1595, 8: 1218, 1: 443}, {1: 3106}, {1: 2211}, {1: 5375}]
+    reading, _ = reading_of(days(4, payees=shop, **{"in": [534_00, 0, 0, 0]}))
+    assert reading is Reading.UNCLEAR
 
 
 def test_a_limit_of_nothing_has_no_multiple() -> None:
