@@ -5,7 +5,7 @@ the order in which both came to be known. So a review whose days are explained f
 told once, as withdrawn; and one that is withdrawn is told again while what is left of it changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
@@ -48,12 +48,13 @@ Telling = tuple[ReviewTold, Alert]
 
 
 def told_anew(
-    told: ReviewTold | None, episode: Episode, setting: Setting, *, is_closed: bool
+    told: ReviewTold | None, episode: Episode, setting: Setting, closed: Container[int]
 ) -> Telling | None:
     """Tell of a review where its days differ from what was told last, or what is left of them.
 
-    At the close of a day, also where its reading differs; and once all its days are closed (if
-    `is_closed`) where any of its evidence does: nothing of it changes any more then by itself.
+    Also where the alert of a day that is open is restated. At the close of a day, where its reading
+    differs; and once all its days are `closed`, where any of its evidence does: nothing of it
+    changes any more then by itself.
     """
     rule = setting.rule
     assert rule is not None, "a review is by a rule"
@@ -61,9 +62,21 @@ def told_anew(
     value = episode.value_greatest(rule)
     is_enough = value >= rule.days
     stands = told is not None and told.status != Status.WITHDRAWN
-    is_same = told is not None and told.is_episode and told.days == days and stands == is_enough
+    open_values = tuple(
+        (of.day, of.counted.mark.value)
+        for of in episode.days
+        if of.counted is not None and of.day not in closed
+    )
+    is_same = (
+        told is not None
+        and told.is_episode
+        and told.days == days
+        and stands == is_enough
+        and set(open_values).issubset(told.open_values)
+    )
     if is_same and setting.moment is Moment.RECORD:
         return None
+    is_closed = all(of.day in closed for of in episode.days)
     listed = episode.days[-LISTED_DAYS_MAX:]
     counted = [of.counted for of in listed if of.counted is not None]
     evidence: dict[str, object] = {
@@ -98,7 +111,7 @@ def told_anew(
     status = Status.WITHDRAWN if not is_enough else Status.RESTATED if stands else Status.RAISED
     now = ReviewTold(
         status, 1 if told is None else told.revision + 1, episode.value if is_enough else value,
-        limit, severity, days, reading, digest, is_episode=True,
+        limit, severity, days, reading, digest, is_episode=True, open_values=open_values,
     )  # fmt: skip
     return now, _alert(episode.first, now, told, setting, evidence)
 
@@ -128,6 +141,7 @@ def fallen(
     now = told._replace(
         status=Status.WITHDRAWN, revision=told.revision + 1, value=value,
         days=tuple(DayTold(day, weight, 0) for day, weight in weights), is_episode=False,
+        open_values=(),
     )  # fmt: skip
     return now, _alert(first, now, told, setting, evidence)
 

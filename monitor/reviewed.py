@@ -252,8 +252,7 @@ class Reviewed(Modelled):
             if first not in firsts:
                 self._tell(account, first, fallen(first, told[first], days, episodes, setting))
         for episode in episodes:
-            is_closed = moment is not Moment.RECORD and all(of.day in closed for of in episode.days)
-            telling = told_anew(told.get(episode.first), episode, setting, is_closed=is_closed)
+            telling = told_anew(told.get(episode.first), episode, setting, closed)
             if telling is not None:
                 self._tell(account, episode.first, telling)
 
@@ -277,7 +276,7 @@ class Reviewed(Modelled):
                 account.account_id, cause, Moment.VERDICT, review.segment, policy.version, rule
             )
             episode = Episode(tuple(map(self._review_day, review.days)), review.folded)
-            telling = told_anew(review.told, episode, setting, is_closed=True)
+            telling = told_anew(review.told, episode, setting, {of.day for of in review.days})
             if telling is not None:
                 told, alert = telling
                 ended[first] = review._replace(told=told)

@@ -51,10 +51,18 @@ def review_fields(review: Review, written: Written) -> tuple[object, ...]:
     """
     closed = [_noted_fields(of, written) for _, of in sorted(review.closed.items())]
     ended = [
-        (first, (of.told, [_noted_fields(day, written) for day in of.days], *of[2:]))
+        (
+            first,
+            (
+                _told_fields(of.told, written),
+                [_noted_fields(day, written) for day in of.days],
+                *of[2:],
+            ),
+        )
         for first, of in review.ended.items()
     ]
-    return closed, review.folded, list(review.told.items()), ended
+    told = [(first, _told_fields(of, written)) for first, of in review.told.items()]
+    return closed, review.folded, told, ended
 
 
 def review_of(fields: Fields) -> Review:
@@ -75,10 +83,17 @@ def _folded_of(fields: Fields | None) -> FoldedDays | None:
     return None if fields is None else FoldedDays(*fields)
 
 
+def _told_fields(told: ReviewTold, written: Written) -> tuple[object, ...]:
+    return *told[:-1], [(day, written(value)) for day, value in told.open_values]
+
+
 def _told_of(fields: Fields) -> ReviewTold:
-    status, revision, value, limit, severity, days, *rest = fields
+    status, revision, value, limit, severity, days, reading, digest, is_episode, values = fields
     told = tuple(DayTold(*of) for of in days)
-    return ReviewTold(status, revision, value, limit, severity, told, *rest)
+    open_values = tuple((day, int(value)) for day, value in values)
+    return ReviewTold(
+        status, revision, value, limit, severity, told, reading, digest, is_episode, open_values
+    )
 
 
 def _noted_fields(of: NotedDay, written: Written) -> tuple[object, ...]:

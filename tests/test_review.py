@@ -276,9 +276,21 @@ def test_a_near_day_raises_no_alert_so_nothing_explains_it() -> None:
     engine = Engine(0, book(REVIEWED))
     for day in range(4):
         paid(engine, day, "450.00", name=f"N{day}")
-    engine.set_verdicts(verdicts(incident("X", range(MONDAY, MONDAY + 4))))
+    days = range(MONDAY, MONDAY + 4)
+    engine.set_verdicts(verdicts(incident("X", days), of_limit("Y", days, "daily-amount")))
     (alert,) = spent(engine, 7, "1.00")
     assert told([alert]) == [("raised", 1, 2)]
+
+
+def test_a_review_is_restated_when_the_alert_of_an_open_day_is() -> None:
+    engine = Engine(0, book(REVIEWED))
+    spent(engine, 0)
+    spent(engine, 1)
+    assert spent(engine, 1, "50.00") == []  # growth within the day is not told again
+    spent(engine, 2, "1.00")
+    (alert,) = spent(engine, 1, "70.00")  # it has ended, and is open: its alert is restated
+    assert told([alert]) == [("restated", 2, 2)]
+    assert [of["value"] for of in alert.evidence["days"]] == ["600.00", "720.00"]  # type: ignore[attr-defined]
 
 
 def test_a_day_over_two_limits_counts_while_one_of_them_is_not_explained() -> None:
@@ -290,10 +302,10 @@ def test_a_day_over_two_limits_counts_while_one_of_them_is_not_explained() -> No
     engine.set_verdicts(verdicts(amounts))
     (alert,) = reviews_in(engine.take_step().alerts)  # another limit of the day is shown now
     assert (told([alert]), alert.evidence["days"][1]["threshold_id"]) == (  # type: ignore[index]
-        [("restated", 2, 2)], "daily-count",
+        [("restated", 3, 2)], "daily-count",
     )  # fmt: skip
     engine.set_verdicts(verdicts(amounts, of_limit("Y", [MONDAY + 1], "daily-count")))
-    assert told(reviews_in(engine.take_step().alerts)) == [("withdrawn", 3, 1)]
+    assert told(reviews_in(engine.take_step().alerts)) == [("withdrawn", 4, 1)]
 
 
 def version(number: int, text: str) -> str:

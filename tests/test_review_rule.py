@@ -128,6 +128,7 @@ tolds = st.builds(
         tuple
     ),
     st.just("unclear"), st.integers(0, (1 << 64) - 1), st.booleans(),
+    st.lists(st.tuples(st.integers(1, 99), sums), max_size=2).map(tuple),
 )  # fmt: skip
 
 

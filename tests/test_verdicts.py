@@ -93,16 +93,20 @@ class Life:
 
     def hear(self, decided: int, *, all_known: bool = False) -> None:
         """Hear of all that was told up to a day that is decided; or of all that ever will be."""
+        self._know(decided, all_known=all_known)
+        self.engine.set_verdicts(self._verdicts)
+        self.alerts += self.engine.take_step().alerts
+
+    def _know(self, decided: int, *, all_known: bool = False) -> None:
         self._decided = max(self._decided, decided)
         latest = {of.fields["alert_id"]: of.fields for of in self._told if all_known or (
             of.day <= self._decided
         )}  # fmt: skip
         self._verdicts = Verdicts(self._decided, latest.values())
-        self.engine.set_verdicts(self._verdicts)
-        self.alerts += self.engine.take_step().alerts
 
-    def begin_again(self) -> None:
-        """Go on as a worker does that has nothing but what was kept, and the verdicts."""
+    def begin_again(self, decided: int) -> None:
+        """Go on as a worker does that has nothing but what was kept, and the verdicts of now."""
+        self._know(decided)
         engine = Engine(0, PolicyBook([POLICY]), 2)
         engine.restore_verdicts(self._verdicts)
         state.recover(engine, kept_of(self.engine))
@@ -156,10 +160,10 @@ def lived(
         life.hear(0, all_known=True)
     for place, item in enumerate(items):
         life.take(item)
-        if place in crashes:
-            life.begin_again()
         closed = (life.engine.day_open_first or 0) - 1
         lag = lags[place % len(lags)]
+        if place in crashes:
+            life.begin_again(closed - lag)
         if lag < DAYS:
             life.hear(closed - lag, all_known=is_early)
     life.end()
@@ -360,7 +364,7 @@ def test_an_origin_is_in_the_alert_and_in_state() -> None:
     fields = codec.plain(codec.alert_bytes(life.alerts[0]))
     assert fields["evidence"]["origin"] == {"institution": "I1"}
     life.take(transaction("O", hours=24 * 5, account_id="A2"))
-    life.begin_again()
+    life.begin_again(0)
     review = life.engine.accounts["A1"].review
     assert review is not None
     (mark,) = review.closed[MONDAY].marks

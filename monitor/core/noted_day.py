@@ -90,7 +90,8 @@ class ReviewTold(NamedTuple):
 
     `value` and `limit` are in days; a review stands if the value is greater than the limit.
     `is_episode` says whether its days, explained or not, make a review at all: else it was told
-    once, and is over. `digest` is a hash of its evidence.
+    once, and is over. `digest` is a hash of its evidence; `open_values` has the values that it gave
+    of days which were open, by day.
     """
 
     status: str
@@ -102,6 +103,7 @@ class ReviewTold(NamedTuple):
     reading: str
     digest: int
     is_episode: bool
+    open_values: tuple[tuple[int, int], ...] = ()
 
     @property
     def last(self) -> int | None:
