@@ -42,7 +42,8 @@ def noted_day(
 ) -> NotedDay | None:
     """Return an account-day as a review counts it; None where it is not over or near a limit.
 
-    What is near counts only once the day is closed: it may still be over by then.
+    What is near counts only once the day is closed: it may still be over by then. A day that is
+    open has the values of its alerts, so a review says the same of it whenever it is told.
     """
     if not (is_closed or account_day.told):
         return None
@@ -52,7 +53,13 @@ def noted_day(
     if rule is None:
         return None
     marks = [
-        _mark(threshold_of(threshold_id, policies, policy), account_day, told.limit, told.origin)
+        _mark(
+            threshold_of(threshold_id, policies, policy),
+            account_day,
+            told.limit,
+            told.origin,
+            value=None if is_closed else told.value,
+        )
         for threshold_id, told in sorted(account_day.told.items())
         if told.status != Status.WITHDRAWN
     ]
@@ -104,11 +111,11 @@ def _of_marks(marks: Sequence[Mark]) -> Mark:
 
 def _mark(
     threshold: Threshold, account_day: AccountDay, limit: int, origin: Origin | None = None, *,
-    is_near: bool = False,
+    is_near: bool = False, value: int | None = None,
 ) -> Mark:  # fmt: skip
     return Mark(
-        threshold.threshold_id, threshold.value_of(account_day), limit, threshold.currency,
-        threshold.measure is Measure.AMOUNT, is_near, origin,
+        threshold.threshold_id, threshold.value_of(account_day) if value is None else value, limit,
+        threshold.currency, threshold.measure is Measure.AMOUNT, is_near, origin,
     )  # fmt: skip
 
 

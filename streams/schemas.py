@@ -196,6 +196,11 @@ def _of_review(value: Schema) -> dict[str, Schema]:
             "type": "array",
             "items": _DAY,
         },
+        "incident_ids": {
+            "description": "Of a review: the alert ids of the systemic alerts that explain them.",
+            "type": "array",
+            "items": {"type": "string"},
+        },
         "reading": _about(_one_of(Reading), "Of a review: what is more likely."),
         "reasons": {
             "description": "Why, in sentences with their numbers, the weightiest first.",

@@ -7,7 +7,7 @@ from monitor.engine import Engine
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
 from monitor.segment_record import SegmentRecord, segment_records_of
-from monitor.systemic.notice import DecidedBy, SystemicCause, SystemicNotice, Verdict
+from monitor.systemic.notice import DecidedBy, Member, SystemicCause, SystemicNotice, Verdict
 from monitor.systemic_alert import SystemicAlert
 from tests.transactions import POLICY, observed, transaction
 
@@ -44,11 +44,14 @@ def a_systemic_alert(**changes: object) -> SystemicAlert:
         decided_by=DecidedBy("counterfactual_probability", 0.4),
         days=(DAY - 1, DAY),
         grouped=12,
+        counted=12,
+        members=(Member(DAY, "A1", "daily-amount"),),
         evidence={"breaches": 12},
     )
     threshold = policy_of(POLICY).thresholds[0]
     event_time = 1_767_744_000 * MICROSECONDS
     return SystemicAlert(
         notice._replace(**changes),  # type: ignore[arg-type]  # the test's own
-        Severity.HIGH, threshold, 1, event_time,
+        Severity.HIGH, threshold, 1, event_time, ("12a0bb4e-6d2f-5d18-a2a4-6d0f2b6a2c1d",),
+        {DAY: [3]},
     )  # fmt: skip

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.profile import HOT_Z as MODELS_HOT_Z
 from models.sketch import Sketch
+from monitor import segment_days
 from monitor.core.business_day import day_of_text, day_text
-from monitor.core.transaction import Reason, Rejection, Transaction
+from monitor.core.transaction import Origin, Reason, Rejection, Transaction
 from monitor.engine import Engine
 from monitor.policy import PolicyBook
 from monitor.policy_text import policy_of
 from monitor.segment_record import SegmentRecord, segment_record_of, segment_records_of
-from monitor.systemic.segment_day import HOT_Z, SegmentDay, merged
+from monitor.systemic.segment_day import HOT_Z, Breach, SegmentDay, merged
 from streams import codec
 from streams.dealing import dealer
 from tests.transactions import POLICY, book, observed, transaction
@@ -265,6 +267,39 @@ def test_a_total_beyond_64_bits_is_over_all_the_same() -> None:
     great = [transaction(f"T{n}", amount="9" * 16 + ".99") for n in range(12)]
     limit = only(engine, *great).limits["daily-amount"]
     assert (limit.breaches, limit.values.total) == (1, 1)
+
+
+def test_accounts_over_a_limit_are_named_with_the_origin_that_tipped_them() -> None:
+    (engine,) = engines(1)
+    limit = only(
+        engine,
+        transaction("T1", account_id="A2", amount="400.00", counterparty_institution="I1"),
+        transaction("T2", account_id="A2", amount="200.00", branch="B2"),
+        transaction("T3", account_id="A2", amount="200.00", branch="B3"),
+        transaction("T4", account_id="A0", amount="900.00"),
+        transaction("T5", account_id="A3", amount="500.00"),
+        transaction("T6", account_id="A1", amount="9.00", currency="USD", branch="B9"),
+    ).limits["daily-amount"]
+    assert limit.accounts == (
+        Breach("A0", Origin(None, None, None, None)),
+        Breach("A2", Origin(None, "B2", None, None)),
+    )
+    assert limit.breaches == 2
+
+
+def test_of_many_accounts_those_are_named_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_days, "NAMED_LEAST", 3)
+    paid = [
+        transaction(f"T{n}", account_id=f"A{n:02d}", amount="900.00", counterparty_institution=to)
+        for n, to in enumerate(["I1"] * 9 + ["I2"] * 9)
+    ]
+    (engine,) = engines(1)
+    names = [of.account_id for of in only(engine, *paid).limits["daily-amount"].accounts]
+    assert names == ["A00", "A01", "A02", "A09", "A10", "A11"]  # three of each cause
+    monkeypatch.setattr(segment_days, "NAMED_BYTES_MAX", 200)
+    (engine,) = engines(1)
+    limit = only(engine, *paid).limits["daily-amount"]
+    assert (limit.breaches, [of.account_id for of in limit.accounts]) == (18, ["A00", "A01"])
 
 
 def test_a_day_of_nothing_is_told_too_so_that_nobody_waits() -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from monitor.policy_text import DEFAULT_POLICY
+from monitor.population import Population
+from streams.made_feed import made_batches
+from tests.backlog import differences, ends_of, figures, wrong_members
 from tests.rigs import command
 
 POLICY = DEFAULT_POLICY + "\n[systemic]\n"
@@ -37,6 +40,21 @@ def test_a_stream_tells_what_a_replay_tells(tmp_path: Path) -> None:
         assert found == len(told[name])
     assert told["replay"]
     assert told["demo"] == told["replay"]
+
+
+@pytest.mark.slow
+def test_a_stream_that_works_off_a_backlog_ends_with_the_reviews_of_a_replay() -> None:
+    """All records are on the topic before the worker starts: verdicts come when days are long over.
+
+    `python -m tests.backlog` does the same with files, and has the figures of greater ones.
+    """
+    population = Population(1500, days=40, seed=3, with_incidents=True)
+    batches = list(made_batches(population))
+    ends = ends_of(batches)
+    assert differences(ends) == []
+    rows = [row for batch in batches for row in batch.rows]
+    assert wrong_members(ends.stream, rows) == []
+    assert figures(ends)["reviews that leave out days"]
 
 
 def test_a_replay_takes_several_policy_versions_and_writes_segment_days(tmp_path: Path) -> None:

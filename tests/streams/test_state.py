@@ -52,12 +52,6 @@ offsets = st.integers(0, (1 << 63) - 1)
 seals = st.builds(
     Seal, offsets, st.none() | st.integers(-(1 << 52), 1 << 55), st.text(max_size=30),
     st.lists(st.integers(1, 1 << 40)), st.integers(1, 65_536), st.binary(max_size=12),
-    st.lists(
-        st.tuples(
-            st.none() | st.just("retail"), st.none() | st.just("daily-amount"),
-            st.integers(1, 1_000_000),
-        )
-    ).map(tuple),
     st.lists(st.tuples(st.integers(1, 9), st.none() | st.text(), st.text()).map(list)),
 )  # fmt: skip
 

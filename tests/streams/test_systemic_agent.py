@@ -9,12 +9,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from models.sketch import Sketch
+from monitor.membership import Verdicts
 from monitor.metrics import Metrics
 from monitor.segment_record import SegmentRecord
 from monitor.settings import Settings
 from monitor.systemic.segment_day import LimitDay, SegmentDay
-from monitor.systemic_run import grouped_by
 from streams import codec, systemic_agent, tail
+from streams.incidents import decided_headers
 from streams.outbox import Outgoing
 from streams.systemic_agent import SystemicAgent, SystemicStateError, state_bytes, state_of
 from streams.topics import Topics
@@ -71,6 +72,7 @@ class FakeBroker:
 
     def __init__(self, crash_at: int | None = None) -> None:
         self.topics: dict[str, list[bytes]] = {TOPICS.segment_days: RECORDS}
+        self.headers: dict[str, list[list[tuple[str, bytes]]]] = {}
         self.committed = 0
         self.steps = 0
         self.told_at: list[int] = []  # the steps at which alerts are written
@@ -87,6 +89,7 @@ class FakeBroker:
             self.told_at.append(self.steps)
         self.step()  # it may be gone before it is written,
         self.topics.setdefault(topic, []).extend(of.value for of in records if of.value)
+        self.headers.setdefault(topic, []).extend(list(of.headers) for of in records)
         self.step()  # or after, and before anybody knows
 
 
@@ -195,8 +198,9 @@ def test_an_episode_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None
     latest = {}
     for value in broker.topics[TOPICS.systemic]:
         latest[codec.plain(value)["alert_id"]] = codec.plain(value)
-    grouped = set().union(*map(grouped_by, latest.values()))
-    assert {day - DAY_FIRST for _, _, day in grouped} & set(EPISODE)
+    assert {day - DAY_FIRST for day in Verdicts(0, latest.values()).by_day} & set(EPISODE)
+    decided = [headers for headers in broker.headers[TOPICS.systemic_state] if headers]
+    assert decided[-1] == decided_headers(DAY_FIRST + DAYS - 2)  # the second is a day behind
 
 
 def test_a_crash_between_any_two_writes_loses_and_doubles_nothing(
@@ -220,5 +224,5 @@ def test_state_of_another_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(systemic_agent, "STATE_FORMAT", 99)
     kept = state_bytes({})
     monkeypatch.undo()
-    with pytest.raises(SystemicStateError, match="has format 99, this program knows 1: go on with"):
+    with pytest.raises(SystemicStateError, match="has format 99, this program knows 2: go on with"):
         state_of(kept)
