@@ -52,7 +52,7 @@ def describe(
 
         weir describe customers.csv --target card=gold --cut age=30,55
 
-        weir describe alerts.parquet --target kind=review --crosstab segment,channel --json
+        weir describe alerts.parquet --target kind=review --crosstab segment,channel
     """
     from monitor.insight.describe import Question
     from monitor.insight.describe import describe as description_of
