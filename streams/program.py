@@ -12,14 +12,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, _ended)
     from streams.cli import main as run  # noqa: PLC0415 - loading takes a while, and is looked after
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not _is_demo():  # which takes the signal over by itself, once it has loaded
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
 
 
+def _is_demo() -> bool:
+    return sys.argv[1:2] == ["demo"]
+
+
 def _ended(*_: object) -> None:
-    sys.stderr.write("weir: ended by Ctrl-C, before anything had begun\n")
+    sys.stderr.write("ended by Ctrl-C: nothing had begun\n")
     sys.stderr.flush()
-    os._exit(0 if sys.argv[1:2] == ["demo"] else EXIT_INTERRUPTED)
+    os._exit(0 if _is_demo() else EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from monitor.core.transaction import Reason
 from monitor.metrics import METRICS, Metrics
 
 DOCS = Path(__file__).parent.parent / "docs" / "metrics.md"
-BOUNDED = {"reason", "kind", "status", "part", "partition", "version"}
+BOUNDED = {"reason", "kind", "status", "part", "partition", "currency", "version"}
 PARTITION_GAUGES = [name for name, metric in METRICS.items() if metric.labels == ("partition",)]
 UNITS = {"seconds": {"seconds", "seconds since 1970"}, "bytes": {"bytes"}, "records": {"records"}}
 
@@ -60,6 +60,8 @@ def test_a_scrape_shows_the_labels_of_the_table() -> None:
     metrics = a_worker()
     for attribute in PARTITION_GAUGES:
         getattr(metrics, attribute).labels("0").set(1)
+    metrics.unwatched.labels("CZK")
+    metrics.limit_currency_seen.labels("EUR")
     labels = {
         re.sub("_(bucket|sum|count)$", "", sample.name): set(sample.labels) - {"le"}
         for sample in scraped(metrics)

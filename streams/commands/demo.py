@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,9 @@ from streams.commands.partial_file import check_outputs
 
 if TYPE_CHECKING:
     from streams.feed import Batch
+
+
+NOTHING_BEGUN: Final = "ended by Ctrl-C: nothing had begun"
 
 
 def demo(
@@ -80,9 +83,10 @@ def demo(
 
         weir demo --input transactions.csv --accounts accounts.csv
     """
+    import signal
     from contextlib import ExitStack
 
-    from streams.commands.interrupt import ended_as_by_ctrl_c, ended_at_once
+    from streams.commands.interrupt import ended_as_by_ctrl_c, ended_at_once, said_if_interrupted
     from streams.worker_process import LoadedWorker
 
     if keep and until_end:
@@ -92,14 +96,15 @@ def demo(
     count, of_accounts = _count_or_files(accounts, files or [], accounts_map)
     inputs = [*(files or ()), *of_accounts, policy, map_file, accounts_map]
     check_outputs((alerts, rejections), inputs, as_json=as_json)
-    with ExitStack() as stack:
+    with said_if_interrupted(NOTHING_BEGUN), ExitStack() as stack:
         loaded = stack.enter_context(LoadedWorker())  # it loads while we do
-        with ended_at_once(loaded.close, "ended by Ctrl-C: nothing had begun"), _beginning():
+        with ended_at_once(loaded.close, NOTHING_BEGUN), _beginning():
             from streams.commands.account_files import UnusableRows, accounts_of_files
             from streams.commands.demo_run import DemoRun
             from streams.demo import KEPT_PORT
 
         stack.enter_context(ended_as_by_ctrl_c())
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         # All of them now: what is said of rows that are none would spoil the view.
         known = [*accounts_of_files(of_accounts, accounts_map, UnusableRows(), progress=False)]
         run = DemoRun(

@@ -91,4 +91,4 @@ class DemoRun:
         if not self._as_json:
             sys.stderr.write(f"{how}the broker and the worker are gone, with all that they held\n")
             if self._port is None:
-                sys.stderr.write("weir demo --keep keeps both, for the other commands to use\n")
+                sys.stderr.write("to keep both for the other commands: weir demo --keep\n")

@@ -19,6 +19,15 @@ def ended_as_by_ctrl_c() -> Iterator[None]:
 
 
 @contextmanager
+def said_if_interrupted(line: str) -> Iterator[None]:
+    """Take a Ctrl-C that nothing else took as an end in order, with a line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write(line + "\n")
+
+
+@contextmanager
 def ended_at_once(clean: Callable[[], None], line: str) -> Iterator[None]:
     """End the process by these signals without a traceback: clean up, say a line, status 0.
 
