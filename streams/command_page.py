@@ -7,7 +7,7 @@ from typing import Any, Final
 import typer.main
 
 from streams.cli import app
-from streams.commands.failure import EXIT_FAILED, EXIT_NOT_READY, EXIT_USAGE
+from streams.commands.failure import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOT_READY, EXIT_USAGE
 from streams.liveness import EXIT_STALLED
 
 EXIT_STATUSES: Final = {
@@ -21,13 +21,15 @@ EXIT_STATUSES: Final = {
         " wrong is said in one message."
     ),
     EXIT_NOT_READY: (
-        "What is needed is not there: no broker answers, a topic is missing, the embedded broker,"
+        "What is needed is not there: no broker answers, a topic is missing, state is lost or of"
+        " another program; the embedded broker,"
         " matplotlib for a chart or mlxtend for associations, is not installed."
     ),
     EXIT_STALLED: (
         "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, so"
         " it ended itself for its partitions to move."
     ),
+    EXIT_INTERRUPTED: "Stopped by Ctrl-C; `weir send` says how many records were sent and arrived.",
 }
 """What each exit status of `weir` means."""
 

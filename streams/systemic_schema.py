@@ -10,6 +10,7 @@ from monitor.core.threshold import Severity
 from monitor.core.transaction import Reason
 from monitor.systemic.notice import Verdict
 from monitor.systemic.segment_day import CAUSE_TYPES
+from streams.bounded import LEFT_OUT
 
 Schema = dict[str, Any]
 
@@ -109,7 +110,7 @@ def systemic_alert_schema() -> Schema:
         "decided_by": _object({"name": {"type": "string"}, "number": {"type": "number"}}),
         "grouped": {"description": "Account-days over limits that it stands for.", **_COUNT},
         "policy_version": {"type": "integer"},
-        "left_out": left_out_schema(),
+        LEFT_OUT: left_out_schema(),
         "evidence": {
             "description": "What a person needs to see why; fields may be added to it.",
             "type": "object",
@@ -133,7 +134,8 @@ def systemic_alert_schema() -> Schema:
 
 
 def _object(properties: dict[str, Schema]) -> Schema:
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    always = [name for name in properties if name != LEFT_OUT]
+    return {"type": "object", "properties": properties, "required": always}
 
 
 def _counts(first: str, among: list[str], second: str) -> Schema:
