@@ -22,14 +22,18 @@ EXIT_STATUSES: Final = {
         " wrong is said in one message."
     ),
     EXIT_NOT_READY: (
-        "What is needed is not there: no broker answers, a topic is missing, the embedded broker,"
+        "What is needed is not there: no broker answers, a topic is missing, state is lost or of"
+        " another program; the embedded broker,"
         " matplotlib for a chart or mlxtend for associations, is not installed."
     ),
     EXIT_STALLED: (
         "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, so"
         " it ended itself for its partitions to move."
     ),
-    EXIT_INTERRUPTED: "Ctrl-C ended it before it was done (not the demo and `weir worker`: 0).",
+    EXIT_INTERRUPTED: (
+        "Ctrl-C ended it before it was done (not the demo and `weir worker`: 0). `weir send` says how"
+        " many records were sent and arrived."
+    ),
 }
 """What each exit status of `weir` means."""
 

@@ -41,11 +41,11 @@ class Kept:
         self._pieces: dict[bytes, list[Whole]] = {}
         self.version_last = 0  # of any piece
         for key, value in kept.items():
-            base, mark, _ = key.partition(_MARK)
+            stem, mark, _ = key.partition(_MARK)
             if mark and len(value) >= _HEAD.size:
                 self.version_last = max(self.version_last, _HEAD.unpack_from(value)[1])
                 if key.endswith(b":0") and (whole := _joined(kept, key[:-1])) is not None:
-                    self._pieces.setdefault(base, []).append(whole)
+                    self._pieces.setdefault(stem, []).append(whole)
 
     def whole(self, key: bytes, version: int | None = None) -> Whole | None:
         """Return the newest whole version of a value, or the one that is asked for; or None."""
@@ -57,7 +57,7 @@ class Kept:
         return max(found, key=lambda of: (of.value[: _OFFSET.size], of.version), default=None)
 
 
-def base_of(key: bytes) -> bytes:
+def whole_key(key: bytes) -> bytes:
     """Return the key of the value that a record is, or is a piece of."""
     return key.partition(_MARK)[0]
 
@@ -93,12 +93,12 @@ class Pieces:
         self.version = known.version_last  # of the last value that was cut
         self._writer = writer
         self._keys: dict[bytes, tuple[bytes, ...]] = {}
-        for base in shared:
-            whole = known.whole(base)
-            self._keys[base] = () if whole is None else whole.keys
+        for stem in shared:
+            whole = known.whole(stem)
+            self._keys[stem] = () if whole is None else whole.keys
         used = {key for keys in self._keys.values() for key in keys}
         self._needless = [
-            key for key in kept if base_of(key) in self._keys and key not in used
+            key for key in kept if whole_key(key) in self._keys and key not in used
         ]  # of versions that are older, or not whole
 
     def records(self, key: bytes, value: bytes) -> Iterator[tuple[bytes, bytes]]:

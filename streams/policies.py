@@ -9,7 +9,7 @@ from monitor.policy_text import policy_of_bytes
 from monitor.settings import Settings
 from streams.admin import partitions_of
 from streams.broker import BrokerError
-from streams.outbox import Outbox, Outgoing
+from streams.outbox import RECORD_BYTES_MAX, Outbox, Outgoing, record_bytes
 from streams.tail import Follower, Tail
 from streams.topics import Topics
 from streams.worker_log import SAYS
@@ -112,10 +112,14 @@ async def set_policy(settings: Settings, policy: Policy, book: PolicyBook | None
     book, _ = await read_policies(settings, book)
     if book is not None and not book.add(policy):
         return False
+    record = Outgoing(str(policy.version).encode(), policy.text.encode())
+    if (size := record_bytes(record)) > RECORD_BYTES_MAX:
+        raise PolicyError(
+            [f"a policy on the topic must have at most {RECORD_BYTES_MAX:,} bytes, not {size:,}"]
+        )
     outbox = Outbox(settings.broker)
     await outbox.start()
     try:
-        record = Outgoing(str(policy.version).encode(), policy.text.encode())
         await outbox.write(Topics.of(settings).policy, 0, [record])
     finally:
         await outbox.stop()

@@ -27,7 +27,7 @@ from streams import kept_format
 from streams.account_state import account_bytes, account_days
 from streams.journal import Original, chunk_of
 from streams.kept_format import LOST, StateError, StateLostError, encode, packed, unpacked
-from streams.pieces import PIECE_BYTES_MAX, Kept, Pieces, base_of
+from streams.pieces import PIECE_BYTES_MAX, Kept, Pieces, whole_key
 from streams.state_key import (
     bucket_key,
     is_journal,
@@ -87,7 +87,7 @@ def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
 
 def part_keys(kept: Iterable[bytes]) -> set[bytes]:
     """Return the keys of what the models had learned, without those of their pieces."""
-    return {base_of(key) for key in kept if key.startswith(_PART_KEY)}
+    return {whole_key(key) for key in kept if key.startswith(_PART_KEY)}
 
 
 def holds(kept: bytes | None, newer: bytes) -> bool:

@@ -11,6 +11,7 @@ from monitor.core.transaction import Reason
 from monitor.systemic.incidents import MEMBERS_MAX
 from monitor.systemic.notice import Verdict
 from monitor.systemic.segment_day import CAUSE_TYPES
+from streams.bounded import LEFT_OUT
 
 Schema = dict[str, Any]
 
@@ -134,7 +135,7 @@ def systemic_alert_schema() -> Schema:
         },
         "members_total": {"description": "As many as `grouped`.", **_COUNT},
         "policy_version": {"type": "integer"},
-        "left_out": left_out_schema(),
+        LEFT_OUT: left_out_schema(),
         "evidence": {
             "description": "What a person needs to see why; fields may be added to it.",
             "type": "object",
@@ -166,7 +167,8 @@ def systemic_alert_schema() -> Schema:
 
 
 def _object(properties: dict[str, Schema]) -> Schema:
-    return {"type": "object", "properties": properties, "required": list(properties)}
+    always = [name for name in properties if name != LEFT_OUT]
+    return {"type": "object", "properties": properties, "required": always}
 
 
 def _counts(first: str, among: list[str], second: str) -> Schema:

@@ -152,6 +152,16 @@ measure = "amount"
 currency = "EUR"
 above = "1.00"
 """
+def test_a_policy_that_outgrows_its_topic_is_refused_before_it_is_written(
+    run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "large.toml"
+    file.write_text(DEFAULT_POLICY.replace("version = 1", "version = 9") + "# x" * 300_000)
+    done = command("policy", "set", file, **run.settings.variables())
+    assert done.returncode == 2
+    assert "must have at most 900,000 bytes, not 90" in done.stderr
+    assert value_of(run.worker.samples(), "weir_policy_refusals_total") == 0
+
 
 SECOND_POLICY = DEFAULT_POLICY.replace("version = 1", "version = 2").replace("2000.00", "50.00")
 

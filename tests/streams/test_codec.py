@@ -4,6 +4,7 @@ import base64
 import json
 import random
 from collections import Counter
+from hashlib import sha256
 
 import pytest
 from hypothesis import given, settings
@@ -219,6 +220,9 @@ def test_a_rejection_keeps_the_bytes_of_its_record(
             text = written.pop(name)
             kept = None if text is None else text.encode()
         assert kept == original
+        length = None if original is None else len(original)
+        digest = None if original is None else sha256(original).hexdigest()
+        assert (written.pop(f"{name}_bytes"), written.pop(f"{name}_sha256")) == (length, digest)
     assert written == where
 
 

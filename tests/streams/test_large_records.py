@@ -226,7 +226,11 @@ def by_name(one: SegmentDay) -> SegmentDay:
 
 
 def test_an_ordinary_segment_day_is_one_record() -> None:
-    (only,) = segment_records_of(0, (a_large_segment_day("retail", 0),))
+    spread = np.arange(1, 10_000, 7)
+    limits = {f"limit-{n}": limit_day(spread.tolist(), {("branch", "B1"): 9}) for n in range(40)}
+    counts = {("institution", f"BANK{n}"): 3 for n in range(500)}
+    day = SegmentDay(739_621, "retail", 1400, limits, 9, 1, counts, counts)
+    (only,) = segment_records_of(0, (day,))
     assert (only.segments, only.part) == (1, 0)
 
 
