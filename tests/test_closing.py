@@ -201,6 +201,26 @@ def test_however_small_the_pieces_are_the_same_is_told(
         assert run(items, sizes, ticks=ticks) == whole
 
 
+def test_a_closed_day_is_counted_before_the_next_record_of_its_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [*(f"B{n}" for n in range(12)), "A1"]
+    near = [
+        transaction(f"N{name}{hours}", hours=hours, account_id=name, amount="450.00")
+        for hours in (-24, 0)
+        for name in names
+    ]
+    ends = [transaction(f"E{n}", hours=64, account_id=f"E{n}") for n in range(2)]
+    breach = transaction("X", hours=65, account_id="A1", amount="501.00")
+    items = [*near, *ends, breach]
+    whole = run(items, [len(items)], ticks=0)
+    monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1)
+    close = Engine.close_account_days
+    monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=0: close(engine, 1))
+    assert run(items, [1], ticks=0) == whole
+    assert any(b'"kind":"review"' in told for told in whole[0]["A1"]), whole[0]["A1"]
+
+
 def test_a_policy_that_comes_while_a_day_closes_finds_it_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -46,7 +46,7 @@ def leaping(seed: int) -> list[Record]:
         days = rng.choice([4, 9, 40]) if rng.random() < 0.06 else 0
         if record.offset < ALONE:
             fields["account_id"] = "A0"
-        elif record.offset < ALONE + 8 or rng.random() < 0.2:
+        elif record.offset < ALONE + 30 or rng.random() < 0.2:
             days = -rng.randrange(3, 7)  # as late as what the first account closed alone
         day = int(fields["booked_at"][8:10]) + days
         month, day = (1, day) if 1 <= day <= 31 else (2, day - 31) if day > 0 else (1, 1)
