@@ -84,10 +84,10 @@ class Engine(Amending):
             if len(transaction_id) > ID_KEPT_MAX:
                 transaction_id = kept_id(transaction_id)
             key = account.tag + transaction_id
-            for day_taken, other in open_days.items():
+            for other in open_days.values():
                 if key in other.contents:
                     self._forget_if_empty(account)
-                    self._reject(offset, item, duplicate(item, day_taken))
+                    self._reject(offset, item, duplicate(item, other.day))
                     break
             else:
                 if item.reverses is None:
