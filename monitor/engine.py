@@ -101,10 +101,10 @@ class Engine(Amending):
             key = account.tag + transaction_id
             if self._uncounted and account in self._uncounted:
                 self._count_closed(account)
-            for day_taken, other in open_days.items():
+            for other in open_days.values():
                 if key in other.contents:
                     self._forget_if_empty(account)
-                    self._reject(offset, item, duplicate(item, day_taken))
+                    self._reject(offset, item, duplicate(item, other.day))
                     break
             else:
                 if item.reverses is None:

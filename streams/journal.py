@@ -10,14 +10,14 @@ from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from monitor.core.account import SERIES, SERIES_INDEX
-from monitor.ledger import NO_AMOUNT, OF_NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
+from monitor.ledger import NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
 from streams.kept_format import packed, unpacked
 from streams.pieces import PIECE_BYTES_MAX
 
 ORIGINALS_BYTES_MAX: Final = 1 << 18
 """Bytes of originals in one chunk; a greater one has a chunk of its own."""
 
-_NO_AMOUNT: Final = -1  # in the place of an amount: a transaction of 0.00 that is there
+_PLACE_MASK: Final = SERIES_MASK | NO_AMOUNT
 
 
 class Original(NamedTuple):
@@ -68,24 +68,24 @@ def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
     """Return a journal chunk: entries of one day, by column.
 
     A transaction takes some 8 bytes and its id; each account stands once. The ids are one text:
-    thousands of short ones would take longer to write.
+    thousands of short ones take longer to write.
     """
     offsets, accounts, names, _, contents, reverses = zip(*entries, strict=True)
     account_index = {account_id: index for index, account_id in enumerate(dict.fromkeys(accounts))}
-    places = [content & SERIES_MASK for content in contents]
+    places = [content & _PLACE_MASK for content in contents]
     series_index = {of: index for index, of in enumerate(sorted(set(places)))}
     return packed(
         (
             day,
             offsets[0],
             [later - earlier for earlier, later in pairwise(offsets)],
-            [SERIES[of] for of in series_index],
+            [(*SERIES[of & SERIES_MASK], bool(of & NO_AMOUNT)) for of in series_index],
             list(account_index),
-            [account_index[account_id] for account_id in accounts],
+            list(map(account_index.__getitem__, accounts)),
             "".join(names),
             list(map(len, names)),
-            [_NO_AMOUNT if of & NO_AMOUNT else of >> SERIES_BITS for of in contents],
-            [series_index[of] for of in places],
+            [of >> SERIES_BITS for of in contents],
+            list(map(series_index.__getitem__, places)),
             []
             if reverses.count(None) == len(reverses)
             else [(place, *of) for place, of in enumerate(reverses) if of is not None],
@@ -113,7 +113,10 @@ def chunk_of(value: bytes) -> Kept:
     if not columns:
         return Kept(day, [], [Original(*fields) for fields in first])
     gaps, series, account_ids, accounts, names, sizes, amounts, series_indexes, reversals = columns
-    places = [SERIES_INDEX[direction][currency] for direction, currency in series]
+    places = [
+        SERIES_INDEX[direction][currency] | (NO_AMOUNT if has_no_amount else 0)
+        for direction, currency, has_no_amount in series
+    ]
     reverses = {place: (name, of_day) for place, name, of_day in reversals}
     ends = accumulate(sizes)
     rows = zip(
@@ -126,16 +129,10 @@ def chunk_of(value: bytes) -> Kept:
                 Entry,
                 (
                     offset, account_ids[account], names[end - size : end], day,
-                    _content(amount, places[series_index]), reverses.get(place),
+                    amount << SERIES_BITS | places[series_index], reverses.get(place),
                 ),
             )
             for place, (offset, account, size, end, amount, series_index) in enumerate(rows)
         ],
         [],
     )  # fmt: skip
-
-
-def _content(amount: int, series: int) -> int:
-    if amount == _NO_AMOUNT:
-        return OF_NO_AMOUNT | series
-    return int(amount) << SERIES_BITS | series
