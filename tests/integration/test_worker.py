@@ -152,6 +152,8 @@ measure = "amount"
 currency = "EUR"
 above = "1.00"
 """
+
+
 def test_a_policy_that_outgrows_its_topic_is_refused_before_it_is_written(
     run: Run, tmp_path: Path
 ) -> None:
