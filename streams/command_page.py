@@ -31,8 +31,8 @@ EXIT_STATUSES: Final = {
         " it ended itself for its partitions to move."
     ),
     EXIT_INTERRUPTED: (
-        "Ctrl-C ended it before it was done (not the demo and `weir worker`: 0). `weir send` says how"
-        " many records were sent and arrived."
+        "Ctrl-C ended it before it was done (not the demo and `weir worker`: 0). `weir send` says"
+        " how many records were sent and arrived."
     ),
 }
 """What each exit status of `weir` means."""
