@@ -83,7 +83,8 @@ def _calendar(calendar: CalendarSettings) -> str:
     return (
         f"a business day begins at {begins} in {calendar.time_zone}, and takes transactions until"
         f" {duration_text(calendar.allowed_lateness)} after its end; a booking may be"
-        f" {duration_text(calendar.clock_skew)} ahead of its record's timestamp"
+        f" {duration_text(calendar.clock_skew)} ahead of its record's timestamp, and one account's"
+        f" bookings {duration_text(calendar.leap)} ahead of all others' until days wait for them"
     )
 
 
@@ -116,7 +117,8 @@ def _outliers(settings: OutlierSettings | None) -> str | None:
         return None
     return (
         f"{settings.alerts_per_day:,} alerts a business day, none in the first"
-        f" {settings.warm_up_days} business days of a partition, {settings.severity.value}"
+        f" {settings.warm_up_days} business days of a partition, and only days as rare as one in"
+        f" {settings.one_in_at_least:,}, {settings.severity.value}"
     )
 
 

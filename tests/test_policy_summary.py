@@ -19,16 +19,18 @@ time_zone = "UTC"
 cut_off = "00:00"
 allowed_lateness = "48h"
 clock_skew = "1h"
+leap = "72h"
 [[limit]]
 id = "x"
 measure = "amount"
 direction = "debit"
 currency = "EUR"
-above = "500"
+above = 500
 severity = "low"
 [budget]
 alerts_per_day = 20
 warm_up_days = 30
+one_in_at_least = 50
 severity = "medium"
 [models]
 detector = "loda"
@@ -51,20 +53,24 @@ CHANGED = {
     "calendar.cut_off": ('"00:00"', '"03:00"'),
     "calendar.allowed_lateness": ('"48h"', '"49h"'),
     "calendar.clock_skew": ('"1h"', '"2h"'),
+    "calendar.leap": ('"72h"', '"96h"'),
     "limit.id": ('id = "x"', 'id = "y"'),
     "limit.measure": ('measure = "amount"', 'measure = "count"'),
     "limit.direction": ('"debit"', '"both"'),
     "limit.currency": ('"EUR"', '"SEK"'),
-    "limit.above": ('above = "500"', 'above = "501"'),
+    "limit.above": ("above = 500", "above = 501"),
     "limit.severity": ('severity = "low"', 'severity = "high"'),
     "limit.scope": ('"low"', '"low"\nscope = { segment = "s" }'),
     "scope.account": ('"low"', '"low"\nscope = { account = "s" }'),
     "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
     "scope.product": ('"low"', '"low"\nscope = { product = "s" }'),
-    "budget": ('[budget]\nalerts_per_day = 20\nwarm_up_days = 30\nseverity = "medium"', ""),
+    "budget": (
+        '[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\nseverity = "medium"', "",
+    ),
     "budget.alerts_per_day": ("alerts_per_day = 20", "alerts_per_day = 21"),
     "budget.warm_up_days": ("warm_up_days = 30", "warm_up_days = 31"),
+    "budget.one_in_at_least": ("one_in_at_least = 50", "one_in_at_least = 60"),
     "budget.severity": ('severity = "medium"', 'severity = "high"'),
     "models.detector": ('"loda"', '"gaussian"'),
     "models.population_amount": ("false", "true"),

@@ -97,15 +97,16 @@ def test_what_does_not_fit_is_rejected_and_changes_nothing(
     second: dict[str, str], reason: str, why: str
 ) -> None:
     engine = Engine(0, book())
-    observed(engine, transaction("T1"))
+    # The second account is so that there is a watermark, and days close.
+    observed(engine, transaction("T1"), transaction("T1", account_id="A2"))
     before = totals(engine)
     name = second.pop("transaction_id", "T2")
     step = observed(engine, transaction(name, reverses="T1", **second))
     ((offset, rejection),) = step.rejections
-    assert (offset, rejection.reason.value) == (1, reason)
+    assert (offset, rejection.reason.value) == (2, reason)
     assert why in rejection.detail
     assert totals(engine) == before
-    assert engine.open_transactions() == 1
+    assert engine.open_transactions() == 2
     step = observed(engine, transaction("T3", reverses="T1"))
     assert (step.transactions, step.rejections) == (1, [])
 

@@ -341,7 +341,7 @@ def test_an_account_is_kept_while_its_days_may_count_and_forgotten_then() -> Non
     for day in range(1, 14):
         spent(engine, day, "1.00", account_id="A2")
         has_closed = day >= 4  # the lateness is three days
-        may_count = day - 3 <= 6  # a first open day within the longest window
+        may_count = day - 3 < 6  # a first open day within the longest window
         assert ("A1" in engine.accounts) == (not has_closed or may_count), day
     assert sum(len(of) for of in engine._expiries.values()) == 0
 
@@ -364,7 +364,7 @@ def test_a_day_that_falls_from_over_to_near_counts_as_near_only_when_it_closes()
     spent(engine, 1, "450.00")
     (grown,) = spent(engine, 1, "151.00")
     assert listed_days(grown) == [(MONDAY + day, False) for day in range(3)]
-    (fallen,) = spent(engine, 1, name="R", reverses="T1-151.00")
+    (fallen,) = spent(engine, 1, "151.00", name="R", reverses="T1-151.00")
     assert listed_days(fallen) == [(MONDAY + day, False) for day in (0, 2)]
     alerts = [*spent(engine, 5, "1.00"), *spent(engine, 6, "1.00")]  # Tuesday has closed
     assert [listed_days(alert)[1] for alert in alerts] == [(MONDAY + 1, True)]

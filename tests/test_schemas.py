@@ -78,7 +78,9 @@ def steps() -> Iterator[Step]:
     policies.add(policy_of(changed))
     engine.policies_changed()
     yield engine.take_step()
-    yield observed(engine, transaction("t7", hours=24 * 9))  # every day before is closed
+    yield observed(  # every day before is closed, as two accounts are so far on
+        engine, transaction("t7", hours=24 * 9), transaction("t8", hours=24 * 9, account_id="B")
+    )
 
 
 def told() -> tuple[list[Alert], list[ClosedDay]]:

@@ -63,6 +63,7 @@ seals = st.builds(
     st.text(max_size=30),
     st.lists(st.integers(1, 1 << 40)), st.integers(1, 65_536), st.binary(max_size=12),
     st.lists(st.tuples(st.integers(1, 9), st.none() | st.text(), st.text()).map(list)),
+    st.tuples(*[st.integers(0, 1 << 40)] * 3),
 )  # fmt: skip
 
 
