@@ -37,7 +37,9 @@ BEFORE_KILL_SECONDS: Final = (0.3, 3.0)
 
 DRILL_ACCOUNTS: Final = 5000
 CLOSING_DAYS: Final = 30
-"""So many days after the last one, a last record on each partition closes every day."""
+"""So many days after the last one, last records on each partition close every day."""
+
+CLOSING_ACCOUNTS: Final = 2
 
 
 class Drill:
@@ -229,17 +231,22 @@ def batches_of(rows: Sequence[tuple[str, ...]]) -> Iterator[Batch]:
 
 
 def closing_batch(rows: Sequence[tuple[str, ...]], partitions: int) -> Batch:
-    """Return one row for each partition, so late that it closes every day before it."""
+    """Return rows for each partition, so late that they close every day before them.
+
+    They are of two accounts: one account alone closes no days of others.
+    """
     day = date.fromordinal(date.fromisoformat(rows[-1][2][:10]).toordinal() + CLOSING_DAYS)
     deal = dealer(partitions)
-    accounts: dict[int, str] = {}
+    accounts: dict[int, list[str]] = {partition: [] for partition in range(partitions)}
     number = 0
-    while len(accounts) < partitions:
+    while any(len(names) < CLOSING_ACCOUNTS for names in accounts.values()):
         name = f"closing-{number}"
-        accounts.setdefault(deal(name), name)
+        if len(accounts[deal(name)]) < CLOSING_ACCOUNTS:
+            accounts[deal(name)].append(name)
         number += 1
     closing = [
         (f"X{partition}", account, f"{day}T00:00:00Z", "0.01", "EUR", "credit", *[None] * 6)
-        for partition, account in sorted(accounts.items())
+        for partition, names in accounts.items()
+        for account in names
     ]
-    return Batch(Path("drill"), closing, range(1, partitions + 1), [], 1)
+    return Batch(Path("drill"), closing, range(1, len(closing) + 1), [], 1)

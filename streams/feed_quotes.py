@@ -119,9 +119,17 @@ class Quotes:
         # With a quote in it, a line is a row if the first one would be one, too, without a quote.
         return (
             is_wide
-            and self._is_whole(scan.cells, line, width)
-            and self._is_whole(first.cells, first_line, width)
+            and self._may_be_whole(scan.cells, line, width)
+            and self._may_be_whole(first.cells, first_line, width)
         )
+
+    def _may_be_whole(self, cells: int, line: str, width: int) -> bool:
+        """Say whether a line is a row by its cells as they were read, or with every quote a stray.
+
+        Two strays may make a quoted cell of what were two cells.
+        """
+        plain = line.count(self.delimiter) + 1
+        return self._is_whole(cells, line, width) or self._is_whole(plain, line, width)
 
     def _is_whole(self, cells: int, line: str, width: int = 0) -> bool:
         """Say whether the cells that a line ends with are a row's; empty ones may be too many."""

@@ -15,7 +15,7 @@ from monitor.core.transaction import Reason
 from monitor.metrics import METRICS, Metrics
 
 DOCS = Path(__file__).parent.parent / "docs" / "metrics.md"
-BOUNDED = {"reason", "kind", "status", "part", "partition", "currency", "version"}
+BOUNDED = {"reason", "kind", "status", "part", "partition", "currency", "table", "version"}
 PARTITION_GAUGES = [name for name, metric in METRICS.items() if metric.labels == ("partition",)]
 UNITS = {"seconds": {"seconds", "seconds since 1970"}, "bytes": {"bytes"}, "records": {"records"}}
 
@@ -62,6 +62,8 @@ def test_a_scrape_shows_the_labels_of_the_table() -> None:
         getattr(metrics, attribute).labels("0").set(1)
     metrics.unwatched.labels("CZK")
     metrics.limit_currency_seen.labels("EUR")
+    metrics.names_held.labels("0", "channels")
+    metrics.names_beyond.labels("0", "channels")
     labels = {
         re.sub("_(bucket|sum|count)$", "", sample.name): set(sample.labels) - {"le"}
         for sample in scraped(metrics)

@@ -117,12 +117,13 @@ class Life:
         """Close all days, and decide all of them: nothing is kept then."""
         last = transaction("T").event_time + 200 * 86_400_000_000
         for days in (0, 10):
-            item = transaction(f"END{days}", account_id="END")
-            self.take(item._replace(event_time=last + days * 86_400_000_000))
+            for account_id in ("END", "END2"):  # one account alone closes nobody's days
+                item = transaction(f"END{days}", account_id=account_id)
+                self.take(item._replace(event_time=last + days * 86_400_000_000))
         self.hear(MONDAY + 300)
-        assert self.engine.accounts.keys() == {"END"}
+        assert self.engine.accounts.keys() == {"END", "END2"}
         assert not self.engine._noted_on
-        assert not self.engine._unsettled
+        assert not self.engine._ended_until
 
     def ends(self) -> dict[str, dict[str, Any]]:
         """Return what is told last of each review, without the record and revision that tell it."""
@@ -137,7 +138,7 @@ class Life:
 def kept_of(engine: Engine) -> dict[bytes, bytes]:
     """Return what a partition keeps of an engine (but for its journal: nothing is reversed)."""
     seal = state.Seal(
-        engine.offset_last, engine.watermark, engine.policies.calendar.text(),
+        engine.offset_last, engine.marks.marks(), engine.lone, engine.policies.calendar.text(),
         list(engine.policies.versions), len(engine.buckets), WRITER,
         rejection_rows(engine.rejections),
     )  # fmt: skip
@@ -332,7 +333,7 @@ def test_without_systemic_verdicts_nothing_is_kept_for_them() -> None:
 def test_how_far_verdicts_are_behind_is_counted_in_business_days() -> None:
     life = Life([])
     assert life.engine.days_undecided == 0
-    for item in breaches([0, 1, 9]):
+    for item in [*breaches([0, 1, 9]), transaction("O", hours=24 * 9, account_id="A2")]:
         life.take(item)
     assert life.engine.days_undecided == 6  # Monday to Saturday: the lateness is three days
     life.hear(MONDAY + 4)
@@ -363,7 +364,8 @@ def test_an_origin_is_in_the_alert_and_in_state() -> None:
     life.take(breaches([0])[0])
     fields = codec.plain(codec.alert_bytes(life.alerts[0]))
     assert fields["evidence"]["origin"] == {"institution": "I1"}
-    life.take(transaction("O", hours=24 * 5, account_id="A2"))
+    for account_id in ("A2", "A3"):
+        life.take(transaction("O", hours=24 * 5, account_id=account_id))
     life.begin_again(0)
     review = life.engine.accounts["A1"].review
     assert review is not None

@@ -83,10 +83,14 @@ def strayed(draw: st.DrawFn) -> tuple[list[str], set[int]]:
     return lines, hit
 
 
+TWO_STRAYS_IN_ONE_CELL = line(2, "").replace("debit,,,", 'debit,",",",')
+
+
 @settings(max_examples=600)
 @given(strayed(), st.integers(1, 5))
 @example(([line(0), line(1, '"SHOP'), line(2, 'SHOP"'), line(3)], {1, 2}), 5)
 @example(([line(1, '"SHOP'), line(2, 'SHOP"', '"B'), line(3, "", 'B"')], {0, 1, 2}), 5)
+@example(([TWO_STRAYS_IN_ONE_CELL, line(3, 'SHOP"').replace("Q3", 'Q3""')], {0, 1}), 1)
 def test_no_line_of_a_file_with_stray_quotes_is_lost(
     made: tuple[list[str], set[int]], size: int
 ) -> None:
@@ -116,7 +120,9 @@ def test_lines_are_taken_rejected_or_skipped(made: tuple[list[str], set[int]]) -
         for batch in read([path], kept):
             replay.observe(batch)
     counts = replay.totals.fields(0)
-    taken, skipped = replay.totals.transactions, replay.totals.skipped
+    # A quote may make a text of the last column, which is then a reversal that waits.
+    taken = replay.totals.transactions + replay.totals.waiting
+    skipped = replay.totals.skipped
     assert taken + sum(replay.totals.rejections.values()) + skipped == len(lines)
     assert taken + skipped >= len(lines) - len(hit)
     assert counts["records"] == len(lines) - skipped

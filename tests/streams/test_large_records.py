@@ -123,7 +123,7 @@ def test_an_alert_of_every_currency_is_whole() -> None:
     engine = Engine(0, book())
     rows = [
         transaction(f"T{place}", currency=currency, amount="9" * 14)
-        for place, currency in enumerate(EXPONENT)
+        for place, currency in enumerate(sorted(EXPONENT.keys() - LAST_DAYS.keys()))
     ]
     (*_, alert) = observed(engine, *rows).alerts
     written = codec.alert_bytes(alert)
@@ -240,12 +240,15 @@ def test_an_ordinary_segment_day_is_one_record() -> None:
 def test_the_largest_chunk_of_a_journal_fits() -> None:
     top = (10**18 - 1) << SERIES_BITS
     entries = [
-        Entry(number << 40, 65_535, (1 << 64) - 1 - number, 3_652_059, top | number % len(SERIES))
+        Entry(
+            number << 40, f"{number:0256d}", f"{number:040d}", 3_652_059,
+            top | number % len(SERIES), (f"{number + 1:064d}", 3_652_059),
+        )
         for number in range(journal.ENTRIES_MAX * 2 + 1)
     ]
     chunks = list(journal.journal_chunks(3_652_059, entries))
-    assert len(chunks) == 3
-    read = [entry for chunk in chunks for entry in journal.entries_of(chunk)[1]]
+    assert len(chunks) > 3  # long ids make shorter chunks
+    read = [entry for chunk in chunks for entry in journal.chunk_of(chunk).entries]
     assert read == entries
     for chunk in chunks:
         assert 2 * len(chunk) < RECORD_BYTES_MAX  # there is room for twice as much

@@ -143,11 +143,11 @@ def test_where_pieces_are_small_everything_is_cut(monkeypatch: pytest.MonkeyPatc
     for module in (pieces, state):
         monkeypatch.setattr(module, "PIECE_BYTES_MAX", 60)
     log = Log()
-    live(log, STREAMS[6], 6)
+    live(log, STREAMS[4], 4)
     cut = {record.key.split(b":")[-3] for record in log.topics[TOPICS.changelog]
            if record.key and b"/" in record.key}  # fmt: skip
     assert {name.partition(b"/")[0] for name in cut} == {b"0", b"1", b"2", b"seal"}
-    assert Outcome.of_log(log) == Outcome.undisturbed(STREAMS[6])
+    assert Outcome.of_log(log) == Outcome.undisturbed(STREAMS[4])
 
 
 # -- rebalances ----------------------------------------------------------------------------------
