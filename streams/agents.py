@@ -75,6 +75,7 @@ class Agents:
         self._snapshot_key = snapshot_key_of(settings)
         self._flush_interval_seconds = settings.flush_seconds
         self._unwatched: set[str] = set()
+        self._currencies_known = (0, -1)
         self._verdicts = NO_VERDICTS
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
@@ -195,6 +196,7 @@ class Agents:
         metrics = self._metrics
         metrics.run_duration.observe(seconds)
         metrics.run_records.observe(records)
+        self._observe_currencies()  # before they count: who sees transactions sees their currencies
         metrics.transactions.inc(step.transactions)
         self._count_unwatched(step)
         metrics.redeliveries.inc(step.redelivered)
@@ -203,6 +205,17 @@ class Agents:
         for _, rejection in step.rejections:
             metrics.rejections.labels(rejection.reason.value).inc()
         self._lateness.take(step, time.monotonic())
+
+    def _observe_currencies(self) -> None:
+        """Note which currencies of limits have come, if that has changed."""
+        if self._policies is None:
+            return
+        seen_in = [len(limits.seen) for limits in self._policies.limit_sets]
+        known = len(seen_in), sum(seen_in)
+        if known != self._currencies_known:
+            self._currencies_known = known
+            for currency, is_seen in currencies_seen(self._policies).items():
+                self._metrics.limit_currency_seen.labels(currency).set(is_seen)
 
     def _count_unwatched(self, step: Step) -> None:
         assert self._policies is not None
@@ -315,9 +328,7 @@ class Agents:
             tp.partition for tp in consumer.assignment() if tp.topic == self._topics.transactions
         )
         metrics.partitions_assigned.set(len(self.assigned))
-        if self._policies is not None:
-            for currency, is_seen in currencies_seen(self._policies).items():
-                metrics.limit_currency_seen.labels(currency).set(is_seen)
+        self._observe_currencies()
         for number, partition in self.partitions.items():
             if number not in self.assigned:
                 metrics.forget_partition(number)  # the worker that has it now tells of it

@@ -229,8 +229,8 @@ def test_a_policy_that_comes_while_a_day_closes_finds_it_counted(
     monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1)
     monkeypatch.setattr("monitor.engine.CLOSED_DAYS_MAX", 1)
     observed(engine, *end())
-    assert engine._unsettled
+    assert engine._uncounted
     monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1000)
     assert engine.is_closing
     engine.policies_changed()
-    assert not engine._unsettled
+    assert not engine._uncounted

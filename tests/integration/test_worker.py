@@ -17,6 +17,7 @@ from monitor.policy_text import DEFAULT_POLICY
 from monitor.settings import Settings
 from streams.admin import create_topics
 from streams.broker import free_port
+from streams.codec import ORIGINAL_BYTES_MAX
 from streams.topics import Topics, topic_specs
 from streams.worker_process import WorkerProcess, taken_in
 from tests.rigs import (
@@ -103,7 +104,8 @@ def test_of_a_poisoned_batch_each_bad_record_is_set_aside_and_each_good_one_coun
 ) -> None:
     worker, settings = run
     good = [(b"P", booked(f"good-{n}", "P", amount="700.00")) for n in range(len(POISON) + 2)]
-    records: list[tuple[bytes | None, bytes | None]] = [*good[:2]]
+    # Another account's record is first: one account alone makes no record of its own too late.
+    records: list[tuple[bytes | None, bytes | None]] = [(b"O", booked("other", "O")), *good[:2]]
     expected = []
     for (reason, key, value), next_good in zip(POISON, good[2:], strict=True):
         expected.append((reason, len(records)))
@@ -114,7 +116,7 @@ def test_of_a_poisoned_batch_each_bad_record_is_set_aside_and_each_good_one_coun
 
     samples = worker.samples()
     name = "weir_transactions_total"
-    assert value_of(samples, name) - before.get((name, ()), 0) == len(good)
+    assert value_of(samples, name) - before.get((name, ()), 0) == len(good) + 1
     told = records_of(settings, Topics.of(settings).rejections)
     found = {}
     for record in told:
@@ -127,7 +129,9 @@ def test_of_a_poisoned_batch_each_bad_record_is_set_aside_and_each_good_one_coun
         fields = found[offsets[place]]
         assert fields["reason"] == reason, fields
         assert original(fields, "key") == records[place][0]
-        assert original(fields, "record") == records[place][1]
+        value = records[place][1]
+        assert original(fields, "record") == (None if value is None else value[:ORIGINAL_BYTES_MAX])
+        assert fields["record_bytes"] == (None if value is None else len(value))
         labels = ("weir_rejections_total", reason)
         assert value_of(samples, *labels) == [r for r, _ in expected].count(reason)
     last = alerts_of(settings, "P")

@@ -261,7 +261,9 @@ def test_the_commands_put_rows_in_order_unless_they_are_to_stay(weir: Weir, tmp_
     replay = ["replay", str(tmp_path / "x.csv"), "--policy", str(policy), "--json"]
     alerts = tmp_path / "a.jsonl"
     for more, raised in (([], 56), (["--as-it-stands"], 6)):
-        told = fields(weir(*replay, "--alerts", alerts, *more))
+        said = weir(*replay, "--alerts", alerts, *more)
+        assert ("rows newest first" in said.err or "newest first" in said.err) == bool(more)
+        told = json.loads(said.out)
         assert told["alerts"] == told["transactions"] == raised
         last = json.loads(alerts.read_text(encoding="utf-8").splitlines()[-1])
         explained = weir(
