@@ -66,7 +66,9 @@ CHANGED = {
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
     "scope.product": ('"low"', '"low"\nscope = { product = "s" }'),
     "budget": (
-        '[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\nseverity = "medium"', "",
+        "[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\n"
+        'severity = "medium"',
+        "",
     ),
     "budget.alerts_per_day": ("alerts_per_day = 20", "alerts_per_day = 21"),
     "budget.warm_up_days": ("warm_up_days = 30", "warm_up_days = 31"),
