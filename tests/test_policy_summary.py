@@ -66,8 +66,8 @@ CHANGED = {
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
     "scope.product": ('"low"', '"low"\nscope = { product = "s" }'),
     "budget": (
-        "[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\n"
-        'severity = "medium"',
+        ("[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\n"
+        'severity = "medium"'),
         "",
     ),
     "budget.alerts_per_day": ("alerts_per_day = 20", "alerts_per_day = 21"),
