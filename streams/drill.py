@@ -189,13 +189,13 @@ class Drill:
             reader.close()
 
     def _is_all_told(self) -> bool:
-        """Return whether each partition has no account left but the one that closed its days."""
+        """Return whether each partition has no accounts left but those that closed its days."""
         held: dict[str, float] = {}
         for worker in self.workers:
             for (name, labels), accounts in worker.samples().items():
                 if name == "weir_state_accounts":  # of two workers, one may have had it before
                     held[labels[0]] = min(accounts, held.get(labels[0], accounts))
-        return len(held) == self._settings.partitions and max(held.values()) <= 1
+        return len(held) == self._settings.partitions and max(held.values()) <= CLOSING_ACCOUNTS
 
     async def _told_account_days(self) -> tuple[dict[DayKey, DayTotals], int]:
         """Return each closed account-day; and how many were told again with another content."""
