@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 from prometheus_client import CollectorRegistry
 
+from monitor.membership import Verdicts
 from monitor.metrics import Metrics
 from monitor.policy_text import DEFAULT_POLICY
 from monitor.settings import Settings
@@ -129,16 +130,18 @@ def test_dispositions_alerts_policies_accounts_and_incidents_know_nothing_of_wha
     async def run() -> None:
         async with asyncio.timeout(SECONDS_MAX):
             assert [one.by for one in await read_dispositions(settings)] == ["ann"]
-            told = [fields async for fields, _ in read_alerts(settings, follow=False)]
-            assert told == [{"alert_id": "a"}]
+            told = [alert["alert_id"] async for alert in read_alerts(settings, follow=False)]
+            assert told == ["a"]
             policies, refused = await read_policies(settings)
             assert policies is not None
             assert (list(policies.versions), refused) == ([2], [])
-            said: list[Any] = []
-            incidents = IncidentFollower(settings.broker, topics.systemic, said.append)
+            said: list[Verdicts] = []
+            incidents = IncidentFollower(
+                settings.broker, topics.systemic, topics.systemic_state, said.append
+            )
             await incidents.start()
             await incidents.stop()
-            assert {day for grouped in said for *_, day in grouped} == {739_000}
+            assert {day for verdicts in said for day in verdicts.by_day} == {739_000}
             rejected: list[Any] = []
             accounts = AccountsFollower(
                 settings.broker, topics.accounts, lambda *_: None, rejected.append
