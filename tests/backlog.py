@@ -64,7 +64,7 @@ def ends_of(batches: Sequence[Batch], policy: str = FULL) -> Ends:
 
 async def _latest(settings: Settings) -> Told:
     latest: Told = {}
-    async for alert, _ in read_alerts(settings, follow=False):
+    async for alert in read_alerts(settings, follow=False):
         known = latest.get(alert["alert_id"])
         if known is None or known["revision"] <= alert["revision"]:
             latest[alert["alert_id"]] = alert
