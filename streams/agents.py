@@ -216,6 +216,7 @@ class Agents:
             self._currencies_known = known
             for currency, is_seen in currencies_seen(self._policies).items():
                 self._metrics.limit_currency_seen.labels(currency).set(is_seen)
+                self._metrics.unwatched.labels(currency)  # at 0, so that rates see the first one
 
     def _count_unwatched(self, step: Step) -> None:
         assert self._policies is not None
