@@ -489,8 +489,8 @@ def take_back(open_days: Mapping[int, OpenDay]) -> None:
     for key, day in ready:
         link = links[key, day]
         target = open_days.get(link.day)
-        if target is None:
-            continue  # its day is closed: nothing of it can change any more
+        if target is None or link.key not in target.contents:
+            continue  # its day is closed, or was by its account alone: nothing of it can change
         target.contents[link.key] -= open_days[day].contents[key] >> SERIES_BITS << SERIES_BITS
         unsettled[link.key, link.day] -= 1
         if not unsettled[link.key, link.day] and (link.key, link.day) in links:
