@@ -89,6 +89,9 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) cannot make a virtual environment (Debian has it in python3-venv)" >&2; exit 1; }
 
+# Named, since a comma in a call would begin its next argument.
+DEVELOPMENT := --editable '.[demo,insight]' --group dev
+
 # Runs pip, and shows that it goes on: what it fetches, and how much is installed by now.
 # Nothing is byte-compiled here: Python does so with what is used, and most never is.
 define install
@@ -118,5 +121,5 @@ $(KERNELS): $(wildcard models/*.py) $(PROGRAM)
 $(TOOLS): pyproject.toml $(PROGRAM)
 	@echo "setting up $(VENV): FP-growth, and the tools for tests and checks (once; a minute)" >&2
 	@$(PIP) install --quiet 'pip>=25.1'
-	$(call install,--editable '.[demo,insight]' --group dev)
+	$(call install,$(DEVELOPMENT))
 	@touch $@
