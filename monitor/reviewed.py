@@ -39,12 +39,11 @@ from monitor.systemic.settings import REACH_DAYS
 
 
 class _Uncounted(NamedTuple):
-    """A noted account-day of a day that closed, and as of what it is to be counted."""
+    """A noted account-day of a day that closed, and what it is to be counted by."""
 
     account_day: AccountDay
     score: float | None
     cause: Cause
-    day_open_first: int
 
 
 class Reviewed(Modelled):
@@ -59,7 +58,6 @@ class Reviewed(Modelled):
         self._ended_until: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
         # Noted account-days of closed days that are still to be counted, with score and cause.
         self._uncounted: dict[Account, list[_Uncounted]] = {}
-        self._counted_at: int | None = None  # the first open day when what is counted now closed
         self._forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
@@ -161,7 +159,7 @@ class Reviewed(Modelled):
         noted = [account_day for account_day in closed.noted if account_day.facts is not None]
         cause = Cause(None, self.clock or 0, self.partition, self._closing_offset)
         for account_day, score in zip(noted, self._day_scores(noted), strict=True):
-            uncounted = _Uncounted(account_day, score, cause, self.day_open_first or 0)
+            uncounted = _Uncounted(account_day, score, cause)
             self._uncounted.setdefault(account_day.account, []).append(uncounted)
 
     def _count_some(self, at_most: int) -> int:
@@ -190,8 +188,7 @@ class Reviewed(Modelled):
         what is told.
         """
         uncounted = self._uncounted.pop(account)
-        for account_day, score, cause, day_open_first in uncounted:
-            self._counted_at = day_open_first
+        for account_day, score, cause in uncounted:
             day = noted_day(account_day, self.policies, is_closed=True, score=score)
             account_day.facts = None
             self.dirty.add(account)
@@ -203,7 +200,6 @@ class Reviewed(Modelled):
                 self._recount(account, cause, Moment.CLOSE)
                 self._fold_days(account, account.review)
                 self._expire(account)
-        self._counted_at = None
         return len(uncounted)
 
     # -- what is told -----------------------------------------------------------------------------
@@ -329,17 +325,16 @@ class Reviewed(Modelled):
             or self.policies.for_day(day)[0].systemic is None
         )
 
-    def _expire(self, account: Account) -> None:
+    def _expire(self, account: Account, soonest: int = 0) -> None:
         """Note when to look whether an account's days are still of use: each of them by itself.
 
-        So it does not matter to what is kept since when an account is in memory.
+        So it does not matter to what is kept since when an account is in memory, nor how many days
+        close together. A day that was looked at is looked at again by the first open day `soonest`.
         """
         review = account.review
         if review is None:
             return
         ends = {*review.closed, *(of.last or first for first, of in review.told.items())}
-        day_open_first = self.day_open_first if self._counted_at is None else self._counted_at
-        soonest = (day_open_first or 0) + 1
         for day in ends:
             due = max(day + self.policies.review_days_max, soonest)  # as `_forget` has it
             self._expiries.setdefault(due, set()).add(account)
@@ -356,7 +351,7 @@ class Reviewed(Modelled):
                     account.review = None
                     self._forget_if_empty(account)
                 else:
-                    self._expire(account)
+                    self._expire(account, day_open_first + 1)
 
     def _forget(self, account: Account, review: Review, keep_from: int) -> bool:
         """Drop what no day to come can be counted with; return whether anything was.
@@ -398,10 +393,11 @@ class Reviewed(Modelled):
         told = review.told[first]
         were = {of.day for of in told.days}
         folded = review.folded if review.folded and review.folded.first == first else None
-        setting = self._setting(account, noted, self._no_record(), Moment.VERDICT)
-        latest = noted[-1]
+        own = [of for of in noted if of.day in were]  # none of a later review: that may come first
+        setting = self._setting(account, own, self._no_record(), Moment.VERDICT)
+        latest = own[-1]
         review.ended[first] = EndedReview(
-            told, tuple(of for of in noted if of.day in were), folded, setting.policy_version,
+            told, tuple(own), folded, setting.policy_version,
             latest.segment, latest.peer_group, latest.product,
         )  # fmt: skip
         self._ended_until.setdefault(told.last or first, set()).add(account)

@@ -256,6 +256,7 @@ class Partition:
             self.writer,
             rejection_rows(engine.rejections),
             self._held(numbers),
+            self._alone(),
         )
         memory = self._remember()
         parts = [] if memory is None else self._parts(memory.new_parts(), seal.offset)
@@ -267,6 +268,15 @@ class Partition:
         self._events, self._acks, self._entries, self._new_originals = [], [], [], []
         self.records_pending = 0
         return snapshot
+
+    def _alone(self) -> bytes | None:
+        """Return the bucket of the account that is alone: see `state.Seal`."""
+        engine = self.engine
+        if not engine.marks.is_alone:
+            return None
+        if engine.lone is None:
+            return b""
+        return state.bucket_bytes(engine.buckets[engine.bucket_of(engine.lone.account_id)])
 
     def _held(self, numbers: set[int]) -> tuple[int, int, int]:
         """Return what there must be once a snapshot of these buckets is sealed: see `state.Seal`.

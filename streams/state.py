@@ -56,6 +56,13 @@ class Seal(NamedTuple):
     writer: bytes  # who wrote it: an engine that is still its own writer need not be rebuilt
     rejections: Sequence[list[Any]] = ()  # of records that no bucket knows
     held: tuple[int, int, int] = (0, 0, 0)  # a day, the chunks from that day on, and the buckets
+    alone: bytes | None = None
+    """The bucket of the account that is alone, empty if none came yet; None if there are more.
+
+    Days go by the clock of that account then, which is nothing to others. So what was written of
+    others before the next seal is passed over, and their records, which all come again, make it
+    anew. Had the bucket a record of its own, it could have others in it.
+    """
 
 
 class Recovered(NamedTuple):
@@ -198,7 +205,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
     engine.offset_last = seal.offset
     engine.restore_watermark(seal.watermark, seal.lone)
     engine.restore_rejections(engine.rejections, rejections_of(seal.rejections))
-    buckets = _recover_buckets(engine, kept, seal.writer)
+    buckets = _recover_buckets(engine, _buckets_kept(engine, kept, seal))
     chunks, originals = _recover_journal(engine, kept, seal)
     engine.dirty.clear()
     if seal.policy_versions != list(engine.policies.versions):
@@ -235,14 +242,23 @@ def ensure_kept(kept: dict[bytes, bytes], committed: int | None, partition: int)
     )
 
 
-def _recover_buckets(engine: Engine, kept: dict[bytes, bytes], writer: bytes) -> dict[int, bytes]:
-    values = {}
+def _buckets_kept(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> dict[int, bytes]:
+    """Return the bytes of the buckets that go with a seal, by number."""
+    if seal.alone is not None:
+        if seal.lone is None:
+            return {}
+        return {engine.bucket_of(seal.lone.account_id): seal.alone}
     known = Kept(kept)
-    for number, bucket in enumerate(engine.buckets):
-        whole = known.whole(bucket_key(writer, number))
-        if whole is None:
-            continue
-        value = values[number] = whole.value
+    wholes = {
+        number: known.whole(bucket_key(seal.writer, number))
+        for number in range(len(engine.buckets))
+    }
+    return {number: whole.value for number, whole in wholes.items() if whole is not None}
+
+
+def _recover_buckets(engine: Engine, values: dict[int, bytes]) -> dict[int, bytes]:
+    for number, value in values.items():
+        bucket = engine.buckets[number]
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
         engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
         rejections, accounts = unpacked(value[_OFFSET.size :])
@@ -265,8 +281,8 @@ def _recover_journal(
     for key, value in kept.items():
         if not is_journal(key) or writer_of(key) != seal.writer:
             continue
-        # Beyond the seal, an entry counts only where its bucket was written too: else the crash
-        # came between the two, and its record will come again.
+        # Beyond the seal, an entry counts only if its bucket was written too: else the crash came
+        # between the two, and its record will come again.
         day, entries, kept_originals = chunk_of(value)
         engine.restore_entries(
             entry
