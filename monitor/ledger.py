@@ -1,14 +1,13 @@
-"""What one partition holds: its accounts, their open days, and the watermark that closes them.
+"""The accounts of one partition, their open days, and the watermark that closes them.
 
-No clock, no I/O. The engine, which decides, is built upon it; recovery puts back what was kept.
+It decides nothing, and knows nobody who does: days that end are handed over by `take_ended`.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-from monitor.closing_day import NOT_ASKED, ClosingDay
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, AttributeBook
 from monitor.core.names import OTHERS, REJECTION_KINDS_MAX
@@ -20,11 +19,6 @@ from monitor.watermark import NEVER, Lone, Marks, Watermark
 
 BUCKETS: Final = 256
 """Buckets of state a partition has by default."""
-
-CLOSED_DAYS_MAX: Final = 2_000
-"""Account-days that one run works on at most as their days close, so that no midnight holds up the
-alerts; a run of many records works on four for each of them, so that closing keeps up whatever
-comes: an account-day is counted for reviews, summed up and emitted."""
 
 WAITING: Final = -1
 """The content of a reversal that waits for its original."""
@@ -157,7 +151,7 @@ class Ledger:
         self.day_open_first: int | None = None
         self.offset_last = -1
         self.offset_recovered_last = -1
-        self._closing_offset = -1  # of the record whose event time closed days
+        self.closing_offset = -1  # of the record whose event time closed days
         self.reversals_waiting = 0
         self._tags = 0
         self.dirty: set[Account] = set()
@@ -165,7 +159,7 @@ class Ledger:
         self.rejections: RejectionCounts = {}  # of records that are known to no bucket
         # What was counted as `OTHERS`, by table, since this object began:
         self.names_beyond: Counter[str] = Counter()
-        self.closing: deque[ClosingDay] = deque()  # days of which something is still to be told
+        self._ended: list[OpenDay] = []  # since they were taken last
 
     def open_transactions(self) -> int:
         """Return how many transactions the open days hold."""
@@ -201,48 +195,47 @@ class Ledger:
         self,
         number: int,
         accounts: Iterable[tuple[str, Callable[[Account], tuple[AccountDay, ...]]]],
-    ) -> None:
-        """Put back a bucket's accounts with their days; those already closed are closed (again).
+    ) -> tuple[list[Account], list[AccountDay]]:
+        """Put back a bucket's accounts with their days.
 
-        Each account comes as its id, and a function that gives the days it had.
+        Each account comes as its id, and a function that gives the days it had. Returns the
+        accounts, and those of their days that are closed: they are to be closed again.
         """
         bucket = self.buckets[number]
+        restored, closed = [], []
         for account_id, days_of in accounts:
             account = Account(account_id, number, self._next_tag())
             self.accounts[account_id] = bucket.accounts[account_id] = account
+            restored.append(account)
             account.days = days_of(account)
             for waiting in account.waiting:
-                self._mark_waiting(account, waiting)
-            self.restored(account)
+                self.mark_waiting(account, waiting)
             for account_day in account.days:
                 day = account_day.day
-                open_day = self.open_days.get(day) or self._open_day(day)
-                if open_day is None or self._is_closed_to(account.account_id, day):
-                    policy, _ = self.policies.for_day(day)
-                    self.closing.append(ClosingDay([account_day], policy.version, [NOT_ASKED]))
+                open_day = self.open_days.get(day) or self.open_day(day)
+                if open_day is None or self.is_closed_to(account.account_id, day):
+                    closed.append(account_day)
                     continue
                 open_day.account_days.append(account_day)
                 if account_day.facts is not None:
                     open_day.noted.append(account_day)
                 account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
-
-    def restored(self, account: Account) -> None:
-        """Take note of an account that was put back."""
+        return restored, closed
 
     def restore_entries(self, entries: Iterable[Entry]) -> None:
         """Put back transactions that were taken in; those of closed days have no place any more."""
         for _, account_id, name, day, content, reverses in entries:
-            if self._is_closed_to(account_id, day):
+            if self.is_closed_to(account_id, day):
                 continue  # it was alone then
-            open_day = self._open_day(day)
+            open_day = self.open_day(day)
             if open_day is None:
                 continue
-            account = self._account(account_id)
+            account = self.account(account_id)
             key = account.tag + name
             open_day.contents[key] = content
             if reverses is not None:
                 open_day.links[key] = Link(account.tag + reverses[0], reverses[1])
-                self._hold(account, open_day)
+                self.hold(account, open_day)
 
     def entries_restored(self) -> None:
         """Take out of transactions what reversals have taken back, once all entries are there."""
@@ -255,7 +248,8 @@ class Ledger:
 
     # -- accounts and days ------------------------------------------------------------------------
 
-    def _account(self, account_id: str) -> Account:
+    def account(self, account_id: str) -> Account:
+        """Return an account by its id; it begins if there is none."""
         account = self.accounts.get(account_id)
         if account is None:
             encoded = account_id.encode()
@@ -268,20 +262,20 @@ class Ledger:
         self._tags += 1
         return tag_of(self._tags)
 
-    def _hold(self, account: Account, open_day: OpenDay) -> None:
+    def hold(self, account: Account, open_day: OpenDay) -> None:
         """Keep an account, though it may have no account-day, for as long as a day is open."""
         open_day.holders[account] = None
         account.held_until = max(account.held_until, open_day.day)
 
-    def _mark_waiting(self, account: Account, waiting: Waiting) -> None:
+    def mark_waiting(self, account: Account, waiting: Waiting) -> None:
         """Let the day of a reversal that waits know of it: its id is taken."""
-        open_day = self._open_day(waiting.day)
+        open_day = self.open_day(waiting.day)
         assert open_day is not None, "what waits is rejected when its day closes"
         open_day.contents[account.tag + kept_id(waiting.transaction_id)] = WAITING
-        self._hold(account, open_day)
+        self.hold(account, open_day)
         self.reversals_waiting += 1
 
-    def _open_day(self, day: int) -> OpenDay | None:
+    def open_day(self, day: int) -> OpenDay | None:
         """Return a day that still takes transactions; None where it is closed."""
         open_day = self.open_days.get(day)
         if open_day is None:
@@ -290,21 +284,29 @@ class Ledger:
             open_day = self.open_days[day] = self._new_day(day)
         return open_day
 
-    def _account_day(self, account: Account, day: int, open_day: OpenDay) -> AccountDay:
+    def account_day(
+        self, account: Account, open_day: OpenDay, peer_group: str | None
+    ) -> AccountDay:
+        """Begin the account-day of an account that has none on an open day yet."""
         account_id = account.account_id
         of_account = self.attributes.known.get(account_id, NO_ATTRIBUTES)
         segment, _, product = of_account
-        peer_group = self._peer_group_of(account_id)
         watches = open_day.limits.watches_of(account_id, segment, peer_group, product)
-        account_day = AccountDay(account, day, watches, of_account)
+        account_day = AccountDay(account, open_day.day, watches, of_account)
         account_day.peer_group = peer_group
         account.days += (account_day,)
         open_day.account_days.append(account_day)
         return account_day
 
-    def _peer_group_of(self, account_id: str) -> str | None:  # noqa: ARG002 - models would know
-        """Return the peer group that an account is in now, where there are any."""
-        return None
+    @property
+    def has_ended(self) -> bool:
+        """Whether days have ended since they were taken last."""
+        return bool(self._ended)
+
+    def take_ended(self) -> list[OpenDay]:
+        """Return the days that have ended since the last call, the earliest first."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def _close_days(self) -> None:
         """Close the days that end, lateness included, at or before the watermark.
@@ -322,7 +324,8 @@ class Ledger:
                 key.day for counts in self._all_rejections() for key in counts if key.day < first
             )
         for day in sorted(ended):
-            self._end(self.open_days.pop(day) if day in self.open_days else self._new_day(day))
+            held = self.open_days.pop(day) if day in self.open_days else self._new_day(day)
+            self._ended.append(held)
 
     def _set_first_open(self) -> int:
         """Set the first day that is open by the clock, and when it closes; return it."""
@@ -343,15 +346,15 @@ class Ledger:
         if lone is not None and (lone.day_open_first or 0) <= first:
             self.lone = None
 
-    def _go_on(self, offset: int) -> None:
+    def go_on(self, offset: int) -> None:
         """Close days by the watermark; the first time, a second account's record has come."""
         lone = self.lone
         if lone is not None and lone.offset is None:
             self.lone = lone._replace(offset=offset)
-        self._closing_offset = offset
+        self.closing_offset = offset
         self._close_days()
 
-    def _lead(self, offset: int, account_id: str, event_time: int) -> bool:
+    def lead(self, offset: int, account_id: str, event_time: int) -> bool:
         """Take an event time of an account that is alone, or far ahead; return whether it is ahead.
 
         That is: by more than the lead of all other accounts or, alone, by more than the leap of its
@@ -362,7 +365,7 @@ class Ledger:
             if marks.second > marks.time:
                 marks.time = marks.second
                 if marks.time >= self.closes_next:
-                    self._go_on(offset)
+                    self.go_on(offset)
             return account_id == marks.leader and event_time > marks.second + marks.lead
         if offset <= self.offset_last:
             return False  # a redelivery: what it led up to is known
@@ -372,7 +375,7 @@ class Ledger:
         if self.day_open_first is None:  # nothing is late before something has closed
             self.lone_closes_next = self._lone_closes_next()
         if goes_on and marks.lone >= self.lone_closes_next:
-            self._closing_offset = offset
+            self.closing_offset = offset
             self._close_days()
         return event_time > marks.lone
 
@@ -382,7 +385,7 @@ class Ledger:
             first = self.calendar.day_of(self.marks.earliest)
         return self.calendar.end_of(first) + self.lateness
 
-    def _is_closed_to(self, account_id: str, day: int) -> bool:
+    def is_closed_to(self, account_id: str, day: int) -> bool:
         """Return whether an account closed an open day by its own records, when it was alone."""
         lone = self.lone
         return (
@@ -392,26 +395,19 @@ class Ledger:
             and day < lone.day_open_first
         )
 
-    def _first_open_to(self, account_id: str) -> int | None:
+    def first_open_to(self, account_id: str) -> int | None:
         """Return the first day that takes transactions of an account."""
         lone = self.lone
         if lone is not None and lone.account_id == account_id and lone.day_open_first is not None:
             return max(lone.day_open_first, self.day_open_first or 0)
         return self.day_open_first
 
-    def _is_summed_up(self, day: int) -> bool:
+    def is_summed_up(self, day: int) -> bool:
         """Return whether a day was closed before, by an account that was alone then."""
         lone = self.lone
         return (
-            lone is not None
-            and lone.offset is not None
-            and self._is_closed_to(lone.account_id, day)
+            lone is not None and lone.offset is not None and self.is_closed_to(lone.account_id, day)
         )
-
-    def _end(self, closed: OpenDay) -> None:
-        """Take the account-days of a day that was closed to those that are to be emitted."""
-        scores = [NOT_ASKED] * len(closed.account_days)
-        self.closing.append(ClosingDay(closed.account_days, closed.policy.version, scores))
 
     def _new_day(self, day: int) -> OpenDay:
         start, end = self.calendar.start_of(day), self.calendar.end_of(day)
@@ -423,7 +419,7 @@ class Ledger:
             if bucket.rejections:
                 yield bucket.rejections
 
-    def _take_rejections(self, day: int) -> Counter[tuple[str | None, str, str]]:
+    def take_rejections(self, day: int) -> Counter[tuple[str | None, str, str]]:
         """Return the rejections of a day by (segment, reason, branch), and forget them."""
         taken: Counter[tuple[str | None, str, str]] = Counter()
         for counts in self._all_rejections():
@@ -431,7 +427,7 @@ class Ledger:
                 taken[key.segment, key.reason, key.branch] += counts.pop(key)
         return taken
 
-    def _count_rejection(self, counts: RejectionCounts, rejection: Rejection) -> None:
+    def count_rejection(self, counts: RejectionCounts, rejection: Rejection) -> None:
         """Count a rejection on the clock's day; before the first transaction there is none."""
         if self.clock is not None:
             day = self.calendar.day_of(self.clock)
@@ -451,7 +447,8 @@ class Ledger:
             "rejections": sum(map(len, self._all_rejections())),
         }
 
-    def _forget_if_empty(self, account: Account) -> None:
+    def forget_if_empty(self, account: Account) -> None:
+        """Forget an account of which nothing is held."""
         if (
             not account.days
             and account.review is None

@@ -50,11 +50,11 @@ Telling = tuple[ReviewTold, Alert]
 def told_anew(
     told: ReviewTold | None, episode: Episode, setting: Setting, closed: Container[int]
 ) -> Telling | None:
-    """Tell of a review where its days differ from what was told last, or what is left of them.
+    """Report a review if its days differ from what was reported last, or what is left of them.
 
-    Also where the alert of a day that is open is restated. At the close of a day, where its reading
-    differs; and once all its days are `closed`, where any of its evidence does: nothing of it
-    changes any more then by itself.
+    Also if the alert of an open day was restated. At the close of a day, and when a verdict comes,
+    also if any of its evidence differs: so what was reported last never depends on which of the two
+    came first.
     """
     rule = setting.rule
     assert rule is not None, "a review is by a rule"
@@ -76,7 +76,6 @@ def told_anew(
     )
     if is_same and setting.moment is Moment.RECORD:
         return None
-    is_closed = all(of.day in closed for of in episode.days)
     listed = episode.days[-LISTED_DAYS_MAX:]
     counted = [of.counted for of in listed if of.counted is not None]
     evidence: dict[str, object] = {
@@ -98,15 +97,7 @@ def told_anew(
         evidence["incident_ids"] = sorted({name for of in explained for name in of.incident_ids})
     limit, severity = rule.threshold.above, rule.threshold.severity
     digest = xxh3_64_intdigest(repr((evidence, limit, severity)).encode())
-    if (
-        is_same
-        and told is not None
-        and (
-            told.digest == digest
-            if is_closed
-            else setting.moment is not Moment.CLOSE or told.reading == reading
-        )
-    ):
+    if is_same and told is not None and told.digest == digest:
         return None
     status = Status.WITHDRAWN if not is_enough else Status.RESTATED if stands else Status.RAISED
     now = ReviewTold(

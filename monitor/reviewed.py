@@ -1,4 +1,4 @@
-"""A ledger that reviews accounts which are over their limits again and again.
+"""Reviews of accounts that are over their limits again and again.
 
 A breach day counts from the moment that its alert is raised, a near day when it closes. What is
 told follows from the days that count, whatever the order in which they came to: each change of an
@@ -6,11 +6,11 @@ account's days is a recount of them, and what differs from what was told last is
 change of what incidents explain, however late it is known: days are kept until it is settled.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from monitor.core.account import Account, AccountDay
-from monitor.core.alert import Cause
+from monitor.core.alert import Alert, Cause
 from monitor.core.noted_day import (
     DayFacts,
     EndedReview,
@@ -22,11 +22,9 @@ from monitor.core.noted_day import (
 from monitor.core.threshold import Scope, scope_of
 from monitor.core.transaction import Transaction
 from monitor.episodes import BREACH_WEIGHT, NEAR_WEIGHT, Episode, ReviewDay, episodes_of
-from monitor.ledger import BUCKETS, CLOSED_DAYS_MAX, OpenDay
+from monitor.ledger import Ledger, OpenDay
 from monitor.membership import NO_VERDICTS, Verdicts
-from monitor.modelled import Modelled
 from monitor.noting import noted_day, review_day, take
-from monitor.policy import PolicyBook
 from monitor.review_alert import (
     LISTED_DAYS_MAX,
     Moment,
@@ -46,18 +44,21 @@ class _Uncounted(NamedTuple):
     cause: Cause
 
 
-class Reviewed(Modelled):
-    """What one partition holds, and the reviews of its accounts."""
+class Reviews:
+    """The reviews of one partition's accounts; each alert of theirs is handed to `report`.
 
-    def __init__(
-        self, partition: int, policies: PolicyBook, buckets: int = BUCKETS, partitions: int = 1
-    ) -> None:
-        super().__init__(partition, policies, buckets, partitions)
+    `verdicts` are what the systemic side has decided.
+    """
+
+    def __init__(self, ledger: Ledger, report: Callable[[Alert], None]) -> None:
+        self._ledger = ledger
+        self._policies = ledger.policies
+        self._report = report
         self.verdicts = NO_VERDICTS
         self._noted_on: dict[int, set[Account]] = {}  # by closed day that a verdict may explain
         self._ended_until: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
-        # Noted account-days of closed days that are still to be counted, with score and cause.
-        self._uncounted: dict[Account, list[_Uncounted]] = {}
+        # Noted account-days of closed days that are still to be counted, with score and cause:
+        self.uncounted: dict[Account, list[_Uncounted]] = {}
         self._forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
@@ -66,7 +67,7 @@ class Reviewed(Modelled):
 
         It takes the place of what was said before: days that nothing explains any more count again.
         """
-        self._count_all()
+        self.count_all()
         before = self.verdicts
         self.restore_verdicts(verdicts)
         self._recount_explained(before.days_that_differ(verdicts))
@@ -84,7 +85,6 @@ class Reviewed(Modelled):
 
     def restored(self, account: Account) -> None:
         """See that an account which was put back is forgotten when its time comes."""
-        super().restored(account)
         review = account.review
         if review is None:
             return
@@ -102,9 +102,9 @@ class Reviewed(Modelled):
 
         Before its first decision: of those since the first day that it may explain.
         """
-        if self.day_open_first is None or not self.policies.is_systemic:
+        if self._ledger.day_open_first is None or not self._policies.is_systemic:
             return 0
-        last = self.day_open_first - 1
+        last = self._ledger.day_open_first - 1
         decided = self.verdicts.decided or min(self._noted_on, default=last + 1) - 1
         return max(last - decided, 0)
 
@@ -112,15 +112,15 @@ class Reviewed(Modelled):
         if not self._is_settled(day):
             self._noted_on.setdefault(day, set()).add(account)
 
-    def _no_record(self) -> Cause:
-        """Return the cause of what is told without a record: a policy, attributes, or groups."""
-        return Cause(None, self.clock or 0, self.partition, self.offset_last)
+    def no_record(self) -> Cause:
+        """Return the cause of an alert without a record: a policy, attributes, or a verdict."""
+        return Cause(
+            None, self._ledger.clock or 0, self._ledger.partition, self._ledger.offset_last
+        )
 
     # -- what is noted ----------------------------------------------------------------------------
 
-    def _look(
-        self, transaction: Transaction, account_day: AccountDay, open_day: OpenDay
-    ) -> None:  # fmt: skip
+    def look(self, transaction: Transaction, account_day: AccountDay, open_day: OpenDay) -> None:
         """Take the facts of a transaction by which a day is, or may come, near a limit."""
         facts = account_day.facts
         if facts is None:
@@ -132,106 +132,103 @@ class Reviewed(Modelled):
         open_day.noted.append(account_day)
         return facts
 
-    def _note_where_near(self, account_day: AccountDay, open_day: OpenDay) -> None:
-        """Note a day that other limits decide for now, where it is near them already."""
+    def note_if_near(self, account_day: AccountDay, open_day: OpenDay) -> None:
+        """Note a day that other limits decide for now, if it is near them already."""
         if (
             account_day.facts is None
             and open_day.limits.is_looked_at(account_day)
             and not _has_closed(account_day)
         ):
             self._note(account_day, open_day)
-            self.dirty.add(account_day.account)
+            self._ledger.dirty.add(account_day.account)
 
-    def _note_ended(self) -> None:
-        ended = self._ended
-        super()._note_ended()
-        for closed in ended:
-            self._close_noted(closed)
-        if ended:
-            self._forget_at = self.day_open_first
-            self._sum_some(self._count_some(CLOSED_DAYS_MAX))  # most days are done by that
-
-    def _close_noted(self, closed: OpenDay) -> None:
+    def close_day(self, noted: Sequence[AccountDay], scores: Sequence[float | None]) -> None:
         """Note which account-days of a day that has closed are to be counted, as they stood then.
 
-        One without facts is done with: so it is where a crash lets a day close twice.
+        `scores` are how rare the models find each, or None.
         """
-        noted = [account_day for account_day in closed.noted if account_day.facts is not None]
-        cause = Cause(None, self.clock or 0, self.partition, self._closing_offset)
-        for account_day, score in zip(noted, self._day_scores(noted), strict=True):
+        cause = Cause(
+            None, self._ledger.clock or 0, self._ledger.partition, self._ledger.closing_offset
+        )
+        for account_day, score in zip(noted, scores, strict=True):
             uncounted = _Uncounted(account_day, score, cause)
-            self._uncounted.setdefault(account_day.account, []).append(uncounted)
+            self.uncounted.setdefault(account_day.account, []).append(uncounted)
 
-    def _count_some(self, at_most: int) -> int:
+    def expire_at(self, day_open_first: int) -> None:
+        """Forget what no day from this one on can be counted with, after all that is to count."""
+        self._forget_at = day_open_first
+
+    def count_some(self, at_most: int) -> int:
+        """Count noted account-days of closed days; return how many of so many units are left."""
         left = at_most
-        while left > 0 and self._uncounted:
-            left -= self._count_closed(next(iter(self._uncounted)))
-        if not self._uncounted and self._forget_at is not None:
+        while left > 0 and self.uncounted:
+            left -= self.count_closed(next(iter(self.uncounted)))
+        if not self.uncounted and self._forget_at is not None:
             self._forget_expired(self._forget_at)
             self._forget_at = None
         return left
 
-    def _count_all(self) -> None:
+    def count_all(self) -> None:
         """Count all that is to be counted of closed days, before what decides changes."""
-        while self._uncounted or self._forget_at is not None:
-            self._count_some(CLOSED_DAYS_MAX)
+        while self.uncounted or self._forget_at is not None:
+            self.count_some(len(self.uncounted) + 1)
 
     @property
-    def is_closing(self) -> bool:
-        """Whether days are closed of which something is still to be told."""
-        return bool(self._uncounted) or self._forget_at is not None or super().is_closing
+    def is_counting(self) -> bool:
+        """Whether there are closed account-days that are still to be counted, or forgotten."""
+        return bool(self.uncounted) or self._forget_at is not None
 
-    def _count_closed(self, account: Account) -> int:
+    def count_closed(self, account: Account) -> int:
         """Count the noted account-days of an account on closed days; return how many they are.
 
         It is done before anything else of the account is decided, so when it is done is nothing to
         what is told.
         """
-        uncounted = self._uncounted.pop(account)
+        uncounted = self.uncounted.pop(account, ())
         for account_day, score, cause in uncounted:
-            day = noted_day(account_day, self.policies, is_closed=True, score=score)
+            day = noted_day(account_day, self._policies, is_closed=True, score=score)
             account_day.facts = None
-            self.dirty.add(account)
+            self._ledger.dirty.add(account)
             if day is not None:
                 if account.review is None:
                     account.review = Review()
                 account.review.closed[day.day] = day
                 self._may_be_explained(day.day, account)
-                self._recount(account, cause, Moment.CLOSE)
+                self.recount(account, cause, Moment.CLOSE)
                 self._fold_days(account, account.review)
                 self._expire(account)
         return len(uncounted)
 
     # -- what is told -----------------------------------------------------------------------------
 
-    def _recount_all(self) -> None:
+    def recount_all(self) -> None:
         """Recount every account that has noted days, by the policies in force now."""
-        self._count_all()
+        self.count_all()
         accounts = {account for of in self._expiries.values() for account in of}
-        for open_day in self.open_days.values():
+        for open_day in self._ledger.open_days.values():
             accounts.update(of.account for of in open_day.noted if of.facts is not None)
-        cause = self._no_record()
+        cause = self.no_record()
         for account in _in_order(accounts):
-            self._recount(account, cause)
+            self.recount(account, cause)
 
     def _recount_explained(self, days: Iterable[int]) -> None:
         """Recount every account with a noted day of these, which other incidents explain now."""
         accounts: set[Account] = set()
         for day in days:
             accounts |= self._noted_on.get(day, set())
-            open_day = self.open_days.get(day)
+            open_day = self._ledger.open_days.get(day)
             if open_day is not None:
                 accounts.update(of.account for of in open_day.noted if of.facts is not None)
-        cause = self._no_record()
+        cause = self.no_record()
         for account in _in_order(accounts):
             self._recount_ended(account, cause)
-            self._recount(account, cause, Moment.VERDICT)
+            self.recount(account, cause, Moment.VERDICT)
 
-    def _recount(self, account: Account, cause: Cause, moment: Moment = Moment.RECORD) -> None:
-        """Tell of an account's reviews where they differ from what was told last."""
+    def recount(self, account: Account, cause: Cause, moment: Moment = Moment.RECORD) -> None:
+        """Report an account's reviews that differ from what was reported last."""
         review = account.review
         if (review is None or not review.told) and self._days_at_most(account) < (
-            self.policies.review_days_least
+            self._policies.review_days_least
         ):
             return
         noted = sorted(self._noted_days(account), key=lambda of: of.day)
@@ -256,15 +253,15 @@ class Reviewed(Modelled):
         if account.review is None:
             account.review = Review()
         account.review.told[first], alert = telling
-        self.step.alerts.append(alert)
-        self.dirty.add(account)
+        self._report(alert)
+        self._ledger.dirty.add(account)
         self._expire(account)
 
     def _recount_ended(self, account: Account, cause: Cause) -> None:
         """Tell of reviews that are over where incidents explain other days of them now."""
         ended = {} if account.review is None else account.review.ended
         for first, review in sorted(ended.items()):
-            policy = self.policies.of_version(review.policy_version)
+            policy = self._policies.of_version(review.policy_version)
             rule = policy.review_of((account.account_id, *review[4:]))
             if rule is None:
                 continue
@@ -276,8 +273,8 @@ class Reviewed(Modelled):
             if telling is not None:
                 told, alert = telling
                 ended[first] = review._replace(told=told)
-                self.step.alerts.append(alert)
-                self.dirty.add(account)
+                self._report(alert)
+                self._ledger.dirty.add(account)
 
     def _days_at_most(self, account: Account) -> int:
         """Return how many days may count, quickly: most accounts have one at a time."""
@@ -289,12 +286,12 @@ class Reviewed(Modelled):
             yield from account.review.closed.values()
         for account_day in account.days:
             if account_day.facts is not None and not _has_closed(account_day):
-                noted = noted_day(account_day, self.policies, is_closed=False)
+                noted = noted_day(account_day, self._policies, is_closed=False)
                 if noted is not None:
                     yield noted
 
     def _review_day(self, noted: NotedDay) -> ReviewDay:
-        return review_day(noted, self.partition, self.verdicts.by_day.get(noted.day, ()))
+        return review_day(noted, self._ledger.partition, self.verdicts.by_day.get(noted.day, ()))
 
     def _setting(
         self, account: Account, noted: list[NotedDay], cause: Cause, moment: Moment
@@ -302,15 +299,15 @@ class Reviewed(Modelled):
         """Return the rule of the latest day, by the version that decided it, and what goes with."""
         account_id = account.account_id
         if not noted:
-            day: int = self.day_open_first or 0
+            day: int = self._ledger.day_open_first or 0
             scope: Scope = (account_id, None, None, None)
             if account.days:
                 of = max(account.days, key=lambda account_day: account_day.day)
                 day, scope = of.day, scope_of(of)
-            policy, _ = self.policies.for_day(day)
+            policy, _ = self._policies.for_day(day)
         else:
             latest = noted[-1]
-            policy = self.policies.of_version(latest.policy_version)
+            policy = self._policies.of_version(latest.policy_version)
             scope = (account_id, latest.segment, latest.peer_group, latest.product)
         rule = policy.review_of(scope)
         return Setting(account_id, cause, moment, scope[1], policy.version, rule)
@@ -320,9 +317,9 @@ class Reviewed(Modelled):
     def _is_settled(self, day: int) -> bool:
         """Return whether no verdict to come can change what explains a day."""
         return (
-            not self.policies.is_systemic
+            not self._policies.is_systemic
             or day + REACH_DAYS <= self.verdicts.decided
-            or self.policies.for_day(day)[0].systemic is None
+            or self._policies.for_day(day)[0].systemic is None
         )
 
     def _expire(self, account: Account, soonest: int = 0) -> None:
@@ -336,7 +333,7 @@ class Reviewed(Modelled):
             return
         ends = {*review.closed, *(of.last or first for first, of in review.told.items())}
         for day in ends:
-            due = max(day + self.policies.review_days_max, soonest)  # as `_forget` has it
+            due = max(day + self._policies.review_days_max, soonest)  # as `_forget` has it
             self._expiries.setdefault(due, set()).add(account)
 
     def _forget_expired(self, day_open_first: int) -> None:
@@ -344,12 +341,12 @@ class Reviewed(Modelled):
             for account in self._expiries.pop(due):
                 if account.review is None:
                     continue
-                keep_from = day_open_first - self.policies.review_days_max
+                keep_from = day_open_first - self._policies.review_days_max
                 if self._forget(account, account.review, keep_from):
-                    self.dirty.add(account)
+                    self._ledger.dirty.add(account)
                 if account.review.is_empty:
                     account.review = None
-                    self._forget_if_empty(account)
+                    self._ledger.forget_if_empty(account)
                 else:
                     self._expire(account, day_open_first + 1)
 
@@ -394,7 +391,7 @@ class Reviewed(Modelled):
         were = {of.day for of in told.days}
         folded = review.folded if review.folded and review.folded.first == first else None
         own = [of for of in noted if of.day in were]  # none of a later review: that may come first
-        setting = self._setting(account, own, self._no_record(), Moment.VERDICT)
+        setting = self._setting(account, own, self.no_record(), Moment.VERDICT)
         latest = own[-1]
         review.ended[first] = EndedReview(
             told, tuple(own), folded, setting.policy_version,
@@ -411,10 +408,10 @@ class Reviewed(Modelled):
                     continue
                 for first in [f for f, of in review.ended.items() if (of.told.last or f) <= last]:
                     del review.ended[first]
-                    self.dirty.add(account)
+                    self._ledger.dirty.add(account)
                 if review.is_empty:
                     account.review = None
-                    self._forget_if_empty(account)
+                    self._ledger.forget_if_empty(account)
         for day in [day for day in self._noted_on if self._is_settled(day)]:
             del self._noted_on[day]
 
@@ -436,7 +433,7 @@ class Reviewed(Modelled):
             if first is not None and told is not None:
                 closed = sum(of.day in review.closed for of in told.days)
                 if closed <= LISTED_DAYS_MAX or not self._is_settled(
-                    day + self.policies.review_days_max
+                    day + self._policies.review_days_max
                 ):
                     return
                 review.folded = self._folded(account, first, told, review.closed[day])
@@ -450,8 +447,8 @@ class Reviewed(Modelled):
         """Return the folded days of a review, and one more: what it is told to count, no more."""
         assert account.review is not None
         scope: Scope = (account.account_id, noted.segment, noted.peer_group, noted.product)
-        rule = self.policies.of_version(noted.policy_version).review_of(scope)
-        window_days = rule.window_days if rule is not None else self.policies.review_days_max
+        rule = self._policies.of_version(noted.policy_version).review_of(scope)
+        window_days = rule.window_days if rule is not None else self._policies.review_days_max
         of_window = [of.weight for of in told.days if 0 <= of.day - noted.day < window_days]
         so_far = account.review.folded
         if so_far is None or so_far.first != first:

@@ -63,9 +63,9 @@ def _run(engine: Engine, transactions: Iterator[Transaction]) -> None:
     while run := list(islice(transactions, RUN_RECORDS)):
         engine.observe(range(offset, offset + len(run)), run)
         engine.take_step()
-        engine.dirty.clear()
-        if engine.scorer is not None:
-            engine.scorer.changed.clear()
+        engine.ledger.dirty.clear()
+        if engine.outliers.scorer is not None:
+            engine.outliers.scorer.changed.clear()
         offset += len(run)
 
 

@@ -118,8 +118,9 @@ class Agents:
             engine = Engine(
                 number, self._policies, self._settings.buckets, self._settings.partitions
             )
-            engine.attributes = attributes
-            engine.restore_verdicts(self._verdicts)
+            ledger = engine.ledger
+            ledger.attributes = attributes
+            engine.reviews.restore_verdicts(self._verdicts)
             with building():
                 partition = self.partitions[number] = Partition(
                     engine,
@@ -140,7 +141,7 @@ class Agents:
             self._metrics.recovery_duration.observe(time.perf_counter() - started)
             _log.info(
                 "partition %d: %d accounts, %d open transactions, from offset %d",
-                number, len(engine.accounts), engine.open_transactions(), engine.offset_last + 1,
+                number, len(ledger.accounts), ledger.open_transactions(), ledger.offset_last + 1,
             )  # fmt: skip
         return partition
 
@@ -179,7 +180,7 @@ class Agents:
         step = await partition.take(event, event.value)
         # First: what waits no more must not be counted twice, not even for a moment.
         self._metrics.reversals_waiting.labels(str(partition.number)).set(
-            partition.engine.reversals_waiting
+            partition.engine.ledger.reversals_waiting
         )
         self._count(step, len(event.value), time.perf_counter() - started)
         self.offsets_taken[partition.number] = event.message.offset
@@ -336,25 +337,27 @@ class Agents:
                 continue
             label = str(number)
             engine = partition.engine
-            metrics.state_accounts.labels(label).set(len(engine.accounts))
+            metrics.state_accounts.labels(label).set(len(engine.ledger.accounts))
             metrics.state_bytes.labels(label).set(partition.state_bytes)
-            metrics.accounts_known.labels(label).set(len(engine.attributes.known))
-            metrics.systemic_behind.labels(label).set(engine.days_undecided)
-            metrics.state_open_transactions.labels(label).set(engine.open_transactions())
-            metrics.reversals_waiting.labels(label).set(engine.reversals_waiting)
+            metrics.accounts_known.labels(label).set(len(engine.ledger.attributes.known))
+            metrics.systemic_behind.labels(label).set(engine.reviews.days_undecided)
+            metrics.state_open_transactions.labels(label).set(engine.ledger.open_transactions())
+            metrics.reversals_waiting.labels(label).set(engine.ledger.reversals_waiting)
             for table, count in engine.names_held().items():
                 metrics.names_held.labels(label, table).set(count)
             for table, count in engine.names_counted_as_others().items():
                 metrics.names_beyond.labels(label, table).set(count)
-            if engine.scorer is not None:
-                metrics.models_warm.labels(label).set(engine.scorer.learner.is_warm)
-                metrics.outliers_held_back.labels(label).set(engine.scorer.learner.held_back)
-            metrics.held_back.labels(label).set(engine.marks.held_back / 1_000_000)
-            self._lateness.note_held_back(number, engine.marks)
-            if engine.clock is not None:
-                lag = time.time() - engine.clock / 1_000_000
+            if engine.outliers.scorer is not None:
+                metrics.models_warm.labels(label).set(engine.outliers.scorer.learner.is_warm)
+                metrics.outliers_held_back.labels(label).set(
+                    engine.outliers.scorer.learner.held_back
+                )
+            metrics.held_back.labels(label).set(engine.ledger.marks.held_back / 1_000_000)
+            self._lateness.note_held_back(number, engine.ledger.marks)
+            if engine.ledger.clock is not None:
+                lag = time.time() - engine.ledger.clock / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
-            self._observe_lag(number, engine.offset_last)
+            self._observe_lag(number, engine.ledger.offset_last)
 
     def _observe_lag(self, number: int, offset_last: int) -> None:
         """Note how many records of a partition wait: for us, or for the end of a transaction."""

@@ -23,7 +23,7 @@ class Changes:
 
     def note_account(self, account_id: str) -> None:
         """Note that an account has other attributes; without open days nothing is to be done."""
-        if account_id in self._engine.accounts:
+        if account_id in self._engine.ledger.accounts:
             self._accounts[account_id] = None
 
     def note_verdicts(self, verdicts: Verdicts) -> None:

@@ -95,8 +95,8 @@ def run_of(table: Table, policy: Policy, partitions: int, on_rows: Callable[[int
     sheet = _Sheet(table)
     for partition, places in enumerate(dealt(table, partitions)):
         engine = Engine(partition, book, partitions=partitions)
-        assert engine.scorer is not None, "the policy has a budget"
-        sheet.watch(engine.scorer, places)
+        assert engine.outliers.scorer is not None, "the policy has a budget"
+        sheet.watch(engine.outliers.scorer, places)
         for start in range(0, places.size, RUN_ROWS):
             some = places[start : start + RUN_ROWS].tolist()
             items = [table.transactions[place] for place in some]

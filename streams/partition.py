@@ -88,7 +88,7 @@ class Partition:
         self.parts_refused = self._recover_models()
         self._chunk_number = 0
         self._pieces = Pieces(kept, self.writer, state.part_keys(kept))
-        self._sealed_day_open_first = engine.day_open_first or 0
+        self._sealed_day_open_first = engine.ledger.day_open_first or 0
         self.state_bytes = sum(map(len, kept.values()))
         self.sealed_at: int | None = None  # the changelog's offset of our last seal
 
@@ -101,8 +101,10 @@ class Partition:
     def _remember(self) -> Memory | None:
         """Return the memory of the models, from when there are any."""
         engine = self.engine
-        if self._memory is None and engine.scorer is not None:
-            self._memory = Memory(engine.scorer, engine.bucket_of, self._snapshot_key)
+        if self._memory is None and engine.outliers.scorer is not None:
+            self._memory = Memory(
+                engine.outliers.scorer, engine.ledger.bucket_of, self._snapshot_key
+            )
         return self._memory
 
     @property
@@ -120,7 +122,7 @@ class Partition:
         seal = state.newest_seal(self._kept)
         return (
             not self.records_pending
-            and not self.engine.dirty
+            and not self.engine.ledger.dirty
             and not self._is_writing
             and seal is not None
             and seal.writer == self.writer
@@ -215,7 +217,7 @@ class Partition:
         async with self._flushing:
             started = time.perf_counter()
             async with self._taking:
-                if not self.is_current() or not (self._events or self.engine.dirty):
+                if not self.is_current() or not (self._events or self.engine.ledger.dirty):
                     return None
                 if self.changes.has_policies:
                     return None  # a seal would say that they have decided: the next tick first
@@ -232,29 +234,29 @@ class Partition:
             return Flushed(snapshot.records, written, time.perf_counter() - started)
 
     def _snapshot(self) -> _Snapshot:
-        engine = self.engine
+        ledger = self.engine.ledger
         needless = self._pieces.needless()
-        numbers = engine.dirty_buckets | {account.bucket for account in engine.dirty}
-        for account in engine.dirty:
+        numbers = ledger.dirty_buckets | {account.bucket for account in ledger.dirty}
+        for account in ledger.dirty:
             account.kept = account_bytes(account)
-        engine.dirty.clear()
-        engine.dirty_buckets.clear()
+        ledger.dirty.clear()
+        ledger.dirty_buckets.clear()
         buckets = self._found_buckets(numbers)
         for number in sorted(numbers):
-            bucket = engine.buckets[number]
+            bucket = ledger.buckets[number]
             # One that was recovered may include more than we have come to again: it still does.
-            bucket.offset_last = max(bucket.offset_last, engine.offset_last)
+            bucket.offset_last = max(bucket.offset_last, ledger.offset_last)
             key = state_key.bucket_key(self.writer, number)
             buckets += self._pieces.records(key, state.bucket_bytes(bucket))
         seal = state.Seal(
-            engine.offset_last,
-            engine.marks.marks(),
-            engine.lone,
-            engine.policies.calendar.text(),
-            list(engine.policies.versions),
-            len(engine.buckets),
+            ledger.offset_last,
+            ledger.marks.marks(),
+            ledger.lone,
+            ledger.policies.calendar.text(),
+            list(ledger.policies.versions),
+            len(ledger.buckets),
             self.writer,
-            rejection_rows(engine.rejections),
+            rejection_rows(ledger.rejections),
             self._held(numbers),
             self._alone(),
         )
@@ -263,7 +265,7 @@ class Partition:
         before_seal, sealed = state.seal_records(seal, self._pieces)
         snapshot = _Snapshot(
             self._events, self.records_pending, self._acks, self._entries, self._new_originals,
-            buckets + before_seal, parts, sealed, needless, engine.day_open_first or 0,
+            buckets + before_seal, parts, sealed, needless, ledger.day_open_first or 0,
         )  # fmt: skip
         self._events, self._acks, self._entries, self._new_originals = [], [], [], []
         self.records_pending = 0
@@ -271,12 +273,12 @@ class Partition:
 
     def _alone(self) -> bytes | None:
         """Return the bucket of the account that is alone: see `state.Seal`."""
-        engine = self.engine
-        if not engine.marks.is_alone:
+        ledger = self.engine.ledger
+        if not ledger.marks.is_alone:
             return None
-        if engine.lone is None:
+        if ledger.lone is None:
             return b""
-        return state.bucket_bytes(engine.buckets[engine.bucket_of(engine.lone.account_id)])
+        return state.bucket_bytes(ledger.buckets[ledger.bucket_of(ledger.lone.account_id)])
 
     def _held(self, numbers: set[int]) -> tuple[int, int, int]:
         """Return what there must be once a snapshot of these buckets is sealed: see `state.Seal`.
@@ -284,7 +286,7 @@ class Partition:
         Chunks of days before the first open one are taken away by the flush that follows; those of
         this snapshot are counted by the next.
         """
-        first = self.engine.day_open_first or 0
+        first = self.engine.ledger.day_open_first or 0
         days = [chunk.day for chunk in self._chunks]
         self._bucket_numbers |= numbers
         if self._found is not None:

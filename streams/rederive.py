@@ -81,7 +81,7 @@ class Rederivation:
         self._attributes_at: int | None = None
         self._held: Attributes | None = None
         if attributes is not None:
-            self._engine.attributes = attributes
+            self._engine.ledger.attributes = attributes
             if late is Late.ATTRIBUTES:
                 self._hold_attributes(chain)
         self._day = day_of_text(self.told["business_day"])
@@ -100,7 +100,7 @@ class Rederivation:
             return True
         if self.told["kind"] in LIMIT_KINDS:
             return self._is_closed
-        return bool(self._engine.offset_last >= self.told["offset"])
+        return bool(self._engine.ledger.offset_last >= self.told["offset"])
 
     @property
     def derived(self) -> Derived:
@@ -148,7 +148,7 @@ class Rederivation:
         self._engine.observe(offsets, items)
         self._take_late(offsets[-1])
         if offsets[-1] >= self.told["offset"]:
-            while self._engine.closing:  # what a midnight left over is told by it, too
+            while self._engine.has_closing_days:  # what a midnight left over is told by it, too
                 self._engine.close_account_days()
         step = self._engine.take_step()
         for offset, _ in step.rejections:
@@ -164,8 +164,8 @@ class Rederivation:
     def _hold_attributes(self, chain: Chain) -> None:
         """Begin without the account's attributes, until what was first told without a record."""
         engine, account_id = self._engine, self.told["account_id"]
-        self._held = engine.attributes.known.get(account_id)
-        engine.attributes = AttributeBook()
+        self._held = engine.ledger.attributes.known.get(account_id)
+        engine.ledger.attributes = AttributeBook()
         self._attributes_at = next(
             alert["offset"] for alert in chain if alert["transaction_id"] is None
         )
@@ -175,7 +175,7 @@ class Rederivation:
         account_id = self.told["account_id"]
         if self._attributes_at is not None and self._attributes_at <= offset:
             self._attributes_at = None
-            if self._engine.attributes.take(account_id, self._held):
+            if self._engine.ledger.attributes.take(account_id, self._held):
                 self._engine.attributes_changed([account_id])
         for mark in [mark for mark in self._later if mark <= offset]:
             for policy in self._later.pop(mark):

@@ -140,7 +140,7 @@ class Replay:
         self._incidents: dict[str, dict[str, Any]] = {}  # the latest alert of each, as written
         if attributes is not None:
             for engine in self._engines:
-                engine.attributes = attributes
+                engine.ledger.attributes = attributes
 
     def observe(self, batch: Batch) -> Told:
         """Take a batch of rows; return what came of it."""
@@ -158,7 +158,7 @@ class Replay:
         self.totals.skipped += batch.skipped
         for engine, dealt in zip(self._engines, deals, strict=True):
             if dealt.items:
-                first = engine.offset_last + 1
+                first = engine.ledger.offset_last + 1
                 offsets = range(first, first + len(dealt.items))
                 step = self._observe(Run(engine.partition, offsets, dealt.items), told)
                 self._tell_rejections(step, batch, dealt, (engine.partition, first), told)
@@ -228,7 +228,7 @@ class Replay:
     def is_past(self, partition: int, offset: int) -> bool:
         """Return whether all that a partition tells by its records up to an offset was told."""
         engine = self._engines[partition]
-        return bool(engine.offset_last >= offset) and not engine.closing
+        return bool(engine.ledger.offset_last >= offset) and not engine.has_closing_days
 
     def _join(self, told: Told, silent: Collection[int]) -> None:
         """Decide the days that every partition has told of."""
@@ -251,7 +251,7 @@ class Replay:
     def open_account_days(self) -> Iterator[tuple[str, AccountDay]]:
         """Yield the account-days that were not handed on as closed, as they stand, by account."""
         for engine in self._engines:
-            for account_id, account in engine.accounts.items():
+            for account_id, account in engine.ledger.accounts.items():
                 for account_day in account.days:
                     yield account_id, account_day
 

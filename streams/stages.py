@@ -59,9 +59,9 @@ class _Lane:
         self.scorer: _TimedScorer | None = None
         self.memory: Memory | None = None
         if policy.outliers is not None:
-            scorer = _TimedScorer(policy.outliers, number, PARTITIONS, engine.calendar)
-            engine.scorer = self.scorer = scorer
-            self.memory = Memory(scorer, engine.bucket_of, None)
+            scorer = _TimedScorer(policy.outliers, number, PARTITIONS, engine.ledger.calendar)
+            engine.outliers.scorer = self.scorer = scorer
+            self.memory = Memory(scorer, engine.ledger.bucket_of, None)
         self.records: list[_Record] = []
         self.entries: list[Entry] = []
 
@@ -136,14 +136,14 @@ def _keep(lane: _Lane, seconds: dict[str, float]) -> None:
     for day, entries in by_day.items():
         journal.journal_bytes(day, entries)
     lane.entries = []
-    for account in engine.dirty:
+    for account in engine.ledger.dirty:
         account.kept = account_bytes(account)
-    for number in {account.bucket for account in engine.dirty}:
-        state.bucket_bytes(engine.buckets[number])
-    engine.dirty.clear()
+    for number in {account.bucket for account in engine.ledger.dirty}:
+        state.bucket_bytes(engine.ledger.buckets[number])
+    engine.ledger.dirty.clear()
     kept = time.process_time()
     seconds["keep limits"] += kept - started
     if lane.memory is not None:
-        for _ in state.part_records(lane.memory.new_parts(), engine.offset_last):
+        for _ in state.part_records(lane.memory.new_parts(), engine.ledger.offset_last):
             pass
     seconds["keep models"] += time.process_time() - kept

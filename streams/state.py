@@ -187,7 +187,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
     there is passed over, and made anew. Raises
     StateError where the state was made under another calendar or number of buckets.
     """
-    seal = newest_seal(kept)
+    seal, ledger = newest_seal(kept), engine.ledger
     if seal is None:
         return Recovered({}, [])
     calendar = engine.policies.calendar.text()
@@ -197,21 +197,21 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
             f" {seal.calendar}, the policy has {calendar}: days cannot be moved. Give the policy"
             " its old [calendar], or start with fresh state (another WEIR_GROUP)"
         )
-    if seal.buckets != len(engine.buckets):
+    if seal.buckets != len(ledger.buckets):
         raise StateError(
             f"the state of partition {engine.partition} has {seal.buckets} buckets, the setting is"
-            f" {len(engine.buckets)}: set WEIR_BUCKETS={seal.buckets}, or start with fresh state"
+            f" {len(ledger.buckets)}: set WEIR_BUCKETS={seal.buckets}, or start with fresh state"
         )
-    engine.offset_last = seal.offset
-    engine.restore_watermark(seal.watermark, seal.lone)
-    engine.restore_rejections(engine.rejections, rejections_of(seal.rejections))
+    ledger.offset_last = seal.offset
+    ledger.restore_watermark(seal.watermark, seal.lone)
+    ledger.restore_rejections(ledger.rejections, rejections_of(seal.rejections))
     buckets = _recover_buckets(engine, _buckets_kept(engine, kept, seal))
     chunks, originals = _recover_journal(engine, kept, seal)
-    engine.dirty.clear()
+    ledger.dirty.clear()
     if seal.policy_versions != list(engine.policies.versions):
         engine.policies_changed()
-    engine.verdicts_restored()
-    engine.attributes_changed(engine.accounts)  # to what differs from what they were decided by
+    engine.reviews.verdicts_restored()
+    engine.attributes_changed(ledger.accounts)  # to what differs from what they were decided by
     return Recovered(buckets, chunks, originals, _lost(seal, buckets, chunks))
 
 
@@ -247,26 +247,27 @@ def _buckets_kept(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> dict[
     if seal.alone is not None:
         if seal.lone is None:
             return {}
-        return {engine.bucket_of(seal.lone.account_id): seal.alone}
+        return {engine.ledger.bucket_of(seal.lone.account_id): seal.alone}
     known = Kept(kept)
     wholes = {
         number: known.whole(bucket_key(seal.writer, number))
-        for number in range(len(engine.buckets))
+        for number in range(len(engine.ledger.buckets))
     }
     return {number: whole.value for number, whole in wholes.items() if whole is not None}
 
 
 def _recover_buckets(engine: Engine, values: dict[int, bytes]) -> dict[int, bytes]:
+    ledger = engine.ledger
     for number, value in values.items():
-        bucket = engine.buckets[number]
+        bucket = ledger.buckets[number]
         (bucket.offset_last,) = _OFFSET.unpack_from(value)
-        engine.offset_recovered_last = max(engine.offset_recovered_last, bucket.offset_last)
+        ledger.offset_recovered_last = max(ledger.offset_recovered_last, bucket.offset_last)
         rejections, accounts = unpacked(value[_OFFSET.size :])
-        engine.restore_rejections(bucket.rejections, rejections_of(rejections))
+        ledger.restore_rejections(bucket.rejections, rejections_of(rejections))
         engine.restore_bucket(
             number,
             (
-                (name, partial(account_days, (days, *review), engine.attributes))
+                (name, partial(account_days, (days, *review), ledger.attributes))
                 for name, days, *review in accounts
             ),
         )
@@ -276,7 +277,7 @@ def _recover_buckets(engine: Engine, values: dict[int, bytes]) -> dict[int, byte
 def _recover_journal(
     engine: Engine, kept: dict[bytes, bytes], seal: Seal
 ) -> tuple[list[tuple[int, bytes]], dict[int, Original]]:
-    chunks = []
+    ledger, chunks = engine.ledger, []
     originals: dict[int, Original] = {}
     for key, value in kept.items():
         if not is_journal(key) or writer_of(key) != seal.writer:
@@ -284,16 +285,16 @@ def _recover_journal(
         # Beyond the seal, an entry counts only if its bucket was written too: else the crash came
         # between the two, and its record will come again.
         day, entries, kept_originals = chunk_of(value)
-        engine.restore_entries(
+        ledger.restore_entries(
             entry
             for entry in entries
             if entry.offset <= seal.offset
-            or entry.offset <= engine.buckets[engine.bucket_of(entry.account_id)].offset_last
+            or entry.offset <= ledger.buckets[ledger.bucket_of(entry.account_id)].offset_last
         )
         originals.update((original.offset, original) for original in kept_originals)
         chunks.append((day, value))
-    engine.entries_restored()
-    waiting = {of.offset for account in engine.accounts.values() for of in account.waiting}
+    ledger.entries_restored()
+    waiting = {of.offset for account in ledger.accounts.values() for of in account.waiting}
     return chunks, {offset: of for offset, of in originals.items() if offset in waiting}
 
 

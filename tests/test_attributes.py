@@ -17,13 +17,13 @@ from tests.transactions import book, observed, transaction
 def engine_of(**attributes: Attributes) -> Engine:
     engine = Engine(0, book(SCOPED))
     for account_id, of_account in attributes.items():
-        engine.attributes.take(account_id, of_account)
+        engine.ledger.attributes.take(account_id, of_account)
     return engine
 
 
 def change(engine: Engine, account_id: str, attributes: Attributes | None) -> list[tuple[str, str]]:
     """Let an account's attributes change, and return what is told of it."""
-    if engine.attributes.take(account_id, attributes):
+    if engine.ledger.attributes.take(account_id, attributes):
         engine.attributes_changed([account_id])
     return [(a.threshold.threshold_id, a.status.value) for a in engine.take_step().alerts]
 
@@ -34,7 +34,7 @@ def told(engine: Engine, *items: Transaction) -> list[tuple[str, str]]:
 
 
 def only_day(engine: Engine, account_id: str = "A1") -> AccountDay:
-    (account_day,) = engine.accounts[account_id].days
+    (account_day,) = engine.ledger.accounts[account_id].days
     return account_day
 
 
@@ -124,9 +124,9 @@ def test_a_day_that_is_closed_and_not_yet_emitted_keeps_what_it_was() -> None:
 def test_a_change_of_the_branch_tells_nothing_and_is_kept() -> None:
     engine = engine_of(A1=BUSINESS)
     observed(engine, transaction("T1"))
-    engine.dirty.clear()
+    engine.ledger.dirty.clear()
     assert change(engine, "A1", BUSINESS._replace(branch="Brno")) == []
-    assert [account.account_id for account in engine.dirty] == ["A1"]
+    assert [account.account_id for account in engine.ledger.dirty] == ["A1"]
     assert only_day(engine).attributes.branch == "Brno"
 
 
@@ -166,9 +166,9 @@ def state_of(engine: Engine) -> Told:
         (account.account_id, of.day): (
             of.segment, of.segment_time, of.attributes, of.totals,
             {name: told.limit for name, told in of.told.items() if told.status != Status.WITHDRAWN},
-            of.watches is engine.open_days[of.day].limits.watches_of(*scope_of(of)),
+            of.watches is engine.ledger.open_days[of.day].limits.watches_of(*scope_of(of)),
         )
-        for account in engine.accounts.values()
+        for account in engine.ledger.accounts.values()
         for of in account.days
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor import reviewed
+from monitor import closing_day
 from monitor.core.threshold import Threshold
 from monitor.core.transaction import Transaction
 from monitor.engine import Engine
@@ -57,11 +57,12 @@ class Work:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.done: Counter[str] = Counter()
-        patch.setattr(reviewed, "CLOSED_DAYS_MAX", UNITS)
+        patch.setattr(closing_day, "CLOSED_DAYS_MAX", UNITS)
         patch.setattr("monitor.engine.CLOSED_DAYS_MAX", UNITS)
         for owner, name in (
-            (DaySum, "_count"), (DaySum, "_ask"), (reviewed, "noted_day"), (Threshold, "is_for"),
-            ("monitor.segment_days._Limit", "limit_day"), ("monitor.modelled", "ClosedDay"),
+            (DaySum, "_count"), (DaySum, "_ask"), ("monitor.reviewed", "noted_day"),
+            (Threshold, "is_for"),
+            ("monitor.segment_days._Limit", "limit_day"), ("monitor.closing_day", "ClosedDay"),
         ):  # fmt: skip
             self._count(patch, owner, name)
 
@@ -108,7 +109,7 @@ def test_one_call_works_on_so_many_account_days_whatever_limits_and_segments_the
     calls, told, closed = 0, 0, 0
     items = end()
     work.done.clear()
-    while items or engine.closing or engine.is_closing:
+    while items or engine.has_closing_days or engine.is_closing:
         if items:
             step = observed(engine, items.pop(0))
         else:
@@ -166,7 +167,7 @@ def run(items: list[Transaction], sizes: list[int], *, ticks: int) -> tuple[obje
         for _ in range(ticks * (turn % 2)):
             engine.close_account_days()
             steps.append(engine.take_step())
-    while engine.closing or engine.is_closing:
+    while engine.has_closing_days or engine.is_closing:
         engine.close_account_days()
         steps.append(engine.take_step())
     return told(steps)
@@ -195,7 +196,7 @@ def test_however_small_the_pieces_are_the_same_is_told(
     items += end(hours / 24 + 20) + end(hours / 24 + 40)
     whole = run(items, [len(items)], ticks=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reviewed, "CLOSED_DAYS_MAX", units)
+        patch.setattr(closing_day, "CLOSED_DAYS_MAX", units)
         close = Engine.close_account_days
         patch.setattr(Engine, "close_account_days", lambda engine, _=0: close(engine, units))
         assert run(items, sizes, ticks=ticks) == whole
@@ -214,7 +215,7 @@ def test_a_closed_day_is_counted_before_the_next_record_of_its_account(
     breach = transaction("X", hours=65, account_id="A1", amount="501.00")
     items = [*near, *ends, breach]
     whole = run(items, [len(items)], ticks=0)
-    monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1)
+    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=0: close(engine, 1))
     assert run(items, [1], ticks=0) == whole
@@ -226,11 +227,11 @@ def test_a_policy_that_comes_while_a_day_closes_finds_it_counted(
 ) -> None:
     engine = engine_of(SYSTEMIC)
     observed(engine, *a_day(0))
-    monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1)
+    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)
     monkeypatch.setattr("monitor.engine.CLOSED_DAYS_MAX", 1)
     observed(engine, *end())
-    assert engine._uncounted
-    monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1000)
+    assert engine.reviews.uncounted
+    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1000)
     assert engine.is_closing
     engine.policies_changed()
-    assert not engine._uncounted
+    assert not engine.reviews.uncounted

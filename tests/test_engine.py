@@ -224,7 +224,7 @@ def standing(alerts: list[Alert]) -> dict[str, tuple[str, str, str, int]]:
 def totals_of(engine: Engine) -> dict[tuple[str, int], dict[str, list[int]]]:
     return {
         (account.account_id, account_day.day): account_day.totals
-        for account in engine.accounts.values()
+        for account in engine.ledger.accounts.values()
         for account_day in account.days
     }
 

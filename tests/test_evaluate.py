@@ -201,8 +201,8 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
         return note
 
     for engine in replay._engines:
-        assert engine.scorer is not None
-        engine.scorer.on_scored = watch(engine.scorer)
+        assert engine.outliers.scorer is not None
+        engine.outliers.scorer.on_scored = watch(engine.outliers.scorer)
     raised: Counter[int] = Counter()
     reports: Counter[int] = Counter()
     for batch in read(files_of([made.path])):

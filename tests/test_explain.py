@@ -179,7 +179,7 @@ scope = { segment = "small" }
     engine = Engine(0, book(text))
     records = [transaction("T1"), transaction("T2", hours=1), transaction("T3", hours=2)]
     assert observed(engine, *records[:2]).alerts == []
-    engine.attributes.take("A1", of_account)
+    engine.ledger.attributes.take("A1", of_account)
     engine.attributes_changed(["A1"])
     told = engine.take_step().alerts + observed(engine, *records[2:]).alerts
     alerts = [json.loads(codec.alert_bytes(alert)) for alert in told]

@@ -96,7 +96,7 @@ def test_no_reversal_reaches_another_account_s_transaction(
     engine = Engine(0, book())
     step = observed(engine, *(items if is_first else reversed(items)))
     assert [alert.status.value for alert in step.alerts] == ["raised"]
-    assert engine.accounts[HONEST].days[0].totals == {"EUR": [1, 90_000, 0, 0, 0]}
+    assert engine.ledger.accounts[HONEST].days[0].totals == {"EUR": [1, 90_000, 0, 0, 0]}
     step = observed(engine, transaction("T", account_id="A3", hours=96))
     assert [rejection.reason for _, rejection in step.rejections] == [Reason.NOTHING_TO_REVERSE]
 
@@ -137,6 +137,8 @@ def test_a_long_id_is_known_whole_and_takes_the_room_of_64_characters(size: int)
     assert step.rejections == []
     step = observed(engine, transaction(long + "b"))
     assert [rejection.reason for _, rejection in step.rejections] == [Reason.DUPLICATE]
-    assert max(map(len, engine.open_days[MONDAY].contents)) <= 64 + len(engine.accounts["A1"].tag)
+    assert max(map(len, engine.ledger.open_days[MONDAY].contents)) <= 64 + len(
+        engine.ledger.accounts["A1"].tag
+    )
     step = observed(engine, transaction("R", reverses=long + "a"))
     assert (step.transactions, step.rejections) == (1, [])

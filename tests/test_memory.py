@@ -29,15 +29,15 @@ class Kept:
         self, kept: dict[str, bytes] | None = None, text: str = MODELLED, key: bytes | None = None
     ) -> None:
         self.engine = Engine(0, book(text), BUCKETS)
-        assert self.engine.scorer is not None
-        self.memory = Memory(self.engine.scorer, self.engine.bucket_of, key)
+        assert self.engine.outliers.scorer is not None
+        self.memory = Memory(self.engine.outliers.scorer, self.engine.ledger.bucket_of, key)
         self.parts = dict(kept or {})
         self.refused = self.memory.restore(self.parts) if kept else []
 
     @property
     def scorer(self) -> Scorer:
-        assert self.engine.scorer is not None
-        return self.engine.scorer
+        assert self.engine.outliers.scorer is not None
+        return self.engine.outliers.scorer
 
     def observe(self, first: int, items: list[Transaction]) -> list[tuple[str, int, float | None]]:
         """Return the outlier alerts that are told."""
@@ -142,7 +142,7 @@ def test_only_the_buckets_of_accounts_that_changed_are_written() -> None:
     kept.flush()
     kept.observe(COUNT + 60, [transaction("V1", hours=hours, account_id="A7")])
     parts = kept.flush()
-    assert set(parts.written) == {f"accounts:{kept.engine.bucket_of('A7')}", "core"}
+    assert set(parts.written) == {f"accounts:{kept.engine.ledger.bucket_of('A7')}", "core"}
     assert parts.dropped == []
     parts = kept.flush()
     assert set(parts.written) == {"core"}
@@ -151,9 +151,12 @@ def test_only_the_buckets_of_accounts_that_changed_are_written() -> None:
 def test_a_bucket_has_all_its_accounts_whichever_changed() -> None:
     kept = flushed()
     names = {name for name in kept.parts if name.startswith("accounts:")}
-    assert names == {f"accounts:{kept.engine.bucket_of(name)}" for name in kept.scorer.rows}
+    bucket_of = kept.engine.ledger.bucket_of
+    assert names == {f"accounts:{bucket_of(name)}" for name in kept.scorer.rows}
     for name in names:
-        accounts = sum(f"accounts:{kept.engine.bucket_of(of)}" == name for of in kept.scorer.rows)
+        accounts = sum(
+            f"accounts:{kept.engine.ledger.bucket_of(of)}" == name for of in kept.scorer.rows
+        )
         assert len(kept.parts[name]) > accounts * ACCOUNT_BYTES
 
 
@@ -191,7 +194,9 @@ def test_a_tampered_bucket_is_refused_and_its_accounts_alone_begin_afresh() -> N
     back = Kept({**before.parts, name: tampered(before.parts[name])})
     (why,) = back.refused
     assert why == f"{name}: the snapshot was changed since it was made"
-    lost = {of for of in before.scorer.rows if f"accounts:{back.engine.bucket_of(of)}" == name}
+    lost = {
+        of for of in before.scorer.rows if f"accounts:{back.engine.ledger.bucket_of(of)}" == name
+    }
     assert lost
     kept = accounts_of(before)
     assert accounts_of(back) == {of: kept[of] for of in kept.keys() - lost}
@@ -256,7 +261,7 @@ def test_what_was_refused_is_dropped_and_the_next_one_refuses_nothing() -> None:
     for _ in range(2):
         back.observe(COUNT, SPENDING[-1:])
         back.flush()
-        bucket = back.engine.bucket_of(SPENDING[-1].account_id)
+        bucket = back.engine.ledger.bucket_of(SPENDING[-1].account_id)
         assert set(back.parts) == {"core", f"accounts:{bucket}"}
     again = Kept(back.parts)
     assert again.refused == []

@@ -48,7 +48,7 @@ def totals(engine: Engine) -> dict[tuple[str, str], list[int]]:
     """Return the debits and credits in EUR of every open account-day."""
     return {
         (name, day_text(of.day)): of.totals_in("EUR")[:4]
-        for name, account in engine.accounts.items()
+        for name, account in engine.ledger.accounts.items()
         for of in account.days
     }
 
@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_rejected_and_changes_nothing(
     assert (offset, rejection.reason.value) == (2, reason)
     assert why in rejection.detail
     assert totals(engine) == before
-    assert engine.open_transactions() == 2
+    assert engine.ledger.open_transactions() == 2
     step = observed(engine, transaction("T3", reverses="T1"))
     assert (step.transactions, step.rejections) == (1, [])
 
@@ -182,11 +182,11 @@ def test_a_reversal_whose_original_s_day_has_closed_is_a_duplicate_where_it_come
         engine, transaction("T1"), transaction("R1", hours=DAY, reverses="T1"),
         transaction("T2", hours=2.8 * DAY, account_id="A2"),
     )  # fmt: skip
-    assert set(engine.accounts) == {"A1", "A2"}
+    assert set(engine.ledger.accounts) == {"A1", "A2"}
     step = observed(engine, transaction("R1", hours=DAY, reverses="T1"))
     assert reasons(step) == [(3, Reason.DUPLICATE)]
     observed(engine, transaction("T3", hours=3.8 * DAY, account_id="A2"))
-    assert set(engine.accounts) == {"A2"}
+    assert set(engine.ledger.accounts) == {"A2"}
 
 
 def test_the_id_of_a_closed_day_given_again_is_not_what_was_reversed() -> None:
@@ -232,12 +232,12 @@ def test_a_reversal_before_its_original_waits_and_is_counted_meanwhile() -> None
     engine = Engine(0, book())
     step = observed(engine, transaction("R1", hours=1, amount="900.00", reverses="T1"))
     assert (step.transactions, step.rejections, [w.offset for w in step.waiting]) == (0, [], [0])
-    assert engine.reversals_waiting == 1
+    assert engine.ledger.reversals_waiting == 1
     again = transaction("R1", hours=1, amount="900.00", reverses="T1")
     assert reasons(observed(engine, again)) == [(1, Reason.DUPLICATE)]
     step = observed(engine, transaction("T1", amount="900.00"))
     assert (step.transactions, step.settled, told(step)) == (2, [0], [])
-    assert engine.reversals_waiting == 0
+    assert engine.ledger.reversals_waiting == 0
     assert totals(engine) == {("A1", "2026-01-05"): [0, 0, 0, 0]}
 
 
@@ -271,7 +271,7 @@ def test_a_reversal_may_wait_for_one_that_waits() -> None:
     assert totals(engine) == {("A1", "2026-01-05"): [0, 0, 0, 0]}
     step = observed(engine, transaction("T9", hours=4 * DAY, account_id="A3"))
     assert reasons(step) == [(1, Reason.NOTHING_TO_REVERSE), (3, Reason.NOTHING_TO_REVERSE)]
-    assert engine.reversals_waiting == 0
+    assert engine.ledger.reversals_waiting == 0
 
 
 def test_what_waits_is_rejected_once_when_its_day_closes_and_its_account_is_forgotten() -> None:
@@ -282,10 +282,10 @@ def test_what_waits_is_rejected_once_when_its_day_closes_and_its_account_is_forg
     assert not step.rejections
     step = observed(engine, transaction("T9", hours=2.8 * DAY, account_id="A3"))
     assert reasons(step) == [(0, Reason.NOTHING_TO_REVERSE)]
-    assert set(engine.accounts) == {"A1", "A3"}
+    assert set(engine.ledger.accounts) == {"A1", "A3"}
     step = observed(engine, transaction("T10", hours=3.8 * DAY, account_id="A3"))
     assert reasons(step) == [(1, Reason.NOTHING_TO_REVERSE)]
-    assert set(engine.accounts) == {"A3"}
+    assert set(engine.ledger.accounts) == {"A3"}
     assert reasons(observed(engine, transaction("T11", hours=9 * DAY, account_id="A3"))) == []
 
 
@@ -294,7 +294,7 @@ def test_days_that_close_at_once_reject_what_waits_of_each() -> None:
     observed(engine, *(transaction(f"R{n}", hours=n * DAY, reverses="T") for n in (1, 0)))
     step = observed(engine, transaction("T9", hours=20 * DAY, account_id="A3"))
     assert reasons(step) == [(1, Reason.NOTHING_TO_REVERSE), (0, Reason.NOTHING_TO_REVERSE)]
-    assert set(engine.accounts) == {"A3"}
+    assert set(engine.ledger.accounts) == {"A3"}
 
 
 def test_so_many_of_an_account_wait_and_no_more() -> None:
@@ -421,7 +421,7 @@ def test_where_reversals_fit_every_order_of_arrival_comes_to_a_plain_recount(
         assert totals(engine) == expected
         assert standing(steps) == over(expected)
         assert sum(step.transactions for step in steps) == len(items)
-        assert engine.reversals_waiting == 0
+        assert engine.ledger.reversals_waiting == 0
         shuffle.shuffle(items)
 
 

@@ -77,7 +77,7 @@ def test_the_reviews_that_stand_are_those_of_a_recount(drawn: Drawn) -> None:
     items = sorted(items_of(drawn), key=day_of)
     engine = Engine(0, book(REVIEWED))
     assert standing(all_told(engine, items)) == recounted(items)
-    assert engine.accounts.keys() == {"END"}
+    assert engine.ledger.accounts.keys() == {"END"}
 
 
 @settings(max_examples=90, deadline=None)
@@ -216,7 +216,7 @@ def test_without_a_rule_there_is_no_review_and_nothing_is_noted() -> None:
     engine = Engine(0, book(POLICY))
     alerts = [a for day in range(9) for a in spent(engine, day)]
     assert alerts == []
-    assert all(of.facts is None for a in engine.accounts.values() for of in a.days)
+    assert all(of.facts is None for a in engine.ledger.accounts.values() for of in a.days)
 
 
 def paid(engine: Engine, day: int, amount: str = "600.00", to: str = "I1", **fields: str) -> None:
@@ -342,8 +342,8 @@ def test_an_account_is_kept_while_its_days_may_count_and_forgotten_then() -> Non
         spent(engine, day, "1.00", account_id="A2")
         has_closed = day >= 4  # the lateness is three days
         may_count = day - 3 < 6  # a first open day within the longest window
-        assert ("A1" in engine.accounts) == (not has_closed or may_count), day
-    assert sum(len(of) for of in engine._expiries.values()) == 0
+        assert ("A1" in engine.ledger.accounts) == (not has_closed or may_count), day
+    assert sum(len(of) for of in engine.reviews._expiries.values()) == 0
 
 
 def test_a_review_of_many_months_lists_two_of_them_and_counts_them_all() -> None:
@@ -354,7 +354,7 @@ def test_a_review_of_many_months_lists_two_of_them_and_counts_them_all() -> None
     assert (alert.value, alert.revision, alert.business_day) == (200, 199, MONDAY)
     assert alert.evidence["breach_days"] == 200
     assert len(listed_days(alert)) == 62
-    assert len(engine.accounts["A1"].review.closed) <= 62  # type: ignore[union-attr]
+    assert len(engine.ledger.accounts["A1"].review.closed) <= 62  # type: ignore[union-attr]
 
 
 def test_a_day_that_falls_from_over_to_near_counts_as_near_only_when_it_closes() -> None:
@@ -379,7 +379,7 @@ def test_a_closed_day_that_is_not_emitted_yet_counts_no_more_once_it_is_forgotte
     monkeypatch.setattr(engine, "close_account_days", lambda _: None)
     for day in (100, 110):
         assert spent(engine, day, "1.00", account_id="A2") == []
-    assert len(engine.accounts["A1"].days) == 2
-    assert engine.accounts["A1"].review is None
+    assert len(engine.ledger.accounts["A1"].days) == 2
+    assert engine.ledger.accounts["A1"].review is None
     assert spent(engine, 112) == []
     assert told(spent(engine, 113)) == [("raised", 1, 2)]

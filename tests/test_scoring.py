@@ -58,7 +58,7 @@ def run_through(
     for first, end in pairwise(edges):
         engine.observe(range(first, end), items[first:end])
         told = taken(engine, told)
-    while engine.closing:
+    while engine.has_closing_days:
         engine.close_account_days()
     return taken(engine, told)
 
@@ -413,8 +413,8 @@ def test_a_day_that_is_told_at_its_end_names_no_transaction() -> None:
 
 
 def scorer_of(engine: Engine) -> Scorer:
-    assert engine.scorer is not None
-    return engine.scorer
+    assert engine.outliers.scorer is not None
+    return engine.outliers.scorer
 
 
 def learned_of(engine: Engine, account_id: str) -> dict[str, float]:
@@ -564,7 +564,7 @@ def test_a_budget_that_comes_at_run_time_begins_with_cold_models() -> None:
     policies = book(POLICY)
     engine = Engine(0, policies)
     observed(engine, transaction("T1"))
-    assert engine.scorer is None
+    assert engine.outliers.scorer is None
     policies.add(policy_of(MODELLED.replace("version = 1", "version = 2")))
     engine.policies_changed()
     observed(engine, transaction("T2", hours=1))

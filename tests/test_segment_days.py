@@ -335,7 +335,7 @@ def test_rejections_count_on_the_day_on_which_they_came() -> None:
 def test_without_systemic_in_the_policy_nothing_is_told() -> None:
     engine = Engine(0, book())
     assert observed(engine, transaction("T1"), transaction("T2", hours=400)).segment_days == []
-    assert engine.scorer is None
+    assert engine.outliers.scorer is None
 
 
 def test_hot_accounts_and_hot_payers_are_those_far_above_their_own_usual() -> None:

@@ -108,7 +108,7 @@ class Life:
         """Go on as a worker does that has nothing but what was kept, and the verdicts of now."""
         self._know(decided)
         engine = Engine(0, PolicyBook([POLICY]), 2)
-        engine.restore_verdicts(self._verdicts)
+        engine.reviews.restore_verdicts(self._verdicts)
         state.recover(engine, kept_of(self.engine))
         self.engine = engine
         self.alerts += engine.take_step().alerts
@@ -121,9 +121,9 @@ class Life:
                 item = transaction(f"END{days}", account_id=account_id)
                 self.take(item._replace(event_time=last + days * 86_400_000_000))
         self.hear(MONDAY + 300)
-        assert self.engine.accounts.keys() == {"END", "END2"}
-        assert not self.engine._noted_on
-        assert not self.engine._ended_until
+        assert self.engine.ledger.accounts.keys() == {"END", "END2"}
+        assert not self.engine.reviews._noted_on
+        assert not self.engine.reviews._ended_until
 
     def ends(self) -> dict[str, dict[str, Any]]:
         """Return what is told last of each review, without the record and revision that tell it."""
@@ -137,16 +137,17 @@ class Life:
 
 def kept_of(engine: Engine) -> dict[bytes, bytes]:
     """Return what a partition keeps of an engine (but for its journal: nothing is reversed)."""
+    ledger = engine.ledger
     seal = state.Seal(
-        engine.offset_last, engine.marks.marks(), engine.lone, engine.policies.calendar.text(),
-        list(engine.policies.versions), len(engine.buckets), WRITER,
-        rejection_rows(engine.rejections),
+        ledger.offset_last, ledger.marks.marks(), ledger.lone, engine.policies.calendar.text(),
+        list(engine.policies.versions), len(ledger.buckets), WRITER,
+        rejection_rows(ledger.rejections),
     )  # fmt: skip
     kept = {state_key.seal_key(WRITER): state.seal_bytes(seal)}
-    for account in engine.dirty:
+    for account in engine.ledger.dirty:
         account.kept = b""
-    for number, bucket in enumerate(engine.buckets):
-        bucket.offset_last = engine.offset_last
+    for number, bucket in enumerate(engine.ledger.buckets):
+        bucket.offset_last = engine.ledger.offset_last
         kept[state_key.bucket_key(WRITER, number)] = state.bucket_bytes(bucket)
     return kept
 
@@ -161,7 +162,7 @@ def lived(
         life.hear(0, all_known=True)
     for place, item in enumerate(items):
         life.take(item)
-        closed = (life.engine.day_open_first or 0) - 1
+        closed = (life.engine.ledger.day_open_first or 0) - 1
         lag = lags[place % len(lags)]
         if place in crashes:
             life.begin_again(closed - lag)
@@ -316,28 +317,28 @@ def test_a_verdict_that_comes_when_a_review_is_long_over_still_withdraws_it() ->
     assert [alert.status.value for alert in reviews_in(life.alerts)] == ["raised"]
     life.hear(MONDAY + 3)
     assert [alert.status.value for alert in reviews_in(life.alerts)] == ["raised", "withdrawn"]
-    assert "A1" in life.engine.accounts
+    assert "A1" in life.engine.ledger.accounts
     life.hear(MONDAY + REACH_DAYS)
-    assert "A1" in life.engine.accounts  # the second day may still be explained
+    assert "A1" in life.engine.ledger.accounts  # the second day may still be explained
     life.hear(MONDAY + 1 + REACH_DAYS)
-    assert "A1" not in life.engine.accounts
+    assert "A1" not in life.engine.ledger.accounts
 
 
 def test_without_systemic_verdicts_nothing_is_kept_for_them() -> None:
     engine = Engine(0, PolicyBook([policy_of(REVIEWED)]))
     observed(engine, *breaches([0, 1]), transaction("O", hours=24 * 90, account_id="A2"))
-    assert engine.accounts.keys() == {"A2"}
-    assert engine.days_undecided == 0
+    assert engine.ledger.accounts.keys() == {"A2"}
+    assert engine.reviews.days_undecided == 0
 
 
 def test_how_far_verdicts_are_behind_is_counted_in_business_days() -> None:
     life = Life([])
-    assert life.engine.days_undecided == 0
+    assert life.engine.reviews.days_undecided == 0
     for item in [*breaches([0, 1, 9]), transaction("O", hours=24 * 9, account_id="A2")]:
         life.take(item)
-    assert life.engine.days_undecided == 6  # Monday to Saturday: the lateness is three days
+    assert life.engine.reviews.days_undecided == 6  # Monday to Saturday: the lateness is three days
     life.hear(MONDAY + 4)
-    assert life.engine.days_undecided == 1
+    assert life.engine.reviews.days_undecided == 1
 
 
 @pytest.mark.parametrize("explained", [range(0), range(3, 90), range(40, 140), range(10, 100, 2)])
@@ -351,7 +352,7 @@ def test_a_review_of_many_months_ends_alike_however_late_its_days_are_explained(
     very_late = Life(told)
     for item in items:
         very_late.take(item)
-        very_late.hear((very_late.engine.day_open_first or 0) - 1 - lag)
+        very_late.hear((very_late.engine.ledger.day_open_first or 0) - 1 - lag)
     very_late.end()
     assert late.ends() == very_late.ends() == prompt.ends()
     (end,) = prompt.ends().values()
@@ -367,7 +368,7 @@ def test_an_origin_is_in_the_alert_and_in_state() -> None:
     for account_id in ("A2", "A3"):
         life.take(transaction("O", hours=24 * 5, account_id=account_id))
     life.begin_again(0)
-    review = life.engine.accounts["A1"].review
+    review = life.engine.ledger.accounts["A1"].review
     assert review is not None
     (mark,) = review.closed[MONDAY].marks
     assert mark.origin == Origin("I1", None, None, None)

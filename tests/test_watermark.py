@@ -68,7 +68,7 @@ def test_the_watermark_is_that_of_a_plain_look_at_all_records(drawn: list[tuple[
     found = []
     for item in items:
         observed(engine, item)
-        found.append(engine.watermark)
+        found.append(engine.ledger.watermark)
     assert found == watermarks(items, 48 * HOUR)
     known = [mark for mark in found if mark is not None]
     assert all(one <= other for one, other in pairwise(known))
@@ -138,7 +138,7 @@ def test_the_first_rows_of_a_partition_do_not_poison_it() -> None:
     engine = cautious()
     assert reasons(engine, at("X1", 100, "X"), at("X2", 101, "X")) == []
     assert reasons(engine, *days_of_three(8)) == []
-    assert engine.day_open_first == engine.calendar.day_of(at("T", 5).event_time)
+    assert engine.ledger.day_open_first == engine.ledger.calendar.day_of(at("T", 5).event_time)
 
 
 def test_a_chain_of_one_account_walks_away_from_nobody() -> None:
@@ -146,9 +146,9 @@ def test_a_chain_of_one_account_walks_away_from_nobody() -> None:
     observed(engine, *days_of_three(2))
     chain = [at(f"X{n}", 2 + 1.9 * n, "X") for n in range(20)]
     assert reasons(engine, *chain) == []
-    assert engine.watermark is not None
+    assert engine.ledger.watermark is not None
     second = at("T", 1.02).event_time
-    assert second <= engine.watermark <= second + 48 * HOUR
+    assert second <= engine.ledger.watermark <= second + 48 * HOUR
     assert reasons(engine, *days_of_three(6, "U")) == []
 
 
@@ -157,10 +157,10 @@ def test_after_a_gap_the_second_account_closes_the_days_before() -> None:
     observed(engine, *days_of_three(2))
     step = observed(engine, at("G1", 12, "B0"), at("G2", 12.1, "B0"))
     assert (step.account_days, step.ahead) == ([], 2)
-    assert engine.marks.held_back > 10 * DAY * HOUR
+    assert engine.ledger.marks.held_back > 10 * DAY * HOUR
     step = observed(engine, at("G3", 12.2, "B1"))
     assert len(step.account_days) == 6
-    assert engine.marks.held_back == 0
+    assert engine.ledger.marks.held_back == 0
     assert reasons(engine, at("T9", 1, "B2")) == [Reason.TOO_LATE]
 
 
@@ -170,7 +170,7 @@ def test_what_is_ahead_is_a_transaction_of_its_own_day() -> None:
     step = observed(engine, at("X1", 50, "X", "400.00"), at("X2", 50, "X", "101.00"))
     (alert,) = step.alerts
     assert (alert.account_id, alert.fields()["value"]) == ("X", "501.00")
-    assert alert.business_day == engine.calendar.day_of(at("T", 50).event_time)
+    assert alert.business_day == engine.ledger.calendar.day_of(at("T", 50).event_time)
 
 
 # -- one account alone -----------------------------------------------------------------------------
@@ -206,9 +206,9 @@ def test_a_second_account_is_never_late_by_what_the_first_closed_alone() -> None
     told = {(of.account_id, of.account_day.day) for of in closed}
     assert {account for account, _ in told} == {"A1", "B1"}
     assert len(told) == len(closed)
-    first = engine.calendar.day_of(at("T", 27).event_time)
+    first = engine.ledger.calendar.day_of(at("T", 27).event_time)
     assert {day for account, day in told if account == "A1"} == {first}
-    assert engine.lone is None
+    assert engine.ledger.lone is None
 
 
 def test_a_leap_may_be_longer_or_shorter() -> None:
@@ -220,6 +220,13 @@ def test_a_leap_may_be_longer_or_shorter() -> None:
 
 def test_the_clock_begins_with_the_first_transaction() -> None:
     engine = cautious()
-    assert (engine.clock, engine.watermark, engine.marks.held_back) == (None, None, 0)
+    assert (engine.ledger.clock, engine.ledger.watermark, engine.ledger.marks.held_back) == (
+        None,
+        None,
+        0,
+    )
     observed(engine, at("T1", 0))
-    assert (engine.clock, engine.watermark) == (int(MONDAY.timestamp() * 1_000_000), None)
+    assert (engine.ledger.clock, engine.ledger.watermark) == (
+        int(MONDAY.timestamp() * 1_000_000),
+        None,
+    )

@@ -49,6 +49,6 @@ def transaction(transaction_id: str, *, hours: float = 0, **fields: str) -> Tran
 
 def observed(engine: Engine, *items: Transaction | Rejection) -> Step:
     """Let an engine observe items at its next offsets, and return what came of it."""
-    first = engine.offset_last + 1
+    first = engine.ledger.offset_last + 1
     engine.observe(range(first, first + len(items)), items)
     return engine.take_step()

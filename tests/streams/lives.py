@@ -55,7 +55,7 @@ class Life:
         """Take all that is left, and stop as a worker does that is told to."""
         await self.take()
         await self.until_flushed()
-        while self.partition.engine.closing:
+        while self.partition.engine.has_closing_days:
             await self.partition.tick()
         while await self.partition.flush() is not None:
             pass

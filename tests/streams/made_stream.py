@@ -105,7 +105,7 @@ class Outcome(NamedTuple):
         """Return the outcome of one engine that sees all records, with nothing around it."""
         engine = new_engine()
         engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
-        while engine.closing:
+        while engine.has_closing_days:
             engine.close_account_days()
         step = engine.take_step()
         rejections = {
@@ -128,7 +128,7 @@ class Outcome(NamedTuple):
         """
         engine = new_engine()
         state.recover(engine, log.kept())
-        assert not engine.closing
+        assert not engine.has_closing_days
         told: tuple[dict, dict, dict] = ({}, {}, {})  # type: ignore[type-arg]
         for into, topic, names in zip(
             told,
@@ -160,23 +160,23 @@ def _left_in(engine: Engine) -> tuple[object, ...]:
             of.totals, dict(of.told), of.segment,
             None if of.facts is None else facts_fields(of.facts, int),
         )
-        for account in engine.accounts.values()
+        for account in engine.ledger.accounts.values()
         for of in account.days
     }  # fmt: skip
     reviews = {
         account.account_id: review_fields(account.review, int)
-        for account in engine.accounts.values()
+        for account in engine.ledger.accounts.values()
         if account.review is not None
     }
-    names = {account.tag: account.account_id for account in engine.accounts.values()}
+    names = {account.tag: account.account_id for account in engine.ledger.accounts.values()}
     contents = {
         day: {
             (names[key[: key.index(" ") + 1]], key[key.index(" ") + 1 :]): content
             for key, content in of.contents.items()
         }
-        for day, of in engine.open_days.items()
+        for day, of in engine.ledger.open_days.items()
         if of.contents
     }
-    waiting = {name: of.waiting for name, of in engine.accounts.items() if of.waiting}
-    assert engine.reversals_waiting == sum(map(len, waiting.values()))
-    return days, reviews, contents, waiting, engine.watermark, engine.offset_last
+    waiting = {name: of.waiting for name, of in engine.ledger.accounts.items() if of.waiting}
+    assert engine.ledger.reversals_waiting == sum(map(len, waiting.values()))
+    return days, reviews, contents, waiting, engine.ledger.watermark, engine.ledger.offset_last

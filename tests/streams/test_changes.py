@@ -49,7 +49,7 @@ def book_of(said: Said) -> AttributeBook:
 
 def engine_with(book: AttributeBook) -> Engine:
     engine = Engine(0, PolicyBook([policy_of(SCOPED)]), 3)
-    engine.attributes = book
+    engine.ledger.attributes = book
     return engine
 
 
@@ -130,7 +130,7 @@ class World:
         engine = engine_as_written(self.log)
         kept = {
             (account.account_id, day_text(of.day), name): told.revision
-            for account in engine.accounts.values()
+            for account in engine.ledger.accounts.values()
             for of in account.days
             for name, told in of.told.items()
         }
@@ -154,7 +154,7 @@ def standing(engine: Engine) -> dict[tuple[str, str], tuple[object, ...]]:
             of.segment, of.attributes[1:], of.totals,
             {name: told.limit for name, told in of.told.items() if told.status != Status.WITHDRAWN},
         )
-        for account in engine.accounts.values()
+        for account in engine.ledger.accounts.values()
         for of in account.days
     }  # fmt: skip
 
@@ -206,7 +206,7 @@ def test_a_flush_before_a_change_was_told_does_not_keep_it_as_told(what: str) ->
 
     async def run() -> None:
         engine = Engine(0, policies, 3)
-        engine.attributes = book
+        engine.ledger.attributes = book
         outbox = FakeOutbox(log, rng)
         partition = Partition(engine, log.kept(), outbox, TOPICS, lambda _: True)
         await partition.take(Event(outbox, rng, 0), records[:1])
@@ -224,7 +224,7 @@ def test_a_flush_before_a_change_was_told_does_not_keep_it_as_told(what: str) ->
     asyncio.run(run())
     assert not log.topics[TOPICS.alerts]
     recovered = Engine(0, policies, 3)
-    recovered.attributes = book
+    recovered.ledger.attributes = book
     state.recover(recovered, log.kept())
     (alert,) = recovered.take_step().alerts
     assert alert.threshold.threshold_id == ("daily-amount" if what == "policy" else "savings")

@@ -139,9 +139,9 @@ def test_an_engine_is_told_at_the_next_tick() -> None:
     changes = Changes(engine)
     verdicts = Verdicts(DAY, [codec.plain(codec.alert_bytes(a_systemic_alert()))])
     changes.note_verdicts(verdicts)
-    assert engine.verdicts is NO_VERDICTS
+    assert engine.reviews.verdicts is NO_VERDICTS
     changes.apply()
-    assert engine.verdicts is verdicts
+    assert engine.reviews.verdicts is verdicts
     assert explained(verdicts) == {
         ("business", "daily-amount", DAY - 1), ("business", "daily-amount", DAY),
     }  # fmt: skip

@@ -152,7 +152,7 @@ def test_evidence_of_long_names_and_many_days_is_cut_and_counted() -> None:
 
 def test_an_account_day_over_ten_thousand_limits_is_cut_and_counted() -> None:
     engine = Engine(0, book())
-    account_day = AccountDay(engine._account("A1"), 739_621)
+    account_day = AccountDay(engine.ledger.account("A1"), 739_621)
     account_day.told = {f"{number:0256d}": Told("raised", 1, 2, 1) for number in range(10_000)}
     written = codec.closed_day_bytes(ClosedDay(account_day, 1))
     fields = json.loads(written)
@@ -290,8 +290,8 @@ def test_accounts_with_long_ids_in_one_bucket_outgrow_no_record() -> None:
     assert pieces[b"b:"] > 2
     recovered = an_engine()
     assert state.recover(recovered, log.kept()).lost is None
-    assert len(recovered.accounts) == accounts
-    assert recovered.offset_last == accounts - 1
+    assert len(recovered.ledger.accounts) == accounts
+    assert recovered.ledger.offset_last == accounts - 1
 
 
 def test_a_record_of_a_megabyte_of_escapes_is_rejected_and_the_partition_goes_on() -> None:

@@ -149,7 +149,7 @@ def limits_of(log: Log) -> Written:
 def left_in(engine: Engine) -> dict[tuple[str, int], tuple[object, ...]]:
     return {
         (account.account_id, of.day): (of.totals, dict(of.told), of.segment)
-        for account in engine.accounts.values()
+        for account in engine.ledger.accounts.values()
         for of in account.days
     }
 
@@ -164,7 +164,7 @@ def without_models() -> tuple[Written, dict[tuple[str, int], tuple[object, ...]]
     """Return what an engine without models tells of the whole stream, and what it holds then."""
     engine, records = new_engine(POLICY), stream()
     engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
-    while engine.closing:
+    while engine.has_closing_days:
         engine.close_account_days()
     step = engine.take_step()
     where = {"topic": TOPICS.transactions, "partition": 0}
@@ -194,7 +194,7 @@ def assert_models_go_on(log: Log) -> None:
     """Whoever recovers from the log finds models that are warm, and that score what comes next."""
     partition = recovered(log)
     assert partition.parts_refused == []
-    scorer = partition.engine.scorer
+    scorer = partition.engine.outliers.scorer
     assert scorer is not None
     assert scorer.learner.is_warm
     scores: list[float] = []
@@ -350,7 +350,7 @@ def test_parts_are_read_back_as_they_were_written() -> None:
 def test_without_a_budget_no_models_are_kept() -> None:
     log = copy.deepcopy(warmed_up(POLICY))
     assert not [of for of in log.topics[TOPICS.changelog] if (of.key or b"").startswith(b"m:")]
-    assert recovered(log, POLICY).engine.scorer is None
+    assert recovered(log, POLICY).engine.outliers.scorer is None
 
 
 def test_parts_that_cannot_be_read_are_refused_and_limits_go_on() -> None:

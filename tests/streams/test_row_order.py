@@ -84,11 +84,11 @@ def test_a_worker_logs_many_late_records_once_an_hour(caplog: pytest.LogCaptureF
 def test_a_worker_logs_once_that_a_watermark_waits(caplog: pytest.LogCaptureFixture) -> None:
     log, engine = LatenessLog(), Engine(0, PolicyBook([policy_of(CAUTIOUS)]))
     observed(engine, *days_of_three(2))
-    log.note_held_back(0, engine.marks)
+    log.note_held_back(0, engine.ledger.marks)
     assert caplog.records == []
     for day in (50, 51, 52):
         observed(engine, at(f"X{day}", day, "B1"))
-        log.note_held_back(0, engine.marks)
+        log.note_held_back(0, engine.ledger.marks)
     (record,) = caplog.records
     assert "the watermark waits for a second account" in record.getMessage()
     assert GOOD["account_id"] not in record.getMessage()
@@ -100,7 +100,7 @@ def test_check_tells_which_partitions_wait_by_their_latest_seals() -> None:
 
     def last(unique: bytes, others: Iterable[bytes] = ()) -> dict[bytes, bytes]:
         writer = state_key.next_writer(others, unique)
-        seal = state.Seal(9, engine.marks.marks(), engine.lone, "", [1], 4, writer)
+        seal = state.Seal(9, engine.ledger.marks.marks(), engine.ledger.lone, "", [1], 4, writer)
         return {state_key.seal_key(writer): state.seal_bytes(seal)}
 
     well = last(b"one")
@@ -114,4 +114,4 @@ def test_check_tells_which_partitions_wait_by_their_latest_seals() -> None:
     assert (one.partition, one.account_id, one.dated) == (1, "B1", "2026-02-24T09:00:00Z")
     assert one.seconds == 50 * 86_400 - 86_400 - 1728
     assert "account B1 has records dated 2026-02-24" in one.text()
-    assert isinstance(engine.marks.marks(), Marks)
+    assert isinstance(engine.ledger.marks.marks(), Marks)

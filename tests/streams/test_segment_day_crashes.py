@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from monitor import reviewed
+from monitor import closing_day
 from monitor.engine import Engine
 from monitor.joining import Joining
 from monitor.policy import PolicyBook
@@ -52,7 +52,7 @@ def systemic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the lives have the engine above, and one account-day close at a time."""
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
-    monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
+    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
     monkeypatch.setattr(lives, "new_engine", new_engine)
 
 
@@ -71,7 +71,7 @@ def joined(told: list[SegmentRecord]) -> dict[int, Day]:
 def undisturbed(records: list[Record]) -> dict[int, Day]:
     engine = new_engine()
     engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
-    while engine.closing:
+    while engine.has_closing_days:
         engine.close_account_days()
     days = engine.take_step().segment_days
     return joined([one for of_day in days for one in segment_records_of(0, of_day)])

@@ -38,17 +38,17 @@ def an_engine(buckets: int = BUCKETS, *policies: str) -> Engine:
 def a_seal(engine: Engine, **changes: object) -> Seal:
     seal = Seal(
         100, marks_at(0), None, engine.policies.calendar.text(), list(engine.policies.versions),
-        len(engine.buckets), WRITER, rejection_rows(engine.rejections),
+        len(engine.ledger.buckets), WRITER, rejection_rows(engine.ledger.rejections),
     )  # fmt: skip
     return seal._replace(**changes)  # type: ignore[arg-type]
 
 
 def kept_of(engine: Engine, chunks: dict[bytes, bytes] | None = None) -> dict[bytes, bytes]:
     """Return all that a partition would keep of an engine."""
-    seal = a_seal(engine, offset=engine.offset_last, watermark=engine.marks.marks())
+    seal = a_seal(engine, offset=engine.ledger.offset_last, watermark=engine.ledger.marks.marks())
     kept = {state_key.seal_key(WRITER): state.seal_bytes(seal), **(chunks or {})}
-    for number, bucket in enumerate(engine.buckets):
-        bucket.offset_last = engine.offset_last
+    for number, bucket in enumerate(engine.ledger.buckets):
+        bucket.offset_last = engine.ledger.offset_last
         kept[state_key.bucket_key(WRITER, number)] = state.bucket_bytes(bucket)
     return kept
 
@@ -131,7 +131,7 @@ Drawn = dict[str, dict[int, tuple]]  # type: ignore[type-arg]
 def all_days(engine: Engine) -> dict[tuple[str, int], tuple[object, ...]]:
     return {
         (account.account_id, of.day): (of.segment, of.segment_time, of.totals, dict(of.told))
-        for account in engine.accounts.values()
+        for account in engine.ledger.accounts.values()
         for of in account.days
     }
 
@@ -139,10 +139,10 @@ def all_days(engine: Engine) -> dict[tuple[str, int], tuple[object, ...]]:
 def engine_with(drawn: Drawn) -> Engine:
     """Return an engine whose accounts have days as drawn, and which closes none of them."""
     engine = an_engine()
-    engine.restore_watermark(marks_at(PARSED.calendar.calendar().start_of(MONDAY + 2)))
-    engine.offset_last = 7
+    engine.ledger.restore_watermark(marks_at(PARSED.calendar.calendar().start_of(MONDAY + 2)))
+    engine.ledger.offset_last = 7
     for account_id, of_days in drawn.items():
-        account = engine._account(account_id)
+        account = engine.ledger.account(account_id)
         for day, (segment, segment_time, of_totals, told) in of_days.items():
             account_day = AccountDay(account, day)
             account_day.segment, account_day.segment_time = segment, segment_time
@@ -160,19 +160,24 @@ def test_accounts_with_their_days_come_back_whatever_they_sum_to(drawn: Drawn) -
     recovered = an_engine()
     assert state.recover(recovered, kept_of(engine)).chunks == []
     assert all_days(recovered) == all_days(engine)
-    assert (recovered.offset_last, recovered.watermark) == (7, engine.watermark)
-    assert [set(of.accounts) for of in recovered.buckets] == [
-        set(of.accounts) for of in engine.buckets
+    assert (recovered.ledger.offset_last, recovered.ledger.watermark) == (
+        7,
+        engine.ledger.watermark,
+    )
+    assert [set(of.accounts) for of in recovered.ledger.buckets] == [
+        set(of.accounts) for of in engine.ledger.buckets
     ]
-    assert not recovered.dirty
-    for account_day in [of for account in recovered.accounts.values() for of in account.days]:
+    assert not recovered.ledger.dirty
+    for account_day in [
+        of for account in recovered.ledger.accounts.values() for of in account.days
+    ]:
         assert all(of[4] == 0 for of in account_day.totals.values())
 
 
 def test_an_account_that_did_not_change_is_not_written_anew() -> None:
     engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
     before = kept_of(engine)
-    account = engine.accounts["A1"]
+    account = engine.ledger.accounts["A1"]
     assert account.kept == account_bytes(account)
     account.days[0].totals_in("EUR")[0] = 9
     assert kept_of(engine) == before
@@ -188,15 +193,21 @@ def test_without_a_seal_nothing_was_ever_committed() -> None:
     del kept[state_key.seal_key(WRITER)]
     engine = an_engine()
     assert state.recover(engine, kept).chunks == []
-    assert (engine.accounts, engine.offset_last, engine.watermark) == ({}, -1, None)
+    assert (engine.ledger.accounts, engine.ledger.offset_last, engine.ledger.watermark) == (
+        {},
+        -1,
+        None,
+    )
 
 
 def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> None:
     engine = an_engine()
-    engine.restore_watermark(marks_at(PARSED.calendar.calendar().start_of(MONDAY)))
-    engine.offset_last = 9
+    engine.ledger.restore_watermark(marks_at(PARSED.calendar.calendar().start_of(MONDAY)))
+    engine.ledger.offset_last = 9
     first, second = (
-        next(name for name in map("A{}".format, range(99)) if engine.bucket_of(name) == number)
+        next(
+            name for name in map("A{}".format, range(99)) if engine.ledger.bucket_of(name) == number
+        )
         for number in (0, 1)
     )
     entries = [
@@ -206,34 +217,34 @@ def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> 
     kept = kept_of(
         engine, {state_key.journal_key(WRITER, 1): journal.journal_bytes(MONDAY, entries)}
     )
-    bucket = engine.buckets[1]
+    bucket = engine.ledger.buckets[1]
     bucket.offset_last = 10
     kept[state_key.bucket_key(WRITER, 1)] = state.bucket_bytes(bucket)
     recovered = an_engine()
     ((day, _),) = state.recover(recovered, kept).chunks
     assert day == MONDAY
-    tags = {name: account.tag for name, account in recovered.accounts.items()}
-    assert set(recovered.open_days[MONDAY].contents) == {
+    tags = {name: account.tag for name, account in recovered.ledger.accounts.items()}
+    assert set(recovered.ledger.open_days[MONDAY].contents) == {
         *(f"{tags[first]}T{offset}" for offset in (8, 9)),
         *(f"{tags[second]}T{offset}" for offset in (8, 9, 10)),
     }
-    assert recovered.offset_recovered_last == 10
+    assert recovered.ledger.offset_recovered_last == 10
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))))
 def test_what_reversals_have_left_follows_from_entries_in_any_order(order: tuple[int, ...]) -> None:
     engine = an_engine()
-    engine.restore_watermark(marks_at(0))
-    day = engine.calendar.day_of(0)
+    engine.ledger.restore_watermark(marks_at(0))
+    day = engine.ledger.calendar.day_of(0)
     entries = [
         Entry(0, "A1", "T0", day, 10 << SERIES_BITS),
         Entry(1, "A1", "T1", day + 1, 4 << SERIES_BITS, ("T0", day)),
         Entry(2, "A1", "T2", day + 1, 3 << SERIES_BITS, ("T1", day + 1)),
         Entry(3, "A1", "T3", day + 2, 9 << SERIES_BITS, ("T9", day - 1)),  # of a closed day
     ]
-    engine.restore_entries(entries[place] for place in order)
-    engine.entries_restored()
-    left = {key[-2:]: of >> SERIES_BITS for d in engine.open_days.values() for key, of in
+    engine.ledger.restore_entries(entries[place] for place in order)
+    engine.ledger.entries_restored()
+    left = {key[-2:]: of >> SERIES_BITS for d in engine.ledger.open_days.values() for key, of in
             d.contents.items()}  # fmt: skip
     assert left == {"T0": 10 - 4 + 3, "T1": 4 - 3, "T2": 3, "T3": 9}
 
@@ -262,7 +273,7 @@ def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> 
         entry = Entry(0, "A1", "T1", MONDAY, 5 << SERIES_BITS)
         kept[state_key.journal_key(WRITER, 1)] = journal.journal_bytes(MONDAY, [entry])
     else:
-        bucket = engine.bucket_of("A1")
+        bucket = engine.ledger.bucket_of("A1")
         key = state_key.seal_key(WRITER) if of == "seal" else state_key.bucket_key(WRITER, bucket)
         kept[key] = kept_of(engine)[key]
     monkeypatch.undo()
@@ -301,15 +312,15 @@ def test_what_another_writer_writes_later_changes_nothing_that_counts() -> None:
     kept = kept_of(engine)
     later = state_key.next_writer(kept, b"a")
     counts = {key.replace(WRITER, later): value for key, value in kept.items()}
-    marks = engine.marks.marks()
-    seal = a_seal(engine, offset=engine.offset_last, watermark=marks, writer=later)
+    marks = engine.ledger.marks.marks()
+    seal = a_seal(engine, offset=engine.ledger.offset_last, watermark=marks, writer=later)
     counts[state_key.seal_key(later)] = state.seal_bytes(seal)
     kept[state_key.seal_key(WRITER)] = state.seal_bytes(seal._replace(offset=99, writer=WRITER))
-    kept[state_key.bucket_key(WRITER, engine.bucket_of("A1"))] = b"whatever"
+    kept[state_key.bucket_key(WRITER, engine.ledger.bucket_of("A1"))] = b"whatever"
     recovered = an_engine()
     found = state.recover(recovered, {**counts, **kept})
-    assert recovered.offset_last == engine.offset_last
-    assert set(recovered.accounts) == {"A1"}
+    assert recovered.ledger.offset_last == engine.ledger.offset_last
+    assert set(recovered.ledger.accounts) == {"A1"}
     assert len(found.buckets) == BUCKETS
     assert all(state_key.is_of_another(key, later) for key in kept)
     assert not any(state_key.is_of_another(key, later) for key in counts)
@@ -369,11 +380,11 @@ def test_an_account_takes_160_bytes_and_20_for_each_open_transaction() -> None:
             state_key.journal_key(b"%d" % day, first): journal.journal_bytes(day, entries)
             for day, entries in by_day.items()
         }
-        open_names = {b"%d" % day for day in engine.open_days}
+        open_names = {b"%d" % day for day in engine.ledger.open_days}
         chunks = {key: of for key, of in chunks.items() if key.split(b":")[1] in open_names}
-    for account in engine.accounts.values():
+    for account in engine.ledger.accounts.values():
         account.kept = b""
     size = sum(map(len, kept_of(engine, chunks).values()))
-    assert len(engine.accounts) > 1000
-    assert engine.open_transactions() > 5000
-    assert size <= 160 * len(engine.accounts) + 20 * engine.open_transactions()
+    assert len(engine.ledger.accounts) > 1000
+    assert engine.ledger.open_transactions() > 5000
+    assert size <= 160 * len(engine.ledger.accounts) + 20 * engine.ledger.open_transactions()

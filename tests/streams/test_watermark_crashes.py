@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from monitor import reviewed
+from monitor import closing_day
 from monitor.engine import Engine
 from streams import codec
 from tests.streams import lives, made_stream
@@ -30,7 +30,7 @@ def a_usual_leap(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "new_engine", new_engine)
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
-    monkeypatch.setattr(reviewed, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
+    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
 
 
 def leaping(seed: int) -> list[Record]:
@@ -71,9 +71,14 @@ def test_the_streams_have_all_of_it_in_them(seed: int) -> None:
     engine, seen = made_stream.new_engine(), set()
     for record in STREAMS[seed]:
         engine.observe([record.offset], codec.decode_run([record], made_stream.HOUR))
-        step, lone = engine.take_step(), engine.lone
+        step, ledger = engine.take_step(), engine.ledger
+        lone = ledger.lone
         seen |= {"ahead"} if step.ahead else set()
-        seen |= {"waits"} if engine.watermark is not None and engine.marks.held_back else set()
+        seen |= (
+            {"waits"}
+            if engine.ledger.watermark is not None and engine.ledger.marks.held_back
+            else set()
+        )
         if lone is not None and lone.day_open_first is not None:
             seen.add("alone" if lone.offset is None else "second")
     assert seen == {"ahead", "waits", "alone", "second"}
