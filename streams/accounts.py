@@ -13,7 +13,7 @@ from typing import Final
 from monitor.core.attributes import AttributeBook
 from monitor.core.transaction import Rejection
 from streams.account_codec import change_of
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.tail import Tail
 
 _log = logging.getLogger(__name__)

@@ -9,13 +9,11 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from monitor.settings import Settings
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.compression import compression_of
-from streams.kept_format import LOST
 from streams.outbox import RECORD_BYTES_MAX
 from streams.tail import READ_COMMITTED
-from streams.topics import Topics, TopicSpec
+from streams.topics import TopicSpec
 
 TIMEOUT_MS: Final = 10_000
 PROBE_RECORDS: Final = 3
@@ -86,39 +84,34 @@ def ensure_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
         raise BrokerError("; ".join(problems))
 
 
-def ensure_changelog(settings: Settings) -> None:
-    """Raise BrokerError if the group has committed offsets, and a changelog has nothing.
+def committed_without(
+    broker: str, group: str, topic: str, changelog: str, partitions: int
+) -> list[int]:
+    """Return the partitions of a topic that a group has committed, and a changelog has nothing of.
 
-    A worker would go on from there without state. What else may be missing is found when a
-    partition is put together.
+    Raises BrokerError if the broker refuses.
     """
-    topics, numbers = Topics.of(settings), range(settings.partitions)
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=settings.broker.split(","),
-            group_id=settings.group,
+            bootstrap_servers=broker.split(","),
+            group_id=group,
             enable_auto_commit=False,
             request_timeout_ms=TIMEOUT_MS,
             bootstrap_timeout_ms=TIMEOUT_MS,
         )
         try:
-            logs = [TopicPartition(topics.changelog, number) for number in numbers]
+            logs = [TopicPartition(changelog, number) for number in range(partitions)]
             firsts, ends = consumer.beginning_offsets(logs), consumer.end_offsets(logs)
-            lost = [
+            return [
                 log.partition
                 for log in logs
                 if firsts[log] == ends[log]
-                and consumer.committed(TopicPartition(topics.transactions, log.partition))
+                and consumer.committed(TopicPartition(topic, log.partition))
             ]
         finally:
             consumer.close()
     except KafkaError as error:
-        raise BrokerError(f"the broker at {settings.broker} refuses: {error}") from error
-    if lost:
-        raise BrokerError(
-            f"state is lost: the group {settings.group} has committed transactions of partitions"
-            f" {', '.join(map(str, lost))}, and {topics.changelog} has nothing of them. {LOST}"
-        )
+        raise BrokerError(f"the broker at {broker} refuses: {error}") from error
 
 
 def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> None:
@@ -142,6 +135,14 @@ def partitions_of(broker: str, topic: str) -> int | None:
     """Return how many partitions a topic has; None where it is not there. Raises BrokerError."""
     with _admin(broker) as admin:
         return _partitions(admin).get(topic)
+
+
+def require_topic(broker: str, topic: str) -> int:
+    """Return how many partitions a topic has. Raises BrokerError if it is not there."""
+    partitions = partitions_of(broker, topic)
+    if partitions is None:
+        raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
+    return partitions
 
 
 @contextmanager

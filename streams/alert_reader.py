@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from monitor.settings import Settings
-from streams.admin import partitions_of
+from streams.admin import require_topic
 from streams.alert_list import with_told_at
-from streams.broker import BrokerError
 from streams.tail import records_of_topic
 from streams.topics import Topics
 
@@ -18,8 +17,6 @@ async def read_alerts(settings: Settings, *, follow: bool) -> AsyncIterator[dict
     Raises BrokerError where no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).alerts
-    partitions = partitions_of(settings.broker, topic)
-    if partitions is None:
-        raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
+    partitions = require_topic(settings.broker, topic)
     async for record in records_of_topic(settings.broker, topic, partitions, follow=follow):
         yield with_told_at(json.loads(record.value), record.timestamp)

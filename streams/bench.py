@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from monitor.population import Population
 from monitor.population.truth import account_id
 from monitor.settings import Settings
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.feed import BATCH_ROWS, Batch
 from streams.made_feed import made_batches
 from streams.outbox import Outbox
@@ -62,13 +62,9 @@ def bench_batches(records: int, seed: int = 1) -> Iterator[Batch]:
 
 async def fill(settings: Settings, batches: Iterable[Batch]) -> int:
     """Send batches as fast as it goes; return how many records they were."""
-    outbox = Outbox(settings.broker)
-    await outbox.start()
-    try:
-        topic = Topics.of(settings).transactions
+    topic = Topics.of(settings).transactions
+    async with Outbox(settings.broker) as outbox:
         return max([sent async for sent in send_batches(outbox, topic, batches)], default=0)
-    finally:
-        await outbox.stop()
 
 
 def weir_throughput(policy: Path, records: int) -> Throughput:

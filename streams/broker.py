@@ -10,14 +10,11 @@ import time
 from types import TracebackType
 from typing import IO, Final, Self
 
+from streams.broker_error import BrokerError
 from streams.tied import tied
 
 START_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 5.0
-
-
-class BrokerError(RuntimeError):
-    """A broker that cannot be started, or cannot be used: the message says what to do."""
 
 
 class EmbeddedBroker:

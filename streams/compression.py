@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.tail import first_record
 
 CODECS: Final = ("gzip", "snappy", "lz4", "zstd")

@@ -14,7 +14,7 @@ from monitor.core.transaction import Reason
 from monitor.policy_text import policy_of_bytes
 from monitor.settings import Settings
 from streams.alert_text import times_limit
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.feed import Batch
 from streams.outbox import Outbox
 from streams.policies import set_policy
@@ -209,9 +209,7 @@ class Demo:
     ) -> None:
         topics = Topics.of(settings)
         async with AsyncExitStack() as stack:
-            outbox = Outbox(settings.broker)
-            stack.push_async_callback(outbox.stop)
-            await outbox.start()
+            outbox = await stack.enter_async_context(Outbox(settings.broker))
             tails = []
             for topic in (topics.alerts, topics.rejections):
                 tail = Tail(settings.broker, topic, settings.partitions)

@@ -9,8 +9,7 @@ from typing import Any
 from monitor.disposition import Disposed, DispositionError, disposed_of
 from monitor.settings import Settings
 from streams import codec
-from streams.admin import partitions_of
-from streams.broker import BrokerError
+from streams.admin import partitions_of, require_topic
 from streams.outbox import Outbox, Outgoing
 from streams.tail import records_of_topic
 from streams.topics import Topics
@@ -42,17 +41,13 @@ async def write_dispositions(settings: Settings, dispositions: Sequence[Disposed
     Raises BrokerError where no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).dispositions
-    if partitions_of(settings.broker, topic) is None:
-        raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
-    outbox = Outbox(settings.broker)
-    await outbox.start()
-    try:
-        records = [
-            Outgoing(one.alert_id.encode(), codec.disposition_bytes(one)) for one in dispositions
-        ]
+    require_topic(settings.broker, topic)
+    records = [
+        Outgoing(disposed.alert_id.encode(), codec.disposition_bytes(disposed))
+        for disposed in dispositions
+    ]
+    async with Outbox(settings.broker) as outbox:
         await outbox.write(topic, 0, records)
-    finally:
-        await outbox.stop()
 
 
 def dispositions_of_file(path: Path, **given: str | None) -> list[Disposed]:

@@ -18,7 +18,8 @@ from monitor.core.threshold import Threshold
 from monitor.population import Population
 from monitor.population.made_rows import rows_of
 from monitor.settings import Settings
-from streams.broker import BrokerError, free_port
+from streams.broker import free_port
+from streams.broker_error import BrokerError
 from streams.dealing import dealer
 from streams.feed import BATCH_ROWS, Batch
 from streams.outbox import Outbox
@@ -149,20 +150,16 @@ class Drill:
         )
 
     async def _send(self, rate: float) -> None:
-        outbox = Outbox(self._settings.broker)
-        await outbox.start()
-        started = time.monotonic()
-        try:
-            batches = chain(
-                batches_of(self._rows), [closing_batch(self._rows, self._settings.partitions)]
-            )
+        batches = chain(
+            batches_of(self._rows), [closing_batch(self._rows, self._settings.partitions)]
+        )
+        async with Outbox(self._settings.broker) as outbox:
+            started = time.monotonic()
             async for sent in send_batches(outbox, self._topics.transactions, batches):
                 self.sent = sent
                 with suppress(TimeoutError):
                     pause = started + sent / rate - time.monotonic()
                     await asyncio.wait_for(self._is_over.wait(), pause)
-        finally:
-            await outbox.stop()
 
     def _wait_until_told(self) -> None:
         """Wait until the group has committed all that was sent, and told every closed day."""

@@ -1,6 +1,6 @@
 """What dispositions teach, from files or topics: the rules that alerts are shown with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from streams.alert_file import alerts_of_file
 from streams.alert_reader import read_alerts
 from streams.dispositions import dispositions_of_file, read_dispositions
 from streams.rule_text import rule_fields
-from streams.rules_text import rule_lines
 
 NOTHING_LEARNED = Lesson([], 0, [])
 
@@ -39,15 +38,6 @@ async def lesson_of_disposed(settings: Settings, disposed: Sequence[Disposed]) -
     if not disposed:
         return NOTHING_LEARNED
     return lesson_of([alert async for alert in read_alerts(settings, follow=False)], disposed)
-
-
-def lines_of(lesson: Lesson, top: int) -> Iterator[str]:
-    """Yield a lesson for a person, a line each, with the first rules."""
-    yield f"{lesson.disposed:,} disposed alerts"
-    if lesson.unknown:
-        yield f"dispositions of alerts that are not there: {len(lesson.unknown):,}"
-    if lesson.rules:
-        yield from rule_lines(lesson.rules, top)
 
 
 def with_rules(alert: dict[str, Any], lesson: Lesson) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from monitor.settings import Settings
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.tail import READ_COMMITTED, first_record
 
 _log = logging.getLogger(__name__)

@@ -6,9 +6,12 @@ A producer call for each record costs some 20 us; a batch built here costs 1 to 
 import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from streams.broker_error import BrokerError
 
 RECORD_BYTES_MAX: Final = 900_000
 """Of a record that Weir writes, with its key, its headers and what the log adds. A broker takes
@@ -52,9 +55,14 @@ def ensure_fits(topic: str, record: Outgoing) -> None:
 
 
 class Outbox:
-    """A producer of whole batches to partitions that the caller names; acks of all replicas."""
+    """A producer of whole batches to partitions that the caller names; acks of all replicas.
+
+    As `async with Outbox(...)` it is connected, and disconnected once all that is queued was sent;
+    a broker that does not answer, or no longer, is a BrokerError then.
+    """
 
     def __init__(self, broker: str, client_id: str = "weir") -> None:
+        self._broker = broker
         self._producer = AIOKafkaProducer(
             bootstrap_servers=broker,
             client_id=client_id,
@@ -65,6 +73,26 @@ class Outbox:
         self._partitions: dict[str, int] = {}
         self.bytes_sent = 0
         self.arrived = 0  # records that the broker has acknowledged
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except KafkaError as error:
+            await self.stop()
+            raise BrokerError(f"no broker answers at {self._broker}: {error}") from error
+        return self
+
+    async def __aexit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        try:
+            await self.stop()
+        except KafkaError as late:
+            if error is None:
+                error = late
+        if isinstance(error, KafkaError):
+            raise BrokerError(
+                f"the broker at {self._broker} does not take records any more"
+                f" ({type(error).__name__})"
+            ) from error
 
     async def start(self) -> None:
         """Connect. Raises aiokafka.errors.KafkaConnectionError where there is no broker."""

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from monitor.policy import Policy, PolicyBook, PolicyError
 from monitor.policy_text import policy_of_bytes
 from monitor.settings import Settings
-from streams.admin import partitions_of
-from streams.broker import BrokerError
+from streams.admin import require_topic
 from streams.outbox import RECORD_BYTES_MAX, Outbox, Outgoing, record_bytes
 from streams.tail import Follower, Tail
 from streams.topics import Topics
@@ -92,8 +91,7 @@ async def read_policies(
     refuse. Raises BrokerError where no broker answers, or there is no policy topic.
     """
     topic = Topics.of(settings).policy
-    if partitions_of(settings.broker, topic) is None:
-        raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
+    require_topic(settings.broker, topic)
     refused: list[Refused] = []
     follower = PolicyFollower(settings.broker, topic, book, lambda _: None, refused.append)
     try:
@@ -117,10 +115,6 @@ async def set_policy(settings: Settings, policy: Policy, book: PolicyBook | None
         raise PolicyError(
             [f"a policy on the topic must have at most {RECORD_BYTES_MAX:,} bytes, not {size:,}"]
         )
-    outbox = Outbox(settings.broker)
-    await outbox.start()
-    try:
+    async with Outbox(settings.broker) as outbox:
         await outbox.write(Topics.of(settings).policy, 0, [record])
-    finally:
-        await outbox.stop()
     return True

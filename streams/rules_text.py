@@ -10,6 +10,7 @@ from monitor.insight.prequential import Streamed
 from monitor.insight.recount import Counted
 from monitor.insight.rules import Learned
 from monitor.insight.tree import Node
+from monitor.lesson import Lesson
 from streams.insight_text import percent
 from streams.plain_text import plain
 
@@ -106,6 +107,15 @@ def tree_lines(node: Node, labels: tuple[str, ...], depth: int = 0) -> Iterator[
             yield from tree_lines(child, labels, depth + 1)
         else:
             yield f"{text}: {_leaf_text(child, labels)}"
+
+
+def lesson_lines(lesson: Lesson, top: int) -> Iterator[str]:
+    """Yield a lesson for a person, a line each, with the first rules."""
+    yield f"{lesson.disposed:,} disposed alerts"
+    if lesson.unknown:
+        yield f"dispositions of alerts that are not there: {len(lesson.unknown):,}"
+    if lesson.rules:
+        yield from rule_lines(lesson.rules, top)
 
 
 def rule_lines(rules: Sequence[Counted], top: int) -> Iterator[str]:

@@ -4,24 +4,15 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aiokafka.errors import KafkaError
-
 from monitor.core.attributes import AccountRecord
 from monitor.settings import Settings
-from streams.admin import partitions_of
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.feed import Batch
 from streams.outbox import RECORD_BYTES_MAX, Outbox
 from streams.row_order import RowOrder, is_too_many
 from streams.send import send_batches
 from streams.send_accounts import send_accounts
 from streams.topics import Topics
-
-
-def ensure_topic(settings: Settings, topic: str) -> None:
-    """Raise BrokerError where a topic is not there, or no broker answers."""
-    if partitions_of(settings.broker, topic) is None:
-        raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
 
 
 def too_large_text(sizes: Sequence[int]) -> str:
@@ -61,17 +52,13 @@ class Sending:
         """
         result = dict[str, Any]()
         started = time.perf_counter()
-        self._outbox = outbox = Outbox(self._settings.broker)
         try:
-            await outbox.start()
-            try:
+            async with Outbox(self._settings.broker) as outbox:
+                self._outbox = outbox
                 await self._send(outbox, result, rate, forget=forget)
-            finally:
-                await outbox.stop()
-        except KafkaError as error:
+        except BrokerError as error:
             raise BrokerError(
-                f"the broker at {self._settings.broker} does not take records any more"
-                f" ({type(error).__name__}): {self.progress()}. Send the files again once it does:"
+                f"{error}: {self.progress()}. Send the files again once it does:"
                 " a transaction that is there already is rejected as a duplicate"
             ) from error
         if self.too_large:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 
 READ_COMMITTED: Final = "read_committed"
 """The isolation of every consumer: a record of an aborted transaction never was."""

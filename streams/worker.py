@@ -14,13 +14,13 @@ from prometheus_client import CollectorRegistry, start_http_server
 from monitor.metrics import Metrics
 from monitor.policy import PolicyBook, PolicyError
 from monitor.settings import Settings, SettingsError, snapshot_key_of
-from streams.admin import ensure_changelog, ensure_topics
+from streams.admin import committed_without, ensure_topics
 from streams.agents import Agents
 from streams.app import build_app, keep_passing_markers
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.incidents import IncidentFollower
 from streams.interpreter import configure_interpreter
-from streams.kept_format import StateError
+from streams.kept_format import LOST, StateError
 from streams.liveness import EXIT_STALLED, Liveness
 from streams.outbox import Outbox
 from streams.policies import PolicyFollower, Refused
@@ -81,7 +81,7 @@ class Worker:
             await self._outbox.start()
             await asyncio.to_thread(ensure_topics, self.settings.broker, topic_specs(self.settings))
             if self.settings.accept_state_loss == "no":
-                await asyncio.to_thread(ensure_changelog, self.settings)
+                await asyncio.to_thread(_ensure_changelog, self.settings)
             await self._follower.start()
             book = self._follower.book
             if book is None:
@@ -202,3 +202,20 @@ def _end(status: int) -> None:
     logging.shutdown()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _ensure_changelog(settings: Settings) -> None:
+    """Raise BrokerError if the group has committed offsets, and a changelog has nothing.
+
+    A worker would go on from there without state. What else may be missing is found when a
+    partition is put together.
+    """
+    topics = Topics.of(settings)
+    lost = committed_without(
+        settings.broker, settings.group, topics.transactions, topics.changelog, settings.partitions
+    )
+    if lost:
+        raise BrokerError(
+            f"state is lost: the group {settings.group} has committed transactions of partitions"
+            f" {', '.join(map(str, lost))}, and {topics.changelog} has nothing of them. {LOST}"
+        )

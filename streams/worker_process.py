@@ -17,7 +17,7 @@ from typing import IO, Final, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.settings import Settings
-from streams.broker import BrokerError
+from streams.broker_error import BrokerError
 from streams.tied import tied
 
 STOP_SECONDS_MAX: Final = 30.0

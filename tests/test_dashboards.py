@@ -292,13 +292,11 @@ def scraped_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 async def feed(settings: Settings, stop: threading.Event) -> None:
     """Send a made population with faults, until told to stop."""
     population = Population(2000, 3660, seed=1, with_faults=True)
-    outbox = Outbox(settings.broker)
-    await outbox.start()
     topic = Topics.of(settings).transactions
-    async for _ in send_batches(outbox, topic, made_batches(population), rate=3000):
-        if stop.is_set():
-            break
-    await outbox.stop()
+    async with Outbox(settings.broker) as outbox:
+        async for _ in send_batches(outbox, topic, made_batches(population), rate=3000):
+            if stop.is_set():
+                break
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ def show(
     import os
 
     from monitor.settings import settings_of, variable
-    from streams.lessons import lesson_of_files, lesson_of_topics, lines_of
+    from streams.lessons import lesson_of_files, lesson_of_topics
+    from streams.rules_text import lesson_lines
 
     if alerts is not None:
         if dispositions is None or broker is not None:
@@ -31,4 +32,4 @@ def show(
     if as_json:
         sys.stdout.write(json.dumps(lesson.fields()) + "\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines_of(lesson, top)))
+        sys.stdout.write("".join(f"{line}\n" for line in lesson_lines(lesson, top)))

@@ -18,7 +18,7 @@ def exit_status(error: Exception) -> int | None:
     from monitor.whatif import WhatIfError
     from streams.alert_file import AlertFileError
     from streams.alert_list import AlertListError
-    from streams.broker import BrokerError
+    from streams.broker_error import BrokerError
     from streams.commands.partial_file import OutputError
     from streams.feed_map import FeedError
 

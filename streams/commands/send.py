@@ -56,10 +56,11 @@ def send(
     import os
 
     from monitor.settings import settings_of
+    from streams.admin import require_topic
     from streams.commands.account_files import UnusableRows, accounts_of_files
     from streams.commands.failure import EXIT_FAILED
     from streams.commands.options import feed_of, print_result
-    from streams.sending import Sending, ensure_topic, too_large_text
+    from streams.sending import Sending, too_large_text
     from streams.topics import Topics
 
     if not files and not accounts:
@@ -76,7 +77,7 @@ def send(
     batches = feed_of(files, map_file, as_it_stands=as_it_stands) if files else None
     for given, topic in ((rows, topics.accounts), (batches, topics.transactions)):
         if given is not None:
-            ensure_topic(settings, topic)
+            require_topic(settings.broker, topic)
     sending = Sending(settings, rows, batches)
     result = _sent(sending, rate, forget=forget)
     if rows is not None:

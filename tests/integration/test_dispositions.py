@@ -27,11 +27,9 @@ def write_alerts(settings: Settings) -> list[dict[str, object]]:
     alerts = Replay(book(), 1).observe(batch_of(rows)).alerts
 
     async def write() -> None:
-        outbox = Outbox(settings.broker)
-        await outbox.start()
         records = [Outgoing(of.account_id.encode(), codec.alert_bytes(of)) for of in alerts]
-        await outbox.write(Topics.of(settings).alerts, 0, records)
-        await outbox.stop()
+        async with Outbox(settings.broker) as outbox:
+            await outbox.write(Topics.of(settings).alerts, 0, records)
 
     asyncio.run(write())
     return [json.loads(codec.alert_bytes(alert)) for alert in alerts]
