@@ -59,12 +59,12 @@ class Work:
         self.done: Counter[str] = Counter()
         patch.setattr(closing_day, "CLOSED_DAYS_MAX", UNITS)
         patch.setattr("monitor.engine.CLOSED_DAYS_MAX", UNITS)
-        for owner, name in (
-            (DaySum, "_count"), (DaySum, "_ask"), ("monitor.reviewed", "noted_day"),
-            (Threshold, "is_for"),
-            ("monitor.segment_days._Limit", "limit_day"), ("monitor.closing_day", "ClosedDay"),
-        ):  # fmt: skip
-            self._count(patch, owner, name)
+        self._count(patch, DaySum, "_count")
+        self._count(patch, DaySum, "_ask")
+        self._count(patch, Threshold, "is_for")
+        self._count(patch, "monitor.reviewed", "noted_day")
+        self._count(patch, "monitor.segment_days._Limit", "limit_day")
+        self._count(patch, "monitor.closing_day", "ClosedDay")
 
     def _count(self, patch: pytest.MonkeyPatch, owner: object, name: str) -> None:
         path = f"{owner}.{name}" if isinstance(owner, str) else None

@@ -12,15 +12,15 @@ from typing import Any, Final, NamedTuple
 from monitor.systemic.faded import FadedCounts
 from monitor.systemic.tails import discoveries, gamma_poisson_tail
 
-CASES_LEAST: Final = 4
-FALSE_DISCOVERIES: Final = 1e-5
+HOT_CASES_LEAST: Final = 4
+HOT_FALSE_DISCOVERIES: Final = 1e-5
 """0.1 % is what is asked for usually; but this is asked every day, and told to a whole team. An
 episode of 1 % of the accounts is so clear that it costs nothing (1e-9 with 2,500 accounts)."""
 
 SIZE: Final = 8.0
 """Of the gamma law, for each case expected: the variance of a count is 9 / 8 of its mean."""
 
-HISTORY_LEAST: Final = 7
+HISTORY_DAYS_LEAST: Final = 7
 PRIOR_DAYS: Final = 4.0
 """A little-known institution is expected to be as the mean one, as by so many days."""
 
@@ -58,7 +58,7 @@ class HotPayers:
 
     def look(self, counts: Mapping[Payee, int]) -> list[Hot]:
         """Return the institutions that stand out today, and change nothing."""
-        if self._usual.days < HISTORY_LEAST:
+        if self._usual.days < HISTORY_DAYS_LEAST:
             return []
         # In the order of their names: a sum of floats is to be the same however a day came.
         payees = sorted(counts.keys() | self._usual.counts.keys())
@@ -66,14 +66,14 @@ class HotPayers:
         all_expected, all_seen = sum(expected.values()), sum(counts.values())
         found = []
         for payee, cases in sorted(counts.items()):
-            if cases < CASES_LEAST:
+            if cases < HOT_CASES_LEAST:
                 continue
             others = all_expected - expected[payee]
             rise = max((all_seen - cases) / others, 1.0) if others > 0 else 1.0
             mean = expected[payee] * rise
             probability = gamma_poisson_tail(cases, mean, SIZE * mean)
             found.append(Hot(*payee, cases, mean, cases / all_seen, probability))
-        kept = discoveries([one.probability for one in found], FALSE_DISCOVERIES, len(expected))
+        kept = discoveries([one.probability for one in found], HOT_FALSE_DISCOVERIES, len(expected))
         return [one for one, is_kept in zip(found, kept, strict=True) if is_kept]
 
     def learn(self, counts: Mapping[Payee, int], found: list[Hot]) -> None:

@@ -106,8 +106,11 @@ def merged(parts: Iterable[SegmentDay]) -> SegmentDay:
     )
 
 
-def _by_account(breach: Breach) -> str:
-    return breach.account_id
+def _by_account(breach: Breach) -> tuple[str, bool, list[tuple[bool, str]]]:
+    """Return a key that orders any breaches in one way alone, whichever part each came from."""
+    origin = breach.origin
+    named = [(name is not None, name or "") for name in origin or ()]
+    return breach.account_id, origin is not None, named
 
 
 def _copied(limit: LimitDay) -> LimitDay:

@@ -14,8 +14,7 @@ from monitor.systemic.concentration import FALSE_DISCOVERIES as FALSE_CONCENTRAT
 from monitor.systemic.concentration import Concentrated
 from monitor.systemic.counterfactual import Counterfactual
 from monitor.systemic.faults import Fault
-from monitor.systemic.hot_payers import FALSE_DISCOVERIES as FALSE_HOT_PAYERS
-from monitor.systemic.hot_payers import Hot
+from monitor.systemic.hot_payers import HOT_FALSE_DISCOVERIES, Hot
 from monitor.systemic.notice import DecidedBy, SystemicCause, Verdict
 from monitor.systemic.segment_day import BRANCH, CAUSE_TYPES
 from monitor.systemic.share import ShareReading
@@ -62,7 +61,7 @@ def of_fault(fault: Fault) -> Decision:
 def of_hot(hot: Hot) -> Decision:
     """Return the verdict on an institution that many pay strangely much, for the first time."""
     cause = SystemicCause(
-        hot.type, hot.value, round(hot.lift, 2), round(hot.share, 4), FALSE_HOT_PAYERS
+        hot.type, hot.value, round(hot.lift, 2), round(hot.share, 4), HOT_FALSE_DISCOVERIES
     )
     evidence = {
         "hot_payers": hot.cases,
