@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from monitor.core.account import Account, AccountDay, Told
-from monitor.core.alert import Alert, Cause, Status, alert_id, evidence_of, kind_of, origin_fields
+from monitor.core.alert import Alert, Cause, Status, evidence_of, origin_fields
 from monitor.core.threshold import LimitSet, Threshold, scope_of
 from monitor.policy import Policy, PolicyBook
 
@@ -40,14 +40,12 @@ def tell(
     if threshold.account_id is not None:
         origin = None  # a limit for one account says nothing of many: it has no common cause
     account_day.note(threshold.threshold_id, Told(status, revision, value, threshold.above, origin))
-    return Alert(
-        alert_id=alert_id(threshold, account.account_id, account_day.day),
-        revision=revision,
-        kind=kind_of(threshold),
+    return Alert.of(
+        threshold,
+        account.account_id,
+        account_day.day,
         status=status,
-        threshold=threshold,
-        account_id=account.account_id,
-        business_day=account_day.day,
+        revision=revision,
         value=value,
         value_before=None if told is None else told.value,
         segment=account_day.segment,
@@ -75,14 +73,12 @@ def retell(  # noqa: PLR0913 - what decides, each by itself
         threshold = threshold_of(threshold_id, policies, policy)
         value = threshold.value_of(account_day)
         account_day.note(threshold_id, Told(Status.WITHDRAWN, told.revision + 1, value, told.limit))
-        yield Alert(
-            alert_id=alert_id(threshold, account.account_id, account_day.day),
-            revision=told.revision + 1,
-            kind=kind_of(threshold),
+        yield Alert.of(
+            threshold,
+            account.account_id,
+            account_day.day,
             status=Status.WITHDRAWN,
-            threshold=threshold,
-            account_id=account.account_id,
-            business_day=account_day.day,
+            revision=told.revision + 1,
             value=value,
             value_before=told.value,
             segment=account_day.segment,

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from monitor.core.alert import Alert, Cause, Kind, Status, alert_id, ratio_text
+from monitor.core.alert import Alert, Cause, Status, ratio_text
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.noted_day import DayTold, Mark, ReviewTold
@@ -142,14 +142,12 @@ def _alert(
     evidence: dict[str, object],
 ) -> Alert:  # fmt: skip
     threshold = review_threshold(told.limit, Severity(told.severity))
-    return Alert(
-        alert_id=alert_id(threshold, setting.account_id, first),
-        revision=told.revision,
-        kind=Kind.REVIEW,
+    return Alert.of(
+        threshold,
+        setting.account_id,
+        first,
         status=Status(told.status),
-        threshold=threshold,
-        account_id=setting.account_id,
-        business_day=first,
+        revision=told.revision,
         value=told.value,
         value_before=None if before is None else before.value,
         segment=setting.segment,

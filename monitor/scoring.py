@@ -19,7 +19,7 @@ from models.outcome import Bools, Due, Ints, LearnerSettings, Outcome
 from models.peers import CHANNELS_KNOWN
 from models.profile import CHANNELS
 from monitor.core.account import AccountDay, Scored, written_totals
-from monitor.core.alert import Alert, Cause, Status, alert_id, kind_of
+from monitor.core.alert import Alert, Cause, Status
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.names import HOT_PAYERS_MAX, OTHERS
 from monitor.core.threshold import Direction, Measure, Threshold
@@ -267,14 +267,12 @@ class Scorer:
             self.partition,
             scored.offset,
         )
-        return Alert(
-            alert_id=alert_id(threshold, account_id, first),
-            revision=int(account["alert_revision"]),
-            kind=kind_of(threshold),
+        return Alert.of(
+            threshold,
+            account_id,
+            first,
             status=Status.RAISED if due.is_raised else Status.RESTATED,
-            threshold=threshold,
-            account_id=account_id,
-            business_day=first,
+            revision=int(account["alert_revision"]),
             value=_one_in(due.probability),
             value_before=due.before,
             segment=scored.segment if is_own else None,

@@ -1,7 +1,7 @@
 """An alert: one threshold, one account-day, one id, however often its record comes."""
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 from uuid import UUID, uuid5
 
 from monitor.core.account import AccountDay, day_totals
@@ -72,6 +72,19 @@ class Alert(NamedTuple):
     evidence: dict[str, object]
     cause: Cause
     score: float | None = None
+
+    @classmethod
+    def of(  # noqa: PLR0913 - what an alert states, each by its name
+        cls, threshold: Threshold, account_id: str, business_day: int, *, status: Status,
+        revision: int, value: int, value_before: int | None, segment: str | None,
+        policy_version: int, evidence: dict[str, object], cause: Cause, score: float | None = None,
+    ) -> Self:  # fmt: skip
+        """Return the alert of a threshold on an account-day: its id and its kind follow."""
+        return cls(
+            alert_id(threshold, account_id, business_day), revision, kind_of(threshold), status,
+            threshold, account_id, business_day, value, value_before, segment, policy_version,
+            evidence, cause, score,
+        )  # fmt: skip
 
     @property
     def key(self) -> str:
