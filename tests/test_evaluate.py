@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score
 
 from models.outcome import Outcome
-from monitor.core.alert import Kind, Status
+from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import day_of_text, day_text
 from monitor.core.transaction import FIELDS
 from monitor.policy import Policy, PolicyBook
@@ -206,7 +206,8 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
     raised: Counter[int] = Counter()
     reports: Counter[int] = Counter()
     for batch in read(files_of([made.path])):
-        outliers = [of for of in replay.observe(batch).alerts if of.kind is Kind.OUTLIER]
+        alerts = [of for of in replay.observe(batch).alerts if isinstance(of, Alert)]
+        outliers = [of for of in alerts if of.kind is Kind.OUTLIER]
         raised.update(of.business_day for of in outliers if of.status is Status.RAISED)
         reports.update(day_of_text(str(of.evidence["day"])) for of in outliers)
     assert run.alerts == raised
@@ -451,22 +452,24 @@ def test_the_chart_says_what_is_judged_and_both_average_precisions() -> None:
     judged = positive | (rng.random(4000) < 0.9)
     scores = [rng.normal(positive * 1.0) for _ in range(3)]
     level = Level(
-        np.arange(4000) // 100, positive, judged, judged & ~positive, {"1": positive}, *scores[:1],
-        scores[1:],
+        np.arange(4000) // 100, positive, judged, judged & ~positive, {"1": positive},
+        scores[0], scores[1:],
     )  # fmt: skip
     axes = Figure().subplots()
     draw_level(axes, level, "Rows")
     count, of = int(positive.sum()), int(judged.sum())
     assert axes.get_title(loc="left") == f"Rows: {count:,} of {of:,} positive"
     rule, *models = (average_precision_score(positive[judged], s[judged]) for s in scores)
-    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    legend = axes.get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
     spread = f"({min(models):.3f} to {max(models):.3f}, 2 seeds)"
     assert texts == [
         f"models, average precision {np.mean(models):.3f} {spread}",
         f"ratio rule, average precision {rule:.3f}",
     ]
     for line in axes.lines:
-        recall, precision = line.get_data()
+        recall, precision = (np.asarray(of, np.float64) for of in line.get_data())
         assert recall[0] < 0.01
         assert recall[-1] > 0.99
         assert np.all(np.diff(recall) >= 0)
@@ -587,7 +590,7 @@ def test_runs_stand_in_the_order_of_their_seeds_whichever_comes_first(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policies = [with_seed(policy_for(None, 5, WARM_UP), seed) for seed in (1, 2)]
-    table, rows = table_in(made.path), []
+    table, rows = table_in(made.path), list[int]()
     first = run_of(table, policies[0], 1, rows.append)
     told = [(1, 40), (1, first._replace(cpu_seconds=2.0)), (0, 60), (0, first)]
     monkeypatch.setattr(evaluate_seeds, "processes_for", lambda *_: 2)
@@ -602,7 +605,7 @@ def test_runs_stand_in_the_order_of_their_seeds_whichever_comes_first(
 def test_two_processes_say_what_one_does(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate_seeds, "processes_for", lambda *_: 2)
     policies = [with_seed(policy_for(None, 5, WARM_UP), seed) for seed in (1, 2, 3)]
-    table, rows = table_in(made.path), []
+    table, rows = table_in(made.path), list[int]()
     runs = evaluate_seeds.runs_of(table, Source([made.path], None), policies, 2, rows.append)
     assert sum(rows) == 3 * len(made.rows)
     for run, policy in zip(runs, policies, strict=True):

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,6 +150,10 @@ def refusals_of(worker: WorkerProcess) -> float:
     return value_of(worker.samples(), "weir_policy_refusals_total")
 
 
+def _has_refused(worker: WorkerProcess, count: int) -> bool:
+    return refusals_of(worker) == count
+
+
 POLICY_IN_EUR = """version = 1
 [[limit]]
 id = "amount"
@@ -188,7 +193,7 @@ def test_a_broken_policy_is_refused_and_a_right_one_taken_while_records_flow(
         1,
     ):
         producer.send(Topics.of(settings).policy, text, b"2").get(30)
-        until(lambda n=number: refusals_of(worker) == n, "it is refused", worker)
+        until(partial(_has_refused, worker, number), "it is refused", worker)
     producer.close()
     assert value_of(worker.samples(), "weir_policy_refused") == 1
     assert value_of(worker.samples(), "weir_policy_version") == 1

@@ -105,6 +105,7 @@ class FakeTail:
 
     def __init__(self, _: str, topic: str, partitions: int) -> None:
         assert partitions == 1
+        self._records: list[tuple[bytes, bytes | None]]
         self._records = [(b"", value) for value in self.broker.topics.get(topic, [])]
         if topic == TOPICS.systemic_state:
             self._records = [(of.key or b"", of.value) for of in self.broker.state]

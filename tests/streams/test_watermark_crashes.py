@@ -7,6 +7,8 @@ import pytest
 
 from monitor import reviewed
 from monitor.engine import Engine
+from monitor.policy import PolicyBook
+from monitor.policy_text import policy_of
 from streams import codec
 from tests.streams import lives, made_stream
 from tests.streams.fake_log import Log
@@ -21,10 +23,10 @@ DAY_MS = 86_400_000
 @pytest.fixture(autouse=True)
 def a_usual_leap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the policy have the leap that one has which states none."""
-    policy = made_stream.policy_of(made_stream.SEGMENTED.replace('leap = "3660d"\n', ""))
+    policy = policy_of(made_stream.SEGMENTED.replace('leap = "3660d"\n', ""))
 
     def new_engine() -> Engine:
-        return Engine(0, made_stream.PolicyBook([policy]), made_stream.BUCKETS)
+        return Engine(0, PolicyBook([policy]), made_stream.BUCKETS)
 
     for module in (made_stream, lives):
         monkeypatch.setattr(module, "new_engine", new_engine)
