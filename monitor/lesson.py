@@ -5,7 +5,7 @@ of the dispositions' times, so that whoever has these has the rules.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from models.stream_tree import StreamTree
 from monitor.alert_features import CATEGORIES, Features, features_of
@@ -14,6 +14,8 @@ from monitor.insight.recount import Counted, counted
 
 Written = Mapping[str, Any]
 """An alert as it is written."""
+
+_Told = TypeVar("_Told", bound=Written)
 
 
 class Lesson(NamedTuple):
@@ -41,9 +43,9 @@ class Lesson(NamedTuple):
         return [one for one in self.rules if one.rule.conditions and one.rule.holds(features)]
 
 
-def last_told(alerts: Iterable[Written]) -> dict[str, Written]:
+def last_told(alerts: Iterable[_Told]) -> dict[str, _Told]:
     """Return what holds of each alert: its greatest revision."""
-    last: dict[str, Written] = {}
+    last: dict[str, _Told] = {}
     for alert in alerts:
         before = last.get(alert["alert_id"])
         if before is None or before["revision"] < alert["revision"]:

@@ -49,11 +49,25 @@ DETAIL_LENGTH_MAX: Final = 4000
 class Record(Protocol):
     """What Weir reads of a Kafka record; aiokafka's ConsumerRecord is one."""
 
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def offset(self) -> int:
+        """Its place in its partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """When it was written, in milliseconds since 1970."""
+
+    @property
+    def key(self) -> bytes | None:
+        """The account, as it was written."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The transaction, as it was written."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """What stands beside it."""
 
 
 class _Wire(msgspec.Struct, gc=False):

@@ -45,8 +45,8 @@ RETAIL = Rule(3, 6, 950)
 def counted_days(items: Iterable[Transaction]) -> dict[tuple[str, bool], dict[int, bool]]:
     """Return the counted days of each (account, whether it is retail), by plain adding."""
     sums: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
-    retail = {}
-    own = {}
+    retail: dict[str, bool] = {}
+    own: dict[tuple[str, str], Transaction] = {}
     for item in items:
         own.setdefault((item.account_id, item.transaction_id), item)
     gone = {(item.account_id, item.reverses) for item in own.values() if item.reverses}

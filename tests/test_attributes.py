@@ -112,10 +112,10 @@ def test_a_change_decides_the_open_days_anew_and_closed_ones_keep_what_they_were
 
 def test_a_day_that_is_closed_and_not_yet_emitted_keeps_what_it_was() -> None:
     engine = engine_of(A1=SAVINGS)
-    engine.close_account_days = lambda at_most=0: None  # type: ignore[method-assign,misc]  # noqa: ARG005 - its name
+    engine.close_account_days = lambda at_most=0: None  # type: ignore[method-assign]  # noqa: ARG005 - its name
     observed(engine, transaction("T1"), transaction("T2", hours=24 * 9, account_id="A2"))
     assert change(engine, "A1", BUSINESS) == []
-    del engine.close_account_days  # type: ignore[method-assign]
+    del engine.close_account_days
     engine.close_account_days()
     (closed,) = engine.take_step().account_days
     assert closed.fields()["product"] == "savings"

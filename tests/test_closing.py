@@ -4,6 +4,7 @@ The work is counted, not timed.
 """
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -80,9 +81,9 @@ class Work:
             patch.setattr(path, counting)
 
 
-def _of_path(path: str) -> object:
+def _of_path(path: str) -> Any:  # noqa: ANN401 - whatever it names
     module, *names = path.rsplit(".", path.count(".") - 1)
-    found: object = __import__(module, fromlist=[names[0]])
+    found: Any = __import__(module, fromlist=[names[0]])
     for name in names:
         found = getattr(found, name)
     return found
@@ -158,7 +159,7 @@ def told(steps: list[Step]) -> tuple[object, ...]:
     return by_account, sorted(map(codec.closed_day_bytes, closed)), segment_days
 
 
-def run(items: list[Transaction], sizes: list[int], *, ticks: int) -> tuple[object, ...]:
+def run(items: list[Transaction], sizes: list[int], *, ticks: int) -> tuple[Any, ...]:
     engine, steps, place, turn = engine_of(SYSTEMIC), [], 0, 0
     while place < len(items):
         size = sizes[turn % len(sizes)]

@@ -23,7 +23,7 @@ CAUSE = Cause("T1", 0, 0, 0)
 
 
 def a_day() -> tuple[Account, AccountDay]:
-    account = Account("A1", 0, 0)
+    account = Account("A1", 0, "0 ")
     account_day = AccountDay(account, MONDAY)
     account.days = (account_day,)
     return account, account_day

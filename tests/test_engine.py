@@ -273,8 +273,8 @@ def test_the_totals_are_those_of_a_plain_count(
     observed(engine, *items)
     plain: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for item in {item.transaction_id: item for item in items}.values():
-        day = day_text(item.event_time // 86_400_000_000 + 719_163)
-        total = plain[item.account_id, day, item.direction]
+        booked_on = day_text(item.event_time // 86_400_000_000 + 719_163)
+        total = plain[item.account_id, booked_on, item.direction]
         total[0] += 1
         total[1] += item.amount_minor
     counted = {}

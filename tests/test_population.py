@@ -173,7 +173,7 @@ def test_labels_name_rows_that_exist(population: Population) -> None:
         for row in rows:
             accounts_of.setdefault(row[0], set()).add(row[1])
     everyone = set().union(*accounts_of.values())
-    levels = Counter()
+    levels: Counter[str] = Counter()
     for label in labels_of(population):
         levels[label["level"]] += 1
         match label["level"]:
@@ -188,6 +188,8 @@ def test_labels_name_rows_that_exist(population: Population) -> None:
             case "incident":
                 assert set(label["days"]) <= days
                 assert set(label["accounts"]) <= {f"A{number:07d}" for number in range(400)}
+            case other:
+                pytest.fail(f"no level of labels: {other}")
     assert levels["transaction"] >= levels["account-day"] > 0
     assert (levels["incident"] > 0) == population.with_incidents
     assert (levels["fault"] > 0) == population.with_faults

@@ -1,5 +1,7 @@
 """How the days of a review read: by example, and each sign at its cut-off."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,7 +105,7 @@ def a_day(number: int, **given: object) -> CountedDay:
     return CountedDay(noted, mark)
 
 
-def days(count: int, **given: list[object]) -> list[CountedDay]:
+def days(count: int, **given: Any) -> list[CountedDay]:  # noqa: ANN401 - lists, one value a day
     return [
         a_day(place, **{name: values[place] for name, values in given.items()})
         for place in range(count)
@@ -256,7 +258,7 @@ def test_a_limit_of_nothing_has_no_multiple() -> None:
 
 
 def test_signs_of_both_sorts_weigh_each_other_up_and_the_reading_says_its_own_first() -> None:
-    shop = {"payees": [{1: 5}, {1: 60}, {1: 70}], "value": [501_00, 560_00, 600_00]}
+    shop: dict[str, Any] = {"payees": [{1: 5}, {1: 60}, {1: 70}], "value": [501_00, 560_00, 600_00]}
     reading, reasons = reading_of(days(3, **shop, **{"in": [0, 0, 0]}))
     assert reading is Reading.SERVICE_NEED
     assert len(reasons) == 2

@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import example, given, settings
@@ -94,7 +94,7 @@ def test_a_reversal_of_a_reversal_restores_what_it_says_and_may_raise() -> None:
     ],
 )
 def test_what_does_not_fit_is_rejected_and_changes_nothing(
-    second: dict[str, str], reason: str, why: str
+    second: dict[str, Any], reason: str, why: str
 ) -> None:
     engine = Engine(0, book())
     # The second account is so that there is a watermark, and days close.
@@ -205,7 +205,7 @@ def test_a_chain_has_an_end() -> None:
     engine = Engine(0, book())
     names = [f"T{n}" for n in range(CHAIN_MAX + 2)]
     items = [
-        transaction(name, **({"reverses": before} if before else {}))
+        transaction(name, reverses=before) if before else transaction(name)
         for before, name in zip([None, *names], names, strict=False)
     ]
     step = observed(engine, *items)

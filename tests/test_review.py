@@ -348,9 +348,8 @@ def test_an_account_is_kept_while_its_days_may_count_and_forgotten_then() -> Non
 
 def test_a_review_of_many_months_lists_two_of_them_and_counts_them_all() -> None:
     engine = Engine(0, book(REVIEWED))
-    for day in range(200):
-        alerts = spent(engine, day)
-    (alert,) = alerts
+    alerts = [spent(engine, day) for day in range(200)]
+    (alert,) = alerts[-1]
     assert (alert.value, alert.revision, alert.business_day) == (200, 199, MONDAY)
     assert alert.evidence["breach_days"] == 200
     assert len(listed_days(alert)) == 62

@@ -227,7 +227,7 @@ CELLS: dict[str, tuple[object, ...]] = {
     "direction": ("debit", "credit", "Debit", ""),
     "not_ours": TEXTS,
 }  # fmt: skip
-ODD = (None, 7, 7.5, True, [], {}, "x")
+ODD: tuple[object, ...] = (None, 7, 7.5, True, [], {}, "x")
 
 
 @st.composite

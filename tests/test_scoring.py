@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache, partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -265,16 +265,16 @@ def test_an_alert_shows_its_worst_day_and_lists_the_others() -> None:
             assert after.value > before.value == after.value_before
             restated += 1
         for alert in told:
-            listed = {
+            listed: dict[str, Any] = {
                 of["business_day"]: of["one_in"]
                 for of in alert.evidence["strange_days"]  # type: ignore[attr-defined]
             }
             assert list(listed) == sorted(listed)
-            assert listed[alert.evidence["day"]] == max(listed.values()) == alert.value
+            assert listed[str(alert.evidence["day"])] == max(listed.values()) == alert.value
             assert len(listed) == alert.evidence["days"]  # none has more than are listed
             assert min(listed) >= day_text(alert.business_day)
     assert restated > 5
-    assert max(alert.evidence["days"] for alert in whole()[1].outliers()) > 1  # type: ignore[type-var]
+    assert any(alert.evidence["days"] != 1 for alert in whole()[1].outliers())
 
 
 def test_a_less_strange_day_restates_nothing() -> None:
@@ -406,7 +406,7 @@ def test_a_day_that_is_told_at_its_end_names_no_transaction() -> None:
         assert alert.segment is None
         assert "totals" not in alert.evidence
         tipped = SPENDING[alert.cause.offset]
-        assert day_text(tipped.event_time // 86_400_000_000 + 719_163) > alert.evidence["day"]
+        assert day_text(tipped.event_time // 86_400_000_000 + 719_163) > str(alert.evidence["day"])
 
 
 # -- what is learned, and what is kept of it -------------------------------------------------------
@@ -442,7 +442,7 @@ def test_a_day_in_breach_is_not_learned_from_the_breach_on() -> None:
 def test_account_days_have_a_score_after_the_warm_up_and_none_before() -> None:
     engine, told = whole()
     days = sorted({of.account_day.day for of in told.closed})
-    scored = {of.account_day.day: [] for of in told.closed}
+    scored: dict[int, list[float | None]] = {of.account_day.day: [] for of in told.closed}
     for of in told.closed:
         scored[of.account_day.day].append(of.score)
     first = next(day for day in days if any(score is not None for score in scored[day]))

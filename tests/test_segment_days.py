@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -112,7 +112,7 @@ def engines(count: int, *, models: bool = False) -> list[Engine]:
     return [Engine(number, PolicyBook([policy]), 2, count) for number in range(count)]
 
 
-def joined(told: Sequence[SegmentRecord]) -> dict[tuple[int, str | None], dict[str, object]]:
+def joined(told: Sequence[SegmentRecord]) -> dict[tuple[int, str | None], dict[str, Any]]:
     """Return what all records make together, but for segments in which nothing happened."""
     parts: dict[tuple[int, str | None], list[SegmentDay]] = {}
     for record in told:
@@ -122,10 +122,10 @@ def joined(told: Sequence[SegmentRecord]) -> dict[tuple[int, str | None], dict[s
     return {key: plain(merged(of)) for key, of in parts.items()}
 
 
-def plain(of: SegmentDay) -> dict[str, object]:
+def plain(of: SegmentDay) -> dict[str, Any]:
     """Return what does not depend on the models, which are each partition's own."""
     limits = {
-        name: limit._replace(values=tuple(limit.values.counts.tolist()))
+        name: limit._asdict() | {"values": tuple(limit.values.counts.tolist())}
         for name, limit in of.limits.items()
     }
     return {**of._asdict(), "limits": limits, "known": 0, "hot": 0, "hot_payers": {}}
@@ -167,8 +167,9 @@ def test_totals_are_what_sql_counts(made: list[Made]) -> None:
         for name, measured in counts["limits"].items():
             sketch = Sketch()
             sketch.add(np.array(measured, np.int64))
-            assert limits[name].values == tuple(sketch.counts.tolist())
-            assert limits[name].breaches == sum(value > limits[name].above for value in measured)
+            assert limits[name]["values"] == tuple(sketch.counts.tolist())
+            above = limits[name]["above"]
+            assert limits[name]["breaches"] == sum(value > above for value in measured)
         assert limits.keys() == counts["limits"].keys()
 
 
@@ -190,7 +191,7 @@ def with_whole_reversals(made: Sequence[Made]) -> list[Made]:
     return result
 
 
-def counted_by_sql(items: Sequence[Transaction]) -> dict[tuple[int, str], dict[str, object]]:
+def counted_by_sql(items: Sequence[Transaction]) -> dict[tuple[int, str], dict[str, Any]]:
     """Count by SQL; what takes back, and what was taken back in time, is not there."""
     database = sqlite3.connect(":memory:")
     database.execute(
@@ -210,7 +211,7 @@ def counted_by_sql(items: Sequence[Transaction]) -> dict[tuple[int, str], dict[s
         elif taken.get(item.reverses) == item.account_id:
             del taken[item.reverses]
             database.execute("delete from t where id = ?", (item.reverses,))
-    counts: dict[tuple[int, str], dict[str, object]] = {}
+    counts: dict[tuple[int, str], dict[str, Any]] = {}
     for day, segment, account_days in database.execute(
         "select day, segment, count(distinct account) from t group by day, segment"
     ):

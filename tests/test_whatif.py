@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.alert import Status
+from monitor.core.alert import Alert, Status
 from monitor.core.business_day import day_text
 from monitor.core.transaction import Fields
 from monitor.limit_curve import limit_for, limits_around, sketches_of
@@ -92,9 +92,11 @@ def standing(
 ) -> tuple[set[tuple[str, str, int]], int]:
     """Return what a replay alerts on in the end (limit, account, day), and how many it withdrew."""
     run = Replay(PolicyBook([stated]), partitions)
-    last = {}
+    last: dict[tuple[str, str, int], Status] = {}
     for each in batches:
         for alert in run.observe(each).alerts:
+            assert isinstance(alert, Alert)
+            assert alert.threshold is not None
             key = (alert.threshold.threshold_id, alert.account_id, alert.business_day)
             last[key] = alert.status
     stands = {key for key, status in last.items() if status is not Status.WITHDRAWN}
@@ -133,7 +135,7 @@ def assert_is_of(
     assert (change.accounts_now, change.accounts_then) == (len(days_now), len(days_then))
 
 
-moves = st.fixed_dictionaries(
+moves: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "account_id": st.sampled_from(["A1", "A2", "A3", "A4"]),
         "hours": st.integers(-12, 100),

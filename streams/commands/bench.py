@@ -1,5 +1,6 @@
 """`weir bench`: how fast a worker is on this machine, beside an ordinary Faust agent."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,14 @@ def bench(
     recovery_accounts: Annotated[
         int, typer.Option(help="Measure recovery with so many accounts; 0 leaves it out.")
     ] = 0,
+    append: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Append the run to a series too: JSON Lines, with time, commit and machine.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure throughput, processor time, alert latency and state, in one run on this machine.
@@ -43,14 +52,19 @@ def bench(
         weir bench --accounts 1000000
 
         weir bench --recovery-accounts 1000000
-    """
-    import os
-    import platform
 
+        weir bench --full --append docs/benchmarks/full.jsonl
+    """
     from monitor.outliers import DEFAULT_BUDGET, DEFAULT_SYSTEMIC
     from monitor.policy_text import DEFAULT_LIMITS, DEFAULT_POLICY
+    from streams.commands.bench_series import Series, machine
     from streams.commands.options import print_result
 
+    options = {
+        "transactions": transactions, "stock_transactions": stock_transactions, "full": full,
+        "stages": stages, "accounts": accounts, "recovery_accounts": recovery_accounts,
+    }  # fmt: skip
+    series = None if append is None else Series(append, options)
     everything = DEFAULT_POLICY + DEFAULT_BUDGET + DEFAULT_SYSTEMIC
     policy_text = everything if full else DEFAULT_LIMITS
     if accounts:
@@ -59,12 +73,10 @@ def bench(
         result = _stages(policy_text, transactions)
     else:
         result = _bench(policy_text, transactions, stock_transactions, recovery_accounts)
-    result["machine"] = {
-        "cores": os.cpu_count() or 1,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
-    print_result(result, as_json=as_json)
+    here = machine()
+    print_result({**result, "machine": here}, as_json=as_json)
+    if series is not None:
+        series.append(here, result)
 
 
 def _say(text: str) -> None:
@@ -94,7 +106,6 @@ def _bench(
     policy_text: str, transactions: int, stock_transactions: int, recovery_accounts: int
 ) -> dict[str, object]:
     import tempfile
-    from pathlib import Path
 
     from streams import bench as measure
 

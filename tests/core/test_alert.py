@@ -21,7 +21,7 @@ from monitor.core.alert import (
 from monitor.core.business_day import day_of_text
 from monitor.core.threshold import Direction, Measure, Severity, Threshold
 
-A1 = Account("A1", 0, 0)
+A1 = Account("A1", 0, "0 ")
 FRIDAY = day_of_text("2026-01-09")
 AMOUNT = Threshold(
     "daily-amount", Measure.AMOUNT, Direction.DEBIT, "EUR", 50_000, Severity.HIGH, None, None

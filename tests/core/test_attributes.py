@@ -85,7 +85,7 @@ some = st.builds(Attributes, *[st.sampled_from([None, "x", "y"])] * 3)
 def test_a_book_knows_the_last_of_each_account_and_says_what_changed(
     changes: list[tuple[str, Attributes | None]],
 ) -> None:
-    book, plain = AttributeBook(), {}
+    book, plain = AttributeBook(), dict[str, Attributes]()
     for account_id, attributes in changes:
         now = attributes or NO_ATTRIBUTES
         assert book.take(account_id, attributes) is (now != plain.get(account_id, NO_ATTRIBUTES))

@@ -1,5 +1,7 @@
 """A limit: what it measures of a day, and which of several decides."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +25,7 @@ limits = subjects.map(
 
 
 def day_of(of: dict[str, list[int]], segment: str | None = None) -> AccountDay:
-    account_day = AccountDay(Account("A1", 0, 0), 739_000)
+    account_day = AccountDay(Account("A1", 0, "0 "), 739_000)
     account_day.segment = segment
     for currency, totals_of in of.items():
         account_day.totals_in(currency)[:] = totals_of
@@ -66,8 +68,10 @@ def test_each_measure_has_its_place() -> None:
 
 # -- which one decides ---------------------------------------------------------------------------
 
+no_scope: dict[str, Any] = {}
 scopes = st.sampled_from([
-    {}, {"account_id": "A1"}, {"account_id": "A2"}, {"segment": "retail"}, {"segment": "business"},
+    no_scope, {"account_id": "A1"}, {"account_id": "A2"}, {"segment": "retail"},
+    {"segment": "business"},
 ])  # fmt: skip
 scoped = st.tuples(limits, scopes).map(lambda drawn: drawn[0]._replace(**drawn[1]))
 policies = st.lists(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,10 @@ def test_the_accounts_are_of_two_partitions() -> None:
     assert len({dealer(PARTITIONS)(account_id) for account_id in ACCOUNTS}) == PARTITIONS
 
 
+def _has_rejected_one(worker: WorkerProcess, reason: str) -> bool:
+    return value_of(worker.samples(), "weir_account_rejections_total", reason) == 1
+
+
 def test_attributes_decide_change_and_are_forgotten(rig: Settings, tmp_path: Path) -> None:
     said = say(rig, tmp_path, "A1,business,,low\nA2,,savings,\n,x,,\n")
     assert (said["accounts_sent"], said["accounts_rejected"]) == (2, 1)
@@ -90,9 +95,7 @@ def test_attributes_decide_change_and_are_forgotten(rig: Settings, tmp_path: Pat
         until_told(rig, worker, ("A1", "daily-amount", "raised"))
         for reason in ("malformed", "wrong-key"):
             until(
-                lambda reason=reason: (
-                    value_of(worker.samples(), "weir_account_rejections_total", reason) == 1
-                ),
+                partial(_has_rejected_one, worker, reason),
                 "it is counted",
                 worker,
             )

@@ -25,7 +25,7 @@ def customers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder in which the example has written its table and its hierarchy."""
     folder = path_of(BERKA).parent
     out = tmp_path_factory.mktemp("customers")
-    command = [sys.executable, EXAMPLES / "berka_customers.py", folder, out]
+    command: list[str | Path] = [sys.executable, EXAMPLES / "berka_customers.py", folder, out]
     subprocess.run(command, check=True, timeout=60)
     return out
 

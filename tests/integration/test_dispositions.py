@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kafka import KafkaConsumer, TopicPartition
 
+from monitor.core.alert import Alert
 from monitor.settings import Settings
 from streams import codec
 from streams.dispositions import read_dispositions
@@ -24,7 +25,9 @@ def write_alerts(settings: Settings) -> list[dict[str, object]]:
     """Put alerts on their topic, as a worker would: of every other account thrice the limit."""
     amounts = ["1500.00" if number % 2 else "501.00" for number in range(ACCOUNTS)]
     rows = [row(f"T{n}", account_id=f"A{n}", amount=of) for n, of in enumerate(amounts)]
-    alerts = Replay(book(), 1).observe(batch_of(rows)).alerts
+    told = Replay(book(), 1).observe(batch_of(rows)).alerts
+    alerts = [of for of in told if isinstance(of, Alert)]
+    assert alerts == told
 
     async def write() -> None:
         records = [Outgoing(of.account_id.encode(), codec.alert_bytes(of)) for of in alerts]

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,6 +150,10 @@ def refusals_of(worker: WorkerProcess) -> float:
     return value_of(worker.samples(), "weir_policy_refusals_total")
 
 
+def _has_refused(worker: WorkerProcess, count: int) -> bool:
+    return refusals_of(worker) == count
+
+
 POLICY_IN_EUR = """version = 1
 [[limit]]
 id = "amount"
@@ -188,7 +193,7 @@ def test_a_broken_policy_is_refused_and_a_right_one_taken_while_records_flow(
         1,
     ):
         producer.send(Topics.of(settings).policy, text, b"2").get(30)
-        until(lambda n=number: refusals_of(worker) == n, "it is refused", worker)
+        until(partial(_has_refused, worker, number), "it is refused", worker)
     producer.close()
     assert value_of(worker.samples(), "weir_policy_refused") == 1
     assert value_of(worker.samples(), "weir_policy_version") == 1
@@ -228,6 +233,7 @@ def test_without_a_broker_it_ends_with_status_3_and_says_so(tmp_path: Path) -> N
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_without_topics_it_ends_with_status_3_and_says_how_to_get_them(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:
@@ -240,6 +246,7 @@ def test_without_topics_it_ends_with_status_3_and_says_how_to_get_them(
     assert "weir check --create-topics" in ended.stderr
 
 
+@pytest.mark.slow
 def test_with_another_number_of_partitions_it_ends_with_status_3(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:
@@ -261,6 +268,7 @@ def test_a_broken_policy_file_ends_it_with_status_2_and_every_problem(tmp_path: 
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_without_any_policy_it_ends_with_status_2(embedded_broker: Broker, tmp_path: Path) -> None:
     with own_rig(embedded_broker, tmp_path, DEFAULT_POLICY) as settings:
         variables = settings.variables()
@@ -270,6 +278,7 @@ def test_without_any_policy_it_ends_with_status_2(embedded_broker: Broker, tmp_p
     assert "no policy" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_port_of_metrics_that_is_taken_is_one_line(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:
@@ -285,7 +294,14 @@ def test_a_port_of_metrics_that_is_taken_is_one_line(
     assert all(" INFO weir: " in line for line in before)
 
 
-@pytest.mark.parametrize("kind", ["missing", "short", "folder"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "missing",
+        pytest.param("short", marks=pytest.mark.slow),
+        pytest.param("folder", marks=pytest.mark.slow),
+    ],
+)
 def test_a_key_that_cannot_be_used_is_one_line(tmp_path: Path, kind: str) -> None:
     key = tmp_path / "key"
     if kind == "short":
@@ -320,6 +336,7 @@ def test_a_worker_says_what_it_is_and_works_on_and_no_error(
     assert all(re.fullmatch(*pair) for pair in zip(expected, lines, strict=True)), lines
 
 
+@pytest.mark.slow
 def test_a_currency_that_no_limit_watches_is_counted_and_said_once(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:

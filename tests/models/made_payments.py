@@ -83,14 +83,14 @@ def _of_account(
         in_order = rng.integers(0, count + 1) if rng.random() < 0.04 else count
         for number in range(count):
             at = int(min(abs(rng.normal(hour, 3)), 23.9) * 3600)
-            late = rng.integers(1, 3) if rng.random() < 0.03 else 0
+            late = int(rng.integers(1, 3)) if rng.random() < 0.03 else 0
             great = 40 if rng.random() < strange else 1
             own = int(1 + account * 4 + rng.integers(0, 4))
             payment = Payment(
                 account, day, at, round(float(np.exp(rng.normal(level, 0.6))) * great, 2),
                 is_credit=bool(rng.random() < 0.2),
                 channel=int(rng.integers(0, 8) if rng.random() < 0.1 else channel),
-                counterparty=int(rng.choice([0, own, own, own, rng.integers(1000, 2**32)])),
+                counterparty=int(rng.choice([0, own, own, own, int(rng.integers(1000, 2**32))])),
                 is_learned=bool(number < in_order),
             )  # fmt: skip
             yield (day + late) * SECONDS_A_DAY + at, payment

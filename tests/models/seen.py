@@ -32,7 +32,7 @@ class Told(NamedTuple):
 
     def of(self, name: str) -> Any:  # noqa: ANN401 - a field of an account, of any type
         """Return a field of the account as it was then."""
-        return self.account[profile.ACCOUNT.names.index(name)]
+        return self.account[(profile.ACCOUNT.names or ()).index(name)]
 
 
 class Seen(NamedTuple):
@@ -117,17 +117,18 @@ def assert_learned_alike(one: Learner, other: Learner) -> None:
 def everything(learner: Learner, columns: Columns) -> dict[str, NDArray[Any]]:
     """Let a learner take payments; return all that the kernels said, and what it has learned."""
     tolds: list[Any] = []
-    room_for = models.learner.room_for
+    learner_module: Any = models.learner  # it exports no name that it has from elsewhere
+    room_for = learner_module.room_for
 
     def kept_room_for(records: int, dues: int) -> Any:  # noqa: ANN401 - the kernels' own arrays
         tolds.append(room_for(records, dues))
         return tolds[-1]
 
-    models.learner.room_for = kept_room_for
+    learner_module.room_for = kept_room_for
     try:
         seen = observed(learner, columns)
     finally:
-        models.learner.room_for = room_for
+        learner_module.room_for = room_for
     said = {
         name: getattr(tolds[0], name)
         for name in ("features", "learned", "scores", "day_scores", "given")

@@ -1,6 +1,7 @@
 """The Gaussian scores against River's own, record by record."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tests.models.records import made_records
 def test_it_is_the_greatest_of_rivers_scores(inputs: int, seed: int, warm_up: int) -> None:
     x = made_records(seed, 300, inputs).x
     learn = np.random.default_rng(seed).random(len(x)) < 0.8
-    river = [anomaly.GaussianScorer(grace_period=warm_up) for _ in range(inputs)]
+    river: list[Any] = [anomaly.GaussianScorer(grace_period=warm_up) for _ in range(inputs)]  # type: ignore[no-untyped-call]  # River's
     expected = []
     for row, is_learned in zip(x.tolist(), learn.tolist(), strict=True):
         is_warm = river[0].gaussian.n_samples >= warm_up

@@ -43,9 +43,9 @@ def some(seed: int, count: int) -> tuple[Floats, Bools]:
 
 
 def test_it_says_nothing_until_it_is_warm_and_then_of_everything(name: str) -> None:
+    assert not fresh(name).is_warm
     made = fresh(name)
     x, learn = some(1, 400)
-    assert not made.is_warm
     was_warm = False
     for number in range(len(x)):
         one = slice(number, number + 1)
@@ -172,7 +172,8 @@ def test_other_shapes_are_refused(name: str) -> None:
     for wrong in (x[:, :2], x[0], np.hstack((x, x))):
         with pytest.raises(ValueError, match="3 inputs"):
             made.score(wrong)
-    for mask in (learn[:-1], learn[None], learn.astype(np.int64)):
+    masks: tuple[Any, ...] = (learn[:-1], learn[None], learn.astype(np.int64))
+    for mask in masks:
         with pytest.raises(ValueError, match="true or false"):
             made.score_learn(x, mask)
 
@@ -198,7 +199,9 @@ def test_inputs_have_names_of_their_own(name: str, inputs: tuple[Any, ...]) -> N
 
 
 @pytest.mark.parametrize("seed", [1.5, None, True, 2**70])
-def test_a_seed_is_a_whole_number(name: str, seed: object) -> None:
+def test_a_seed_is_a_whole_number(
+    name: str, seed: Any,  # noqa: ANN401 - of another type than it asks for
+) -> None:  # fmt: skip
     with pytest.raises(ValueError, match="seed is a whole number"):
         detector(name, INPUTS, seed)
 

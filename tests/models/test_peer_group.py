@@ -182,7 +182,8 @@ def scaled(made: PeerGroups, x: Floats) -> Floats:
     """Written again: less the mean, over the deviation, not beyond a bound, times the weights."""
     scale = levels_of(made).scale
     spread = (x - scale.mean) / scale.deviation
-    return np.minimum(np.maximum(spread, -SPREAD_MAX), SPREAD_MAX) * WEIGHTS
+    bounded: Floats = np.minimum(np.maximum(spread, -SPREAD_MAX), SPREAD_MAX) * WEIGHTS
+    return bounded
 
 
 def levels_of(made: PeerGroups) -> Levels:
@@ -198,7 +199,7 @@ def by_name(row: Floats, fields: list[int]) -> dict[str, float]:
     return {FIELDS[field]: float(row[field]) for field in fields}
 
 
-def named(centres: Floats, fields: list[int], halflife: float = 0.005) -> cluster.KMeans:
+def named(centres: Floats, fields: list[int], halflife: float = 0.005) -> Any:  # noqa: ANN401 - River's methods have no types
     """River's KMeans as anybody would make it, with the fields by their names."""
     made = cluster.KMeans(len(centres), halflife=halflife)
     for place, centre in enumerate(centres):
@@ -224,7 +225,7 @@ def test_the_nearest_group_is_what_river_predicts(seed: int) -> None:
         place = coarse.predict_one(by_name(row, COARSE_FIELDS))
         expected.append(3 * place + fine[place].predict_one(by_name(row, ALL_FIELDS)))
     assert groups_of(made, x).tolist() == expected
-    own = levels_of(made)  # and its own River objects say so too
+    own: Any = levels_of(made)  # and its own River objects, whose methods have no types, say so too
     for row, group in zip(scaled(made, x), expected, strict=True):
         place = own.coarse.predict_one(dict(enumerate(row[COARSE_FIELDS].tolist())))
         inside = own.fine[place].predict_one(dict(enumerate(row.tolist())))
@@ -300,7 +301,8 @@ def between(made: PeerGroups, one: int, other: int, share: float) -> Floats:
     centres = centres_at(made).fine.reshape(6, -1)
     scale = levels_of(made).scale
     x = centres[one] + share * (centres[other] - centres[one])
-    return (x / WEIGHTS * scale.deviation + scale.mean)[None]
+    profile: Floats = (x / WEIGHTS * scale.deviation + scale.mean)[None]
+    return profile
 
 
 def step(made: PeerGroups, profile: Floats, group: int, pending: int) -> tuple[int, int]:
@@ -348,6 +350,7 @@ def test_a_candidate_need_not_be_the_nearest_twice() -> None:
 def test_names_say_what_sets_groups_apart() -> None:
     rng = np.random.default_rng(3)
     made = PeerGroups(1, 2, 1, warm_up=2000)
+    x = np.empty((0, len(FIELDS)))
     for day in range(1, WARM_UP_DAYS + 2):
         x = rng.normal(0, 0.1, (400, len(FIELDS)))
         x[:100, FIELDS.index("log_amount_mean")] += 3
@@ -409,6 +412,7 @@ def test_profiles_far_out_move_no_centre_far() -> None:
 
 def test_a_field_that_never_varied_does_not_drown_the_others() -> None:
     made = PeerGroups(1, 2, 3, warm_up=WARM_UP)
+    x = np.empty((0, len(FIELDS)))
     for day in range(1, DAYS + 40):
         x = made_profiles(day, 300)
         x[:, API] = 0  # nobody has an API, and later half of them a little

@@ -262,9 +262,9 @@ def test_a_day_before_the_window_and_a_scope_too_many_have_no_place() -> None:
     assert not sketches.add(9, "all", SUBJECT, values)
     assert not sketches.add(11, "segment/b", SUBJECT, values)
     assert sketches.add(10, "segment/a", SUBJECT, values)
-    assert sketches.series == (("all", SUBJECT), ("segment/a", SUBJECT))
+    assert list(sketches.series) == [("all", SUBJECT), ("segment/a", SUBJECT)]
     assert sketches.add(20, "segment/b", SUBJECT, values)  # the others' days are gone
-    assert sketches.series == (("segment/b", SUBJECT),)
+    assert list(sketches.series) == [("segment/b", SUBJECT)]
 
 
 @given(st.lists(st.lists(minor_units, min_size=1, max_size=30), min_size=1, max_size=9))

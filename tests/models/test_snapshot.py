@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_st
+from numpy.typing import NDArray
 
 from models.snapshot import (
     DTYPES,
@@ -24,6 +25,8 @@ from models.snapshot import (
     sealed,
     unpack,
 )
+
+Arrays = dict[str, NDArray[Any]]
 
 KEY = b"a key of this bank"
 keys = st.none() | st.binary(min_size=1, max_size=40)
@@ -65,7 +68,7 @@ def test_what_is_packed_is_unpacked(
 
 
 def test_what_deflates_well_is_small_and_comes_back() -> None:
-    held = {"zeros": np.zeros((300, 1000)), "odd": np.arange(20_000, dtype=np.int32)[::3]}
+    held: Arrays = {"zeros": np.zeros((300, 1000)), "odd": np.arange(20_000, dtype=np.int32)[::3]}
     data = pack("k", 1, {}, held)
     assert len(data) < 60_000
     _, back = unpack(data, "k", 1)
@@ -82,7 +85,7 @@ def test_one_may_be_put_together_of_a_header_and_plain_bytes() -> None:
 
 
 def small(key: bytes | None) -> bytes:
-    held = {
+    held: Arrays = {
         "a": np.arange(6, dtype=np.int32).reshape(2, 3),
         "z": np.zeros(90),
         "b": np.ones(3, "?"),
@@ -275,7 +278,7 @@ def test_contents_that_do_not_fit_are_told_as_such() -> None:
 
 
 def test_expected_arrays_are_all_there_and_no_others() -> None:
-    held = {"a": np.zeros((2, 3)), "b": np.zeros(2, np.int32)}
+    held: Arrays = {"a": np.zeros((2, 3)), "b": np.zeros(2, np.int32)}
     expect(held, {"b": ("int32", (2,)), "a": ("float64", (2, 3))})
     for wrong in ({"a": ("float64", (2, 3))}, {"a": ("float64", (3, 2)), "b": ("int32", (2,))},
                   {"a": ("float32", (2, 3)), "b": ("int32", (2,))}):  # fmt: skip

@@ -41,6 +41,8 @@ class Life:
                     self.start_flush()
                 case 2:
                     await idle(self._rng.randrange(8))
+                case _:
+                    pass
 
     def start_flush(self) -> None:
         self._start(self.partition.flush)

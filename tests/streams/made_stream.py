@@ -2,7 +2,7 @@
 
 import json
 import random
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from monitor.core.account import ClosedDay, Told
 from monitor.core.alert import Alert
@@ -78,6 +78,8 @@ def _made(rng: random.Random, offset: int, accounts: dict[str, str]) -> Record:
             hours += 2  # further than the clock skew
         case ["USD"]:
             fields["currency"] = "USD"
+        case _:
+            pass  # as usual
     accounts[f"T{offset}"] = fields["account_id"]
     return record(offset, f"T{offset}", hours=hours, timestamp=timestamp, **fields)
 
@@ -129,7 +131,7 @@ class Outcome(NamedTuple):
         engine = new_engine()
         state.recover(engine, log.kept())
         assert not engine.has_closing_days
-        told: tuple[dict, dict, dict] = ({}, {}, {})  # type: ignore[type-arg]
+        told: tuple[dict[Any, bytes], dict[Any, bytes], dict[Any, bytes]] = ({}, {}, {})
         for into, topic, names in zip(
             told,
             (TOPICS.alerts, TOPICS.rejections, TOPICS.account_days),
@@ -154,7 +156,7 @@ def _written_day(closed: ClosedDay) -> tuple[tuple[str, str], bytes]:
     return (closed.account_id, day), codec.closed_day_bytes(closed)
 
 
-def _left_in(engine: Engine) -> tuple[object, ...]:
+def _left_in(engine: Engine) -> tuple[Any, ...]:
     days = {
         (account.account_id, of.day): (
             of.totals, dict(of.told), of.segment,

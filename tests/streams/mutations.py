@@ -2,11 +2,11 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from monitor.core.transaction import FIELDS
 
-VALUES = (
+VALUES: tuple[object, ...] = (
     None, True, False, 0, -1, 1.5, 10**400, "", " ", "x" * 300, "\0", "\u00e9\U0001f600", [], [1],
     {}, {"a": 1}, "null", "debit", "EUR", "NaN", "1e999", "0x1", "-0", "2026-01-05",
     "2026-02-30T00:00:00Z", "9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00Z",
@@ -25,7 +25,7 @@ WHOLE = (
 Mutation = Callable[[random.Random, dict[str, object]], bytes]
 
 
-def encoded(fields: dict[str, object]) -> bytes:
+def encoded(fields: Mapping[str, object]) -> bytes:
     return json.dumps(fields).encode()
 
 

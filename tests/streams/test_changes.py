@@ -32,7 +32,8 @@ def made(seed: int, count: int = 40) -> tuple[list[Record], Said]:
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
     records = []
     for offset in range(count):
-        fields = {"account_id": f"A{rng.randrange(4)}", "amount": f"{rng.randint(50, 400)}.00"}
+        fields: dict[str, Any] = {"account_id": f"A{rng.randrange(4)}"}
+        fields["amount"] = f"{rng.randint(50, 400)}.00"
         if rng.random() < 0.15:
             fields["segment"] = rng.choice(["business", "retail"])
         records.append(record(offset, f"T{offset}", hours=rng.randint(0, 40), **fields))
@@ -56,7 +57,7 @@ def engine_with(book: AttributeBook) -> Engine:
 def engine_as_written(log: Log) -> Engine:
     """Return what state has, with no attribute changed since it was written."""
     engine = engine_with(AttributeBook())
-    engine.attributes_changed = lambda _: None  # type: ignore[method-assign]
+    engine.attributes_changed = lambda account_ids: None  # type: ignore[method-assign]  # noqa: ARG005 - its name
     state.recover(engine, log.kept())
     return engine
 
@@ -148,7 +149,7 @@ class World:
         return engine
 
 
-def standing(engine: Engine) -> dict[tuple[str, str], tuple[object, ...]]:
+def standing(engine: Engine) -> dict[tuple[str, str], tuple[Any, ...]]:
     return {
         (account.account_id, day_text(of.day)): (
             of.segment, of.attributes[1:], of.totals,

@@ -211,13 +211,14 @@ def test_a_rejection_keeps_the_bytes_of_its_record(
     written = json.loads(codec.rejection_bytes(Rejection(reason, "why"), where, key, value))
     assert written.pop("reason") == reason.value
     assert written.pop("detail") == "why"
+    kept: bytes | None
     for name, original in (("key", key), ("record", value)):
         if f"{name}_base64" in written:
             kept = base64.b64decode(written.pop(f"{name}_base64"), validate=True)
             with pytest.raises(UnicodeDecodeError):
                 kept.decode()
         else:
-            text = written.pop(name)
+            text: str | None = written.pop(name)
             kept = None if text is None else text.encode()
         assert kept == original
         length = None if original is None else len(original)

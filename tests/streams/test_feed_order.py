@@ -63,7 +63,7 @@ def sizes(rows: int, run_rows: int, frame_rows: int) -> Iterator[None]:
         yield
 
 
-def seen(batches: Iterator[Batch]) -> list[tuple[str, int, object, str]]:
+def seen(batches: Iterator[Batch]) -> list[tuple[str, int, bytes, str]]:
     """Return file, number, record and time of each row, in the order in which they are taken."""
     found = []
     for batch in batches:

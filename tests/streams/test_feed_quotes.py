@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from monitor.core.attributes import AccountRecord
 from monitor.core.transaction import FIELDS, Fields
 from streams import feed_csv
 from streams.accounts_feed import accounts_of
@@ -44,7 +45,8 @@ Rows = tuple[list[tuple[int, tuple[str | None, ...]]], list[tuple[int, bytes]]]
 
 def rows_of(text: str, size: int = 5000, feed_map: FeedMap | None = None) -> Rows:
     """Return the rows of a file, and the lines that are none, each with its number."""
-    rows, raw = [], []
+    rows: list[tuple[int, tuple[str | None, ...]]] = []
+    raw: list[tuple[int, bytes]] = []
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(feed_csv, "BATCH_ROWS", size)
         path = Path(folder) / "x.csv"
@@ -186,7 +188,7 @@ def test_of_two_columns_text_goes_on_below_where_rfc_4180_lets_it(
         path = Path(folder) / "x.csv"
         path.write_text("account_id,note\n" + text, encoding="utf-8")
         found = [of.record for of in accounts_of(read([path], FeedMap(form=ACCOUNTS)))]
-    taken = [(of.account_id, of.further["note"]) for of in found if hasattr(of, "account_id")]
+    taken = [(of.account_id, of.further["note"]) for of in found if isinstance(of, AccountRecord)]
     assert taken == accounts
 
 

@@ -1,6 +1,7 @@
 """Values that outgrow a record: whatever is cut off, the newest whole version counts."""
 
 import struct
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -14,10 +15,10 @@ KEY = b"m:core"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def small_pieces() -> "pytest.MonkeyPatch":
+def small_pieces() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "PIECE_BYTES_MAX", 10)
-        yield patch
+        yield
 
 
 def value(offset: int, data: bytes) -> bytes:

@@ -70,14 +70,14 @@ def test_rows_far_behind_those_before_are_counted() -> None:
 def test_a_worker_logs_many_late_records_once_an_hour(caplog: pytest.LogCaptureFixture) -> None:
     log, engine = LatenessLog(), Engine(0, PolicyBook([policy_of(CAUTIOUS)]))
     observed(engine, *days_of_three(30))
-    for second in range(4):
-        late = [at(f"L{second}{n}", 1, f"B{n % 3}") for n in range(600)]
+    lates = [[at(f"L{second}{n}", 1, f"B{n % 3}") for n in range(600)] for second in range(4)]
+    for second, late in enumerate(lates):
         log.take(observed(engine, *late), second)
     (record,) = caplog.records
     assert "were rejected as too-late" in record.getMessage()
     assert CAUSES in record.getMessage()
-    log.take(observed(engine, *late), 3600.0)
-    log.take(observed(engine, *late), 3601.0)
+    log.take(observed(engine, *lates[-1]), 3600.0)
+    log.take(observed(engine, *lates[-1]), 3601.0)
     assert len(caplog.records) == 2
 
 

@@ -105,6 +105,7 @@ class FakeTail:
 
     def __init__(self, _: str, topic: str, partitions: int) -> None:
         assert partitions == 1
+        self._records: list[tuple[bytes, bytes | None]]
         self._records = [(b"", value) for value in self.broker.topics.get(topic, [])]
         if topic == TOPICS.systemic_state:
             self._records = [(of.key or b"", of.value) for of in self.broker.state]
@@ -215,17 +216,25 @@ def test_an_episode_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None
     assert decided[-1] == decided_headers(DAY_FIRST + DAYS - 2)  # the second is a day behind
 
 
-@pytest.mark.parametrize("piece_bytes", [pieces.PIECE_BYTES_MAX, 700])
+@pytest.mark.parametrize(
+    ("piece_bytes", "stride"),
+    [
+        (pieces.PIECE_BYTES_MAX, 3), (700, 4),
+        pytest.param(pieces.PIECE_BYTES_MAX, 1, marks=pytest.mark.slow),
+        pytest.param(700, 1, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_a_crash_between_any_two_writes_loses_and_doubles_nothing(
-    monkeypatch: pytest.MonkeyPatch, piece_bytes: int
+    monkeypatch: pytest.MonkeyPatch, piece_bytes: int, stride: int
 ) -> None:
+    """Around each telling of alerts, and here and there between; or every so many of these."""
     monkeypatch.setattr(pieces, "PIECE_BYTES_MAX", piece_bytes)
     undisturbed = FakeBroker()
     live(undisturbed, monkeypatch)
     expected = alerts_in(undisturbed)
     assert len(undisturbed.topics[TOPICS.alerts]) == len(expected)
     around = {at + near for at in undisturbed.told_at for near in range(-2, 9)}
-    for crash_at in sorted(around | set(range(1, undisturbed.steps, 19))):
+    for crash_at in sorted(around | set(range(1, undisturbed.steps, 19)))[::stride]:
         broker = FakeBroker(crash_at)
         live(broker, monkeypatch)
         assert broker.steps == crash_at

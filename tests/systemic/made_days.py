@@ -66,6 +66,8 @@ class OwnUsual:
 
 KNOWN_FROM = 5
 
+OfSegments = dict[str | None, SegmentDay]
+
 
 class SegmentDays:
     """Makes the segment-days of each made day, by what the days before were like."""
@@ -77,12 +79,12 @@ class SegmentDays:
         self.sums, self.payments = OwnUsual(self.segment), OwnUsual(self.segment)
         self.paid = np.zeros((population.accounts, INSTITUTIONS), bool)
 
-    def days(self) -> Iterator[tuple[int, dict[str, SegmentDay]]]:
+    def days(self) -> Iterator[tuple[int, OfSegments]]:
         """Yield each day's ordinal and its segment-days."""
         for number, made in enumerate(self.population.made_days()):
             yield made.day.toordinal(), self._day(number, made)
 
-    def _day(self, number: int, made: MadeDay) -> dict[str, SegmentDay]:
+    def _day(self, number: int, made: MadeDay) -> OfSegments:
         gone = np.zeros(made.reverses.size, bool)
         gone[made.reverses >= 0] = True
         gone[made.reverses[made.reverses >= 0]] = True
@@ -102,7 +104,7 @@ class SegmentDays:
             & (self.payments.count[rows.account] >= KNOWN_FROM)
         )  # fmt: skip
         limits = self.limits(number)
-        out = {}
+        out: OfSegments = {}
         for place, name in enumerate(SEGMENT_NAMES):
             of = active[self.segment[active] == place]
             here = strange & (self.segment[rows.account] == place)

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 from monitor.population import Population
 from monitor.systemic.notice import SystemicNotice, Verdict
-from monitor.systemic.segment_day import SegmentDay
 from monitor.systemic.settings import SystemicSettings
 from monitor.systemic.systemic import Systemic
-from tests.systemic.made_days import SEGMENT_NAMES, Limit, Limits, SegmentDays
+from tests.systemic.made_days import SEGMENT_NAMES, Limit, Limits, OfSegments, SegmentDays
 
 ACCOUNTS = 10_000
 LIMIT_DAY = 35
@@ -44,7 +43,7 @@ def lowered(number: int) -> dict[str, list[Limit]]:
 
 
 @cache
-def days_of(population: Population, by: Limits = limits) -> list[tuple[int, dict[str, SegmentDay]]]:
+def days_of(population: Population, by: Limits = limits) -> list[tuple[int, OfSegments]]:
     return list(SegmentDays(population, by).days())
 
 

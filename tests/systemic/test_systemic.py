@@ -122,6 +122,7 @@ def test_a_budget_sets_the_suggested_limit() -> None:
             for notice in systemic.observe(day, dict(segments))
             if notice.verdict == Verdict.LIMIT_MIS_SET
         ]
+        assert notices[0].suggested_limit is not None
         suggested.append(notices[0].suggested_limit)
     assert suggested[0] == pytest.approx(2_000_00, rel=0.03)
     assert suggested[1] > 1.5 * suggested[0]

@@ -16,7 +16,7 @@ from monitor.insight.associate import (
     associations_of,
     associations_with,
 )
-from monitor.insight.attribute import NONE, attribute_of
+from monitor.insight.attribute import NONE, Attribute, attribute_of
 from monitor.insight.chance import chance_of
 from monitor.insight.cut import Cut, attributes_of
 from monitor.insight.itemsets import frequent_itemsets, least_count
@@ -24,6 +24,7 @@ from monitor.insight.table import InsightError, table_of
 
 Columns = dict[str, list[str | None]]
 Key = tuple[frozenset[Item], Item]
+Counts = tuple[int, int, int, int]
 
 values = st.sampled_from(["a", "b", "c", None])
 shares = st.sampled_from([0.01, 0.05, 0.07, 0.1, 0.25, 1 / 3, 0.5, 0.6, 0.9, 1.0])
@@ -36,7 +37,7 @@ def columns_of(draw: st.DrawFn) -> Columns:
     return {name: draw(st.lists(values, min_size=rows, max_size=rows)) for name in names}
 
 
-def attributes(columns: Columns) -> dict:
+def attributes(columns: Columns) -> dict[str, Attribute]:
     return {name: attribute_of(name, column) for name, column in columns.items()}
 
 
@@ -62,7 +63,7 @@ def brute(rows: list[frozenset[Item]], items_max: int) -> dict[frozenset[Item], 
     return {chosen: sum(chosen <= row for row in rows) for chosen in candidates}
 
 
-def told(found: list[Association]) -> dict[Key, tuple[int, int, int, int]]:
+def told(found: list[Association]) -> dict[Key, Counts]:
     keyed = {
         (frozenset(one.given), one.then): (one.rows_both, one.rows_given, one.rows_then, one.rows)
         for one in found
@@ -71,7 +72,7 @@ def told(found: list[Association]) -> dict[Key, tuple[int, int, int, int]]:
     return keyed
 
 
-def expected(columns: Columns, wanted: Wanted, target: Item | None = None) -> dict[Key, tuple]:
+def expected(columns: Columns, wanted: Wanted, target: Item | None = None) -> dict[Key, Counts]:
     """Return the rules that follow from the definitions, in exact fractions."""
     rows = row_sets(columns, missing=wanted.missing)
     among = rows if target is None else [row for row in rows if target in row]

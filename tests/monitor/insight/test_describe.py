@@ -212,7 +212,9 @@ def test_a_column_that_makes_too_many_tuples_climbs_further_before_it_is_removed
 
 
 def test_numbers_of_a_hierarchy_of_words_are_taken_as_words() -> None:
-    rows: Rows = [("x" if number < 5 else "y", str(number)) for number in range(10)] * 3
+    rows: Rows = [
+        ("x" if number < 5 else "y", str(number)) for _ in range(3) for number in range(10)
+    ]
     parents = {str(number): "low" if number < 5 else "high" for number in range(10)}
     found = describe(
         table(rows, "class code"),
