@@ -183,9 +183,9 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
 
 
 def snapshot_key_of(settings: Settings) -> bytes | None:
-    """Return the secret of the file that WEIR_SNAPSHOT_KEY names; None where it names none.
+    """Return the secret of the file that WEIR_SNAPSHOT_KEY names; None if it names none.
 
-    Raises SettingsError where the file cannot be read, or is too short to be a secret.
+    Raises SettingsError if the file cannot be read, or is too short to be a secret.
     """
     if settings.snapshot_key is None:
         return None
