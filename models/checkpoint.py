@@ -64,7 +64,7 @@ def restore_core(
 ) -> dict[str, Any]:
     """Put a core and its finished days back into a fresh learner; return the `names`.
 
-    Raises SnapshotError where it is none, of other models, or a day of it is missing; the learner
+    Raises SnapshotError if it is none, of other models, or a day of it is missing; the learner
     is of no use then.
     """
     meta, arrays = unpack(data, CORE_KIND, VERSION, key)
@@ -104,7 +104,7 @@ def accounts_bytes(
 
 
 def accounts_of(data: bytes, key: bytes | None = None) -> tuple[list[str], NDArray[Any]]:
-    """Return the names and the accounts of a snapshot. Raises SnapshotError where it is none."""
+    """Return the names and the accounts of a snapshot. Raises SnapshotError if it is none."""
     meta, arrays = unpack(data, ACCOUNTS_KIND, VERSION, key)
     with reading(ACCOUNTS_KIND):
         if meta["layout"] != ACCOUNT_LAYOUT:

@@ -68,7 +68,7 @@ class Between(NamedTuple):
     or_missing: bool = False
 
     def holds(self, row: Row) -> bool:
-        """Return whether a row meets it. Raises ValueError where the value is no number."""
+        """Return whether a row meets it. Raises ValueError if the value is no number."""
         value = number(row.get(self.attribute))
         if value is None:
             return self.or_missing
@@ -111,14 +111,14 @@ class Rule(NamedTuple):
 
 
 def category(value: Value) -> str | None:
-    """Return a value as the text that categories are compared by; None where it is missing."""
+    """Return a value as the text that categories are compared by; None if it is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     return str(value)
 
 
 def number(value: Value) -> float | None:
-    """Return a value as a number; None where it is missing. Raises ValueError for a text."""
+    """Return a value as a number; None if it is missing. Raises ValueError for a text."""
     if isinstance(value, str):
         raise ValueError(f"{value!r} stands where a number should")  # noqa: TRY004 - of data
     return None if value is None or math.isnan(value) else float(value)
@@ -136,7 +136,7 @@ def shown(value: float) -> str:
 def merged(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     """Return conditions that hold for the same rows, one for each attribute.
 
-    Their order is that of the attributes' first conditions. Raises ValueError where an attribute
+    Their order is that of the attributes' first conditions. Raises ValueError if an attribute
     is asked for as a number and as a category.
     """
     of_attribute: dict[str, Condition] = {}

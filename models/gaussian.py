@@ -75,7 +75,7 @@ class Gaussian:
         return bool(self.moments.learned[0] >= self.warm_up)
 
     def score(self, x: Floats) -> Floats:
-        """Return the scores of records. Raises ValueError where an input is missing."""
+        """Return the scores of records. Raises ValueError if an input is missing."""
         return self.score_learn(x, np.zeros(len(x), np.bool_))
 
     def score_learn(self, x: Floats, learn: Bools) -> Floats:
@@ -92,7 +92,7 @@ class Gaussian:
 
     @classmethod
     def restore(cls, data: bytes, key: bytes | None = None) -> "Gaussian":
-        """Return the detector of a snapshot. Raises SnapshotError where it is not one of this."""
+        """Return the detector of a snapshot. Raises SnapshotError if it is not one of this."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
             made = cls(**meta)

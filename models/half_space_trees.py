@@ -68,7 +68,7 @@ class HalfSpaceTrees:
         return bool(self.forest.state[IS_WARM])
 
     def score(self, x: Floats) -> Floats:
-        """Return the scores of records, 0 to 1. Raises ValueError where an input is missing."""
+        """Return the scores of records, 0 to 1. Raises ValueError if an input is missing."""
         return self.score_learn(x, np.zeros(len(x), np.bool_))
 
     def score_learn(self, x: Floats, learn: Bools) -> Floats:
@@ -107,7 +107,7 @@ class HalfSpaceTrees:
 
     @classmethod
     def restore(cls, data: bytes, key: bytes | None = None) -> "HalfSpaceTrees":
-        """Return the detector of a snapshot. Raises SnapshotError where it is not one of this."""
+        """Return the detector of a snapshot. Raises SnapshotError if it is not one of this."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
             learned, is_warm = meta.pop("learned"), meta.pop("is_warm")

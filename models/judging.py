@@ -81,7 +81,7 @@ def roc_area(positive: Bools, score: Floats) -> float:
 
 
 def precision_recall(positive: Bools, score: Floats) -> PrecisionRecall:
-    """Return precision and recall at each threshold. Raises ValueError where none is positive."""
+    """Return precision and recall at each threshold. Raises ValueError if none is positive."""
     if not positive.any():
         raise ValueError("nothing is positive: there is no recall")
     taken, found = _groups(positive, score)

@@ -104,7 +104,7 @@ class LimitSketches:
         first: int | None = None,
         last: int | None = None,
     ) -> Suggestion | None:
-        """Return the limit that so many alerts a day need; None where the days hold no value.
+        """Return the limit that so many alerts a day need; None if the days hold no value.
 
         It is Q(1 - B / N) of the N account-days, B being the budget of all days together, taken up
         to the greatest value of its bucket, so that no more than B are above.
@@ -136,7 +136,7 @@ class LimitSketches:
 
     @classmethod
     def restore(cls, data: bytes, key: bytes | None = None) -> Self:
-        """Return the sketches that a snapshot holds. Raises SnapshotError where it holds none."""
+        """Return the sketches that a snapshot holds. Raises SnapshotError if it holds none."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
             made = cls(meta["days_max"], meta["relative_error"], meta["series_max"])

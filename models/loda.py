@@ -176,7 +176,7 @@ class Loda:
         return bool(self.histograms.state[LEARNED] >= self.warm_up)
 
     def score(self, x: Floats) -> Floats:
-        """Return the scores of records. Raises ValueError where an input is missing."""
+        """Return the scores of records. Raises ValueError if an input is missing."""
         return self.score_learn(x, np.zeros(len(x), np.bool_))
 
     def score_learn(self, x: Floats, learn: Bools) -> Floats:
@@ -213,7 +213,7 @@ class Loda:
 
     @classmethod
     def restore(cls, data: bytes, key: bytes | None = None) -> "Loda":
-        """Return the detector of a snapshot. Raises SnapshotError where it is not one of this."""
+        """Return the detector of a snapshot. Raises SnapshotError if it is not one of this."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
             made = cls(**meta)

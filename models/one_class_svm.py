@@ -121,7 +121,7 @@ class OneClassSvm:
         return bool(self.plane.learned[0] >= self.warm_up)
 
     def score(self, x: Floats) -> Floats:
-        """Return the scores of records. Raises ValueError where an input is missing."""
+        """Return the scores of records. Raises ValueError if an input is missing."""
         return self.score_learn(x, np.zeros(len(x), np.bool_))
 
     def score_learn(self, x: Floats, learn: Bools) -> Floats:
@@ -142,7 +142,7 @@ class OneClassSvm:
 
     @classmethod
     def restore(cls, data: bytes, key: bytes | None = None) -> "OneClassSvm":
-        """Return the detector of a snapshot. Raises SnapshotError where it is not one of this."""
+        """Return the detector of a snapshot. Raises SnapshotError if it is not one of this."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
             made = cls(**meta)

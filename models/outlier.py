@@ -73,7 +73,7 @@ def detector(name: str, inputs: Iterable[str], seed: int, **options: Any) -> Det
 
 
 def restore(data: bytes, key: bytes | None = None) -> Detector:
-    """Return the detector of a snapshot. Raises SnapshotError where it is of none."""
+    """Return the detector of a snapshot. Raises SnapshotError if it is of none."""
     kind = kind_of(data)  # unproven yet: it only says who is to prove it
     if kind not in _RESTORE:
         raise SnapshotError(f"the snapshot is of {kind!r}, which is no detector")

@@ -98,7 +98,7 @@ class PeerGroups:
         While there are no groups, profiles are waited with: `warm_up` different ones, of
         `WARM_UP_DAYS` days at least. The next day begins at the centres of a sample of them, and
         from then on about a tenth of the profiles shown moves the centres. A day may come in
-        parts; days count from 1. Raises ValueError where a field is missing or not a number.
+        parts; days count from 1. Raises ValueError if a field is missing or not a number.
         """
         profiles = _profiles(profiles)
         if not len(profiles):
@@ -180,7 +180,7 @@ class PeerGroups:
 
     @classmethod
     def restore(cls, data: bytes, key: bytes | None = None) -> "PeerGroups":
-        """Return the groups of a snapshot. Raises SnapshotError where it is not one of this."""
+        """Return the groups of a snapshot. Raises SnapshotError if it is not one of this."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
             day, first = (whole(name, meta.pop(name), 0, 2**31) for name in ("day", "day_first"))

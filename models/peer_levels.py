@@ -115,7 +115,7 @@ class Levels:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> "Levels":
-        """Return the levels of arrays. Raises ValueError where they can be none."""
+        """Return the levels of arrays. Raises ValueError if they can be none."""
         scale = Scale(arrays["mean"], arrays["deviation"])
         halflife = float(arrays["halflife"])
         if (scale.deviation < DEVIATION_MIN).any() or not 0 < halflife <= 1:

@@ -93,14 +93,14 @@ class Sketch:
         self._take(np.bincount(places.ravel()).astype(np.int64, copy=False))
 
     def merge(self, other: "Sketch") -> None:
-        """Count what another sketch has, too. Raises ValueError where its error is another."""
+        """Count what another sketch has, too. Raises ValueError if its error is another."""
         self._fits(other)
         self._take(other.counts)
 
     def subtract(self, other: "Sketch") -> None:
         """Take out what was merged or added before.
 
-        Raises ValueError where its error is another, or where it holds what this one does not.
+        Raises ValueError if its error is another, or if it holds what this one does not.
         """
         self._fits(other)
         counts, size = self.counts, other.counts.size
@@ -178,7 +178,7 @@ class Sketch:
 
     @classmethod
     def restore(cls, data: bytes, key: bytes | None = None) -> Self:
-        """Return the sketch that a snapshot holds. Raises SnapshotError where it is none."""
+        """Return the sketch that a snapshot holds. Raises SnapshotError if it is none."""
         meta, arrays = unpack(data, KIND, VERSION, key)
         with reading(KIND):
             sketch = cls(meta["relative_error"])

@@ -88,7 +88,7 @@ def unpack(
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return `meta` and the arrays (new, writable, in the machine's byte order) of a snapshot.
 
-    Raises SnapshotError where it is none, is cut or changed, was made with another key, with one
+    Raises SnapshotError if it is none, is cut or changed, was made with another key, with one
     where none is set or the reverse, and where it is of another format, kind or version.
     """
     header_bytes = _checked_start(data, key is not None)
@@ -113,7 +113,7 @@ def unpack(
 def kind_of(data: bytes) -> str:
     """Return the kind that a snapshot says it is of: unproven until it is unpacked.
 
-    Raises SnapshotError where the bytes cannot be a snapshot.
+    Raises SnapshotError if the bytes cannot be a snapshot.
     """
     is_keyed = len(data) >= START.size and START.unpack_from(data)[2] == 1
     kind: str = _contents(data, _checked_start(data, is_keyed))["kind"]

@@ -79,7 +79,7 @@ class StreamTree:
         )
 
     def learn(self, row: Row, label: str) -> None:
-        """Learn one row. Raises ValueError where a number is a text; then nothing is learned."""
+        """Learn one row. Raises ValueError if a number is a text; then nothing is learned."""
         self._tree.learn_one(self._known(row), _Category(label))
 
     def predict(self, row: Row) -> Shares:

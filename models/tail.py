@@ -153,7 +153,7 @@ class Tails:
         return pack(KIND, VERSION, self._meta(), {"day": self.days[day]}, key)
 
     def restore(self, today: bytes, days: Mapping[int, bytes], key: bytes | None = None) -> None:
-        """Put back what was kept. Raises SnapshotError where it is of other kinds of score."""
+        """Put back what was kept. Raises SnapshotError if it is of other kinds of score."""
         arrays = {day: self._restored(data, "day", key) for day, data in days.items()}
         self.tail.today[:] = self._restored(today, "today", key)
         self.days = dict(sorted(arrays.items()))

@@ -276,7 +276,7 @@ class Ledger:
         self.reversals_waiting += 1
 
     def open_day(self, day: int) -> OpenDay | None:
-        """Return a day that still takes transactions; None where it is closed."""
+        """Return a day that still takes transactions; None if it is closed."""
         open_day = self.open_days.get(day)
         if open_day is None:
             if self.day_open_first is not None and day < self.day_open_first:

@@ -63,7 +63,7 @@ def curve_of(days: LimitDays, sketches: LimitSketches, limits: Ints) -> Curve:
 def limit_for(
     days: LimitDays, sketches: LimitSketches, alerts_per_day: Fraction
 ) -> BudgetLimit | None:
-    """Return the limit for a budget, Q(1 - B / N); None where there is no account-day."""
+    """Return the limit for a budget, Q(1 - B / N); None if there is no account-day."""
     values = np.sort(days.values)
     suggestion = sketches.suggest(_SCOPE, _SUBJECT, alerts_per_day)
     if suggestion is None:

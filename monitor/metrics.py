@@ -26,7 +26,7 @@ class Metric(NamedTuple):
 
 METRICS: Final = {
     "transactions": Metric(
-        "weir_transactions_total", "counter", "Transactions taken in; rejections are none."
+        "weir_transactions_total", "counter", "Transactions accepted; rejections are not counted."
     ),
     "rejections": Metric(
         "weir_rejections_total", "counter", "Records rejected, by reason.", ("reason",)
@@ -61,20 +61,20 @@ METRICS: Final = {
         "Records skipped because state includes them already, after a crash or a rebalance.",
     ),
     "alerts": Metric(
-        "weir_alerts_total", "counter", "Alerts told, by kind and status.", ("kind", "status")
+        "weir_alerts_total", "counter", "Alerts reported, by kind and status.", ("kind", "status")
     ),
     "segment_days_told": Metric(
-        "weir_segment_records_told_total", "counter", "Segment-days that partitions told of."
+        "weir_segment_records_told_total", "counter", "Segment-days that partitions reported."
     ),
     "segment_days_joined": Metric(
         "weir_segment_records_joined_total",
         "counter",
-        "Segment-days that the systemic agent has taken in.",
+        "Segment-days that the systemic agent has joined.",
     ),
     "segment_days_late": Metric(
         "weir_segment_records_late_total",
         "counter",
-        "Segment-days that came when their day had been decided without them.",
+        "Segment-days that came after their day was decided.",
     ),
     "day_alerts": Metric(
         "weir_day_alerts_total",
@@ -114,7 +114,7 @@ METRICS: Final = {
     "run_duration": Metric(
         "weir_run_duration_seconds",
         "histogram",
-        "Time to decide one run of records and to queue what is told.",
+        "Time to decide one run of records and to queue its output.",
     ),
     "run_records": Metric("weir_run_records", "histogram", "Records of one run."),
     "flush_duration": Metric(
@@ -151,7 +151,7 @@ METRICS: Final = {
     "model_refusals": Metric(
         "weir_model_refusals_total",
         "counter",
-        "Parts of what the models had learned that could not be used; they begin afresh.",
+        "Parts of the models' state that could not be used; they begin afresh.",
     ),
     "models_warm": Metric(
         "weir_models_warm", "gauge", "1 once the outlier models are warmed up.", ("partition",)
@@ -176,7 +176,7 @@ METRICS: Final = {
     "names_beyond": Metric(
         "weir_names_beyond",
         "gauge",
-        "What was counted under no name of its own, because a table of names was full.",
+        "Observations counted without their own name, because a table of names was full.",
         ("partition", "table"),
     ),
     "partitions_assigned": Metric(
@@ -211,7 +211,9 @@ METRICS: Final = {
     "accounts_known": Metric(
         "weir_accounts_known", "gauge", "Accounts whose attributes are known.", ("partition",)
     ),
-    "build_info": Metric("weir_build_info", "gauge", "Always 1; the version runs.", ("version",)),
+    "build_info": Metric(
+        "weir_build_info", "gauge", "Always 1; its label is the running version.", ("version",)
+    ),
 }
 """Every metric, by the name of its attribute of `Metrics`."""
 

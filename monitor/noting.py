@@ -40,7 +40,7 @@ def take(facts: DayFacts, transaction: Transaction) -> None:
 def noted_day(
     account_day: AccountDay, policies: PolicyBook, *, is_closed: bool, score: float | None = None
 ) -> NotedDay | None:
-    """Return an account-day as a review counts it; None where it is not over or near a limit.
+    """Return an account-day as a review counts it; None if it is not over or near a limit.
 
     What is near counts only once the day is closed: it may still be over by then. A day that is
     open has the values of its alerts, so a review says the same of it whenever it is told.

@@ -70,7 +70,7 @@ QUIET: Final = OutlierSettings(20, 30, Severity.MEDIUM, ModelSettings(), is_told
 
 
 def outlier_settings(document: Mapping[str, object], problems: list[str]) -> OutlierSettings | None:
-    """Return what [budget] and [models] of a policy state; None where it needs no models."""
+    """Return what [budget] and [models] of a policy state; None if it needs no models."""
     models = _models(document.get("models", {}), problems)
     is_needed = "systemic" in document
     if "models" in document and "budget" not in document and not is_needed:

@@ -91,7 +91,7 @@ class Policy(NamedTuple):
         return day_text(self.effective_from) if self.effective_from else None
 
     def review_of(self, scope: Scope) -> ReviewRule | None:
-        """Return when an account of such account-days is to be reviewed; None where it never is."""
+        """Return when an account of such account-days is to be reviewed; None if it never is."""
         return deciding_rule(self.reviews, scope)
 
     def limits(self) -> LimitSet:
@@ -120,7 +120,7 @@ class PolicyBook:
     def add(self, policy: Policy) -> bool:
         """Add a version; return whether it changed anything (the same text twice does not).
 
-        Raises PolicyError where it has another calendar, or a version number already taken by
+        Raises PolicyError if it has another calendar, or a version number already taken by
         another text.
         """
         known = self._by_version.get(policy.version)
@@ -159,7 +159,7 @@ class PolicyBook:
 
     @property
     def outliers(self) -> OutlierSettings | None:
-        """The outlier settings of the first version that has any; None where none has."""
+        """The outlier settings of the first version that has any; None if none has."""
         return next((p.outliers for p in self.policies if p.outliers is not None), None)
 
     @property
@@ -168,7 +168,7 @@ class PolicyBook:
         return any(policy.systemic is not None for policy in self.policies)
 
     def of_version(self, version: int) -> Policy:
-        """Return a version. Raises LookupError where it is not there."""
+        """Return a version. Raises LookupError if it is not there."""
         policy = self._by_version.get(version)
         if policy is None:
             raise LookupError(f"policy version {version} decided, and is not there any more")

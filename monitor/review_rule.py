@@ -64,7 +64,7 @@ def review_threshold(limit: int, severity: Severity, **scope: str | None) -> Thr
 
 
 def deciding_rule(rules: Sequence[ReviewRule], scope: Scope) -> ReviewRule | None:
-    """Return the most specific rule for an account-day's scope; None where none is for it."""
+    """Return the most specific rule for an account-day's scope; None if none is for it."""
     if not rules or (len(rules) == 1 and not rules[0].threshold.specificity):
         return rules[0] if rules else None  # as nearly every policy
     of_account = [rule for rule in rules if rule.threshold.is_for(*scope)]

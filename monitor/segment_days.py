@@ -60,7 +60,7 @@ class _Limit:
             self._sketch()
 
     def limit_day(self, named_bytes: int) -> LimitDay | None:
-        """Return what the limit came to; None where nothing was measured.
+        """Return what the limit came to; None if nothing was measured.
 
         So many bytes are there for the names of accounts over it.
         """

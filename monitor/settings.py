@@ -96,7 +96,7 @@ class Settings:
     group: str = _setting(
         _text, "The consumer group; its workers share the partitions and the state.", "weir"
     )
-    topic_prefix: str = _setting(_topic_prefix, "What every topic's name begins with.", "weir.")
+    topic_prefix: str = _setting(_topic_prefix, "The prefix of every topic's name.", "weir.")
     partitions: int = _setting(
         _whole(1, 10_000), "Partitions of the transactions topic; fixed once there is state.", 4
     )
@@ -120,18 +120,20 @@ class Settings:
         _seconds(1, 300), "The group gives a silent worker's partitions away after this.", 10.0
     )
     heartbeat_seconds: float = _setting(
-        _seconds(0.1, 100), "How often a worker says that it lives; a third of the above.", 3.0
+        _seconds(0.1, 100), "Seconds between heartbeats; a third of the above.", 3.0
     )
     liveness_seconds: float = _setting(
         _seconds(1, 3600), "A worker with records waiting ends if none is decided for this.", 60.0
     )
-    metrics_host: str = _setting(_text, "Where Prometheus may ask; 0.0.0.0 is all.", "127.0.0.1")
+    metrics_host: str = _setting(
+        _text, "The address that serves metrics; 0.0.0.0 is all.", "127.0.0.1"
+    )
     metrics_port: int = _setting(_whole(0, PORT_MAX), "Its port; 0 is none.", 0)
     snapshot_key: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
-        _path, "A file with the secret that signs what the models learned; none: a digest.", None
+        _path, "A file with the secret that signs the models' state; none: a digest.", None
     )
     accept_state_loss: str = _setting(
-        _one_of("no", "yes"), "yes: go on where the changelog has lost what was committed.", "no"
+        _one_of("no", "yes"), "yes: go on if the changelog has lost committed state.", "no"
     )
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")
@@ -183,9 +185,9 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
 
 
 def snapshot_key_of(settings: Settings) -> bytes | None:
-    """Return the secret of the file that WEIR_SNAPSHOT_KEY names; None where it names none.
+    """Return the secret of the file that WEIR_SNAPSHOT_KEY names; None if it names none.
 
-    Raises SettingsError where the file cannot be read, or is too short to be a secret.
+    Raises SettingsError if the file cannot be read, or is too short to be a secret.
     """
     if settings.snapshot_key is None:
         return None

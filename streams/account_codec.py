@@ -16,7 +16,7 @@ from monitor.core.transaction import Reason, Rejection
 from streams.codec import FAULT
 
 Change = tuple[str, Attributes | None]
-"""An account, and what decides of its attributes now: None where it is forgotten."""
+"""An account, and what decides of its attributes now: None if it is forgotten."""
 
 
 class _Wire(msgspec.Struct, gc=False):

@@ -61,7 +61,7 @@ class AccountsFollower:
     async def book(self, partition: int) -> AttributeBook:
         """Return a partition's book once all is read that the topic holds of it now.
 
-        One asks for a partition at a time. Raises BrokerError where nothing is read any more.
+        One asks for a partition at a time. Raises BrokerError if nothing is read any more.
         """
         event = self._asked[partition] = asyncio.Event()
         if not self._has_ended:

@@ -43,7 +43,7 @@ def check(broker: str, specs: Iterable[TopicSpec], *, create: bool, replication:
     The probe writes three records in one batch to a topic of its own and asks where the topic
     ends: some brokers answer wrongly, and whoever recovers a table by that answer loses its tail
     (Weir's seal works around it). Then it writes a record by each compression there, and reads it.
-    The topic is deleted again. Raises BrokerError where no broker answers.
+    The topic is deleted again. Raises BrokerError if no broker answers.
     """
     specs = tuple(specs)
     with _admin(broker) as admin:
@@ -115,7 +115,7 @@ def committed_without(
 
 
 def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> None:
-    """Create the topics that are not there. Raises BrokerError where no broker answers."""
+    """Create the topics that are not there. Raises BrokerError if no broker answers."""
     with _admin(broker) as admin:
         there = _partitions(admin)
         for spec in specs:
@@ -124,7 +124,7 @@ def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> 
 
 
 def delete_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
-    """Delete the topics that are there. Raises BrokerError where no broker answers."""
+    """Delete the topics that are there. Raises BrokerError if no broker answers."""
     with _admin(broker) as admin:
         there = _partitions(admin)
         names = [spec.name for spec in specs if spec.name in there]
@@ -132,7 +132,7 @@ def delete_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
 
 
 def partitions_of(broker: str, topic: str) -> int | None:
-    """Return how many partitions a topic has; None where it is not there. Raises BrokerError."""
+    """Return how many partitions a topic has; None if it is not there. Raises BrokerError."""
     with _admin(broker) as admin:
         return _partitions(admin).get(topic)
 

@@ -28,7 +28,7 @@ class AlertFileError(ValueError):
 def alerts_of_file(path: Path, alert_id: str | None = None) -> Iterator[dict[str, Any]]:
     """Yield the alerts of a file; only those of an id where one is given.
 
-    Raises AlertFileError where a line is no alert, and OSError.
+    Raises AlertFileError if a line is no alert, and OSError.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):

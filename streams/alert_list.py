@@ -60,7 +60,7 @@ class Choice(NamedTuple):
     def has(self, alert: Written) -> bool:
         """Return whether an alert is wanted.
 
-        Raises AlertListError where it is asked when the alert was told, and nothing says so.
+        Raises AlertListError if it is asked when the alert was told, and nothing says so.
         """
         told_at = alert.get(TOLD_AT)
         if self.needs_told_at and told_at is None:
@@ -80,7 +80,7 @@ class Choice(NamedTuple):
 
 
 def day_stated(text: str | None, option: str) -> str | None:
-    """Return a day as YYYY-MM-DD. Raises AlertListError where a text is none."""
+    """Return a day as YYYY-MM-DD. Raises AlertListError if a text is none."""
     if text is None:
         return None
     try:
@@ -95,7 +95,7 @@ def day_stated(text: str | None, option: str) -> str | None:
 def time_stated(text: str | None, option: str) -> int | None:
     """Return a time, or the beginning of a day in UTC, in microseconds since 1970.
 
-    Raises AlertListError where a text is neither.
+    Raises AlertListError if a text is neither.
     """
     if text is None:
         return None
@@ -165,7 +165,7 @@ def in_list_order(alerts: Iterable[dict[str, Any]], sort: Sort | None) -> list[d
     """Return alerts sorted; without a `sort`, by when they were told if all say so, else by day.
 
     Ids are in their natural order, A2 before A10, and revisions of an alert in theirs.
-    Raises AlertListError where they are to be sorted by when they were told, and one does not say.
+    Raises AlertListError if they are to be sorted by when they were told, and one does not say.
     """
     listed = list(alerts)
     says_when = all(alert.get(TOLD_AT) is not None for alert in listed)

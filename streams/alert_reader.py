@@ -14,7 +14,7 @@ from streams.topics import Topics
 async def read_alerts(settings: Settings, *, follow: bool) -> AsyncIterator[dict[str, Any]]:
     """Yield every alert that the topic holds, with when it was told; and go on if told to.
 
-    Raises BrokerError where no broker answers, or there is no such topic.
+    Raises BrokerError if no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).alerts
     partitions = require_topic(settings.broker, topic)

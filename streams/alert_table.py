@@ -82,7 +82,7 @@ COLUMNS: Final = (
 
 
 def texts_of(alert: Written) -> dict[str, str | None]:
-    """Return the cells of an alert as text, by column; None where it has nothing there."""
+    """Return the cells of an alert as text, by column; None if it has nothing there."""
     cells = {column.name: column.cell(alert) for column in COLUMNS}
     return {name: None if cell is None else str(cell) for name, cell in cells.items()}
 
@@ -99,7 +99,7 @@ def write_csv(alerts: Iterable[Written], file: IO[bytes]) -> None:
 def write_parquet(alerts: Sequence[Written], file: IO[bytes]) -> None:
     """Write alerts as Parquet: amounts as decimals, days as dates, times in UTC.
 
-    Raises AlertListError where a field of an alert is not of its sort.
+    Raises AlertListError if a field of an alert is not of its sort.
     """
     import pyarrow as pa  # noqa: PLC0415 - heavy
     from pyarrow import parquet  # noqa: PLC0415 - heavy
@@ -159,7 +159,7 @@ WRITERS: Final[dict[str, Callable[[Sequence[Written], IO[bytes]], None]]] = {
 def ending_of(path: Path) -> str:
     """Return the ending of a file of alerts that is to be written: .jsonl, .csv or .parquet.
 
-    `-` is stdout and takes JSON Lines, and so does a device or a pipe. Raises AlertListError where
+    `-` is stdout and takes JSON Lines, and so does a device or a pipe. Raises AlertListError if
     a name ends otherwise.
     """
     if str(path) == "-" or (path.exists() and not path.is_file()):

@@ -15,14 +15,14 @@ EXIT_STATUSES: Final = {
     0: "All is well. The demo and `weir alerts --follow` end so at Ctrl-C, too.",
     EXIT_FAILED: (
         "It failed. `weir drill`: something was lost, doubled or wrong. `weir worker`: a crash of"
-        " our own, with a traceback; what was not acknowledged is read again."
+        " our own, with a traceback; records that were not acknowledged are read again."
     ),
     EXIT_USAGE: (
-        "What was given cannot be used: an option, a setting, a policy, a map, a file. All that is"
-        " wrong is said in one message."
+        "An input cannot be used: an option, a setting, a policy, a map, a file. One message has"
+        " all problems."
     ),
     EXIT_NOT_READY: (
-        "What is needed is not there: no broker answers, a topic is missing, state is lost or of"
+        "Something needed is missing: no broker answers, a topic is missing, state is lost or of"
         " another program; the embedded broker,"
         " matplotlib for a chart or mlxtend for associations, is not installed."
     ),
@@ -40,13 +40,13 @@ EXIT_STATUSES: Final = {
 _HEAD: Final = """\
 # Commands
 
-Made by `make docs` from what `weir COMMAND --help` says. What a command tells goes to stdout, what
-it says of itself to stderr. Where a command takes `--broker`, the variable `WEIR_BROKER` says it
-too, and every other [setting](settings.md) holds as well.
+Made by `make docs` from `weir COMMAND --help`. Results go to stdout, messages about the run to
+stderr. If a command takes `--broker`, the variable `WEIR_BROKER` may name it too, and every other
+[setting](settings.md) holds as well.
 
 ## Exit statuses
 
-| status | what it means |
+| status | meaning |
 | --- | --- |
 """
 

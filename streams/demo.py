@@ -189,7 +189,7 @@ class Demo:
         """Run until all is decided and told, or (not `until_end`) until cancelled; then clean up.
 
         At most `rate` records a second are sent, where one is given.
-        Raises BrokerError where the broker or the worker ends by itself.
+        Raises BrokerError if the broker or the worker ends by itself.
         """
         self._rate = rate
         with embedded_rig(self._policy, self._environment, self._port) as settings:

@@ -38,7 +38,7 @@ async def read_dispositions(settings: Settings) -> list[Disposed]:
 async def write_dispositions(settings: Settings, dispositions: Sequence[Disposed]) -> None:
     """Add dispositions to the topic, and wait until the broker has them.
 
-    Raises BrokerError where no broker answers, or there is no such topic.
+    Raises BrokerError if no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).dispositions
     require_topic(settings.broker, topic)

@@ -46,7 +46,7 @@ CLOSING_ACCOUNTS: Final = 2
 class Drill:
     """A stream of made transactions, workers that are killed at random, and the reckoning.
 
-    `say` is told what happens. Raises BrokerError where a worker ends by itself, or the group does
+    `say` is told what happens. Raises BrokerError if a worker ends by itself, or the group does
     not come to the end.
     """
 

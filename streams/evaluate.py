@@ -48,7 +48,7 @@ class Evaluation(NamedTuple):
 def policy_for(stated: Policy | None, budget: int | None, warm_up_days: int | None) -> Policy:
     """Return the policy to judge by: the one stated or the open one, with another budget if given.
 
-    Raises PolicyError where they do not fit a policy, FeedError where it has no budget.
+    Raises PolicyError if they do not fit a policy, FeedError if it has no budget.
     """
     alerts = ALERTS_PER_DAY if budget is None else budget
     days = WARM_UP_DAYS if warm_up_days is None else warm_up_days
@@ -85,7 +85,7 @@ def with_seed(policy: Policy, seed: int) -> Policy:
 def evaluation_of(
     table: Table, truth: Truth, runs: Sequence[Run], policy: Policy, partitions: int
 ) -> Evaluation:
-    """Judge the runs of several seeds. Raises FeedError where no judged day has a positive."""
+    """Judge the runs of several seeds. Raises FeedError if no judged day has a positive."""
     settings = outliers_of(policy)
     is_taken = runs[0].day > 0
     if not is_taken.any():

@@ -100,7 +100,7 @@ def account_days_of(table: Table, truth: Truth, runs: Sequence[Run], first_day: 
 
 
 def figures_of(level: Level, replicates: int = REPLICATES) -> dict[str, Any]:
-    """Return the figures of a level, as `--json` prints them; None where there are none."""
+    """Return the figures of a level, as `--json` prints them; None if there are none."""
     judged = level.only(level.is_judged)
     day, positive, rule = judged.day, judged.is_positive, judged.rule
     best = {count: [best_of_days(day, positive, s, count) for s in judged.scores] for count in BEST}

@@ -51,7 +51,7 @@ class _Label(msgspec.Struct):
 def truth_of_columns(table: Table, label: str, kind: str | None, wanted: Sequence[str]) -> Truth:
     """Return the truth that a column of labels states, and perhaps one of kinds.
 
-    Without `wanted` all kinds are looked for. Raises FeedError where a label is neither yes nor no,
+    Without `wanted` all kinds are looked for. Raises FeedError if a label is neither yes nor no,
     or no row has a wanted kind.
     """
     cells = table.further[label]
@@ -77,7 +77,7 @@ def truth_of_columns(table: Table, label: str, kind: str | None, wanted: Sequenc
 def truth_of_lines(table: Table, path: Path, wanted: Sequence[str]) -> Truth:
     """Return the truth that a file of labels states, as `weir generate --labels` writes it.
 
-    Without `wanted` all kinds but those of incidents are looked for. Raises FeedError where a line
+    Without `wanted` all kinds but those of incidents are looked for. Raises FeedError if a line
     is no label, or none has a wanted kind; OSError.
     """
     places: dict[tuple[str, str], int] = {}
@@ -143,7 +143,7 @@ def _labels(path: Path) -> list[_Label]:
 
 
 def _is_yes(cell: str | None) -> bool | None:
-    """Say whether a cell is a label; None where it says neither yes nor no."""
+    """Say whether a cell is a label; None if it says neither yes nor no."""
     text = (cell or "").strip().lower()
     if text in YES:
         return True

@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
         return self.sample is None and len(self.alert_ids) == 1
 
     def chains_of(self, alerts: Iterable[Told]) -> list[Chain]:
-        """Return what was told of each. Raises ExplainError where one is not there, or none is."""
+        """Return what was told of each. Raises ExplainError if one is not there, or none is."""
         told: dict[str, list[Told]] = {}
         for alert in alerts:
             told.setdefault(alert["alert_id"], []).append(alert)

@@ -49,7 +49,7 @@ class Reading:
         self.began: dict[int, Beginning | None] = {}
 
     def notes_of(self, told: Mapping[str, Any]) -> list[str]:
-        """Return what an answer rests on. Raises ExplainError where the records begin too late."""
+        """Return what an answer rests on. Raises ExplainError if the records begin too late."""
         if needs_all_partitions(told["kind"], self._book.policies):
             for partition, began in self.began.items():
                 ensure_from_the_first(told, partition, began)
@@ -66,8 +66,8 @@ async def explain_of_topics(
 ) -> list[Explanation | ExplainError]:
     """Derive alerts again from the transactions of their partitions, as their topic has them.
 
-    `book` has the version of the workers' policy file, if they have one. Raises ExplainError where
-    nothing can be derived at all, and BrokerError where no broker answers.
+    `book` has the version of the workers' policy file, if they have one. Raises ExplainError if
+    nothing can be derived at all, and BrokerError if no broker answers.
     """
     book, _ = await read_policies(settings, book)
     if book is None:

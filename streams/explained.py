@@ -83,7 +83,7 @@ def chain_of(alerts: Iterable[Told], alert_id: str, revision: int | None) -> Cha
     """Return what was told of an alert_id, by revision, up to the revision (None: the last one).
 
     A revision that was told twice (after a crash) is there once; fields that a reader adds to an
-    alert are left out. Raises ExplainError where there is none.
+    alert are left out. Raises ExplainError if there is none.
     """
     by_revision = {
         alert["revision"]: {name: alert[name] for name in alert if name not in ADDED}

@@ -30,7 +30,7 @@ def files_of(paths: Sequence[Path], feed_map: FeedMap | None = None) -> list[Pat
 
     Numbers in names count as numbers: statement-2 comes before statement-10.
     Of a folder those that the map's `files` matches; without a map, those of a known kind.
-    Raises FeedError where one is not there, or cannot be of use, with all such.
+    Raises FeedError if one is not there, or cannot be of use, with all such.
     """
     files: list[Path] = []
     problems = []

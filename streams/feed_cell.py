@@ -172,7 +172,7 @@ def _time_of(stated: Mapping[str, Any]) -> Step:
 
 
 def _time_of_day(stated: object) -> time | None:
-    """Return the time of day of a TOML text or time; None where it is none."""
+    """Return the time of day of a TOML text or time; None if it is none."""
     try:
         of_day = stated if isinstance(stated, time) else time.fromisoformat(str(stated))
     except ValueError:

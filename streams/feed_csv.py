@@ -38,7 +38,7 @@ class _Row(NamedTuple):
 
 
 def open_csv(path: Path, feed_map: FeedMap) -> CsvFile:
-    """Read the header of a CSV file. Raises FeedError where it has not the columns, OSError."""
+    """Read the header of a CSV file. Raises FeedError if it has not the columns, OSError."""
     with _text_of(path, feed_map) as (_, file):
         delimiter = feed_map.delimiter or _delimiter(file)
         header = _header_of(path, file, delimiter, feed_map.quote)
@@ -46,7 +46,7 @@ def open_csv(path: Path, feed_map: FeedMap) -> CsvFile:
 
 
 def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
-    """Yield the rows below the header. Raises FeedError where the encoding is another, OSError."""
+    """Yield the rows below the header. Raises FeedError if the encoding is another, OSError."""
     shape, feed_map, delimiter = csv_file
     size = max(shape.path.stat().st_size, 1)
     with _text_of(shape.path, feed_map) as (binary, file):
@@ -81,7 +81,7 @@ def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
 
 
 def _header_of(path: Path, file: Iterator[str], delimiter: str, quote: str) -> list[str]:
-    """Read the header. Raises FeedError where a quote in it is never closed."""
+    """Read the header. Raises FeedError if a quote in it is never closed."""
     lines = list(islice(file, 1))
     if not lines:
         return []
@@ -161,7 +161,7 @@ def _careful_rows(
 
 
 def _cells_of(lines: list[str], delimiter: str, quote: str) -> list[str] | None:
-    """Return the cells of the lines of one row; None where a quote is open, or a cell too long."""
+    """Return the cells of the lines of one row; None if a quote is open, or a cell too long."""
     try:
         cells, *after = _reader([*lines, "\n"], delimiter, quote)
     except csv.Error:  # a cell longer than CELL_CHARACTERS_MAX
@@ -172,7 +172,7 @@ def _cells_of(lines: list[str], delimiter: str, quote: str) -> list[str] | None:
 def _cells_with_stray(line: str, quotes: Quotes, shape: Shape) -> list[str] | None:
     """Return the cells of a line by itself without the quote that it leaves open.
 
-    None where it has not the header's cells then, or where a cell that must be exact had the quote.
+    None if it has not the header's cells then, or where a cell that must be exact had the quote.
     """
     mended = quotes.without_stray(line)
     if mended is None:

@@ -27,7 +27,7 @@ def electronic(text: str) -> str:
 
 
 def iban_fault(text: str) -> str | None:
-    """Return why a text is no IBAN, however it is written; None where it is one."""
+    """Return why a text is no IBAN, however it is written; None if it is one."""
     text = _written(text)
     if not _FORM.fullmatch(text):
         return "it is no IBAN: two letters, two check digits and 11 to 30 letters and digits"

@@ -73,7 +73,7 @@ def in_order(
 
     All files are read to the end before this returns: once for their times, and once more where
     these are not in order. `watch` sees these readings, and what is returned. Raises FeedError as
-    `read` does, and OSError where there is no room for what does not fit in memory.
+    `read` does, and OSError if there is no room for what does not fit in memory.
     """
     feed_map = feed_map or FeedMap()
     batches = read(files, feed_map)  # all headers now

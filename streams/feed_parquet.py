@@ -16,7 +16,7 @@ from streams.feed_source import Column
 def open_parquet(path: Path, feed_map: FeedMap) -> Shape:
     """Read the columns of a Parquet file.
 
-    Raises FeedError where it is none, or has not the columns, or one of no text; OSError.
+    Raises FeedError if it is none, or has not the columns, or one of no text; OSError.
     """
     try:
         schema = parquet.read_schema(path)
@@ -34,7 +34,7 @@ def open_parquet(path: Path, feed_map: FeedMap) -> Shape:
 
 
 def read_parquet(shape: Shape) -> Iterator[Batch]:
-    """Yield the rows of a Parquet file. Raises FeedError where its pages are damaged, OSError."""
+    """Yield the rows of a Parquet file. Raises FeedError if its pages are damaged, OSError."""
     names = list(dict.fromkeys(shape.needed))
     try:
         with parquet.ParquetFile(shape.path) as file:

@@ -67,7 +67,7 @@ class Quotes:
     def without_stray(self, line: str) -> tuple[str, int] | None:
         """Return a line without the quote that it leaves open, and the number of the cell, from 0.
 
-        None where its quotes are not those of RFC 4180 up to there.
+        None if its quotes are not those of RFC 4180 up to there.
         """
         scan = self.scan(line, is_open=False)
         if scan is None or not scan.is_open:
@@ -75,7 +75,7 @@ class Quotes:
         return line[: scan.begin - len(self.quote)] + line[scan.begin :], scan.marks
 
     def scan(self, line: str, *, is_open: bool) -> Scan | None:
-        """Read a line; None where a quote stands where RFC 4180 has none."""
+        """Read a line; None if a quote stands where RFC 4180 has none."""
         delimiter, quote = self.delimiter, self.quote
         at, end = 0, len(line.rstrip("\r\n"))
         begin, is_from_above = 0, is_open  # of the text of the quoted cell

@@ -31,7 +31,7 @@ class Shaped(NamedTuple):
 class Shape:
     """The header of one file, and what a map makes of its columns.
 
-    Raises FeedError where the header lacks a column, or has one twice.
+    Raises FeedError if the header lacks a column, or has one twice.
     """
 
     def __init__(self, path: Path, header: Sequence[str], feed_map: FeedMap) -> None:
@@ -117,7 +117,7 @@ class Shape:
         return Shaped(list(zip(*made, strict=True)), table.numbers, filtered, further, raw)
 
     def number_of(self, field: str) -> int | None:
-        """Return the number of the one column that a field comes from, from 0; None where none."""
+        """Return the number of the one column that a field comes from, from 0; None if none."""
         source = self._sources[self._fields.index(field)]
         if source is None or len(source.needs) != 1:
             return None

@@ -40,7 +40,7 @@ class FieldSource(NamedTuple):
 
 
 def source_of(name: str, stated: object, problems: list[str]) -> FieldSource | None:
-    """Return the source that a value of [columns] states; None where `problems` says why not."""
+    """Return the source that a value of [columns] states; None if `problems` says why not."""
     found = len(problems)
     where = f"columns.{name}"
     if isinstance(stated, str | list):

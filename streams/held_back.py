@@ -65,7 +65,7 @@ def waiting_of(last: dict[int, dict[bytes, bytes]], partitions: Iterable[int]) -
 
 
 async def read_waiting(settings: Settings) -> Waiting:
-    """Read the ends of the changelog. Raises BrokerError where no broker answers."""
+    """Read the ends of the changelog. Raises BrokerError if no broker answers."""
     topic = Topics.of(settings).changelog
     count = partitions_of(settings.broker, topic) or 0
     last: dict[int, dict[bytes, bytes]] = {number: {} for number in range(count)}

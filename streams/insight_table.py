@@ -33,7 +33,7 @@ _NOTHING: Final = Form((), (), (), ())
 def read_table(path: Path, ignore: tuple[str, ...] = ()) -> Table:
     """Read a table without the columns to ignore.
 
-    Raises FeedError where the file is no such table, InsightError where it has not a column to
+    Raises FeedError if the file is no such table, InsightError if it has not a column to
     ignore, OSError.
     """
     if path.suffix.lower() in LINES_ENDS:

@@ -33,7 +33,7 @@ def packed(fields: tuple[object, ...]) -> bytes:
 
 
 def unpacked(value: bytes) -> list[Any]:
-    """Return the fields of a record. Raises StateError where it has another format."""
+    """Return the fields of a record. Raises StateError if it has another format."""
     decoded: list[Any] = _decode(value)
     format_, *fields = decoded
     if format_ != FORMAT:

@@ -210,7 +210,7 @@ class Partition:
         self._acks += await self._outbox.send(topic, self.number, records)
 
     async def flush(self) -> Flushed | None:
-        """Write what is new, and acknowledge its records; None where there is nothing new.
+        """Write what is new, and acknowledge its records; None if there is nothing new.
 
         Nothing is written once the partition has moved to another worker.
         """

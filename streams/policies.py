@@ -88,7 +88,7 @@ async def read_policies(
     """Return every policy version that the topic has, and the records that are refused.
 
     `book` has the version of the workers' policy file, if they have one: what does not fit it they
-    refuse. Raises BrokerError where no broker answers, or there is no policy topic.
+    refuse. Raises BrokerError if no broker answers, or there is no policy topic.
     """
     topic = Topics.of(settings).policy
     require_topic(settings.broker, topic)
@@ -105,7 +105,7 @@ async def set_policy(settings: Settings, policy: Policy, book: PolicyBook | None
     """Write a policy version to the topic; return whether it was new.
 
     `book` is as in `read_policies`.
-    Raises PolicyError where it does not fit the versions that are there.
+    Raises PolicyError if it does not fit the versions that are there.
     """
     book, _ = await read_policies(settings, book)
     if book is not None and not book.add(policy):

@@ -43,7 +43,7 @@ def lateness_of(chain: Chain) -> list[Late]:
 class Derived(NamedTuple):
     """What became of an alert that was derived again.
 
-    `now` is the alert as the records tell it, None where they tell none. `taken` has the account's
+    `now` is the alert as the records tell it, None if they tell none. `taken` has the account's
     transactions that were taken in, by offset. `is_closed`: its account-day has closed.
     `may_move`: it may be told by another record and as another revision, and mean the same.
     """
@@ -110,7 +110,7 @@ class Rederivation:
 
     @property
     def alert(self) -> dict[str, Any] | None:
-        """The alert as it is told now, as it is written; None where it is not told at all.
+        """The alert as it is told now, as it is written; None if it is not told at all.
 
         Where the revision is not told again, the last one before it is given.
         """

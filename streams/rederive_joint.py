@@ -53,7 +53,7 @@ class _Search:
 
     @property
     def alert(self) -> dict[str, Any] | None:
-        """The alert as it is told now, None where it is not told at all.
+        """The alert as it is told now, None if it is not told at all.
 
         It is the one of the same revision that says the same, or else the one that says the same
         under another revision; where none does, the last one up to the revision.

@@ -288,7 +288,7 @@ def _record(batch: Batch, place: int) -> tuple[int, bytes]:
 
 
 def records_of(batch: Batch) -> Iterator[tuple[str | None, bytes, str | None]]:
-    """Yield account id (None where a record names none), record and booked_at of each row, to send.
+    """Yield account id (None if a record names none), record and booked_at of each row, to send.
 
     In the order in which `Replay` takes them, so that a stream and a replay give one answer.
     """

@@ -24,7 +24,7 @@ def too_large_text(sizes: Sequence[int]) -> str:
 
 
 class Sending:
-    """What is to be sent; None where there is nothing of a sort.
+    """What is to be sent; None if there is nothing of a sort.
 
     `warning` says what is wrong with the order of the rows that were sent, if anything is.
     """

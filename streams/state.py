@@ -140,7 +140,7 @@ def seal_records(seal: Seal, pieces: Pieces) -> tuple[list[tuple[bytes, bytes]],
 
 
 def newest_seal(kept: dict[bytes, bytes]) -> Seal | None:
-    """Return the seal that holds, of all writers'; None where there is none.
+    """Return the seal that holds, of all writers'; None if there is none.
 
     Raises StateError if it is in pieces, and they are not there.
     """

@@ -22,7 +22,7 @@ _TERM_DIGITS: Final = 8
 def next_writer(kept: Iterable[bytes], unique: bytes) -> bytes:
     """Return the name of a writer whose term is later than that of all keys; `unique` is its own.
 
-    Raises StateError where the keys are those of a program before there were terms.
+    Raises StateError if the keys are those of a program before there were terms.
     """
     terms = [0]
     for key in kept:

@@ -57,7 +57,7 @@ def state_bytes(state: dict[str, Any]) -> bytes:
 
 
 def state_of(value: bytes) -> dict[str, Any]:
-    """Return what was kept. Raises SystemicStateError where it has another format."""
+    """Return what was kept. Raises SystemicStateError if it has another format."""
     format_, state = _decode(zlib.decompress(value))
     if format_ != STATE_FORMAT:
         raise SystemicStateError(

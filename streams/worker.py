@@ -67,7 +67,7 @@ class Worker:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then flush, commit and leave the group.
 
-        Raises BrokerError where no broker answers or a topic is not there, PolicyError where no
+        Raises BrokerError if no broker answers or a topic is not there, PolicyError if no
         policy is to be had, SettingsError where the port of the metrics is taken. A crash of our
         own, or a stall, ends the process at once (status 1 or 4): nothing that was not acknowledged
         is lost, because it is read again.

@@ -129,8 +129,8 @@ def test_no_list_of_keys_is_forgotten_here() -> None:
     }  # fmt: skip
 
 
-def test_every_field_of_an_alert_stands_in_the_readme_and_no_other() -> None:
-    cells = [row[0] for row in tables(README, "field")]
+def test_every_field_of_an_alert_stands_in_the_contract_and_no_other() -> None:
+    cells = [row[0] for row in tables(DOCS / "contract.md", "field")]
     stated = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
     assert sorted(stated) == sorted(samples().alert.fields())
 
@@ -203,7 +203,7 @@ def command_lines(page: Path) -> Iterator[tuple[str, bool]]:
 
 
 def problem_of(line: str, *, is_whole: bool) -> str | None:
-    """Return what is wrong with a call of `weir`; None where nothing is."""
+    """Return what is wrong with a call of `weir`; None if nothing is."""
     words = shlex.split(re.split(r" [|&>#]| {3,}|&$", line)[0])
     root = typer.main.get_command(app)
     options: Any = root.params
@@ -337,8 +337,8 @@ def test_every_record_that_is_shown_fits_its_schema(page: Path) -> None:
                 jsonschema.validate(record, schemas[sort])
 
 
-def test_the_readme_shows_a_transaction_an_alert_and_a_rejection() -> None:
-    shown = "".join(block.text for block in blocks(README))
+def test_the_contract_shows_a_transaction_an_alert_and_a_rejection() -> None:
+    shown = "".join(block.text for block in blocks(DOCS / "contract.md"))
     for name in ('{"transaction_id"', '{"alert_id"', '{"reason"'):
         assert name in shown
 
@@ -352,8 +352,8 @@ def said(lines: list[str]) -> list[str]:
     return [line for line in lines if not line.startswith(("seconds ", "bytes "))]
 
 
-def test_the_tour_of_the_readme_says_what_it_shows(tmp_path: Path) -> None:
-    tour = text_of(README).split("## Five minutes\n", 1)[1].split("weir demo --input", 1)[0]
+def test_the_tour_shows_what_its_commands_print(tmp_path: Path) -> None:
+    tour = text_of(DOCS / "tour.md").split("weir demo --input", 1)[0]
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     calls = re.findall(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", tour, re.MULTILINE)

@@ -41,7 +41,7 @@ class Told(NamedTuple):
     """What was told last of one threshold on one account-day.
 
     `revision` counts what was told (1 is the first); `value` and `limit` are in minor units or
-    transactions. `origin` is that of the transaction that took the day over the limit; None where a
+    transactions. `origin` is that of the transaction that took the day over the limit; None if a
     policy did.
     """
 
@@ -149,7 +149,7 @@ class Account:
         self.review: Review | None = None
 
     def day_of(self, day: int) -> AccountDay | None:
-        """Return an open account-day; None where the account has none."""
+        """Return an open account-day; None if the account has none."""
         for account_day in self.days:
             if account_day.day == day:
                 return account_day

@@ -43,7 +43,7 @@ class Status(StrEnum):
 class Cause(NamedTuple):
     """The record by which something was told: where it stands, and what it named."""
 
-    transaction_id: str | None  # None where a policy was the cause
+    transaction_id: str | None  # None if a policy was the cause
     event_time: int
     partition: int
     offset: int

@@ -81,7 +81,7 @@ def account_record_of(
 
 
 def _day_of(text: str) -> int | None:
-    """Return the day of YYYY-MM-DD, which a time of day may follow; None where it names none."""
+    """Return the day of YYYY-MM-DD, which a time of day may follow; None if it names none."""
     written = text[:10]
     if not _DATE.fullmatch(written) or text[10:11] not in ("", "T", " "):
         return None
@@ -107,7 +107,7 @@ class AttributeBook:
         self._shared: dict[Attributes, Attributes] = {}
 
     def take(self, account_id: str, attributes: Attributes | None) -> bool:
-        """Note what an account has now, None where it is forgotten; return whether it is new."""
+        """Note what an account has now, None if it is forgotten; return whether it is new."""
         before = self.known.get(account_id, NO_ATTRIBUTES)
         if attributes is None or attributes == NO_ATTRIBUTES:
             self.known.pop(account_id, None)

@@ -44,7 +44,7 @@ _END: Final = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
 
 
 def event_time_of(text: str) -> int | None:
-    """Return the event time that an RFC 3339 text names; None where it names none.
+    """Return the event time that an RFC 3339 text names; None if it names none.
 
     The offset is required. Digits below the microsecond are cut off.
     """
@@ -110,7 +110,7 @@ def day_text(day: int) -> str:
 
 
 def day_of_text(text: str) -> int:
-    """Return the business day that YYYY-MM-DD names. Raises ValueError where it names none."""
+    """Return the business day that YYYY-MM-DD names. Raises ValueError if it names none."""
     return date.fromisoformat(text).toordinal()
 
 

@@ -33,7 +33,7 @@ DECIMAL: Final = re.compile(
 
 
 def minor_units(text: str, exponent: int) -> int | None:
-    """Return the minor units that a decimal text names; None where it names none exactly.
+    """Return the minor units that a decimal text names; None if it names none exactly.
 
     Zeros at the end are no decimals, and blanks around do not matter. None for what is no plain
     number, is negative, is no whole number of minor units, or is greater than `MINOR_UNITS_MAX`.

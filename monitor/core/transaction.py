@@ -196,7 +196,7 @@ def _malformed(fields: Fields) -> Rejection | None:
 
 
 def text_fault(name: str, text: str) -> Rejection | None:
-    """Return why the text of an id or a name cannot be taken; None where it can."""
+    """Return why the text of an id or a name cannot be taken; None if it can."""
     if len(text) > ID_LENGTH_MAX:
         return Rejection(Reason.MALFORMED, f"{name} is longer than {ID_LENGTH_MAX} characters")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
@@ -205,7 +205,7 @@ def text_fault(name: str, text: str) -> Rejection | None:
 
 
 def id_fault(name: str, text: str) -> Rejection | None:
-    """Return why an id is no spelling of one; None where it is.
+    """Return why an id is no spelling of one; None if it is.
 
     One account in two spellings would be two, each with a part of the total.
     """
@@ -237,7 +237,7 @@ def _incomplete(fields: Fields) -> Rejection:
 
 
 def _fault_of(fields: Fields) -> Rejection | None:
-    """Return the first fault, by precedence, of a complete record; None where there is none."""
+    """Return the first fault, by precedence, of a complete record; None if there is none."""
     if malformed := _malformed(fields):
         return malformed
     named = dict(zip(FIELDS, fields, strict=True))

@@ -158,7 +158,7 @@ def associations_with(
 
     Itemsets are sought among the rows that have it, so that a rare value's are found as well; their
     confidence, lift and leverage are over all rows. Columns of numbers that `cuts` do not name are
-    cut where that says most about the value. Raises InsightError where no row has it.
+    cut where that says most about the value. Raises InsightError if no row has it.
     """
     wanted.check()
     column, target = rows_of(table, condition)

@@ -19,7 +19,7 @@ def classes_of(
     """Return the columns that make the classes, and the rows of the target and of the contrast.
 
     A row for which one of the conditions holds is of the class; no `against` is all other rows.
-    Raises InsightError where a condition is none or holds for no row, or a row is in both classes.
+    Raises InsightError if a condition is none or holds for no row, or a row is in both classes.
     """
     wanted = [rows_of(table, condition) for condition in target]
     unwanted = [rows_of(table, condition) for condition in against]

@@ -83,7 +83,7 @@ def cluster(
     """Return at most so many coarse groups, and in each at most so many fine ones.
 
     The groups are made of some columns, or of all; described they are by all. The order of the rows
-    changes nothing. Raises InsightError where a column is not there, or none can make groups.
+    changes nothing. Raises InsightError if a column is not there, or none can make groups.
     """
     table.check(*columns)
     described = table.without(set(table.keys()) - set(columns))

@@ -34,7 +34,7 @@ class Cut(NamedTuple):
 def cut_of(text: str) -> tuple[str, Cut]:
     """Return what `--cut` states: `age=30,55`, or `age=equal:4` for equal frequency.
 
-    Raises InsightError where it states neither.
+    Raises InsightError if it states neither.
     """
     name, _, stated = text.rpartition("=")
     kind, is_counted, count = stated.partition(":")
@@ -73,7 +73,7 @@ def attributes_of(
     Words stay as they are. A column of numbers is cut as `cuts` say; else it stays as it is, with
     at most `distinct_max` different ones; else cut points are learned against the `label` (a class
     of each row), and where none is given, or no cut pays, in `INTERVALS` of equal frequency.
-    Raises InsightError where a cut is of no column, or of words.
+    Raises InsightError if a cut is of no column, or of words.
     """
     cuts = cuts or {}
     table.check(*cuts)
@@ -162,7 +162,7 @@ def round_between(low: float, high: float) -> float:
 
 
 def _best_cut(values: Floats, classes: Ints) -> int | None:
-    """Return after how many rows to cut sorted values; None where no cut pays."""
+    """Return after how many rows to cut sorted values; None if no cut pays."""
     ends = np.nonzero(values[:-1] < values[1:])[0] + 1
     if not len(ends):
         return None

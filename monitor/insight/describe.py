@@ -97,7 +97,7 @@ class _Column(NamedTuple):
 
 
 def describe(table: Table, question: Question) -> Description:
-    """Describe a class. Raises InsightError where it, or a column that is named, is not there."""
+    """Describe a class. Raises InsightError if it, or a column that is named, is not there."""
     table.check(*question.cuts, *(question.crosstab or ()))
     names, is_target, is_contrast = classes_of(table, question.target, question.against)
     is_of_either = is_target | is_contrast

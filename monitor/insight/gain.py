@@ -61,7 +61,7 @@ def relevances(sample: Sample) -> list[Relevance]:
 
 
 def split_of(feature: Feature, label: Ints, labels: int, rows_min: int) -> Split | None:
-    """Return the best split by a feature whose parts all have enough rows; None where none has.
+    """Return the best split by a feature whose parts all have enough rows; None if none has.
 
     Numbers are parted in two, where the gain is greatest; the rows without one go to the larger
     part. Categories are parted each from each; those with too few rows are one part together, or,

@@ -67,7 +67,7 @@ class Counted(NamedTuple):
 def counted(rules: Iterable[Rule], rows: Sequence[Row], labels: Sequence[str]) -> list[Counted]:
     """Return the rules with their counts over these rows, the greatest lift first.
 
-    `labels` are the rows' own. Raises ValueError where they are not as many.
+    `labels` are the rows' own. Raises ValueError if they are not as many.
     """
     if len(rows) != len(labels):
         raise ValueError(f"{len(rows)} rows have {len(labels)} labels")

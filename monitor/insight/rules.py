@@ -53,7 +53,7 @@ def learned_of(
 
     `then`: every leaf is told as a rule for this label, not for the one that most of its rows have:
     with a rare label, a leaf where it is five times as frequent as elsewhere may still have more of
-    the others. Raises InsightError where no row has it, or `growth` cannot be.
+    the others. Raises InsightError if no row has it, or `growth` cannot be.
     """
     labels = sample.label.texts()
     tree = _tree(sample, growth, prune=prune)

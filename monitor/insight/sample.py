@@ -66,7 +66,7 @@ def sample_of(
     """Return the labelled rows of a table.
 
     Columns of numbers are cut where `cuts` say so, and stay numbers else; `classes_of` names the
-    classes of some of the label's values, the others are one each. Raises InsightError where the
+    classes of some of the label's values, the others are one each. Raises InsightError if the
     label is no column, has one value or too many, or not one that `classes_of` has, and where no
     other column is left.
     """

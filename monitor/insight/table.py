@@ -49,13 +49,13 @@ class Table(NamedTuple):
                 raise InsightError(f"no column {name[:80]!r} in the table: it has {there}")
 
     def without(self, names: Iterable[str]) -> "Table":
-        """Return the table without some columns. Raises InsightError where it has not one."""
+        """Return the table without some columns. Raises InsightError if it has not one."""
         left_out = set(names)
         self.check(*sorted(left_out))
         return self.only([name for name in self.names if name not in left_out])
 
     def only(self, names: Sequence[str]) -> "Table":
-        """Return some columns, in this order. Raises InsightError where it has not one."""
+        """Return some columns, in this order. Raises InsightError if it has not one."""
         self.check(*names)
         return Table(
             tuple(names),
@@ -88,7 +88,7 @@ class Table(NamedTuple):
 def table_of(columns: Mapping[str, Sequence[str | None]]) -> Table:
     """Return the table of some columns of text; an empty or blank text is a missing value.
 
-    Raises InsightError where they differ in length.
+    Raises InsightError if they differ in length.
     """
     texts = {
         name: [None if text is None else text.strip() or None for text in column]
@@ -102,7 +102,7 @@ def table_of(columns: Mapping[str, Sequence[str | None]]) -> Table:
 
 
 def _numbers(column: list[str | None]) -> Floats | None:
-    """Return a column as numbers; None where a value is none, or no value is there."""
+    """Return a column as numbers; None if a value is none, or no value is there."""
     values = []
     for text in column:
         if text is None:

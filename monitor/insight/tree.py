@@ -96,7 +96,7 @@ def grow(sample: Sample, growth: Growth) -> Node:
 
     A node is parted until its rows have one label or no split is allowed, also where no attribute
     says anything alone; what has then said nothing altogether is taken back. The same sample, the
-    same tree: of equal attributes the first in the table's order splits. Raises InsightError where
+    same tree: of equal attributes the first in the table's order splits. Raises InsightError if
     `growth` cannot be.
     """
     growth.check()

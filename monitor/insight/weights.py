@@ -113,7 +113,7 @@ def marks_of(attributes: Iterable[Attribute], is_target: Bools) -> list[Mark]:
 
 
 def crosstab(row: Attribute, column: Attribute, is_target: Bools) -> Crosstab:
-    """Return the classes' rows by two attributes. Raises InsightError where cells are too many."""
+    """Return the classes' rows by two attributes. Raises InsightError if cells are too many."""
     cells = len(row.values) * len(column.values)
     if cells > CELLS_MAX:
         raise InsightError(

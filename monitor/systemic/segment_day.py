@@ -81,7 +81,7 @@ def merged(parts: Iterable[SegmentDay]) -> SegmentDay:
     """Return what the partitions' parts of one day and segment make together, in any order.
 
     Where partitions decided by different limits of one id, as when a policy came while the day
-    closed, the greatest is the one that is told. Raises ValueError where there is no part, or where
+    closed, the greatest is the one that is told. Raises ValueError if there is no part, or where
     they are of several days or segments.
     """
     parts = list(parts)

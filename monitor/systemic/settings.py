@@ -35,7 +35,7 @@ class SystemicSettings(NamedTuple):
     breach_budget: tuple[tuple[str, float], ...] = ()
 
     def budget_of(self, segment: str | None) -> float | None:
-        """Return the share of a segment's account-days that may breach; None where none is set."""
+        """Return the share of a segment's account-days that may breach; None if none is set."""
         budgets = dict(self.breach_budget)
         others = budgets.get(NO_SEGMENT)
         return others if segment is None else budgets.get(segment, others)
@@ -44,7 +44,7 @@ class SystemicSettings(NamedTuple):
 def systemic_settings(
     document: Mapping[str, object], problems: list[str]
 ) -> SystemicSettings | None:
-    """Return what [systemic] of a policy states; None where there is no such table."""
+    """Return what [systemic] of a policy states; None if there is no such table."""
     table = document.get("systemic")
     if table is None:
         return None

@@ -34,7 +34,7 @@ class Listing(NamedTuple):
     def of(self, alerts: Iterable[Alert], dispositions: Dispositions) -> list[Alert]:
         """Return the alerts that are listed, in order, with what was made of each.
 
-        Raises AlertListError where they cannot be listed so.
+        Raises AlertListError if they cannot be listed so.
         """
         from monitor.lesson import last_told
         from streams.incident_members import Incidents
@@ -63,7 +63,7 @@ def list_alerts(
 ) -> None:  # fmt: skip
     """List the alerts of a file or of the topic on stdout, or write them to a file.
 
-    Raises AlertListError where they cannot be listed or written so; other errors as of the reader.
+    Raises AlertListError if they cannot be listed or written so; other errors as of the reader.
     """
     import asyncio
     import os

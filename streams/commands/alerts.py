@@ -21,11 +21,11 @@ def show(
         str | None, typer.Option(help="Only those of this business day, YYYY-MM-DD.")
     ] = None,
     told_day: Annotated[
-        str | None, typer.Option(help="Only those told on this day, YYYY-MM-DD in UTC.")
+        str | None, typer.Option(help="Only those reported on this day, YYYY-MM-DD in UTC.")
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Only those told since then: 2026-01-05 (UTC), 2026-01-05T09:00:00Z."),
+        typer.Option(help="Reported since then: 2026-01-05 (UTC) or 2026-01-05T09:00:00Z."),
     ] = None,
     kind: Annotated[
         list[OfKind] | None,
@@ -38,11 +38,11 @@ def show(
     incident: Annotated[
         str | None,
         typer.Option(
-            metavar="ALERT", help="Only the members of this systemic alert, as they were told last."
+            metavar="ALERT", help="Only the members of this systemic alert, as last reported."
         ),
     ] = None,
     is_open: Annotated[
-        bool, typer.Option("--open", help="Only those that nobody has disposed of.")
+        bool, typer.Option("--open", help="Only those without a disposition.")
     ] = False,
     last: Annotated[
         bool, typer.Option("--last", help="Only the last status of each alert.")
@@ -50,12 +50,12 @@ def show(
     sort: Annotated[
         SortedBy | None,
         typer.Option(
-            help="Order: by when they were told, by business day, or by account. Default: told,"
+            help="Order: by time of the report, by business day, or by account. Default: told,"
             " and day for a file that does not say when.",
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Follow new alerts, until Ctrl-C.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -66,15 +66,15 @@ def show(
         bool, typer.Option("--json", help="Print them on stdout as JSON Lines.")
     ] = False,
 ) -> None:
-    """List the alerts of the topic or of a file, with what was made of each.
+    """List the alerts of the topic or of a file, with the disposition of each.
 
     `told_at` is when the worker reported an alert: the time of its record on the topic. A file of
-    `weir replay` has no such time. --json and --out add it to the alert, and beside it the
-    `disposition` that holds (or null), all `dispositions`, and, as soon as anything was learned
-    from these, the `rules` that the alert meets.
+    `weir replay` has no such time. --json and --out add it to the alert. They also add the
+    `disposition` that holds (or null), all `dispositions`, and the `rules` that the alert meets, if
+    any were learned.
 
-    A file of alerts has its dispositions in NAME.dispositions.jsonl beside it, unless another file
-    is named by --dispositions.
+    A file of alerts has its dispositions in NAME.dispositions.jsonl beside it, unless
+    --dispositions names another file.
 
     Examples:
 
@@ -120,9 +120,9 @@ def dispose(
         str | None, typer.Argument(metavar="ALERT", help="The alert_id.", show_default=False)
     ] = None,
     said: Annotated[
-        DisposedAs | None, typer.Option("--as", help="What it was.", show_default=False)
+        DisposedAs | None, typer.Option("--as", help="Your verdict.", show_default=False)
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Who says so.")] = None,
+    by: Annotated[str | None, typer.Option(help="The name of the analyst.")] = None,
     note: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
     from_file: Annotated[
         Path | None,
@@ -140,12 +140,12 @@ def dispose(
     broker: Broker = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what was made of an alert; it is added to the dispositions, and stays there.
+    """Record your verdict on an alert; it is added to the dispositions, and stays there.
 
-    To change one's mind, dispose again: both stay, and the latest holds. If an alert was disposed
-    of before, a warning says by whom, when and as what. An alert that is not on the topic, or not
-    in the file of --alerts, is refused. With --to alone nothing is looked up. In a file of --from,
-    lines without `by`, `at` or `note` get --by, now, and --note.
+    To change your mind, dispose again: both stay, and the latest holds. If the alert has a
+    disposition already, a warning says by whom, when and as what. The alert must be on the topic,
+    or in the file of --alerts; with --to alone Weir does not look. In a file of --from, lines
+    without `by`, `at` or `note` get --by, now, and --note.
 
     Examples:
 

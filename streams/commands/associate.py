@@ -11,10 +11,10 @@ from streams.commands.options import AsJson
 def associate(
     file: TableFile,
     min_support: Annotated[
-        float, typer.Option(help="Share of the rows that a rule is about and right in, at least.")
+        float, typer.Option(help="Least share of all rows that meet a whole rule.")
     ] = 0.05,
     min_confidence: Annotated[
-        float, typer.Option(help="Share of the rows that a rule is about that it is right in.")
+        float, typer.Option(help="Least share of right rows, of those that meet its IF.")
     ] = 0.6,
     target: Annotated[
         str | None,
@@ -36,7 +36,7 @@ def associate(
     top: Annotated[int, typer.Option(help="Rules to show; --json has all.", min=1)] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Find which values come together: IF values THEN a value, with what that is worth.
+    """Find which values come together: IF values THEN a value, and how strong the rule is.
 
     Support is the share of all rows that have all values; confidence how often the rule is right;
     lift how much oftener than without it. Columns of numbers become intervals, by --cut, learned

@@ -18,13 +18,14 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Probe a broker: that it answers, has the topics, and says rightly where a log ends.
+    """Probe a broker: whether it answers, has the topics, and reports the end of a log correctly.
 
     It writes and reads a record by each compression (gzip, snappy, lz4, zstd), in a topic of its
-    own that it deletes again. And it says where records wait for the end of a transaction, and in
-    which partitions one account's records are dated ahead of all others', so that days wait.
+    own that it deletes again. It names the partitions in which records wait for the end of a
+    transaction, and those in which one account's records are dated ahead of all others', so that
+    days wait.
 
-    Exit status 0: workers can start. 3: something is missing or wrong; what, is said.
+    Exit status 0: workers can start. 3: something is missing or wrong; the message names it.
 
     Examples:
 

@@ -14,7 +14,7 @@ def describe(
     target: Annotated[
         list[str],
         typer.Option(
-            help="The class to describe, as COL=VALUE; given again, what has either.",
+            help="The class to describe, as COL=VALUE; given again, either value.",
             show_default=False,
         ),
     ],

@@ -37,10 +37,10 @@ def drill(
     seed: Annotated[int, typer.Option(help="Seed of transactions and moments.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Kill workers (SIGKILL) under load; report what was lost, doubled and wrong, by a recount.
+    """Kill workers (SIGKILL) under load; count lost, doubled and wrong records by a recount.
 
-    The recount is SQL over the rows that were sent. Exit status 1 where anything is not 0. On a
-    Kafka of yours it makes topics and a group of its own, and deletes the topics afterwards.
+    The recount is SQL over the rows that were sent. Exit status 1 if any count is not 0. On your
+    own Kafka it creates its own topics and group, and deletes the topics afterwards.
 
     Examples:
 

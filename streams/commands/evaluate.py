@@ -20,7 +20,7 @@ def evaluate(
     files: Input,
     map_file: MapFile = None,
     label: Annotated[
-        str | None, typer.Option(help="The column of labels: 1, true or yes is what to find.")
+        str | None, typer.Option(help="The column of labels; 1, true or yes marks a row to find.")
     ] = None,
     kind: Annotated[str | None, typer.Option(help="The column of the labels' kinds.")] = None,
     labels: Annotated[

@@ -50,9 +50,11 @@ def explain(
         list[OfKind] | None,
         typer.Option(help="Of --sample: only this kind; may be repeated.", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of --sample: another one chooses others.")] = 1,
+    seed: Annotated[
+        int, typer.Option(help="Seed of --sample: another one chooses other alerts.")
+    ] = 1,
     alerts: Annotated[
-        Path | None, typer.Option(help="The alerts, as JSON Lines: what a replay or a stream told.")
+        Path | None, typer.Option(help="The alerts, as JSON Lines, of a replay or a stream.")
     ] = None,
     inputs: Annotated[
         list[Path] | None,
@@ -78,16 +80,16 @@ def explain(
     as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
-    """Derive alerts again, and print their figures beside those that were told.
+    """Derive alerts again, and print their figures beside the reported ones.
 
-    From files (--alerts and --input), or, where neither is given, from the topics of a broker. The
-    same engine is replayed as far as is needed. Below the figures stand the transactions that make
-    up the value, and the rules, learned from dispositions, that the alert meets; for a review the
-    incidents that explain the days it leaves out, for a systemic alert its members.
+    It reads files (--alerts and --input), or, without these, the topics of a broker. It replays the
+    same engine as far as needed. Below the figures are the transactions that make up the value,
+    and the rules, learned from dispositions, that the alert meets. A review also has the incidents
+    that explain the days it leaves out, and a systemic alert its members.
 
     Several alerts, or a --sample, are derived by one replay and shown in a line each; with --json
     as one object in a line each. Status 0: the same. Status 1: something differs, and is named; or
-    what is needed is not there any more.
+    the needed records are gone.
 
     Examples:
 

@@ -21,7 +21,8 @@ def generate(
     ],
     seed: Annotated[int, typer.Option(help="Same arguments and seed, same bytes.")] = 1,
     labels: Annotated[
-        Path | None, typer.Option(help="Write what is special here, as JSON Lines.")
+        Path | None,
+        typer.Option(help="Write labels of anomalies, incidents and faults here (JSON Lines)."),
     ] = None,
     start: Annotated[str, typer.Option(help="The first day, YYYY-MM-DD.")] = "2026-01-05",
     time_zone: Annotated[str, typer.Option(help="Business days begin at midnight here.")] = "UTC",

@@ -29,14 +29,14 @@ Ignore = Annotated[
 
 
 def cuts_of(stated: list[str] | None) -> "dict[str, Cut]":
-    """Return how columns are to be cut. Raises InsightError where one is stated wrongly."""
+    """Return how columns are to be cut. Raises InsightError if one is stated wrongly."""
     from monitor.insight.cut import cut_of
 
     return dict(map(cut_of, stated or ()))
 
 
 def hierarchies_of_file(path: Path | None) -> "dict[str, Hierarchy]":
-    """Return the hierarchies of a TOML file. Raises InsightError where it states none; OSError."""
+    """Return the hierarchies of a TOML file. Raises InsightError if it states none; OSError."""
     from monitor.insight.hierarchy import hierarchies_of
     from monitor.insight.table import InsightError
 

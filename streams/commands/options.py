@@ -187,7 +187,7 @@ def lines_to(path: Path | None, *, whole: bool = False) -> Iterator[IO[bytes] | 
     """Open a JSON Lines file to write; `-` is stdout, None is none.
 
     `whole`: it is there when all is written, and not before; else line by line, to look on.
-    Raises OutputError where its name says that it is a table.
+    Raises OutputError if its name says that it is a table.
     """
     if path is not None and path.suffix.lower() in TABLE_ENDS:
         from streams.commands.partial_file import OutputError

@@ -96,9 +96,9 @@ def _show_default(broker: str | None, *, as_json: bool) -> None:
 def set_version(file: _File, broker: Broker = None, as_json: AsJson = False) -> None:
     """Put a policy version in force for every worker, from its `effective_from` on.
 
-    It is checked here first, beside the versions that are there; workers check it again, and
-    keep the old one where it cannot be used. WEIR_POLICY is to name the workers' policy file, if
-    they have one: a version that does not fit it is refused by them.
+    The version is checked here first, beside the versions that are there. Workers check it again,
+    and keep the old one if it cannot be used. If the workers have a policy file, set WEIR_POLICY
+    to it: they refuse a version that does not fit it.
 
     Examples:
 

@@ -22,13 +22,13 @@ def rules(
         ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(help="The column that rules are to tell.", show_default=False)
+        str | None, typer.Option(help="The column that rules predict.", show_default=False)
     ] = None,
     then: Annotated[
         str | None,
         typer.Option(
-            help="Tell every leaf as a rule for this value of the label, however rare it is;"
-            " else for the one that most of its rows have.",
+            help="Print every leaf as a rule for this value of the label, however rare it is;"
+            " else for the value of most of its rows.",
             show_default=False,
         ),
     ] = None,

@@ -36,12 +36,12 @@ def send(
 ) -> None:
     """Send the rows of files to the transactions topic, in order, each account to its partition.
 
-    Rows that are no transaction are sent too: the monitor sets them aside with a reason. With
-    --accounts, what the bank says of its accounts is sent, before any transaction; rows that are
-    no account are told, and not sent. Where there are accounts alone, --map is for them.
+    Rows that are no transaction are sent too: the monitor rejects them with a reason. With
+    --accounts, the attributes of accounts are sent before any transaction; rows that are no account
+    are reported, and not sent. If only accounts are sent, --map is for them.
 
-    A row that is larger than a topic takes is not sent, and counted: exit status 1. If the broker
-    goes away, or at Ctrl-C, it says how many were sent and how many arrived: status 3, or 130.
+    A row that is too large for a topic is counted, and not sent: exit status 1. If the broker goes
+    away, or at Ctrl-C, it says how many were sent and how many arrived: status 3, or 130.
 
     Examples:
 

@@ -12,7 +12,7 @@ def worker(
     policy: Annotated[
         str | None, typer.Option(help="The policy's TOML file (default: WEIR_POLICY).")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what happens.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log in detail.")] = False,
 ) -> None:
     """Monitor the stream until told to stop (SIGTERM or Ctrl-C).
 

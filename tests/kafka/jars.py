@@ -52,7 +52,7 @@ def java() -> str:
 def jars() -> Path:
     """Return the folder with Kafka's jars, fetching them where they are not there yet.
 
-    Raises KafkaUnavailableError where they cannot be fetched.
+    Raises KafkaUnavailableError if they cannot be fetched.
     """
     home = Path(os.environ.get("WEIR_KAFKA_HOME", ROOT / ".kafka")).absolute()
     folder = home / kafka_version()

@@ -32,7 +32,7 @@ class Programs(NamedTuple):
 def programs() -> Programs:
     """Return where the programs are, fetching them where they are not there yet.
 
-    Raises PrometheusUnavailableError where they cannot be fetched.
+    Raises PrometheusUnavailableError if they cannot be fetched.
     """
     found = [shutil.which(name) for name in Programs._fields]
     if all(found):
