@@ -54,8 +54,8 @@ _DESCRIBED: Final = (
         also="systemicAlert",
     ),
     Described(
-        "rejections", "rejection", "rejection", "The key of the record that was set aside.",
-        "Records that were set aside, with the reason and their own bytes. One may come twice after"
+        "rejections", "rejection", "rejection", "The key of the rejected record.",
+        "Rejected records, with the reason and their own bytes. One may come twice after"
         " a crash: the same partition and offset are the same rejection.", is_read=False,
     ),
     Described(

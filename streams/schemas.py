@@ -92,7 +92,7 @@ def transaction_schema() -> Schema:
         ),
     }
     properties[FAULT] = {
-        "description": "Of a row of a file that is none: why. A record with it is rejected.",
+        "description": "Why a row of a file cannot be read. A record with it is rejected.",
         **_TEXT,
         "maxLength": 0,
     }
@@ -110,7 +110,7 @@ def alert_schema(alert: Alert) -> Schema:
         ),
         "revision": _about(
             {"type": "integer", "minimum": 1},
-            "Counts what was told of this alert_id. The greatest one holds; one that comes twice is"
+            "Numbers the reports of this alert_id. The greatest one holds; one that comes twice is"
             " a repetition.",
         ),
         "kind": _about(_one_of([*Kind][:-1]), "What it is about."),  # systemic: of no account
@@ -118,7 +118,7 @@ def alert_schema(alert: Alert) -> Schema:
         "severity": _about(_one_of(Severity), "The policy's word for how much it matters."),
         "account_id": _about(_name(), "The account; the record's key, too."),
         "business_day": _about(_DAY, "In the policy's time zone and cut-off."),
-        "segment": _about(_TEXT, "The account-day's, when it was told."),
+        "segment": _about(_TEXT, "The account-day's, when the alert was reported."),
         "threshold_id": _about({"type": "string"}, "The id of the policy's limit."),
         "direction": _about(_one_of(Direction), "What the limit measures."),
         "currency": _about(
@@ -130,7 +130,7 @@ def alert_schema(alert: Alert) -> Schema:
         ),
         "limit": _about(value, "It is told where the value is greater than this."),
         "value_before": _about(
-            {"anyOf": [_MONEY, _COUNT, {"type": "null"}]}, "What was told the time before."
+            {"anyOf": [_MONEY, _COUNT, {"type": "null"}]}, "The value of the report before."
         ),
         "score": _about({"type": ["number", "null"]}, "A tail probability, where a model told it."),
         "policy_version": _about({"type": "integer"}, "The version that decided."),
@@ -282,7 +282,7 @@ def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
     }
     names = dict.fromkeys(name for one in rejections for name in one)
     always = [name for name in names if all(name in one for one in rejections)]
-    schema = _schema("Rejection", "A record that was set aside.", _of(names, properties), always)
+    schema = _schema("Rejection", "A record that was rejected.", _of(names, properties), always)
     places = [["topic", "partition", "offset"], ["file", "row"]]
     return schema | {
         "allOf": [
