@@ -34,7 +34,7 @@ class Described(NamedTuple):
 _DESCRIBED: Final = (
     Described(
         "transactions", "transaction", "transaction", "The account_id.",
-        "What is monitored. Weir reads it, and commits an offset when all that came of the record"
+        "The monitored transactions. Weir commits an offset when all output of the record"
         " is kept.", is_read=True,
     ),
     Described(
@@ -44,18 +44,18 @@ _DESCRIBED: Final = (
     ),
     Described(
         "accounts", "account", "account", "The account_id.",
-        "What the bank says of its accounts: segment, branch, product. A worker reads all of it"
-        " that is of its partitions; the last record of an account holds.", is_read=True,
+        "The attributes of accounts: segment, branch, product. A worker reads all records"
+        " of its partitions; the last record of an account holds.", is_read=True,
     ),
     Described(
         "alerts", "alert", "alert", "The account_id.",
-        "What is told of limits and account-days, and of many of them at once. A record may come"
+        "Alerts about account-days, and about many of them at once. A record may come"
         " twice after a crash: the same alert_id and revision are the same alert.", is_read=False,
         also="systemicAlert",
     ),
     Described(
-        "rejections", "rejection", "rejection", "The key of the record that was set aside.",
-        "Records that were set aside, with the reason and their own bytes. One may come twice after"
+        "rejections", "rejection", "rejection", "The key of the rejected record.",
+        "Rejected records, with the reason and their own bytes. One may come twice after"
         " a crash: the same partition and offset are the same rejection.", is_read=False,
     ),
     Described(
@@ -65,13 +65,13 @@ _DESCRIBED: Final = (
     ),
     Described(
         "segment_days", "segmentDay", "segment-day", "The segment; empty for none.",
-        "What the accounts of each segment did on a day that closed, from each partition. One may"
+        "Sums of each segment on a closed day, from each partition. One may"
         " come twice after a crash: of the same partition, day and segment the first holds.",
         is_read=True,
     ),
     Described(
         "systemic", "systemicAlert", "systemic-alert", "The alert_id.",
-        "The last telling of each systemic alert. Workers read all of it: reviews leave out the"
+        "The last report of each systemic alert. Workers read all of it: reviews leave out the"
         " days that it explains.", is_read=True,
     ),
     Described(

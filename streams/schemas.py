@@ -92,7 +92,7 @@ def transaction_schema() -> Schema:
         ),
     }
     properties[FAULT] = {
-        "description": "Of a row of a file that is none: why. A record with it is rejected.",
+        "description": "Why a row of a file cannot be read. A record with it is rejected.",
         **_TEXT,
         "maxLength": 0,
     }
@@ -110,32 +110,32 @@ def alert_schema(alert: Alert) -> Schema:
         ),
         "revision": _about(
             {"type": "integer", "minimum": 1},
-            "Counts what was told of this alert_id. The greatest one holds; one that comes twice is"
+            "Numbers the reports of this alert_id. The greatest one holds; one that comes twice is"
             " a repetition.",
         ),
-        "kind": _about(_one_of([*Kind][:-1]), "What it is about."),  # systemic: of no account
+        "kind": _about(_one_of([*Kind][:-1]), "The kind of alert."),  # systemic: of no account
         "status": _about(_one_of(Status), "What it says now."),
         "severity": _about(_one_of(Severity), "The policy's word for how much it matters."),
         "account_id": _about(_name(), "The account; the record's key, too."),
         "business_day": _about(_DAY, "In the policy's time zone and cut-off."),
-        "segment": _about(_TEXT, "The account-day's, when it was told."),
+        "segment": _about(_TEXT, "The account-day's, when the alert was reported."),
         "threshold_id": _about({"type": "string"}, "The id of the policy's limit."),
         "direction": _about(_one_of(Direction), "What the limit measures."),
         "currency": _about(
-            {"enum": [*sorted(EXPONENT), None]}, "Null where transactions of all are counted."
+            {"enum": [*sorted(EXPONENT), None]}, "Null if transactions of all are counted."
         ),
         "value": _about(
             value,
-            "What the account-day amounts to: money as text, else a number; of a review, its days.",
+            "The account-day's total: money as text, else a number; of a review, its days.",
         ),
-        "limit": _about(value, "It is told where the value is greater than this."),
+        "limit": _about(value, "The alert stands if the value is greater than this."),
         "value_before": _about(
-            {"anyOf": [_MONEY, _COUNT, {"type": "null"}]}, "What was told the time before."
+            {"anyOf": [_MONEY, _COUNT, {"type": "null"}]}, "The value of the report before."
         ),
-        "score": _about({"type": ["number", "null"]}, "A tail probability, where a model told it."),
+        "score": _about({"type": ["number", "null"]}, "A tail probability, if a model raised it."),
         "policy_version": _about({"type": "integer"}, "The version that decided."),
         "evidence": {
-            "description": "What a person needs to see why; fields may be added to it.",
+            "description": "The reasons, for a person; fields may be added to it.",
             "type": "object",
             "properties": {
                 "totals": _totals(alert.evidence["totals"]),
@@ -143,18 +143,20 @@ def alert_schema(alert: Alert) -> Schema:
                 "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
                 "origin": _origin(),
                 **_of_review(value),
-                "why": _about({"type": "string"}, "Why it is withdrawn, where no sum is why."),
+                "why": _about({"type": "string"}, "Why it is withdrawn, if no sum is the reason."),
                 "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
             },
         },
         "transaction_id": _about(
             _TEXT,
-            "Of the record by which it was told. Null: a policy told it, or a record of another"
+            "Of the record that caused the report. Null: a policy did, or a record of another"
             " account, as when a day closes.",
         ),
         "event_time": _about({"type": "string", "format": "date-time"}, "That record's, in UTC."),
-        "partition": _about(_COUNT, "Where that record stands on the transactions topic."),
-        "offset": _about({"type": "integer", "minimum": -1}, "Where it stands in the partition."),
+        "partition": _about(_COUNT, "That record's partition of the transactions topic."),
+        "offset": _about(
+            {"type": "integer", "minimum": -1}, "That record's offset in the partition."
+        ),
     }
     money = {"kind": {"const": Kind.DAILY_AMOUNT.value}}
     schema = _schema(
@@ -249,7 +251,7 @@ def account_day_schema(closed_day: ClosedDay) -> Schema:
             "uniqueItems": True,
         },
         "policy_version": _about({"type": "integer"}, "The version that decided."),
-        "score": _about({"type": ["number", "null"]}, "A tail probability, where a model told it."),
+        "score": _about({"type": ["number", "null"]}, "A tail probability, if a model raised it."),
     }
     fields = closed_day.fields()
     about = "What one account did on one business day, when the watermark closed it."
@@ -282,7 +284,7 @@ def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
     }
     names = dict.fromkeys(name for one in rejections for name in one)
     always = [name for name in names if all(name in one for one in rejections)]
-    schema = _schema("Rejection", "A record that was set aside.", _of(names, properties), always)
+    schema = _schema("Rejection", "A record that was rejected.", _of(names, properties), always)
     places = [["topic", "partition", "offset"], ["file", "row"]]
     return schema | {
         "allOf": [
