@@ -20,7 +20,7 @@ episode of 1 % of the accounts is so clear that it costs nothing (1e-9 with 2,50
 SIZE: Final = 8.0
 """Of the gamma law, for each case expected: the variance of a count is 9 / 8 of its mean."""
 
-HISTORY_DAYS_LEAST: Final = 7
+HOT_HISTORY_LEAST: Final = 7
 PRIOR_DAYS: Final = 4.0
 """A little-known institution is expected to be as the mean one, as by so many days."""
 
@@ -58,7 +58,7 @@ class HotPayers:
 
     def look(self, counts: Mapping[Payee, int]) -> list[Hot]:
         """Return the institutions that stand out today, and change nothing."""
-        if self._usual.days < HISTORY_DAYS_LEAST:
+        if self._usual.days < HOT_HISTORY_LEAST:
             return []
         # In the order of their names: a sum of floats is to be the same however a day came.
         payees = sorted(counts.keys() | self._usual.counts.keys())
