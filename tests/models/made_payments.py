@@ -1,5 +1,6 @@
 """Made payments of some accounts, as the models take them, and a learner that they soon warm up."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -107,3 +108,14 @@ def small_learner(settings: LearnerSettings = SETTINGS, accounts: int = ACCOUNTS
     for _ in range(accounts):
         learner.add_account()
     return learner
+
+
+def copied(learner: Learner) -> Learner:
+    """Return a copy of a learner that the compiled kernels take as they take the learner itself.
+
+    Its read-only tables are shared: a copy of one could be written to, so numba would compile every
+    kernel again for it, which takes half a minute.
+    """
+    trees = [of for of in (learner.day_forest, learner.detector) if isinstance(of, HalfSpaceTrees)]
+    tables = [table for of in trees for table in of.forest if not table.flags.writeable]
+    return copy.deepcopy(learner, {id(table): table for table in tables})

@@ -1,6 +1,5 @@
 """What a learner keeps, put back into a fresh one: it goes on alike; what is not its is refused."""
 
-import copy
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -34,6 +33,7 @@ from tests.models.made_payments import (
     SETTINGS,
     Payment,
     columns_of,
+    copied,
     made_payments,
     small_learner,
 )
@@ -96,7 +96,7 @@ def test_it_goes_on_alike_to_the_last_bit_wherever_it_was_kept(
     place: int, key: bytes | None
 ) -> None:
     """Where account-days open in the order of rows; else they are closed in another order."""
-    learner = copy.deepcopy(ordered_until(place))
+    learner = copied(ordered_until(place))
     back = restored(learner, key)
     assert back.day == learner.day
     assert_learned_alike(back, learner)
@@ -118,7 +118,7 @@ def at_ends_of_sweeps() -> list[int]:
 
 @pytest.mark.parametrize("place", at_ends_of_sweeps())
 def test_a_sweep_that_is_nearly_done_ends_when_it_would_have(place: int) -> None:
-    learner = copy.deepcopy(ordered_until(place))
+    learner = copied(ordered_until(place))
     back = restored(learner)
     for at in range(place, place + 8):
         for one in (learner, back):
@@ -158,7 +158,7 @@ def test_another_detector_goes_on_alike_too(name: str) -> None:
 
 
 def test_keeping_changes_nothing() -> None:
-    learner = copy.deepcopy(ordered_until(2000))
+    learner = copied(ordered_until(2000))
     before = learned(learner)
     first = core_bytes(learner, {})
     restored(learner)
@@ -169,7 +169,7 @@ def test_keeping_changes_nothing() -> None:
 
 def test_account_days_left_over_from_a_crash_are_closed_when_they_are_seen() -> None:
     """A crash between two writes may leave one of a day that is finished: it is no sweep."""
-    learner = copy.deepcopy(ordered_until(len(ORDERED.row)))
+    learner = copied(ordered_until(len(ORDERED.row)))
     observed(learner, columns_of([Payment(row, DAYS) for row in range(ACCOUNTS)]))
     learner.accounts["day"][3] = DAY_FIRST + DAYS - 4
     back = restored(learner)
@@ -299,7 +299,7 @@ def test_accounts_of_another_layout_or_number_are_refused() -> None:
 
 
 def test_the_core_does_not_grow() -> None:
-    learner = copy.deepcopy(ordered_until(len(ORDERED.row)))
+    learner = copied(ordered_until(len(ORDERED.row)))
     size, first = len(core_bytes(learner, {})), DAYS
     for day in range(first, first + 20):
         observed(learner, columns_of([Payment(row, day) for row in range(ACCOUNTS)]))

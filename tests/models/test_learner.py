@@ -1,6 +1,5 @@
 """All models of a partition: however the stream is cut; each account-day once; one open alert."""
 
-import copy
 import math
 from collections import Counter
 from functools import cache
@@ -28,6 +27,7 @@ from tests.models.made_payments import (
     SETTINGS,
     Payment,
     columns_of,
+    copied,
     made_payments,
     small_learner,
 )
@@ -446,7 +446,7 @@ def test_a_record_has_room_for_all_that_may_be_due_by_it() -> None:
     learner.budget["allowance"] = 1e9
     learner.accounts["alert_day"] = 0
     last = list(range(ACCOUNTS - 1, 40, -1))
-    one_by_one = copy.deepcopy(learner)
+    one_by_one = copied(learner)
     payments = [Payment(row, DAYS + 1, amount=1e6) for row in last]
     outcome = learner.observe(columns_of(payments))
     rows = Counter(due.row for due in outcome.dues)

@@ -1,6 +1,5 @@
 """What is usual for an account: measured before it is learned, clipped, left alone if frozen."""
 
-import copy
 import math
 from typing import Any
 
@@ -36,6 +35,7 @@ from tests.models.made_payments import (
     SETTINGS,
     Payment,
     columns_of,
+    copied,
     made_payments,
     small_learner,
 )
@@ -129,7 +129,7 @@ def test_a_payment_is_measured_and_scored_before_it_is_learned(detector: str) ->
     for place in range(first, len(columns.row)):
         one = part(columns, place, place + 1)
         said = [
-            everything(copy.deepcopy(learner), one._replace(is_learned=np.array([is_learned])))
+            everything(copied(learner), one._replace(is_learned=np.array([is_learned])))
             for is_learned in (0, 1)
         ]
         for name in ("features", "scores", "day_scores"):
@@ -316,7 +316,7 @@ def test_a_frozen_day_leaves_no_trace_in_any_baseline() -> None:
     others = [row for row in range(60) if row != 7]  # enough for the day before to be closed
     usual = [Payment(row, last, 5000 + 100 * row) for row in others]
     after = [Payment(row, last + 1, 5000 + 100 * row) for row in others]
-    traced, clean = copy.deepcopy(learner), copy.deepcopy(learner)
+    traced, clean = copied(learner), copied(learner)
     observed(traced, columns_of([*usual, *frozen, *after]))
     observed(clean, columns_of([*usual, *after]))
     kept = baselines(clean)
