@@ -364,7 +364,7 @@ def incidents_on(days: range) -> list[Found]:
     [
         pytest.param(
             explained, lag, id=f"{explained}-{lag}",
-            marks=[] if (lag, place) in QUICK else [pytest.mark.slow],
+            marks=[pytest.mark.no_cover] if (lag, place) in QUICK else [pytest.mark.slow],
         )
         for place, explained in enumerate(EXPLAINED)
         for lag in LAGS
