@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from monitor.core.account import Account, AccountDay, Told
 from monitor.core.alert import Alert, Cause, Status, evidence_of, origin_fields
 from monitor.core.threshold import LimitSet, Threshold, scope_of
-from monitor.policy import Policy, PolicyBook
+from monitor.policy import Policy, PolicyBook, threshold_of
 
 
 def tell(
@@ -98,12 +98,3 @@ def retell(  # noqa: PLR0913 - what decides, each by itself
         alert = tell(account, account_day, threshold, policy, cause, is_moved=is_moved)
         if alert is not None:
             yield alert
-
-
-def threshold_of(threshold_id: str, policies: PolicyBook, policy: Policy) -> Threshold:
-    """Return a limit that was told of; the deciding policy is asked first. Raises LookupError."""
-    for one in (policy, *policies.policies):
-        for threshold in one.thresholds:
-            if threshold.threshold_id == threshold_id:
-                return threshold
-    raise LookupError(f"limit {threshold_id} was told of, but no policy version states it")

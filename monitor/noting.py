@@ -17,10 +17,9 @@ from monitor.core.money import EXPONENT
 from monitor.core.noted_day import DayFacts, Mark, NotedDay
 from monitor.core.threshold import Measure, Threshold, scope_of
 from monitor.core.transaction import DEBIT, Origin, Transaction
-from monitor.decision import threshold_of
 from monitor.episodes import CountedDay, ReviewDay
 from monitor.membership import Explanation
-from monitor.policy import PolicyBook
+from monitor.policy import PolicyBook, threshold_of
 
 ROUND_UNITS: Final = 100
 _ROUND_MINOR: Final = {code: ROUND_UNITS * 10**exponent for code, exponent in EXPONENT.items()}

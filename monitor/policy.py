@@ -188,3 +188,12 @@ class PolicyBook:
     def policies(self) -> tuple[Policy, ...]:
         """Every policy, in the order in which they come into force."""
         return tuple(policy for policy, _ in self._order)
+
+
+def threshold_of(threshold_id: str, policies: PolicyBook, policy: Policy) -> Threshold:
+    """Return a limit that was told of; the deciding policy is asked first. Raises LookupError."""
+    for one in (policy, *policies.policies):
+        for threshold in one.thresholds:
+            if threshold.threshold_id == threshold_id:
+                return threshold
+    raise LookupError(f"limit {threshold_id} was told of, but no policy version states it")

@@ -202,3 +202,8 @@ def snapshot_key_of(settings: Settings) -> bytes | None:
         )
         raise SettingsError([problem])
     return key
+
+
+RECORD_BYTES_MAX: Final = 900_000
+"""Of a record that Weir writes, with its key, its headers and what the log adds. A broker takes
+1,048,588 bytes (`message.max.bytes`) unless it is told otherwise."""

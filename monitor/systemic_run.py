@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 from monitor.core.alert import Status, alert_id
 from monitor.core.threshold import Threshold
-from monitor.decision import threshold_of
 from monitor.joining import Joining, Segments
 from monitor.known_segments import KnownSegments
-from monitor.policy import Policy, PolicyBook
+from monitor.policy import Policy, PolicyBook, threshold_of
 from monitor.segment_record import SegmentRecord
 from monitor.systemic.notice import SystemicNotice
 from monitor.systemic.settings import REACH_DAYS

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import uuid4
 
@@ -9,11 +10,20 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from monitor.settings import RECORD_BYTES_MAX
 from streams.broker_error import BrokerError
 from streams.compression import compression_of
-from streams.outbox import RECORD_BYTES_MAX
 from streams.tail import READ_COMMITTED
-from streams.topics import TopicSpec
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How a topic is to be: its number of partitions, and its configuration."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
 
 TIMEOUT_MS: Final = 10_000
 PROBE_RECORDS: Final = 3

@@ -196,3 +196,8 @@ def natural(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
         elif part:
             ranks.append((1, 0, part))
     return tuple(ranks), text
+
+
+def times_limit(alert: Written) -> float:
+    """Return how many times its limit a day was; 0 where that cannot be said."""
+    return float(alert["evidence"].get("times_limit", 0))

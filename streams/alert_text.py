@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from monitor.disposition import Disposed
-from streams.alert_list import TOLD_AT, Dispositions
+from streams.alert_list import TOLD_AT, Dispositions, times_limit
 from streams.plain_text import plain
 from streams.systemic_text import systemic_text, whose
 
@@ -41,11 +41,6 @@ def told(alert: Written, name: str) -> str:
     if alert["kind"] == "review":
         return f"{text} days"
     return f"{text} {alert['currency']}" if point or alert["kind"] == "daily-amount" else text
-
-
-def times_limit(alert: Written) -> float:
-    """Return how many times its limit a day was; 0 where that cannot be said."""
-    return float(alert["evidence"].get("times_limit", 0))
 
 
 class Table:

@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from monitor.settings import settings_of
 from streams import codec
+from streams.admin import TopicSpec
 from streams.schema_samples import samples
 from streams.schemas import Schema
-from streams.topics import Topics, TopicSpec, topic_specs
+from streams.topics import Topics, topic_specs
 
 JSON: Final = "application/json"
 SCHEMA_FORMAT: Final = "application/schema+json;version=draft-07"

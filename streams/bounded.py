@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from streams.outbox import RECORD_BYTES_MAX
+from monitor.settings import RECORD_BYTES_MAX
 
 VALUE_BYTES_MAX: Final = RECORD_BYTES_MAX - 20_000
 """Bytes of a value; the rest is for its key, its headers and what a record takes beside it."""

@@ -13,7 +13,7 @@ from monitor.core.attributes import AccountRecord
 from monitor.core.transaction import Reason
 from monitor.policy_text import policy_of_bytes
 from monitor.settings import Settings
-from streams.alert_text import times_limit
+from streams.alert_list import times_limit
 from streams.broker_error import BrokerError
 from streams.feed import Batch
 from streams.outbox import Outbox

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final, Self
 
+from monitor.settings import RECORD_BYTES_MAX
 from streams.dealing import dealer
-from streams.outbox import RECORD_BYTES_MAX, Outbox, Outgoing, acknowledged, record_bytes
+from streams.outbox import Outbox, Outgoing, acknowledged, record_bytes
 
 IN_FLIGHT_MAX: Final = 16
 """Batches that wait for the broker's acknowledgement at most."""

@@ -1,10 +1,12 @@
 """What a feed hands on: rows of a file, a batch at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from monitor.core.transaction import Fields
+from monitor.core.business_day import event_time_text
+from monitor.core.transaction import Fields, Transaction
+from streams import codec
 from streams.feed_source import Column
 
 BATCH_ROWS: Final = 5000
@@ -33,3 +35,18 @@ class Batch(NamedTuple):
     def file_of(self, place: int) -> Path:
         """Return the file of what stands at a place: `rows` first, then `raw`."""
         return self.files[place] if self.files else self.path
+
+
+def records_of(batch: Batch) -> Iterator[tuple[str | None, bytes, str | None]]:
+    """Yield account id (None if a record names none), record and booked_at of each row, to send.
+
+    In the order in which `Replay` takes them, so that a stream and a replay give one answer.
+    """
+    for fields in batch.rows:
+        yield fields[1] or None, codec.transaction_bytes(fields), fields[2]
+    for _, value in batch.raw:
+        item = codec.decode(value)
+        if isinstance(item, Transaction):
+            yield item.account_id, value, event_time_text(item.event_time)
+        else:
+            yield None, value, None

@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.coverage import coverage_lines
-from streams.alert_text import over_what, times_limit, told
+from streams.alert_list import times_limit
+from streams.alert_text import over_what, told
 from streams.demo import DemoState
 from streams.systemic_text import systemic_text, whose
 

@@ -11,11 +11,8 @@ from typing import Final, NamedTuple, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from monitor.settings import RECORD_BYTES_MAX
 from streams.broker_error import BrokerError
-
-RECORD_BYTES_MAX: Final = 900_000
-"""Of a record that Weir writes, with its key, its headers and what the log adds. A broker takes
-1,048,588 bytes (`message.max.bytes`) unless it is told otherwise."""
 
 BATCH_BYTES_MAX: Final = RECORD_BYTES_MAX
 """Of several records that are sent together."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from streams.outbox import RECORD_BYTES_MAX
+from monitor.settings import RECORD_BYTES_MAX
 
 PIECE_BYTES_MAX: Final = RECORD_BYTES_MAX - 10_000
 """Bytes of a piece at most; the rest is for its key and what a record takes beside it."""

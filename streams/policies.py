@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from monitor.policy import Policy, PolicyBook, PolicyError
 from monitor.policy_text import policy_of_bytes
-from monitor.settings import Settings
+from monitor.settings import RECORD_BYTES_MAX, Settings
 from streams.admin import require_topic
-from streams.outbox import RECORD_BYTES_MAX, Outbox, Outgoing, record_bytes
+from streams.outbox import Outbox, Outgoing, record_bytes
 from streams.tail import Follower, Tail
 from streams.topics import Topics
 from streams.worker_log import SAYS

@@ -8,7 +8,6 @@ from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
-from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
 from monitor.coverage import currencies_seen, unwatched
 from monitor.engine import Engine, Step
@@ -285,18 +284,3 @@ def _record(batch: Batch, place: int) -> tuple[int, bytes]:
     if place < len(batch.rows):
         return batch.numbers[place], codec.transaction_bytes(batch.rows[place])
     return batch.raw[place - len(batch.rows)]
-
-
-def records_of(batch: Batch) -> Iterator[tuple[str | None, bytes, str | None]]:
-    """Yield account id (None if a record names none), record and booked_at of each row, to send.
-
-    In the order in which `Replay` takes them, so that a stream and a replay give one answer.
-    """
-    for fields in batch.rows:
-        yield fields[1] or None, codec.transaction_bytes(fields), fields[2]
-    for _, value in batch.raw:
-        item = codec.decode(value)
-        if isinstance(item, Transaction):
-            yield item.account_id, value, event_time_text(item.event_time)
-        else:
-            yield None, value, None

@@ -8,8 +8,8 @@ from typing import Final
 from monitor.core.business_day import event_time_of
 from streams.dispatch import Dispatch
 from streams.feed import Batch
+from streams.feed_batch import records_of
 from streams.outbox import Outbox, Outgoing
-from streams.replay import records_of
 from streams.row_order import RowOrder
 
 SLICE_RECORDS: Final = 500

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from monitor.core.attributes import AccountRecord
-from monitor.settings import Settings
+from monitor.settings import RECORD_BYTES_MAX, Settings
 from streams.broker_error import BrokerError
 from streams.feed import Batch
-from streams.outbox import RECORD_BYTES_MAX, Outbox
+from streams.outbox import Outbox
 from streams.row_order import RowOrder, is_too_many
 from streams.send import send_batches
 from streams.send_accounts import send_accounts

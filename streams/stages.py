@@ -19,8 +19,8 @@ from streams import codec, journal, state
 from streams.account_state import account_bytes
 from streams.dealing import dealer
 from streams.feed import Batch
+from streams.feed_batch import records_of
 from streams.interpreter import configure_interpreter
-from streams.replay import records_of
 
 PARTITIONS: Final = 8
 RUN_RECORDS: Final = 2500

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.settings import Settings
+from streams.admin import TopicSpec
 
 STATE_TABLE: Final = "state"
 _FOR_EVER: Final = {"retention.ms": "-1"}
@@ -42,15 +43,6 @@ class Topics:
             changelog=f"{settings.group}-{STATE_TABLE}-changelog",  # as Faust names it
             systemic_state=f"{settings.group}-systemic-state",
         )
-
-
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
-    """How a topic is to be: its number of partitions, and its configuration."""
-
-    name: str
-    partitions: int
-    config: dict[str, str]
 
 
 def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:

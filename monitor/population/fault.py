@@ -11,7 +11,7 @@ from monitor.population.behaviour import Ints
 from monitor.population.movements import USUAL, Movements
 
 if TYPE_CHECKING:
-    from monitor.population.made_day import MadeDay
+    from monitor.population.movements import MadeDay
 
 KINDS: Final = (
     "duplicate", "late", "malformed", "missing-field", "bad-amount", "bad-time", "unknown-currency",

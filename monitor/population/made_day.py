@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
@@ -13,7 +13,7 @@ from monitor.population.anomaly import anomalous_movements
 from monitor.population.behaviour import Accounts, Ints, draw_accounts
 from monitor.population.fault import LATE_DAYS_MAX, SOUND, with_faults
 from monitor.population.incident import Incident, applied, incidents_of
-from monitor.population.movements import USUAL, Movements
+from monitor.population.movements import USUAL, MadeDay, Movements
 from monitor.population.usual import usual_movements
 
 ACCOUNTS_MAX: Final = 10_000_000
@@ -35,22 +35,6 @@ _ACCOUNTS, _INCIDENTS, _USUAL, _ANOMALIES, _GIFTS, _REVERSALS, _FAULTS = range(7
 
 class PopulationError(ValueError):
     """Arguments that make no population."""
-
-
-class MadeDay(NamedTuple):
-    """One business day of the population's time zone, by column, in the order of the feed.
-
-    `moments` is in whole seconds since 1970 (UTC); `numbers` is each transaction's number in the
-    run; `reverses` has the place in this day of the row that a row takes back, or -1; `faults`
-    stands for `fault.KINDS`, 0 for a sound row. Without faults, the feed is in the order of time.
-    """
-
-    day: date
-    movements: Movements
-    moments: Ints
-    numbers: Ints
-    reverses: Ints
-    faults: Ints
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from monitor.core.transaction import CREDIT, DEBIT, FIELDS
 from monitor.population.behaviour import BRANCHES, CHANNELS, INSTITUTIONS, SEGMENTS, Ints
 from monitor.population.fault import SOUND, broken
-from monitor.population.made_day import MadeDay, Population
+from monitor.population.made_day import Population
+from monitor.population.movements import MadeDay
 from monitor.population.truth import account_id, transaction_id
 
 COLUMNS: Final = FIELDS

@@ -1,6 +1,7 @@
 """Movements of money as columns, before they are written as rows."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -48,3 +49,19 @@ def minor_amounts(amounts: Floats) -> Ints:
 def seconds_of_day(hours: Floats) -> Ints:
     """Return hours as whole seconds of a day."""
     return np.clip(hours * 3600, 0, 86_399).astype(np.int64)
+
+
+class MadeDay(NamedTuple):
+    """One business day of the population's time zone, by column, in the order of the feed.
+
+    `moments` is in whole seconds since 1970 (UTC); `numbers` is each transaction's number in the
+    run; `reverses` has the place in this day of the row that a row takes back, or -1; `faults`
+    stands for `fault.KINDS`, 0 for a sound row. Without faults, the feed is in the order of time.
+    """
+
+    day: date
+    movements: Movements
+    moments: Ints
+    numbers: Ints
+    reverses: Ints
+    faults: Ints

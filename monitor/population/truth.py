@@ -8,8 +8,8 @@ import numpy as np
 
 from monitor.population import anomaly, fault, incident
 from monitor.population.incident import LABEL_FIRST, Incident
-from monitor.population.made_day import MadeDay, Population
-from monitor.population.movements import USUAL
+from monitor.population.made_day import Population
+from monitor.population.movements import USUAL, MadeDay
 
 
 def transaction_id(number: int) -> str:

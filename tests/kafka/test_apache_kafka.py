@@ -11,8 +11,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
-from streams.admin import check
-from streams.topics import TopicSpec
+from streams.admin import TopicSpec, check
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.kafka.jars import KafkaUnavailableError, jars, java, kafka_version
 

@@ -13,10 +13,10 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from monitor.policy_text import DEFAULT_POLICY
-from streams.admin import create_topics
+from streams.admin import TopicSpec, create_topics
 from streams.compression import CODECS, Compression, compression_of
 from streams.tail import records_of_topic
-from streams.topics import Topics, TopicSpec
+from streams.topics import Topics
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.rigs import (
     KAFKA,

@@ -8,8 +8,8 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from monitor.policy_text import DEFAULT_POLICY
 from monitor.settings import Settings, settings_of
-from streams.admin import create_topics, delete_topics, partitions_of
-from streams.topics import Topics, TopicSpec
+from streams.admin import TopicSpec, create_topics, delete_topics, partitions_of
+from streams.topics import Topics
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.rigs import (
     KAFKA,

@@ -13,10 +13,11 @@ from monitor.core.transaction import FIELDS, IDS, Reason, Rejection, Transaction
 from streams import codec
 from streams.accounts_feed import accounts_of
 from streams.feed import Batch, FeedError, FeedMap, read
+from streams.feed_batch import records_of
 from streams.feed_form import ACCOUNTS, TRANSACTIONS, Form
 from streams.feed_iban import electronic, iban_fault
 from streams.feed_map import feed_map_of
-from streams.replay import Replay, records_of
+from streams.replay import Replay
 from tests.transactions import book
 
 ROW = ("t1", "A", "2026-01-05T09:00:00Z", "1.00", "EUR", "debit", "P", "", "", "", "", "R")

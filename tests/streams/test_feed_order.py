@@ -16,10 +16,11 @@ from monitor.core.business_day import event_time_of
 from monitor.core.transaction import FIELDS
 from streams import feed_csv, feed_order
 from streams.feed import Batch, FeedError, FeedMap, files_of, read
+from streams.feed_batch import records_of
 from streams.feed_map import Where
 from streams.feed_order import in_order
 from streams.feed_source import column_source
-from streams.replay import Replay, records_of
+from streams.replay import Replay
 from tests.command_line import Weir, fields, weir_of
 from tests.transactions import book
 

@@ -22,16 +22,11 @@ from monitor.engine import Engine
 from monitor.joining import Joining
 from monitor.ledger import SERIES_BITS, Entry
 from monitor.segment_record import PART_BYTES_MAX, SegmentRecord, parts_of, segment_records_of
+from monitor.settings import RECORD_BYTES_MAX
 from monitor.systemic.segment_day import LimitDay, SegmentDay, merged
 from streams import codec, journal, state
 from streams.bounded import VALUE_BYTES_MAX, bounded_bytes
-from streams.outbox import (
-    RECORD_BYTES_MAX,
-    Outgoing,
-    RecordTooLargeError,
-    ensure_fits,
-    record_bytes,
-)
+from streams.outbox import Outgoing, RecordTooLargeError, ensure_fits, record_bytes
 from streams.partition import Partition
 from streams.pieces import PIECE_BYTES_MAX
 from tests.streams.fake_log import TOPICS, Event, FakeOutbox, Log

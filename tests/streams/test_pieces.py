@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.settings import RECORD_BYTES_MAX
 from streams import pieces, state
-from streams.outbox import RECORD_BYTES_MAX, Outgoing, ensure_fits
+from streams.outbox import Outgoing, ensure_fits
 from streams.pieces import Kept, Pieces
 
 KEY = b"m:core"
