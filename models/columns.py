@@ -3,12 +3,9 @@
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models import profile
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from models.arrays import Floats, Ints
 
 CLOSED_A_RECORD: Final = 2
 """Account-days of the day before that each record closes, so that no midnight holds up alerts."""

@@ -10,10 +10,10 @@ import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models import budget as budgets
 from models import profile, profile_learning, tail
+from models.arrays import Ints
 from models.columns import CLOSED_A_RECORD
 from models.compiled import compiled
 from models.evidence import (
@@ -37,8 +37,6 @@ from models.evidence import (
 from models.forest import learn_scored
 from models.forest import score as score_by_forest
 from models.profile import AMOUNT_Z, HOT_Z, RATIO, SCORE_DAYS, USUAL_COUNT, USUAL_DAYS
-
-Ints = NDArray[np.int64]
 
 DAY_INPUTS_COUNT: Final = len(DAY_INPUTS)
 

@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Bools, Floats
 from models.compiled import compiled
-from models.inputs import Bools, Floats
 
 HEIGHT_MAX: Final = 6
 """Leaves are the bits of a word of 64. Deeper trees were no better on one-sided inputs."""
@@ -53,7 +53,7 @@ LEARNED, IS_WARM, WINDOW, HEIGHT = range(4)
 """Places of `Forest.state`: records learned in this window, whether one was full, and options."""
 
 UInts = NDArray[np.uint64]
-Ints = NDArray[np.int32]
+Ints32 = NDArray[np.int32]
 State = NDArray[np.int64]
 
 
@@ -71,7 +71,7 @@ class Tables(NamedTuple):
     """
 
     grid: Floats
-    first: Ints
+    first: Ints32
     thresholds: Floats
     possible: UInts
 
@@ -80,11 +80,11 @@ class Forest(NamedTuple):
     """What kernels need of the trees: few arrays, for each one costs a kernel that is handed it."""
 
     grid: Floats  # (inputs, 2): LOW and SCALE
-    first: Ints  # (inputs, CELLS + 1): the first threshold of a cell
+    first: Ints32  # (inputs, CELLS + 1): the first threshold of a cell
     thresholds: Floats  # by input, and then by size
     possible: UInts  # (thresholds + inputs, trees): the leaves left by a place among them
     slots: UInts  # (trees,): where in `leaves` the latest record belongs
-    leaves: Ints  # (trees, 64, 3): by slot, TERM, COUNT and BEFORE
+    leaves: Ints32  # (trees, 64, 3): by slot, TERM, COUNT and BEFORE
     state: State
 
 
@@ -126,7 +126,7 @@ def score_learn(forest: Forest, x: Floats, learn: Bools, scores: Floats) -> None
 
 
 @compiled
-def weigh(leaves: Ints, state: State) -> None:
+def weigh(leaves: Ints32, state: State) -> None:
     """Set each leaf's term: the masses on the way to it, each times two to its depth.
 
     The way ends where a mass is less than a tenth of the window, as in River.
@@ -151,7 +151,7 @@ def weigh(leaves: Ints, state: State) -> None:
 
 @compiled
 def _reach(
-    grid: Floats, first: Ints, thresholds: Floats, possible: UInts, slots: UInts, record: Floats
+    grid: Floats, first: Ints32, thresholds: Floats, possible: UInts, slots: UInts, record: Floats
 ) -> None:
     """Set the slots of the leaves that a record falls into."""
     for column in range(record.shape[0]):
@@ -183,7 +183,7 @@ def _cell(value: float, low: float, scale: float) -> int:
 
 
 @compiled
-def _total(leaves: Ints, slots: UInts, learned: np.int32) -> np.int64:
+def _total(leaves: Ints32, slots: UInts, learned: np.int32) -> np.int64:
     """Return the sum of the leaves' terms, and count the record there if it is learned (1 or 0)."""
     total = np.int64(0)  # the terms have 32 bits
     for tree in range(slots.shape[0]):
@@ -199,7 +199,7 @@ def _share(total: np.int64, slots: UInts, state: State) -> float:
 
 
 @compiled
-def _turn(leaves: Ints, state: State) -> None:
+def _turn(leaves: Ints32, state: State) -> None:
     """Begin a window: the one that is full becomes what scores are made of."""
     for tree in range(leaves.shape[0]):
         for slot in range(leaves.shape[1]):

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Bools, Floats
 from models.compiled import compiled
-from models.inputs import Bools, Floats, input_names, mask, rows, whole
+from models.inputs import input_names, mask, rows, whole
 from models.snapshot import SnapshotError, expect, pack, reading, unpack
 
 KIND: Final = "gaussian"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river import anomaly
 
+from models.arrays import Bools, Floats
 from models.forest import (
     BEFORE,
     COUNT,
@@ -25,7 +26,7 @@ from models.forest import (
     score_learn,
     weigh,
 )
-from models.inputs import Bools, Floats, input_names, mask, rows, whole
+from models.inputs import input_names, mask, rows, whole
 from models.snapshot import SnapshotError, expect, pack, reading, unpack
 
 KIND: Final = "half-space-trees"

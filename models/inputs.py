@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from models.arrays import Bools, Floats
 
 INPUTS_MAX: Final = 64
 

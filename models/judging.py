@@ -8,11 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from models.arrays import Bools, Floats, Ints
 
 REPLICATES: Final = 300
 PERCENTILES: Final = (2.5, 97.5)

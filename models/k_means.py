@@ -10,13 +10,10 @@ import math
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from river import cluster
 
+from models.arrays import Floats, Ints
 from models.compiled import compiled
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 STARTS: Final = 16
 """Times that a batch is clustered, from other random starts; the closest fit is taken."""

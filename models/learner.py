@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models import budget as budgets
 from models import profile
+from models.arrays import Bools, Ints
 from models.columns import DUES_MAX, Columns, Told, room_for
 from models.compiled import CACHE_FOLDER
 from models.ensemble import Sweep, close_some, observe
@@ -27,7 +28,7 @@ from models.evidence import (
     put_inputs,
 )
 from models.half_space_trees import HalfSpaceTrees
-from models.outcome import Bools, Closed, Due, Ints, LearnerSettings, Outcome
+from models.outcome import Closed, Due, LearnerSettings, Outcome
 from models.outlier import Detector, detector
 from models.peer_group import PeerGroups
 from models.peers import peer_name, regroup

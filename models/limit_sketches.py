@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
-from models.sketch import RELATIVE_ERROR, Ints, Sketch
+from models.arrays import Ints
+from models.sketch import RELATIVE_ERROR, Sketch
 from models.snapshot import SnapshotError, expect, pack, reading, unpack
 
 DAYS_MAX: Final = 28

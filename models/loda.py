@@ -11,12 +11,12 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from river import anomaly, sketch
 from river.sketch.histogram import Bin
 
+from models.arrays import Bools, Floats, Ints
 from models.compiled import compiled
-from models.inputs import Bools, Floats, input_names, mask, rows, whole
+from models.inputs import input_names, mask, rows, whole
 from models.snapshot import SnapshotError, expect, pack, reading, unpack
 
 KIND: Final = "loda"
@@ -31,8 +31,6 @@ LEFT, RIGHT = 0, 1
 
 LEARNED, OFFERED = 0, 1
 """Places of `Histograms.state`: records learned, and offered since the last one that was."""
-
-Ints = NDArray[np.int64]
 
 
 class Histograms(NamedTuple):

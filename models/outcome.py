@@ -5,10 +5,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-KERNEL_DETECTOR: Final = "half-space-trees"
+from models.arrays import Ints
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+KERNEL_DETECTOR: Final = "half-space-trees"
 
 
 class LearnerSettings(NamedTuple):

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from models import gaussian, half_space_trees, loda, one_class_svm
+from models.arrays import Bools, Floats
 from models.gaussian import Gaussian
 from models.half_space_trees import HalfSpaceTrees
-from models.inputs import Bools, Floats
 from models.loda import Loda
 from models.one_class_svm import OneClassSvm
 from models.snapshot import SnapshotError, kind_of

@@ -4,9 +4,8 @@ from collections import Counter
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from models.arrays import Floats
 
 
 class Field(NamedTuple):

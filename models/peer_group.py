@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.inputs import rows, whole
-from models.k_means import Floats, Ints
 from models.peer_field import COARSE_FIELDS, FIELDS, WEIGHTS, names_of
 from models.peer_levels import Centres, Levels
 from models.snapshot import SnapshotError, expect, pack, reading, unpack

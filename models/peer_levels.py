@@ -11,14 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from river import cluster
 
-from models.k_means import (
-    Floats,
-    Ints,
-    centres_of,
-    k_means,
-    river_k_means,
-    squared_distances,
-)
+from models.arrays import Floats, Ints
+from models.k_means import centres_of, k_means, river_k_means, squared_distances
 from models.peer_field import COARSE_FIELDS, WEIGHTS
 
 DEVIATION_MIN: Final = 0.02

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.peer_field import FIELDS
 from models.peer_group import PeerGroups
 
@@ -17,9 +18,6 @@ SHOWN_MAX: Final = 2000
 
 CHANNELS_KNOWN: Final = ("card", "mobile", "web", "branch", "atm", "api")
 """The channels that profiles tell apart, in the order of an account's shares."""
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def profiles_of(accounts: NDArray[Any]) -> Floats:

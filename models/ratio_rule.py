@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.judging import Floats, Ints
+from models.arrays import Floats, Ints
 
 WINDOW_DAYS: Final = 30
 PSEUDO_AMOUNT: Final = 50.0

@@ -18,12 +18,9 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.snapshot import SnapshotError, expect, pack, reading, unpack
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 RELATIVE_ERROR: Final = 0.01
 RELATIVE_ERROR_LEAST: Final = 0.001

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Floats
 from models.compiled import compiled
 from models.snapshot import SnapshotError, pack, unpack
 
@@ -36,7 +37,6 @@ BET: Final = 0.05
 KIND: Final = "tails"
 VERSION: Final = 1
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
 
 

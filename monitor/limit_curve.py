@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Ints
 from models.limit_sketches import LimitSketches
-from models.sketch import VALUE_MAX, CountsAbove, Ints
+from models.sketch import VALUE_MAX, CountsAbove
 from monitor.whatif import LimitDays
 
 # Limits that a person would set: two digits, closer together where they are small.

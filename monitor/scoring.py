@@ -13,9 +13,10 @@ from zlib import crc32
 
 import numpy as np
 
+from models.arrays import Bools, Ints
 from models.columns import Columns
 from models.learner import SEGMENTS_MAX, Learner
-from models.outcome import Bools, Due, Ints, LearnerSettings, Outcome
+from models.outcome import Due, LearnerSettings, Outcome
 from models.peers import CHANNELS_KNOWN
 from models.profile import CHANNELS
 from monitor.core.account import AccountDay, Scored, written_totals

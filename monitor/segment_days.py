@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Bools
 from models.sketch import VALUE_MAX, Sketch
 from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, AccountDay
 from monitor.core.names import KINDS_MAX, OTHERS, SEGMENTS_MAX, within
@@ -20,8 +20,6 @@ from monitor.core.threshold import LimitSet, Threshold, places_of, scope_of
 from monitor.core.transaction import Origin
 from monitor.segment_record import breach_fields
 from monitor.systemic.segment_day import CAUSE_TYPES, INSTITUTION, Breach, LimitDay, SegmentDay
-
-Bools = NDArray[np.bool_]
 
 NAMED_LEAST: Final = 100
 """Accounts over a limit that are named of each cause, and of all together, where there is room."""

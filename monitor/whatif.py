@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.sketch import VALUE_MAX, Ints
+from models.arrays import Ints
+from models.sketch import VALUE_MAX
 from monitor.core.account import AccountDay
 from monitor.core.money import EXPONENT, minor_units
 from monitor.core.threshold import LimitSet, Measure, Threshold, scope_of

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from models.judging import Bools, Floats, average_precision, precision_recall
+from models.arrays import Bools, Floats
+from models.judging import average_precision, precision_recall
 from streams.evaluate import Evaluation
 from streams.evaluate_levels import Level
 

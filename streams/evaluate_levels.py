@@ -6,19 +6,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.judging import (
-    REPLICATES,
-    Bools,
-    average_precision,
-    best_of_days,
-    gain_interval,
-    roc_area,
-)
+from models.arrays import Bools, Floats, Ints
+from models.judging import REPLICATES, average_precision, best_of_days, gain_interval, roc_area
 from models.ratio_rule import PSEUDO_AMOUNT, WINDOW_DAYS, ratio_rule
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT_MAX
 from streams.evaluate_run import Run
-from streams.evaluate_table import Floats, Ints, Table
+from streams.evaluate_table import Table
 from streams.evaluate_truth import NO_KIND, Truth
 
 BEST: Final = (20, 100)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Floats, Ints
 from models.outcome import Outcome
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import day_of_text
@@ -14,7 +15,7 @@ from monitor.engine import Engine
 from monitor.policy import Policy, PolicyBook
 from monitor.scoring import Scored, Scorer
 from streams.dealing import dealer
-from streams.evaluate_table import Floats, Ints, Table
+from streams.evaluate_table import Table
 
 RUN_ROWS: Final = 5000
 FIRST_ROWS: Final = 100

@@ -6,17 +6,14 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from monitor.core.as_of import AsOf
 from monitor.core.money import EXPONENT, EXPONENT_MAX
 from monitor.core.transaction import Rejection, Transaction, transaction_of
 from streams import codec
 from streams.feed import Batch
 from streams.feed_source import Column
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 class Table(NamedTuple):

@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 import msgspec
 import numpy as np
 
+from models.arrays import Ints
 from monitor.core.business_day import day_of_text
 from monitor.population import incident
-from streams.evaluate_table import Ints, Table
+from streams.evaluate_table import Table
 from streams.feed_map import FeedError
 
 NO_KIND: Final = "unnamed"

@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Bools
 from monitor.insight.attribute import NONE, Attribute
 from monitor.insight.chance import chance_of
 from monitor.insight.classes import rows_of
 from monitor.insight.cut import Cut, attributes_of
-from monitor.insight.itemsets import Bools, Itemset, frequent_itemsets, least_count
+from monitor.insight.itemsets import Itemset, frequent_itemsets, least_count
 from monitor.insight.table import InsightError, Table
 
 ITEMS_MAX: Final = 4

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from models.arrays import Ints
 
 NONE: Final = "(none)"
 """The category of the rows in which a value is missing."""

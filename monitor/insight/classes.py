@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 
+from models.arrays import Bools
 from monitor.insight.attribute import NONE
 from monitor.insight.table import InsightError, Table
-from monitor.insight.weights import Bools
 
 VALUES_TOLD: Final = 12
 """Values that a message names of a column that has not the one that was asked for."""

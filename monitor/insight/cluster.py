@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Bools, Floats, Ints
 from models.k_means import k_means, squared_distances
-from monitor.insight.attribute import NONE, Attribute, Ints
+from monitor.insight.attribute import NONE, Attribute
 from monitor.insight.cut import Cut, attributes_of
-from monitor.insight.table import Floats, InsightError, Table
-from monitor.insight.weights import Bools, Mark, marks_of
+from monitor.insight.table import InsightError, Table
+from monitor.insight.weights import Mark, marks_of
 
 WORDS_MAX: Final = 12
 """A column of more different words than this makes no groups: each would be a group of its own."""

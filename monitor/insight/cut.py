@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from monitor.insight.attribute import NONE, Attribute, Ints, attribute_of, attribute_of_codes
-from monitor.insight.table import Floats, InsightError, Table
+from models.arrays import Floats, Ints
+from monitor.insight.attribute import NONE, Attribute, attribute_of, attribute_of_codes
+from monitor.insight.table import InsightError, Table
 
 DISTINCT_MAX: Final = 6
 """A column of at most so many different numbers is taken as it is, unless cut points are given."""

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.arrays import Floats, Ints
 from models.condition import Among, Between, Condition
-from monitor.insight.attribute import NONE, Attribute, Ints
+from monitor.insight.attribute import NONE, Attribute
 from monitor.insight.cut import entropies, round_between
 from monitor.insight.sample import Feature, Numbers, Sample
-from monitor.insight.table import Floats
 
 
 class Split(NamedTuple):

@@ -2,10 +2,8 @@
 
 from math import ceil
 
-import numpy as np
-from numpy.typing import NDArray
+from models.arrays import Bools
 
-Bools = NDArray[np.bool_]
 Itemset = tuple[int, ...]
 """Numbers of items, from the least."""
 

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Bools
 from models.condition import Condition, Row, Rule
-
-Bools = NDArray[np.bool_]
 
 
 class Counted(NamedTuple):

@@ -5,10 +5,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Floats
 from models.condition import Row
 from monitor.insight.attribute import NONE, Attribute, attribute_of, attribute_of_codes
 from monitor.insight.cut import Cut, attributes_of
-from monitor.insight.table import Floats, InsightError, Table
+from monitor.insight.table import InsightError, Table
 
 LABELS_MAX: Final = 20
 """More different labels than this are no classes."""

@@ -13,12 +13,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.insight.attribute import Attribute, Ints
+from models.arrays import Bools, Ints
+from monitor.insight.attribute import Attribute
 from monitor.insight.chance import chance_of
 from monitor.insight.cut import entropies
 from monitor.insight.table import InsightError
-
-Bools = NDArray[np.bool_]
 
 CELLS_MAX: Final = 400
 """Cells of a crosstab that a person may still look through."""

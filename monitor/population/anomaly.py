@@ -5,7 +5,8 @@ from typing import Final
 
 import numpy as np
 
-from monitor.population.behaviour import CHANNEL_SHARES, INSTITUTIONS_USUAL, Accounts, Floats
+from models.arrays import Floats
+from monitor.population.behaviour import CHANNEL_SHARES, INSTITUTIONS_USUAL, Accounts
 from monitor.population.movements import Movements, minor_amounts, seconds_of_day
 
 KINDS: Final = ("spike", "burst", "take-over", "mule", "structuring", "re-activation")

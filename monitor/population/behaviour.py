@@ -3,10 +3,8 @@
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from models.arrays import Floats, Ints
 
 TYPES: Final = (
     "student", "salaried", "pensioner", "affluent", "saver", "merchant", "sme", "corporate",

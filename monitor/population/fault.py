@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from monitor.population.behaviour import Ints
+from models.arrays import Ints
 from monitor.population.movements import USUAL, Movements
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from monitor.population.behaviour import INSTITUTIONS_USUAL, Accounts, Ints
+from models.arrays import Ints
+from monitor.population.behaviour import INSTITUTIONS_USUAL, Accounts
 from monitor.population.movements import Movements, minor_amounts, seconds_of_day
 
 KINDS: Final = ("external-cause", "data-fault", "population-shift")

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 
+from models.arrays import Ints
 from monitor.core.money import EXPONENT
 from monitor.population.anomaly import anomalous_movements
-from monitor.population.behaviour import Accounts, Ints, draw_accounts
+from monitor.population.behaviour import Accounts, draw_accounts
 from monitor.population.fault import LATE_DAYS_MAX, SOUND, with_faults
 from monitor.population.incident import Incident, applied, incidents_of
 from monitor.population.movements import USUAL, MadeDay, Movements

@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Ints
 from monitor.core.transaction import CREDIT, DEBIT, FIELDS
-from monitor.population.behaviour import BRANCHES, CHANNELS, INSTITUTIONS, SEGMENTS, Ints
+from monitor.population.behaviour import BRANCHES, CHANNELS, INSTITUTIONS, SEGMENTS
 from monitor.population.fault import SOUND, broken
 from monitor.population.made_day import Population
 from monitor.population.movements import MadeDay

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from monitor.population.behaviour import Floats, Ints
+from models.arrays import Floats, Ints
 
 USUAL = 0
 """The label of a movement that is nothing special."""

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from models.arrays import Floats, Ints
 from monitor.population.behaviour import (
     CHANNEL_SHARES,
     CREDIT_SHARE,
@@ -16,8 +17,6 @@ from monitor.population.behaviour import (
     PAID_MONTHLY,
     WEEKDAY_FACTOR,
     Accounts,
-    Floats,
-    Ints,
 )
 from monitor.population.movements import USUAL, Movements, minor_amounts, seconds_of_day
 

@@ -12,13 +12,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats
 from models.sketch import Sketch
 from monitor.systemic.concentration import Concentrated
 from monitor.systemic.faults import Fault
-
-Floats = NDArray[np.float64]
 
 AMOUNTS: Final = "amounts"
 STEPS: Final = 20

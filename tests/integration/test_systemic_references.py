@@ -6,8 +6,8 @@ from datetime import date
 import duckdb
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from models.arrays import Ints
 from models.sketch import Sketch
 from monitor.systemic.notice import SystemicNotice
 from monitor.systemic.segment_day import HOT_Z, LimitDay, SegmentDay
@@ -18,7 +18,6 @@ from tests.systemic.made_days import KNOWN_FROM, OwnUsual
 
 pytestmark = pytest.mark.slow
 
-Ints = NDArray[np.int64]
 
 EPISODES = [date(2018, 5, 20), date(2018, 6, 6), date(2018, 6, 23), date(2018, 7, 10),
             date(2018, 7, 27)]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.k_means import Floats, Ints
+from models.arrays import Floats, Ints
 from monitor.population import Population
 
 DAYS_FIRST = 14

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.inputs import Bools, Floats
+from models.arrays import Bools, Floats
 
 
 class Records(NamedTuple):

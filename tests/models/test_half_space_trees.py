@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from river import anomaly, datasets
 
 from models import forest
+from models.arrays import Bools, Floats
 from models.half_space_trees import KIND, VERSION, HalfSpaceTrees
-from models.inputs import Bools, Floats
 from models.snapshot import SnapshotError, pack, unpack
 from tests.models.records import area_under_curve, cut, made_records
 

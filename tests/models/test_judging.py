@@ -9,11 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from models.arrays import Bools, Floats, Ints
 from models.judging import (
-    Bools,
     DayBlocks,
-    Floats,
-    Ints,
     average_precision,
     best_of_days,
     gain_interval,

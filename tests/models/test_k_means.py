@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import cluster
 
-from models.k_means import Floats, centres_of, k_means, river_k_means, squared_distances
+from models.arrays import Floats
+from models.k_means import centres_of, k_means, river_k_means, squared_distances
 
 
 def rng(seed: int = 1) -> np.random.Generator:

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import ensemble
+from models.arrays import Bools, Floats
 from models.columns import Columns, room_for
 from models.ensemble import FREEZES_AT, QUIET_DAYS, WORSE
 from models.evidence import SCORE_MIN, T_AMOUNT_Z, T_DAY, T_SUM
-from models.inputs import Bools, Floats
 from models.learner import Learner, prepare
 from models.outcome import LearnerSettings
 from models.outlier import DETECTORS

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import anomaly
 
-from models.inputs import Bools, Floats
+from models.arrays import Bools, Floats
 from models.loda import KIND, VERSION, Loda
 from models.snapshot import SnapshotError, pack, unpack
 from tests.models.records import made_records

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import outlier
-from models.inputs import Bools, Floats
+from models.arrays import Bools, Floats
 from models.outlier import DETECTORS, Detector, detector, restore
 from models.snapshot import SnapshotError, pack
 from tests.models.records import area_under_curve, cut, made_records

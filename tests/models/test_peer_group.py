@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from river import cluster
 
-from models.k_means import Floats, Ints, centres_of
+from models.arrays import Floats, Ints
+from models.k_means import centres_of
 from models.peer_field import COARSE_FIELDS, FIELDS, WEIGHTS
 from models.peer_group import KIND, NO_GROUP, VERSION, WARM_UP_DAYS, PeerGroups
 from models.peer_levels import SPREAD_MAX, Levels

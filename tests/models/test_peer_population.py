@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models import peer_group
-from models.k_means import Floats, Ints
+from models.arrays import Floats, Ints
 from models.peer_group import NO_GROUP, PeerGroups
 from monitor.population.behaviour import TYPES
 from tests.models.behaviours import Behaviours, adjusted_rand_index, behaviours

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from models.arrays import Ints
 from models.limit_sketches import LimitSketches
-from models.sketch import VALUE_MAX, Ints, Sketch
+from models.sketch import VALUE_MAX, Sketch
 from models.snapshot import SnapshotError, pack
 
 KEY = b"a key of this bank"

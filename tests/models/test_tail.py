@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from models.arrays import Floats
 from models.compiled import compiled
-from models.inputs import Floats
 from models.snapshot import SnapshotError
 from models.tail import (
     BET,

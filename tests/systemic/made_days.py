@@ -5,16 +5,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from models.arrays import Floats, Ints
 from models.sketch import Sketch
 from monitor.population import MadeDay, Population
 from monitor.population.behaviour import CHANNELS, INSTITUTIONS, SEGMENTS, TYPES
 from monitor.population.movements import Movements
 from monitor.systemic.segment_day import HOT_Z, LimitDay, SegmentDay
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 SEGMENT_NAMES = tuple(dict.fromkeys(SEGMENTS))
 SEGMENT_OF_TYPE = np.array([SEGMENT_NAMES.index(SEGMENTS[t]) for t in range(len(TYPES))])
