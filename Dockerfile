@@ -32,7 +32,7 @@ RUN install --directory --owner weir --group weir /var/cache/weir
 USER 10001:10001
 # The models' kernels are compiled here, and not for 20 s at each start. Numba wants the folder to be
 # writable, so compose mounts a volume there, which begins with what the image has.
-RUN python -c "from models.learner import prepare; prepare()"
+RUN python -c "from models.learner.learner import prepare; prepare()"
 WORKDIR /tmp
 EXPOSE 9464
 # The worker serves /metrics from its own process. A worker that serves them and does not get on ends

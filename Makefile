@@ -67,7 +67,7 @@ drill: $(PROGRAM) $(KERNELS) ## Kill workers under load, and count what that cos
 
 .PHONY: docs
 docs: $(TOOLS) ## Write anew what of docs/ is made from the code: schemas, AsyncAPI, commands
-	@$(BIN)/python -m streams.documents docs
+	@$(BIN)/python -m streams.reference.documents docs
 
 .PHONY: clean
 clean: ## Remove .venv, caches and what was fetched for the tests
@@ -111,10 +111,10 @@ $(PROGRAM): pyproject.toml | $(BIN)/python
 	@touch $@
 
 # Else the first worker after a change of the models would compile while somebody looks on.
-$(KERNELS): $(wildcard models/*.py) $(PROGRAM)
+$(KERNELS): $(wildcard models/*.py models/*/*.py) $(PROGRAM)
 	@echo "compiling the models (after each change of them; half a minute)" >&2
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
-		'import streams.live_view, streams.worker; from models.learner import prepare; prepare()'
+		'import streams.live_view, streams.worker; from models.learner.learner import prepare; prepare()'
 	@touch $@
 
 # A new environment's pip may be too old to know dependency groups.

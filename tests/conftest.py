@@ -3,7 +3,7 @@
 from hypothesis import settings
 
 from tests.kafka.broker import apache_kafka, kafka_jars, own_apache_kafka
-from tests.rigs import broker, embedded_broker
+from tests.support.rigs import broker, embedded_broker
 
 __all__ = ["apache_kafka", "broker", "embedded_broker", "kafka_jars", "own_apache_kafka"]
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT, amount_text
-from monitor.core.noted_day import DayFacts, Review
+from monitor.core.review import DayFacts, Review
 from monitor.core.transaction import CREDIT, DEBIT, Origin, Transaction
 from monitor.core.waiting import Waiting
 

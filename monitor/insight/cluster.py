@@ -14,10 +14,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.arrays import Bools, Floats, Ints
-from models.k_means import k_means, squared_distances
-from monitor.insight.attribute import NONE, Attribute
+from models.peers.levels import k_means, squared_distances
 from monitor.insight.cut import Cut, attributes_of
-from monitor.insight.table import InsightError, Table
+from monitor.insight.table import NONE, Attribute, InsightError, Table
 from monitor.insight.weights import Mark, marks_of
 
 WORDS_MAX: Final = 12

@@ -13,8 +13,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.arrays import Floats, Ints
-from monitor.insight.attribute import NONE, Attribute, attribute_of, attribute_of_codes
-from monitor.insight.table import InsightError, Table
+from monitor.insight.table import (
+    NONE,
+    Attribute,
+    InsightError,
+    Table,
+    attribute_of,
+    attribute_of_codes,
+)
 
 DISTINCT_MAX: Final = 6
 """A column of at most so many different numbers is taken as it is, unless cut points are given."""

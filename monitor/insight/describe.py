@@ -12,11 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from models.arrays import Bools, Ints
-from monitor.insight.attribute import Attribute
-from monitor.insight.classes import classes_of
 from monitor.insight.cut import Cut, attributes_of
 from monitor.insight.hierarchy import Hierarchy
-from monitor.insight.table import Table
+from monitor.insight.table import Attribute, Table, classes_of
 from monitor.insight.weights import (
     Crosstab,
     Mark,

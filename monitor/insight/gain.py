@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from models.arrays import Floats, Ints
-from models.condition import Among, Between, Condition
-from monitor.insight.attribute import NONE, Attribute
+from models.rules.condition import Among, Between, Condition
 from monitor.insight.cut import entropies, round_between
 from monitor.insight.sample import Feature, Numbers, Sample
+from monitor.insight.table import NONE, Attribute
 
 
 class Split(NamedTuple):

@@ -6,10 +6,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.arrays import Floats
-from models.condition import Row
-from monitor.insight.attribute import NONE, Attribute, attribute_of, attribute_of_codes
+from models.rules.condition import Row
 from monitor.insight.cut import Cut, attributes_of
-from monitor.insight.table import InsightError, Table
+from monitor.insight.table import (
+    NONE,
+    Attribute,
+    InsightError,
+    Table,
+    attribute_of,
+    attribute_of_codes,
+)
 
 LABELS_MAX: Final = 20
 """More different labels than this are no classes."""

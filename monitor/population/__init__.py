@@ -5,8 +5,8 @@ are labelled anomalies, and whole incidents can be added. The same arguments giv
 every day is drawn from a seed of its own, so a longer run begins as a shorter one does.
 """
 
-from monitor.population.made_day import Population, PopulationError
-from monitor.population.made_rows import COLUMNS, rows_of
 from monitor.population.movements import MadeDay
+from monitor.population.population import Population, PopulationError
+from monitor.population.rows import COLUMNS, rows_of
 
 __all__ = ["COLUMNS", "MadeDay", "Population", "PopulationError", "rows_of"]

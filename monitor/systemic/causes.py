@@ -3,14 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
-from monitor.systemic.amounts import AMOUNTS, Values, amounts_fault
-from monitor.systemic.concentration import Concentrated, Concentration
-from monitor.systemic.faults import Fault, Rejected
-from monitor.systemic.hot_payers import Hot, HotPayers
+from monitor.systemic.concentration import Concentrated, Concentration, Hot, HotPayers
+from monitor.systemic.faults import AMOUNTS, Fault, Rejected, Values, amounts_fault
 from monitor.systemic.incidents import Key
-from monitor.systemic.segment_day import BRANCH, CHANNEL, COUNTERPARTY, INSTITUTION
+from monitor.systemic.segment_day import BRANCH, CHANNEL, COUNTERPARTY, INSTITUTION, WholeDay
 from monitor.systemic.verdict import Decision, of_concentrated, of_fault, of_hot, rank_of
-from monitor.systemic.whole_day import WholeDay
 
 FAULT: Final = "data-fault"
 CAUSE: Final = "external-cause"

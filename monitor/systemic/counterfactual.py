@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from models.sketch import Sketch
+from models.sketches.histogram import Sketch
 from monitor.systemic.segment_day import LimitDay, measured
 from monitor.systemic.tails import normal_tail
 

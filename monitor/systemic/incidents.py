@@ -6,8 +6,8 @@ from uuid import UUID, uuid5
 
 from monitor.core.alert import Status
 from monitor.core.business_day import day_text
-from monitor.systemic.notice import DecidedBy, Member, SystemicCause, SystemicNotice, Verdict
-from monitor.systemic.settings import LASTING_DAYS, QUIET_DAYS
+from monitor.policy.systemic import LASTING_DAYS, QUIET_DAYS
+from monitor.systemic.alert import DecidedBy, Member, SystemicCause, SystemicNotice, Verdict
 from monitor.systemic.verdict import Decision
 
 MEMBERS_MAX: Final = 100

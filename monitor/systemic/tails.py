@@ -1,8 +1,8 @@
 """How improbable a count is, without a library: tails of three laws, and false discoveries."""
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 _NEGLIGIBLE: Final = 1e-12
 """Terms are added until one is so small a part of the sum."""
@@ -78,3 +78,47 @@ def discoveries(probabilities: Sequence[float], rate: float, asked: int = 0) -> 
 
 def _log_choose(trials: int, count: int) -> float:
     return math.lgamma(trials + 1) - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
+
+
+FADES: Final = 0.93
+"""What yesterday's counts still are today: a memory of a fortnight."""
+
+_FORGOTTEN: Final = 0.01
+
+PAIRS_MAX: Final = 10_000
+"""Pairs that are remembered, those of the greatest counts: what is usual is among these."""
+
+Pair = tuple[str, str]
+
+
+class FadedCounts:
+    """Counts by pairs of texts over `days` days; `weight` is what those days weigh together now."""
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        state = state or {}
+        self.days = int(state.get("days", 0))
+        self.weight = float(state.get("weight", 0.0))
+        self.counts: dict[Pair, float] = {
+            (first, second): count for first, second, count in state.get("counts", ())
+        }
+
+    def dump(self) -> dict[str, Any]:
+        """Return its state, as JSON has it."""
+        return {
+            "days": self.days,
+            "weight": self.weight,
+            "counts": [[*pair, count] for pair, count in sorted(self.counts.items())],
+        }
+
+    def take_in(self, counts: Mapping[Pair, float]) -> None:
+        """Take in a day."""
+        self.counts = {
+            pair: count
+            for pair in sorted(self.counts.keys() | counts.keys())
+            if (count := self.counts.get(pair, 0.0) * FADES + counts.get(pair, 0)) >= _FORGOTTEN
+        }
+        if len(self.counts) > PAIRS_MAX:
+            kept = sorted(self.counts, key=lambda pair: (-self.counts[pair], pair))[:PAIRS_MAX]
+            self.counts = {pair: self.counts[pair] for pair in sorted(kept)}
+        self.weight = self.weight * FADES + 1
+        self.days += 1

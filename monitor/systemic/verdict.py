@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from monitor.core.business_day import day_text
-from monitor.systemic.amounts import AMOUNTS, likely_factor
+from monitor.systemic.alert import DecidedBy, SystemicCause, Verdict
 from monitor.systemic.concentration import FALSE_DISCOVERIES as FALSE_CONCENTRATIONS
-from monitor.systemic.concentration import Concentrated
+from monitor.systemic.concentration import HOT_FALSE_DISCOVERIES, Concentrated, Hot
 from monitor.systemic.counterfactual import Counterfactual
-from monitor.systemic.faults import Fault
-from monitor.systemic.hot_payers import HOT_FALSE_DISCOVERIES, Hot
-from monitor.systemic.notice import DecidedBy, SystemicCause, Verdict
+from monitor.systemic.faults import AMOUNTS, Fault, likely_factor
 from monitor.systemic.segment_day import BRANCH, CAUSE_TYPES
 from monitor.systemic.share import ShareReading
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from monitor.policy_text import DEFAULT_LIMITS, policy_of
-from monitor.settings import Settings
-from streams.drill import Drill
-from streams.reckoning import Found
-from streams.topics import Topics
-from streams.worker_process import WorkerProcess
+from monitor.policy.document import DEFAULT_LIMITS, policy_of
+from streams.lab.drill import Drill
+from streams.lab.recount import Found
+from streams.lab.rig import WorkerProcess
+from streams.settings import Settings
+from streams.topics.catalog import Topics
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.rigs import KAFKA, Broker, command, own_rig, records_of, value_of
+from tests.support.rigs import KAFKA, Broker, command, own_rig, records_of, value_of
 
 pytestmark = pytest.mark.slow
 

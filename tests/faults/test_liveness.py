@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.policy_text import DEFAULT_POLICY
-from monitor.settings import Settings
-from streams.broker import EmbeddedBroker
-from streams.liveness import EXIT_STALLED, Liveness
-from streams.topics import Topics
-from tests.rigs import (
+from monitor.policy.document import DEFAULT_POLICY
+from streams.lab.broker import EmbeddedBroker
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+from streams.worker.liveness import EXIT_STALLED, Liveness
+from tests.support.rigs import (
     QUICK,
     Broker,
     own_rig,
@@ -33,7 +33,7 @@ def test_a_worker_that_lives_and_does_not_fetch_ends_with_status_4(
         own_rig(
             embedded_broker, tmp_path, DEFAULT_POLICY, partitions="1", liveness_seconds="3"
         ) as settings,
-        running(settings, "tests.faults.deaf_worker", "worker", str(runs)) as worker,
+        running(settings, "tests.support.deaf_worker", "worker", str(runs)) as worker,
     ):
         if runs:
             send(settings, records(0, 10))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.policy_text import DEFAULT_POLICY
-from tests.rigs import Broker, own_rig, records, running, send, until_taken_in, value_of
+from monitor.policy.document import DEFAULT_POLICY
+from tests.support.rigs import Broker, own_rig, records, running, send, until_taken_in, value_of
 
 
 @pytest.mark.slow
@@ -19,7 +19,7 @@ def test_records_that_are_fetched_as_a_recovery_ends_reach_the_agent(
         sent = 0
         for program in (
             ("streams.cli", "worker"),  # leaves something to recover
-            ("tests.faults.slow_seek_worker", "worker"),
+            ("tests.support.slow_seek_worker", "worker"),
             ("streams.cli", "worker"),
         ):
             send(settings, records(sent, 300))

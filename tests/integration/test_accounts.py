@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from monitor.settings import Settings
-from streams.broker import free_port
-from streams.dealing import dealer
-from streams.topics import Topics
-from streams.worker_process import WorkerProcess
-from tests.rigs import (
+from streams.kafka.partitioner import dealer
+from streams.lab.broker import free_port
+from streams.lab.rig import WorkerProcess
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+from tests.support.rigs import (
     Broker,
     command,
     own_rig,
@@ -25,7 +25,7 @@ from tests.rigs import (
     until_taken_in,
     value_of,
 )
-from tests.scoped_limits import SCOPED
+from tests.support.scoped_limits import SCOPED
 
 PARTITIONS = 2
 ACCOUNTS = ("A1", "A2")  # one of each partition

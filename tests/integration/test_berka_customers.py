@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import DOCS, text_of
-from tests.integration.references import BERKA, EXAMPLES, ROOT, path_of
+from tests.support.documents import DOCS, text_of
+from tests.support.references import BERKA, EXAMPLES, ROOT, path_of
 
 PAGE = text_of(DOCS / "insight.md")
 CALLS = re.findall(

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from streams.broker import free_port
+from streams.lab.broker import free_port
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.rigs import Broker, command
+from tests.support.rigs import Broker, command
 
 
 def test_the_embedded_broker_is_said_to_answer_wrongly_where_a_topic_ends(

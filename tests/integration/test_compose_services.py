@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 import yaml
 
-from monitor.settings import settings_of
-from streams.admin import delete_topics
-from streams.broker import free_port
-from streams.topics import topic_specs
-from streams.worker_process import WorkerProcess
+from streams.kafka.admin import delete_topics
+from streams.lab.broker import free_port
+from streams.lab.rig import WorkerProcess
+from streams.settings import settings_of
+from streams.topics.catalog import topic_specs
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.rigs import command, running, until, without_weir
+from tests.support.rigs import command, running, until, without_weir
 
 pytestmark = pytest.mark.kafka
 
@@ -102,7 +102,7 @@ def test_topics_ends_with_0_and_both_workers_get_ready_and_healthy(
         until(lambda: sorted(partitions()) == [4, 4], "each has half of the partitions", workers[0])
         for worker in workers:
             assert is_healthy(worker.settings.variables())
-            assert "streams.transport" in worker.last_words()  # --verbose
+            assert "streams.worker.transport" in worker.last_words()  # --verbose
         assert [worker.terminate() for worker in workers] == [0, 0]
         assert not is_healthy(workers[0].settings.variables())
 

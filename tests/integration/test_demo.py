@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import free_port
-from tests.rigs import command, until, without_weir
+from streams.lab.broker import free_port
+from tests.support.rigs import command, until, without_weir
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="children are found by Linux's /proc"
@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def started(folder: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "streams.program", "demo", *options],
+        [sys.executable, "-m", "streams.cli.program", "demo", *options],
         env=without_weir(os.environ) | {"TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -193,7 +193,7 @@ class Finder:
             signal.raise_signal(signal.SIGINT)
 sys.meta_path.insert(0, Finder())
 sys.argv = ["weir", *{words}]
-from streams.program import main
+from streams.cli.program import main
 main()
 """
 
@@ -201,8 +201,8 @@ main()
 @pytest.mark.parametrize(
     ("module", "words", "status"),
     [
-        ("streams.cli", ["demo"], 0), ("streams.live_view", ["demo"], 0),
-        ("streams.commands.demo", ["demo"], 0), ("streams.cli", ["replay", "x"], 130),
+        ("streams.cli", ["demo"], 0), ("streams.cli.views.live", ["demo"], 0),
+        ("streams.cli.demo", ["demo"], 0), ("streams.cli", ["replay", "x"], 130),
     ],
 )  # fmt: skip
 def test_ctrl_c_while_modules_load_ends_it_in_a_line(

@@ -8,15 +8,15 @@ from pathlib import Path
 from kafka import KafkaConsumer, TopicPartition
 
 from monitor.core.alert import Alert
-from monitor.settings import Settings
-from streams import codec
-from streams.dispositions import read_dispositions
-from streams.outbox import Outbox, Outgoing
-from streams.replay import Replay
-from streams.topics import Topics
-from tests.disposing import batch_of, disposed
-from tests.rigs import Broker, command, own_rig
-from tests.transactions import POLICY, book, row
+from streams.kafka.producer import Outbox, Outgoing
+from streams.replay.replay import Replay
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+from streams.topics.dispositions import read_dispositions
+from streams.wire import codec
+from tests.support.disposing import batch_of, disposed
+from tests.support.rigs import Broker, command, own_rig
+from tests.support.transactions import POLICY, book, row
 
 ACCOUNTS = 130
 

@@ -16,15 +16,9 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from tests.integration.injected_cards import LABEL, purchases, write_injected
-from tests.integration.references import (
-    BIRMINGHAM,
-    EXAMPLES,
-    HANDBOOK,
-    ROOT,
-    path_of,
-)
-from tests.rigs import without_weir
+from tests.support.injected_cards import LABEL, purchases, write_injected
+from tests.support.references import BIRMINGHAM, EXAMPLES, HANDBOOK, ROOT, path_of
+from tests.support.rigs import without_weir
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

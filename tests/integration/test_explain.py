@@ -6,19 +6,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from monitor.settings import Settings
-from streams import codec
-from streams.alert_reader import read_alerts
-from streams.commands.options import book_of
-from streams.dealing import dealer
-from streams.explain import Wanted
-from streams.explain_topics import explain_of_topics
-from streams.explained import Explanation, explanation_or_raise
-from streams.replay import Replay
-from tests.disposing import batch_of
-from tests.incident_stream import INCIDENT_POLICY, incident_rows
-from tests.rigs import Broker, command, own_rig, running, send, until, until_taken_in
-from tests.transactions import POLICY, book, row
+from streams.cli.options import book_of
+from streams.kafka.partitioner import dealer
+from streams.replay.explain import Wanted
+from streams.replay.explain_topics import explain_of_topics
+from streams.replay.explained import Explanation, explanation_or_raise
+from streams.replay.replay import Replay
+from streams.settings import Settings
+from streams.topics.alerts import read_alerts
+from streams.wire import codec
+from tests.support.disposing import batch_of
+from tests.support.incident_stream import INCIDENT_POLICY, incident_rows
+from tests.support.rigs import Broker, command, own_rig, running, send, until, until_taken_in
+from tests.support.transactions import POLICY, book, row
 
 ROWS = [
     row("T1", amount="400.00"), row("T2", hours=1, amount="50.00", direction="credit"),

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from streams.feed import files_of, read
-from streams.feed_map import feed_map_of
-from tests.integration.references import (
+from streams.feed.mapping import feed_map_of
+from streams.feed.reader import files_of, read
+from tests.support.references import (
     BERKA,
     BIRMINGHAM,
     EXAMPLES,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from monitor.policy_text import DEFAULT_POLICY
-from streams.broker import EmbeddedBroker
-from tests.rigs import QUICK, Broker, command, own_rig, until, without_weir
+from monitor.policy.document import DEFAULT_POLICY
+from streams.lab.broker import EmbeddedBroker
+from tests.support.rigs import QUICK, Broker, command, own_rig, until, without_weir
 
 HEADER = "transaction_id,account_id,booked_at,amount,currency,direction\n"
 PROGRESS = re.compile(r"([0-9,]+) sent, ([0-9,]+) of them acknowledged")

@@ -8,16 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from monitor.policy_text import DEFAULT_POLICY
-from tests.integration.references import (
-    BERKA,
-    BIRMINGHAM,
-    EXAMPLES,
-    Reference,
-    digest_of,
-    path_of,
-)
-from tests.rigs import command
+from monitor.policy.document import DEFAULT_POLICY
+from tests.support.references import BERKA, BIRMINGHAM, EXAMPLES, Reference, digest_of, path_of
+from tests.support.rigs import command
 
 EVERY_SCOPE = """
 version = 3

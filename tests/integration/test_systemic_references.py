@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from models.arrays import Ints
-from models.sketch import Sketch
-from monitor.systemic.notice import SystemicNotice
+from models.sketches.histogram import Sketch
+from monitor.policy.systemic import SystemicSettings
+from monitor.systemic.alert import SystemicNotice
+from monitor.systemic.detector import Systemic
 from monitor.systemic.segment_day import HOT_Z, LimitDay, SegmentDay
-from monitor.systemic.settings import SystemicSettings
-from monitor.systemic.systemic import Systemic
-from tests.integration.references import BERKA, HANDBOOK, path_of
-from tests.systemic.made_days import KNOWN_FROM, OwnUsual
+from tests.support.made_days import KNOWN_FROM, OwnUsual
+from tests.support.references import BERKA, HANDBOOK, path_of
 
 pytestmark = pytest.mark.slow
 

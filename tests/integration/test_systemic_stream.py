@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.policy_text import DEFAULT_POLICY
+from monitor.policy.document import DEFAULT_POLICY
 from monitor.population import Population
-from streams.made_feed import made_batches
-from tests.backlog import differences, ends_of, figures, wrong_members
-from tests.rigs import command
+from streams.feed.population import made_batches
+from tests.support.backlog import differences, ends_of, figures, wrong_members
+from tests.support.rigs import command
 
 POLICY = DEFAULT_POLICY + "\n[systemic]\n"
 

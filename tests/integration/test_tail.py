@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from monitor.policy_text import DEFAULT_POLICY
-from streams.outbox import Outbox, Outgoing
-from streams.tail import Tail
-from streams.topics import Topics
-from tests.rigs import Broker, own_rig
+from monitor.policy.document import DEFAULT_POLICY
+from streams.kafka.producer import Outbox, Outgoing
+from streams.kafka.reader import Tail
+from streams.topics.catalog import Topics
+from tests.support.rigs import Broker, own_rig
 
 
 async def read_to_the_end(tail: Tail) -> list[bytes]:

@@ -14,14 +14,14 @@ from typing import NamedTuple
 import pytest
 from kafka import KafkaProducer
 
-from monitor.policy_text import DEFAULT_POLICY
-from monitor.settings import Settings
-from streams.admin import create_topics
-from streams.broker import free_port
-from streams.codec import ORIGINAL_BYTES_MAX
-from streams.topics import Topics, topic_specs
-from streams.worker_process import WorkerProcess, taken_in
-from tests.rigs import (
+from monitor.policy.document import DEFAULT_POLICY
+from streams.kafka.admin import create_topics
+from streams.lab.broker import free_port
+from streams.lab.rig import WorkerProcess, taken_in
+from streams.settings import Settings
+from streams.topics.catalog import Topics, topic_specs
+from streams.wire.codec import ORIGINAL_BYTES_MAX
+from tests.support.rigs import (
     Broker,
     command,
     own_rig,

@@ -14,7 +14,7 @@ from typing import IO, Final, Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from streams.broker import free_port
+from streams.lab.broker import free_port
 from tests.kafka.jars import java
 
 START_SECONDS_MAX: Final = 60.0

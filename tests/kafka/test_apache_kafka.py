@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
-from streams.admin import TopicSpec, check
+from streams.kafka.admin import TopicSpec, check
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.kafka.jars import KafkaUnavailableError, jars, java, kafka_version
 

@@ -12,13 +12,13 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-from monitor.policy_text import DEFAULT_POLICY
-from streams.admin import TopicSpec, create_topics
-from streams.compression import CODECS, Compression, compression_of
-from streams.tail import records_of_topic
-from streams.topics import Topics
+from monitor.policy.document import DEFAULT_POLICY
+from streams.kafka.admin import TopicSpec, create_topics
+from streams.kafka.compression import CODECS, Compression, compression_of
+from streams.kafka.reader import records_of_topic
+from streams.topics.catalog import Topics
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.rigs import (
+from tests.support.rigs import (
     KAFKA,
     Broker,
     command,

@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from monitor.policy_text import DEFAULT_POLICY
-from streams.topics import Topics
+from monitor.policy.document import DEFAULT_POLICY
+from streams.topics.catalog import Topics
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.rigs import KAFKA, Broker, own_rig, records, records_of, running, send, until_taken_in
+from tests.support.rigs import (
+    KAFKA,
+    Broker,
+    own_rig,
+    records,
+    records_of,
+    running,
+    send,
+    until_taken_in,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

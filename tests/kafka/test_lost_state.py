@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from monitor.policy_text import DEFAULT_POLICY
-from monitor.settings import Settings, settings_of
-from streams.admin import TopicSpec, create_topics, delete_topics, partitions_of
-from streams.topics import Topics
+from monitor.policy.document import DEFAULT_POLICY
+from streams.kafka.admin import TopicSpec, create_topics, delete_topics, partitions_of
+from streams.settings import Settings, settings_of
+from streams.topics.catalog import Topics
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.rigs import (
+from tests.support.rigs import (
     KAFKA,
     Broker,
     command,

@@ -10,22 +10,22 @@ from typing import Any, Final
 import pytest
 from prometheus_client import CollectorRegistry
 
-from monitor.membership import Verdicts
-from monitor.metrics import Metrics
-from monitor.policy_text import DEFAULT_POLICY
-from monitor.settings import Settings
-from streams import codec
-from streams.accounts import AccountsFollower
-from streams.alert_reader import read_alerts
-from streams.dispositions import read_dispositions
-from streams.incidents import IncidentFollower
-from streams.policies import read_policies
-from streams.systemic_agent import SystemicAgent
-from streams.tail import Tail, first_record
-from streams.topics import Topics
+from monitor.policy.document import DEFAULT_POLICY
+from monitor.review.membership import Verdicts
+from streams.kafka.reader import Tail, first_record
+from streams.settings import Settings
+from streams.topics.accounts import AccountsFollower
+from streams.topics.alerts import read_alerts
+from streams.topics.catalog import Topics
+from streams.topics.dispositions import read_dispositions
+from streams.topics.incidents import IncidentFollower
+from streams.topics.policies import read_policies
+from streams.wire import codec
+from streams.worker.metrics import Metrics
+from streams.worker.systemic import SystemicAgent
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.kafka.transactional import a_transaction, aborted, committed
-from tests.rigs import (
+from tests.support.rigs import (
     KAFKA,
     Broker,
     own_rig,
@@ -35,8 +35,8 @@ from tests.rigs import (
     until,
     until_taken_in,
 )
-from tests.systemic_samples import a_segment_record, a_systemic_alert
-from tests.transactions import book
+from tests.support.systemic_samples import a_segment_record, a_systemic_alert
+from tests.support.transactions import book
 
 pytestmark = pytest.mark.kafka
 
@@ -241,7 +241,7 @@ def test_a_worker_counts_committed_money_alone_and_lives_on_behind_markers(
 @pytest.mark.slow
 def test_a_worker_that_does_not_fetch_is_found_out_behind_markers_too(settings: Settings) -> None:
     topic = Topics.of(settings).transactions
-    with running(settings, "tests.faults.deaf_worker", "worker", "0") as worker:
+    with running(settings, "tests.support.deaf_worker", "worker", "0") as worker:
         aborted(settings.broker, topic, [money("no", "1.00")])
         time.sleep(6)
         worker.ensure_running()  # nothing waits

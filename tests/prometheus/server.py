@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from streams.broker import free_port
+from streams.lab.broker import free_port
 from tests.prometheus.programs import Programs
 
 START_SECONDS_MAX: Final = 30.0

@@ -15,12 +15,12 @@ from monitor.insight.associate import (
     Wanted,
     associations_of,
     associations_with,
+    frequent_itemsets,
+    least_count,
 )
-from monitor.insight.attribute import NONE, Attribute, attribute_of
-from monitor.insight.chance import chance_of
 from monitor.insight.cut import Cut, attributes_of
-from monitor.insight.itemsets import frequent_itemsets, least_count
-from monitor.insight.table import InsightError, table_of
+from monitor.insight.table import NONE, Attribute, InsightError, attribute_of, table_of
+from monitor.insight.weights import chance_of
 
 Columns = dict[str, list[str | None]]
 Key = tuple[frozenset[Item], Item]

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_iris
 
 from models.arrays import Floats
-from monitor.insight.attribute import NONE
 from monitor.insight.cut import (
     Cut,
     attributes_of,
@@ -21,7 +20,7 @@ from monitor.insight.cut import (
     intervals_of,
     round_between,
 )
-from monitor.insight.table import InsightError, table_of
+from monitor.insight.table import NONE, InsightError, table_of
 
 finite = st.floats(-1e9, 1e9)
 halves = st.integers(-20, 20).map(lambda number: number / 2)

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.insight.attribute import NONE, attribute_of
 from monitor.insight.describe import Description, Question, describe
 from monitor.insight.hierarchy import Hierarchy
-from monitor.insight.table import InsightError, Table, table_of
+from monitor.insight.table import NONE, InsightError, Table, attribute_of, table_of
 from monitor.insight.weights import information_gain
 
 TENNIS = [

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.insight.attribute import NONE, attribute_of
-from monitor.insight.table import InsightError, table_of
+from monitor.insight.table import NONE, InsightError, attribute_of, table_of
 
 texts = st.none() | st.text("ab 1.", max_size=3)
 

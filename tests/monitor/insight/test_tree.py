@@ -11,15 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
-from models.condition import Among, Rule
+from models.rules.condition import Among, Rule
 from monitor.insight.cut import Cut
 from monitor.insight.gain import relevances, split_of
-from monitor.insight.prune import error_rate_limit, pruned
-from monitor.insight.recount import counted
+from monitor.insight.rule_counts import counted
 from monitor.insight.rules import learned_of, unseen_of
 from monitor.insight.sample import Numbers, Sample, sample_of
 from monitor.insight.table import InsightError, Table, table_of
-from monitor.insight.tree import Growth, Node, grow, paths, rules_of
+from monitor.insight.tree import Growth, Node, error_rate_limit, grow, paths, pruned, rules_of
 
 TENNIS = Path(__file__).parent / "tennis.csv"
 

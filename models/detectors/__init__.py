@@ -1,0 +1,1 @@
+"""Detectors of outliers: features in, a raw score out."""

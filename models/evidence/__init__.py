@@ -1,0 +1,1 @@
+"""From raw scores to calibrated evidence, and to the alerts that a budget allows."""

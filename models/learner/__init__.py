@@ -1,0 +1,1 @@
+"""All models of one partition together: learn, score, keep."""

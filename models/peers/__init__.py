@@ -1,0 +1,1 @@
+"""Groups of accounts that behave alike: coarse, then fine."""

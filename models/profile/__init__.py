@@ -1,0 +1,1 @@
+"""An account's own habits, and how they are learned."""

@@ -1,0 +1,1 @@
+"""A decision tree over a stream, and its conditions."""

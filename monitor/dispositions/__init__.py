@@ -1,0 +1,1 @@
+"""Decisions of people about alerts, and rules learned from them."""

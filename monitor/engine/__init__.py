@@ -1,0 +1,1 @@
+"""The deterministic heart: records in, a Step out."""

@@ -1,0 +1,149 @@
+"""Business days that have closed, and what of them is still to be told, some at a time.
+
+An account-day is counted for reviews, then summed up in its segment, then emitted: so no midnight
+holds up the alerts.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from monitor.core.account import AccountDay, ClosedDay
+from monitor.engine.step import Step
+from monitor.ledger.ledger import Ledger, OpenDay
+from monitor.outliers.watch import OutlierWatch
+from monitor.review.reviews import Reviews
+
+if TYPE_CHECKING:
+    from monitor.systemic.summary import DaySum
+
+CLOSED_DAYS_MAX: Final = 2_000
+"""Account-days that one run works on at most as their days close. A run of many records works on
+four for each of them, so that closing keeps up whatever comes."""
+
+_NOT_ASKED: Final = math.nan
+"""The score of a closed account-day that the models were not asked for yet."""
+
+
+class ClosingDay:
+    """The account-days of a closed day, each with its score, until all are emitted.
+
+    `version` is that of the policy that decided. They are emitted once `summing` is done, and None.
+    """
+
+    __slots__ = ("_account_days", "_place", "_scores", "summing", "version")
+
+    def __init__(
+        self,
+        account_days: Sequence[AccountDay],
+        version: int,
+        scores: Sequence[float | None],
+        summing: "DaySum | None" = None,
+    ) -> None:
+        self._account_days = account_days
+        self._scores = scores
+        self._place = 0
+        self.version = version
+        self.summing = summing
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all account-days were handed on."""
+        return self._place >= len(self._account_days)
+
+    def next_ones(self, count: int) -> list[tuple[AccountDay, float | None]]:
+        """Return the next account-days with their scores, at most so many; they are done with."""
+        place = slice(self._place, self._place + count)
+        self._place += count
+        return list(zip(self._account_days[place], self._scores[place], strict=True))
+
+
+class Closing:
+    """The closed days of one partition; `days` are those of which something is still to be told."""
+
+    def __init__(self, ledger: Ledger, outliers: OutlierWatch, reviews: Reviews) -> None:
+        self.days: deque[ClosingDay] = deque()
+        self._ledger = ledger
+        self._outliers = outliers
+        self._reviews = reviews
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether state must not be kept: it would say that the days are closed.
+
+        Account-days that are only to be emitted are no reason: each is in state until it is.
+        """
+        return self._reviews.is_counting or any(day.summing is not None for day in self.days)
+
+    def add(self, ended: Sequence[OpenDay], step: Step) -> None:
+        """Take days that have ended, once the models have seen their last record.
+
+        What the models know of them is asked now: it must not depend on when the rest is done.
+        """
+        for closed in ended:
+            scores = self._outliers.day_scores(closed.account_days)
+            summing = self._summing(closed)
+            self.days.append(
+                ClosingDay(closed.account_days, closed.policy.version, scores, summing)
+            )
+        for closed in ended:
+            # One without facts is done with: so it is if a crash lets a day close twice.
+            noted = [account_day for account_day in closed.noted if account_day.facts is not None]
+            self._reviews.close_day(noted, self._outliers.day_scores(noted))
+        self._reviews.expire_at(self._ledger.day_open_first or 0)
+        self._sum_some(self._reviews.count_some(CLOSED_DAYS_MAX), step)  # most days are done then
+
+    def add_restored(self, account_day: AccountDay) -> None:
+        """Take an account-day that was put back, and whose day is closed: it is emitted again."""
+        policy, _ = self._ledger.policies.for_day(account_day.day)
+        self.days.append(ClosingDay([account_day], policy.version, [_NOT_ASKED]))
+
+    def work(self, units: int, step: Step) -> None:
+        """Do so many units of what is left; a unit is an account-day: counted, summed or emitted.
+
+        What comes of it goes into `step`.
+        """
+        left = self._sum_some(self._reviews.count_some(units), step)
+        while left > 0 and self.days:
+            left -= self._emit(self.days[0], left, step)
+
+    def _sum_some(self, units: int, step: Step) -> int:
+        """Sum up closed days, and report those that are done; return how many units are left."""
+        left = units
+        for closing in self.days:
+            while closing.summing is not None and left > 0:
+                left -= closing.summing.work(left)
+                if closing.summing.is_done:
+                    step.segment_days.append(closing.summing.segment_days)
+                    self._ledger.names_beyond.update(closing.summing.others())
+                    closing.summing = None
+        return left
+
+    def _emit(self, closing: ClosingDay, at_most: int, step: Step) -> int:
+        """Emit account-days of a closed day; return how many, and at least 1."""
+        emitted = closing.next_ones(at_most)
+        for account_day, known in emitted:
+            account = account_day.account
+            account.drop(account_day)
+            self._ledger.dirty.add(account)
+            score = known
+            if known is _NOT_ASKED:
+                (score,) = self._outliers.day_scores([account_day])
+            step.account_days.append(ClosedDay(account_day, closing.version, score))
+            self._ledger.forget_if_empty(account)
+        if closing.is_done:
+            self.days.popleft()
+        return max(len(emitted), 1)
+
+    def _summing(self, closed: OpenDay) -> "DaySum | None":
+        """Return what sums up a closed day in each segment, if its policy asks for it."""
+        day, account_days = closed.day, closed.account_days
+        rejections = self._ledger.take_rejections(day)
+        payers = self._outliers.take_hot_payers(day)
+        if closed.policy.systemic is None or self._ledger.is_summed_up(day):
+            return None
+        from monitor.systemic.summary import DaySum  # noqa: PLC0415 - loads numpy
+
+        usual = self._outliers.day_usual(account_days, day)
+        return DaySum(day, account_days, closed.limits, usual, payers, rejections)

@@ -1,0 +1,46 @@
+"""Whether the limits watch what comes: currencies without a limit, and limits without a currency.
+
+A limit on amounts is of one currency. If none is of the currency that comes, no total of it can
+ever raise an alert, which is a hole that nobody sees unless it is counted.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from monitor.core.account import SERIES
+from monitor.ledger.ledger import SERIES_MASK, Entry
+from monitor.policy.policy import PolicyBook
+
+
+def unwatched(policies: PolicyBook, entries: Iterable[Entry]) -> Counter[str]:
+    """Return how many of the transactions are in a currency that no limit of their day watches.
+
+    `entries` are those of a Step of an engine that decides by `policies`.
+    """
+    counts: Counter[str] = Counter()
+    if not any(limits.unwatched for limits in policies.limit_sets):
+        return counts  # as with nearly every policy: nothing is looked at one by one
+    for entry in entries:
+        if entry.reverses is None:
+            _, currency = SERIES[entry.content & SERIES_MASK]
+            _, limits = policies.for_day(entry.day)
+            if currency in limits.unwatched:
+                counts[currency] += 1
+    return counts
+
+
+def currencies_seen(policies: PolicyBook) -> dict[str, bool]:
+    """Return the currencies that limits name, and whether a transaction in them has come."""
+    seen = {currency for limits in policies.limit_sets for currency in limits.seen}
+    named = {t.currency for policy in policies.policies for t in policy.thresholds}
+    return {currency: currency in seen for currency in sorted(filter(None, named))}
+
+
+def coverage_lines(unwatched: Mapping[str, int], unseen: Iterable[str]) -> list[str]:
+    """Return what is to be said of currencies, for a person; nothing where all is as it should."""
+    lines = [
+        f"no limit watches {currency}: {count:,} transactions"
+        for currency, count in sorted(unwatched.items())
+    ]
+    lines += [f"limits in {currency} watched no transaction: none came" for currency in unseen]
+    return lines

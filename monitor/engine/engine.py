@@ -1,0 +1,442 @@
+"""One partition's monitor: runs of records in, a Step out. No clock, no I/O.
+
+The same records, in the same order, give the same Steps, however they are cut into runs; that is
+what makes a replay after a crash, or from a file, decide as the stream did.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from monitor.core.account import (
+    COUNT_CREDIT,
+    COUNT_DEBIT,
+    NEVER,
+    SERIES_INDEX,
+    Account,
+    AccountDay,
+    Scored,
+)
+from monitor.core.alert import Alert, Cause, Status
+from monitor.core.attributes import NO_ATTRIBUTES
+from monitor.core.threshold import Threshold, Watch, scope_of
+from monitor.core.transaction import DEBIT, Reason, Rejection, Transaction, duplicate, too_late
+from monitor.core.waiting import ID_KEPT_MAX, kept_id
+from monitor.engine.closing import CLOSED_DAYS_MAX, Closing
+from monitor.engine.limit_alerts import retell, tell
+from monitor.engine.reversals import Reversals, Reversed
+from monitor.engine.step import Step
+from monitor.ledger.ledger import BUCKETS, OF_NO_AMOUNT, SERIES_BITS, Entry, Ledger, OpenDay
+from monitor.outliers.watch import OutlierWatch
+from monitor.policy.policy import PolicyBook
+from monitor.review.membership import Verdicts
+from monitor.review.reviews import Reviews
+
+__all__ = ["Engine", "Step"]
+
+
+class Engine:
+    """Decides on the records of one partition, as they come, by the policies in force.
+
+    It has a ledger of what it holds, the models that watch it, and the reviews of its accounts.
+    What comes of all that it does, recovery included, is collected until `take_step` hands it over.
+    """
+
+    def __init__(
+        self, partition: int, policies: PolicyBook, buckets: int = BUCKETS, partitions: int = 1
+    ) -> None:
+        self.partition = partition
+        self.policies = policies
+        self.ledger = Ledger(partition, policies, buckets)
+        self.outliers = OutlierWatch(partition, partitions, policies, self.ledger.calendar)
+        self.reviews = Reviews(self.ledger, self._report)
+        self._closing = Closing(self.ledger, self.outliers, self.reviews)
+        self._reversals = Reversals(self.ledger)
+        self._ended: list[OpenDay] = []  # days whose last records the models are still to see
+        self._step = Step()
+
+    def take_step(self) -> Step:
+        """Return what came since the last call, and begin the next Step."""
+        step, self._step = self._step, Step()
+        return step
+
+    def _report(self, alert: Alert) -> None:
+        self._step.alerts.append(alert)
+
+    # -- records ----------------------------------------------------------------------------------
+
+    def observe(  # noqa: C901, PLR0912, PLR0915 - the hot loop: a call each would cost a third more
+        self, offsets: Sequence[int], items: Sequence[Transaction | Rejection]
+    ) -> None:
+        """Take a run of records of this partition, in order.
+
+        `items` has the transaction or the rejection that each record was decoded to.
+        """
+        step, ledger, reviews = self._step, self.ledger, self.reviews
+        accounts, open_days, marks = ledger.accounts, ledger.open_days, ledger.marks
+        redelivered_last = max(ledger.offset_last, ledger.offset_recovered_last)
+        day, open_day = 0, None
+        start = end = 0  # of the day of the record before: most likely this one is of it too
+        for offset, item in zip(offsets, items, strict=True):
+            if self._ended:
+                self._close_ended()
+            redelivered = offset <= redelivered_last and self._is_included(offset, item)
+            if isinstance(item, Rejection):
+                if redelivered:
+                    step.redelivered += 1
+                else:
+                    step.rejections.append((offset, item))
+                    if item.reason is Reason.FUTURE:
+                        ledger.count_rejection(ledger.rejections, item)
+                continue
+            transaction_id, account_id, event_time = item[:3]
+            is_ahead = False
+            if event_time > marks.second:
+                if account_id != marks.leader:
+                    if event_time > marks.first:
+                        marks.leader, marks.second = account_id, marks.first
+                        marks.first = event_time
+                    else:
+                        marks.second = event_time
+                elif event_time > marks.first:
+                    marks.first = event_time
+                if marks.first - marks.second > marks.lead:
+                    is_ahead = ledger.lead(offset, account_id, event_time)
+                    if ledger.has_ended:
+                        self._take_ended()
+                        start = end = 0
+                elif marks.first > marks.time:
+                    marks.time = marks.first
+                    if marks.time >= ledger.closes_next:
+                        ledger.go_on(offset)
+                        self._take_ended()
+                        start = end = 0
+            if redelivered:
+                step.redelivered += 1
+                continue
+            if not start <= event_time < end:
+                day = ledger.calendar.day_of(event_time)
+                open_day = ledger.open_day(day)
+                lone = ledger.lone
+                if open_day is None or (lone is not None and ledger.is_closed_to(account_id, day)):
+                    start = end = 0
+                    first = ledger.first_open_to(account_id)
+                    self._reject(offset, item, too_late(item, day, first))
+                    continue
+                if lone is None:
+                    start, end = open_day.start, open_day.end
+            assert open_day is not None
+            account = accounts.get(account_id)
+            if account is None:
+                account = ledger.account(account_id)
+            if len(transaction_id) > ID_KEPT_MAX:
+                transaction_id = kept_id(transaction_id)
+            key = account.tag + transaction_id
+            if reviews.uncounted:
+                reviews.count_closed(account)
+            for other in open_days.values():
+                if key in other.contents:
+                    ledger.forget_if_empty(account)
+                    self._reject(offset, item, duplicate(item, other.day))
+                    break
+            else:
+                if item.reverses is None:
+                    step.ahead += is_ahead
+                    self._fold(offset, item, account, open_day, transaction_id, key, is_ahead)
+                else:
+                    done = self._reversals.reverse(offset, item, account, open_day, step)
+                    if done is not None:
+                        self._decide_reversed(offset, item, done)
+        if offsets:
+            ledger.offset_last = max(ledger.offset_last, offsets[-1])
+        self._score()
+        if self._ended:
+            self._close_ended()
+        self.close_account_days(max(CLOSED_DAYS_MAX, 4 * len(offsets)))
+
+    def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
+        ledger = self.ledger
+        if offset <= ledger.offset_last:
+            return True
+        if isinstance(item, Rejection):
+            return False  # a rejection changes no bucket: it is reported again, as it was
+        return offset <= ledger.buckets[ledger.bucket_of(item.account_id)].offset_last
+
+    def _reject(self, offset: int, item: Transaction, rejection: Rejection) -> None:
+        """Reject a transaction; its bucket counts it, and so includes it like all it has."""
+        self._step.rejections.append((offset, rejection))
+        if self.policies.is_systemic:
+            ledger = self.ledger
+            number = ledger.bucket_of(item.account_id)
+            ledger.count_rejection(ledger.buckets[number].rejections, rejection)
+            ledger.dirty_buckets.add(number)
+
+    def _fold(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - the hot path, as above
+        self, offset: int, transaction: Transaction, account: Account, open_day: OpenDay,
+        name: str, key: str, is_ahead: bool,  # noqa: FBT001 - hot: by its place
+    ) -> None:  # fmt: skip
+        """Add a transaction to its account-day, and raise the alerts of limits it is over then.
+
+        `name` is its kept id, `key` that of the open day; what waited to reverse it has its say
+        before anything is raised. The models do not see one that is far ahead: their day would go
+        on to its own.
+        """
+        _, _, event_time, amount, currency, direction, _, _, _, segment, _, _ = transaction
+        day, step, outliers = open_day.day, self._step, self.outliers
+        scorer = outliers.scorer
+        if scorer is not None and day > scorer.day and not is_ahead:
+            self._score()
+            outliers.begin_day(day)
+        series = SERIES_INDEX[direction][currency]
+        content = (amount << SERIES_BITS if amount else OF_NO_AMOUNT) | series
+        open_day.contents[key] = content
+        step.transactions += 1
+        step.entries.append(
+            tuple.__new__(Entry, (offset, account.account_id, name, day, content, None))
+        )
+        self.ledger.dirty.add(account)
+        for account_day in account.days:  # Account.day_of, without the call
+            if account_day.day == day:
+                break
+        else:
+            peer_group = outliers.peer_group_of(account.account_id)
+            account_day = self.ledger.account_day(account, open_day, peer_group)
+        if segment is not None:
+            if segment != account_day.segment:
+                self._place(offset, transaction, account, account_day, open_day)
+            elif event_time > account_day.segment_time:
+                account_day.segment_time = event_time
+        totals = account_day.counts
+        if currency != account_day.currency:
+            totals = account_day.totals_in(currency)
+        place = COUNT_DEBIT if direction == DEBIT else COUNT_CREDIT
+        totals[place] += 1
+        totals[place + 1] += amount
+        if account.waiting:
+            self._reversals.settle_waiting(offset, account, key, step)
+        watches = account_day.watches.get(series)
+        if watches is None:
+            watches = open_day.limits.watch(account_day, series)
+        for first, second, look_above, all_currencies, threshold in watches:
+            if all_currencies and account_day.more is not None:
+                is_near = threshold.value_of(account_day) > look_above
+            else:
+                is_near = totals[first] + totals[second] > look_above
+            if is_near:
+                self._near(offset, transaction, account, account_day, open_day, watches)
+                break
+        if scorer is not None and not is_ahead:
+            seen: tuple[tuple[str, tuple[int, ...]], ...] = ((currency, tuple(totals)),)
+            if account_day.more is not None:
+                seen = account_day.totals_now()
+            outliers.seen_next.append(
+                tuple.__new__(
+                    Scored,
+                    (
+                        transaction, account_day, offset, bool(account_day.told),
+                        account_day.segment, seen,
+                    ),
+                )
+            )  # fmt: skip
+
+    def _near(
+        self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
+        open_day: OpenDay, watches: tuple[Watch, ...],
+    ) -> None:  # fmt: skip
+        """Look at a day that is near a limit of those that watch it, or over it."""
+        if open_day.limits.look_permille is not None:
+            self.reviews.look(transaction, account_day, open_day)
+        totals = account_day.totals_in(transaction.currency)
+        for first, second, _, all_currencies, threshold in watches:
+            if all_currencies and account_day.more is not None:
+                value = threshold.value_of(account_day)
+            else:
+                value = totals[first] + totals[second]
+            if value > threshold.above:
+                self._over(offset, transaction, account, account_day, open_day, threshold)
+
+    def _over(
+        self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
+        open_day: OpenDay, threshold: Threshold,
+    ) -> None:  # fmt: skip
+        """Raise that a day is over its limit: once, and again only if the day had ended."""
+        told = account_day.told.get(threshold.threshold_id)
+        day_goes_on = self.ledger.marks.clock < open_day.end
+        if told is not None and told.status != Status.WITHDRAWN and day_goes_on:
+            return
+        cause = self._cause(offset, transaction)
+        alert = tell(account, account_day, threshold, open_day.policy, cause)
+        if alert is not None:
+            self._step.alerts.append(alert)
+            if account_day.facts is not None:
+                self.reviews.recount(account, cause)
+
+    def _cause(self, offset: int, transaction: Transaction) -> Cause:
+        return Cause(
+            transaction.transaction_id, transaction.event_time, self.partition, offset,
+            transaction.origin,
+        )  # fmt: skip
+
+    # -- days that end ----------------------------------------------------------------------------
+
+    def _take_ended(self) -> None:
+        """Take the days that the ledger has closed; no original can come for what waits there."""
+        for closed in self.ledger.take_ended():
+            self._reversals.reject_waiting(closed, self._step)
+            self._ended.append(closed)
+
+    def _close_ended(self) -> None:
+        """Let days close, once the models have seen their last record."""
+        self._score()
+        ended, self._ended = self._ended, []
+        self._closing.add(ended, self._step)
+
+    def _score(self) -> None:
+        """Let the models see what was taken in; their alerts stand where their records do."""
+        alerts = self.outliers.score()
+        if alerts:
+            self._step.alerts = sorted(
+                [*self._step.alerts, *alerts], key=lambda alert: alert.cause.offset
+            )
+
+    def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
+        """Go on with the days that have closed, by so many units; call it too when no record comes.
+
+        A unit is an account-day: to be counted for a review, summed up, or emitted.
+        """
+        self._closing.work(at_most, self._step)
+
+    @property
+    def has_closing_days(self) -> bool:
+        """Whether something is still to be told of days that have closed."""
+        return bool(self._closing.days)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether state must not be kept now: it would say that closed days were told of."""
+        return self._closing.is_kept_back
+
+    # -- what changes account-days other than one more transaction ---------------------------------
+
+    def policies_changed(self) -> None:
+        """Decide every open day again by the policies in force now."""
+        self.reviews.count_all()
+        self.outliers.begin()
+        for day, open_day in self.ledger.open_days.items():
+            open_day.policy, open_day.limits = self.policies.for_day(day)
+            for account_day in open_day.account_days:
+                account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
+                self._retell(account_day.account, account_day, open_day, None)
+                self.reviews.note_if_near(account_day, open_day)
+        self.reviews.recount_all()
+
+    def attributes_changed(self, account_ids: Iterable[str]) -> None:
+        """Decide the open days of accounts again by the attributes that they have now.
+
+        Days that have closed keep what they were, emitted or not.
+        """
+        for account_id in account_ids:
+            account = self.ledger.accounts.get(account_id)
+            if account is None:
+                continue
+            self.reviews.count_closed(account)
+            for account_day in account.days:
+                open_day = self.ledger.open_days.get(account_day.day)
+                if open_day is not None:
+                    self._attribute(account, account_day, open_day)
+
+    def set_verdicts(self, verdicts: Verdicts) -> None:
+        """Say what the systemic side has decided, all of it; reviews are recounted by it."""
+        self.reviews.set_verdicts(verdicts)
+
+    def _attribute(self, account: Account, account_day: AccountDay, open_day: OpenDay) -> None:
+        """Give the account-day its account's attributes; other limits may decide then."""
+        attributes = self.ledger.attributes.known.get(account.account_id, NO_ATTRIBUTES)
+        before = (account_day.segment, *account_day.attributes[1:])
+        account_day.attributes = attributes
+        if account_day.segment_time == NEVER:
+            account_day.segment = attributes.segment
+        if (account_day.segment, *attributes[1:]) == before:
+            return
+        self.ledger.dirty.add(account)
+        account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
+        is_moved = account_day.segment != before[0]
+        self._retell(account, account_day, open_day, None, is_moved=is_moved)
+        self.reviews.note_if_near(account_day, open_day)
+        self.reviews.recount(account, self.reviews.no_record())
+
+    def _place(
+        self, offset: int, transaction: Transaction, account: Account, account_day: AccountDay,
+        open_day: OpenDay,
+    ) -> None:  # fmt: skip
+        """Give the account-day the segment of its latest event; other limits may decide then."""
+        segment, event_time = transaction.segment, transaction.event_time
+        assert segment is not None
+        before = (account_day.segment_time, account_day.segment or "")
+        if (event_time, segment) < before:
+            return
+        is_moved = segment != account_day.segment
+        account_day.segment = segment
+        account_day.segment_time = event_time
+        account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
+        if account_day.currency:
+            cause = self._cause(offset, transaction)
+            self._retell(account, account_day, open_day, cause, is_moved=is_moved)
+            self.reviews.note_if_near(account_day, open_day)
+            if account_day.facts is not None:
+                self.reviews.recount(account, cause)
+
+    def _retell(
+        self, account: Account, account_day: AccountDay, open_day: OpenDay, cause: Cause | None,
+        *, is_moved: bool = False,
+    ) -> None:  # fmt: skip
+        if cause is None:
+            cause = self.reviews.no_record()
+        before = len(self._step.alerts)
+        self._step.alerts.extend(
+            retell(
+                account, account_day, open_day.limits, self.policies, open_day.policy, cause,
+                is_moved=is_moved,
+            )
+        )  # fmt: skip
+        if len(self._step.alerts) > before:
+            self.ledger.dirty.add(account)
+
+    def _decide_reversed(self, offset: int, transaction: Transaction, done: Reversed) -> None:
+        """Decide an account-day again by what reversals have left of it, or restored to it."""
+        account_day, open_day = done.account_day, done.fit.root
+        account, cause = account_day.account, self._cause(offset, transaction)
+        self.reviews.note_if_near(account_day, open_day)
+        for watch in open_day.limits.watch(account_day, done.fit.series):
+            alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
+            if alert is not None:
+                self._step.alerts.append(alert)
+                if account_day.facts is not None:
+                    self.reviews.recount(account, cause)
+
+    # -- recovery, and what the outside looks at ---------------------------------------------------
+
+    def restore_bucket(
+        self,
+        number: int,
+        accounts: Iterable[tuple[str, Callable[[Account], tuple[AccountDay, ...]]]],
+    ) -> None:
+        """Put back a bucket's accounts with their days; those already closed are closed again.
+
+        Each account comes as its id, and a function that gives the days it had.
+        """
+        restored, closed = self.ledger.restore_bucket(number, accounts)
+        for account in restored:
+            self.reviews.restored(account)
+        for account_day in closed:
+            self._closing.add_restored(account_day)
+
+    def names_held(self) -> dict[str, int]:
+        """Return how many names each table holds that records fill, those of the models too."""
+        return self.ledger.names_held() | self.outliers.names_held()
+
+    def names_counted_as_others(self) -> dict[str, int]:
+        """Return how much was counted under no name of its own, by table."""
+        attributes = Counter({"attributes": self.ledger.attributes.unshared})
+        scorer = self.outliers.scorer
+        of_models = Counter[str]() if scorer is None else scorer.names_beyond
+        return dict(self.ledger.names_beyond + attributes + of_models)

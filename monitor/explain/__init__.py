@@ -1,0 +1,1 @@
+"""Whether an alert, derived again, is the same."""

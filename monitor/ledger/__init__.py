@@ -1,0 +1,1 @@
+"""The accounts of a partition, their open days, and the watermark."""

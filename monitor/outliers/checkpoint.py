@@ -1,0 +1,147 @@
+"""What the models of a partition have learned, part by part, to be kept and put back.
+
+Each part has a name: `core`, `day:ORDINAL` for each finished day that the tails still need, and
+`accounts:BUCKET`. A part that cannot be used is refused: without the core the models begin afresh,
+without a bucket its accounts do. Limits know nothing of it.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.learner.checkpoint import (
+    accounts_bytes,
+    accounts_header,
+    accounts_of,
+    core_bytes,
+    restore_core,
+)
+from models.profile import baseline
+from models.snapshot import SnapshotError
+from monitor.outliers.scorer import HotPayer, Scorer
+
+CORE: Final = "core"
+DAY: Final = "day:"
+ACCOUNTS: Final = "accounts:"
+
+
+class Parts(NamedTuple):
+    """What is new since the last call: parts by name, and the names of those that are done with."""
+
+    written: dict[str, bytes]
+    dropped: list[str]
+
+
+class Memory:
+    """Knows which parts of a scorer have changed since they were written."""
+
+    def __init__(self, scorer: Scorer, bucket_of: Callable[[str], int], key: bytes | None) -> None:
+        self.scorer = scorer
+        self._bucket_of = bucket_of
+        self._key = key
+        self._bucket_rows: dict[int, array[int]] = {}
+        self._row_buckets: array[int] = array("q")
+        self._headers: dict[int, bytes] = {}  # of the parts of buckets, until an account joins one
+        self._days: set[int] = set()
+        self._unused: set[str] = set()  # parts that are kept, and that nobody will read again
+
+    def new_parts(self) -> Parts:
+        """Return what has changed since the last call."""
+        scorer, learner = self.scorer, self.scorer.learner
+        for row in range(len(self._row_buckets), learner.count):
+            self._place(row)
+        buckets = self._changed_buckets()
+        written = {f"{ACCOUNTS}{bucket}": self._accounts(bucket) for bucket in buckets}
+        finished = set(learner.tails.days)
+        for day in sorted(finished - self._days):
+            written[f"{DAY}{day}"] = learner.tails.snapshot_day(day, self._key)
+        dropped = [f"{DAY}{day}" for day in sorted(self._days - finished)]
+        self._days = finished
+        dropped += sorted(self._unused - written.keys())
+        self._unused = set()
+        names = {
+            "segments": list(scorer.segments),
+            "channels": list(scorer.channels),
+            "hot_payers": [[*key, count] for key, count in scorer.hot_payers.items()],
+        }
+        written[CORE] = core_bytes(learner, names, self._key)
+        return Parts(written, dropped)
+
+    def restore(self, parts: Mapping[str, bytes]) -> list[str]:
+        """Put parts back into a fresh scorer; return why some were refused, where they were.
+
+        What cannot be used is dropped with the next parts.
+        """
+        self._unused = set(parts) - {CORE}
+        if CORE not in parts:
+            return []
+        scorer, learner = self.scorer, self.scorer.learner
+        days = {
+            int(name.removeprefix(DAY)): data
+            for name, data in parts.items()
+            if name.startswith(DAY)
+        }
+        try:
+            names = restore_core(learner, parts[CORE], days, self._key)
+        except SnapshotError as error:
+            scorer.begin_afresh()
+            return [f"core: {error}"]
+        scorer.know(names["segments"], names["channels"])
+        for *key, count in names["hot_payers"]:
+            scorer.hot_payers[HotPayer(*key)] = count
+        self._days = set(learner.tails.days)
+        self._unused -= {f"{DAY}{day}" for day in self._days}
+        refused = []
+        for name, data in sorted(parts.items()):
+            if not name.startswith(ACCOUNTS):
+                continue
+            try:
+                self._restore_accounts(*accounts_of(data, self._key))
+            except SnapshotError as error:
+                refused.append(f"{name}: {error}")
+            else:
+                self._unused.remove(name)
+        opened = np.flatnonzero(learner.accounts["day"][: learner.count] == learner.day)
+        before = learner.accounts["day"][: learner.count]
+        swept = np.flatnonzero((before != 0) & (before < learner.day))
+        learner.reopen(opened.tolist(), swept.tolist())
+        scorer.begin_day(learner.day)
+        return refused
+
+    def _restore_accounts(
+        self, names: Iterable[str], accounts: np.ndarray[tuple[int], np.dtype[np.void]]
+    ) -> None:
+        scorer = self.scorer
+        for name, account in zip(names, accounts, strict=True):
+            row = scorer.learner.add_account()
+            scorer.learner.accounts[row] = account
+            scorer.rows[name] = row
+            scorer.account_ids.append(name)
+
+    def _place(self, row: int) -> None:
+        bucket = self._bucket_of(self.scorer.account_ids[row])
+        self._row_buckets.append(bucket)
+        self._bucket_rows.setdefault(bucket, array("q")).append(row)
+        self._headers.pop(bucket, None)
+
+    def _changed_buckets(self) -> list[int]:
+        changed, self.scorer.changed = self.scorer.changed, []
+        if not changed:
+            return []
+        rows = np.unique(np.concatenate(changed))
+        buckets: list[int] = np.unique(np.frombuffer(self._row_buckets, np.int64)[rows]).tolist()
+        return buckets
+
+    def _accounts(self, bucket: int) -> bytes:
+        rows = np.frombuffer(self._bucket_rows[bucket], np.int64)
+        header = self._headers.get(bucket)
+        if header is None:
+            names = [self.scorer.account_ids[row] for row in rows.tolist()]
+            header = self._headers[bucket] = accounts_header(names)
+        return accounts_bytes(self.scorer.learner, rows, header, self._key)
+
+
+ACCOUNT_BYTES: Final = baseline.ACCOUNT.itemsize
+"""Of one account, in memory and in a part."""

@@ -1,0 +1,1 @@
+"""A policy: its text, checked, and what it says."""

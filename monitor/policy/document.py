@@ -1,0 +1,242 @@
+"""A policy read from TOML, validated whole.
+
+All problems of a text come in one `PolicyError`, so that an operator mends them in one go.
+"""
+
+import contextlib
+import re
+import tomllib
+from datetime import date, datetime, time
+from typing import Final
+from zoneinfo import available_timezones
+
+from monitor.core.business_day import MICROSECONDS
+from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, is_whole, refuse_unknown, thresholds_of
+from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
+from monitor.policy.policy import CalendarSettings, Policy, PolicyError
+from monitor.policy.reviews import review_rules
+from monitor.policy.systemic import systemic_settings
+
+POLICY_BYTES_MAX: Final = 1 << 20
+"""A policy's text is no longer; some 5,000 limits fit in."""
+
+KEY_PARTS_MAX: Final = 8
+"""Parts of a dotted key. A policy's own have 3 at most, and tomllib's time is quadratic in them."""
+
+_PIECE: Final = re.compile(
+    r'''"""(?:[^"\\]|\\.|"(?!""))*+"""|"(?!"")(?:[^"\\\n]|\\.)*+"'''
+    r"""|'''(?:[^']|'(?!''))*+'''|'(?!'')[^'\n]*+'"""
+    r"""|\#[^\n]*+|[^"'\#]++""",
+    re.DOTALL,
+)
+"""A string, a comment, or what stands between such; each is tried once, so time is linear."""
+
+_LONG_KEY: Final = re.compile(
+    rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{KEY_PARTS_MAX}}}", re.ASCII
+)
+_DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_DURATION_MAX: Final = 3660 * 86_400  # ten years: a slip of the pen beyond, and the end of dates
+
+_TOO_LONG: Final = f"longer than {POLICY_BYTES_MAX:,} bytes: no policy may be"
+
+__all__ = [
+    "CALENDAR_KEYS",
+    "DEFAULT_LIMITS",
+    "DEFAULT_POLICY",
+    "FULL_POLICY",
+    "LIMIT_KEYS",
+    "POLICY_BYTES_MAX",
+    "POLICY_KEYS",
+    "SCOPE_KEYS",
+    "policy_of",
+    "policy_of_bytes",
+]
+
+CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew", "leap")
+POLICY_KEYS: Final = (
+    "version",
+    "effective_from",
+    "calendar",
+    "limit",
+    "budget",
+    "models",
+    "systemic",
+    "review",
+)
+
+DEFAULT_LIMITS: Final = """\
+version = 1
+
+[calendar]
+time_zone = "UTC"
+
+# An alert is raised when the total of the day is greater than `above`.
+[[limit]]
+id = "daily-amount"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "2000.00"
+
+# The most specific limit of a measure, direction and currency decides alone.
+[[limit]]
+id = "daily-amount-business"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "50000.00"
+scope = { segment = "business" }
+severity = "high"
+
+[[limit]]
+id = "daily-count"
+measure = "count"
+above = 15
+
+[[limit]]
+id = "daily-count-business"
+measure = "count"
+above = 40
+scope = { segment = "business" }
+"""
+
+DEFAULT_REVIEW: Final = """
+# An account that is over its limits on three of ten business days gets one review.
+[review]
+"""
+
+DEFAULT_POLICY: Final = DEFAULT_LIMITS + DEFAULT_REVIEW
+"""What decides if nobody states a policy: to try Weir with, not to run a bank by."""
+
+FULL_POLICY: Final = (
+    "# Everything on: the policy of `weir demo`, and what `weir policy show --default` prints.\n"
+    "# To try Weir with, not to run a bank by. docs/policy.md has every key.\n"
+    + DEFAULT_POLICY
+    + DEFAULT_SYSTEMIC
+    + DEFAULT_BUDGET
+)
+"""All that a policy can switch on. It is `examples/full.policy.toml`, byte for byte."""
+
+
+def policy_of(text: str, source: str = "policy") -> Policy:
+    """Return the policy that a TOML text states. Raises PolicyError with all its problems."""
+    if len(text) > POLICY_BYTES_MAX or len(text.encode(errors="replace")) > POLICY_BYTES_MAX:
+        raise PolicyError([_TOO_LONG], source)
+    if _has_a_long_key(text):
+        raise PolicyError(
+            [f"a key has more than {KEY_PARTS_MAX} parts: a policy's have at most 3"], source
+        )
+    try:
+        document = tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError is one, and a number of 5,000 digits another
+        raise PolicyError([f"not TOML: {error}"], source) from None
+    except RecursionError:
+        raise PolicyError(["not TOML: nested too deep"], source) from None
+    problems: list[str] = []
+    refuse_unknown(document, POLICY_KEYS, "", problems)
+    version = document.get("version")
+    if not is_whole(version) or version < 1:
+        problems.append("version is missing or no whole number from 1 on")
+        version = 0
+    effective_from = _effective_from(document.get("effective_from"), problems)
+    calendar = _calendar(document.get("calendar", {}), problems)
+    thresholds = thresholds_of(document.get("limit"), problems)
+    outliers = outlier_settings(document, problems)
+    systemic = systemic_settings(document, problems)
+    reviews = review_rules(document, problems)
+    if outliers is None and any(t.peer_group is not None for t in thresholds):
+        problems.append("a limit is for a peer group: these are of the models, so state a [budget]")
+    if outliers is None and any(rule.threshold.peer_group for rule in reviews):
+        problems.append("a review is for a peer group: these are of the models: state a [budget]")
+    if problems:
+        raise PolicyError(problems, source)
+    assert calendar is not None
+    return Policy(version, effective_from, calendar, thresholds, text, outliers, systemic, reviews)
+
+
+def policy_of_bytes(value: bytes, source: str = "policy") -> Policy:
+    """Return the policy of a file or a record. Raises PolicyError as `policy_of` does.
+
+    So many bytes are enough to see that there are too many: `POLICY_BYTES_MAX` + 1.
+    """
+    if len(value) > POLICY_BYTES_MAX:
+        raise PolicyError([_TOO_LONG], source)
+    try:
+        text = value.decode()
+    except UnicodeDecodeError as error:
+        raise PolicyError([f"not UTF-8 text: {error}"], source) from None
+    return policy_of(text, source)
+
+
+def _has_a_long_key(text: str) -> bool:
+    """Return whether a key outside strings and comments has too many parts.
+
+    A string that does not end is left to tomllib, which gets no further than here.
+    """
+    pieces, end = [], 0
+    while piece := _PIECE.match(text, end):
+        end = piece.end()
+        first = piece[0][0]
+        pieces.append("s" if first in "\"'" else "" if first == "#" else piece[0])
+    return _LONG_KEY.search("".join(pieces)) is not None
+
+
+def _effective_from(value: object, problems: list[str]) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.toordinal()
+    problems.append(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
+    return 0
+
+
+def _calendar(table: object, problems: list[str]) -> CalendarSettings | None:
+    if not isinstance(table, dict):
+        problems.append("[calendar] is not a table")
+        return None
+    found = len(problems)
+    refuse_unknown(table, CALENDAR_KEYS, "calendar.", problems)
+    time_zone = table.get("time_zone", "UTC")
+    if not isinstance(time_zone, str) or time_zone not in available_timezones():
+        problems.append(
+            f"calendar.time_zone is {time_zone!r}: not in the IANA list, e.g. Europe/Berlin"
+        )
+    cut_off = _cut_off(table.get("cut_off", "00:00"), problems)
+    lateness = _duration(table, "allowed_lateness", "48h", problems)
+    skew = _duration(table, "clock_skew", "1h", problems)
+    leap = _duration(table, "leap", "3d", problems)
+    # By no more than the lateness: so one account never closes the day that the others are on.
+    lead = leap if "leap" in table else min(leap, lateness)
+    if len(problems) > found:
+        return None
+    assert isinstance(time_zone, str)
+    return CalendarSettings(time_zone, cut_off, lateness, skew, leap, lead)
+
+
+def _cut_off(value: object, problems: list[str]) -> time:
+    cut_off = value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            cut_off = time.fromisoformat(value)
+    if isinstance(cut_off, time) and cut_off.tzinfo is None and not cut_off.microsecond:
+        return cut_off
+    problems.append(f'calendar.cut_off is {value!r}: write a time of day, e.g. "03:00"')
+    return time()
+
+
+def _duration(table: dict[str, object], key: str, default: str, problems: list[str]) -> int:
+    value = table.get(key, default)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        problems.append(
+            f'calendar.{key} is {value!r}: write a whole number and s, m, h or d, e.g. "48h"'
+        )
+        return 0
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if seconds > _DURATION_MAX:
+        problems.append(f"calendar.{key} is {value!r}: at most {_DURATION_MAX // 86_400}d")
+    return seconds * MICROSECONDS

@@ -1,0 +1,74 @@
+"""Settings of the systemic detection, as a policy states them in [systemic].
+
+Without that table there is none; an empty one is enough.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from monitor.core.threshold import Severity
+from monitor.policy.limits import refuse_unknown
+
+SYSTEMIC_KEYS: Final = ("severity", "breach_budget")
+QUIET_DAYS: Final = 3
+"""An incident is open while it alarms again within so many days."""
+
+LASTING_DAYS: Final = 14
+"""What has lasted so long is the new usual; and no incident begins so many days before the day on
+which it is found."""
+
+REACH_DAYS: Final = LASTING_DAYS - 1 + QUIET_DAYS
+"""A decision changes what is explained on days so far back, and on none before."""
+
+NO_SEGMENT: Final = "*"
+"""In `breach_budget`: every segment that has no budget of its own."""
+
+
+class SystemicSettings(NamedTuple):
+    """How much a systemic alert matters, and which share of account-days may breach a limit.
+
+    `breach_budget` is by segment, `NO_SEGMENT` for all others. Where it names none, a suggested
+    limit restores the share that the segment's own history had.
+    """
+
+    severity: Severity = Severity.HIGH
+    breach_budget: tuple[tuple[str, float], ...] = ()
+
+    def budget_of(self, segment: str | None) -> float | None:
+        """Return the share of a segment's account-days that may breach; None if none is set."""
+        budgets = dict(self.breach_budget)
+        others = budgets.get(NO_SEGMENT)
+        return others if segment is None else budgets.get(segment, others)
+
+
+def systemic_settings(
+    document: Mapping[str, object], problems: list[str]
+) -> SystemicSettings | None:
+    """Return what [systemic] of a policy states; None if there is no such table."""
+    table = document.get("systemic")
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        problems.append("[systemic] is not a table")
+        return None
+    refuse_unknown(table, SYSTEMIC_KEYS, "systemic.", problems)
+    severity = table.get("severity", Severity.HIGH.value)
+    if severity not in list(Severity):
+        problems.append(f"systemic.severity is {severity!r}: one of {', '.join(Severity)}")
+        severity = Severity.HIGH.value
+    return SystemicSettings(Severity(severity), _budgets(table.get("breach_budget", {}), problems))
+
+
+def _budgets(value: object, problems: list[str]) -> tuple[tuple[str, float], ...]:
+    by_segment = value if isinstance(value, dict) else {NO_SEGMENT: value}
+    budgets: list[tuple[str, float]] = []
+    for segment, share in by_segment.items():
+        if isinstance(share, float) and 0 < share < 1:
+            budgets.append((segment, share))
+            continue
+        where = "" if segment == NO_SEGMENT else f".{segment}"
+        problems.append(
+            f"systemic.breach_budget{where} is {share!r}: a share of account-days between 0 and 1,"
+            " e.g. 0.01"
+        )
+    return tuple(sorted(budgets))

@@ -1,0 +1,1 @@
+"""Accounts over their limits again and again."""

@@ -1,0 +1,271 @@
+"""What the segments of one partition did on a day that closes: its account-days, some at a time.
+
+It is done once a day, so that a record costs nothing more, and in pieces, so that no alert waits
+for it. It counts what stands when the day closes, so late and reversing transactions are in it.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from models.arrays import Bools
+from models.sketches.histogram import VALUE_MAX, Sketch
+from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, AccountDay
+from monitor.core.names import KINDS_MAX, OTHERS, SEGMENTS_MAX, within
+from monitor.core.threshold import LimitSet, Threshold, places_of, scope_of
+from monitor.core.transaction import Origin
+from monitor.systemic.record import breach_fields
+from monitor.systemic.segment_day import CAUSE_TYPES, INSTITUTION, Breach, LimitDay, SegmentDay
+
+NAMED_LEAST: Final = 100
+"""Accounts over a limit that are named of each cause, and of all together, where there is room."""
+
+NAMED_BYTES_MAX: Final = 128 << 10
+"""Of one segment-day's names, all limits together, as JSON."""
+
+
+class Usual(NamedTuple):
+    """Of which account-days the models know the usual, and which of them are far above it."""
+
+    is_known: Bools
+    is_hot: Bools
+
+
+VALUES_HELD: Final = 1000
+"""Values of a limit that are held until they are added to its sketch, in one go."""
+
+
+class _Limit:
+    """What is counted of one limit in one segment."""
+
+    __slots__ = ("above", "accounts", "breaches", "causes", "held", "values")
+
+    def __init__(self, above: int) -> None:
+        self.above = above
+        self.breaches = 0
+        self.causes: Counter[tuple[str, str]] = Counter()
+        self.accounts: list[Breach] = []
+        self.held: list[int] = []
+        self.values: Sketch | None = None  # None: there is none yet
+
+    def add(self, value: int) -> None:
+        self.held.append(min(value, VALUE_MAX))
+        if len(self.held) >= VALUES_HELD:
+            self._sketch()
+
+    def limit_day(self, named_bytes: int) -> LimitDay | None:
+        """Return what the limit came to; None if nothing was measured.
+
+        So many bytes are there for the names of accounts over it.
+        """
+        values = self._sketch() if self.held else self.values
+        if values is None:
+            return None
+        return LimitDay(
+            self.above, self.breaches, values, _within_kinds(self.causes),
+            tuple(_named(self.accounts, named_bytes)),
+        )  # fmt: skip
+
+    def _sketch(self) -> Sketch:
+        if self.values is None:
+            self.values = Sketch()
+        self.values.add(np.array(self.held, np.int64))
+        self.held = []
+        return self.values
+
+
+_Asked = tuple[Threshold, int, int, _Limit]
+"""A limit that decides, the two places in `Totals` that it adds up, and what is counted of it."""
+
+
+class _Segment:
+    """What is counted of one segment."""
+
+    __slots__ = ("active", "hot", "hot_payers", "known", "limits", "rejections")
+
+    def __init__(self) -> None:
+        self.active = self.known = self.hot = 0
+        self.limits: dict[str, _Limit] = {}
+        self.hot_payers: Counter[tuple[str, str]] = Counter()
+        self.rejections: Counter[tuple[str, str]] = Counter()
+
+
+class DaySum:
+    """Sums up the account-days of a day, some at a time; in which pieces changes nothing.
+
+    An account-day is active where a transaction of it stands: what was taken back is not. Limits
+    for one account are left out: they say nothing of many. `hot_payers` are by (segment,
+    institution), `rejections` by (segment, reason, branch).
+
+    The `SEGMENTS_MAX` greatest segments are told apart, and in each the `KINDS_MAX` most frequent
+    names of a kind; all others are counted as `OTHERS`.
+    """
+
+    def __init__(
+        self,
+        day: int,
+        account_days: Sequence[AccountDay],
+        limits: LimitSet,
+        usual: Usual | None,
+        hot_payers: Mapping[tuple[str | None, str], int],
+        rejections: Mapping[tuple[str | None, str, str], int],
+    ) -> None:
+        self._day = day
+        self._account_days = account_days
+        self._limits = limits
+        self._usual = usual
+        self._place = 0
+        seen = Counter(account_day.segment for account_day in account_days)
+        seen.update({key[0]: 0 for key in [*hot_payers, *rejections]})
+        self._told_apart = within(seen, SEGMENTS_MAX, lambda _: OTHERS).keys()
+        self._segments: dict[str | None, _Segment] = {}
+        for (segment, institution), count in hot_payers.items():
+            self._segment(segment).hot_payers[INSTITUTION, institution] += count
+        for (segment, reason, branch), count in rejections.items():
+            self._segment(segment).rejections[reason, branch] += count
+        # By the id of watches, which segments may share, and the segment.
+        self._asked: dict[tuple[int, str | None], tuple[_Segment, list[_Asked]]] = {}
+        self._told: list[SegmentDay] = []
+        self._summing = self._sum_up()
+        self.is_done = False
+
+    @property
+    def segment_days(self) -> tuple[SegmentDay, ...]:
+        """The segments of the day, by name; a day of nothing is one of no segment, all zeros."""
+        return tuple(self._told)
+
+    def work(self, units: int) -> int:
+        """Count so many account-days, or sum up so many limits and segments; return how many."""
+        if self._place < len(self._account_days):
+            end = min(self._place + units, len(self._account_days))
+            for place in range(self._place, end):
+                self._count(place)
+            done, self._place = end - self._place, end
+            return done
+        done = sum(1 for _ in islice(self._summing, units))
+        self.is_done = done < units
+        return done
+
+    def others(self) -> Counter[str]:
+        """Return how much of the day was counted as `OTHERS`, by table."""
+        counts: Counter[str] = Counter()
+        for of in self._told:
+            if of.segment == OTHERS:
+                counts["segment-days"] += of.account_days
+            causes = [limit.causes for limit in of.limits.values()]
+            for table in (of.hot_payers, of.rejections, *causes):
+                counts["causes"] += sum(n for (_, name), n in table.items() if name == OTHERS)
+        return +counts
+
+    def _segment(self, name: str | None) -> _Segment:
+        return self._segments.setdefault(name if name in self._told_apart else OTHERS, _Segment())
+
+    def _count(self, place: int) -> None:
+        account_day = self._account_days[place]
+        key = id(account_day.watches), account_day.segment
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = self._ask(account_day)
+        segment, limits = asked
+        if not _is_active(account_day):
+            return
+        segment.active += 1
+        if self._usual is not None:
+            segment.known += int(self._usual.is_known[place])
+            segment.hot += int(self._usual.is_hot[place])
+        for threshold, first, second, limit in limits:
+            currency = threshold.currency
+            if account_day.more is not None:
+                if currency is not None and currency not in account_day.totals:
+                    continue
+                value = threshold.value_of(account_day)
+            elif currency is None or currency == account_day.currency:
+                value = account_day.counts[first] + account_day.counts[second]
+            else:
+                continue
+            limit.add(value)
+            if value > threshold.above:
+                origin = _origin(account_day, threshold)
+                limit.breaches += 1
+                limit.causes.update(_pairs(origin))
+                limit.accounts.append(Breach(account_day.account.account_id, origin))
+
+    def _ask(self, account_day: AccountDay) -> tuple[_Segment, list[_Asked]]:
+        """Return where account-days that share their watches are counted: for these few limits."""
+        segment = self._segment(account_day.segment)
+        asked: list[_Asked] = []
+        for threshold in self._limits.deciding(*scope_of(account_day)):
+            if threshold.account_id is None:
+                limit = segment.limits.setdefault(threshold.threshold_id, _Limit(threshold.above))
+                asked.append((threshold, *places_of(threshold), limit))
+        return segment, asked
+
+    def _sum_up(self) -> Iterator[None]:
+        """Make the segment-days, and yield after each limit and each segment."""
+        if not self._segments:
+            self._segments[None] = _Segment()
+        for name, counted in sorted(self._segments.items(), key=lambda of: of[0] or ""):
+            limits = {}
+            for threshold_id, of in sorted(counted.limits.items()):
+                limit_day = of.limit_day(NAMED_BYTES_MAX // len(counted.limits))
+                if limit_day is not None:
+                    limits[threshold_id] = limit_day
+                yield
+            self._told.append(
+                SegmentDay(
+                    day=self._day,
+                    segment=name,
+                    account_days=counted.active,
+                    limits=limits,
+                    known=counted.known,
+                    hot=counted.hot,
+                    hot_payers=_within_kinds(counted.hot_payers),
+                    rejections=_within_kinds(counted.rejections),
+                )
+            )
+            yield
+
+
+def _within_kinds(counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Return counts by (type, name) within their bound, in order."""
+    return dict(sorted(within(counts, KINDS_MAX, lambda key: (key[0], OTHERS)).items()))
+
+
+def _is_active(account_day: AccountDay) -> bool:
+    counts = account_day.counts
+    if counts and (counts[COUNT_DEBIT] or counts[COUNT_CREDIT]):
+        return True
+    more = account_day.more
+    return more is not None and any(of[COUNT_DEBIT] or of[COUNT_CREDIT] for of in more.values())
+
+
+def _origin(account_day: AccountDay, threshold: Threshold) -> Origin | None:
+    """Return where the transaction came from that took an account-day over a limit."""
+    told = account_day.told.get(threshold.threshold_id)
+    return None if told is None else told.origin
+
+
+def _pairs(origin: Origin | None) -> Iterator[tuple[str, str]]:
+    """Yield what an origin names, each with its type."""
+    if origin is not None:
+        for type_, value in zip(CAUSE_TYPES, origin, strict=True):
+            if value is not None:
+                yield type_, value
+
+
+def _named(accounts: Iterable[Breach], bytes_left: int) -> Iterator[Breach]:
+    """Yield those that are named, in order: the first of each cause, and of all, while it fits."""
+    seen: Counter[tuple[str, str] | None] = Counter()
+    for breach in sorted(accounts, key=lambda breach: breach.account_id):
+        keys = [None, *_pairs(breach.origin)]
+        if all(seen[key] >= NAMED_LEAST for key in keys):
+            continue
+        bytes_left -= len(json.dumps(breach_fields(breach))) + 1
+        if bytes_left < 0:
+            return
+        seen.update(keys)
+        yield breach

@@ -1,0 +1,146 @@
+"""`weir bench`: how fast a worker is on this machine, beside an ordinary Faust agent."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli.options import AsJson
+
+
+def bench(
+    transactions: Annotated[
+        int, typer.Option(help="Transactions for Weir's worker.", min=20_000)
+    ] = 1_000_000,
+    stock_transactions: Annotated[
+        int, typer.Option(help="Transactions for the ordinary agent; 0 leaves it out.")
+    ] = 40_000,
+    full: Annotated[
+        bool, typer.Option("--full", help="With the outlier models, and not limits only.")
+    ] = False,
+    stages: Annotated[
+        bool, typer.Option("--stages", help="Only the cost of each stage, without a broker.")
+    ] = False,
+    accounts: Annotated[
+        int, typer.Option(help="Only the memory of so many accounts, with all models.")
+    ] = 0,
+    recovery_accounts: Annotated[
+        int, typer.Option(help="Measure recovery with so many accounts; 0 leaves it out.")
+    ] = 0,
+    append: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Append the run to a series too: JSON Lines, with time, commit and machine.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure throughput, processor time, alert latency and state, in one run on this machine.
+
+    Both workers read the same made population from the embedded broker, one process each.
+
+    Examples:
+
+        weir bench
+
+        weir bench --full --json
+
+        weir bench --stages --full
+
+        weir bench --accounts 1000000
+
+        weir bench --recovery-accounts 1000000
+
+        weir bench --full --append docs/benchmarks/full.jsonl
+    """
+    from monitor.policy.document import DEFAULT_LIMITS, DEFAULT_POLICY
+    from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC
+    from streams.cli.bench_series import Series, machine
+    from streams.cli.options import print_result
+
+    options = {
+        "transactions": transactions, "stock_transactions": stock_transactions, "full": full,
+        "stages": stages, "accounts": accounts, "recovery_accounts": recovery_accounts,
+    }  # fmt: skip
+    series = None if append is None else Series(append, options)
+    everything = DEFAULT_POLICY + DEFAULT_BUDGET + DEFAULT_SYSTEMIC
+    policy_text = everything if full else DEFAULT_LIMITS
+    if accounts:
+        result = _memory(everything, accounts)
+    elif stages:
+        result = _stages(policy_text, transactions)
+    else:
+        result = _bench(policy_text, transactions, stock_transactions, recovery_accounts)
+    here = machine()
+    print_result({**result, "machine": here}, as_json=as_json)
+    if series is not None:
+        series.append(here, result)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _memory(policy_text: str, accounts: int) -> dict[str, object]:
+    from streams.lab.account_memory import DAYS_BETWEEN, account_memory
+
+    _say(f"memory of {accounts:,} accounts, one in {DAYS_BETWEEN} active a day, then all at once")
+    return dict(account_memory(policy_text, accounts)._asdict())
+
+
+def _stages(policy_text: str, transactions: int) -> dict[str, object]:
+    from monitor.policy.document import policy_of
+    from streams.lab.bench import bench_batches
+    from streams.lab.stages import stage_costs
+
+    _say(f"the stages of {transactions:,} transactions")
+    costs = stage_costs(policy_of(policy_text), bench_batches(transactions))
+    rounded: dict[str, object] = {stage: round(cost, 2) for stage, cost in costs.items()}
+    total = round(sum(costs.values()), 2)
+    return {"transactions": transactions, "cpu_us_per_transaction": rounded | {"all": total}}
+
+
+def _bench(
+    policy_text: str, transactions: int, stock_transactions: int, recovery_accounts: int
+) -> dict[str, object]:
+    import tempfile
+
+    from streams.lab.bench import (
+        state_size,
+        stock_throughput,
+        weir_latency,
+        weir_recovery,
+        weir_throughput,
+    )
+
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
+        policy = Path(folder) / "policy.toml"
+        policy.write_text(policy_text, encoding="utf-8")
+        _say(f"Weir: {transactions:,} transactions")
+        weir = weir_throughput(policy, transactions)
+        result: dict[str, object] = {
+            "transactions": transactions,
+            "weir_per_second": round(weir.per_second),
+            "cpu_us_per_transaction": round(weir.cpu_us, 2),
+            "state": state_size(weir.samples),
+        }
+        if stock_transactions:
+            _say(f"an ordinary Faust agent: {stock_transactions:,} transactions")
+            stock = stock_throughput(policy, stock_transactions)
+            result |= {
+                "stock_faust_per_second": round(stock.per_second),
+                "stock_faust_cpu_us_per_transaction": round(stock.cpu_us, 2),
+                "ratio": round(weir.per_second / stock.per_second, 2),
+            }
+        _say(f"alert latency at {weir.per_second / 2:,.0f} transactions a second")
+        latency = weir_latency(policy, weir.per_second / 2)
+        result["alert_latency_ms"] = {
+            "p50": latency.p50_ms, "p99": latency.p99_ms, "alerts": latency.alerts,
+            "per_second": round(weir.per_second / 2),
+        }  # fmt: skip
+        if recovery_accounts:
+            _say(f"recovery of {recovery_accounts:,} accounts")
+            result["recovery"] = weir_recovery(policy, recovery_accounts)._asdict()
+    return result

@@ -1,0 +1,31 @@
+"""The program `weir`: a Ctrl-C while it still loads ends it in one line, too."""
+
+import os
+import signal
+import sys
+
+from streams.cli.exit_status import EXIT_INTERRUPTED
+
+
+def main() -> None:
+    """Load the command line, and run it."""
+    signal.signal(signal.SIGINT, _ended)
+    from streams.cli.main import main as run
+
+    if not _is_demo():  # which takes the signal over by itself, once it has loaded
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
+
+def _is_demo() -> bool:
+    return sys.argv[1:2] == ["demo"]
+
+
+def _ended(*_: object) -> None:
+    sys.stderr.write("ended by Ctrl-C: nothing had begun\n")
+    sys.stderr.flush()
+    os._exit(0 if _is_demo() else EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""`weir replay`: the same engine over files, without a broker."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.options import (
+    AccountFiles,
+    AccountsMap,
+    AsItStands,
+    AsJson,
+    AsOfMoment,
+    Input,
+    MapFile,
+    PolicyFiles,
+)
+
+if TYPE_CHECKING:
+    from streams.replay.replay import Replay
+
+
+def replay(
+    files: Input,
+    policy: PolicyFiles = None,
+    map_file: MapFile = None,
+    alerts: Annotated[
+        Path | None, typer.Option(help="Write the alerts here, as JSON Lines; - is stdout.")
+    ] = None,
+    rejections: Annotated[
+        Path | None, typer.Option(help="Write the rejections here, as JSON Lines.")
+    ] = None,
+    account_days: Annotated[
+        Path | None, typer.Option(help="Write the closed account-days here, as JSON Lines.")
+    ] = None,
+    segment_days: Annotated[
+        Path | None,
+        typer.Option(help="Write the segment-days of each partition here, as JSON Lines."),
+    ] = None,
+    partitions: Annotated[
+        int, typer.Option(help="Partitions to deal accounts to, as the topic has.", min=1)
+    ] = 4,
+    accounts: AccountFiles = None,
+    accounts_map: AccountsMap = None,
+    as_of: AsOfMoment = None,
+    as_it_stands: AsItStands = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the monitor over files: the same engine, the same alerts, no broker.
+
+    Examples:
+
+        weir replay transactions.csv --policy policy.toml --alerts alerts.jsonl
+
+        weir replay trans.asc --map berka.map.toml --policy berka.policy.toml
+
+        weir replay transactions.csv --accounts accounts.csv --json | jq .alerts
+    """
+    import time
+
+    from streams.cli.files import check_outputs
+    from streams.cli.options import as_of_of, attributes_of_files, book_of_files, feed_of, lines_to
+    from streams.interpreter import configure_interpreter
+    from streams.replay.replay import Replay
+    from streams.wire import codec
+
+    outputs = (alerts, rejections, account_days, segment_days)
+    inputs = [*files, *(accounts or ()), *(policy or ()), map_file, accounts_map]
+    check_outputs(outputs, inputs, as_json=as_json)
+    book = book_of_files(policy)
+    batches = feed_of(files, map_file, as_it_stands=as_it_stands)
+    attributes, unusable = attributes_of_files(accounts, accounts_map)
+    run = Replay(book, partitions, attributes, as_of_of(as_of, book))
+    configure_interpreter()
+    started = time.perf_counter()
+    with (
+        lines_to(alerts, whole=True) as alert_lines,
+        lines_to(rejections, whole=True) as rejection_lines,
+        lines_to(account_days, whole=True) as day_lines,
+        lines_to(segment_days, whole=True) as segment_lines,
+    ):
+        for batch in batches:
+            told = run.observe(batch)
+            if alert_lines:
+                alert_lines.writelines(codec.alert_bytes(a) + b"\n" for a in told.alerts)
+            if rejection_lines:
+                rejection_lines.writelines(
+                    codec.rejection_bytes(
+                        r.rejection, {"file": r.file, "row": r.row}, None, r.record
+                    )
+                    + b"\n"
+                    for r in told.rejections
+                )
+            if day_lines:
+                day_lines.writelines(codec.closed_day_bytes(d) + b"\n" for d in told.account_days)
+            if segment_lines:
+                segment_lines.writelines(
+                    codec.segment_record_bytes(d) + b"\n" for d in told.segment_days
+                )
+    if run.warning:
+        typer.echo(f"weir: {run.warning}", err=True)
+    if Path("-") in outputs:
+        return  # stdout is theirs
+    result = run.totals.fields(time.perf_counter() - started)
+    if attributes is not None:
+        result |= {"accounts_known": len(attributes.known), "accounts_rejected": unusable.count}
+    _print(result, run, as_json=as_json)
+
+
+def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None:
+    from monitor.engine.coverage import coverage_lines
+    from streams.cli.options import print_result
+
+    if as_json:
+        print_result(result, as_json=True)
+        return
+    # Said in words below, or among the rejections already.
+    for name in ("unwatched", "unseen_currencies", "duplicates"):
+        del result[name]
+    print_result(result, as_json=False)
+    for line in coverage_lines(run.totals.unwatched, run.totals.unseen):
+        typer.echo(line)

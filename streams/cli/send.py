@@ -1,0 +1,111 @@
+"""`weir send`: the rows of files to the topics of transactions and of accounts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli.options import AccountFiles, AccountsMap, AsItStands, AsJson, Broker, MapFile
+
+if TYPE_CHECKING:
+    from streams.send.send import Sending
+
+
+def send(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Transactions: CSV, JSON Lines or Parquet files, or folders of them.",
+            show_default=False,
+        ),
+    ] = None,
+    broker: Broker = None,
+    map_file: MapFile = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Records a second at most; as fast as it goes by default.")
+    ] = None,
+    accounts: AccountFiles = None,
+    accounts_map: AccountsMap = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget the accounts of --accounts (tombstones).")
+    ] = False,
+    as_it_stands: AsItStands = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send the rows of files to the transactions topic, in order, each account to its partition.
+
+    Rows that are no transaction are sent too: the monitor rejects them with a reason. With
+    --accounts, the attributes of accounts are sent before any transaction; rows that are no account
+    are reported, and not sent. If only accounts are sent, --map is for them.
+
+    A row that is too large for a topic is counted, and not sent: exit status 1. If the broker goes
+    away, or at Ctrl-C, it says how many were sent and how many arrived: status 3, or 130.
+
+    Examples:
+
+        weir send transactions.csv --broker kafka:9092
+
+        weir send folder/ --map examples/birmingham.map.toml --rate 500
+
+        weir send --accounts accounts.csv --broker kafka:9092
+
+        weir send --accounts closed.csv --forget
+    """
+    import os
+
+    from streams.cli.exit_status import EXIT_FAILED
+    from streams.cli.options import UnusableRows, accounts_of_files, feed_of, print_result
+    from streams.kafka.admin import require_topic
+    from streams.send.send import Sending, too_large_text
+    from streams.settings import settings_of
+    from streams.topics.catalog import Topics
+
+    if not files and not accounts:
+        raise typer.BadParameter("name files of transactions, or accounts by --accounts")
+    if accounts and not files and not accounts_map:
+        map_file, accounts_map = None, map_file
+    if map_file and not files:
+        raise typer.BadParameter("--map is for transactions, and there are none")
+    if (accounts_map or forget) and not accounts:
+        raise typer.BadParameter("--accounts-map and --forget are for --accounts: there are none")
+    settings = settings_of(os.environ, broker=broker)
+    topics, unusable = Topics.of(settings), UnusableRows()
+    rows = accounts_of_files(accounts, accounts_map, unusable) if accounts else None
+    batches = feed_of(files, map_file, as_it_stands=as_it_stands) if files else None
+    for given, topic in ((rows, topics.accounts), (batches, topics.transactions)):
+        if given is not None:
+            require_topic(settings.broker, topic)
+    sending = Sending(settings, rows, batches)
+    result = _sent(sending, rate, forget=forget)
+    if rows is not None:
+        result["accounts_rejected"] = unusable.count
+    print_result(result, as_json=as_json)
+    if sending.too_large:
+        typer.echo(f"weir: {too_large_text(sending.too_large)}", err=True)
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _sent(sending: "Sending", rate: float | None, *, forget: bool) -> "dict[str, Any]":
+    """Send; return what came of it, and say what was not as it should be."""
+    import asyncio
+
+    from streams.cli.exit_status import EXIT_INTERRUPTED
+
+    _silence_clients()
+    try:
+        result = asyncio.run(sending.run(rate, forget=forget))
+    except KeyboardInterrupt:
+        typer.echo(f"weir: stopped: {sending.progress()}", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if sending.warning:
+        typer.echo(f"weir: {sending.warning}", err=True)
+    return result
+
+
+def _silence_clients() -> None:
+    """Let Kafka's clients say nothing: what they say a thousand times, we say once."""
+    import logging
+
+    for client in ("aiokafka", "kafka"):
+        logging.getLogger(client).setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,149 @@
+"""Alerts and dispositions for a person to read: the figures of one, and a table of many."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from monitor.dispositions.disposition import Disposed
+from streams.cli.views.explain import systemic_text, whose
+from streams.cli.views.text import plain
+from streams.topics.alert_list import TOLD_AT, Dispositions, times_limit
+
+Written = Mapping[str, Any]
+
+HEADER: Final = (
+    "alert", "told", "day", "account", "over its limit", "total of the day", "limit", "times",
+    "severity", "status", "disposition",
+)  # fmt: skip
+_RIGHT: Final = frozenset({"total of the day", "limit", "times"})
+_OPTIONAL: Final = frozenset({"told", "disposition"})
+_SYSTEMIC_AT: Final = HEADER.index("over its limit")
+_SYSTEMIC_END: Final = HEADER.index("severity")
+"""Columns over which the text of a systemic alert runs: it has no total and no limit of its own."""
+
+_LEAST: Final = (36, 20, 10, 10, 20, 18, 14, 6, 8, 9, 0)
+"""Widths of the columns at least, so that a table that goes on keeps its form."""
+
+_SECONDS: Final = slice(len("2026-01-05T09:00:00"))
+
+
+def over_what(alert: Written) -> str:
+    """Return the limit of an alert, and how a review reads."""
+    reading = alert["evidence"].get("reading")
+    return f"{alert['threshold_id']}: {reading}" if reading else alert["threshold_id"]
+
+
+def told(alert: Written, name: str) -> str:
+    """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41."""
+    whole, point, rest = str(alert[name]).partition(".")
+    text = f"{int(whole):,}{point}{rest}"
+    if alert["kind"] == "outlier":
+        return f"1 in {text}"
+    if alert["kind"] == "review":
+        return f"{text} days"
+    return f"{text} {alert['currency']}" if point or alert["kind"] == "daily-amount" else text
+
+
+class Table:
+    """A table of alerts as plain text, made to fit some alerts.
+
+    A column of `_OPTIONAL` in which none of them has anything is left out. Without alerts it has
+    all columns, and what comes has the least widths. Text of others that would move a terminal's
+    cursor is escaped.
+    """
+
+    def __init__(self, alerts: Iterable[Written] = ()) -> None:
+        rows = [(alert["kind"] == "systemic", _cells(alert)) for alert in alerts]
+        self._widths = list(_LEAST)
+        for is_systemic, cells in rows:
+            for place, cell in enumerate(cells):
+                if not (is_systemic and place == _SYSTEMIC_AT):
+                    self._widths[place] = max(self._widths[place], len(cell))
+        self._left_out = {
+            place
+            for place, name in enumerate(HEADER)
+            if rows and name in _OPTIONAL and not any(cells[place] for _, cells in rows)
+        }
+
+    def lines(self, alerts: Iterable[Written]) -> Iterator[str]:
+        """Yield the header, and a line for each alert."""
+        yield self.header
+        yield from map(self.line, alerts)
+
+    @property
+    def header(self) -> str:
+        """The names of the columns."""
+        return self._line(HEADER)
+
+    def line(self, alert: Written) -> str:
+        """Return an alert as a line."""
+        cells = _cells(alert)
+        if alert["kind"] != "systemic":
+            return self._line(cells)
+        widths = self._widths[_SYSTEMIC_AT:_SYSTEMIC_END]
+        width = sum(widths) + 2 * (len(widths) - 1)
+        before = self._parts(cells[:_SYSTEMIC_AT], 0)
+        after = self._parts(cells[_SYSTEMIC_END:], _SYSTEMIC_END)
+        return "  ".join([*before, f"{cells[_SYSTEMIC_AT]:<{width}}", *after]).rstrip()
+
+    def _line(self, cells: Sequence[str]) -> str:
+        return "  ".join(self._parts(cells, 0)).rstrip()
+
+    def _parts(self, cells: Sequence[str], first: int) -> Iterator[str]:
+        for place, cell in enumerate(cells, first):
+            if place in self._left_out:
+                continue
+            is_right = HEADER[place] in _RIGHT
+            yield f"{cell:>{self._widths[place]}}" if is_right else f"{cell:<{self._widths[place]}}"
+
+
+def _cells(alert: Written) -> list[str]:
+    """Return the cells of an alert, by the columns of the header."""
+    cells = [alert["alert_id"], _moment(alert.get(TOLD_AT)), alert["business_day"], whose(alert)]
+    if alert["kind"] == "systemic":
+        cells += [systemic_text(alert), "", "", ""]
+    else:
+        times = times_limit(alert)
+        cells += [over_what(alert), told(alert, "value"), told(alert, "limit")]
+        cells.append(f"{times:,.2f}" if times else "")
+    cells += [alert["severity"], alert["status"], _disposed(alert)]
+    return [plain(cell) for cell in cells]
+
+
+def _moment(at: str | None) -> str:
+    """Return an instant to the second."""
+    return "" if at is None else f"{at[_SECONDS]}Z"
+
+
+def _disposed(alert: Written) -> str:
+    held = alert.get("disposition")
+    if not held:
+        return ""
+    text = f"{held['disposition']} by {held['by']}, {_moment(held['at'])}"
+    earlier = len(alert["dispositions"]) - 1
+    return f"{text} ({earlier} before)" if earlier else text
+
+
+def disposition_lines(dispositions: Dispositions, shown: Sequence[Disposed]) -> Iterator[str]:
+    """Yield dispositions, a line each, with a header; `*` marks the one of an alert that holds."""
+    rows: list[tuple[str, ...]] = [("", "alert", "disposition", "by", "at", "note")]
+    for one in shown:
+        fields = {name: str(value or "") for name, value in one.fields().items()}
+        rows.append(("*" if dispositions.holds(one) else "", *map(plain, _in_row(fields))))
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _in_row(fields: Mapping[str, str]) -> Iterator[str]:
+    for name in ("alert_id", "disposition", "by", "at", "note"):
+        yield fields[name]
+
+
+def said_before(one: Disposed) -> str:
+    """Return what was said of an alert before, as a warning that it is disposed of once more."""
+    fields = one.fields()
+    return (
+        f"alert {plain(one.alert_id)} was disposed of before: {one.disposition.value} by"
+        f" {plain(one.by)} at {fields['at']}; both stay, and the later one holds"
+    )

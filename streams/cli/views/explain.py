@@ -1,0 +1,185 @@
+"""Explanations as text: figures side by side, the transactions, and the answer."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from monitor.core.alert import Kind
+from monitor.core.money import EXPONENT, amount_text
+from monitor.explain.comparison import AMOUNT_KINDS, Figure, Part
+from monitor.insight.rule_counts import rule_line
+from streams.cli.views.alerts import over_what
+from streams.cli.views.alerts import told as told_text
+from streams.cli.views.text import plain
+from streams.replay.explained import ExplainError, Explanation, Told
+
+_WORDS: Final = {
+    "limit-mis-set": "the limit is set wrongly",
+    "external-cause": "something outside",
+    "population-shift": "the whole population has moved",
+    "data-fault": "the data is at fault",
+    "undecided": "many at once, undecided why",
+}
+
+
+def systemic_text(alert: Mapping[str, Any]) -> str:
+    """Return what a systemic alert says: its verdict, and what it is about."""
+    parts = [_WORDS[alert["verdict"]]]
+    cause = alert["cause"]
+    if cause is not None:
+        parts.append(f"{cause['type']} {cause['value']}, {cause['lift']:.1f} times its usual share")
+    if alert["limit_ratio"] is not None:
+        parts.append(f"{alert['limit_ratio']:.2f} of the limit that history would set")
+    if alert["suggested_limit"] is not None:
+        parts.append(f"set {alert['suggested_limit']}")
+    if alert["threshold_id"] is not None:
+        parts.append(f"limit {alert['threshold_id']}")
+    if alert["grouped"]:
+        parts.append(f"{alert['grouped']:,} alerts under it")
+    return "; ".join(parts)
+
+
+def whose(alert: Mapping[str, Any]) -> str:
+    """Return whose an alert is: the account's, or a segment's."""
+    if alert["kind"] != "systemic":
+        return str(alert["account_id"])
+    return "all segments" if alert["segment"] is None else str(alert["segment"])
+
+
+SAME: Final = "the same"
+MEMBERS_SHOWN: Final = 20
+"""Members of a systemic alert that are listed; `weir alerts --incident` lists all."""
+
+Answered = Sequence[tuple[Told, Explanation | ExplainError]]
+"""Alerts, each with its explanation, or why there is none."""
+
+
+def text_of(explained: Explanation) -> str:
+    """Return what a person reads."""
+    return "".join(f"{line}\n" for line in _lines(explained))
+
+
+def _lines(explained: Explanation) -> Iterator[str]:
+    told = explained.told
+    whose_it_is = "of account " if told["account_id"] is not None else "of "
+    yield (
+        f"alert {told['alert_id']}, revision {told['revision']}:"
+        f" {told['kind']} {whose_it_is}{plain(whose(told))} on {told['business_day']}"
+    )
+    yield ""
+    yield from _figures(explained.figures)
+    yield ""
+    if told["kind"] == Kind.SYSTEMIC.value:
+        yield from _members(explained)
+    else:
+        yield from _parts(explained)
+    yield ""
+    if explained.incidents:
+        yield "days that it leaves out, each with the incident that explains it:"
+        for day, incident in explained.incidents:
+            text = plain(systemic_text(incident))
+            yield f"  {day}  {incident['alert_id']}  {plain(whose(incident))}: {text}"
+        yield ""
+    if explained.rules:
+        yield "rules from dispositions that it meets:"
+        yield from (f"  {rule_line(one)}" for one in explained.rules)
+        yield ""
+    yield from explained.notes
+    yield from explained.differs or [SAME]
+
+
+def lines_of_many(answered: Answered) -> Iterator[str]:
+    """Yield a line for each alert, with what differs below it, and counts by kind at the end."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for alert, answer in answered:
+        is_same = isinstance(answer, Explanation) and answer.is_same
+        counts[alert["kind"], SAME if is_same else "different"] += 1
+        yield (
+            f"{SAME if is_same else 'DIFFERS':<8}  {alert['alert_id']}  {alert['revision']:>3}"
+            f"  {alert['kind']:<12}  {alert['business_day']}  {plain(whose(alert))}"
+        )
+        if isinstance(answer, ExplainError):
+            yield f"          {answer}"
+        else:
+            yield from (f"          {said}" for said in (*answer.notes, *answer.differs))
+    yield ""
+    for kind in Kind:
+        same, different = counts[kind.value, SAME], counts[kind.value, "different"]
+        if same or different:
+            yield f"{kind.value:<12}  {same:>6,} {SAME}, {different:,} different"
+
+
+def answer_fields(alert: Told, answer: Explanation | ExplainError) -> dict[str, Any]:
+    """Return an answer as `--json` prints it: where there is no explanation, `error` says why."""
+    if isinstance(answer, Explanation):
+        return answer.fields()
+    return {
+        "alert_id": alert["alert_id"],
+        "revision": alert["revision"],
+        "same": False,
+        "error": str(answer),
+    }
+
+
+def _members(explained: Explanation) -> Iterator[str]:
+    members = explained.members
+    if not members:
+        yield "no account alert belongs to it"
+        return
+    yield f"{_counted(len(members), 'account alert')} {_verb(len(members), 'belong')} to it:"
+    for alert in members[:MEMBERS_SHOWN]:
+        yield (
+            f"  {alert['alert_id']}  {alert['business_day']}  {plain(alert['account_id']):<12}"
+            f"  {plain(over_what(alert)):<22}  {told_text(alert, 'value'):>18} over"
+            f" {told_text(alert, 'limit')}"
+        )
+    if len(members) > MEMBERS_SHOWN:
+        yield f"  and {len(members) - MEMBERS_SHOWN:,} more: weir alerts --incident lists all"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _verb(number: int, verb: str) -> str:
+    """Return a verb as it stands after a number of things."""
+    return f"{verb}s" if number == 1 else verb
+
+
+def _figures(figures: list[Figure]) -> Iterator[str]:
+    rows = [(plain(of.name), _figure_text(of.told), _figure_text(of.now)) for of in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    yield f"  {'figure':<{widths[0]}}  {'told':<{widths[1]}}  now"
+    for figure, (name, told, now) in zip(figures, rows, strict=True):
+        mark = " " if figure.is_same else "*"
+        yield f"{mark} {name:<{widths[0]}}  {told:<{widths[1]}}  {now}"
+
+
+def _figure_text(value: object) -> str:
+    """Return a figure for a person: `-` is what an alert states as having none."""
+    return "-" if value is None else plain(str(value))
+
+
+def _parts(explained: Explanation) -> Iterator[str]:
+    is_review = explained.told["kind"] == Kind.REVIEW.value
+    number = len(explained.parts)
+    others = "of the days that it lists" if is_review else "of its business day"
+    what = f"{'is' if number == 1 else 'are'} {others}"
+    if explained.total is not None:
+        what = f"{_verb(number, 'make')} up the value"
+    yield f"{_counted(number, 'transaction')} {what}:"
+    for part in explained.parts:
+        fields = part.fields()
+        yield (
+            f"  {fields['offset']:>10}  {fields['event_time']}  {fields['direction']:<6}"
+            f"  {fields['amount']:>16} {fields['currency']}  {_total(explained, part):>16}"
+            f"  {plain(str(fields['transaction_id']))}"
+        )
+    if explained.total is not None:
+        yield f"  added up: {explained.total}"
+
+
+def _total(explained: Explanation, part: Part) -> str:
+    if explained.told["kind"] in AMOUNT_KINDS:
+        return amount_text(part.total, EXPONENT[explained.told["currency"]])
+    return str(part.total)

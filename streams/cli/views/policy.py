@@ -1,0 +1,145 @@
+"""A policy, as a person wants to see it."""
+
+from typing import Final
+
+from monitor.core.alert import written
+from monitor.core.business_day import MICROSECONDS
+from monitor.core.threshold import Direction, Measure, Threshold
+from monitor.policy.models import OutlierSettings
+from monitor.policy.policy import CalendarSettings, Policy
+from monitor.policy.reviews import WHOLE, ReviewRule
+from monitor.policy.systemic import NO_SEGMENT, SystemicSettings
+
+_UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def summary(policy: Policy) -> dict[str, object]:
+    """Return what a policy states, all of it, each part in words; None is a part that it has not.
+
+    `limits` are by their ids; all else is one text, or a list of them.
+    """
+    return {
+        "version": policy.version,
+        "effective_from": policy.effective_from_text or "ever",
+        "calendar": _calendar(policy.calendar),
+        "limits": {threshold.threshold_id: _limit(threshold) for threshold in policy.thresholds},
+        "reviews": [_review(rule) for rule in policy.reviews],
+        "outliers": _outliers(policy.outliers),
+        "systemic": _systemic(policy.systemic),
+        "models": _models(policy.outliers),
+    }
+
+
+def summary_text(policy: Policy) -> str:
+    """Return what a policy does, as lines for a person."""
+    said = summary(policy)
+    limits = [f"{_limit(t)} ({t.threshold_id})" for t in policy.thresholds]
+    sections = {
+        "calendar": [said["calendar"]],
+        "limits, an alert is raised when a total is greater": limits,
+        "reviews, of an account that is over its limits again and again": said["reviews"],
+        "outliers, days that are strange for the account": [said["outliers"]],
+        "systemic, many accounts at once": [said["systemic"]],
+        "models": [said["models"]],
+    }
+    since = policy.effective_from_text
+    lines = [
+        f"version {policy.version}, in force {f'from {since} on' if since else 'for every day'}"
+    ]
+    for name, texts in sections.items():
+        assert isinstance(texts, list)
+        lines.append(f"{name}:")
+        lines += [f"  {text}" for text in texts if text is not None] or ["  none"]
+    return "\n".join(lines) + "\n"
+
+
+def scope_text(threshold: Threshold) -> str:
+    """Return whom a limit is for."""
+    if threshold.account_id is not None:
+        return f"account {threshold.account_id}"
+    if threshold.peer_group is not None:
+        return f"peer group {threshold.peer_group}"
+    if threshold.segment is not None:
+        return f"segment {threshold.segment}"
+    if threshold.product is not None:
+        return f"product {threshold.product}"
+    return "everyone"
+
+
+def duration_text(microseconds: int) -> str:
+    """Return a duration in the greatest unit that it is a whole number of; up to 72 h in hours."""
+    seconds = microseconds // MICROSECONDS
+    for size, unit in _UNITS:
+        few = unit == "day" and seconds <= 3 * size  # "48 hours", as policies have it
+        if seconds and seconds % size == 0 and not few:
+            count = seconds // size
+            return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    return "0 seconds"
+
+
+def _calendar(calendar: CalendarSettings) -> str:
+    cut_off = calendar.cut_off
+    begins = cut_off.isoformat("seconds" if cut_off.second else "minutes")
+    return (
+        f"a business day begins at {begins} in {calendar.time_zone}, and takes transactions until"
+        f" {duration_text(calendar.allowed_lateness)} after its end; a booking may be"
+        f" {duration_text(calendar.clock_skew)} ahead of its record's timestamp, and one account's"
+        f" bookings {duration_text(calendar.leap)} ahead of all others' until days wait for them"
+    )
+
+
+def _review(rule: ReviewRule) -> str:
+    near = f"days above {rule.near_permille / WHOLE:g} of a limit count half, " * (
+        rule.near_permille < WHOLE
+    )
+    return (
+        f"{rule.days} breach days within {rule.window_days} business days, {near}"
+        f"for {scope_text(rule.threshold)}, {rule.threshold.severity.value}"
+    )
+
+
+def _limit(threshold: Threshold) -> str:
+    measured = threshold.measure.value
+    if threshold.direction is not Direction.BOTH:
+        measured = f"{threshold.direction.value} {measured}"
+    whole, point, rest = str(written(threshold, threshold.above)).partition(".")
+    unit = threshold.currency or ""
+    if threshold.measure is Measure.COUNT:
+        unit = f"transactions in {unit}" if unit else "transactions"
+    return (
+        f"{measured} of a day over {int(whole):,}{point}{rest} {unit}"
+        f", for {scope_text(threshold)}, {threshold.severity.value}"
+    )
+
+
+def _outliers(settings: OutlierSettings | None) -> str | None:
+    if settings is None or not settings.is_told:
+        return None
+    return (
+        f"{settings.alerts_per_day:,} alerts a business day, none in the first"
+        f" {settings.warm_up_days} business days of a partition, and only days as rare as one in"
+        f" {settings.one_in_at_least:,}, {settings.severity.value}"
+    )
+
+
+def _systemic(settings: SystemicSettings | None) -> str | None:
+    if settings is None:
+        return None
+    shares = [
+        f"{share:.2%} of the account-days of {'every other segment' if of == NO_SEGMENT else of}"
+        for of, share in settings.breach_budget
+    ]
+    budget = (
+        f"limits are suggested that let through {', '.join(shares)}"
+        if shares
+        else ("limits are suggested by each segment's own history")
+    )
+    return f"{budget}; {settings.severity.value}"
+
+
+def _models(settings: OutlierSettings | None) -> str | None:
+    if settings is None:
+        return None
+    models = settings.models
+    amount = ", and amounts that are great for everybody" if models.population_amount else ""
+    return f"{models.detector}{amount}, seed {models.seed}"

@@ -1,1 +1,0 @@
-"""One file a command, with one function of its name."""

@@ -1,0 +1,1 @@
+"""Files in: transactions, accounts and tables."""

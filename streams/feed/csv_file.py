@@ -1,0 +1,258 @@
+"""Reads CSV: rows that are whole as fields, and every other line as the bytes that it was."""
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
+
+from monitor.core.transaction import Fields
+from streams.feed.mapping import DELIMITERS, TIMES, FeedError, FeedMap
+from streams.feed.quotes import Quotes
+from streams.feed.rows import BATCH_ROWS, Batch, Shape, Shaped
+
+if TYPE_CHECKING:
+    import _csv
+
+CELL_CHARACTERS_MAX: Final = 1 << 20
+
+_LINE_ENDS: Final = "\r\n"
+
+
+class CsvFile(NamedTuple):
+    """A CSV file whose header was read."""
+
+    shape: Shape
+    feed_map: FeedMap
+    delimiter: str
+
+
+class _Row(NamedTuple):
+    cells: list[str] | None  # None: no row
+    text: str
+
+
+def open_csv(path: Path, feed_map: FeedMap) -> CsvFile:
+    """Read the header of a CSV file. Raises FeedError if it has not the columns, OSError."""
+    with _text_of(path, feed_map) as (_, file):
+        delimiter = feed_map.delimiter or _delimiter(file)
+        header = _header_of(path, file, delimiter, feed_map.quote)
+    return CsvFile(Shape(path, [cell.strip() for cell in header], feed_map), feed_map, delimiter)
+
+
+def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
+    """Yield the rows below the header. Raises FeedError if the encoding is another, OSError."""
+    shape, feed_map, delimiter = csv_file
+    size = max(shape.path.stat().st_size, 1)
+    with _text_of(shape.path, feed_map) as (binary, file):
+        _header_of(shape.path, file, delimiter, feed_map.quote)
+        cut: list[str] = []
+        more = _whole_lines(file, cut) if feed_map.skip_incomplete_last_line else iter(file)
+        number, lines = 0, list(islice(more, BATCH_ROWS))
+        while lines:
+            if (times := _times_of(lines, csv_file)) is not None:
+                numbers = range(number + 1, number + 1 + len(lines))
+                yield Batch(shape.path, times, numbers, [], binary.tell() / size)
+                number += len(lines)
+                lines = list(islice(more, BATCH_ROWS))
+                continue
+            plain = _plain_rows(lines, csv_file)
+            rows, left = ([], []) if plain else _careful_rows(lines, more, csv_file)
+            count = len(plain) if plain else len(rows)
+            numbers = range(number + 1, number + 1 + count)
+            number += count
+            shaped, raw = (
+                (shape.of_rows(plain, numbers), [])
+                if plain
+                else _sorted_out(rows, numbers, csv_file)
+            )
+            yield Batch(
+                shape.path, shaped.rows, shaped.numbers, [*raw, *shaped.raw], binary.tell() / size,
+                shaped.filtered, shaped.filtered, shaped.further,
+            )  # fmt: skip
+            lines = left + list(islice(more, max(0, BATCH_ROWS - len(left))))
+        if cut:
+            yield Batch(shape.path, [], [], [], 1.0, skipped=len(cut))
+
+
+def _header_of(path: Path, file: Iterator[str], delimiter: str, quote: str) -> list[str]:
+    """Read the header. Raises FeedError if a quote in it is never closed."""
+    lines = list(islice(file, 1))
+    if not lines:
+        return []
+    cells = _cells_of(lines, delimiter, quote)
+    if cells is None:
+        kept = _Kept(file, lines)
+        count = Quotes(delimiter, quote).lines_of_row(lines[0], kept.after(0))
+        cells = _cells_of(lines, delimiter, quote) if 1 < count == len(lines) else None
+    if cells is None:
+        problem = (
+            f"its header has a quote {quote} that nobody closes, or a name that is too long:"
+            " mend its first line"
+        )
+        raise FeedError([problem], str(path))
+    return cells
+
+
+def _times_of(lines: list[str], csv_file: CsvFile) -> list[Fields] | None:
+    """Return the times of lines where these alone are asked for and no line has a quote.
+
+    Splitting costs a fourth of reading whole rows. What is no row may have a time then, too: that
+    can make files that are in order look as if they were not, and never the other way round.
+    """
+    shape, feed_map, delimiter = csv_file
+    if feed_map.form is not TIMES or feed_map.quote in "".join(lines):
+        return None
+    column = shape.number_of(TIMES.fields[0])
+    if column is None:
+        return None
+    try:
+        cells = [line.split(delimiter, column + 1)[column] for line in lines]
+    except IndexError:  # a line with too few cells
+        return None
+    if column == len(shape.header) - 1:
+        cells = [cell.rstrip(_LINE_ENDS) for cell in cells]
+    return shape.of_column(column, cells)
+
+
+def _plain_rows(lines: list[str], csv_file: CsvFile) -> list[list[str]] | None:
+    """Return the rows of lines where each is one whole row of valid text; None elsewhere."""
+    shape, feed_map, delimiter = csv_file
+    try:
+        # An empty line at the end is a row of its own, unless a cell above it is still open.
+        rows = list(_reader([*lines, "\n"], delimiter, feed_map.quote))
+    except csv.Error:
+        return None
+    if len(rows) <= len(lines) or rows.pop():
+        return None
+    if set(map(len, rows)) != {len(shape.header)}:
+        return None
+    text = "".join(lines)
+    return rows if text.isascii() or _is_valid(text) else None
+
+
+def _careful_rows(
+    lines: list[str], more: Iterator[str], csv_file: CsvFile
+) -> tuple[list[_Row], list[str]]:
+    """Return the rows that begin in lines, one by one, and the lines below that were read for them.
+
+    A quote that nobody closes costs its own line, and not all the lines down to the next quote.
+    """
+    delimiter, quote = csv_file.delimiter, csv_file.feed_map.quote
+    quotes = Quotes(delimiter, quote, len(csv_file.shape.header))
+    kept, rows, start, end = _Kept(more, lines), [], 0, len(lines)
+    while start < end:
+        count = 1
+        cells = _cells_of(lines[start : start + 1], delimiter, quote)
+        if cells is None:
+            count = quotes.lines_of_row(lines[start], kept.after(start))
+            if count > 1:
+                cells = _cells_of(lines[start : start + count], delimiter, quote)
+            if cells is None:
+                count, cells = 1, _cells_with_stray(lines[start], quotes, csv_file.shape)
+        rows.append(_Row(cells, "".join(lines[start : start + count])))
+        start += count
+    return rows, lines[start:]
+
+
+def _cells_of(lines: list[str], delimiter: str, quote: str) -> list[str] | None:
+    """Return the cells of the lines of one row; None if a quote is open, or a cell too long."""
+    try:
+        cells, *after = _reader([*lines, "\n"], delimiter, quote)
+    except csv.Error:  # a cell longer than CELL_CHARACTERS_MAX
+        return None
+    return cells if after else None
+
+
+def _cells_with_stray(line: str, quotes: Quotes, shape: Shape) -> list[str] | None:
+    """Return the cells of a line by itself without the quote that it leaves open.
+
+    None if it has not the header's cells then, or where a cell that must be exact had the quote.
+    """
+    mended = quotes.without_stray(line)
+    if mended is None:
+        return None
+    text, number = mended
+    cells = _cells_of([text], quotes.delimiter, quotes.quote)
+    if cells is None or not number < len(shape.header) <= len(cells) or shape.is_exact(number):
+        return None
+    return cells
+
+
+class _Kept(NamedTuple):
+    """Lines of a file of which those that were looked at ahead are kept."""
+
+    more: Iterator[str]
+    lines: list[str]
+
+    def after(self, place: int) -> Iterator[str]:
+        """Yield the lines after one that is kept."""
+        while True:
+            place += 1
+            if place == len(self.lines):
+                self.lines.extend(islice(self.more, 1))
+            if place == len(self.lines):
+                return
+            yield self.lines[place]
+
+
+def _sorted_out(
+    rows: list[_Row], numbers: range, csv_file: CsvFile
+) -> tuple[Shaped, list[tuple[int, bytes]]]:
+    """Return the rows that have a valid cell for each column, and the others as they were."""
+    shape, encoding = csv_file.shape, csv_file.feed_map.encoding
+    width = len(shape.header)
+    needed = [shape.header.index(name) for name in shape.needed]
+    whole, whole_numbers, raw = [], [], []
+    for number, (cells, text) in zip(numbers, rows, strict=True):
+        if cells is not None and len(cells) >= width and not any(cells[width:]):
+            if text.isascii() or _is_valid("".join([cells[place] for place in needed])):
+                whole.append(cells[:width])
+                whole_numbers.append(number)
+                continue
+        elif not text.strip():
+            continue  # an empty line is no row
+        raw.append((number, text.rstrip(_LINE_ENDS).encode(encoding, errors="surrogateescape")))
+    return shape.of_rows(whole, whole_numbers), raw
+
+
+@contextmanager
+def _text_of(path: Path, feed_map: FeedMap) -> Iterator[tuple[IO[bytes], IO[str]]]:
+    """Open a file as bytes and as text; what is not valid in its encoding stays, as surrogates."""
+    is_utf_8 = codecs.lookup(feed_map.encoding).name == "utf-8"
+    encoding = "utf-8-sig" if is_utf_8 else feed_map.encoding
+    csv.field_size_limit(CELL_CHARACTERS_MAX)
+    try:
+        with (
+            path.open("rb") as binary,
+            io.TextIOWrapper(binary, encoding, errors="surrogateescape", newline="") as file,
+        ):
+            yield binary, file
+    except UnicodeError as error:
+        raise FeedError([f"it is not {feed_map.encoding}: {error}"], str(path)) from error
+
+
+def _reader(lines: Iterable[str], delimiter: str, quote: str) -> "_csv.Reader":
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote)
+
+
+def _whole_lines(file: IO[str], cut: list[str]) -> Iterator[str]:
+    """Yield the lines that have an end; one that has none goes to `cut`."""
+    for line in file:
+        if line.endswith(("\r", "\n")):
+            yield line
+        else:
+            cut.append(line)
+
+
+def _delimiter(file: IO[str]) -> str:
+    header = file.readline()
+    file.seek(0)
+    return max(DELIMITERS, key=lambda mark: (header.count(mark), mark == ","))
+
+
+def _is_valid(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

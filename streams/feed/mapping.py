@@ -1,0 +1,195 @@
+"""A map from a foreign file's columns to the fields of a transaction, read from TOML.
+
+All problems of a map come in one `FeedError`, so that an operator mends them in one go.
+"""
+
+import codecs
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Final, NamedTuple
+
+from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED
+from monitor.core.transaction import FIELDS, IDS, REQUIRED
+from streams.feed.sources import FieldSource, names_of, source_of
+
+
+class Form(NamedTuple):
+    """The fields of a sort of record, in order, and those that each must have.
+
+    `ids` are the fields that have no blanks around them, whatever the file has.
+    `exact` are the fields whose cells must not be guessed at where a file is damaged.
+    `takes_further`: columns that are no field are handed on beside the fields.
+    """
+
+    fields: tuple[str, ...]
+    required: tuple[str, ...]
+    ids: tuple[str, ...]
+    exact: tuple[str, ...]
+    takes_further: bool = False
+
+
+TIMES: Final = Form(("booked_at",), ("booked_at",), (), ())
+"""The times of transactions alone, to see whether they are in order: no row is judged for them."""
+
+TRANSACTIONS: Final = Form(FIELDS, REQUIRED, IDS, (*REQUIRED, "reverses"))
+ACCOUNTS: Final = Form(
+    ACCOUNT_FIELDS, ACCOUNT_REQUIRED, ("account_id",), ACCOUNT_REQUIRED, takes_further=True
+)
+
+
+MAP_KEYS: Final = (
+    "files", "encoding", "delimiter", "quote", "skip_incomplete_last_line", "columns", "where",
+)  # fmt: skip
+WHERE_KEYS: Final = ("column", "is", "is_not")
+DELIMITERS: Final = (";", ",", "\t", "|")
+
+
+class FeedError(ValueError):
+    """A file or a map that cannot be read: every problem of it, one a line."""
+
+    def __init__(self, problems: Sequence[str], source: str) -> None:
+        self.problems = list(problems)
+        super().__init__(
+            f"{source} cannot be read:" + "".join(f"\n  - {problem}" for problem in problems)
+        )
+
+
+class Where(NamedTuple):
+    """Which rows count: those whose cell of a column is (or is not) one of some texts."""
+
+    names: tuple[str, ...]  # of the column; the first that is there
+    texts: frozenset[str]
+    is_one: bool
+
+    def keeps(self, cell: str | None) -> bool:
+        """Say whether a row with this cell counts; blanks around the cell do not matter."""
+        return ((cell or "").strip() in self.texts) is self.is_one
+
+
+class FeedMap(NamedTuple):
+    """How foreign files become transactions, or accounts."""
+
+    files: str = "*"
+    encoding: str = "utf-8"
+    delimiter: str | None = None  # None: found in each file's header
+    quote: str = '"'
+    skip_incomplete_last_line: bool = False
+    fields: Mapping[str, FieldSource] = {}  # empty: the columns are the fields, by name
+    where: tuple[Where, ...] = ()
+    further: tuple[str, ...] = ()  # columns to hand on beside the fields; no file states them
+    form: Form = TRANSACTIONS  # what the rows become
+
+
+def feed_map_of(path: Path, form: Form = TRANSACTIONS) -> FeedMap:
+    """Return the map that a TOML file states. Raises FeedError with all its problems, OSError."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FeedError([f"not TOML: {error}"], str(path)) from None
+    problems = [
+        f"{key} is not known: use one of {', '.join(MAP_KEYS)}"
+        for key in document
+        if key not in MAP_KEYS
+    ]
+    plain = {key: document[key] for key in _RULES if key in document}
+    problems += [
+        f"{key} is {value!r}: {_RULES[key][1]}"
+        for key, value in plain.items()
+        if not _RULES[key][0](value)
+    ]
+    if plain.get("delimiter") == "auto":
+        plain["delimiter"] = None
+    if plain.get("delimiter") == plain.get("quote", '"'):
+        problems.append("delimiter and quote are the same: which is it?")
+    fields = _fields(document.get("columns"), form, problems)
+    where = _wheres(document.get("where", []), problems)
+    if problems:
+        raise FeedError(problems, str(path))
+    return FeedMap(**plain, fields=fields, where=where, form=form)
+
+
+def _fields(columns: object, form: Form, problems: list[str]) -> dict[str, FieldSource]:
+    if not isinstance(columns, dict):
+        problems.append("[columns] is missing: it says which column each field comes from")
+        return {}
+    problems.extend(
+        f"columns.{name} is no field: use {', '.join(form.fields)}"
+        for name in columns
+        if name not in form.fields
+    )
+    problems.extend(f"columns.{name} is missing" for name in form.required if name not in columns)
+    made = {
+        name: source_of(name, stated, problems)
+        for name, stated in columns.items()
+        if name in form.fields
+    }
+    return {name: source for name, source in made.items() if source is not None}
+
+
+def _wheres(tables: object, problems: list[str]) -> tuple[Where, ...]:
+    if not isinstance(tables, list):
+        problems.append("where is no list of tables: write [[where]]")
+        return ()
+    made = [_where(table, f"where {number}", problems) for number, table in enumerate(tables, 1)]
+    return tuple(where for where in made if where is not None)
+
+
+def _where(table: object, where: str, problems: list[str]) -> Where | None:
+    if not isinstance(table, dict):
+        problems.append(f"{where} is {table!r}: write [[where]]")
+        return None
+    problems.extend(
+        f"{where}.{key} is not known: use one of {', '.join(WHERE_KEYS)}"
+        for key in table
+        if key not in WHERE_KEYS
+    )
+    if "column" not in table:
+        problems.append(f"{where} has no column")
+        names: tuple[str, ...] = ()
+    else:
+        names = names_of(table["column"], f"{where}.column", problems)
+    kinds = [key for key in ("is", "is_not") if key in table]
+    if len(kinds) != 1:
+        problems.append(f"{where} has {' and '.join(kinds) or 'neither'}: write one of is, is_not")
+        return None
+    stated = table[kinds[0]]
+    texts = stated if isinstance(stated, list) else [stated]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        problems.append(f"{where}.{kinds[0]} is {stated!r}: write a text, or a list of texts")
+        return None
+    return Where(names, frozenset(text.strip() for text in texts), kinds[0] == "is")
+
+
+def _is_encoding(stated: object) -> bool:
+    if not isinstance(stated, str):
+        return False
+    try:
+        codecs.lookup(stated)
+        "".encode(stated)
+    except (LookupError, ValueError):  # unknown, or not for text; a NUL in the name
+        return False
+    return True
+
+
+def _is_pattern(stated: object) -> bool:
+    return isinstance(stated, str) and stated.strip("/. ") != "" and not PurePath(stated).root
+
+
+def _is_mark(stated: object) -> bool:
+    return isinstance(stated, str) and len(stated) == 1 and stated not in "\r\n "
+
+
+_RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "files": (_is_pattern, 'write a pattern of files in a folder, e.g. "*.csv"'),
+    "encoding": (_is_encoding, 'Python knows no such encoding of text; e.g. "cp1252"'),
+    "delimiter": (
+        lambda stated: stated == "auto" or _is_mark(stated),
+        'write one character, or "auto"',
+    ),
+    "quote": (_is_mark, "write one character"),
+    "skip_incomplete_last_line": (
+        lambda stated: isinstance(stated, bool),
+        "write true or false",
+    ),
+}

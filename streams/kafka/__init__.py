@@ -1,0 +1,1 @@
+"""The Kafka clients; no topic of ours is named here."""

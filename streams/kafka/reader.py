@@ -1,0 +1,195 @@
+"""Reads a topic from its beginning, and knows when it has read all that is there."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from streams.kafka.broker_error import BrokerError
+
+READ_COMMITTED: Final = "read_committed"
+"""The isolation of every consumer: a record of an aborted transaction never was."""
+
+FETCH_WAIT_MS: Final = 50
+"""A broker that does not answer as records come is asked again so soon."""
+
+
+class Tail:
+    """A reader of all partitions of a topic (a number of them), or of those named; of no group.
+
+    Only committed records are read. Where a topic ends is taken from what a fetch says: asking for
+    its end is answered wrongly by some brokers. It ends before the first transaction that is still
+    open; and it is read once the position is there, because a commit marker, an aborted record and
+    one that compaction removed have offsets, too, and are never seen.
+    """
+
+    def __init__(self, broker: str, topic: str, partitions: int | Iterable[int]) -> None:
+        numbers = range(partitions) if isinstance(partitions, int) else partitions
+        self._topic = topic
+        self._partitions = [TopicPartition(topic, number) for number in numbers]
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=broker,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level=READ_COMMITTED,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+        )
+
+    async def start(self) -> None:
+        """Connect, at the beginning. Raises aiokafka.errors.KafkaConnectionError."""
+        await self._consumer.start()
+        numbers = [partition.partition for partition in self._partitions]
+        self._partitions = []
+        await self.assign(numbers)
+
+    async def assign(self, numbers: Iterable[int]) -> None:
+        """Read these partitions from now on: new ones from the beginning, the others go on."""
+        at = {partition: await self._consumer.position(partition) for partition in self._partitions}
+        self._partitions = [TopicPartition(self._topic, number) for number in numbers]
+        self._consumer.assign(self._partitions)
+        for partition in at.keys() & set(self._partitions):
+            self._consumer.seek(partition, at[partition])
+        new = [partition for partition in self._partitions if partition not in at]
+        if new:
+            await self._consumer.seek_to_beginning(*new)
+
+    def go_to(self, partition: int, offset: int) -> None:
+        """Read a partition on from an offset."""
+        topic = self._partitions[0].topic
+        self._consumer.seek(TopicPartition(topic, partition), offset)
+
+    async def position(self, partition: int) -> int:
+        """Return the offset that is read next of a partition: all before it was read."""
+        position: int = await self._consumer.position(TopicPartition(self._topic, partition))
+        return position
+
+    def end_of(self, number: int) -> int | None:
+        """Return where a partition ended at its last fetch; None before the first."""
+        partition = TopicPartition(self._topic, number)
+        consumer = self._consumer
+        return end_of(consumer.last_stable_offset(partition), consumer.highwater(partition))
+
+    async def read(self, seconds: float = 0.2) -> list[Any]:
+        """Return the records that came within so many seconds (none may have)."""
+        fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000))
+        return [record for run in fetched.values() for record in run]
+
+    async def read_of(self, number: int, seconds: float = 0.2) -> list[Any]:
+        """Return the records of one partition that came; what comes of others waits."""
+        partition = TopicPartition(self._topic, number)
+        fetched = await self._consumer.getmany(partition, timeout_ms=round(seconds * 1000))
+        return [record for run in fetched.values() for record in run]
+
+    async def look_again(self) -> None:
+        """Forget where the topic was said to end: what has come since then is to be read, too."""
+        positions = [await self._consumer.position(partition) for partition in self._partitions]
+        self._consumer.assign(self._partitions)
+        for partition, position in zip(self._partitions, positions, strict=True):
+            self._consumer.seek(partition, position)
+
+    async def is_at_end(self) -> bool:
+        """Return whether all that every partition held at its last fetch was read.
+
+        That may be long ago: who knows that no more is written asks `look_again` first.
+        """
+        return all([await self.is_read(partition.partition) for partition in self._partitions])
+
+    async def is_read(self, number: int) -> bool:
+        """Return whether all that a partition held at its last fetch was read."""
+        partition = TopicPartition(self._topic, number)
+        end = self.end_of(number)
+        return end is not None and await self._consumer.position(partition) >= end
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+
+def end_of(last_stable_offset: int | None, highwater: int | None) -> int | None:
+    """Return where a partition ended at a consumer's last fetch; None if there was none yet.
+
+    That is its last stable offset: the end of what is committed or aborted. A broker without
+    transactions has none.
+    """
+    if last_stable_offset is None or last_stable_offset < 0:
+        return highwater
+    return last_stable_offset
+
+
+def first_record(
+    broker: str, partition: tuple[str, int], begin: int, end: int, seconds: float
+) -> int | None:
+    """Return the offset of the first committed record from `begin` on; None if there is none.
+
+    It is looked for before `end`, in a loop of its own, for a thread that has none. Raises
+    BrokerError if the broker does not answer within so many seconds.
+    """
+
+    async def look() -> int | None:
+        topic, number = partition
+        tail = Tail(broker, topic, [number])
+        await tail.start()
+        try:
+            tail.go_to(number, begin)
+            while await tail.position(number) < end:
+                if records := await tail.read():
+                    return int(records[0].offset) if records[0].offset < end else None
+            return None
+        finally:
+            await tail.stop()
+
+    async def in_time() -> int | None:
+        async with asyncio.timeout(seconds):
+            return await look()
+
+    try:
+        return asyncio.run(in_time())
+    except (TimeoutError, KafkaError) as error:
+        raise BrokerError(f"the broker at {broker} does not answer: {error!r}") from error
+
+
+async def records_of_topic(
+    broker: str, topic: str, partitions: int | Iterable[int], *, follow: bool = False
+) -> AsyncIterator[Any]:
+    """Yield every record that a topic's partitions hold; and go on if told to."""
+    tail = Tail(broker, topic, partitions)
+    await tail.start()
+    try:
+        while follow or not await tail.is_at_end():
+            for record in await tail.read():
+                yield record
+    finally:
+        await tail.stop()
+
+
+class Follower(ABC):
+    """Takes all that a topic holds, and then what comes."""
+
+    def __init__(self, tail: Tail) -> None:
+        self._tail = tail
+
+    async def start(self) -> None:
+        """Take all that the topic holds now."""
+        await self._tail.start()
+        while not await self._tail.is_at_end():
+            await self._read()
+
+    async def follow(self) -> None:
+        """Take what comes, until cancelled."""
+        while True:
+            await self._read()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._tail.stop()
+
+    async def _read(self) -> None:
+        self._take_in(await self._tail.read())
+
+    @abstractmethod
+    def _take_in(self, records: Sequence[Any]) -> None:
+        """Take what was read; that may be nothing."""

@@ -1,0 +1,1 @@
+"""To try Weir and to measure it: demo, bench, drill."""

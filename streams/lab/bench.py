@@ -1,0 +1,257 @@
+"""Measures a worker, beside an ordinary Faust agent, in one run on one machine.
+
+Each worker is one process, kept on the last core; broker and sender have the others. The topic is
+filled before the worker starts, so that what is measured is the worker.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from monitor.population import Population
+from monitor.population.labels import account_id
+from streams.feed.population import made_batches
+from streams.feed.reader import BATCH_ROWS, Batch
+from streams.kafka.broker_error import BrokerError
+from streams.kafka.producer import Outbox
+from streams.kafka.reader import Tail
+from streams.lab.rig import Samples, WorkerProcess, embedded_rig, taken_in
+from streams.send.transactions import send_batches
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+
+ACCOUNTS: Final = 20_000
+LATENCY_SECONDS: Final = 15.0
+WAIT_SECONDS_MAX: Final = 300.0
+POLL_SECONDS: Final = 0.05
+STOCK: Final = "streams.lab.stock_faust"
+
+
+class Throughput(NamedTuple):
+    """What one worker did with a full topic."""
+
+    per_second: float
+    cpu_us: float  # of processor time a record
+    samples: Samples
+
+
+class Latency(NamedTuple):
+    """From sending the record that tips a limit to reading its alert, in milliseconds."""
+
+    alerts: int
+    p50_ms: float
+    p99_ms: float
+
+
+def bench_batches(records: int, seed: int = 1) -> Iterator[Batch]:
+    """Yield batches of a made population until there are so many records."""
+    population = Population(ACCOUNTS, days=3660, seed=seed)
+    left = records
+    for batch in made_batches(population):
+        rows = list(islice(batch.rows, left))
+        left -= len(rows)
+        yield batch._replace(rows=rows, numbers=range(1, len(rows) + 1))
+        if not left:
+            return
+
+
+async def fill(settings: Settings, batches: Iterable[Batch]) -> int:
+    """Send batches as fast as it goes; return how many records they were."""
+    topic = Topics.of(settings).transactions
+    async with Outbox(settings.broker) as outbox:
+        return max([sent async for sent in send_batches(outbox, topic, batches)], default=0)
+
+
+def weir_throughput(policy: Path, records: int) -> Throughput:
+    """Measure a Weir worker: limits, durable state, awaited alerts."""
+    with embedded_rig(policy) as settings:
+        sent = asyncio.run(fill(settings, bench_batches(records)))
+        return _throughput(WorkerProcess(settings), sent, taken_in)
+
+
+def stock_throughput(policy: Path, records: int) -> Throughput:
+    """Measure an ordinary Faust agent with a Table on the same kind of topic."""
+    with embedded_rig(policy) as settings:
+        sent = asyncio.run(fill(settings, bench_batches(records)))
+        command = (
+            STOCK, settings.broker, settings.topic_prefix, str(settings.partitions),
+            str(settings.metrics_port),
+        )  # fmt: skip
+        return _throughput(
+            WorkerProcess(settings, command),
+            sent,
+            lambda samples: int(samples.get(("stock_records_total", ()), 0)),
+        )
+
+
+class _Reading(NamedTuple):
+    seconds: float
+    cpu_seconds: float
+    records: int
+    samples: Samples
+
+
+def _throughput(worker: WorkerProcess, records: int, taken: Callable[[Samples], int]) -> Throughput:
+    """Return the rate between a twentieth and nineteen twentieths of the records, and end it.
+
+    In between, the worker is busy from end to end: starting and stopping are not measured.
+    """
+    try:
+        worker.pin(-1)
+        first = _reading(worker, taken, at_least=records // 20)
+        last = _reading(worker, taken, at_least=records - records // 20)
+        end = _reading(worker, taken, at_least=records)
+        time.sleep(2 * worker.settings.flush_seconds)  # the last flush, for the size of state
+        samples = worker.samples() or end.samples
+    finally:
+        worker.close()
+    done = last.records - first.records
+    return Throughput(
+        done / (last.seconds - first.seconds),
+        (last.cpu_seconds - first.cpu_seconds) / done * 1e6,
+        samples,
+    )
+
+
+def _reading(worker: WorkerProcess, taken: Callable[[Samples], int], at_least: int) -> _Reading:
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while time.monotonic() < deadline:
+        worker.ensure_running()
+        samples = worker.samples()
+        reading = _Reading(time.perf_counter(), worker.cpu_seconds(), taken(samples), samples)
+        if reading.records >= at_least:
+            return reading
+        time.sleep(POLL_SECONDS)
+    raise BrokerError(f"the worker took in no {at_least} records within {WAIT_SECONDS_MAX:g} s")
+
+
+def weir_latency(policy: Path, rate: float) -> Latency:
+    """Send at a rate, and measure how long each alert takes to be read by someone."""
+    with embedded_rig(policy) as settings:
+        worker = WorkerProcess(settings)
+        try:
+            worker.pin(-1)
+            return asyncio.run(_latency(settings, worker, rate))
+        finally:
+            worker.close()
+
+
+async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> Latency:
+    topics = Topics.of(settings)
+    outbox = Outbox(settings.broker)
+    tail = Tail(settings.broker, topics.alerts, settings.partitions)
+    await outbox.start()
+    await tail.start()
+    sent_at: list[float] = []
+    waits: list[float] = []
+    numbers: dict[str, int] = {}  # of each transaction, in the order of sending
+
+    async def send() -> None:
+        batches = list(bench_batches(round(rate * LATENCY_SECONDS), seed=2))
+        for batch in batches:
+            numbers.update((str(row[0]), len(numbers)) for row in batch.rows)
+        while not worker.samples().get(("weir_partitions_assigned", ())):
+            worker.ensure_running()
+            await asyncio.sleep(POLL_SECONDS)
+        async for sent in send_batches(outbox, topics.transactions, batches, rate):
+            now = time.perf_counter()
+            sent_at.extend([now] * (sent - len(sent_at)))
+
+    sending = asyncio.create_task(send())
+    quiet_since = time.monotonic()
+    while not sending.done() or time.monotonic() - quiet_since < 2 * settings.flush_seconds:
+        records = await tail.read(POLL_SECONDS)
+        now = time.perf_counter()
+        if records:
+            quiet_since = time.monotonic()
+        for record in records:
+            number = numbers.get(json.loads(record.value).get("transaction_id"))
+            if number is None:
+                continue  # a systemic alert is of no transaction
+            if number < len(sent_at):
+                waits.append(now - sent_at[number])
+            else:
+                waits.append(0.0)  # read before the sender knew that it was sent
+    sending.result()
+    await tail.stop()
+    await outbox.stop()
+    return _percentiles(waits[len(waits) // 10 :])  # without the start
+
+
+def _percentiles(waits: list[float]) -> Latency:
+    if not waits:
+        raise BrokerError("no alert was told: give a policy that is exceeded now and then")
+    ordered = sorted(waits)
+    return Latency(
+        len(ordered),
+        round(1000 * ordered[len(ordered) // 2], 1),
+        round(1000 * ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)], 1),
+    )
+
+
+class Recovery(NamedTuple):
+    """How long a worker takes from its start to its first decision, with so much state."""
+
+    accounts: int
+    seconds: float
+    state_bytes: int
+
+
+def weir_recovery(policy: Path, accounts: int) -> Recovery:
+    """Fill state with accounts of one transaction each, end the worker, and start another."""
+    with embedded_rig(policy) as settings:
+        population = Population(accounts, 1, seed=1)
+        asyncio.run(fill(settings, _one_each(population)))
+        first = WorkerProcess(settings)
+        try:
+            _reading(first, taken_in, at_least=accounts)
+            time.sleep(2 * settings.flush_seconds)
+            state_bytes = _sum(first.samples(), "weir_state_bytes")
+            first.terminate()
+        finally:
+            first.close()
+        asyncio.run(fill(settings, _one_each(Population(1000, 1, seed=2), number_from=accounts)))
+        second = WorkerProcess(settings)
+        try:
+            reading = _reading(second, taken_in, at_least=1000)
+            kept = _sum(reading.samples, "weir_transactions_total")
+            seconds = time.monotonic() - second.started_at
+        finally:
+            second.close()
+        assert kept <= 1000, "the second worker began anew: nothing was recovered"  # noqa: PLR2004 - as above
+        return Recovery(accounts, round(seconds, 2), int(state_bytes))
+
+
+def _one_each(population: Population, number_from: int = 0) -> Iterator[Batch]:
+    """Yield one transaction of each account."""
+    day = population.start.isoformat()
+    for first in range(0, population.accounts, BATCH_ROWS):
+        numbers = range(first + 1, min(first + BATCH_ROWS, population.accounts) + 1)
+        rows = [
+            (
+                f"R{number_from + n:010d}", account_id(n), f"{day}T12:00:00Z", "12.30", "EUR",
+                "debit", None, None, "card", "current", None, None,
+            )
+            for n in numbers
+        ]  # fmt: skip
+        yield Batch(Path("one-each"), rows, numbers, [], first / population.accounts)
+
+
+def _sum(samples: Samples, name: str) -> float:
+    return sum(value for (of, _), value in samples.items() if of == name)
+
+
+def state_size(samples: Samples) -> dict[str, int]:
+    """Return the size of state, and what 160 bytes an account and 20 a transaction would be."""
+    accounts = int(_sum(samples, "weir_state_accounts"))
+    transactions = int(_sum(samples, "weir_state_open_transactions"))
+    return {
+        "bytes": int(_sum(samples, "weir_state_bytes")),
+        "accounts": accounts,
+        "open_transactions": transactions,
+        "bytes_allowed": 160 * accounts + 20 * transactions,
+    }

@@ -1,0 +1,256 @@
+"""Kills workers under load, and counts by other means what was lost, doubled or wrong."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+from kafka import KafkaConsumer, TopicPartition
+
+from monitor.core.threshold import Threshold
+from monitor.population import Population
+from monitor.population.rows import rows_of
+from streams.feed.reader import BATCH_ROWS, Batch
+from streams.kafka.broker_error import BrokerError
+from streams.kafka.partitioner import dealer
+from streams.kafka.producer import Outbox
+from streams.kafka.reader import records_of_topic
+from streams.lab.broker import free_port
+from streams.lab.recount import (
+    DayKey,
+    DayTotals,
+    Found,
+    Recount,
+    compare_alerts,
+    compare_days,
+    totals_of,
+)
+from streams.lab.rig import WorkerProcess, taken_in
+from streams.send.transactions import send_batches
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+
+POLL_SECONDS: Final = 0.1
+STARTED_SECONDS_MAX: Final = 90.0
+COMMITTED_SECONDS_MAX: Final = 180.0
+BEFORE_KILL_SECONDS: Final = (0.3, 3.0)
+"""A worker lives so long, at random, after its first decision."""
+
+DRILL_ACCOUNTS: Final = 5000
+CLOSING_DAYS: Final = 30
+"""So many days after the last one, last records on each partition close every day."""
+
+CLOSING_ACCOUNTS: Final = 2
+
+
+class Drill:
+    """A stream of made transactions, workers that are killed at random, and the reckoning.
+
+    `say` is told what happens. Raises BrokerError if a worker ends by itself, or the group does
+    not come to the end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transactions: int,
+        seed: int,
+        workers: int = 1,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.recovery_seconds: list[float] = []
+        self.sent = 0
+        self.workers: list[WorkerProcess] = []
+        self._settings = settings
+        self._topics = Topics.of(settings)
+        self._random = random.Random(seed)  # noqa: S311 - when to kill is no secret
+        self.transactions = transactions
+        self._rows = drill_rows(transactions, seed)
+        self._workers_first = workers
+        self._say = say
+        self._is_over = asyncio.Event()  # all that was to happen to workers has happened
+
+    async def run(self, kills: int, rate: float) -> None:
+        """Send at a rate, kill so many times, and wait until the group has committed it all."""
+        await self.run_through([self.kill_one] * kills, rate)
+
+    async def run_through(
+        self, incidents: Sequence[Callable[[], Awaitable[None]]], rate: float
+    ) -> None:
+        """Let one incident after the other happen while records flow, then send the rest at once.
+
+        `rate` (records a second) is to be so low that the rows outlast the incidents.
+        """
+        sending = asyncio.create_task(self._send(rate))
+        try:
+            for _ in range(self._workers_first):
+                self.start_worker()
+            for incident in incidents:
+                await incident()
+            self._is_over.set()
+            await sending
+            self._say(f"all {self.sent:,} are sent; waiting until the group has committed them")
+            await asyncio.to_thread(self._wait_until_told)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            for worker in self.workers:
+                worker.close()
+
+    def start_worker(self) -> WorkerProcess:
+        """Start one more worker, and return it."""
+        worker = WorkerProcess(replace(self._settings, metrics_port=free_port()))
+        self.workers.append(worker)
+        return worker
+
+    async def kill_one(self) -> None:
+        """Kill a worker that works, start another, and note how long until that one works."""
+        worker = self._random.choice(self.workers)
+        await self.until_deciding(worker)
+        await asyncio.sleep(self._random.uniform(*BEFORE_KILL_SECONDS))
+        worker.kill()
+        worker.close()
+        self.workers.remove(worker)
+        killed_at = time.monotonic()
+        await self.until_deciding(self.start_worker())
+        self.recovery_seconds.append(round(time.monotonic() - killed_at, 2))
+        self._say(
+            f"kill {len(self.recovery_seconds)}: the next worker decides after"
+            f" {self.recovery_seconds[-1]:.1f} s"
+        )
+
+    def look_after(self, worker: WorkerProcess) -> None:
+        """Raise BrokerError where a worker has ended that was not told to."""
+        worker.ensure_running()
+
+    async def until_deciding(self, worker: WorkerProcess) -> None:
+        """Wait until a worker has decided on something."""
+        deadline = time.monotonic() + STARTED_SECONDS_MAX
+        while not taken_in(await asyncio.to_thread(worker.samples)):
+            self.look_after(worker)
+            if time.monotonic() > deadline:
+                raise BrokerError(
+                    f"a worker decided nothing within {STARTED_SECONDS_MAX:g} s: send more"
+                    " transactions, so that the stream lasts longer than the kills"
+                )
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def reckon(self, thresholds: Sequence[Threshold]) -> Found:
+        """Read what was told from the topics, and compare it with the recount."""
+        with Recount() as recount:
+            recount.add(self._rows)
+            expected = recount.totals()
+        told_days, days_wrong = await self._told_account_days()
+        found = compare_days(expected, told_days)
+        alerts = [json.loads(record.value) for record in await self._all_of(self._topics.alerts)]
+        found = compare_alerts(found, expected, thresholds, alerts)
+        rejected = len(await self._all_of(self._topics.rejections))  # none is due
+        return found._replace(
+            wrong=found.wrong + days_wrong + rejected, account_days=len(told_days)
+        )
+
+    async def _send(self, rate: float) -> None:
+        batches = chain(
+            batches_of(self._rows), [closing_batch(self._rows, self._settings.partitions)]
+        )
+        async with Outbox(self._settings.broker) as outbox:
+            started = time.monotonic()
+            async for sent in send_batches(outbox, self._topics.transactions, batches):
+                self.sent = sent
+                with suppress(TimeoutError):
+                    pause = started + sent / rate - time.monotonic()
+                    await asyncio.wait_for(self._is_over.wait(), pause)
+
+    def _wait_until_told(self) -> None:
+        """Wait until the group has committed all that was sent, and told every closed day."""
+        topic = self._topics.transactions
+        partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
+        deadline = time.monotonic() + COMMITTED_SECONDS_MAX
+        reader = KafkaConsumer(
+            bootstrap_servers=self._settings.broker.split(","), group_id=self._settings.group,
+            enable_auto_commit=False,
+        )  # fmt: skip
+        try:
+            while (
+                sum(reader.committed(one) or 0 for one in partitions) < self.sent
+                or not self._is_all_told()
+            ):
+                for worker in tuple(self.workers):
+                    self.look_after(worker)
+                if time.monotonic() > deadline:
+                    raise BrokerError(
+                        f"the group has not committed all within {COMMITTED_SECONDS_MAX:g} s"
+                    )
+                time.sleep(POLL_SECONDS)
+        finally:
+            reader.close()
+
+    def _is_all_told(self) -> bool:
+        """Return whether each partition has no accounts left but those that closed its days."""
+        held: dict[str, float] = {}
+        for worker in self.workers:
+            for (name, labels), accounts in worker.samples().items():
+                if name == "weir_state_accounts":  # of two workers, one may have had it before
+                    held[labels[0]] = min(accounts, held.get(labels[0], accounts))
+        return len(held) == self._settings.partitions and max(held.values()) <= CLOSING_ACCOUNTS
+
+    async def _told_account_days(self) -> tuple[dict[DayKey, DayTotals], int]:
+        """Return each closed account-day; and how many were told again with another content."""
+        told: dict[DayKey, DayTotals] = {}
+        differing = 0
+        for record in await self._all_of(self._topics.account_days):
+            fields = json.loads(record.value)
+            key = fields["account_id"], fields["business_day"]
+            totals = totals_of(fields)
+            differing += told.setdefault(key, totals) != totals
+        return {key: totals for key, totals in told.items() if any(totals[:4])}, differing
+
+    async def _all_of(self, topic: str) -> list[Any]:
+        settings = self._settings
+        return [of async for of in records_of_topic(settings.broker, topic, settings.partitions)]
+
+
+def drill_rows(transactions: int, seed: int) -> list[tuple[str, ...]]:
+    """Return rows of a made population, so many."""
+    rows: list[tuple[str, ...]] = []
+    for _, made in rows_of(Population(DRILL_ACCOUNTS, 3660, seed)):
+        rows += made
+        if len(rows) >= transactions:
+            break
+    return rows[:transactions]
+
+
+def batches_of(rows: Sequence[tuple[str, ...]]) -> Iterator[Batch]:
+    """Yield rows as batches of a feed."""
+    for first in range(0, len(rows), BATCH_ROWS):
+        part = rows[first : first + BATCH_ROWS]
+        yield Batch(Path("drill"), part, range(first + 1, first + 1 + len(part)), [], 0)
+
+
+def closing_batch(rows: Sequence[tuple[str, ...]], partitions: int) -> Batch:
+    """Return rows for each partition, so late that they close every day before them.
+
+    They are of two accounts: one account alone closes no days of others.
+    """
+    day = date.fromordinal(date.fromisoformat(rows[-1][2][:10]).toordinal() + CLOSING_DAYS)
+    deal = dealer(partitions)
+    accounts: dict[int, list[str]] = {partition: [] for partition in range(partitions)}
+    number = 0
+    while any(len(names) < CLOSING_ACCOUNTS for names in accounts.values()):
+        name = f"closing-{number}"
+        if len(accounts[deal(name)]) < CLOSING_ACCOUNTS:
+            accounts[deal(name)].append(name)
+        number += 1
+    closing = [
+        (f"X{partition}", account, f"{day}T00:00:00Z", "0.01", "EUR", "credit", *[None] * 6)
+        for partition, names in accounts.items()
+        for account in names
+    ]
+    return Batch(Path("drill"), closing, range(1, len(closing) + 1), [], 1)

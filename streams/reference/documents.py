@@ -1,0 +1,43 @@
+"""What of docs/ is made from the code. `python -m streams.documents docs` writes it anew.
+
+A test holds the files against what this makes, so that they cannot say what is no longer so. The
+YAML writer is one of the development tools; nothing that runs needs it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from streams.reference.asyncapi import asyncapi
+from streams.reference.commands import command_page
+from streams.reference.schemas import record_schemas
+
+
+def documents() -> dict[Path, str]:
+    """Return the text of each file, by its path in docs/."""
+    import yaml  # noqa: PLC0415 - a development tool
+
+    schemas = {
+        Path("schemas") / f"{name}.json": json.dumps(schema, indent=2) + "\n"
+        for name, schema in record_schemas().items()
+    }
+    note = "# Made by `make docs` from the code.\n"
+    described = yaml.safe_dump(asyncapi(), sort_keys=False, width=100, allow_unicode=True)
+    return {
+        **schemas,
+        Path("asyncapi.yml"): note + described,
+        Path("commands.md"): command_page(),
+    }
+
+
+def main() -> None:
+    """Write the files into the folder that is given."""
+    (folder,) = sys.argv[1:]
+    for path, text in documents().items():
+        to = Path(folder) / path
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

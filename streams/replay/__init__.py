@@ -1,0 +1,1 @@
+"""The engine over files: replay, what-if, explain."""

@@ -1,0 +1,286 @@
+"""The same engine over a file: rows are dealt to partitions as the producer deals them."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from monitor.core.account import AccountDay, ClosedDay
+from monitor.core.alert import Alert
+from monitor.core.as_of import AsOf
+from monitor.core.attributes import AttributeBook
+from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
+from monitor.engine.coverage import currencies_seen, unwatched
+from monitor.engine.engine import Engine, Step
+from monitor.policy.policy import PolicyBook
+from monitor.review.membership import Verdicts
+from monitor.systemic.alert import SystemicAlert
+from monitor.systemic.detection import SystemicRun
+from monitor.systemic.record import SegmentRecord, segment_records_of
+from streams.feed.lateness import RowOrder, is_too_many, too_late_text
+from streams.feed.reader import Batch
+from streams.kafka.partitioner import dealer
+from streams.wire import codec
+
+
+class RowRejection(NamedTuple):
+    """A row that was set aside: where it stands in which file, why, and what it was."""
+
+    rejection: Rejection
+    file: str
+    row: int
+    record: bytes
+
+
+class Run(NamedTuple):
+    """Records of one partition in order: where each stands, and what it was decoded to."""
+
+    partition: int
+    offsets: Sequence[int]
+    items: Sequence[Transaction | Rejection]
+
+
+class Taken(NamedTuple):
+    """A run that an engine took, and the offsets of the records that it rejected meanwhile."""
+
+    run: Run
+    rejected: frozenset[int]
+
+
+class Told(NamedTuple):
+    """What a batch of rows made the engines tell, in the order in which they did."""
+
+    alerts: list[Alert | SystemicAlert]
+    rejections: list[RowRejection]
+    account_days: list[ClosedDay]
+    segment_days: list[SegmentRecord]
+    taken: list[Taken]
+
+
+class Totals:
+    """Counts of a run over files or of a stream, as `--json` prints them."""
+
+    def __init__(self) -> None:
+        self.transactions = 0
+        self.alerts: Counter[tuple[str, str]] = Counter()
+        self.rejections: Counter[str] = Counter()
+        self.waiting = 0
+        self.skipped = 0
+        self.ahead = 0
+        self.unwatched: Counter[str] = (
+            Counter()
+        )  # transactions, by a currency that no limit watches
+        self.unseen: list[str] = []  # currencies that limits name, and no transaction is in
+
+    def fields(self, seconds: float) -> dict[str, object]:
+        """Return the counts: records read, what became of them, and what was told.
+
+        Reversals that still wait for their originals are among the transactions.
+        """
+        rejected = sum(self.rejections.values())
+        return {
+            "records": self.transactions + self.waiting + rejected,
+            "transactions": self.transactions + self.waiting,
+            "waiting": self.waiting,
+            "skipped": self.skipped,
+            "duplicates": self.rejections[Reason.DUPLICATE.value],
+            "rejected": rejected,
+            "rejected_by_reason": dict(sorted(self.rejections.items())),
+            "alerts": sum(self.alerts.values()),
+            "alerts_by_kind_and_status": {
+                f"{kind}/{status}": count for (kind, status), count in sorted(self.alerts.items())
+            },
+            "unwatched": dict(sorted(self.unwatched.items())),
+            "unseen_currencies": self.unseen,
+            "seconds": round(seconds, 3),
+            "ahead": self.ahead,
+        }
+
+
+def warning_of(totals: Totals, order: RowOrder) -> str | None:
+    """Return what is to be said of too many late records, and why; None if there are few."""
+    too_late = totals.rejections[Reason.TOO_LATE.value]
+    records = totals.transactions + sum(totals.rejections.values())
+    if not is_too_many(too_late, records):
+        return None
+    return too_late_text(too_late, records, order.likely_cause())
+
+
+class Deal(NamedTuple):
+    """What of a batch goes to one partition, in order: its place in the batch, and the record."""
+
+    places: list[int]
+    items: list[Transaction | Rejection]
+
+
+class Replay:
+    """Engines for every partition of a topic that is not there.
+
+    `attributes` are those of all accounts: they share them. Rows that are dated ahead of `as_of`
+    are rejected; None: none is.
+    """
+
+    def __init__(
+        self,
+        policies: PolicyBook,
+        partitions: int,
+        attributes: AttributeBook | None = None,
+        as_of: AsOf | None = None,
+    ) -> None:
+        self.totals = Totals()
+        self._as_of = as_of
+        self._order = RowOrder(policies.calendar.allowed_lateness)
+        self._policies = policies
+        self._deal = dealer(partitions)
+        self._engines = [
+            Engine(number, policies, partitions=partitions) for number in range(partitions)
+        ]
+        self._systemic = SystemicRun(policies, partitions)
+        self._waiting: dict[tuple[int, int], tuple[str, int, bytes]] = {}  # by partition, offset
+        self._incidents: dict[str, dict[str, Any]] = {}  # the latest alert of each, as written
+        if attributes is not None:
+            for engine in self._engines:
+                engine.ledger.attributes = attributes
+
+    def observe(self, batch: Batch) -> Told:
+        """Take a batch of rows; return what came of it."""
+        deals = [Deal([], []) for _ in self._engines]
+        deal, times = self._deal, list[int]()
+        for place, fields in enumerate(batch.rows):
+            account_id = fields[1]
+            to = deals[deal(account_id) if account_id else 0]
+            self._append(to, place, transaction_of(fields), times)
+        for place, (_, value) in enumerate(batch.raw, len(batch.rows)):
+            item = codec.decode(value)
+            to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
+            self._append(to, place, item, times)
+        told = Told([], [], [], [], [])
+        self.totals.skipped += batch.skipped
+        for engine, dealt in zip(self._engines, deals, strict=True):
+            if dealt.items:
+                first = engine.ledger.offset_last + 1
+                offsets = range(first, first + len(dealt.items))
+                step = self._observe(Run(engine.partition, offsets, dealt.items), told)
+                self._tell_rejections(step, batch, dealt, (engine.partition, first), told)
+        self._order.take(batch.path, times)
+        # In a file all partitions stand at one place: one that is far behind has nothing in
+        # between, and is not waited for.
+        self._join(told, range(len(self._engines)))
+        seen = currencies_seen(self._policies)
+        self.totals.unseen = [currency for currency, is_seen in seen.items() if not is_seen]
+        return told
+
+    def _append(
+        self, to: Deal, place: int, item: Transaction | Rejection, times: list[int]
+    ) -> None:
+        if self._as_of is not None:
+            item = self._as_of.judge(item)
+        to.places.append(place)
+        to.items.append(item)
+        if isinstance(item, Transaction):
+            times.append(item.event_time)
+
+    def _tell_rejections(
+        self, step: Step, batch: Batch, dealt: Deal, start: tuple[int, int], told: Told
+    ) -> None:
+        """Tell of rejected rows; a reversal that waited may be one of a batch before.
+
+        `start` is the partition, and the offset of the first row that was dealt to it.
+        """
+        waiting, (partition, first) = self._waiting, start
+        for reversal in step.waiting:
+            place = dealt.places[reversal.offset - first]
+            file = batch.file_of(place).name
+            waiting[partition, reversal.offset] = (file, *_record(batch, place))
+        for offset, rejection in step.rejections:
+            if (partition, offset) in waiting:
+                name, number, record = waiting[partition, offset]
+            else:
+                place = dealt.places[offset - first]
+                name = batch.file_of(place).name
+                number, record = _record(batch, place)
+            told.rejections.append(RowRejection(rejection, name, number, record))
+        for offset in step.settled:
+            del waiting[partition, offset]
+
+    @property
+    def warning(self) -> str | None:
+        """What is to be said of too many late rows, and why; None if there are few."""
+        return warning_of(self.totals, self._order)
+
+    def observe_runs(self, runs: Sequence[Run], silent: Collection[int] = ()) -> Told:
+        """Take runs of partitions as a topic has them; `rejections` of what is returned is empty.
+
+        Partitions that are `silent` (nothing more of them comes) are not waited for where they are
+        far behind, see `Joining.ready`.
+        """
+        told = Told([], [], [], [], [])
+        for run in runs:
+            self._observe(run, told)
+        self._join(told, silent)
+        return told
+
+    @property
+    def day_decided(self) -> int:
+        """The last business day of which it was decided what its account-days mean; 0 for none."""
+        return self._systemic.joining.decided
+
+    def is_past(self, partition: int, offset: int) -> bool:
+        """Return whether all that a partition tells by its records up to an offset was told."""
+        engine = self._engines[partition]
+        return bool(engine.ledger.offset_last >= offset) and not engine.has_closing_days
+
+    def _join(self, told: Told, silent: Collection[int]) -> None:
+        """Decide the days that every partition has told of."""
+        for record in told.segment_days:
+            self._systemic.take(record)
+        for decided in self._systemic.decide(silent):
+            told.alerts.extend(decided.alerts)
+            self._count_alerts(decided.alerts)
+            self._incidents.update((alert.alert_id, alert.fields()) for alert in decided.alerts)
+            self._group(Verdicts(decided.day, self._incidents.values()), told)
+
+    def _group(self, verdicts: Verdicts, told: Told) -> None:
+        """Let reviews leave out what incidents explain."""
+        for engine in self._engines:
+            engine.set_verdicts(verdicts)
+            step = engine.take_step()
+            self._count(step)
+            told.alerts.extend(step.alerts)
+
+    def open_account_days(self) -> Iterator[tuple[str, AccountDay]]:
+        """Yield the account-days that were not handed on as closed, as they stand, by account."""
+        for engine in self._engines:
+            for account_id, account in engine.ledger.accounts.items():
+                for account_day in account.days:
+                    yield account_id, account_day
+
+    def _observe(self, run: Run, told: Told) -> Step:
+        engine = self._engines[run.partition]
+        engine.observe(run.offsets, run.items)
+        step = engine.take_step()
+        self._count(step)
+        told.alerts.extend(step.alerts)
+        told.account_days.extend(step.account_days)
+        for of_day in step.segment_days:
+            told.segment_days.extend(segment_records_of(engine.partition, of_day))
+        told.taken.append(Taken(run, frozenset(offset for offset, _ in step.rejections)))
+        return step
+
+    def _count(self, step: Step) -> None:
+        totals = self.totals
+        totals.transactions += step.transactions
+        totals.ahead += step.ahead
+        totals.unwatched.update(unwatched(self._policies, step.entries))
+        totals.waiting += len(step.waiting) - len(step.settled)
+        self._count_alerts(step.alerts)
+        totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)
+
+    def _count_alerts(self, alerts: Sequence[Alert | SystemicAlert]) -> None:
+        self.totals.alerts.update((alert.kind.value, alert.status.value) for alert in alerts)
+
+
+def _record(batch: Batch, place: int) -> tuple[int, bytes]:
+    """Return the number and the record of what stands at a place of a batch."""
+    if place < len(batch.rows):
+        return batch.numbers[place], codec.transaction_bytes(batch.rows[place])
+    return batch.raw[place - len(batch.rows)]

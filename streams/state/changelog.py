@@ -1,0 +1,318 @@
+"""What a partition keeps in its changelog, as bytes, and how an engine is put together from it.
+
+Four sorts of record, each under a key of its own:
+
+- a *bucket*: the offset that it includes, and its accounts with their open days;
+- a *journal* chunk: the transactions of one day that one flush took in, until the day is closed
+  (what tells a duplicate, and what a reversal takes back), or the records of reversals that wait;
+- a *part* of what the models have learned (monitor/outliers/checkpoint.py), where a policy wants
+  models;
+- the *seal*: the offset up to which all of it is complete, the watermark and the policy versions.
+
+All but the journal begin with their offset, and of two versions under one key the one with the
+greater offset holds. Which keys count where several workers wrote stands in streams/state/keys.py.
+A bucket, a part or a seal that outgrows a record is cut into pieces (streams/state/pieces.py).
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from monitor.engine.engine import Engine
+from monitor.ledger.ledger import Bucket, rejection_rows, rejections_of
+from monitor.ledger.watermark import Lone, Marks
+from monitor.outliers.checkpoint import Parts
+from streams.state import keys
+from streams.state.accounts import account_bytes, account_days
+from streams.state.journal import Original, chunk_of
+from streams.state.keys import (
+    LOST,
+    StateError,
+    StateLostError,
+    bucket_key,
+    encode,
+    is_journal,
+    is_seal,
+    packed,
+    seal_pieces_key,
+    term_of,
+    unpacked,
+    writer_of,
+)
+from streams.state.pieces import PIECE_BYTES_MAX, Kept, Pieces, whole_key
+
+_PART_KEY: Final = b"m:"
+
+_OFFSET: Final = struct.Struct(">q")
+_ARRAY: Final = struct.Struct(">BI")  # msgpack's array 32, so that kept bytes can be joined
+_ARRAY_32: Final = 0xDD
+
+
+class Seal(NamedTuple):
+    """Up to where the state of a partition is complete, and under which settings it was made."""
+
+    offset: int
+    watermark: Marks
+    lone: Lone | None
+    calendar: str
+    policy_versions: list[int]
+    buckets: int
+    writer: bytes  # who wrote it: an engine that is still its own writer need not be rebuilt
+    rejections: Sequence[list[Any]] = ()  # of records that no bucket knows
+    held: tuple[int, int, int] = (0, 0, 0)  # a day, the chunks from that day on, and the buckets
+    alone: bytes | None = None
+    """The bucket of the account that is alone, empty if none came yet; None if there are more.
+
+    Days go by the clock of that account then, which is nothing to others. So what was written of
+    others before the next seal is passed over, and their records, which all come again, make it
+    anew. Had the bucket a record of its own, it could have others in it.
+    """
+
+
+class Recovered(NamedTuple):
+    """What an engine was put together from: the next writer keeps it under its own name."""
+
+    buckets: dict[int, bytes]
+    chunks: list[tuple[int, bytes]]  # the day of each, and its bytes
+    originals: Mapping[int, Original] = MappingProxyType({})  # of reversals that wait, by offset
+    lost: str | None = None  # what a seal says there must be, and is not there
+
+
+def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield the records of what the models have learned; what is dropped comes last."""
+    for name, data in parts.written.items():
+        yield _PART_KEY + name.encode(), _OFFSET.pack(offset) + data
+    for name in parts.dropped:
+        yield _PART_KEY + name.encode(), None
+
+
+def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
+    """Return what the models had learned, part by part; empty bytes if a part is not whole."""
+    known = Kept(kept)
+    wholes = {key: known.whole(key) for key in part_keys(kept)}
+    return {
+        key.removeprefix(_PART_KEY).decode(): b"" if of is None else of.value[_OFFSET.size :]
+        for key, of in wholes.items()
+    }
+
+
+def part_keys(kept: Iterable[bytes]) -> set[bytes]:
+    """Return the keys of what the models had learned, without those of their pieces."""
+    return {whole_key(key) for key in kept if key.startswith(_PART_KEY)}
+
+
+def holds(kept: bytes | None, newer: bytes) -> bool:
+    """Return whether a bucket or seal takes the place of the one that is kept."""
+    return kept is None or _offset_of(kept) <= _offset_of(newer)
+
+
+def _offset_of(value: bytes) -> bytes:
+    return value[: _OFFSET.size]
+
+
+def bucket_bytes(bucket: Bucket) -> bytes:
+    """Return a bucket; accounts that did not change since they were last written are not redone."""
+    accounts = bucket.accounts
+    for account in accounts.values():
+        if not account.kept:
+            account.kept = account_bytes(account)
+    return b"".join(
+        (
+            _OFFSET.pack(bucket.offset_last),
+            b"\x93",
+            encode(keys.FORMAT),
+            encode(rejection_rows(bucket.rejections)),
+            _ARRAY.pack(_ARRAY_32, len(accounts)),
+            *[account.kept for account in accounts.values()],
+        )
+    )
+
+
+def seal_bytes(seal: Seal) -> bytes:
+    """Return a seal."""
+    return _OFFSET.pack(seal.offset) + packed(seal[1:])
+
+
+def seal_records(seal: Seal, pieces: Pieces) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return what has to be written before a seal, if anything, and the seal's own record."""
+    value, key = seal_bytes(seal), seal_pieces_key(seal.writer)
+    if len(value) <= PIECE_BYTES_MAX:
+        pieces.forget(key)
+        return [], value
+    records = list(pieces.records(key, value))
+    return records, _OFFSET.pack(seal.offset) + packed((pieces.version,))
+
+
+def newest_seal(kept: dict[bytes, bytes]) -> Seal | None:
+    """Return the seal that holds, of all writers'; None if there is none.
+
+    Raises StateError if it is in pieces, and they are not there.
+    """
+    seals = [(term_of(key), _offset_of(kept[key]), key) for key in kept if is_seal(key)]
+    if not seals:
+        return None
+    key = max(seals)[2]
+    fields = unpacked(kept[key][_OFFSET.size :])
+    if len(fields) > 1:
+        return seal_of(kept[key])
+    whole = Kept(kept).whole(seal_pieces_key(writer_of(key)), version=fields[0])
+    if whole is None:
+        raise StateError(
+            "the changelog has lost a part of a seal: start with fresh state (another WEIR_GROUP),"
+            " or restore the topic"
+        )
+    return seal_of(whole.value)
+
+
+def sealed_offset(value: bytes) -> int:
+    """Return the offset up to which a seal's record says that all is complete."""
+    (offset,) = _OFFSET.unpack_from(value)
+    return int(offset)
+
+
+def seal_of(value: bytes) -> Seal:
+    """Return the seal that the bytes hold."""
+    (offset,) = _OFFSET.unpack_from(value)
+    rest = unpacked(value[_OFFSET.size :])
+    seal = Seal(offset, *rest)
+    first, chunks, buckets = seal.held
+    return seal._replace(
+        watermark=Marks(*seal.watermark),
+        lone=None if seal.lone is None else Lone(*seal.lone),
+        held=(first, chunks, buckets),
+    )
+
+
+def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
+    """Put an engine together from what its partition kept; return what that was.
+
+    What the systemic side has decided is given to the engine before: no seal keeps it, because its
+    topics do, and reviews are recounted by it. Without a seal nothing was ever committed: what is
+    there is passed over, and made anew. Raises
+    StateError where the state was made under another calendar or number of buckets.
+    """
+    seal, ledger = newest_seal(kept), engine.ledger
+    if seal is None:
+        return Recovered({}, [])
+    calendar = engine.policies.calendar.text()
+    if seal.calendar != calendar:
+        raise StateError(
+            f"the state of partition {engine.partition} was made under the calendar"
+            f" {seal.calendar}, the policy has {calendar}: days cannot be moved. Give the policy"
+            " its old [calendar], or start with fresh state (another WEIR_GROUP)"
+        )
+    if seal.buckets != len(ledger.buckets):
+        raise StateError(
+            f"the state of partition {engine.partition} has {seal.buckets} buckets, the setting is"
+            f" {len(ledger.buckets)}: set WEIR_BUCKETS={seal.buckets}, or start with fresh state"
+        )
+    ledger.offset_last = seal.offset
+    ledger.restore_watermark(seal.watermark, seal.lone)
+    ledger.restore_rejections(ledger.rejections, rejections_of(seal.rejections))
+    buckets = _recover_buckets(engine, _buckets_kept(engine, kept, seal))
+    chunks, originals = _recover_journal(engine, kept, seal)
+    ledger.dirty.clear()
+    if seal.policy_versions != list(engine.policies.versions):
+        engine.policies_changed()
+    engine.reviews.verdicts_restored()
+    engine.attributes_changed(ledger.accounts)  # to what differs from what they were decided by
+    return Recovered(buckets, chunks, originals, _lost(seal, buckets, chunks))
+
+
+def _lost(seal: Seal, buckets: dict[int, bytes], chunks: list[tuple[int, bytes]]) -> str | None:
+    """Return what is missing of what a seal says there must be; there may be more."""
+    first, chunks_held, buckets_held = seal.held
+    there = sum(day >= first for day, _ in chunks)
+    if there >= chunks_held and len(buckets) >= buckets_held:
+        return None
+    return (
+        f"the changelog has {len(buckets)} of {buckets_held} buckets and {there} of {chunks_held}"
+        " journal chunks that its seal names"
+    )
+
+
+def ensure_kept(kept: dict[bytes, bytes], committed: int | None, partition: int) -> None:
+    """Raise StateLostError if a partition's changelog does not reach what the group has committed.
+
+    `committed` is the offset that is read next: all before it was sealed.
+    """
+    seal = newest_seal(kept)
+    if not committed or (seal is not None and seal.offset >= committed - 1):
+        return
+    there = "has no state" if seal is None else f"ends at offset {seal.offset}"
+    raise StateLostError(
+        f"state is lost: the group has committed partition {partition} up to offset"
+        f" {committed - 1}, and its changelog {there}. {LOST}"
+    )
+
+
+def _buckets_kept(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> dict[int, bytes]:
+    """Return the bytes of the buckets that go with a seal, by number."""
+    if seal.alone is not None:
+        if seal.lone is None:
+            return {}
+        return {engine.ledger.bucket_of(seal.lone.account_id): seal.alone}
+    known = Kept(kept)
+    wholes = {
+        number: known.whole(bucket_key(seal.writer, number))
+        for number in range(len(engine.ledger.buckets))
+    }
+    return {number: whole.value for number, whole in wholes.items() if whole is not None}
+
+
+def _recover_buckets(engine: Engine, values: dict[int, bytes]) -> dict[int, bytes]:
+    ledger = engine.ledger
+    for number, value in values.items():
+        bucket = ledger.buckets[number]
+        (bucket.offset_last,) = _OFFSET.unpack_from(value)
+        ledger.offset_recovered_last = max(ledger.offset_recovered_last, bucket.offset_last)
+        rejections, accounts = unpacked(value[_OFFSET.size :])
+        ledger.restore_rejections(bucket.rejections, rejections_of(rejections))
+        engine.restore_bucket(
+            number,
+            (
+                (name, partial(account_days, (days, *review), ledger.attributes))
+                for name, days, *review in accounts
+            ),
+        )
+    return values
+
+
+def _recover_journal(
+    engine: Engine, kept: dict[bytes, bytes], seal: Seal
+) -> tuple[list[tuple[int, bytes]], dict[int, Original]]:
+    ledger, chunks = engine.ledger, []
+    originals: dict[int, Original] = {}
+    for key, value in kept.items():
+        if not is_journal(key) or writer_of(key) != seal.writer:
+            continue
+        # Beyond the seal, an entry counts only if its bucket was written too: else the crash came
+        # between the two, and its record will come again.
+        day, entries, kept_originals = chunk_of(value)
+        ledger.restore_entries(
+            entry
+            for entry in entries
+            if entry.offset <= seal.offset
+            or entry.offset <= ledger.buckets[ledger.bucket_of(entry.account_id)].offset_last
+        )
+        originals.update((original.offset, original) for original in kept_originals)
+        chunks.append((day, value))
+    ledger.entries_restored()
+    waiting = {of.offset for account in ledger.accounts.values() for of in account.waiting}
+    return chunks, {offset: of for offset, of in originals.items() if offset in waiting}
+
+
+def is_versioned(key: bytes) -> bool:
+    """Return whether a key's value begins with its offset (all but journal chunks)."""
+    return not is_journal(key)
+
+
+def keep(kept: dict[bytes, bytes], records: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Apply records of a changelog, in their order, to what a partition keeps."""
+    for key, value in records:
+        if value is None:
+            kept.pop(key, None)
+        elif not is_versioned(key) or holds(kept.get(key), value):
+            kept[key] = value

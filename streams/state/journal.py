@@ -1,0 +1,138 @@
+"""The journal: the transactions of one day that one flush took in, by column.
+
+It says what a duplicate is, and what a reversal takes back. A second sort of chunk has the records
+of reversals that wait, as they are rejected where nothing comes for them. A chunk is kept until its
+day is closed.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import Final, NamedTuple
+
+from monitor.core.account import SERIES, SERIES_INDEX
+from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
+from streams.state.keys import packed, unpacked
+from streams.state.pieces import PIECE_BYTES_MAX
+
+ORIGINALS_BYTES_MAX: Final = 1 << 18
+"""Bytes of originals in one chunk; a greater one has a chunk of its own."""
+
+_PLACE_MASK: Final = SERIES_MASK | NO_AMOUNT
+
+
+class Original(NamedTuple):
+    """The record of a reversal that waits: its key, and its rejection as it would be written."""
+
+    offset: int
+    key: bytes | None
+    rejection: bytes
+
+
+ENTRIES_MAX: Final = 10_000
+"""Of a chunk: with ids of the usual length so many fit a record twice over."""
+
+
+class Chunk(NamedTuple):
+    """A journal chunk that is kept, by its key, until its day is closed."""
+
+    key: bytes
+    day: int
+
+
+class Kept(NamedTuple):
+    """What a journal chunk holds: entries, or originals."""
+
+    day: int
+    entries: list[Entry]
+    originals: list[Original]
+
+
+def journal_chunks(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
+    """Yield entries of one day as chunks, each of which fits a record."""
+    for first in range(0, len(entries), ENTRIES_MAX):
+        yield from _fitting(day, entries[first : first + ENTRIES_MAX])
+
+
+def _fitting(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
+    chunk = journal_bytes(day, entries)
+    if len(chunk) <= PIECE_BYTES_MAX:
+        yield chunk
+        return
+    half = len(entries) // 2
+    assert half, "one entry fits: its ids are bounded"
+    yield from _fitting(day, entries[:half])
+    yield from _fitting(day, entries[half:])
+
+
+def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
+    """Return a journal chunk: entries of one day, by column.
+
+    A transaction takes some 8 bytes and its id; each account stands once. The ids are one text:
+    thousands of short ones take longer to write.
+    """
+    offsets, accounts, names, _, contents, reverses = zip(*entries, strict=True)
+    account_index = {account_id: index for index, account_id in enumerate(dict.fromkeys(accounts))}
+    places = [content & _PLACE_MASK for content in contents]
+    series_index = {of: index for index, of in enumerate(sorted(set(places)))}
+    return packed(
+        (
+            day,
+            offsets[0],
+            [later - earlier for earlier, later in pairwise(offsets)],
+            [(*SERIES[of & SERIES_MASK], bool(of & NO_AMOUNT)) for of in series_index],
+            list(account_index),
+            list(map(account_index.__getitem__, accounts)),
+            "".join(names),
+            list(map(len, names)),
+            [of >> SERIES_BITS for of in contents],
+            list(map(series_index.__getitem__, places)),
+            []
+            if reverses.count(None) == len(reverses)
+            else [(place, *of) for place, of in enumerate(reverses) if of is not None],
+        )
+    )
+
+
+def originals_bytes(day: int, originals: Sequence[Original]) -> Iterator[bytes]:
+    """Yield journal chunks of the originals of one day."""
+    some: list[Original] = []
+    size = 0
+    for original in originals:
+        if some and size + len(original.rejection) > ORIGINALS_BYTES_MAX:
+            yield packed((day, some))
+            some, size = [], 0
+        some.append(original)
+        size += len(original.rejection)
+    if some:
+        yield packed((day, some))
+
+
+def chunk_of(value: bytes) -> Kept:
+    """Return what a journal chunk holds."""
+    day, first, *columns = unpacked(value)
+    if not columns:
+        return Kept(day, [], [Original(*fields) for fields in first])
+    gaps, series, account_ids, accounts, names, sizes, amounts, series_indexes, reversals = columns
+    places = [
+        SERIES_INDEX[direction][currency] | (NO_AMOUNT if has_no_amount else 0)
+        for direction, currency, has_no_amount in series
+    ]
+    reverses = {place: (name, of_day) for place, name, of_day in reversals}
+    ends = accumulate(sizes)
+    rows = zip(
+        accumulate(gaps, initial=first), accounts, sizes, ends, amounts, series_indexes, strict=True
+    )
+    return Kept(
+        day,
+        [
+            tuple.__new__(
+                Entry,
+                (
+                    offset, account_ids[account], names[end - size : end], day,
+                    amount << SERIES_BITS | places[series_index], reverses.get(place),
+                ),
+            )
+            for place, (offset, account, size, end, amount, series_index) in enumerate(rows)
+        ],
+        [],
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""One file a topic: how it is read, followed and written."""

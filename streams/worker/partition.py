@@ -1,0 +1,438 @@
+"""One partition of the stream: takes runs, delivers what the engine tells, keeps its state.
+
+The order of a flush is what nothing is lost by: alerts, rejections and account-days are
+acknowledged, then the journal, then the buckets, then the seal, and only then are the records.
+Whatever is cut in between is only repeated; ids, revisions and offsets make repetition harmless.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import uuid4
+
+from monitor.core.transaction import Reason, Rejection
+from monitor.engine.engine import Engine, Step
+from monitor.ledger.ledger import Entry, rejection_rows
+from monitor.outliers.checkpoint import Memory, Parts
+from monitor.review.membership import Verdicts
+from monitor.systemic.record import segment_records_of
+from streams.kafka.producer import Outgoing, acknowledged
+from streams.state import changelog, journal, keys
+from streams.state.accounts import account_bytes
+from streams.state.pieces import Pieces
+from streams.topics.catalog import Topics
+from streams.wire import codec
+
+
+class Sender(Protocol):
+    """What a partition needs of the outbox."""
+
+    async def send(
+        self, topic: str, partition: int, records: Sequence[Outgoing]
+    ) -> list[asyncio.Future[object]]:
+        """Queue records; return their acknowledgements."""
+        ...
+
+
+class Acknowledged(Protocol):
+    """What is acknowledged when its records are included for good: Faust's event is one."""
+
+    def ack(self) -> bool:
+        """Let the offset be committed."""
+        ...
+
+
+class Flushed(NamedTuple):
+    """What one flush wrote."""
+
+    records: int
+    bytes: int
+    seconds: float
+
+
+class Changes:
+    """What has changed since an engine decided its open days last."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.has_policies = False
+        self._engine = engine
+        self._verdicts: Verdicts | None = None
+        self._accounts: dict[str, None] = {}  # in the order in which they changed
+
+    def note_policies(self) -> None:
+        """Note that there is a new policy version."""
+        self.has_policies = True
+
+    def note_account(self, account_id: str) -> None:
+        """Note that an account has other attributes; without open days nothing is to be done."""
+        if account_id in self._engine.ledger.accounts:
+            self._accounts[account_id] = None
+
+    def note_verdicts(self, verdicts: Verdicts) -> None:
+        """Note what the systemic side has decided: all of it."""
+        self._verdicts = verdicts
+
+    def apply(self) -> None:
+        """Decide anew the open days that are concerned."""
+        if self.has_policies:
+            self.has_policies = False
+            self._engine.policies_changed()
+        if self._accounts:
+            accounts, self._accounts = self._accounts, {}
+            self._engine.attributes_changed(accounts)
+        if self._verdicts is not None:
+            verdicts, self._verdicts = self._verdicts, None
+            self._engine.set_verdicts(verdicts)
+
+
+WAITS: Final = Rejection(Reason.NOTHING_TO_REVERSE, "")
+"""As what the record of a reversal is kept while it waits; the detail follows if it comes to it."""
+
+
+class _Snapshot(NamedTuple):
+    """What a flush writes, taken before its first await: the engine goes on meanwhile."""
+
+    events: list[Acknowledged]
+    records: int
+    acks: list[asyncio.Future[object]]
+    entries: list[Entry]
+    originals: list[tuple[int, journal.Original]]
+    buckets: list[tuple[bytes, bytes]]
+    parts: list[Outgoing]
+    seal: bytes
+    needless: list[bytes]  # keys of what the flush before has replaced
+    day_open_first: int
+
+
+class Partition:
+    """One assigned partition, for as long as this worker has it.
+
+    `kept` is what its changelog holds; `is_current` says whether the partition is still ours: it
+    is asked before each write.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what it stands on, each by itself
+        self,
+        engine: Engine,
+        kept: dict[bytes, bytes],
+        outbox: Sender,
+        topics: Topics,
+        is_current: Callable[["Partition"], bool],
+        generation: int = 0,
+        snapshot_key: bytes | None = None,
+    ) -> None:
+        self.engine = engine
+        self.generation = generation  # of the group, in which it was given to us
+        self._is_current = is_current
+        self.writer = keys.next_writer(kept, uuid4().bytes[:6].hex().encode())
+        self.records_pending = 0
+        self._kept = kept
+        self._outbox = outbox
+        self._topics = topics
+        self._events: list[Acknowledged] = []
+        self._entries: list[Entry] = []
+        self._new_originals: list[tuple[int, journal.Original]] = []  # with the day of each
+        self._acks: list[asyncio.Future[object]] = []
+        self.changes = Changes(engine)
+        self._is_writing = False  # from a snapshot until all of it is sealed
+        self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
+        self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
+        self._found: changelog.Recovered | None = changelog.recover(engine, kept)
+        self._originals = dict(self._found.originals)  # of reversals that wait
+        self.lost = self._found.lost  # what the changelog should have, and has not
+        self._chunks: list[journal.Chunk] = []
+        self._bucket_numbers: set[int] = set()  # of those that are under our own name
+        self._others: list[bytes] = []  # keys of other writers, once nothing needs them any more
+        self._snapshot_key = snapshot_key
+        self._memory: Memory | None = None
+        self.parts_refused = self._recover_models()
+        self._chunk_number = 0
+        self._pieces = Pieces(kept, self.writer, changelog.part_keys(kept))
+        self._sealed_day_open_first = engine.ledger.day_open_first or 0
+        self.state_bytes = sum(map(len, kept.values()))
+        self.sealed_at: int | None = None  # the changelog's offset of our last seal
+
+    def _recover_models(self) -> list[str]:
+        """Put back what the models had learned; return what was refused of it, and why."""
+        memory = self._remember()
+        parts = changelog.parts_of(self._kept)
+        return memory.restore(parts) if memory is not None and parts else []
+
+    def _remember(self) -> Memory | None:
+        """Return the memory of the models, from when there are any."""
+        engine = self.engine
+        if self._memory is None and engine.outliers.scorer is not None:
+            self._memory = Memory(
+                engine.outliers.scorer, engine.ledger.bucket_of, self._snapshot_key
+            )
+        return self._memory
+
+    @property
+    def number(self) -> int:
+        """The partition's number."""
+        return self.engine.partition
+
+    def is_current(self) -> bool:
+        """Return whether the partition is still ours."""
+        return self._is_current(self)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that it did is sealed, and by itself: then it may go on as it is."""
+        seal = changelog.newest_seal(self._kept)
+        return (
+            not self.records_pending
+            and not self.engine.ledger.dirty
+            and not self._is_writing
+            and seal is not None
+            and seal.writer == self.writer
+        )
+
+    async def take(self, event: Acknowledged, records: Sequence[Any]) -> Step:
+        """Decide on a run of records and send what is to be told; `event` is acked at a flush."""
+        async with self._taking:
+            skew = self.engine.policies.calendar.clock_skew
+            items = codec.decode_run(records, skew)
+            self.changes.apply()
+            self.engine.observe([record.offset for record in records], items)
+            self._events.append(event)
+            self.records_pending += len(records)
+            return await self._deliver(records)
+
+    async def tick(self) -> Step:
+        """Send what comes without records: what a midnight left over, policies, attributes."""
+        async with self._taking:
+            self.changes.apply()
+            self.engine.close_account_days()
+            return await self._deliver(())
+
+    async def _deliver(self, records: Sequence[Any]) -> Step:
+        step = self.engine.take_step()
+        self._entries += step.entries
+        if step.rejections or step.waiting:
+            by_offset = {record.offset: record for record in records}
+            for waiting in step.waiting:
+                key, rejection, _ = self._rejection(by_offset[waiting.offset], WAITS)
+                assert rejection is not None
+                original = journal.Original(waiting.offset, key, rejection)
+                self._originals[waiting.offset] = original
+                self._new_originals.append((waiting.day, original))
+            await self._send(
+                self._topics.rejections,
+                [
+                    self._rejection(by_offset[offset], why)
+                    if offset in by_offset
+                    else self._rejection_of_waiting(offset, why)
+                    for offset, why in step.rejections
+                ],
+            )
+        for offset in step.settled:
+            del self._originals[offset]
+        if step.alerts:
+            await self._send(
+                self._topics.alerts,
+                [
+                    Outgoing(a.account_id.encode(), codec.alert_bytes(a), codec.alert_headers(a))
+                    for a in step.alerts
+                ],
+            )
+        if step.account_days:
+            await self._send(
+                self._topics.account_days,
+                [
+                    Outgoing(closed.account_id.encode(), codec.closed_day_bytes(closed))
+                    for closed in step.account_days
+                ],
+            )
+        for of_day in step.segment_days:
+            records = [
+                Outgoing(record.key, codec.segment_record_bytes(record))
+                for record in segment_records_of(self.number, of_day)
+            ]
+            self._acks += await self._outbox.send(self._topics.segment_days, 0, records)
+        return step
+
+    def _rejection(self, record: Any, why: Any) -> Outgoing:  # noqa: ANN401 - codec.Record
+        where = {
+            "topic": self._topics.transactions,
+            "partition": self.number,
+            "offset": record.offset,
+        }
+        value = codec.rejection_bytes(why, where, record.key, record.value)
+        return Outgoing(codec.rejection_key(record.key), value)
+
+    def _rejection_of_waiting(self, offset: int, why: Rejection) -> Outgoing:
+        """Return the rejection of a reversal that waited: its record came in an earlier run."""
+        original = self._originals[offset]
+        return Outgoing(original.key, codec.rejection_bytes_for(original.rejection, why))
+
+    async def _send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        self._acks += await self._outbox.send(topic, self.number, records)
+
+    async def flush(self) -> Flushed | None:
+        """Write what is new, and acknowledge its records; None if there is nothing new.
+
+        Nothing is written once the partition has moved to another worker.
+        """
+        async with self._flushing:
+            started = time.perf_counter()
+            async with self._taking:
+                if not self.is_current() or not (self._events or self.engine.ledger.dirty):
+                    return None
+                if self.changes.has_policies:
+                    return None  # a seal would say that they have decided: the next tick first
+                if self.engine.is_closing:
+                    return None  # a seal would say that all was told of the closed days
+                self._is_writing = True
+                snapshot = self._snapshot()
+            written = await self._write(snapshot)
+            if written is None:
+                return None
+            self._is_writing = False
+            for event in snapshot.events:
+                event.ack()
+            return Flushed(snapshot.records, written, time.perf_counter() - started)
+
+    def _snapshot(self) -> _Snapshot:
+        ledger = self.engine.ledger
+        needless = self._pieces.needless()
+        numbers = ledger.dirty_buckets | {account.bucket for account in ledger.dirty}
+        for account in ledger.dirty:
+            account.kept = account_bytes(account)
+        ledger.dirty.clear()
+        ledger.dirty_buckets.clear()
+        buckets = self._found_buckets(numbers)
+        for number in sorted(numbers):
+            bucket = ledger.buckets[number]
+            # One that was recovered may include more than we have come to again: it still does.
+            bucket.offset_last = max(bucket.offset_last, ledger.offset_last)
+            key = keys.bucket_key(self.writer, number)
+            buckets += self._pieces.records(key, changelog.bucket_bytes(bucket))
+        seal = changelog.Seal(
+            ledger.offset_last,
+            ledger.marks.marks(),
+            ledger.lone,
+            ledger.policies.calendar.text(),
+            list(ledger.policies.versions),
+            len(ledger.buckets),
+            self.writer,
+            rejection_rows(ledger.rejections),
+            self._held(numbers),
+            self._alone(),
+        )
+        memory = self._remember()
+        parts = [] if memory is None else self._parts(memory.new_parts(), seal.offset)
+        before_seal, sealed = changelog.seal_records(seal, self._pieces)
+        snapshot = _Snapshot(
+            self._events, self.records_pending, self._acks, self._entries, self._new_originals,
+            buckets + before_seal, parts, sealed, needless, ledger.day_open_first or 0,
+        )  # fmt: skip
+        self._events, self._acks, self._entries, self._new_originals = [], [], [], []
+        self.records_pending = 0
+        return snapshot
+
+    def _alone(self) -> bytes | None:
+        """Return the bucket of the account that is alone: see `state.Seal`."""
+        ledger = self.engine.ledger
+        if not ledger.marks.is_alone:
+            return None
+        if ledger.lone is None:
+            return b""
+        return changelog.bucket_bytes(ledger.buckets[ledger.bucket_of(ledger.lone.account_id)])
+
+    def _held(self, numbers: set[int]) -> tuple[int, int, int]:
+        """Return what there must be once a snapshot of these buckets is sealed: see `state.Seal`.
+
+        Chunks of days before the first open one are taken away by the flush that follows; those of
+        this snapshot are counted by the next.
+        """
+        first = self.engine.ledger.day_open_first or 0
+        days = [chunk.day for chunk in self._chunks]
+        self._bucket_numbers |= numbers
+        if self._found is not None:
+            days += [day for day, _ in self._found.chunks]
+            self._bucket_numbers |= self._found.buckets.keys()
+        return first, sum(day >= first for day in days), len(self._bucket_numbers)
+
+    def _parts(self, parts: Parts, offset: int) -> list[Outgoing]:
+        """Return the records of what the models have learned; what is dropped goes next time."""
+        records: list[Outgoing] = []
+        for key, value in changelog.part_records(parts, offset):
+            if value is None:
+                self._pieces.forget(key)
+            else:
+                records += starmap(Outgoing, self._pieces.records(key, value))
+        return records
+
+    async def _write(self, snapshot: _Snapshot) -> int | None:
+        """Write a snapshot, each step after the one before is acknowledged; return its bytes."""
+        await acknowledged(snapshot.acks)
+        written = 0
+        receipts: list[Any] = []
+        for records in (
+            self._journal(snapshot),
+            [*(Outgoing(key, value) for key, value in snapshot.buckets), *snapshot.parts],
+            # The seal goes alone: a broker may say wrongly where a log ends whose last batch has
+            # several records (`weir check` probes for it), and recovery would stop early.
+            [Outgoing(keys.seal_key(self.writer), snapshot.seal)],
+        ):
+            if not records:
+                continue
+            if not self.is_current():
+                return None
+            receipts = await acknowledged(
+                await self._outbox.send(self._topics.changelog, self.number, records)
+            )
+            changelog.keep(self._kept, [(r.key, r.value) for r in records if r.key is not None])
+            written += sum(len(r.value) for r in records if r.value is not None)
+        if self._found is not None:  # it is all under our own name now
+            self._found = None
+            of_another = keys.is_of_another
+            self._others = [key for key in self._kept if of_another(key, self.writer)]
+        self.sealed_at = receipts[-1].offset
+        self._sealed_day_open_first = snapshot.day_open_first
+        self.state_bytes = sum(map(len, self._kept.values()))
+        return written
+
+    def _journal(self, snapshot: _Snapshot) -> list[Outgoing]:
+        """Return the new chunks, and the tombstones of what a seal has made needless.
+
+        That are the chunks of closed days, and all that other writers wrote.
+        """
+        first = self._sealed_day_open_first
+        records = [Outgoing(chunk.key, None) for chunk in self._chunks if chunk.day < first]
+        records += [Outgoing(key, None) for key in (*self._others, *snapshot.needless)]
+        self._others = []
+        self._chunks = [chunk for chunk in self._chunks if chunk.day >= first]
+        by_day: dict[int, list[Entry]] = {}
+        for entry in snapshot.entries:
+            by_day.setdefault(entry.day, []).append(entry)
+        originals: dict[int, list[journal.Original]] = {}
+        for day, original in snapshot.originals:
+            originals.setdefault(day, []).append(original)
+        found = [] if self._found is None else self._found.chunks
+        written = [
+            (day, chunk)
+            for day, entries in by_day.items()
+            for chunk in journal.journal_chunks(day, entries)
+        ]
+        for day, of_day in originals.items():
+            written += [(day, chunk) for chunk in journal.originals_bytes(day, of_day)]
+        for day, value in (*found, *written):
+            self._chunk_number += 1
+            key = keys.journal_key(self.writer, self._chunk_number)
+            self._chunks.append(journal.Chunk(key, day))
+            records.append(Outgoing(key, value))
+        return records
+
+    def _found_buckets(self, but: set[int]) -> list[tuple[bytes, bytes]]:
+        """Return the buckets that were found, to be written under our own name, but for some."""
+        found = {} if self._found is None else self._found.buckets
+        return [
+            record
+            for number, value in found.items()
+            if number not in but
+            for record in self._pieces.records(keys.bucket_key(self.writer, number), value)
+        ]

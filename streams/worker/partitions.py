@@ -1,0 +1,371 @@
+"""The agent: hands each run to its partition, and flushes the partitions as they fill.
+
+Nothing here decides. Any exception ends the process (`on_crash`): what was not acknowledged is
+read again by whoever takes the partitions over.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import faust
+from faust.types.tuples import TP
+
+from monitor.core.transaction import Rejection
+from monitor.engine.coverage import currencies_seen, unwatched
+from monitor.engine.engine import Engine, Step
+from monitor.policy.policy import PolicyBook
+from monitor.review.membership import NO_VERDICTS, Verdicts
+from streams.interpreter import building
+from streams.kafka.producer import Outbox
+from streams.log import SAYS
+from streams.settings import Settings, snapshot_key_of
+from streams.state.changelog import ensure_kept
+from streams.state.keys import LOST, StateLostError
+from streams.topics.accounts import AccountsFollower
+from streams.topics.catalog import Topics
+from streams.worker.app import StateTable
+from streams.worker.lateness_log import LatenessLog
+from streams.worker.metrics import Metrics
+from streams.worker.partition import Partition
+from streams.worker.transport import RunConsumer
+
+_log = logging.getLogger(__name__)
+
+FLUSH_SHARE: Final = 10
+"""A flush that took long puts the next one off by so many times its duration: with a great state
+flushing takes at most a tenth of the time. Alerts do not wait for it."""
+
+FLUSH_WAIT_SECONDS_MAX: Final = 15.0
+"""But not longer: a flush may have taken long because the broker was away, and is quick again."""
+
+TICK_SECONDS: Final = 0.1
+
+
+class Agents:
+    """The partitions that this worker has, and what keeps them going."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: faust.App,
+        table: StateTable,
+        outbox: Outbox,
+        *,
+        metrics: Metrics,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        self.partitions: dict[int, Partition] = {}
+        self.assigned: frozenset[int] = frozenset()
+        self.offsets_taken: dict[int, int] = {}
+        self._decided_at = time.monotonic()
+        self._settings = settings
+        self._topics = Topics.of(settings)
+        self.accounts = AccountsFollower(
+            settings.broker, self._topics.accounts, self.attributes_changed, self.account_rejected
+        )
+        self._app = app
+        self._table = table
+        self._outbox = outbox
+        self._metrics = metrics
+        self._on_crash = on_crash
+        self._policies: PolicyBook | None = None
+        self._snapshot_key = snapshot_key_of(settings)
+        self._flush_interval_seconds = settings.flush_seconds
+        self._unwatched: set[str] = set()
+        self._currencies_known = (0, -1)
+        self._verdicts = NO_VERDICTS
+        self._generation = -1
+        self._flushed_at: dict[int, float] = {}
+        self._flush_seconds: dict[int, float] = {}
+        self._flushes: dict[int, asyncio.Task[None]] = {}
+        self._lateness = LatenessLog()
+
+    @property
+    def progress_at(self) -> float:
+        """When a run was decided last, or state was read (recovery gets on, too)."""
+        return max(self._decided_at, self._table.read_at, self.accounts.read_at)
+
+    def begin(self, policies: PolicyBook) -> None:
+        """Set the policies that decide; needed before the first record comes."""
+        self._policies = policies
+
+    async def monitor(self, stream: Any) -> None:  # noqa: ANN401 - Faust's stream
+        """Take each run of the stream; acknowledging is the flush's."""
+        async for event in stream.noack().events():
+            message = event.message
+            try:
+                partition = await self._partition(message.partition, message.generation_id)
+                await self._take(partition, event)
+            except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
+                self._on_crash(error)
+                return
+
+    async def _partition(self, number: int, generation: int) -> Partition:
+        if generation != self._generation:
+            self._generation = generation
+            self._keep_settled(generation)
+        partition = self.partitions.get(number)
+        if partition is None:
+            attributes = await self.accounts.book(number)  # all that was said before we decide
+            started = time.perf_counter()
+            assert self._policies is not None
+            app = self._app
+            kept = self._table.kept.setdefault(number, {})
+            self._check_kept(number, kept)
+            engine = Engine(
+                number, self._policies, self._settings.buckets, self._settings.partitions
+            )
+            ledger = engine.ledger
+            ledger.attributes = attributes
+            engine.reviews.restore_verdicts(self._verdicts)
+            with building():
+                partition = self.partitions[number] = Partition(
+                    engine,
+                    kept,
+                    self._outbox,
+                    self._topics,
+                    lambda of: bool(app.consumer_generation_id == of.generation),
+                    generation,
+                    self._snapshot_key,
+                )
+            if partition.lost is not None:
+                self._accept_loss(
+                    StateLostError(f"state of partition {number} is lost: {partition.lost}. {LOST}")
+                )
+            for refused in partition.parts_refused:
+                _log.error("partition %d: models begin afresh: %s", number, refused)
+                self._metrics.model_refusals.inc()
+            self._metrics.recovery_duration.observe(time.perf_counter() - started)
+            _log.info(
+                "partition %d: %d accounts, %d open transactions, from offset %d",
+                number, len(ledger.accounts), ledger.open_transactions(), ledger.offset_last + 1,
+            )  # fmt: skip
+        return partition
+
+    def _check_kept(self, number: int, kept: dict[bytes, bytes]) -> None:
+        """Raise StateLostError if a changelog has not what the group has committed."""
+        consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer)
+        try:
+            ensure_kept(kept, consumer.committed(TP(self._topics.transactions, number)), number)
+        except StateLostError as error:
+            self._accept_loss(error)
+
+    def _accept_loss(self, error: StateLostError) -> None:
+        if self._settings.accept_state_loss == "no":
+            raise error
+        _log.error("WEIR_ACCEPT_STATE_LOSS=yes: %s", error)
+
+    def _keep_settled(self, generation: int) -> None:
+        """After a rebalance: go on with partitions that nobody else wrote meanwhile."""
+        assigned = {
+            tp.partition
+            for tp in self._app.consumer.assignment()
+            if tp.topic == self._topics.transactions
+        }
+        self.accounts.want(assigned)
+        for number, partition in tuple(self.partitions.items()):
+            if number in assigned and partition.is_settled:
+                partition.generation = generation
+            else:
+                del self.partitions[number]
+                self._metrics.forget_partition(number)
+        self._metrics.rebalances.inc()
+
+    async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
+        started = time.perf_counter()
+        step = await partition.take(event, event.value)
+        # First: what waits no more must not be counted twice, not even for a moment.
+        self._metrics.reversals_waiting.labels(str(partition.number)).set(
+            partition.engine.ledger.reversals_waiting
+        )
+        self._count(step, len(event.value), time.perf_counter() - started)
+        self.offsets_taken[partition.number] = event.message.offset
+        self._decided_at = time.monotonic()
+        if partition.records_pending >= self._settings.flush_records:
+            flush = self._flushes.get(partition.number)
+            if flush is not None and not flush.done():
+                if partition.records_pending < 2 * self._settings.flush_records:
+                    return
+                await flush  # twice as much waits as a flush takes: let it catch up
+            self._start_flush(partition)
+
+    def _count(self, step: Step, records: int, seconds: float) -> None:
+        metrics = self._metrics
+        metrics.run_duration.observe(seconds)
+        metrics.run_records.observe(records)
+        self._observe_currencies()  # before they count: who sees transactions sees their currencies
+        metrics.transactions.inc(step.transactions)
+        self._count_unwatched(step)
+        metrics.redeliveries.inc(step.redelivered)
+        metrics.ahead.inc(step.ahead)
+        self._count_told(step)
+        for _, rejection in step.rejections:
+            metrics.rejections.labels(rejection.reason.value).inc()
+        self._lateness.take(step, time.monotonic())
+
+    def _observe_currencies(self) -> None:
+        """Note which currencies of limits have come, if that has changed."""
+        if self._policies is None:
+            return
+        seen_in = [len(limits.seen) for limits in self._policies.limit_sets]
+        known = len(seen_in), sum(seen_in)
+        if known != self._currencies_known:
+            self._currencies_known = known
+            for currency, is_seen in currencies_seen(self._policies).items():
+                self._metrics.limit_currency_seen.labels(currency).set(is_seen)
+                self._metrics.unwatched.labels(currency)  # at 0, so that rates see the first one
+
+    def _count_unwatched(self, step: Step) -> None:
+        assert self._policies is not None
+        for currency, count in unwatched(self._policies, step.entries).items():
+            if currency not in self._unwatched:
+                self._unwatched.add(currency)
+                logging.getLogger(SAYS).warning(
+                    "no limit watches %s: %d transactions so far, all are counted in"
+                    " weir_unwatched_transactions_total", currency, count,
+                )  # fmt: skip
+            self._metrics.unwatched.labels(currency).inc(count)
+
+    def _count_told(self, step: Step) -> None:
+        self._metrics.account_days_closed.inc(len(step.account_days))
+        self._metrics.segment_days_told.inc(sum(map(len, step.segment_days)))
+        for alert in step.alerts:
+            self._metrics.alerts.labels(alert.kind.value, alert.status.value).inc()
+
+    # -- flushing ---------------------------------------------------------------------------------
+
+    def _start_flush(self, partition: Partition) -> None:
+        """Flush in the background, while the next runs are decided; one at a time a partition."""
+        flush = self._flushes.get(partition.number)
+        if flush is None or flush.done():
+            self._flushes[partition.number] = asyncio.create_task(self._flush_one(partition))
+
+    async def _flush_one(self, partition: Partition) -> None:
+        try:
+            flushed = await partition.flush()
+        except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
+            self._on_crash(error)
+            return
+        now = time.monotonic()
+        self._flushed_at[partition.number] = now
+        if flushed is None:
+            return
+        self._flush_seconds[partition.number] = flushed.seconds
+        self._metrics.flush_duration.observe(flushed.seconds)
+        self._metrics.flush_bytes.inc(flushed.bytes)
+        self._metrics.last_flush.set_to_current_time()
+        self._note_sealed(partition)
+
+    def _note_sealed(self, partition: Partition) -> None:
+        """Tell Faust's recovery how far our own writes reach: it need not read them back."""
+        if partition.sealed_at is not None:
+            tp = TP(self._topics.changelog, partition.number)
+            offsets = self._app.tables.recovery.active_offsets  # type: ignore[attr-defined]  # of the manager
+            if tp in offsets:
+                offsets[tp] = max(offsets[tp], partition.sealed_at)
+
+    async def keep_flushing(self) -> None:
+        """Flush each partition when its time has come, until cancelled."""
+        while True:
+            await asyncio.sleep(min(TICK_SECONDS, self._flush_interval_seconds))
+            now = time.monotonic()
+            for number, partition in tuple(self.partitions.items()):
+                if not partition.is_current():
+                    continue
+                long = FLUSH_SHARE * self._flush_seconds.get(number, 0.0)
+                wait = max(self._flush_interval_seconds, min(long, FLUSH_WAIT_SECONDS_MAX))
+                if now - self._flushed_at.get(number, 0.0) >= wait:
+                    await self._tick(partition)
+                    self._start_flush(partition)
+
+    async def _tick(self, partition: Partition) -> None:
+        """Let a partition do what needs no record; others may go on between two of its pieces."""
+        is_closing = True
+        while is_closing and partition.is_current():
+            try:
+                step = await partition.tick()
+            except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
+                self._on_crash(error)
+                return
+            self._count_told(step)
+            is_closing = partition.engine.is_closing
+            await asyncio.sleep(0)
+
+    def hurry(self) -> None:
+        """Flush at every tick from now on: a graceful stop waits for what is not acknowledged."""
+        self._flush_interval_seconds = 0.02
+        self._flush_seconds.clear()
+
+    # -- policies, attributes and gauges ----------------------------------------------------------
+
+    def policies_changed(self) -> None:
+        """Decide every open day anew; what comes of it is told at the next tick."""
+        for partition in self.partitions.values():
+            partition.changes.note_policies()
+
+    def verdicts_changed(self, verdicts: Verdicts) -> None:
+        """Let reviews leave out what systemic alerts explain, from the next tick on."""
+        self._verdicts = verdicts
+        for partition in self.partitions.values():
+            partition.changes.note_verdicts(verdicts)
+
+    def attributes_changed(self, partition: int, account_id: str) -> None:
+        """Decide the open days of an account anew; what comes of it is told at the next tick."""
+        self._metrics.account_changes.inc()
+        if partition in self.partitions:
+            self.partitions[partition].changes.note_account(account_id)
+
+    def account_rejected(self, rejection: Rejection) -> None:
+        """Count a record of the accounts topic that cannot be used."""
+        self._metrics.account_rejections.labels(rejection.reason.value).inc()
+
+    def observe_gauges(self) -> None:
+        """Note what is measured by looking: lag, state size, assignment."""
+        metrics, consumer = self._metrics, self._app.consumer
+        self.assigned = frozenset(
+            tp.partition for tp in consumer.assignment() if tp.topic == self._topics.transactions
+        )
+        metrics.partitions_assigned.set(len(self.assigned))
+        self._observe_currencies()
+        for number, partition in self.partitions.items():
+            if number not in self.assigned:
+                metrics.forget_partition(number)  # the worker that has it now tells of it
+                continue
+            label = str(number)
+            engine = partition.engine
+            metrics.state_accounts.labels(label).set(len(engine.ledger.accounts))
+            metrics.state_bytes.labels(label).set(partition.state_bytes)
+            metrics.accounts_known.labels(label).set(len(engine.ledger.attributes.known))
+            metrics.systemic_behind.labels(label).set(engine.reviews.days_undecided)
+            metrics.state_open_transactions.labels(label).set(engine.ledger.open_transactions())
+            metrics.reversals_waiting.labels(label).set(engine.ledger.reversals_waiting)
+            for table, count in engine.names_held().items():
+                metrics.names_held.labels(label, table).set(count)
+            for table, count in engine.names_counted_as_others().items():
+                metrics.names_beyond.labels(label, table).set(count)
+            if engine.outliers.scorer is not None:
+                metrics.models_warm.labels(label).set(engine.outliers.scorer.learner.is_warm)
+                metrics.outliers_held_back.labels(label).set(
+                    engine.outliers.scorer.learner.held_back
+                )
+            metrics.held_back.labels(label).set(engine.ledger.marks.held_back / 1_000_000)
+            self._lateness.note_held_back(number, engine.ledger.marks)
+            if engine.ledger.clock is not None:
+                lag = time.time() - engine.ledger.clock / 1_000_000
+                metrics.event_time_lag.labels(label).set(lag)
+            self._observe_lag(number, engine.ledger.offset_last)
+
+    def _observe_lag(self, number: int, offset_last: int) -> None:
+        """Note how many records of a partition wait: for us, or for the end of a transaction."""
+        consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer)
+        taken = self.offsets_taken.get(number, offset_last)
+        stand = consumer.stand(TP(self._topics.transactions, number), taken)
+        if stand is not None and stand.highwater:
+            metrics, label = self._metrics, str(number)
+            metrics.consumer_lag.labels(label).set(max(stand.end - stand.position, 0))
+            metrics.uncommitted.labels(label).set(stand.highwater - stand.end)

@@ -1,0 +1,351 @@
+"""The dashboard, the rules and the metrics are of one piece, and a real Prometheus answers them."""
+
+import asyncio
+import itertools
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, generate_latest
+
+from monitor.policy.document import DEFAULT_POLICY
+from monitor.policy.models import DEFAULT_BUDGET
+from monitor.population import Population
+from streams.feed.population import made_batches
+from streams.kafka.producer import Outbox
+from streams.lab.rig import WorkerProcess, embedded_rig
+from streams.send.transactions import send_batches
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+from streams.worker.metrics import METRICS, Metrics
+from tests.prometheus.programs import Programs, PrometheusUnavailableError, programs
+from tests.prometheus.server import PrometheusServer, prometheus_of
+
+ROOT = Path(__file__).parents[2]
+DASHBOARDS = ROOT / "dashboards"
+RULES = DASHBOARDS / "rules" / "weir.yml"
+DASHBOARD: dict[str, Any] = json.loads(
+    (DASHBOARDS / "grafana" / "dashboards" / "weir.json").read_text(encoding="utf-8")
+)
+PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+CHARTS = [panel for panel in PANELS if panel["type"] != "row"]
+ALL_RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+ALERTS = [rule for rule in ALL_RULES if "alert" in rule]
+RECORDED = {rule["record"] for rule in ALL_RULES if "record" in rule}
+OF_PROMETHEUS = {"up"}
+HISTOGRAMS = {metric.name for metric in METRICS.values() if metric.type == "histogram"}
+ANSWER_SECONDS_MAX = 60.0
+
+
+def filled_in(expression: str) -> str:
+    """Return a panel's expression as Grafana would send it."""
+    return expression.replace("$__rate_interval", "5s").replace("$instance", ".*")
+
+
+def panel_expressions() -> dict[str, str]:
+    return {
+        f"{panel['title']} {target['refId']}": filled_in(target["expr"])
+        for panel in CHARTS
+        for target in panel["targets"]
+    }
+
+
+def selectors(node: Any) -> Iterator[promql_parser.VectorSelector]:  # noqa: ANN401 - the parser's tree
+    """Yield each vector selector of a parsed expression."""
+    if isinstance(node, promql_parser.VectorSelector):
+        yield node
+        return
+    for name in ("expr", "lhs", "rhs", "vector_selector", "args", "vs"):
+        child = getattr(node, name, None)
+        for each in child if isinstance(child, list) else [child]:
+            if each is not None:
+                yield from selectors(each)
+
+
+def asked_of(expression: str) -> set[str]:
+    """Return the names of the metrics that an expression asks for (a histogram's family)."""
+    names = {str(node.name) for node in selectors(promql_parser.parse(expression))}
+    families = {name: re.sub("_(bucket|sum|count)$", "", name) for name in names}
+    return {family if family in HISTOGRAMS else name for name, family in families.items()}
+
+
+def known() -> set[str]:
+    return {metric.name for metric in METRICS.values()} | RECORDED | OF_PROMETHEUS
+
+
+# -- the dashboard --------------------------------------------------------------------------------
+
+
+def test_ids_are_unique_and_each_chart_has_a_title_a_description_and_a_unit() -> None:
+    ids = [panel["id"] for panel in PANELS]
+    assert len(ids) == len(set(ids))
+    titles = [panel["title"] for panel in CHARTS]
+    assert len(titles) == len(set(titles))
+    for panel in CHARTS:
+        assert panel["description"].endswith("."), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+
+
+def test_panels_do_not_overlap_and_stay_in_the_grid() -> None:
+    boxes = [(panel["title"], panel["gridPos"]) for panel in PANELS]
+    for title, box in boxes:
+        assert 0 <= box["x"] < box["x"] + box["w"] <= 24, title
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        apart_x = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
+        apart_y = a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
+        assert apart_x or apart_y, f"{one} overlaps {other}"
+
+
+def test_every_panel_and_query_asks_the_chosen_data_source() -> None:
+    chosen = {"type": "prometheus", "uid": "${datasource}"}
+    for panel in CHARTS:
+        assert [panel["datasource"], *(t["datasource"] for t in panel["targets"])] == [chosen] * (
+            1 + len(panel["targets"])
+        ), panel["title"]
+    variable = next(v for v in DASHBOARD["templating"]["list"] if v["name"] == "datasource")
+    source = yaml.safe_load(
+        (DASHBOARDS / "grafana" / "provisioning" / "datasources" / "prometheus.yml").read_text()
+    )["datasources"][0]
+    assert variable["current"]["value"] == source["uid"]
+
+
+@pytest.mark.parametrize(("panel", "expression"), panel_expressions().items())
+def test_a_panel_asks_only_for_metrics_that_there_are(panel: str, expression: str) -> None:
+    assert asked_of(expression) <= known(), panel
+
+
+def test_every_metric_is_looked_at_by_a_panel_or_a_rule() -> None:
+    expressions = [*panel_expressions().values(), *(rule["expr"] for rule in ALL_RULES)]
+    looked_at = set().union(*(asked_of(expression) for expression in expressions))
+    assert {metric.name for metric in METRICS.values()} - looked_at == set()
+
+
+# -- the rules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: rule.get("alert") or rule["record"])
+def test_a_rule_asks_only_for_metrics_that_there_are(rule: dict[str, Any]) -> None:
+    assert asked_of(rule["expr"]) <= known()
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_an_alert_says_how_urgent_it_is_and_its_runbook_is_there(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["for"]
+    assert rule["annotations"]["summary"].endswith(".")
+    path, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert anchor == rule["alert"].lower()
+    assert f"\n### {rule['alert']}\n" in (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_every_alert_is_tested_to_fire() -> None:
+    tests = (RULES.parent / "weir.test.yml").read_text(encoding="utf-8")
+    for rule in ALERTS:
+        assert f'alertname="{rule["alert"]}"' in tests or f"alertname: {rule['alert']}\n" in tests
+
+
+def test_compose_and_prometheus_speak_of_the_same_workers() -> None:
+    config = yaml.safe_load((DASHBOARDS / "prometheus.yml").read_text(encoding="utf-8"))
+    job = next(job for job in config["scrape_configs"] if job["job_name"] == "weir")
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    workers = {
+        f"{name}:{service['environment']['WEIR_METRICS_PORT']}"
+        for name, service in compose["services"].items()
+        if "WEIR_METRICS_PORT" in (service.get("environment") or {})
+    }
+    assert set(job["static_configs"][0]["targets"]) == workers
+
+
+# -- against the real thing -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def prometheus_programs() -> Programs:
+    try:
+        return programs()
+    except PrometheusUnavailableError as error:
+        pytest.skip(f"NO PROMETHEUS, rules and queries were not tried: {error}")
+
+
+def promtool(tools: Programs, *arguments: str, given: bytes = b"") -> str:
+    """Return what promtool complains of; nothing where it has nothing to say."""
+    done = subprocess.run(
+        [tools.promtool, *arguments], input=given, capture_output=True, check=False, cwd=DASHBOARDS
+    )
+    return (done.stdout + done.stderr).decode() if done.returncode else ""
+
+
+def test_promtool_accepts_rules_and_configuration(prometheus_programs: Programs) -> None:
+    assert not promtool(prometheus_programs, "check", "rules", "rules/weir.yml")
+    assert not promtool(prometheus_programs, "check", "config", "prometheus.yml")
+
+
+def test_promtool_tells_a_rule_that_cannot_be(
+    prometheus_programs: Programs, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(RULES.read_text(encoding="utf-8").replace("sum(rate(", "sum(rte(", 1))
+    assert "rte" in promtool(prometheus_programs, "check", "rules", str(broken))
+
+
+def test_an_alert_that_never_fires_is_found_by_its_test(
+    prometheus_programs: Programs, tmp_path: Path
+) -> None:
+    rules = RULES.read_text(encoding="utf-8").replace("> 50000", "> 50000000")
+    (tmp_path / "weir.yml").write_text(rules)
+    tests = tmp_path / "weir.test.yml"
+    tests.write_text((RULES.parent / "weir.test.yml").read_text(encoding="utf-8"))
+    assert "WeirConsumerLagGrows" in promtool(prometheus_programs, "test", "rules", str(tests))
+
+
+def test_each_alert_fires_for_its_fault_and_none_for_a_stream_that_is_well(
+    prometheus_programs: Programs,
+) -> None:
+    assert not promtool(prometheus_programs, "test", "rules", "rules/weir.test.yml")
+
+
+def test_promtool_finds_no_fault_with_a_scrape(prometheus_programs: Programs) -> None:
+    metrics = Metrics(CollectorRegistry(), "1.0")
+    work(metrics)
+    lines = generate_latest(metrics.registry).decode().splitlines(keepends=True)
+    text = "".join(line for line in lines if "_created" not in line)
+    found = promtool(prometheus_programs, "check", "metrics", given=text.encode()).splitlines()
+    # An account-day is a thing that is counted, no unit of time.
+    assert [line for line in found if not line.startswith("weir_account_days_closed_total")] == []
+
+
+def work(metrics: Metrics) -> None:
+    """Count what a worker that is well counts in a moment, each metric by its real API."""
+    metrics.transactions.inc(480)
+    metrics.rejections.labels("duplicate").inc(2)
+    metrics.redeliveries.inc()
+    metrics.alerts.labels("daily-amount", "raised").inc()
+    metrics.account_days_closed.inc(30)
+    metrics.run_duration.observe(0.004)
+    metrics.run_records.observe(500)
+    metrics.flush_duration.observe(0.03)
+    metrics.flush_bytes.inc(200_000)
+    metrics.recovery_duration.observe(0.2)
+    metrics.rebalances.inc()
+    metrics.last_flush.set_to_current_time()
+    metrics.account_changes.inc(3)
+    metrics.account_rejections.labels("malformed").inc()
+    metrics.policy_version.set(2)
+    metrics.policy_refused.set(0)
+    metrics.partitions_assigned.set(2)
+    for partition in ("0", "1"):
+        metrics.event_time_lag.labels(partition).set(1.5)
+        metrics.consumer_lag.labels(partition).set(12)
+        metrics.models_warm.labels(partition).set(1)
+        metrics.outliers_held_back.labels(partition).set(2)
+        metrics.names_held.labels(partition, "segments").set(6)
+        metrics.names_beyond.labels(partition, "segment-days").set(0)
+        metrics.state_accounts.labels(partition).set(900)
+        metrics.accounts_known.labels(partition).set(1200)
+        metrics.state_bytes.labels(partition).set(2e6)
+        metrics.state_open_transactions.labels(partition).set(5000)
+
+
+@pytest.fixture(scope="module")
+def scraped_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of a worker: of WEIR_METRICS_URL, else of one that is fed here.
+
+    Prometheus is to see it from its start on: what happens once (recovery) moves from 0 then.
+    """
+    url = os.environ.get("WEIR_METRICS_URL")
+    if url:
+        yield urllib.parse.urlsplit(url).netloc
+        return
+    policy = tmp_path_factory.mktemp("policy") / "policy.toml"
+    policy.write_text(DEFAULT_POLICY + DEFAULT_BUDGET, encoding="utf-8")
+    with embedded_rig(policy) as settings:
+        worker = WorkerProcess(settings)
+        stop = threading.Event()
+        sender = threading.Thread(target=asyncio.run, args=[feed(settings, stop)])
+        sender.start()
+        try:
+            while not worker.samples():
+                worker.ensure_running()
+                time.sleep(0.1)
+            yield f"127.0.0.1:{settings.metrics_port}"
+        finally:
+            stop.set()
+            sender.join()
+            worker.close()
+
+
+async def feed(settings: Settings, stop: threading.Event) -> None:
+    """Send a made population with faults, until told to stop."""
+    population = Population(2000, 3660, seed=1, with_faults=True)
+    topic = Topics.of(settings).transactions
+    async with Outbox(settings.broker) as outbox:
+        async for _ in send_batches(outbox, topic, made_batches(population), rate=3000):
+            if stop.is_set():
+                break
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    prometheus_programs: Programs, scraped_worker: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrometheusServer]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    with prometheus_of(prometheus_programs, folder, scraped_worker, RULES) as server:
+        yield server
+
+
+def unanswered(server: PrometheusServer, expressions: set[str]) -> set[str]:
+    """Return the expressions that a Prometheus has no number for, after a while of asking."""
+    give_up_at = time.monotonic() + ANSWER_SECONDS_MAX
+    while True:
+        left = {e for e in expressions if not any(is_number(s) for s in server.query(e))}
+        if not left or time.monotonic() > give_up_at:
+            return left
+        expressions = left
+        time.sleep(0.5)
+
+
+def is_number(sample: dict[str, Any]) -> bool:
+    return str(sample["value"][1]) not in {"NaN", "+Inf", "-Inf"}
+
+
+@pytest.mark.slow
+def test_a_real_prometheus_has_a_number_for_every_panel(prometheus: PrometheusServer) -> None:
+    assert unanswered(prometheus, set(panel_expressions().values())) == set()
+
+
+@pytest.mark.slow
+def test_a_real_prometheus_has_a_number_for_every_series_that_a_rule_asks_for(
+    prometheus: PrometheusServer,
+) -> None:
+    asked = {
+        node.prettify()
+        for rule in ALL_RULES
+        for node in selectors(promql_parser.parse(rule["expr"]))
+    }
+    recorded = {rule["expr"] for rule in ALL_RULES if "record" in rule}
+    assert unanswered(prometheus, asked | recorded) == set()
+    assert {rule["health"] for rule in prometheus.rules()} == {"ok"}
+
+
+@pytest.mark.slow
+def test_a_query_for_what_is_not_there_stays_unanswered(
+    prometheus: PrometheusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.ANSWER_SECONDS_MAX", 0.0)
+    assert unanswered(prometheus, {"weir_never_was_total"}) == {"weir_never_was_total"}
+    with pytest.raises(ValueError, match="parse error"):
+        prometheus.query("sum(")

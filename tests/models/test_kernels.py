@@ -1,0 +1,108 @@
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.kernels import compiled, reference
+from models.learner.columns import LearnerSettings
+from tests.support.made_payments import ACCOUNTS, SETTINGS, made_payments, small_learner
+from tests.support.seen import everything, same
+
+
+def ratio(a: float, b: float) -> float:
+    return a / b
+
+
+def test_a_kernel_is_compiled_and_its_plain_function_is_there() -> None:
+    kernel = compiled(ratio)
+    assert reference(kernel) is ratio
+    assert kernel(1.0, 3.0) == ratio(1.0, 3.0)
+
+
+def test_a_division_by_zero_is_an_infinity_as_in_numpy() -> None:
+    assert compiled(ratio)(1.0, 0.0) == math.inf
+    with pytest.raises(ZeroDivisionError):
+        ratio(1.0, 0.0)
+
+
+def test_kernels_run_where_nothing_can_be_kept_on_disk() -> None:
+    """As in the image: its root is read-only, and its user has no home."""
+    nowhere = {"NUMBA_CACHE_LOCATOR_CLASSES": "ZipCacheLocator"}  # finds no place for a source file
+    script = (
+        "from models.detectors.gaussian import _score; print(_score(0.0, 1.0), _score(1.0, 0.0))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | nowhere, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["0.0", "1.0"]
+
+
+# -- the law: machine code says what the source says ---------------------------------------------
+
+PLAIN = """
+import sys
+import numpy as np
+from tests.support.made_payments import made_payments, small_learner
+from tests.support.seen import everything
+from tests.models.test_kernels import SWITCHES, settings
+
+with np.errstate(over="ignore"):  # a product whose upper bits are not wanted
+    for switch in SWITCHES:
+        said = everything(small_learner(settings(switch)), made_payments(5))
+        np.savez(f"{sys.argv[1]}/{switch}", **said)
+"""
+SWITCHES = ("usual", "amount")
+
+
+def settings(switch: str) -> LearnerSettings:
+    return SETTINGS._replace(has_amount_term=switch == "amount")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the kernels say as they are written, in a process of its own."""
+    folder = tmp_path_factory.mktemp("plain")
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", PLAIN, folder], env=environment, cwd=root, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_compiled_and_plain_kernels_agree_to_the_last_bit(plain: Path, switch: str) -> None:
+    written = dict(np.load(plain / f"{switch}.npz"))
+    said = everything(small_learner(settings(switch)), made_payments(5))
+    assert written.keys() == said.keys()
+    for name, array in said.items():
+        assert same(array, written[name]), name
+
+
+def test_the_payments_have_everything_in_them() -> None:
+    """Else the law above says less than it seems to."""
+    columns, learner = made_payments(5), small_learner()
+    said = everything(learner, columns)
+    late = columns.day < np.maximum.accumulate(columns.day)
+    assert len(columns.row) > 3000
+    assert late.sum() > 50
+    assert (columns.is_learned == 0).sum() > 20
+    assert said["learned"].sum() < columns.is_learned.sum()  # the rest of days that were frozen
+    assert 100 < columns.is_credit.sum() < len(columns.row) / 2
+    features = said["features"]
+    assert (features > 0).any(axis=0).all()
+    assert np.isnan(said["scores"]).any()
+    assert np.isfinite(said["scores"]).sum() > 2000
+    assert len(said["due row"]) > 10
+    assert 0 < (said["due before"] == 0).sum() < len(said["due row"])  # raised ones, and restated
+    assert len(said["closed row"]) > 500
+    assert learner.detector.is_warm
+    assert learner.day_forest.is_warm
+    assert learner.peers.is_warm
+    assert len({name for name in said if name.startswith("tails of day")}) == 14
+    gap = max(np.diff(np.unique(columns.day[columns.row == 0])))
+    assert gap > 14
+    assert len(np.unique(columns.row)) == ACCOUNTS

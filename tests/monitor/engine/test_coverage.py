@@ -1,0 +1,107 @@
+"""A currency that no limit watches is counted, and so is a limit whose currency never comes."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.engine.coverage import coverage_lines, currencies_seen
+from monitor.policy.document import policy_of
+from monitor.policy.policy import PolicyBook
+from streams.feed.reader import Batch
+from streams.replay.replay import Replay
+from tests.support.command_line import Weir, weir_of
+
+LIMIT = '[[limit]]\nid = "{}"\nmeasure = "{}"\nabove = 5\n'
+CURRENCIES = ("EUR", "CZK", "JPY", "USD")
+
+
+@pytest.fixture
+def weir(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Weir:
+    monkeypatch.chdir(tmp_path)
+    return weir_of(monkeypatch, capsys)
+
+
+def policy(*limits: tuple[str, str | None], version: int = 1, since: str = "") -> str:
+    lines = [f"version = {version}\n", f"effective_from = {since}\n" if since else ""]
+    for number, (measure, currency) in enumerate(limits):
+        lines.append(LIMIT.format(f"l{number}", measure))
+        lines.append(
+            f'currency = "{currency}"\nscope = {{ segment = "s{number}" }}\n' * bool(currency)
+        )
+    return "".join(lines)
+
+
+def batch(rows: list[tuple[str, int]]) -> Batch:
+    """Return transactions of (currency, day of January), each of another account."""
+    fields = [
+        (
+            f"t{n}", f"a{n % 7}", f"2026-01-{day:02d}T10:00:00Z", "1", currency, "debit",
+            None, None, None, None, None, None,
+        )
+        for n, (currency, day) in enumerate(rows)
+    ]  # fmt: skip
+    return Batch(Path("rows"), fields, range(1, len(fields) + 1), [], 1.0)
+
+
+rows = st.lists(st.tuples(st.sampled_from(CURRENCIES), st.sampled_from([5, 6])), max_size=30)
+limits = st.lists(
+    st.sampled_from([(m, c) for m in ("amount", "count") for c in CURRENCIES] + [("count", None)]),
+    min_size=1, max_size=4,
+)  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(rows, limits, limits)
+def test_what_no_limit_watches_is_what_a_plain_count_finds(
+    rows: list[tuple[str, int]],
+    first: list[tuple[str, str | None]],
+    second: list[tuple[str, str | None]],
+) -> None:
+    book = PolicyBook([
+        policy_of(policy(*dict.fromkeys(first))),
+        policy_of(policy(*dict.fromkeys(second), version=2, since="2026-01-06")),
+    ])  # fmt: skip
+    replay = Replay(book, 2)
+    for at in range(0, len(rows), 7):
+        replay.observe(batch(rows)._replace(
+            rows=batch(rows).rows[at : at + 7], numbers=range(at + 1, at + 8)
+        ))  # fmt: skip
+    expected: Counter[str] = Counter()
+    for currency, day in rows:
+        stated = first if day < 6 else second
+        amounts = {of for measure, of in stated if measure == "amount"}
+        watched = amounts or {of for _, of in stated}
+        if currency not in watched and (amounts or None not in watched):
+            expected[currency] += 1
+    assert replay.totals.transactions == len(rows)
+    assert replay.totals.unwatched == expected
+    named = {currency for _, currency in [*first, *second] if currency}
+    came = {currency for currency, _ in rows}
+    assert currencies_seen(book) == {of: of in came for of in sorted(named)}
+
+
+def test_it_is_said_in_words() -> None:
+    assert coverage_lines({"CZK": 12_345}, ["EUR"]) == [
+        "no limit watches CZK: 12,345 transactions",
+        "limits in EUR watched no transaction: none came",
+    ]
+    assert coverage_lines({}, ()) == []
+
+
+def test_a_replay_says_it(weir: Weir, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(policy(("amount", "EUR"), ("count", None)), encoding="utf-8")
+    head = "transaction_id,account_id,booked_at,amount,currency,direction\n"
+    lines = [f"t{n},a,2026-01-05T10:00:00Z,1,CZK,debit\n" for n in range(3)]
+    (tmp_path / "t.csv").write_text(head + "".join(lines), encoding="utf-8")
+    said = weir("replay", "t.csv", "--policy", "p.toml")
+    assert said.status == 0
+    assert "no limit watches CZK: 3 transactions\n" in said.out
+    assert "limits in EUR watched no transaction: none came\n" in said.out
+    found = json.loads(weir("replay", "t.csv", "--policy", "p.toml", "--json").out)
+    assert (found["unwatched"], found["unseen_currencies"]) == ({"CZK": 3}, ["EUR"])

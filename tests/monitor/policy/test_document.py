@@ -1,0 +1,389 @@
+"""A policy is read whole: what it states is what decides, and all its mistakes come at once."""
+
+import tomllib
+from datetime import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from monitor.core.threshold import Direction, Measure, Severity
+from monitor.policy.document import (
+    DEFAULT_POLICY,
+    KEY_PARTS_MAX,
+    POLICY_BYTES_MAX,
+    policy_of,
+    policy_of_bytes,
+)
+from monitor.policy.policy import PROBLEM_LENGTH_MAX, PROBLEMS_MAX, Policy, PolicyError
+from streams.cli.options import policy_of_file
+
+SHORT = """
+version = 1
+[calendar]
+time_zone = "UTC"
+[[limit]]
+id = "daily-amount"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "500.00"
+"""
+HOUR = 3_600_000_000
+
+
+def limit(**changes: str | None) -> str:
+    """Return a policy of one limit, whose lines are as given (in TOML); None leaves one out."""
+    lines = {
+        "id": '"x"', "measure": '"amount"', "direction": '"debit"', "currency": '"EUR"',
+        "above": '"500.00"',
+    }  # fmt: skip
+    stated = {key: value for key, value in {**lines, **changes}.items() if value is not None}
+    return "version = 1\n[[limit]]\n" + "".join(f"{k} = {v}\n" for k, v in stated.items())
+
+
+def calendar(*lines: str) -> str:
+    return SHORT.replace('time_zone = "UTC"', "\n".join(lines))
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(PolicyError) as raised:
+        policy_of(text)
+    assert raised.value.problems
+    return raised.value.problems
+
+
+def outcome_of(text: str) -> Policy | PolicyError:
+    try:
+        return policy_of(text)
+    except PolicyError as error:
+        return error
+
+
+# -- what it states ------------------------------------------------------------------------------
+
+
+def test_the_shortest_policy() -> None:
+    policy = policy_of(SHORT)
+    (threshold,) = policy.thresholds
+    assert policy.version == 1
+    assert (policy.effective_from, policy.effective_from_text) == (0, None)
+    assert threshold.threshold_id == "daily-amount"
+    assert threshold.subject == (Measure.AMOUNT, Direction.DEBIT, "EUR")
+    assert threshold.above == 50_000
+    assert (threshold.severity, threshold.specificity) == (Severity.MEDIUM, 0)
+
+
+def test_what_is_not_stated() -> None:
+    policy = policy_of('version = 1\n[[limit]]\nid = "n"\nmeasure = "count"\nabove = 10\n')
+    (threshold,) = policy.thresholds
+    assert policy.calendar.time_zone == "UTC"
+    assert policy.calendar.cut_off == time(0)
+    assert policy.calendar.allowed_lateness == 48 * HOUR
+    assert policy.calendar.clock_skew == HOUR
+    assert (policy.calendar.leap, policy.calendar.lead) == (72 * HOUR, 48 * HOUR)
+    assert threshold.above == 10
+    assert threshold.subject == (Measure.COUNT, Direction.BOTH, None)
+
+
+def test_a_calendar() -> None:
+    text = calendar(
+        'time_zone = "Europe/Berlin"', 'cut_off = "03:00"', 'allowed_lateness = "2d"',
+        'clock_skew = "90s"',
+    )  # fmt: skip
+    found = policy_of(text).calendar
+    assert (found.time_zone, found.cut_off) == ("Europe/Berlin", time(3))
+    assert (found.allowed_lateness, found.clock_skew) == (48 * HOUR, 90_000_000)
+
+
+@pytest.mark.parametrize(
+    ("lines", "leap", "lead"),
+    [
+        (['leap = "2h"'], 2, 2),
+        (['leap = "90d"'], 2160, 2160),  # what is stated counts, even beyond the lateness
+        (['allowed_lateness = "1h"'], 72, 1),
+        (['allowed_lateness = "30d"'], 72, 72),
+    ],
+)
+def test_one_account_leads_by_the_leap_or_by_default_by_at_most_the_lateness(
+    lines: list[str], leap: int, lead: int
+) -> None:
+    found = policy_of(calendar(*lines)).calendar
+    assert (found.leap, found.lead) == (leap * HOUR, lead * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("written", "hours"), [("0s", 0), ("120m", 2), ("48h", 48), ("3660d", 87_840)]
+)
+def test_a_duration(written: str, hours: int) -> None:
+    found = policy_of(calendar(f'allowed_lateness = "{written}"')).calendar
+    assert found.allowed_lateness == hours * HOUR
+
+
+@pytest.mark.parametrize("cut_off", ['"03:00"', '"03:00:00"', "03:00:00", '"03"'])
+def test_a_cut_off_is_a_time_of_day(cut_off: str) -> None:
+    assert policy_of(calendar(f"cut_off = {cut_off}")).calendar.cut_off == time(3)
+
+
+def test_a_scope_and_a_severity() -> None:
+    for scope, account, segment in (("account", "A7", None), ("segment", None, "A7")):
+        text = limit(scope=f'{{ {scope} = "A7" }}', severity='"critical"')
+        (threshold,) = policy_of(text).thresholds
+        assert (threshold.account_id, threshold.segment) == (account, segment)
+        assert threshold.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("currency", "above", "minor"),
+    [
+        ("EUR", '"500"', 50_000), ("EUR", "500", 50_000), ("EUR", '"0.01"', 1), ("EUR", '"0"', 0),
+        ("JPY", '"500"', 500), ("KWD", '"0.001"', 1),
+    ],
+)  # fmt: skip
+def test_an_amount_is_exact(currency: str, above: str, minor: int) -> None:
+    (threshold,) = policy_of(limit(currency=f'"{currency}"', above=above)).thresholds
+    assert threshold.above == minor
+
+
+@pytest.mark.parametrize("written", ["2026-03-01", '"2026-03-01"'])
+def test_the_day_from_which_it_decides(written: str) -> None:
+    policy = policy_of(SHORT.replace("version = 1", f"version = 1\neffective_from = {written}"))
+    assert policy.effective_from_text == "2026-03-01"
+
+
+def test_the_default_policy_can_be_used() -> None:
+    assert policy_of(DEFAULT_POLICY).thresholds
+
+
+# -- what is wrong with it -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"id": None}, "id is None"),
+        ({"id": '"a b"'}, "id is 'a b'"),
+        ({"id": '""'}, "id is ''"),
+        ({"id": f'"{"x" * 65}"'}, "at most 64"),
+        ({"id": "3"}, "id is 3"),
+        ({"measure": None}, "measure is missing: one of amount, count"),
+        ({"measure": '"sum"'}, "measure is 'sum'"),
+        ({"measure": '["amount"]'}, "measure is ['amount']"),
+        ({"direction": '"in"'}, "direction is 'in': one of debit, credit, both"),
+        ({"severity": '"red"'}, "severity is 'red': one of low, medium, high, critical"),
+        ({"currency": None}, "currency is missing"),
+        ({"currency": '"eur"'}, "currency is 'eur'"),
+        ({"currency": '["EUR"]'}, "currency is ['EUR']"),
+        ({"currency": "{ code = 1 }"}, "currency is {'code': 1}"),
+        ({"above": None}, "above is missing"),
+        ({"above": '"500.001"'}, "at most 2 decimals"),
+        ({"above": "500.0"}, "above is 500.0"),  # a float is not exact
+        ({"above": '"-1"'}, "above is '-1'"),
+        ({"above": "true"}, "above is True"),
+        ({"above": '"12345678901234567.00"'}, "above is"),
+        ({"measure": '"count"', "currency": None, "above": '"10"'}, "a count is a whole number"),
+        ({"measure": '"count"', "above": "-1"}, "above is -1"),
+        ({"measure": '"count"', "above": "true"}, "above is True"),
+        ({"measure": '"count"', "above": "1_000_000_000_000_000_000"}, "a whole number"),
+        ({"scope": '"business"'}, "scope is 'business'"),
+        ({"scope": '{ account = "a", segment = "b" }'}, "scope is"),
+        ({"scope": '{ branch = "b" }'}, "scope is"),
+        ({"scope": '{ account = "" }'}, "scope is"),
+        ({"scope": f'{{ account = "{"a" * 257}" }}'}, "scope is"),
+        ({"limit": '"500"'}, "limit is not known: use one of id, measure"),
+    ],
+)
+def test_a_mistake_in_a_limit(changes: dict[str, str | None], said: str) -> None:
+    (problem,) = problems_of(limit(**changes))
+    assert problem.startswith("limit ")
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('time_zone = "Berlin"', "time_zone is 'Berlin'"),
+        ('time_zone = ["UTC"]', "time_zone is ['UTC']"),
+        ('cut_off = "25:00"', "cut_off is '25:00'"),
+        ('cut_off = "03:00+01:00"', "cut_off is '03:00+01:00'"),
+        ('cut_off = "03:00:00.5"', "cut_off is '03:00:00.5'"),
+        ("cut_off = 10", "cut_off is 10"),
+        ('allowed_lateness = "2w"', "allowed_lateness is '2w'"),
+        ("allowed_lateness = 48", "allowed_lateness is 48"),
+        ('allowed_lateness = "-1h"', "allowed_lateness is '-1h'"),
+        ('allowed_lateness = "3661d"', "at most 3660d"),
+        ('clock_skew = "999999d"', "at most 3660d"),
+        ("leap = 3", "leap is 3"),
+        ('zone = "UTC"', "calendar.zone is not known"),
+    ],
+)
+def test_a_mistake_in_the_calendar(line: str, said: str) -> None:
+    (problem,) = problems_of(calendar(line))
+    assert problem.startswith("calendar.")
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version = ", "not TOML"),
+        ("a = " + "[" * 20_000, "nested too deep"),
+        ("version = " + "9" * 5_000, "not TOML"),
+        (SHORT.replace("version = 1", ""), "version is missing"),
+        (SHORT.replace("version = 1", "version = 0"), "version is missing or no whole number"),
+        (SHORT.replace("version = 1", "version = true"), "version is missing or no whole number"),
+        (SHORT.replace("version = 1", "version = 10_000_000_000_000_000_000"), "no whole number"),
+        (SHORT.replace("version = 1", "version = 1\nname = 2"), "name is not known"),
+        (SHORT.replace("version = 1", "version = 1\neffective_from = 2026-01-05T00:00:00"),
+         "effective_from is"),
+        (SHORT.replace("version = 1", 'version = 1\neffective_from = "soon"'),
+         "effective_from is 'soon'"),
+        ("version = 1", "no [[limit]] is stated"),
+        ("version = 1\nlimit = []", "no [[limit]] is stated"),
+        ("version = 1\nlimit = [3]", "limit 1 is not a table"),
+        (limit().replace("[[limit]]", "[limit]"), "no [[limit]] is stated"),
+        ("calendar = 3\n" + limit(), "[calendar] is not a table"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_whole(text: str, said: str) -> None:
+    (problem,) = problems_of(text)
+    assert said in problem
+
+
+def test_two_limits_may_not_be_taken_for_one_another() -> None:
+    same_id = limit() + limit(direction='"credit"').removeprefix("version = 1\n")
+    assert problems_of(same_id) == ["limits x and x have the same id"]
+    same_subject = limit() + limit(id='"y"', above='"9"').removeprefix("version = 1\n")
+    (problem,) = problems_of(same_subject)
+    assert problem.startswith("limits x and y have the same measure, direction, currency and scope")
+
+
+def test_all_mistakes_come_in_one_message() -> None:
+    text = """
+    version = 0
+    effective_from = "soon"
+    [calendar]
+    time_zone = "Berlin"
+    cut_off = "25:00"
+    [[limit]]
+    id = "a b"
+    measure = "sum"
+    [[limit]]
+    id = "ok"
+    measure = "amount"
+    above = 3.5
+    """
+    with pytest.raises(PolicyError) as raised:
+        policy_of(text, "policy.toml")
+    message = str(raised.value)
+    assert message.startswith("policy.toml cannot be used:\n")
+    for said in ("version", "soon", "Berlin", "25:00", "'a b'", "'sum'", "currency is missing"):
+        assert message.count(said) >= 1, said
+    assert message.count("\n  - ") == len(raised.value.problems) == 7
+
+
+# -- what is too much of it ----------------------------------------------------------------------
+
+
+def test_a_text_has_a_greatest_size() -> None:
+    room = POLICY_BYTES_MAX - len(SHORT.encode()) - 1
+    assert policy_of_bytes((SHORT + "#" + "x" * room).encode()).version == 1
+    for longer in (SHORT + "#" + "x" * (room + 1), SHORT + "#" + "\u00e4" * (room // 2 + 1)):
+        assert problems_of(longer) == ["longer than 1,048,576 bytes: no policy may be"]
+        with pytest.raises(PolicyError, match="longer than 1,048,576 bytes"):
+            policy_of_bytes(longer.encode())
+
+
+def test_a_file_is_read_no_further_than_a_policy_may_be_long() -> None:
+    with pytest.raises(PolicyError, match=r"/dev/zero cannot be used:\n  - longer than"):
+        policy_of_file(Path("/dev/zero"))
+
+
+PART = st.sampled_from(["a", "b-1", '"a.b"', "'c'", '"\\""', "3"])
+DOT = st.sampled_from([".", " . ", "\t."])
+
+
+@given(
+    st.lists(PART, min_size=1, max_size=3 * KEY_PARTS_MAX), DOT, st.sampled_from(["[{}]", "{} = 1"])
+)
+def test_a_key_of_too_many_parts_never_reaches_the_parser(
+    parts: list[str], dot: str, place: str
+) -> None:
+    text = place.format(dot.join(parts))
+    with pytest.MonkeyPatch.context() as patch:
+        parsed: list[str] = []
+
+        def parse(text: str) -> dict[str, object]:
+            parsed.append(text)
+            return {}
+
+        patch.setattr("monitor.policy.document.tomllib.loads", parse)
+        problems = problems_of(text)
+    is_long = len(parts) > KEY_PARTS_MAX
+    assert (problems == ["a key has more than 8 parts: a policy's have at most 3"]) is is_long
+    assert bool(parsed) is not is_long
+
+
+DOTTED = "a.b.c.d.e.f.g.h.i.j.k.l"
+
+
+@given(
+    st.lists(
+        st.sampled_from([
+            f"# {DOTTED} = 1 \" '\n", f'x{{}} = "{DOTTED} \\" # {DOTTED}"\n',
+            f"x{{}} = '{DOTTED} # \"'\n", f'x{{}} = """\n{DOTTED} "" {DOTTED}"""""\n',
+            f"x{{}} = '''{DOTTED}\n'{DOTTED}'''\n", "x{} = 1.5 # it's\n", "x{} = ''\n",
+            'x{} = ""\n',
+        ]),
+        max_size=12,
+    )
+)  # fmt: skip
+def test_dots_in_strings_and_comments_are_no_key(lines: list[str]) -> None:
+    text = "".join(line.replace("{}", str(number)) for number, line in enumerate(lines))
+    assert tomllib.loads(text) is not None
+    assert not any("parts" in problem for problem in problems_of(text))
+
+
+def test_so_many_problems_are_shown_and_the_number_of_the_rest() -> None:
+    tied = "".join(f'[[limit]]\nid = "l{n}"\nmeasure = "count"\nabove = 1\n' for n in range(3000))
+    problems = problems_of("version = 1\n" + tied)
+    assert len(problems) == PROBLEMS_MAX + 1
+    assert problems[0].startswith("limits l0 and l1 have the same measure")
+    assert problems[-1] == "and 2,949 more problems"
+
+
+def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
+    (problem,) = problems_of(limit(measure=f'"{"x" * 100_000}"'))
+    assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
+    assert problem.startswith("limit x: measure is 'xxx")
+    assert problem.endswith("': one of amount, count")
+
+
+toml_values = st.sampled_from(
+    ['"EUR"', '"amount"', '"count"', '"500.00"', "1", "-1", "3.5", "nan", "true", "[]", "[1]",
+     "{}", "{ a = 1 }", '""', "2026-01-05", "03:00:00", "2026-01-05T03:00:00Z", '"\\u0000"',
+     "0x" + "f" * 40]
+)  # fmt: skip
+keys = st.sampled_from(
+    ["id", "measure", "direction", "currency", "above", "scope", "severity", "wat"]
+)
+
+
+@given(st.dictionaries(keys, st.none() | toml_values), toml_values, toml_values)
+def test_a_limit_of_any_values_is_a_policy_or_a_list_of_problems(
+    changes: dict[str, str | None], version: str, calendar_value: str
+) -> None:
+    text = limit(**changes).replace(
+        "version = 1",
+        f"version = {version}\ncalendar.time_zone = {calendar_value}\neffective_from = {version}",
+    )
+    outcome = outcome_of(text)
+    assert outcome.problems if isinstance(outcome, PolicyError) else outcome.version >= 1
+
+
+@given(st.text(max_size=60) | st.text(st.sampled_from('[]{}="\n.lim#\\u09ad'), max_size=60))
+@example("\ud800")
+def test_any_text_is_a_policy_or_a_list_of_problems(text: str) -> None:
+    outcome = outcome_of(text)
+    assert outcome.problems if isinstance(outcome, PolicyError) else outcome.thresholds

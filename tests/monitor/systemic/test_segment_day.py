@@ -1,0 +1,84 @@
+"""Segment-days add up in any order, and adding changes none of the parts."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.sketches.histogram import Sketch
+from monitor.systemic.segment_day import LimitDay, SegmentDay, merged
+
+counts = st.integers(0, 50)
+values = st.lists(st.integers(0, 10**7), max_size=8)
+keys = st.tuples(st.sampled_from(["institution", "branch"]), st.sampled_from(["B01", "B02"]))
+
+
+def sketch_of(numbers: list[int]) -> Sketch:
+    sketch = Sketch()
+    sketch.add(np.array(numbers, np.int64))
+    return sketch
+
+
+limit_days = st.builds(
+    LimitDay, st.integers(1, 10**6), counts, values.map(sketch_of), st.dictionaries(keys, counts)
+)
+segment_days = st.builds(
+    SegmentDay,
+    st.just(700_000),
+    st.just("business"),
+    counts,
+    st.dictionaries(st.sampled_from(["amount", "count"]), limit_days),
+    counts,
+    counts,
+    st.dictionaries(keys, counts),
+    st.dictionaries(keys, counts),
+)
+
+
+def plain(of: SegmentDay) -> object:
+    limits = {
+        name: limit._asdict() | {"values": tuple(limit.values.counts)}
+        for name, limit in of.limits.items()
+    }
+    return of._asdict() | {"limits": limits}
+
+
+@settings(max_examples=30)
+@given(st.lists(segment_days, min_size=1, max_size=4), st.randoms())
+def test_the_order_of_the_parts_is_nothing(parts: list[SegmentDay], random: Random) -> None:
+    shuffled = list(parts)
+    random.shuffle(shuffled)
+    assert plain(merged(shuffled)) == plain(merged(parts))
+
+
+@settings(max_examples=30)
+@given(segment_days, segment_days, segment_days)
+def test_parts_may_be_merged_before(one: SegmentDay, two: SegmentDay, three: SegmentDay) -> None:
+    left = merged([merged([one, two]), three])
+    right = merged([one, merged([two, three])])
+    assert plain(left) == plain(right) == plain(merged([one, two, three]))
+
+
+@settings(max_examples=30)
+@given(st.lists(segment_days, min_size=1, max_size=3))
+def test_what_is_merged_is_the_sum_and_the_parts_stay(parts: list[SegmentDay]) -> None:
+    before = [plain(part) for part in parts]
+    whole = merged(parts)
+    assert [plain(part) for part in parts] == before
+    assert whole.account_days == sum(part.account_days for part in parts)
+    for name, limit in whole.limits.items():
+        of = [part.limits[name] for part in parts if name in part.limits]
+        assert limit.breaches == sum(one.breaches for one in of)
+        assert limit.values.total == sum(one.values.total for one in of)
+
+
+def test_no_parts_or_parts_of_two_days_are_refused() -> None:
+    of = SegmentDay(1, "a", 0, {}, 0, 0, {}, {})
+    with pytest.raises(ValueError, match="no segment-day"):
+        merged([])
+    with pytest.raises(ValueError, match="several days or segments"):
+        merged([of, of._replace(day=2)])
+    with pytest.raises(ValueError, match="several days or segments"):
+        merged([of, of._replace(segment=None)])

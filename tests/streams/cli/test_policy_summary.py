@@ -1,0 +1,147 @@
+"""A policy in words says all that the policy does: no key is without its words."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.policy import document, limits, models, reviews, systemic
+from monitor.policy.document import FULL_POLICY, policy_of
+from streams.cli.views.policy import duration_text, summary, summary_text
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "full.policy.toml"
+
+BASE = """
+version = 1
+effective_from = 2026-01-05
+[calendar]
+time_zone = "UTC"
+cut_off = "00:00"
+allowed_lateness = "48h"
+clock_skew = "1h"
+leap = "72h"
+[[limit]]
+id = "x"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = 500
+severity = "low"
+[budget]
+alerts_per_day = 20
+warm_up_days = 30
+one_in_at_least = 50
+severity = "medium"
+[models]
+detector = "loda"
+population_amount = false
+seed = 1
+[systemic]
+severity = "high"
+breach_budget = 0.01
+[review]
+days = 3
+window_days = 10
+near_share = 0.9
+severity = "critical"
+"""
+
+CHANGED = {
+    "version": ("version = 1", "version = 2"),
+    "effective_from": ("2026-01-05", "2026-01-06"),
+    "calendar.time_zone": ('"UTC"', '"Europe/Berlin"'),
+    "calendar.cut_off": ('"00:00"', '"03:00"'),
+    "calendar.allowed_lateness": ('"48h"', '"49h"'),
+    "calendar.clock_skew": ('"1h"', '"2h"'),
+    "calendar.leap": ('"72h"', '"96h"'),
+    "limit.id": ('id = "x"', 'id = "y"'),
+    "limit.measure": ('measure = "amount"', 'measure = "count"'),
+    "limit.direction": ('"debit"', '"both"'),
+    "limit.currency": ('"EUR"', '"SEK"'),
+    "limit.above": ("above = 500", "above = 501"),
+    "limit.severity": ('severity = "low"', 'severity = "high"'),
+    "limit.scope": ('"low"', '"low"\nscope = { segment = "s" }'),
+    "scope.account": ('"low"', '"low"\nscope = { account = "s" }'),
+    "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
+    "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
+    "scope.product": ('"low"', '"low"\nscope = { product = "s" }'),
+    "budget": (
+        ("[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\n"
+        'severity = "medium"'),
+        "",
+    ),
+    "budget.alerts_per_day": ("alerts_per_day = 20", "alerts_per_day = 21"),
+    "budget.warm_up_days": ("warm_up_days = 30", "warm_up_days = 31"),
+    "budget.one_in_at_least": ("one_in_at_least = 50", "one_in_at_least = 60"),
+    "budget.severity": ('severity = "medium"', 'severity = "high"'),
+    "models.detector": ('"loda"', '"gaussian"'),
+    "models.population_amount": ("false", "true"),
+    "models.seed": ("seed = 1", "seed = 2"),
+    "systemic": ('[systemic]\nseverity = "high"\nbreach_budget = 0.01', ""),
+    "systemic.severity": ('severity = "high"', 'severity = "low"'),
+    "systemic.breach_budget": ("0.01", '{ s = 0.02, "*" = 0.01 }'),
+    "review.days": ("days = 3\n", "days = 4\n"),
+    "review.window_days": ("window_days = 10", "window_days = 11"),
+    "review.near_share": ("0.9", "0.8"),
+    "review.severity": ('"critical"', '"low"'),
+    "review.scope": ('"critical"', '"critical"\nscope = { segment = "s" }'),
+}  # fmt: skip
+"""By key, what stands for it in `BASE`, and another value."""
+
+TABLES = {"calendar", "limit", "budget", "models", "systemic", "review"}
+KEYS = {
+    *(key for key in document.POLICY_KEYS if key not in TABLES),
+    *(f"calendar.{key}" for key in document.CALENDAR_KEYS),
+    *(f"limit.{key}" for key in limits.LIMIT_KEYS),
+    *(f"scope.{key}" for key in limits.SCOPE_KEYS),
+    *(f"budget.{key}" for key in models.BUDGET_KEYS),
+    *(f"models.{key}" for key in models.MODELS_KEYS),
+    *(f"systemic.{key}" for key in systemic.SYSTEMIC_KEYS),
+    *(f"review.{key}" for key in reviews.REVIEW_KEYS),
+}
+
+
+def test_no_key_is_forgotten_here() -> None:
+    assert CHANGED.keys() >= KEYS
+
+
+@pytest.mark.parametrize("key", CHANGED)
+def test_every_key_changes_what_is_said(key: str) -> None:
+    stands, other = CHANGED[key]
+    assert stands in BASE
+    changed = BASE.replace(stands, other, 1)
+    before, after = policy_of(BASE), policy_of(changed)
+    assert summary(before) != summary(after)
+    assert summary_text(before) != summary_text(after)
+    if key.startswith("scope."):
+        other_scope = BASE.replace(stands, other.replace("scope", "# scope"), 1)
+        assert summary_text(policy_of(other_scope)) == summary_text(before)
+
+
+@pytest.mark.parametrize("key", CHANGED)
+def test_what_is_said_has_no_notation_of_python(key: str) -> None:
+    said = summary_text(policy_of(BASE.replace(*CHANGED[key], 1)))
+    assert not set('[]{}_"') & set(said)
+    assert "None" not in said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 seconds"), (1, "1 second"), (90, "90 seconds"), (60, "1 minute"), (3600, "1 hour"),
+        (86_400, "24 hours"), (172_800, "48 hours"), (345_600, "4 days"),
+        (86_400 * 3660, "3,660 days"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_said_as_a_policy_has_it(seconds: int, said: str) -> None:
+    assert duration_text(seconds * 1_000_000) == said
+
+
+def test_the_full_policy_is_the_one_that_the_program_has() -> None:
+    assert EXAMPLE.read_text(encoding="utf-8") == FULL_POLICY
+    policy = policy_of(FULL_POLICY)
+    assert policy.outliers is not None
+    assert policy.outliers.is_told
+    assert policy.systemic is not None
+    assert policy.reviews
+    business = [t for t in policy.thresholds if t.segment == "business"]
+    assert {t.measure.value for t in business} == {"amount", "count"}

@@ -1,0 +1,177 @@
+"""The metrics: what METRICS says, what a scrape shows and what the docs say are one thing."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from monitor.core.alert import Kind, Status
+from monitor.core.transaction import Reason
+from streams.worker.metrics import METRICS, Metrics
+
+DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
+BOUNDED = {"reason", "kind", "status", "part", "partition", "currency", "table", "version"}
+PARTITION_GAUGES = [name for name, metric in METRICS.items() if metric.labels == ("partition",)]
+UNITS = {"seconds": {"seconds", "seconds since 1970"}, "bytes": {"bytes"}, "records": {"records"}}
+
+
+def a_worker() -> Metrics:
+    return Metrics(CollectorRegistry(), "1.2.3")
+
+
+def scraped(metrics: Metrics) -> list[Sample]:
+    text = generate_latest(metrics.registry).decode()
+    return [
+        sample
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    ]
+
+
+def table(heading: str) -> list[list[str]]:
+    """Return the cells of the table under a heading of the docs, without the backticks."""
+    section = DOCS.read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip().replace("`", "") for cell in row.strip("|").split("|")] for row in rows][
+        2:
+    ]
+
+
+def test_a_scrape_shows_the_metrics_of_the_table_with_their_types_and_no_others() -> None:
+    metrics = a_worker()
+    for attribute in PARTITION_GAUGES:
+        getattr(metrics, attribute).labels("0").set(1)
+    text = generate_latest(metrics.registry).decode()
+    shown = {
+        (line.split()[2], line.split()[3])
+        for line in text.splitlines()
+        if line.startswith("# TYPE ") and "_created" not in line
+    }
+    assert shown == {(metric.name, metric.type) for metric in METRICS.values()}
+
+
+def test_a_scrape_shows_the_labels_of_the_table() -> None:
+    metrics = a_worker()
+    for attribute in PARTITION_GAUGES:
+        getattr(metrics, attribute).labels("0").set(1)
+    metrics.unwatched.labels("CZK")
+    metrics.limit_currency_seen.labels("EUR")
+    metrics.names_held.labels("0", "channels")
+    metrics.names_beyond.labels("0", "channels")
+    labels = {
+        re.sub("_(bucket|sum|count)$", "", sample.name): set(sample.labels) - {"le"}
+        for sample in scraped(metrics)
+    }
+    assert labels == {metric.name: set(metric.labels) for metric in METRICS.values()}
+
+
+def test_the_docs_have_every_metric_with_its_type_labels_and_meaning_and_no_other() -> None:
+    documented = [
+        (name, type_, labels, about) for name, type_, labels, _, about in table("Every metric")
+    ]
+    assert sorted(documented) == sorted(
+        (metric.name, metric.type, ", ".join(metric.labels), metric.about)
+        for metric in METRICS.values()
+    )
+
+
+def test_the_unit_in_the_docs_is_the_one_in_the_name() -> None:
+    for name, _, _, unit, _ in table("Every metric"):
+        suffix = name.removesuffix("_total").rsplit("_", 1)[-1]
+        assert unit in UNITS.get(suffix, {unit} - {""}), name
+        assert (unit.split(" ", maxsplit=1)[0] in {"seconds", "bytes"}) == (
+            suffix in {"seconds", "bytes"}
+        ), name
+
+
+def test_counters_alone_end_in_total() -> None:
+    for metric in METRICS.values():
+        assert metric.name.endswith("_total") == (metric.type == "counter"), metric.name
+        assert re.fullmatch(r"weir_[a-z]+(_[a-z]+)*", metric.name)
+
+
+def test_the_docs_have_every_label_with_its_values() -> None:
+    documented = dict(table("Every label"))
+    assert set(documented) == {label for metric in METRICS.values() for label in metric.labels}
+    for label, members in (("reason", Reason), ("kind", Kind), ("status", Status)):
+        assert documented[label].split(", ") == [member.value for member in members], label
+
+
+def test_no_label_can_hold_an_account() -> None:
+    assert {label for metric in METRICS.values() for label in metric.labels} <= BOUNDED
+
+
+def test_every_reason_kind_and_status_stands_at_zero_before_anything_happened() -> None:
+    values = {
+        (sample.name, *sample.labels.values()): sample.value for sample in scraped(a_worker())
+    }
+    for reason in Reason:
+        assert values["weir_rejections_total", reason.value] == 0
+    for kind in Kind:
+        for status in Status:
+            assert values["weir_alerts_total", kind.value, status.value] == 0
+    assert values["weir_build_info", "1.2.3"] == 1
+
+
+def test_an_unknown_label_is_a_mistake_and_no_new_series() -> None:
+    with pytest.raises(ValueError, match="label"):
+        a_worker().transactions.labels("account-1")
+
+
+@given(st.sets(st.integers(0, 20), min_size=1), st.data())
+def test_forgetting_a_partition_drops_its_series_and_no_others(
+    partitions: set[int], data: st.DataObject
+) -> None:
+    metrics = a_worker()
+    before = scraped(metrics)
+    for number in partitions:
+        for attribute in PARTITION_GAUGES:
+            getattr(metrics, attribute).labels(str(number)).set(number + 1)
+    gone = data.draw(st.sampled_from(sorted(partitions)))
+    metrics.forget_partition(gone)
+    left = {
+        (sample.name, sample.labels["partition"])
+        for sample in scraped(metrics)
+        if "partition" in sample.labels
+    }
+    assert left == {
+        (METRICS[attribute].name, str(number))
+        for number in partitions - {gone}
+        for attribute in PARTITION_GAUGES
+    }
+    assert [s for s in scraped(metrics) if "partition" not in s.labels] == before
+
+
+def test_forgetting_a_partition_that_was_never_seen_changes_nothing() -> None:
+    metrics = a_worker()
+    before = scraped(metrics)
+    metrics.forget_partition(7)
+    assert scraped(metrics) == before
+
+
+def test_two_workers_in_one_process_share_nothing() -> None:
+    one, other = a_worker(), a_worker()
+    one.transactions.inc(5)
+    assert other.registry.get_sample_value("weir_transactions_total") == 0
+    assert not any(family.name.startswith("weir_") for family in REGISTRY.collect())
+
+
+@given(st.lists(st.floats(0, 200), max_size=30))
+def test_a_histogram_counts_each_run_once_and_its_last_bucket_has_them_all(
+    durations: list[float],
+) -> None:
+    metrics = a_worker()
+    for seconds in durations:
+        metrics.run_duration.observe(seconds)
+    value = metrics.registry.get_sample_value
+    assert value("weir_run_duration_seconds_count") == len(durations)
+    assert value("weir_run_duration_seconds_bucket", {"le": "+Inf"}) == len(durations)
+    assert value("weir_run_duration_seconds_bucket", {"le": "1.0"}) == sum(
+        seconds <= 1 for seconds in durations
+    )
