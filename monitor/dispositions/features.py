@@ -16,10 +16,10 @@ CATEGORIES: Final = {
     "kind": "The alert's kind.",
     "threshold": "Its `threshold_id`.",
     "segment": "The account's segment.",
-    "direction": "What the limit measures.",
+    "direction": "The direction that the limit measures.",
     "currency": "The limit's currency.",
     "weekday": "Of the business day: `Mon` to `Sun`.",
-    "reading": "Of a review: what it most likely is.",
+    "reading": "Of a review: its most likely meaning.",
     "verdict": "Of a systemic alert.",
 }
 """Features that are texts, and what each is. What an alert does not have is `none`, a text like
@@ -29,7 +29,7 @@ NUMBERS: Final = {
     "times_limit": "Value divided by limit, 10 at most.",
     "hour": "Of the record that tipped it, in UTC: 0 to 23.",
     "transactions": "Of the account-day, up to that record; 100 at most.",
-    "debit_share": "What went out, of all that moved in the currency: 0 to 1.",
+    "debit_share": "The part that went out, of all that moved in the currency: 0 to 1.",
     "corrections": "How often it was restated or withdrawn.",
     "breach_days": "Of a review: its days over a limit; else 0.",
     "near_days": "Of a review: its days just below one; else 0.",

@@ -26,7 +26,7 @@ COUNTS = {
     "a variable called of": 224,
     "a variable called one": 133,
 }
-"""Each habit, and how often it is left. A smaller number is written down here in the same change."""
+"""Each habit, and how often it is left; a smaller number is written down in the same change."""
 
 
 def docstrings() -> list[str]:
@@ -40,7 +40,8 @@ def docstrings() -> list[str]:
 
 
 def module_docstrings() -> list[str]:
-    return [ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "" for path in CODE]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in CODE]
+    return [ast.get_docstring(tree) or "" for tree in trees]
 
 
 def names_of_variables(path: Path) -> list[str]:

@@ -117,7 +117,7 @@ def assert_learned_alike(one: Learner, other: Learner) -> None:
 def everything(learner: Learner, columns: Columns) -> dict[str, NDArray[Any]]:
     """Let a learner take payments; return all that the kernels said, and what it has learned."""
     tolds: list[Any] = []
-    learner_module: Any = models.learner  # it exports no name that it has from elsewhere
+    learner_module: Any = models.learner.learner  # it exports no name that it has from elsewhere
     room_for = learner_module.room_for
 
     def kept_room_for(records: int, dues: int) -> Any:  # noqa: ANN401 - the kernels' own arrays

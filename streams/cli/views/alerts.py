@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from monitor.dispositions.disposition import Disposed
-from streams.cli.views.explain import systemic_text, whose
 from streams.cli.views.text import plain
 from streams.topics.alert_list import TOLD_AT, Dispositions, times_limit
 
@@ -23,7 +22,39 @@ _SYSTEMIC_END: Final = HEADER.index("severity")
 _LEAST: Final = (36, 20, 10, 10, 20, 18, 14, 6, 8, 9, 0)
 """Widths of the columns at least, so that a table that goes on keeps its form."""
 
+_VERDICTS: Final = {
+    "limit-mis-set": "the limit is set wrongly",
+    "external-cause": "something outside",
+    "population-shift": "the whole population has moved",
+    "data-fault": "the data is at fault",
+    "undecided": "many at once, undecided why",
+}
+
 _SECONDS: Final = slice(len("2026-01-05T09:00:00"))
+
+
+def systemic_text(alert: Mapping[str, Any]) -> str:
+    """Return what a systemic alert says: its verdict, and what it is about."""
+    parts = [_VERDICTS[alert["verdict"]]]
+    cause = alert["cause"]
+    if cause is not None:
+        parts.append(f"{cause['type']} {cause['value']}, {cause['lift']:.1f} times its usual share")
+    if alert["limit_ratio"] is not None:
+        parts.append(f"{alert['limit_ratio']:.2f} of the limit that history would set")
+    if alert["suggested_limit"] is not None:
+        parts.append(f"set {alert['suggested_limit']}")
+    if alert["threshold_id"] is not None:
+        parts.append(f"limit {alert['threshold_id']}")
+    if alert["grouped"]:
+        parts.append(f"{alert['grouped']:,} alerts under it")
+    return "; ".join(parts)
+
+
+def whose(alert: Mapping[str, Any]) -> str:
+    """Return whose an alert is: the account's, or a segment's."""
+    if alert["kind"] != "systemic":
+        return str(alert["account_id"])
+    return "all segments" if alert["segment"] is None else str(alert["segment"])
 
 
 def over_what(alert: Written) -> str:

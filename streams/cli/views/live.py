@@ -17,8 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.engine.coverage import coverage_lines
-from streams.cli.views.alerts import over_what, told
-from streams.cli.views.explain import systemic_text, whose
+from streams.cli.views.alerts import over_what, systemic_text, told, whose
 from streams.lab.demo import DemoState
 from streams.topics.alert_list import times_limit
 

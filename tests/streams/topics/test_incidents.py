@@ -8,7 +8,7 @@ from monitor.core.alert import Status
 from monitor.engine.engine import Engine
 from monitor.review.membership import NO_VERDICTS, Verdicts
 from monitor.systemic.alert import Verdict
-from streams.cli.views.explain import systemic_text, whose
+from streams.cli.views.alerts import systemic_text, whose
 from streams.topics import incidents
 from streams.topics.incidents import IncidentFollower, decided_headers
 from streams.wire import codec
