@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from monitor.core.business_day import event_time_of, event_time_text
+from monitor.core.table_reader import ProblemsError
 
 TEXT_LENGTH_MAX: Final = 256
 NOTE_LENGTH_MAX: Final = 4000
@@ -28,21 +29,19 @@ class Disposition(StrEnum):
 
 
 MEANINGS: Final = {
-    Disposition.SUSPICIOUS: "It is to be looked into, or to be reported.",
+    Disposition.SUSPICIOUS: "It must be investigated or reported.",
     Disposition.SERVICE_NEED: "The customer needs another product or limit.",
     Disposition.FALSE_ALARM: "The day was as it should be for this customer.",
     Disposition.LIMIT_WRONG: "The limit is not right for such customers.",
-    Disposition.DATA_FAULT: "The records were not right: the day did not happen so.",
+    Disposition.DATA_FAULT: "The records were wrong: the day did not happen so.",
 }
 
 
-class DispositionError(ValueError):
-    """Dispositions that cannot be used: every problem of them, one a line."""
+class DispositionError(ProblemsError):
+    """Dispositions that cannot be used."""
 
     def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        lines = "".join(f"\n  - {problem}" for problem in problems)
-        super().__init__(f"dispositions cannot be used:{lines}")
+        super().__init__("dispositions cannot be used", problems)
 
 
 class Disposed(NamedTuple):

@@ -11,7 +11,8 @@ from typing import Final
 from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
-from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, is_whole, refuse_unknown, thresholds_of
+from monitor.core.table_reader import TableReader, is_whole
+from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, thresholds_of
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy.policy import CalendarSettings, Policy, PolicyError
 from monitor.policy.reviews import review_rules
@@ -133,24 +134,24 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         raise PolicyError([f"not TOML: {error}"], source) from None
     except RecursionError:
         raise PolicyError(["not TOML: nested too deep"], source) from None
-    problems: list[str] = []
-    refuse_unknown(document, POLICY_KEYS, "", problems)
-    version = document.get("version")
+    stated = TableReader(document)
+    stated.refuse_unknown(POLICY_KEYS)
+    version = stated.get("version")
     if not is_whole(version) or version < 1:
-        problems.append("version is missing or no whole number from 1 on")
+        stated.refuse("version is missing or no whole number from 1 on")
         version = 0
-    effective_from = _effective_from(document.get("effective_from"), problems)
-    calendar = _calendar(document.get("calendar", {}), problems)
-    thresholds = thresholds_of(document.get("limit"), problems)
-    outliers = outlier_settings(document, problems)
-    systemic = systemic_settings(document, problems)
-    reviews = review_rules(document, problems)
+    effective_from = _effective_from(stated)
+    calendar = _calendar(stated)
+    thresholds = thresholds_of(stated)
+    outliers = outlier_settings(stated)
+    systemic = systemic_settings(stated)
+    reviews = review_rules(stated)
     if outliers is None and any(t.peer_group is not None for t in thresholds):
-        problems.append("a limit is for a peer group: these are of the models, so state a [budget]")
+        stated.refuse("a limit is for a peer group: these are of the models, so state a [budget]")
     if outliers is None and any(rule.threshold.peer_group for rule in reviews):
-        problems.append("a review is for a peer group: these are of the models: state a [budget]")
-    if problems:
-        raise PolicyError(problems, source)
+        stated.refuse("a review is for a peer group: these are of the models: state a [budget]")
+    if stated.problems:
+        raise PolicyError(stated.problems, source)
     assert calendar is not None
     return Policy(version, effective_from, calendar, thresholds, text, outliers, systemic, reviews)
 
@@ -182,7 +183,8 @@ def _has_a_long_key(text: str) -> bool:
     return _LONG_KEY.search("".join(pieces)) is not None
 
 
-def _effective_from(value: object, problems: list[str]) -> int:
+def _effective_from(document: TableReader) -> int:
+    value = document.get("effective_from", None)
     if value is None:
         return 0
     if isinstance(value, str):
@@ -190,53 +192,50 @@ def _effective_from(value: object, problems: list[str]) -> int:
             value = date.fromisoformat(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.toordinal()
-    problems.append(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
+    document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
     return 0
 
 
-def _calendar(table: object, problems: list[str]) -> CalendarSettings | None:
+def _calendar(document: TableReader) -> CalendarSettings | None:
+    table = document.get("calendar", {})
     if not isinstance(table, dict):
-        problems.append("[calendar] is not a table")
+        document.refuse("[calendar] is not a table")
         return None
-    found = len(problems)
-    refuse_unknown(table, CALENDAR_KEYS, "calendar.", problems)
-    time_zone = table.get("time_zone", "UTC")
+    calendar = document.reader(table, "calendar.")
+    calendar.refuse_unknown(CALENDAR_KEYS)
+    time_zone = calendar.get("time_zone", "UTC")
     if not isinstance(time_zone, str) or time_zone not in available_timezones():
-        problems.append(
-            f"calendar.time_zone is {time_zone!r}: not in the IANA list, e.g. Europe/Berlin"
-        )
-    cut_off = _cut_off(table.get("cut_off", "00:00"), problems)
-    lateness = _duration(table, "allowed_lateness", "48h", problems)
-    skew = _duration(table, "clock_skew", "1h", problems)
-    leap = _duration(table, "leap", "3d", problems)
+        calendar.refuse(f"time_zone is {time_zone!r}: not in the IANA list, e.g. Europe/Berlin")
+    cut_off = _cut_off(calendar)
+    lateness = _duration(calendar, "allowed_lateness", "48h")
+    skew = _duration(calendar, "clock_skew", "1h")
+    leap = _duration(calendar, "leap", "3d")
     # By no more than the lateness: so one account never closes the day that the others are on.
     lead = leap if "leap" in table else min(leap, lateness)
-    if len(problems) > found:
+    if not calendar.is_good:
         return None
     assert isinstance(time_zone, str)
     return CalendarSettings(time_zone, cut_off, lateness, skew, leap, lead)
 
 
-def _cut_off(value: object, problems: list[str]) -> time:
-    cut_off = value
+def _cut_off(calendar: TableReader) -> time:
+    value = cut_off = calendar.get("cut_off", "00:00")
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             cut_off = time.fromisoformat(value)
     if isinstance(cut_off, time) and cut_off.tzinfo is None and not cut_off.microsecond:
         return cut_off
-    problems.append(f'calendar.cut_off is {value!r}: write a time of day, e.g. "03:00"')
+    calendar.refuse(f'cut_off is {value!r}: write a time of day, e.g. "03:00"')
     return time()
 
 
-def _duration(table: dict[str, object], key: str, default: str, problems: list[str]) -> int:
-    value = table.get(key, default)
+def _duration(calendar: TableReader, key: str, default: str) -> int:
+    value = calendar.get(key, default)
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        problems.append(
-            f'calendar.{key} is {value!r}: write a whole number and s, m, h or d, e.g. "48h"'
-        )
+        calendar.refuse(f'{key} is {value!r}: write a whole number and s, m, h or d, e.g. "48h"')
         return 0
     seconds = int(match[1]) * _SECONDS[match[2]]
     if seconds > _DURATION_MAX:
-        problems.append(f"calendar.{key} is {value!r}: at most {_DURATION_MAX // 86_400}d")
+        calendar.refuse(f"{key} is {value!r}: at most {_DURATION_MAX // 86_400}d")
     return seconds * MICROSECONDS

@@ -4,11 +4,10 @@ Without a [budget] no outlier alerts are told; and without [systemic] too, which
 is usual for an account, there are no models at all.
 """
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from monitor.core.table_reader import TableReader
 from monitor.core.threshold import Severity
-from monitor.policy.limits import refuse_unknown
 
 BUDGET_KEYS: Final = ("alerts_per_day", "one_in_at_least", "warm_up_days", "severity")
 MODELS_KEYS: Final = ("detector", "population_amount", "seed")
@@ -69,59 +68,43 @@ QUIET: Final = OutlierSettings(20, 30, Severity.MEDIUM, ModelSettings(), is_told
 """Where nobody is told: such a budget keeps strange days from being learned all the same."""
 
 
-def outlier_settings(document: Mapping[str, object], problems: list[str]) -> OutlierSettings | None:
+def outlier_settings(document: TableReader) -> OutlierSettings | None:
     """Return what [budget] and [models] of a policy state; None if it needs no models."""
-    models = _models(document.get("models", {}), problems)
-    is_needed = "systemic" in document
-    if "models" in document and "budget" not in document and not is_needed:
-        problems.append(
+    models = _models(document)
+    is_needed = "systemic" in document.table
+    if "models" in document.table and "budget" not in document.table and not is_needed:
+        document.refuse(
             "[models] is of use with a [budget] or [systemic] only: state alerts_per_day in a"
             " [budget]"
         )
-    table = document.get("budget")
+    table = document.get("budget", None)
     if table is None:
         return QUIET._replace(models=models) if is_needed else None
     if not isinstance(table, dict):
-        problems.append("[budget] is not a table")
+        document.refuse("[budget] is not a table")
         return None
-    refuse_unknown(table, BUDGET_KEYS, "budget.", problems)
-    alerts = _whole(table, "budget", "alerts_per_day", None, (1, ALERTS_MAX), problems)
-    days = _whole(table, "budget", "warm_up_days", 30, (5, WARM_UP_DAYS_MAX), problems)
-    one_in = _whole(table, "budget", "one_in_at_least", ONE_IN_AT_LEAST, (1, ONE_IN_MAX), problems)
-    severity = table.get("severity", Severity.MEDIUM.value)
-    if severity not in list(Severity):
-        problems.append(f"budget.severity is {severity!r}: one of {', '.join(Severity)}")
-        severity = Severity.MEDIUM.value
-    return OutlierSettings(alerts, days, Severity(severity), models, one_in_at_least=one_in)
+    budget = document.reader(table, "budget.")
+    budget.refuse_unknown(BUDGET_KEYS)
+    return OutlierSettings(
+        budget.whole("alerts_per_day", 1, ALERTS_MAX),
+        budget.whole("warm_up_days", 5, WARM_UP_DAYS_MAX, 30),
+        budget.choice("severity", tuple(Severity), Severity.MEDIUM) or Severity.MEDIUM,
+        models,
+        one_in_at_least=budget.whole("one_in_at_least", 1, ONE_IN_MAX, ONE_IN_AT_LEAST),
+    )
 
 
-def _models(table: object, problems: list[str]) -> ModelSettings:
+def _models(document: TableReader) -> ModelSettings:
+    table = document.get("models", {})
     if not isinstance(table, dict):
-        problems.append("[models] is not a table")
+        document.refuse("[models] is not a table")
         return ModelSettings()
-    refuse_unknown(table, MODELS_KEYS, "models.", problems)
-    detector = table.get("detector", DETECTORS[0])
+    models = document.reader(table, "models.")
+    models.refuse_unknown(MODELS_KEYS)
+    detector = models.get("detector", DETECTORS[0])
     if detector not in DETECTORS:
-        problems.append(f"models.detector is {detector!r}: one of {', '.join(DETECTORS)}")
-    has_term = table.get("population_amount", False)
+        models.refuse(f"detector is {detector!r}: one of {', '.join(DETECTORS)}")
+    has_term = models.get("population_amount", False)
     if not isinstance(has_term, bool):
-        problems.append(f"models.population_amount is {has_term!r}: write true or false")
-    seed = _whole(table, "models", "seed", 1, (0, SEED_MAX), problems)
-    return ModelSettings(str(detector), bool(has_term), seed)
-
-
-def _whole(
-    table: Mapping[str, object],
-    where: str,
-    key: str,
-    default: int | None,
-    limits: tuple[int, int],
-    problems: list[str],
-) -> int:
-    value = table.get(key, default)
-    low, high = limits
-    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-        return value
-    said = "missing" if value is None else repr(value)
-    problems.append(f"{where}.{key} is {said}: a whole number from {low} to {high:,}")
-    return low
+        models.refuse(f"population_amount is {has_term!r}: write true or false")
+    return ModelSettings(str(detector), bool(has_term), models.whole("seed", 0, SEED_MAX, 1))

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
+from monitor.core.table_reader import ProblemsError
 from monitor.core.threshold import LimitSet, Scope, Threshold
 from monitor.policy.models import OutlierSettings
 from monitor.policy.reviews import LOOK_PERMILLE, ReviewRule, deciding_rule
@@ -21,16 +22,15 @@ PROBLEM_LENGTH_MAX: Final = 400
 """Characters of one problem: it quotes what the policy says, which may be long."""
 
 
-class PolicyError(ValueError):
-    """A policy that cannot be used: its problems, one a line, at most `PROBLEMS_MAX` of them."""
+class PolicyError(ProblemsError):
+    """A policy that cannot be used, with at most `PROBLEMS_MAX` of its problems."""
 
     def __init__(self, problems: list[str], source: str = "policy") -> None:
-        self.problems = [_shortened(problem) for problem in problems[:PROBLEMS_MAX]]
+        found = [_shortened(problem) for problem in problems[:PROBLEMS_MAX]]
         if len(problems) > PROBLEMS_MAX:
-            self.problems.append(f"and {len(problems) - PROBLEMS_MAX:,} more problems")
+            found.append(f"and {len(problems) - PROBLEMS_MAX:,} more problems")
         self.source = source
-        lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        super().__init__(f"{source} cannot be used:{lines}")
+        super().__init__(f"{source} cannot be used", found)
 
 
 LEAP: Final = 3 * 86_400 * MICROSECONDS

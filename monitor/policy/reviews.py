@@ -3,12 +3,13 @@
 Without one there are no reviews.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from monitor.core.table_reader import TableReader, is_whole
 from monitor.core.threshold import Direction, Measure, Scope, Severity, Threshold
-from monitor.policy.limits import is_whole, refuse_unknown, scope_stated
+from monitor.policy.limits import scope_stated
 
 REVIEW_KEYS: Final = ("days", "window_days", "near_share", "severity", "scope")
 
@@ -71,9 +72,9 @@ def deciding_rule(rules: Sequence[ReviewRule], scope: Scope) -> ReviewRule | Non
     return max(of_account, key=lambda rule: rule.threshold.specificity, default=None)
 
 
-def review_rules(document: Mapping[str, object], problems: list[str]) -> tuple[ReviewRule, ...]:
+def review_rules(document: TableReader) -> tuple[ReviewRule, ...]:
     """Return what [review], or each [[review]], of a policy states."""
-    stated = document.get("review")
+    stated = document.get("review", None)
     if stated is None:
         return ()
     tables = stated if isinstance(stated, list) else [stated]
@@ -81,42 +82,36 @@ def review_rules(document: Mapping[str, object], problems: list[str]) -> tuple[R
     for number, table in enumerate(tables, 1):
         where = "review" if len(tables) == 1 else f"review {number}"
         if not isinstance(table, dict):
-            problems.append(f"{where} is not a table: write [review], or [[review]] for several")
+            document.refuse(f"{where} is not a table: write [review], or [[review]] for several")
             continue
-        rules.append(_rule(table, f"{where}.", problems))
+        rules.append(_rule(document.reader(table, f"{where}.")))
     scopes = [rule.threshold[6:] for rule in rules]
     if len(set(scopes)) < len(scopes):
-        problems.append("two [[review]] have the same scope: which one decides?")
+        document.refuse("two [[review]] have the same scope: which one decides?")
     return tuple(rules)
 
 
-def _rule(table: dict[str, object], where: str, problems: list[str]) -> ReviewRule:
-    refuse_unknown(table, REVIEW_KEYS, where, problems)
-    days = table.get("days", DAYS_DEFAULT)
-    window_days = table.get("window_days", WINDOW_DAYS_DEFAULT)
+def _rule(review: TableReader) -> ReviewRule:
+    review.refuse_unknown(REVIEW_KEYS)
+    days = review.get("days", DAYS_DEFAULT)
+    window_days = review.get("window_days", WINDOW_DAYS_DEFAULT)
     if not (is_whole(window_days) and 1 <= window_days <= WINDOW_DAYS_MAX):
-        problems.append(
-            f"{where}window_days is {window_days!r}: a whole number from 1 to {WINDOW_DAYS_MAX}"
-        )
+        review.refuse(f"window_days is {window_days!r}: a whole number from 1 to {WINDOW_DAYS_MAX}")
         window_days = WINDOW_DAYS_MAX
     if not (is_whole(days) and 1 <= days <= window_days):
-        problems.append(f"{where}days is {days!r}: a whole number from 1 to window_days")
+        review.refuse(f"days is {days!r}: a whole number from 1 to window_days")
         days = 1
-    severity = str(table.get("severity", Severity.HIGH.value))
-    if severity not in list(Severity):
-        problems.append(f"{where}severity is {severity!r}: one of {', '.join(Severity)}")
-        severity = Severity.HIGH.value
-    scope = scope_stated(table.get("scope", {}), where, problems)
-    near = _permille(table.get("near_share", NEAR_PERMILLE_DEFAULT / WHOLE), where, problems)
-    return ReviewRule(review_threshold(days - 1, Severity(severity), **scope), window_days, near)
+    severity = review.choice("severity", tuple(Severity), Severity.HIGH) or Severity.HIGH
+    scope = scope_stated(review)
+    near = _permille(review)
+    return ReviewRule(review_threshold(days - 1, severity, **scope), window_days, near)
 
 
-def _permille(share: object, where: str, problems: list[str]) -> int:
+def _permille(review: TableReader) -> int:
+    share = review.get("near_share", NEAR_PERMILLE_DEFAULT / WHOLE)
     if isinstance(share, int | float) and not isinstance(share, bool):
         permille = Fraction(str(share)) * WHOLE if abs(share) <= 1 else Fraction(0)
         if permille.denominator == 1 and LOOK_PERMILLE <= permille <= WHOLE:
             return int(permille)
-    problems.append(
-        f"{where}near_share is {share!r}: a share from 0.5 to 1 with at most three decimals"
-    )
+    review.refuse(f"near_share is {share!r}: a share from 0.5 to 1 with at most three decimals")
     return NEAR_PERMILLE_DEFAULT

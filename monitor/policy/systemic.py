@@ -3,11 +3,10 @@
 Without that table there is none; an empty one is enough.
 """
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from monitor.core.table_reader import TableReader
 from monitor.core.threshold import Severity
-from monitor.policy.limits import refuse_unknown
 
 SYSTEMIC_KEYS: Final = ("severity", "breach_budget")
 QUIET_DAYS: Final = 3
@@ -41,34 +40,28 @@ class SystemicSettings(NamedTuple):
         return others if segment is None else budgets.get(segment, others)
 
 
-def systemic_settings(
-    document: Mapping[str, object], problems: list[str]
-) -> SystemicSettings | None:
+def systemic_settings(document: TableReader) -> SystemicSettings | None:
     """Return what [systemic] of a policy states; None if there is no such table."""
-    table = document.get("systemic")
+    table = document.get("systemic", None)
     if table is None:
         return None
     if not isinstance(table, dict):
-        problems.append("[systemic] is not a table")
+        document.refuse("[systemic] is not a table")
         return None
-    refuse_unknown(table, SYSTEMIC_KEYS, "systemic.", problems)
-    severity = table.get("severity", Severity.HIGH.value)
-    if severity not in list(Severity):
-        problems.append(f"systemic.severity is {severity!r}: one of {', '.join(Severity)}")
-        severity = Severity.HIGH.value
-    return SystemicSettings(Severity(severity), _budgets(table.get("breach_budget", {}), problems))
+    systemic = document.reader(table, "systemic.")
+    systemic.refuse_unknown(SYSTEMIC_KEYS)
+    severity = systemic.choice("severity", tuple(Severity), Severity.HIGH) or Severity.HIGH
+    return SystemicSettings(severity, _budgets(systemic))
 
 
-def _budgets(value: object, problems: list[str]) -> tuple[tuple[str, float], ...]:
+def _budgets(systemic: TableReader) -> tuple[tuple[str, float], ...]:
+    value = systemic.get("breach_budget", {})
     by_segment = value if isinstance(value, dict) else {NO_SEGMENT: value}
     budgets: list[tuple[str, float]] = []
     for segment, share in by_segment.items():
         if isinstance(share, float) and 0 < share < 1:
             budgets.append((segment, share))
             continue
-        where = "" if segment == NO_SEGMENT else f".{segment}"
-        problems.append(
-            f"systemic.breach_budget{where} is {share!r}: a share of account-days between 0 and 1,"
-            " e.g. 0.01"
-        )
+        key = "breach_budget" if segment == NO_SEGMENT else f"breach_budget.{segment}"
+        systemic.refuse(f"{key} is {share!r}: a share of account-days between 0 and 1, e.g. 0.01")
     return tuple(sorted(budgets))

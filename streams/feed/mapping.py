@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final, NamedTuple
 
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED
+from monitor.core.table_reader import ProblemsError, TableReader
 from monitor.core.transaction import FIELDS, IDS, REQUIRED
 from streams.feed.sources import FieldSource, names_of, source_of
 
@@ -45,14 +46,11 @@ WHERE_KEYS: Final = ("column", "is", "is_not")
 DELIMITERS: Final = (";", ",", "\t", "|")
 
 
-class FeedError(ValueError):
-    """A file or a map that cannot be read: every problem of it, one a line."""
+class FeedError(ProblemsError):
+    """A file or a map that cannot be read."""
 
     def __init__(self, problems: Sequence[str], source: str) -> None:
-        self.problems = list(problems)
-        super().__init__(
-            f"{source} cannot be read:" + "".join(f"\n  - {problem}" for problem in problems)
-        )
+        super().__init__(f"{source} cannot be read", problems)
 
 
 class Where(NamedTuple):
@@ -87,76 +85,71 @@ def feed_map_of(path: Path, form: Form = TRANSACTIONS) -> FeedMap:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FeedError([f"not TOML: {error}"], str(path)) from None
-    problems = [
-        f"{key} is not known: use one of {', '.join(MAP_KEYS)}"
-        for key in document
-        if key not in MAP_KEYS
-    ]
+    stated = TableReader(document)
+    stated.refuse_unknown(MAP_KEYS)
     plain = {key: document[key] for key in _RULES if key in document}
-    problems += [
-        f"{key} is {value!r}: {_RULES[key][1]}"
-        for key, value in plain.items()
-        if not _RULES[key][0](value)
-    ]
+    for key, value in plain.items():
+        if not _RULES[key][0](value):
+            stated.refuse(f"{key} is {value!r}: {_RULES[key][1]}")
     if plain.get("delimiter") == "auto":
         plain["delimiter"] = None
     if plain.get("delimiter") == plain.get("quote", '"'):
-        problems.append("delimiter and quote are the same: which is it?")
-    fields = _fields(document.get("columns"), form, problems)
-    where = _wheres(document.get("where", []), problems)
-    if problems:
-        raise FeedError(problems, str(path))
+        stated.refuse("delimiter and quote are the same: which is it?")
+    fields = _fields(stated, form)
+    where = _wheres(stated)
+    if stated.problems:
+        raise FeedError(stated.problems, str(path))
     return FeedMap(**plain, fields=fields, where=where, form=form)
 
 
-def _fields(columns: object, form: Form, problems: list[str]) -> dict[str, FieldSource]:
+def _fields(document: TableReader, form: Form) -> dict[str, FieldSource]:
+    columns = document.get("columns", None)
     if not isinstance(columns, dict):
-        problems.append("[columns] is missing: it says which column each field comes from")
+        document.refuse("[columns] is missing: it says which column each field comes from")
         return {}
-    problems.extend(
-        f"columns.{name} is no field: use {', '.join(form.fields)}"
-        for name in columns
-        if name not in form.fields
-    )
-    problems.extend(f"columns.{name} is missing" for name in form.required if name not in columns)
+    for name in columns:
+        if name not in form.fields:
+            document.refuse(f"columns.{name} is no field: use {', '.join(form.fields)}")
+    for name in form.required:
+        if name not in columns:
+            document.refuse(f"columns.{name} is missing")
     made = {
-        name: source_of(name, stated, problems)
+        name: source_of(name, stated, document)
         for name, stated in columns.items()
         if name in form.fields
     }
     return {name: source for name, source in made.items() if source is not None}
 
 
-def _wheres(tables: object, problems: list[str]) -> tuple[Where, ...]:
+def _wheres(document: TableReader) -> tuple[Where, ...]:
+    tables = document.get("where", [])
     if not isinstance(tables, list):
-        problems.append("where is no list of tables: write [[where]]")
+        document.refuse("where is no list of tables: write [[where]]")
         return ()
-    made = [_where(table, f"where {number}", problems) for number, table in enumerate(tables, 1)]
+    made = [_where(table, f"where {number}", document) for number, table in enumerate(tables, 1)]
     return tuple(where for where in made if where is not None)
 
 
-def _where(table: object, where: str, problems: list[str]) -> Where | None:
+def _where(table: object, name: str, document: TableReader) -> Where | None:
     if not isinstance(table, dict):
-        problems.append(f"{where} is {table!r}: write [[where]]")
+        document.refuse(f"{name} is {table!r}: write [[where]]")
         return None
-    problems.extend(
-        f"{where}.{key} is not known: use one of {', '.join(WHERE_KEYS)}"
-        for key in table
-        if key not in WHERE_KEYS
-    )
+    where = document.reader(table, f"{name}.")
+    where.refuse_unknown(WHERE_KEYS)
     if "column" not in table:
-        problems.append(f"{where} has no column")
+        document.refuse(f"{name} has no column")
         names: tuple[str, ...] = ()
     else:
-        names = names_of(table["column"], f"{where}.column", problems)
+        names = names_of(table["column"], f"{name}.column", document)
     kinds = [key for key in ("is", "is_not") if key in table]
     if len(kinds) != 1:
-        problems.append(f"{where} has {' and '.join(kinds) or 'neither'}: write one of is, is_not")
+        said = " and ".join(kinds) or "neither"
+        document.refuse(f"{name} has {said}: write one of is, is_not")
         return None
     stated = table[kinds[0]]
     texts = stated if isinstance(stated, list) else [stated]
     if not texts or not all(isinstance(text, str) for text in texts):
-        problems.append(f"{where}.{kinds[0]} is {stated!r}: write a text, or a list of texts")
+        where.refuse(f"{kinds[0]} is {stated!r}: write a text, or a list of texts")
         return None
     return Where(names, frozenset(text.strip() for text in texts), kinds[0] == "is")
 

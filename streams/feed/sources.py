@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from monitor.core.money import EXPONENT, EXPONENT_MAX
+from monitor.core.table_reader import TableReader
 from monitor.core.transaction import CREDIT, DEBIT
 from streams.feed.iban import electronic, iban_fault
 
@@ -31,20 +32,17 @@ TIME_CELL_MAX: Final = 100
 _PROBE: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
-def problems_of(stated: Mapping[str, object], where: str) -> list[str]:
-    """Return what is wrong with the keys beside `column`, each said with what it should be."""
-    problems = [
-        f"{where}.{key} is {stated[key]!r}: {meant}"
-        for key, (is_good, meant) in _RULES.items()
-        if key in stated and not is_good(stated[key])
-    ]
-    if "thousands" in stated and stated["thousands"] == stated.get("decimal", "."):
-        problems.append(f"{where}.thousands and its decimal mark are the same: which is it?")
-    return problems
+def refuse_steps(column: TableReader) -> None:
+    """Note what is wrong with the keys beside `column`, each with what it should be."""
+    for key, (is_good, meant) in _RULES.items():
+        if key in column.table and not is_good(column.get(key)):
+            column.refuse(f"{key} is {column.get(key)!r}: {meant}")
+    if column.get("thousands") == column.get("decimal", "."):
+        column.refuse("thousands and its decimal mark are the same: which is it?")
 
 
 def steps_of(stated: Mapping[str, Any]) -> list[Step]:
-    """Return what is done to a cell, in order, by keys that `problems_of` finds nothing wrong with.
+    """Return what is done to a cell, in order, by keys that `refuse_steps` has no word against.
 
     In this order: values, strip, remove, upper, iban, thousands and decimal, absolute, decimals,
     time.
@@ -263,38 +261,36 @@ class FieldSource(NamedTuple):
     fault_of: Callable[[str], str | None] | None = None
 
 
-def source_of(name: str, stated: object, problems: list[str]) -> FieldSource | None:
-    """Return the source that a value of [columns] states; None if `problems` says why not."""
-    found = len(problems)
+def source_of(name: str, stated: object, document: TableReader) -> FieldSource | None:
+    """Return the source that a value of [columns] states; None if a problem says why not."""
     where = f"columns.{name}"
     if isinstance(stated, str | list):
-        names = names_of(stated, where, problems)
+        names = names_of(stated, where, document)
         return column_source(names) if names else None
     if not isinstance(stated, dict):
-        problems.append(f"{where} is {stated!r}: write a column's name, or a table")
+        document.refuse(f"{where} is {stated!r}: write a column's name, or a table")
         return None
     kind = next((kind for kind in _KINDS if kind in stated), None)
     if kind is None:
-        problems.append(f"{where} has none of {', '.join(_KINDS)}")
+        document.refuse(f"{where} has none of {', '.join(_KINDS)}")
         return None
     keys, make = _KINDS[kind]
-    problems.extend(
-        f"{where}.{key} is not known beside {kind}"
-        for key in stated
-        if key != kind and key not in keys
-    )
     known = {key: value for key, value in stated.items() if key == kind or key in keys}
-    source = make(known, where, problems)
-    _refuse_results(name, known, where, problems)
-    return source if len(problems) == found else None
+    column = document.reader(known, f"{where}.")
+    for key in stated:
+        if key not in known:
+            column.refuse(f"{key} is not known beside {kind}")
+    source = make(column)
+    _refuse_results(name, where, column)
+    return source if column.is_good else None
 
 
-def names_of(stated: object, where: str, problems: list[str]) -> tuple[str, ...]:
+def names_of(stated: object, where: str, document: TableReader) -> tuple[str, ...]:
     """Return the names of a column, as a name or a list states them; none, with a problem said."""
     names = stated if isinstance(stated, list) else [stated]
     if names and all(isinstance(name, str) and name for name in names):
         return tuple(names)
-    problems.append(
+    document.problems.append(
         f"{where} is {stated!r}: write a column's name, or a list of which the first found counts"
     )
     return ()
@@ -310,33 +306,33 @@ def find(table: Table, names: tuple[str, ...]) -> Column:
     return next(table.columns[name] for name in names if name in table.columns)
 
 
-def _refuse_results(name: str, stated: Mapping[str, Any], where: str, problems: list[str]) -> None:
+def _refuse_results(name: str, where: str, column: TableReader) -> None:
     """Say which results of a source could never be a direction or a currency."""
     allowed = {"direction": (DEBIT, CREDIT), "currency": EXPONENT}.get(name)
     if allowed is None:
         return
-    values = stated.get("values")
-    results = [stated.get(key) for key in ("constant", "positive", "negative")]
+    values = column.get("values", None)
+    results = [column.get(key, None) for key in ("constant", "positive", "negative")]
     results += values.values() if isinstance(values, dict) else ()
     meant = "debit or credit" if name == "direction" else "a code of ISO 4217"
-    problems.extend(
+    column.problems.extend(
         f"{where} gives {result!r}: it is {meant}"
         for result in results
         if isinstance(result, str) and result not in allowed
     )
 
 
-def _constant(stated: dict[str, Any], where: str, problems: list[str]) -> FieldSource:
-    text = stated["constant"]
+def _constant(column: TableReader) -> FieldSource:
+    text = column.get("constant")
     if not isinstance(text, str) or not text:
-        problems.append(f"{where}.constant is {text!r}: write a text")
+        column.refuse(f"constant is {text!r}: write a text")
     return FieldSource((), lambda table: [text] * len(table.numbers))
 
 
-def _template(stated: dict[str, Any], where: str, problems: list[str]) -> FieldSource:
-    template = stated["template"]
+def _template(column: TableReader) -> FieldSource:
+    template = column.get("template")
     if not _is_template(template):
-        problems.append(f"{where}.template is {template!r}: write a text with {{file}} and {{row}}")
+        column.refuse(f"template is {template!r}: write a text with {{file}} and {{row}}")
 
     def make(table: Table) -> Column:
         return [template.format(file=table.file_stem, row=number) for number in table.numbers]
@@ -357,14 +353,12 @@ def _is_template(template: object) -> bool:
     )
 
 
-def _sign(stated: dict[str, Any], where: str, problems: list[str]) -> FieldSource:
-    names = names_of(stated["sign_of"], f"{where}.sign_of", problems)
-    positive, negative = stated.get("positive", DEBIT), stated.get("negative", CREDIT)
-    problems.extend(
-        f"{where}.{key} is {stated[key]!r}: write a text"
-        for key in ("positive", "negative")
-        if not isinstance(stated.get(key, ""), str)
-    )
+def _sign(column: TableReader) -> FieldSource:
+    names = names_of(column.get("sign_of"), f"{column.where}sign_of", column)
+    positive, negative = column.get("positive", DEBIT), column.get("negative", CREDIT)
+    for key, text in (("positive", positive), ("negative", negative)):
+        if not isinstance(text, str):
+            column.refuse(f"{key} is {text!r}: write a text")
 
     def make(table: Table) -> Column:
         return [negative if cell and is_negative(cell) else positive for cell in find(table, names)]
@@ -372,11 +366,11 @@ def _sign(stated: dict[str, Any], where: str, problems: list[str]) -> FieldSourc
     return FieldSource((names,), make)
 
 
-def _column(stated: dict[str, Any], where: str, problems: list[str]) -> FieldSource:
-    found = len(problems)
-    names = names_of(stated["column"], f"{where}.column", problems)
-    problems.extend(problems_of(stated, where))
-    steps = steps_of(stated) if len(problems) == found else []
+def _column(column: TableReader) -> FieldSource:
+    stated = column.table
+    names = names_of(stated["column"], f"{column.where}column", column)
+    refuse_steps(column)
+    steps = steps_of(stated) if column.is_good else []
     if not steps:
         return column_source(names)
     fault_of = iban_fault if stated.get("iban") else None
@@ -389,7 +383,7 @@ def _stepped(cells: Column, steps: Sequence[Step]) -> Column:
     return cells
 
 
-_Make = Callable[[dict[str, Any], str, list[str]], FieldSource]
+_Make = Callable[[TableReader], FieldSource]
 _KINDS: Final[dict[str, tuple[tuple[str, ...], _Make]]] = {
     "constant": ((), _constant),
     "template": ((), _template),

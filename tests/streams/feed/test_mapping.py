@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.money import minor_units
+from monitor.core.table_reader import TableReader
 from monitor.core.transaction import FIELDS
 from streams.feed.mapping import MAP_KEYS, WHERE_KEYS, feed_map_of
 from streams.feed.reader import Batch, FeedError, files_of, read
-from streams.feed.sources import _KINDS, is_negative, problems_of, steps_of
+from streams.feed.sources import _KINDS, is_negative, refuse_steps, steps_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,7 +38,9 @@ is = "card"
 
 
 def made(cell: str, **stated: object) -> str:
-    assert problems_of(stated, "x") == []
+    reader = TableReader(stated, "x.")
+    refuse_steps(reader)
+    assert reader.problems == []
     for step in steps_of(stated):
         cell = step(cell)
     return cell

@@ -1,0 +1,88 @@
+"""A table of a TOML text, read key by key; every problem is noted, and none ends the reading."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final, TypeGuard, TypeVar
+
+WHOLE_MAX: Final = 10**18
+"""Whole numbers stay below: state and alerts hold 64 bits."""
+
+MISSING: Final = object()
+"""In place of a default: the table must state the key."""
+
+_Member = TypeVar("_Member", bound=StrEnum)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return whether a value is a whole number that state can hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < WHOLE_MAX
+
+
+def shown(value: object) -> str:
+    """Return a value as a problem quotes it."""
+    return "missing" if value is MISSING else repr(value)
+
+
+class ProblemsError(ValueError):
+    """Something stated that cannot be used: `said` is that, then all `problems`, one a line."""
+
+    def __init__(self, said: str, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(f"{said}:" + "".join(f"\n  - {problem}" for problem in problems))
+
+
+class TableReader:
+    """Reads one table; `where` begins each problem that is found in it, e.g. "calendar.".
+
+    Tables inside it are read by readers that add to the same `problems`.
+    """
+
+    def __init__(
+        self, table: Mapping[str, Any], where: str = "", problems: list[str] | None = None
+    ) -> None:
+        self.table = table
+        self.where = where
+        self.problems: list[str] = [] if problems is None else problems
+        self._found_before = len(self.problems)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether this reader has found no problem, nor those that it began."""
+        return len(self.problems) == self._found_before
+
+    def reader(self, table: Mapping[str, Any], where: str) -> "TableReader":
+        """Return a reader of another table that adds to the same problems."""
+        return TableReader(table, where, self.problems)
+
+    def refuse(self, problem: str) -> None:
+        """Note a problem of this table."""
+        self.problems.append(f"{self.where}{problem}")
+
+    def refuse_unknown(self, known: Sequence[str]) -> None:
+        """Note the keys that nobody knows."""
+        for key in self.table:
+            if key not in known:
+                self.refuse(f"{key} is not known: use one of {', '.join(known)}")
+
+    def get(self, key: str, default: object = MISSING) -> Any:  # noqa: ANN401 - what TOML has
+        """Return what the table states of a key; else the default."""
+        return self.table.get(key, default)
+
+    def whole(self, key: str, low: int, high: int, default: object = MISSING) -> int:
+        """Return a whole number from `low` to `high`; `low` if that is not what is stated."""
+        value = self.get(key, default)
+        if is_whole(value) and low <= value <= high:
+            return value
+        self.refuse(f"{key} is {shown(value)}: a whole number from {low} to {high:,}")
+        return low
+
+    def choice(
+        self, key: str, choices: Sequence[_Member], default: object = MISSING
+    ) -> _Member | None:
+        """Return one of some choices, by its value; None if it is none of them."""
+        value = self.get(key, default)
+        for choice in choices:
+            if value == choice.value:
+                return choice
+        self.refuse(f"{key} is {shown(value)}: one of {', '.join(choices)}")
+        return None
