@@ -1,6 +1,6 @@
 """`python -m streams.cli` is `weir`."""
 
-from streams.cli.main import main
+from streams.cli.program import main
 
 if __name__ == "__main__":
     main()

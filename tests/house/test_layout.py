@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.test_tidy import CODE, PACKAGES, ROOT, imported, module_of, name_of
+from tests.house.test_tidy import CODE, PACKAGES, ROOT, imported, module_of, name_of, tree_of
 
 MODULES_MAX = 15
 """Of a folder; one that has more is two concepts."""
@@ -51,10 +51,7 @@ def test_a_folder_has_few_modules(folder: Path) -> None:
 def subclasses(paths: list[Path]) -> dict[str, list[str]]:
     """Return the classes of ours that classes of ours extend, each with those that do."""
     classes = [
-        node
-        for path in paths
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
+        node for path in paths for node in ast.walk(tree_of(path)) if isinstance(node, ast.ClassDef)
     ]
     ours = {node.name for node in classes}
     found: dict[str, list[str]] = defaultdict(list)

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,12 @@ def texts() -> list[Path]:
     )
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return what a file parses to; every rule looks at the same tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -70,7 +77,7 @@ def test_no_path_of_a_machine_and_no_registry_is_named(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [*CODE, *TESTS], ids=name_of)
 def test_names_say_what_a_thing_is(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     defined = ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
     names = [node.name for node in ast.walk(tree) if isinstance(node, defined)]
     for name in [path.stem, *names]:
@@ -86,7 +93,7 @@ def module_of(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -130,10 +137,7 @@ def asserts(node: ast.AST) -> list[ast.Assert]:
 
 
 ASSERTING = {
-    function.name
-    for path in TESTS
-    for function in functions(ast.parse(path.read_text(encoding="utf-8")))
-    if asserts(function)
+    function.name for path in TESTS for function in functions(tree_of(path)) if asserts(function)
 }
 """Functions of the tests that assert something for whoever calls them."""
 

@@ -201,8 +201,8 @@ main()
 @pytest.mark.parametrize(
     ("module", "words", "status"),
     [
-        ("streams.cli", ["demo"], 0), ("streams.cli.views.live", ["demo"], 0),
-        ("streams.cli.demo", ["demo"], 0), ("streams.cli", ["replay", "x"], 130),
+        ("streams.cli.main", ["demo"], 0), ("streams.cli.views.live", ["demo"], 0),
+        ("streams.cli.demo", ["demo"], 0), ("streams.cli.main", ["replay", "x"], 130),
     ],
 )  # fmt: skip
 def test_ctrl_c_while_modules_load_ends_it_in_a_line(
