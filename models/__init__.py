@@ -1,1 +1,1 @@
-"""What is learnt online from the data: features in, scores out. The first models come next."""
+"""Online learning from the data: features in, scores out."""

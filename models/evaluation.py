@@ -1,4 +1,4 @@
-"""How good scores are where the truth is known: over all of them, and among the best of each day.
+"""The quality of scores with known truth: over all of them, and among the best of each day.
 
 Equal scores are one threshold: what a score cannot tell apart is never put into a lucky order.
 Everywhere a greater score is stranger; -inf is a score like others, NaN is none and refused.

@@ -1,4 +1,4 @@
-"""What a model has learned, as bytes: JSON and arrays under one digest; nothing is ever unpickled.
+"""A model's state as bytes: JSON and arrays under one digest; nothing is ever unpickled.
 
 A snapshot is a fixed start (magic, format, whether a key was used, lengths), a JSON header (kind,
 version, `meta` and what its arrays are), the arrays (little-endian, deflated where it pays) and 32

@@ -1,4 +1,4 @@
-"""What would alert if one limit were another: exact, from the totals of account-days.
+"""Alerts under another limit: exact, from the totals of account-days.
 
 A limit concerns the account-days that it decides for, and no others: where a more specific one
 takes its place, nothing changes. So the answer is that of two replays, by the policy as it is and

@@ -1,4 +1,4 @@
-"""What detectors take: named inputs, and rows of numbers with a column for each."""
+"""Inputs of detectors: names, and rows of numbers with a column for each."""
 
 from collections.abc import Iterable
 from typing import Final

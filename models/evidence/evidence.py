@@ -1,4 +1,4 @@
-"""What transactions and account-days are worth as evidence: weighted sums of e-values.
+"""Weighted sums of e-values: the evidence of transactions and of account-days.
 
 A transaction has that of the take-over filter on its own-profile z (models/evidence/evidence.py),
 and of a forest on two inputs. An account-day has the greatest of its transactions' so far, and that

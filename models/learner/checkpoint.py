@@ -1,4 +1,4 @@
-"""What a partition's models have learned, as snapshots: the core, each finished day, the accounts.
+"""A partition's models as snapshots: the core, each finished day, the accounts.
 
 The core is small and written whole; a finished day of the tails never changes, so it is written
 once; accounts are written by the bucket that they belong to. Nothing is pickled.

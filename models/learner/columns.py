@@ -1,4 +1,4 @@
-"""What the kernels of a partition's models take, and what comes of it, by column."""
+"""Columns that the kernels of a partition's models take, and that come of them."""
 
 from typing import Any, Final, NamedTuple
 

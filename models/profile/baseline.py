@@ -1,4 +1,4 @@
-"""What is usual for an account: its own baseline, shrunk to that of its peers.
+"""An account's own baseline, shrunk to that of its peers.
 
 Each baseline is an exponentially weighted mean that begins as the plain mean and then forgets. An
 account of few transactions leans on its group (empirical Bayes with fixed prior weights), so that a

@@ -1,4 +1,4 @@
-"""What a rule asks of a row, and what it says of it: IF conditions THEN label.
+"""A condition of a rule on a row, and its words: IF conditions THEN label.
 
 A row is a mapping of attributes to texts and numbers. None, NaN and an attribute that is not there
 are all the same: missing. Trees of `models` and of `monitor.insight` give their rules as these.

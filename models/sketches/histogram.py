@@ -1,4 +1,4 @@
-"""How values are spread, in little room: a histogram whose buckets widen with the values.
+"""A histogram in little room, whose buckets widen with the values.
 
 The rule is DDSketch's (Masson, Rim & Lee 2019): a bucket is so narrow that its middle differs from
 every value in it by the relative error at most. Values here are whole and from 0 on (minor units,

@@ -1,4 +1,4 @@
-"""What limits would do: sketches of account-days by scope, subject and business day.
+"""Sketches of account-days by scope, subject and business day, to try limits on.
 
 The latest business days are kept, a window that slides: so a limit can be suggested for a budget,
 and the alerts that any limit would raise can be told, for a segment, a peer group or all accounts.

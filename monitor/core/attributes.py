@@ -1,4 +1,4 @@
-"""What the bank says of an account: its segment, branch and product, when it was opened, and more.
+"""An account's attributes as the bank states them: segment, branch, product and more.
 
 Of all that, the segment, the branch and the product decide; the rest is for people and for
 insight, and stays on the topic.

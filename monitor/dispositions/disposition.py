@@ -1,4 +1,4 @@
-"""What an analyst made of an alert: told once and kept; a later word on the same alert holds.
+"""An analyst's decision about an alert; a later one on the same alert holds.
 
 Dispositions are only ever added. Which one holds follows from what they say, not from the order in
 which they arrive, so that a topic and any copy of it give the same.

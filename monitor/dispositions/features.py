@@ -1,4 +1,4 @@
-"""What rules over dispositions ask of an alert: a fixed list, read off it as it is written."""
+"""The features of an alert that rules over dispositions may ask for: a fixed list."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""What dispositions teach: an online tree over disposed alerts, and its rules counted anew.
+"""Rules that dispositions teach: an online tree over disposed alerts, and a recount.
 
 The tree is never stored: it is made again from the dispositions and alerts themselves, in the order
 of the dispositions' times, so that whoever has these has the rules.

@@ -1,4 +1,4 @@
-"""Whether the limits watch what comes: currencies without a limit, and limits without a currency.
+"""Currencies that no limit watches, and limits whose currency never comes.
 
 A limit on amounts is of one currency. If none is of the currency that comes, no total of it can
 ever raise an alert, which is a hole that nobody sees unless it is counted.

@@ -1,4 +1,4 @@
-"""What is told of an account-day: raised once, restated or withdrawn when the past changes."""
+"""Alerts of a limit on an account-day: raised once, restated or withdrawn later."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a reversal takes out of what is left of the transaction that it names.
+"""Reversals: each takes out of what is left of the transaction that it names, or waits for it.
 
 Reversals form chains: a transaction, a reversal of it, a reversal of that, and so on. What is left
 of each is its amount less what is left of the reversals that name it. So a reversal of a reversal

@@ -1,4 +1,4 @@
-"""What comes of a run of records, until the shell takes it."""
+"""The outcome of a run of records, until the shell takes it."""
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert

@@ -1,1 +1,1 @@
-"""Whether an alert, derived again, is the same."""
+"""Compare an alert with the one that is derived again from its records."""

@@ -1,1 +1,1 @@
-"""What sets some rows of a table apart from others: descriptions, groups, associations, rules."""
+"""Descriptions, groups, associations and rules that set some rows of a table apart."""

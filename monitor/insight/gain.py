@@ -1,4 +1,4 @@
-"""How much a split of rows says about their label: information gain and gain ratio.
+"""Information gain and gain ratio: the worth of a split of rows for their label.
 
 H is the entropy of the labels in bits, -sum of p log2 p. A split into parts has the gain
 H(rows) - sum of n_i / n H(part i), and the split information -sum of n_i / n log2 n_i / n; the gain

@@ -1,4 +1,4 @@
-"""What rules are worth over stored rows: counted one by one, never read from a tree."""
+"""The worth of rules over stored rows: counted one by one, never read from a tree."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What is counted of a class of rows: t-weights, d-weights, information gain, marks, a crosstab.
+"""Counts of a class of rows: t-weights, d-weights, information gain, marks, a crosstab.
 
 Of a tuple of values with n rows, of which n_c are of class c, whose rows are N_c (Han and Kamber,
 Data Mining: Concepts and Techniques, on concept description):

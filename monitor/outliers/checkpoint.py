@@ -1,4 +1,4 @@
-"""What the models of a partition have learned, part by part, to be kept and put back.
+"""The models of a partition, part by part, to be kept and put back.
 
 Each part has a name: `core`, `day:ORDINAL` for each finished day that the tails still need, and
 `accounts:BUCKET`. A part that cannot be used is refused: without the core the models begin afresh,

@@ -1,4 +1,4 @@
-"""Why an account-day is strange, in the account's own units, the strangest first."""
+"""Reasons for a strange account-day, in the account's own units, the strangest first."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""When an account is to be reviewed, as a policy states it in [review] or [[review]] tables.
+"""The [review] or [[review]] tables of a policy: breach days that are enough for a review.
 
 Without one there are no reviews.
 """

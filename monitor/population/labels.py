@@ -1,4 +1,4 @@
-"""What is special of a made population, told as labels: the truth that a monitor can be held to."""
+"""Labels of a made population: the truth that a monitor can be held to."""
 
 from collections.abc import Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""What is noted of an account-day for reviews: which limits it is over or near, and its facts."""
+"""A noted account-day: the limits it is over or near, and its facts."""
 
 from collections.abc import Sequence
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Which days of an account make a review: enough of them in the window, until it is quiet again.
+"""Days of an account that make a review: enough in the window, until it is quiet again.
 
 A breach day counts two, a near day one: `days` breach days are as much as twice so many near days.
 A review begins with the first day of the first window that has enough, takes in every further such

@@ -1,4 +1,4 @@
-"""Which account alerts a systemic alert explains: its members. The two alerts alone say so.
+"""Account alerts that a systemic alert explains: its members. The two alerts alone say so.
 
 Pure, and the only place that decides it: reviews leave out members' days by it, the systemic side
 counts by it (`grouped`), and whoever has both alerts of the topics asks `is_member`.

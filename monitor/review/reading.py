@@ -1,4 +1,4 @@
-"""What the days of a review most likely mean, and the numbers that say so.
+"""The most likely meaning of a review's days, and the numbers that say so.
 
 An account may breach its limit again and again because its owner needs more (a shop that grows), or
 because something passes through it that should not. Each sign has a cut-off and a weight; signs of

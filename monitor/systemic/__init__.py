@@ -1,4 +1,4 @@
-"""What many account-days at once mean: segment-days in, notices with a verdict out. Pure."""
+"""The meaning of many account-days at once: segment-days in, notices with a verdict out."""
 
 from monitor.systemic.detector import Systemic
 

@@ -1,4 +1,4 @@
-"""What the account-days over a limit have in common, against what they had in common before.
+"""Causes that the account-days over a limit share, compared with the days before.
 
 For each value of an institution, branch, channel or counterparty: P(Bin(b, 1.15 p) >= a), with a of
 the day's b breaching account-days having it and p its share of the breaching account-days before.

@@ -1,4 +1,4 @@
-"""Which limit the days before would have set, and whether account-days are over that one, too.
+"""The limit that the days before would have set, and the account-days over that one.
 
 T* is the (1 - p) quantile of the 28 days before the run began, p the share that breached then. If
 the run's account-days are over T* no more often than before, the population has not moved: what

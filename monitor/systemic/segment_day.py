@@ -1,4 +1,4 @@
-"""What one segment did on one business day, in little room, so that partitions can be added up.
+"""One segment on one business day, in little room; parts of partitions can be added up.
 
 Each partition makes its own when the day closes; `merged` adds them up in any order. Only some of
 the accounts over a limit are named, so that an incident can name some of its members.

@@ -1,4 +1,4 @@
-"""What the segments of one partition did on a day that closes: its account-days, some at a time.
+"""Segment-days of one partition, summed up some account-days at a time as a day closes.
 
 It is done once a day, so that a record costs nothing more, and in pieces, so that no alert waits
 for it. It counts what stands when the day closes, so late and reversing transactions are in it.

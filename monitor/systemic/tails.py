@@ -1,4 +1,4 @@
-"""How improbable a count is, without a library: tails of three laws, and false discoveries."""
+"""Tails of three probability laws, and a bound on false discoveries, without a library."""
 
 import math
 from collections.abc import Mapping, Sequence

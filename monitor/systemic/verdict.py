@@ -1,4 +1,4 @@
-"""What an alarm means: reasons in their order, each with the number that decides.
+"""The verdict of an alarm: reasons in their order, each with the number that decides.
 
 A data fault comes first, since nothing else can be believed of such a day. Then the limit: where it
 was lowered and the history's own limit is breached no more than before, nothing else has happened.

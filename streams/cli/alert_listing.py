@@ -1,4 +1,4 @@
-"""What `weir alerts` does: reads alerts, chooses and sorts them, and writes or prints them."""
+"""Read, choose and sort alerts, and write or print them, for `weir alerts`."""
 
 import sys
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What an operator did wrong, or what is not there, as one message and an exit status."""
+"""An operator's error, or a thing that is not there, as one message and an exit status."""
 
 import os
 import signal

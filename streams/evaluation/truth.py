@@ -1,4 +1,4 @@
-"""What is known of a table's transactions and account-days, to hold scores against.
+"""The known truth of a table's transactions and account-days, to compare scores with.
 
 A label has a kind. Those of some kinds are positives; what has a label of another kind is no
 negative either: a transaction of it is left out, and an account-day with none of the wanted kinds

@@ -1,4 +1,4 @@
-"""Which lines of CSV belong to one row: a quoted cell really spans lines, or a quote is a stray.
+"""Lines of CSV that belong to one row: a quoted cell really spans lines, or is a stray.
 
 A quote that nobody closes would swallow the rows below it down to the next quote, wherever that
 stands. So lines are joined only as RFC 4180 has it, and never over a row that is whole by itself.

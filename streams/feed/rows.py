@@ -1,4 +1,4 @@
-"""How the rows of one file become fields: settled once, at its header."""
+"""Rows of one file as fields: settled once, at its header."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where a field comes from, as a map states it: made of a file's columns, a column at a time.
+"""The source of a field, as a map states it: made of a file's columns, one at a time.
 
 What a cell holds is never judged here. A cell that a source cannot make anything of is handed on
 as it is, and the monitor rejects it, with a reason.

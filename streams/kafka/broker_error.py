@@ -1,4 +1,4 @@
-"""What goes wrong with a broker."""
+"""The error of a broker that cannot be started or used."""
 
 
 class BrokerError(RuntimeError):

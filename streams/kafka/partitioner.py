@@ -1,4 +1,4 @@
-"""Which partition an account's records go to: the same for a producer, a file and a replay."""
+"""The partition of an account: the same for a producer, a file and a replay."""
 
 from collections.abc import Callable
 from functools import lru_cache

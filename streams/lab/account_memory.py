@@ -1,4 +1,4 @@
-"""How much memory an account takes in a worker, with all models: measured, in a fresh process."""
+"""Memory of an account in a worker with all models, measured in a fresh process."""
 
 import gc
 import multiprocessing

@@ -1,4 +1,4 @@
-"""What each stage costs a transaction: the worker's own steps, one after the other in one process.
+"""The cost of each stage of a transaction: the worker's own steps, one after the other.
 
 No broker is part of it, so what is missing to a worker's figure is the transport: fetching, Faust,
 and writing batches.

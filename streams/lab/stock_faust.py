@@ -1,4 +1,4 @@
-"""What one gets by the book: an ordinary Faust agent with a Table, doing the same limits.
+"""An ordinary Faust agent with a Table, by the book, doing the same limits.
 
 Only `weir bench` runs it, to compare in one run. It is written as Faust's own documentation has
 it: a Record for each message, a Table written for each message, automatic acknowledgement.

@@ -1,4 +1,4 @@
-"""What a partition keeps in its changelog, as bytes, and how an engine is put together from it.
+"""A partition's state as bytes of its changelog, and an engine put together from it.
 
 Four sorts of record, each under a key of its own:
 

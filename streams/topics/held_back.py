@@ -1,4 +1,4 @@
-"""Which partitions wait for a second account, by the seals that their workers wrote last."""
+"""Partitions that wait for a second account, by the seals that their workers wrote last."""
 
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple

@@ -1,4 +1,4 @@
-"""Which account alerts belong to which systemic alert, among alerts as they are written."""
+"""Account alerts of a systemic alert, among alerts as they are written."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

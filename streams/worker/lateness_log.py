@@ -1,4 +1,4 @@
-"""What a worker logs of records out of their time: too many late ones, and a watermark that waits.
+"""A worker's log of records out of their time: too many late ones, a watermark that waits.
 
 Each is logged once when it begins, not with every record.
 """

@@ -1,4 +1,4 @@
-"""What operations watch: Prometheus metrics in base units, with labels of a fixed few values.
+"""Prometheus metrics in base units, with labels of a fixed few values.
 
 An account never is a label. `METRICS` is what docs/metrics.md is checked against.
 """

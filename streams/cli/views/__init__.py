@@ -1,1 +1,1 @@
-"""What a person sees on a terminal or in a chart."""
+"""Texts and charts for a person at a terminal."""

@@ -1,4 +1,4 @@
-"""What `weir associate` has to say: rules with their figures."""
+"""Association rules with their figures, as `weir associate` prints them."""
 
 from collections.abc import Iterator
 from typing import Any

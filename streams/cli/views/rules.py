@@ -1,4 +1,4 @@
-"""What `weir rules` has to say: columns by gain, trees, rules, and what they are worth."""
+"""Columns by gain, trees, rules and their worth, as `weir rules` prints them."""
 
 import math
 from collections.abc import Iterator, Sequence
