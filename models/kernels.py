@@ -22,7 +22,7 @@ def _cache_folder() -> Path:
     on with their old code after that file has changed.
     """
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     base = os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parent / "__pycache__"
     return Path(base) / f"kernels-{digest.hexdigest()[:16]}"

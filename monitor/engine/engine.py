@@ -131,7 +131,7 @@ class Engine:
             if len(transaction_id) > ID_KEPT_MAX:
                 transaction_id = kept_id(transaction_id)
             key = account.tag + transaction_id
-            if reviews.uncounted:
+            if reviews.forget_at is not None:  # as long as something is to be counted, too
                 reviews.count_closed(account)
             for other in open_days.values():
                 if key in other.contents:
@@ -343,6 +343,8 @@ class Engine:
                 open_day = self.ledger.open_days.get(account_day.day)
                 if open_day is not None:
                     self._attribute(account, account_day, open_day)
+            if self.reviews.is_counting:
+                self.ledger.forget_if_empty(account)
 
     def set_verdicts(self, verdicts: Verdicts) -> None:
         """Say what the systemic side has decided, all of it; reviews are recounted by it."""

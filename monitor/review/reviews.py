@@ -45,7 +45,7 @@ class Reviews:
         self._ended_until: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
         # Noted account-days of closed days that are still to be counted, with score and cause:
         self.uncounted: dict[Account, list[_Uncounted]] = {}
-        self._forget_at: int | None = None  # the first open day by which to forget, after them
+        self.forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
     def set_verdicts(self, verdicts: Verdicts) -> None:
@@ -142,33 +142,34 @@ class Reviews:
 
     def expire_at(self, day_open_first: int) -> None:
         """Forget what no day from this one on can be counted with, after all that is to count."""
-        self._forget_at = day_open_first
+        self.forget_at = day_open_first
 
     def count_some(self, at_most: int) -> int:
         """Count noted account-days of closed days; return how many of so many units are left."""
         left = at_most
         while left > 0 and self.uncounted:
             left -= self.count_closed(next(iter(self.uncounted)))
-        if not self.uncounted and self._forget_at is not None:
-            self._forget_expired(self._forget_at)
-            self._forget_at = None
+        if not self.uncounted and self.forget_at is not None:
+            self._forget_expired(self.forget_at)
+            self.forget_at = None
         return left
 
     def count_all(self) -> None:
         """Count all that is to be counted of closed days, before what decides changes."""
-        while self.uncounted or self._forget_at is not None:
+        while self.uncounted or self.forget_at is not None:
             self.count_some(len(self.uncounted) + 1)
 
     @property
     def is_counting(self) -> bool:
         """Whether there are closed account-days that are still to be counted, or forgotten."""
-        return bool(self.uncounted) or self._forget_at is not None
+        return bool(self.uncounted) or self.forget_at is not None
 
     def count_closed(self, account: Account) -> int:
         """Count the noted account-days of an account on closed days; return how many they are.
 
-        It is done before anything else of the account is decided, so when it is done is nothing to
-        what is told.
+        What is over by then is forgotten, too. It is done before anything else of the account is
+        decided, so when it is done is nothing to what is told. The account itself may be empty
+        then: whoever holds it sees to that.
         """
         uncounted = self.uncounted.pop(account, ())
         for account_day, score, cause in uncounted:
@@ -183,6 +184,7 @@ class Reviews:
                 self.recount(account, cause, Moment.CLOSE)
                 self._fold_days(account, account.review)
                 self._expire(account)
+        self._forget_due(account)
         return len(uncounted)
 
     # -- what is told -----------------------------------------------------------------------------
@@ -325,16 +327,35 @@ class Reviews:
     def _forget_expired(self, day_open_first: int) -> None:
         for due in sorted(day for day in self._expiries if day <= day_open_first):
             for account in self._expiries.pop(due):
-                if account.review is None:
-                    continue
-                keep_from = day_open_first - self._policies.review_days_max
-                if self._forget(account, account.review, keep_from):
-                    self._ledger.dirty.add(account)
-                if account.review.is_empty:
-                    account.review = None
+                review = account.review
+                if review is not None and self._forget_by(account, review, day_open_first):
                     self._ledger.forget_if_empty(account)
-                else:
-                    self._expire(account, day_open_first + 1)
+
+    def _forget_due(self, account: Account) -> None:
+        """Forget of an account what is to be forgotten after all that is to count, if anything."""
+        day_open_first = self.forget_at
+        if day_open_first is None or account.review is None:
+            return
+        due = [
+            accounts
+            for day, accounts in self._expiries.items()
+            if day <= day_open_first and account in accounts
+        ]
+        for accounts in due:
+            accounts.discard(account)
+        if due:
+            self._forget_by(account, account.review, day_open_first)
+
+    def _forget_by(self, account: Account, review: Review, day_open_first: int) -> bool:
+        """Forget of one account; return whether nothing of its reviews is left."""
+        keep_from = day_open_first - self._policies.review_days_max
+        if self._forget(account, review, keep_from):
+            self._ledger.dirty.add(account)
+        if review.is_empty:
+            account.review = None
+            return True
+        self._expire(account, day_open_first + 1)
+        return False
 
     def _forget(self, account: Account, review: Review, keep_from: int) -> bool:
         """Drop what no day to come can be counted with; return whether anything was.

@@ -2,7 +2,7 @@
 
 Rejections are counted by reason and branch (a branch is a feed), each against its own history: a
 gamma-Poisson tail below 1e-6, at least 20 records, and five times what is usual. Amounts that are a
-power of ten too great show in the accounts of one branch (`amounts.py`).
+power of ten too great show in the accounts of one branch.
 """
 
 import math

@@ -1,5 +1,6 @@
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,27 @@ def test_kernels_run_where_nothing_can_be_kept_on_disk() -> None:
         env=os.environ | nowhere, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert ran.stdout.split() == ["0.0", "1.0"]
+
+
+def test_machine_code_is_kept_for_these_sources_and_no_others(tmp_path: Path) -> None:
+    """A kernel may be made of those of another file, of which Numba knows nothing."""
+    root = Path(__file__).parents[2]
+    shutil.copytree(
+        root / "models", tmp_path / "models", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    script = "from models.kernels import CACHE_FOLDER; print(CACHE_FOLDER)"
+
+    def folder() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    before = folder()
+    assert folder() == before
+    deep = tmp_path / "models" / "evidence" / "tail.py"
+    deep.write_text(deep.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    assert folder() != before
 
 
 # -- the law: machine code says what the source says ---------------------------------------------

@@ -236,3 +236,31 @@ def test_a_policy_that_comes_while_a_day_closes_finds_it_counted(
     assert engine.is_closing
     engine.policies_changed()
     assert not engine.reviews.uncounted
+
+
+def test_what_is_told_of_a_review_does_not_depend_on_when_older_days_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The day of a review that is withdrawn may be the last one that its account has."""
+    policy = POLICY + "[review]\ndays = 1\nwindow_days = 1\nnear_share = 0.5\n"
+    near = [transaction(f"N{n}", hours=24, account_id=f"B{n}", amount="400.00") for n in range(9)]
+    items = [
+        transaction("over", hours=0, amount="600.00", segment="business"),
+        transaction("closes", hours=24 * 3, account_id="B0"),
+        *near,
+        transaction("again", hours=24 * 3, amount="600.00"),
+        transaction("closes more", hours=24 * 4, account_id="B0"),
+        transaction("back", hours=24 * 4, amount="600.00", reverses="again"),
+    ]
+
+    def told() -> list[tuple[str, str, str | None]]:
+        engine = engine_of(policy)
+        step = observed(engine, *items)
+        assert step.rejections == []
+        return [(of.kind, of.status, of.segment) for of in step.alerts]
+
+    at_once = told()
+    assert at_once[-1] == ("review", "withdrawn", None)
+    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)
+    monkeypatch.setattr("monitor.engine.engine.CLOSED_DAYS_MAX", 1)
+    assert told() == at_once
