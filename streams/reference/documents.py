@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Write the parts of docs/ that are made from the code: `python -m streams.reference.documents`.
-=======
-"""What of docs/ is made from the code. `python -m streams.reference.documents docs` writes it anew.
->>>>>>> breaker
 
 A test holds the files against what this makes, so that they cannot say what is no longer so. The
 YAML writer is one of the development tools; nothing that runs needs it.
