@@ -114,7 +114,7 @@ $(PROGRAM): pyproject.toml | $(BIN)/python
 $(KERNELS): $(wildcard models/*.py models/*/*.py) $(PROGRAM)
 	@echo "compiling the models (after each change of them; half a minute)" >&2
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
-		'import streams.live_view, streams.worker; from models.learner.learner import prepare; prepare()'
+		'import streams.cli.views.live, streams.worker.worker; from models.learner.learner import prepare; prepare()'
 	@touch $@
 
 # A new environment's pip may be too old to know dependency groups.

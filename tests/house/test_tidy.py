@@ -19,6 +19,8 @@ NOT_YET = re.compile("TODO|FIXME")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users|mnt|opt/wheels)/")
 REGISTRY = re.compile(r"\b(?:pypi\.org|pythonhosted\.org|registry\.npmjs\.org|repo1?\.maven)\b")
 
+IMPORTED_BY_MAKE = re.compile(r"import ((?:monitor|streams|models)[\w., ]*)")
+
 CHECKS = {"raises", "fail", "validate", "check_schema"}
 """Calls that fail a test by themselves."""
 
@@ -136,6 +138,14 @@ ASSERTING = {
     if asserts(function)
 }
 """Functions of the tests that assert something for whoever calls them."""
+
+
+def test_every_module_that_make_imports_is_a_file() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = [name for found in IMPORTED_BY_MAKE.findall(makefile) for name in found.split(", ")]
+    assert named
+    for module in named:
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
 
 
 def idle_tests(source: str) -> list[str]:
