@@ -1,4 +1,4 @@
-"""The command `weir`: each command is a file of `streams/commands`; heavy imports stay inside."""
+"""The command `weir`: each command is a file of `streams/cli`; heavy imports stay inside."""
 
 import sys
 from typing import Annotated, Any, Final

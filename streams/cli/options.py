@@ -391,7 +391,7 @@ class OfStatus(StrEnum):
 
 
 class SortedBy(StrEnum):
-    """As `streams.alert_list.Sort`."""
+    """As `streams.topics.alert_list.Sort`."""
 
     TOLD = "told"
     DAY = "day"
@@ -399,7 +399,7 @@ class SortedBy(StrEnum):
 
 
 class DisposedAs(StrEnum):
-    """As `monitor.disposition.Disposition`."""
+    """As `monitor.dispositions.disposition.Disposition`."""
 
     SUSPICIOUS = "suspicious"
     SERVICE_NEED = "service-need"

@@ -1,4 +1,4 @@
-"""What of docs/ is made from the code. `python -m streams.documents docs` writes it anew.
+"""What of docs/ is made from the code. `python -m streams.reference.documents docs` writes it anew.
 
 A test holds the files against what this makes, so that they cannot say what is no longer so. The
 YAML writer is one of the development tools; nothing that runs needs it.

@@ -49,7 +49,7 @@ def test_a_stream_tells_what_a_replay_tells(tmp_path: Path) -> None:
 def test_a_stream_that_works_off_a_backlog_ends_with_the_reviews_of_a_replay() -> None:
     """All records are on the topic before the worker starts: verdicts come when days are long over.
 
-    `python -m tests.backlog` does the same with files, and has the figures of greater ones.
+    `python -m tests.support.backlog` does the same with files, and has the figures of greater ones.
     """
     population = Population(1500, days=40, seed=3, with_incidents=True)
     batches = list(made_batches(population))

@@ -1,7 +1,7 @@
 """A stream that works off a backlog beside a replay of the same rows: what both end with.
 
-`python -m tests.backlog FILE.csv...` prints what is found of each file, and ends with status 1
-where the two differ, or where a member of an incident has not its cause.
+`python -m tests.support.backlog FILE.csv...` prints what is found of each file, and ends with
+status 1 where the two differ, or where a member of an incident has not its cause.
 """
 
 import asyncio

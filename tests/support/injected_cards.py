@@ -99,7 +99,7 @@ def write_injected(found: list[Purchase], seed: int, path: Path) -> int:
 
 
 def main() -> None:
-    """Write an injection: python -m tests.integration.injected_cards FOLDER MAP SEED OUT.csv."""
+    """Write an injection: python -m tests.support.injected_cards FOLDER MAP SEED OUT.csv."""
     folder, map_file, seed, out = sys.argv[1:]
     odd = write_injected(purchases(Path(folder), Path(map_file)), int(seed), Path(out))
     sys.stdout.write(f"{odd} rows of {out} are odd\n")
