@@ -159,7 +159,7 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
     texts = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
     texts |= {variable(name): text for name, text in given.items() if text is not None}
     problems = [
-        f"{name} is not a setting: {', '.join(sorted(known))}"
+        f"{name} is not a setting: use one of {', '.join(sorted(known))}"
         for name in sorted(set(texts) - set(known))
     ]
     values: dict[str, Any] = {}

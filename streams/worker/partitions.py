@@ -76,6 +76,7 @@ class Agents:
         self._flush_interval_seconds = settings.flush_seconds
         self._unwatched: set[str] = set()
         self._currencies_known = (0, -1)
+        self._currencies_seen: set[str] = set()  # by any policy: another one forgets them
         self._verdicts = NO_VERDICTS
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
@@ -216,7 +217,10 @@ class Agents:
         if known != self._currencies_known:
             self._currencies_known = known
             for currency, is_seen in currencies_seen(self._policies).items():
-                self._metrics.limit_currency_seen.labels(currency).set(is_seen)
+                if is_seen:
+                    self._currencies_seen.add(currency)
+                seen = self._metrics.limit_currency_seen.labels(currency)
+                seen.set(currency in self._currencies_seen)
                 self._metrics.unwatched.labels(currency)  # at 0, so that rates see the first one
 
     def _count_unwatched(self, step: Step) -> None:

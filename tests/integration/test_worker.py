@@ -356,6 +356,27 @@ def test_a_currency_that_no_limit_watches_is_counted_and_said_once(
     assert said.count("no limit watches CZK") == 1
 
 
+@pytest.mark.slow
+def test_a_currency_that_was_seen_stays_so_under_another_policy(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with (
+        own_rig(embedded_broker, tmp_path, POLICY_IN_EUR, partitions="1") as settings,
+        running(settings) as worker,
+    ):
+        send(settings, [(b"E", booked("e-1", "E"))])
+        until_taken_in(worker, 1)
+        second = tmp_path / "second.toml"
+        second.write_text(POLICY_IN_EUR.replace("version = 1", "version = 2"), encoding="utf-8")
+        done = command("policy", "set", second, **settings.variables())
+        assert done.returncode == 0, done.stderr
+        until(lambda: "policy version 2 is taken" in worker.last_words(), "it is in force", worker)
+        send(settings, [(b"E", booked("e-2", "E", currency="CZK"))])
+        until_taken_in(worker, 2)
+        samples = worker.samples()
+    assert value_of(samples, "weir_limit_currency_seen", "EUR") == 1
+
+
 # -- how it ends ----------------------------------------------------------------------------------
 
 

@@ -75,7 +75,7 @@ def test_a_value_that_cannot_be_is_said_with_its_variable(name: str, value: str)
 
 def test_an_unknown_variable_is_a_mistake_and_the_known_ones_are_said() -> None:
     (problem,) = problems_of(BROKER | {"WEIR_PARTITION": "4"})
-    assert problem.startswith("WEIR_PARTITION is not a setting: ")
+    assert problem.startswith("WEIR_PARTITION is not a setting: use one of WEIR_")
     assert "WEIR_PARTITIONS" in problem
 
 
