@@ -1,7 +1,6 @@
 """The layout of the house: folders are concepts, files are nouns, tests lie under the same path."""
 
 import ast
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,25 +128,3 @@ def test_no_test_lies_loose() -> None:
 
 def test_the_packages_are_those_that_are_mirrored() -> None:
     assert set(PACKAGES) == set(MIRRORED)
-
-
-# -- programs that name modules -------------------------------------------------------------------
-
-PROGRAMS = ["Makefile", "Dockerfile", "docker-compose.yml", ".ci/run", ".github/workflows/ci.yml"]
-MODULE = re.compile(r"\b(?:monitor|streams|models|tests)(?:\.[a-z_]+)+\b(?!\.(?:toml|md|yml))")
-
-
-def modules_named(text: str) -> list[str]:
-    """Return the modules that a text names, each without what is imported of it."""
-    return [name for name in MODULE.findall(text) if not name.endswith((".py", ".v"))]
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_module_that_a_program_names_is_there(program: str) -> None:
-    for name in modules_named((ROOT / program).read_text(encoding="utf-8")):
-        path = ROOT / name.replace(".", "/")
-        assert path.is_dir() or path.with_suffix(".py").is_file(), name
-
-
-def test_a_program_names_modules() -> None:
-    assert "streams.worker.worker" in modules_named((ROOT / "Makefile").read_text(encoding="utf-8"))
