@@ -56,7 +56,8 @@ class Outbox:
     """A producer of whole batches to partitions that the caller names; acks of all replicas.
 
     As `async with Outbox(...)` it is connected, and disconnected once all that is queued was sent;
-    a broker that does not answer, or no longer, is a BrokerError then.
+    a broker that does not answer, or no longer, is a BrokerError then: so is one that has not taken
+    all, whether or not anybody waits for the acknowledgements.
     """
 
     def __init__(self, broker: str, client_id: str = "weir") -> None:
@@ -71,6 +72,7 @@ class Outbox:
         self._partitions: dict[str, int] = {}
         self.bytes_sent = 0
         self.arrived = 0  # records that the broker has acknowledged
+        self._refusal: BaseException | None = None  # the first one
 
     async def __aenter__(self) -> Self:
         try:
@@ -86,6 +88,9 @@ class Outbox:
         except KafkaError as late:
             if error is None:
                 error = late
+        await asyncio.sleep(0)  # what came of the last batches is noted in the loop's next turn
+        if error is None:
+            error = self._refusal
         if isinstance(error, KafkaError):
             raise BrokerError(
                 f"the broker at {self._broker} does not take records any more"
@@ -142,8 +147,13 @@ class Outbox:
         return ack
 
     def _note(self, records: int, ack: asyncio.Future[object]) -> None:
-        if not ack.cancelled() and ack.exception() is None:
+        if ack.cancelled():
+            return
+        refusal = ack.exception()
+        if refusal is None:
             self.arrived += records
+        elif self._refusal is None:
+            self._refusal = refusal
 
 
 def _append(batch: object, record: Outgoing) -> bool:

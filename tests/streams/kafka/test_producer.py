@@ -1,0 +1,62 @@
+import asyncio
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from streams.kafka import producer
+from streams.kafka.broker_error import BrokerError
+from streams.kafka.producer import Outbox, Outgoing
+
+
+class Batch:
+    """A batch that takes any record, and counts them."""
+
+    def __init__(self) -> None:
+        self._records = 0
+
+    def append(self, **_: object) -> object:
+        self._records += 1
+        return self
+
+    def record_count(self) -> int:
+        return self._records
+
+    def size(self) -> int:
+        return self._records
+
+    def close(self) -> None:
+        pass
+
+
+class Producer:
+    """A producer whose broker is gone by the time that it is stopped; it says nothing of that."""
+
+    def __init__(self, **_: object) -> None:
+        self._acks: list[asyncio.Future[object]] = []
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        for ack in self._acks:
+            ack.set_exception(KafkaTimeoutError())
+
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, *_: object, **__: object) -> asyncio.Future[object]:
+        self._acks.append(asyncio.get_running_loop().create_future())
+        return self._acks[-1]
+
+
+def test_what_the_broker_has_not_taken_at_the_end_is_an_error_though_nobody_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(producer, "AIOKafkaProducer", Producer)
+
+    async def send() -> None:
+        async with Outbox("nowhere:1") as outbox:
+            await outbox.send("topic", 0, [Outgoing(b"k", b"v")])
+
+    with pytest.raises(BrokerError, match=r"does not take records any more \(KafkaTimeoutError\)"):
+        asyncio.run(send())
