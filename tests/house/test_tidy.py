@@ -20,12 +20,6 @@ NOT_YET = re.compile("TODO|FIXME")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users|mnt|opt/wheels)/")
 REGISTRY = re.compile(r"\b(?:pypi\.org|pythonhosted\.org|registry\.npmjs\.org|repo1?\.maven)\b")
 
-NAMED_PATH = re.compile(r"(?<![\w/.-])(?:monitor|streams|models|tests)/[\w./-]*\w")
-NAMED_MODULE = re.compile(
-    r"(?:python -m |`(?=(?:monitor|streams|tests)\.))((?:monitor|streams|models|tests)(?:\.\w+)+)"
-)
-IMPORTED_BY_MAKE = re.compile(r"import ((?:monitor|streams|models)[\w., ]*)")
-
 CHECKS = {"raises", "fail", "validate", "check_schema"}
 """Calls that fail a test by themselves."""
 
@@ -146,46 +140,6 @@ ASSERTING = {
     function.name for path in TESTS for function in functions(tree_of(path)) if asserts(function)
 }
 """Functions of the tests that assert something for whoever calls them."""
-
-
-def lost_names(text: str) -> list[str]:
-    """Return the paths and modules of ours that a text names, and that are not there."""
-    paths = [path for path in NAMED_PATH.findall(text) if "NAME" not in path]
-    return [path for path in paths if not is_there(path)] + [
-        module
-        for module in NAMED_MODULE.findall(text)
-        if not (is_there(module.replace(".", "/")) or is_there(f"{owner(module)}.py"))
-    ]
-
-
-def is_there(path: str) -> bool:
-    return (ROOT / path).exists() or (ROOT / f"{path}.py").exists()
-
-
-def owner(member: str) -> str:
-    """Return the path, without its ending, of the module that a dotted name is in."""
-    return member.rpartition(".")[0].replace(".", "/")
-
-
-@each_text
-def test_every_file_and_module_that_is_named_exists(path: Path) -> None:
-    assert lost_names(path.read_text(encoding="utf-8")) == []
-
-
-def test_a_name_that_is_lost_is_found() -> None:
-    known = "see tests/house and `streams.settings.Settings`, python -m streams.cli"
-    assert lost_names(known) == []
-    assert lost_names("see tests/nowhere/x.py") == ["tests/nowhere/x.py"]
-    assert lost_names("`streams.nowhere.X`") == ["streams.nowhere.X"]
-    assert lost_names("python -m tests.nowhere") == ["tests.nowhere"]
-
-
-def test_every_module_that_make_imports_is_a_file() -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = [name for found in IMPORTED_BY_MAKE.findall(makefile) for name in found.split(", ")]
-    assert named
-    for module in named:
-        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
 
 
 def idle_tests(source: str) -> list[str]:
