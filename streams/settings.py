@@ -29,7 +29,7 @@ class SettingsError(ValueError):
 
 def _text(value: str) -> str:
     if not value.strip():
-        raise ValueError("is empty")
+        raise ValueError("be a text")
     return value.strip()
 
 
@@ -42,14 +42,14 @@ def _broker(value: str) -> str:
     for server in text.split(","):
         host, _, port = server.strip().rpartition(":")
         if not host or not _WHOLE.fullmatch(port) or not 0 < int(port) <= PORT_MAX:
-            raise ValueError("is no list of host:port, e.g. kafka-1:9092,kafka-2:9092")
+            raise ValueError("be host:port, with commas between, e.g. kafka-1:9092,kafka-2:9092")
     return text
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
         if not _WHOLE.fullmatch(value.strip()) or not low <= int(value) <= high:
-            raise ValueError(f"is no whole number from {low} to {high}")
+            raise ValueError(f"be a whole number from {low} to {high}")
         return int(value)
 
     return parse
@@ -58,9 +58,9 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def _seconds(low: float, high: float) -> Callable[[str], float]:
     def parse(value: str) -> float:
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value.strip()):
-            raise ValueError("is no number of seconds, e.g. 2.5")
+            raise ValueError("be a number of seconds, e.g. 2.5")
         if not low <= float(value) <= high:
-            raise ValueError(f"is not from {low:g} to {high:g} seconds")
+            raise ValueError(f"be from {low:g} to {high:g} seconds")
         return float(value)
 
     return parse
@@ -69,7 +69,7 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.strip() not in choices:
-            raise ValueError(f"is not one of {', '.join(choices)}")
+            raise ValueError(f"be one of {', '.join(choices)}")
         return value.strip()
 
     return parse
@@ -77,7 +77,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _topic_prefix(value: str) -> str:
     if not _TOPIC_PREFIX.fullmatch(value):
-        raise ValueError("may have letters, digits, '.', '_' and '-', at most 100")
+        raise ValueError("have letters, digits, '.', '_' and '-' alone, at most 100")
     return value
 
 
@@ -172,7 +172,7 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
         try:
             values[of.name] = of.metadata["parse"](text)
         except ValueError as error:
-            problems.append(f"{name} is {text!r}: it {error}")
+            problems.append(f"{name} must {error}, not {text!r}")
     heartbeat = values.get("heartbeat_seconds", 3.0)
     if heartbeat * 2 > values.get("session_timeout_seconds", 10.0):
         problems.append(

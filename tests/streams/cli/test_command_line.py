@@ -239,7 +239,7 @@ MISTAKES = [
     (("generate", "--accounts", "0", "--days", "0", "--out", "x.csv"), 2, "accounts is 0"),
     (("generate", "--accounts", "1", "--days", "1", "--out", "no/x.csv"), 2, "no folder no"),
     (("check",), 2, "WEIR_BROKER is missing"),
-    (("worker", "--broker", "x"), 2, "WEIR_BROKER is 'x'"),
+    (("worker", "--broker", "x"), 2, "WEIR_BROKER must be host:port"),
     (("worker", "--broker", NOBODY, "--policy", "nowhere.toml"), 2, "nowhere.toml: No such file"),
     (("replay", "transactions.csv", "--alerts", "no/a.jsonl"), 2, "there is no folder no"),
     (("replay", "transactions.csv", "--alerts", "."), 2, "is a folder"),
