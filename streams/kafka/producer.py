@@ -75,11 +75,15 @@ class Outbox:
         self._refusal: BaseException | None = None  # the first one
 
     async def __aenter__(self) -> Self:
+        is_connected = False
         try:
             await self.start()
+            is_connected = True
         except KafkaError as error:
-            await self.stop()
             raise BrokerError(f"no broker answers at {self._broker}: {error}") from error
+        finally:
+            if not is_connected:  # or cancelled: a Ctrl-C may come here, too
+                await self.stop()
         return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, _: object) -> None:

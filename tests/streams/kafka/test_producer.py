@@ -60,3 +60,29 @@ def test_what_the_broker_has_not_taken_at_the_end_is_an_error_though_nobody_wait
 
     with pytest.raises(BrokerError, match=r"does not take records any more \(KafkaTimeoutError\)"):
         asyncio.run(send())
+
+
+def test_an_outbox_that_is_given_up_while_it_connects_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unanswered(Producer):
+        is_ended = False
+
+        async def start(self) -> None:
+            await asyncio.Event().wait()
+
+        async def stop(self) -> None:
+            Unanswered.is_ended = True
+
+    monkeypatch.setattr(producer, "AIOKafkaProducer", Unanswered)
+
+    async def connect() -> None:
+        async with Outbox("localhost:1"):
+            pass
+
+    async def given_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(connect(), timeout=0.01)
+
+    asyncio.run(given_up())
+    assert Unanswered.is_ended
