@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 
 from streams.cli.exit_status import EXIT_INTERRUPTED
 
@@ -14,7 +15,24 @@ def main() -> None:
 
     if not _is_demo():  # which takes the signal over by itself, once it has loaded
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    run()
+    try:
+        run()
+    except SystemExit as ended:
+        if _is_demo() and not isinstance(ended.code, str):
+            _exit(ended.code or 0)
+        raise
+
+
+def _exit(status: int) -> None:
+    """End now, with all that was written: the demo has cleaned up after itself.
+
+    Python remembers a Ctrl-C that came inside of text which it executes, as a module that loads
+    does, and would end by that signal though it was caught long ago.
+    """
+    with suppress(BrokenPipeError):  # whoever read it is gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _is_demo() -> bool:
