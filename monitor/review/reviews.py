@@ -156,13 +156,13 @@ class Reviews:
 
     def count_all(self) -> None:
         """Count all that is to be counted of closed days, before what decides changes."""
-        while self.uncounted or self.forget_at is not None:
+        while self.is_counting:
             self.count_some(len(self.uncounted) + 1)
 
     @property
     def is_counting(self) -> bool:
         """Whether there are closed account-days that are still to be counted, or forgotten."""
-        return bool(self.uncounted) or self.forget_at is not None
+        return self.forget_at is not None  # until all are counted
 
     def count_closed(self, account: Account) -> int:
         """Count the noted account-days of an account on closed days; return how many they are.

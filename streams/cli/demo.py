@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -112,9 +112,6 @@ if TYPE_CHECKING:
     from streams.feed.reader import Batch
 
 
-NOTHING_BEGUN: Final = "ended by Ctrl-C: nothing had begun"
-
-
 def demo(
     files: Annotated[
         list[Path] | None,
@@ -183,7 +180,12 @@ def demo(
     import signal
     from contextlib import ExitStack
 
-    from streams.cli.exit_status import ended_as_by_ctrl_c, ended_at_once, said_if_interrupted
+    from streams.cli.exit_status import (
+        NOTHING_BEGUN,
+        ended_as_by_ctrl_c,
+        ended_at_once,
+        said_if_interrupted,
+    )
     from streams.lab.rig import LoadedWorker
 
     if keep and until_end:

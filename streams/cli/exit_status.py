@@ -47,6 +47,7 @@ def exit_status(error: Exception) -> int | None:
 
 
 EXIT_INTERRUPTED: Final = 130
+NOTHING_BEGUN: Final = "ended by Ctrl-C: nothing had begun"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import signal
 import sys
 from contextlib import suppress
 
-from streams.cli.exit_status import EXIT_INTERRUPTED
+from streams.cli.exit_status import EXIT_INTERRUPTED, NOTHING_BEGUN
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def _is_demo() -> bool:
 
 
 def _ended(*_: object) -> None:
-    sys.stderr.write("ended by Ctrl-C: nothing had begun\n")
+    sys.stderr.write(NOTHING_BEGUN + "\n")
     sys.stderr.flush()
     os._exit(0 if _is_demo() else EXIT_INTERRUPTED)
 
