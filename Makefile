@@ -20,7 +20,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # Processes that tests are shared out to, a file to each at a time: JOBS=0 is one after the other.
-JOBS ?= 2
+JOBS ?= 3
 
 # Options for the command that a target runs: make bench ARGS="--transactions 200000"
 ARGS ?=
@@ -40,11 +40,16 @@ test: $(TOOLS) $(KERNELS) ## The everyday tests: no Docker, no Kafka, some minut
 
 .PHONY: test-slow
 test-slow: $(TOOLS) $(KERNELS) ## All other tests: slow ones, kills, and those on Apache Kafka
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "slow or kafka" $(ARGS)
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "slow or kafka" $(ARGS)
+
+.PHONY: test-laws
+test-laws: $(TOOLS) $(KERNELS) ## The laws of the everyday tests, each on all of its examples
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile \
+		-m "law and not slow and not kafka" $(ARGS)
 
 .PHONY: test-all
 test-all: $(TOOLS) $(KERNELS) ## Every test
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(TOOLS) types ## Style, types, who may import whom, and the Compose file

@@ -1,12 +1,21 @@
 """The brokers that tests run on, one of each kind for the whole session."""
 
-from hypothesis import settings
+import pytest
+from hypothesis import is_hypothesis_test, settings
 
 from tests.kafka.broker import apache_kafka, kafka_jars, own_apache_kafka
+from tests.support.laws import EXAMPLES_OF_OTHERS, examples
 from tests.support.rigs import broker, embedded_broker
 
 __all__ = ["apache_kafka", "broker", "embedded_broker", "kafka_jars", "own_apache_kafka"]
 
 # What is slow on a busy machine is not wrong: nothing is judged by the clock.
-settings.register_profile("weir", deadline=None)
+settings.register_profile("weir", deadline=None, max_examples=examples(EXAMPLES_OF_OTHERS))
 settings.load_profile("weir")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every law its mark: whatever hypothesis looks for counterexamples of."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker("law")

@@ -197,12 +197,14 @@ def demo(
     check_outputs((alerts, rejections), inputs, as_json=as_json)
     with said_if_interrupted(NOTHING_BEGUN), ExitStack() as stack:
         loaded = stack.enter_context(LoadedWorker())  # it loads while we do
+        # From here on a Ctrl-C ends the worker, too: first by the stack, then (while modules
+        # load) at once, then by the stack again.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stack.enter_context(ended_as_by_ctrl_c())
         with ended_at_once(loaded.close, NOTHING_BEGUN), _beginning():
             from streams.cli.options import UnusableRows, accounts_of_files
             from streams.lab.demo import KEPT_PORT
 
-        stack.enter_context(ended_as_by_ctrl_c())
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         # All of them now: what is said of rows that are none would spoil the view.
         known = [*accounts_of_files(of_accounts, accounts_map, UnusableRows(), progress=False)]
         run = DemoRun(

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final
 
@@ -75,12 +75,20 @@ def ended_at_once(clean: Callable[[], None], line: str) -> Iterator[None]:
 
     def end(*_: object) -> None:
         clean()
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        say_at_once(line)
         os._exit(0)
 
     with _taking((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), end):
         yield
+
+
+def say_at_once(line: str) -> None:
+    """Say a line on stderr from within a signal's handler.
+
+    Not by Python's own file: the signal may have come while that one is written to.
+    """
+    with suppress(OSError):  # nobody reads it any more
+        os.write(2, f"{line}\n".encode())
 
 
 @contextmanager

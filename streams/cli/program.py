@@ -5,7 +5,7 @@ import signal
 import sys
 from contextlib import suppress
 
-from streams.cli.exit_status import EXIT_INTERRUPTED, NOTHING_BEGUN
+from streams.cli.exit_status import EXIT_INTERRUPTED, NOTHING_BEGUN, say_at_once
 
 
 def main() -> None:
@@ -40,8 +40,7 @@ def _is_demo() -> bool:
 
 
 def _ended(*_: object) -> None:
-    sys.stderr.write(NOTHING_BEGUN + "\n")
-    sys.stderr.flush()
+    say_at_once(NOTHING_BEGUN)
     os._exit(0 if _is_demo() else EXIT_INTERRUPTED)
 
 

@@ -31,11 +31,11 @@ def worker(
     from streams.cli.options import book_of
     from streams.log import begin_log
     from streams.settings import settings_of
-    from streams.worker.worker import Worker
 
     settings = settings_of(os.environ, broker=broker, policy=policy)
     begin_log(verbose=verbose)
     book = book_of(settings.policy) if settings.policy else None
+    from streams.worker.worker import Worker  # takes seconds: what is wrong is said before
 
     async def run() -> None:
         await Worker(settings, book).run()

@@ -16,7 +16,7 @@ from monitor.core.transaction import Transaction
 from monitor.explain.comparison import LIMIT_KINDS, says_the_same
 from monitor.policy.policy import Policy, PolicyBook
 from streams.feed.reader import Batch
-from streams.replay.rederivation import Derived, needs_models
+from streams.replay.rederivation import AccountRecords, Derived, needs_models
 from streams.replay.replay import Replay, Run, Told
 from streams.wire import codec
 
@@ -105,14 +105,14 @@ class JointRederivation:
         self._open = list(self._searches)
         self._by_id: dict[str, list[_Search]] = {}
         self._by_day: dict[tuple[str, int], list[_Search]] = {}
-        self._taken: dict[int, dict[str, dict[int, Transaction]]] = {}
+        self._counted: dict[int, dict[str, AccountRecords]] = {}
         for of in self._searches:
             told = of.told
             self._by_id.setdefault(told["alert_id"], []).append(of)
             if told["account_id"] is not None:
                 key = told["account_id"], day_of_text(told["business_day"])
                 self._by_day.setdefault(key, []).append(of)
-                self._taken.setdefault(of.partition, {})[told["account_id"]] = {}
+                self._counted.setdefault(of.partition, {})[told["account_id"]] = AccountRecords()
 
     @property
     def is_done(self) -> bool:
@@ -127,13 +127,17 @@ class JointRederivation:
             Derived(
                 of.told,
                 of.alert,
-                self._taken.get(of.partition, {}).get(of.told["account_id"], {}),
+                self._transactions_of(of),
                 self._calendar,
                 of.is_closed,
                 of.may_move,
             )
             for of in self._searches
         ]
+
+    def _transactions_of(self, search: _Search) -> dict[int, Transaction]:
+        counted = self._counted.get(search.partition, {}).get(search.told["account_id"])
+        return {} if counted is None else counted.transactions
 
     def observe(self, batch: Batch) -> None:
         """Take a batch of rows, dealt to partitions as `weir replay` deals them."""
@@ -144,14 +148,13 @@ class JointRederivation:
         self._note(self._replay.observe_runs(runs, silent))
 
     def _note(self, told: Told) -> None:
-        for run, rejected in told.taken:
-            accounts = self._taken.get(run.partition, {})
+        for run, rejected, waiting, settled in told.taken:
+            accounts = self._counted.get(run.partition, {})
             for offset, item in zip(run.offsets, run.items, strict=True):
                 if isinstance(item, Transaction) and item.account_id in accounts:
-                    accounts[item.account_id][offset] = item
-            for offset in rejected:
-                for taken in accounts.values():
-                    taken.pop(offset, None)
+                    accounts[item.account_id].add(offset, item)
+            for counted in accounts.values():
+                counted.decide(waiting, settled, rejected)
         for alert in told.alerts:
             for of in self._by_id.get(alert.alert_id, ()):
                 of.again.append(json.loads(codec.alert_bytes(alert)))

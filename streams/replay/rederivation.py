@@ -44,7 +44,7 @@ class Derived(NamedTuple):
     """What became of an alert that was derived again.
 
     `now` is the alert as the records tell it, None if they tell none. `taken` has the account's
-    transactions that were taken in, by offset. `is_closed`: its account-day has closed.
+    transactions that count, by offset. `is_closed`: its account-day has closed.
     `may_move`: it may be told by another record and as another revision, and mean the same.
     """
 
@@ -54,6 +54,38 @@ class Derived(NamedTuple):
     calendar: Calendar
     is_closed: bool
     may_move: bool = False
+
+
+class AccountRecords:
+    """An account's transactions that count, by offset: a reversal that waits does not, yet."""
+
+    def __init__(self) -> None:
+        self.transactions: dict[int, Transaction] = {}
+        self._waiting: dict[int, Transaction] = {}
+
+    def add(self, offset: int, transaction: Transaction) -> None:
+        """Take a record in; what is decided of it is told afterwards."""
+        self.transactions[offset] = transaction
+
+    def decide(
+        self, waiting: Iterable[int], settled: Iterable[int], rejected: Iterable[int]
+    ) -> None:
+        """Take what was decided of records: reversals that wait, or no longer do, and rejections.
+
+        Offsets of other accounts' records do not matter.
+        """
+        _move(waiting, self.transactions, self._waiting)
+        _move(settled, self._waiting, self.transactions)
+        for offset in rejected:
+            self.transactions.pop(offset, None)
+
+
+def _move(
+    offsets: Iterable[int], source: dict[int, Transaction], target: dict[int, Transaction]
+) -> None:
+    for offset in offsets:
+        if offset in source:
+            target[offset] = source.pop(offset)
 
 
 class Rederivation:
@@ -75,7 +107,7 @@ class Rederivation:
         late: Late = Late.NOTHING,
     ) -> None:
         self.told = chain[-1]
-        self.taken: dict[int, Transaction] = {}
+        self._counted = AccountRecords()
         self.book, self._later = _books(chain, book, late)
         self._engine = Engine(partition, self.book, partitions=partitions)
         self._attributes_at: int | None = None
@@ -106,7 +138,7 @@ class Rederivation:
     def derived(self) -> Derived:
         """What it came to."""
         calendar = self.book.calendar.calendar()
-        return Derived(self.told, self.alert, self.taken, calendar, self._is_closed)
+        return Derived(self.told, self.alert, self._counted.transactions, calendar, self._is_closed)
 
     @property
     def alert(self) -> dict[str, Any] | None:
@@ -143,7 +175,7 @@ class Rederivation:
         account_id = self.told["account_id"]
         for offset, item in zip(offsets, items, strict=True):
             if isinstance(item, Transaction) and item.account_id == account_id:
-                self.taken[offset] = item
+                self._counted.add(offset, item)
         self._take_late(offsets[0] - 1)
         self._engine.observe(offsets, items)
         self._take_late(offsets[-1])
@@ -151,8 +183,11 @@ class Rederivation:
             while self._engine.has_closing_days:  # what a midnight left over is told by it, too
                 self._engine.close_account_days()
         step = self._engine.take_step()
-        for offset, _ in step.rejections:
-            self.taken.pop(offset, None)
+        self._counted.decide(
+            waiting=[reversal.offset for reversal in step.waiting],
+            settled=step.settled,
+            rejected=[offset for offset, _ in step.rejections],
+        )
         for alert in step.alerts:
             if alert.alert_id == self.told["alert_id"]:
                 self._again[alert.revision] = alert

@@ -40,10 +40,16 @@ class Run(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A run that an engine took, and the offsets of the records that it rejected meanwhile."""
+    """A run that an engine took, and offsets of records that it decided on meanwhile.
+
+    `waiting` are those of reversals that began to wait for their originals, `settled` of those
+    that no longer do: a reversal that is rejected after it waited is in both and in `rejected`.
+    """
 
     run: Run
     rejected: frozenset[int]
+    waiting: frozenset[int]
+    settled: frozenset[int]
 
 
 class Told(NamedTuple):
@@ -263,7 +269,14 @@ class Replay:
         told.account_days.extend(step.account_days)
         for of_day in step.segment_days:
             told.segment_days.extend(segment_records_of(engine.partition, of_day))
-        told.taken.append(Taken(run, frozenset(offset for offset, _ in step.rejections)))
+        told.taken.append(
+            Taken(
+                run,
+                rejected=frozenset(offset for offset, _ in step.rejections),
+                waiting=frozenset(reversal.offset for reversal in step.waiting),
+                settled=frozenset(step.settled),
+            )
+        )
         return step
 
     def _count(self, step: Step) -> None:

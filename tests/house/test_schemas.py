@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.account import ClosedDay
@@ -21,6 +21,7 @@ from monitor.population import Population, rows_of
 from streams.reference.schemas import record_schemas
 from streams.wire import codec
 from streams.wire.accounts import account_record_bytes, decode_account
+from tests.support.laws import law
 from tests.support.systemic_samples import a_segment_record, a_systemic_alert
 from tests.support.transactions import book, observed, row, transaction
 
@@ -242,7 +243,7 @@ def changed_fields(draw: st.DrawFn) -> dict[str, Any]:
     return fields
 
 
-@settings(max_examples=1000)
+@law(1000)
 @given(changed_fields())
 def test_a_record_fits_exactly_where_it_becomes_a_transaction(fields: dict[str, Any]) -> None:
     record = json.dumps(fields).encode()
@@ -263,7 +264,7 @@ OF_DISPOSITION: dict[str, tuple[object, ...]] = {
 }
 
 
-@settings(max_examples=500)
+@law(500)
 @given(st.data())
 def test_a_disposition_fits_exactly_where_it_can_be_used(data: st.DataObject) -> None:
     whole = Disposed("a", Disposition.SUSPICIOUS, "A", 0, "why")

@@ -78,6 +78,7 @@ def _has_rejected_one(worker: WorkerProcess, reason: str) -> bool:
     return value_of(worker.samples(), "weir_account_rejections_total", reason) == 1
 
 
+@pytest.mark.slow
 def test_attributes_decide_change_and_are_forgotten(rig: Settings, tmp_path: Path) -> None:
     said = say(rig, tmp_path, "A1,business,,low\nA2,,savings,\n,x,,\n")
     assert (said["accounts_sent"], said["accounts_rejected"]) == (2, 1)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.documents import DOCS, text_of
-from tests.support.references import BERKA, EXAMPLES, ROOT, path_of
+from tests.support.forked import run_command
+from tests.support.references import BERKA, EXAMPLES, path_of
 
 PAGE = text_of(DOCS / "insight.md")
 CALLS = re.findall(
@@ -31,12 +32,9 @@ def customers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def weir(call: str, folder: Path) -> str:
-    command = [sys.executable, "-m", "streams.cli", *shlex.split(call)[1:]]
-    environment = {"COLUMNS": "100", "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert not done.stderr
+    environment = {"COLUMNS": "100", "PYTHONUTF8": "1"}
+    done = run_command(shlex.split(call)[1:], environment, folder)
+    assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 

@@ -165,7 +165,7 @@ def test_what_goes_not_together_is_said(options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux ends children with their parent")
-@pytest.mark.parametrize("word", ["starting", "decided"])
+@pytest.mark.parametrize("word", ["starting", pytest.param("decided", marks=pytest.mark.slow)])
 def test_a_demo_that_is_killed_leaves_nobody_behind(tmp_path: Path, word: str) -> None:
     with started(tmp_path) as demo:
         until_it_says(demo, word)
@@ -231,7 +231,7 @@ def test_ctrl_c_at_any_moment_ends_it_in_a_line(folder: Path, seconds: float) ->
     assert said.count("ended by Ctrl-C") == 1
     assert "Traceback" not in said
     assert "Unclosed" not in said
-    assert all(map(is_gone, children))
+    until(lambda: all(map(is_gone_or_dead, children)), "its children are gone")
 
 
 @pytest.mark.slow

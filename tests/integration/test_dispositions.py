@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from monitor.core.alert import Alert
@@ -51,6 +52,7 @@ def told_at_of(settings: Settings) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_what_is_disposed_of_teaches_what_alerts_are_shown_with(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:

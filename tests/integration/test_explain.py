@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from streams.cli.options import book_of
 from streams.kafka.partitioner import dealer
 from streams.replay.explain import Wanted
@@ -80,6 +82,7 @@ def test_an_alert_is_explained_from_the_topics(embedded_broker: Broker, tmp_path
         assert json.loads(said.stdout) == of_limit.fields()
 
 
+@pytest.mark.slow
 def test_many_alerts_are_explained_from_the_topics_by_one_replay(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:

@@ -1,8 +1,6 @@
 """Three public data sets: the same breaches as SQL and pandas found, to the account-day."""
 
 import json
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,12 +20,12 @@ from tests.support.references import (
     BIRMINGHAM,
     EXAMPLES,
     HANDBOOK,
-    ROOT,
     AccountDay,
     Reference,
     digest_of,
     path_of,
 )
+from tests.support.rigs import command
 
 REFERENCES = pytest.mark.parametrize(
     "reference",
@@ -118,14 +116,11 @@ def test_a_replay_alerts_on_exactly_the_reference_account_days(
     reference: Reference, tmp_path: Path
 ) -> None:
     alerts, rejections = tmp_path / "alerts.jsonl", tmp_path / "rejections.jsonl"
-    run = subprocess.run(
-        [
-            sys.executable, "-m", "streams.cli", "replay", path_of(reference),
-            "--map", EXAMPLES / f"{reference.name}.map.toml",
-            "--policy", EXAMPLES / f"{reference.name}.policy.toml",
-            "--alerts", alerts, "--rejections", rejections, "--json",
-        ],
-        cwd=ROOT, capture_output=True, text=True, timeout=250, check=False,
+    run = command(
+        "replay", path_of(reference),
+        "--map", EXAMPLES / f"{reference.name}.map.toml",
+        "--policy", EXAMPLES / f"{reference.name}.policy.toml",
+        "--alerts", alerts, "--rejections", rejections, "--json",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     totals = json.loads(run.stdout)

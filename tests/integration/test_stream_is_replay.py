@@ -129,7 +129,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 POLICIES = pytest.mark.parametrize(
-    "policy", [DEFAULT_POLICY, EVERY_SCOPE], ids=["default", "every-scope"]
+    "policy",
+    [
+        pytest.param(DEFAULT_POLICY, id="default", marks=pytest.mark.slow),
+        pytest.param(EVERY_SCOPE, id="every-scope"),
+    ],
 )
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
@@ -19,6 +19,7 @@ from models.evaluation import (
     ratio_rule,
     roc_area,
 )
+from tests.support.laws import law
 
 
 class Judged(NamedTuple):
@@ -118,7 +119,7 @@ def test_among_equal_scores_a_draw_decides_and_not_the_order_of_the_rows() -> No
 
 
 @given(seeds, st.integers(1, 9), distinct)
-@settings(max_examples=50)
+@law(50)
 def test_weights_on_days_are_scikit_learns_sample_weights(
     seed: int, days: int, scores: int
 ) -> None:

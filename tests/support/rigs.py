@@ -6,7 +6,6 @@ for `embedded_broker` where one is enough, and makes a rig on it: topics and a g
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from streams.lab.broker import EmbeddedBroker
 from streams.lab.rig import WORKER, Samples, WorkerProcess, rig, taken_in
 from streams.settings import Settings
 from streams.topics.catalog import Topics
+from tests.support.forked import run_command
 
 WAIT_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.1
@@ -81,11 +81,7 @@ def running(settings: Settings, *command: str) -> Iterator[WorkerProcess]:
 
 def command(*words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a `weir` command to its end, with these settings (by their variables) and no others."""
-    return subprocess.run(
-        [sys.executable, "-m", "streams.cli", *words],
-        env=without_weir(os.environ) | settings,
-        capture_output=True, text=True, timeout=250, check=False,
-    )  # fmt: skip
+    return run_command([*map(str, words)], without_weir(os.environ) | settings)
 
 
 def without_weir(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from river import anomaly
 
 from models.detectors.gaussian import KIND, VERSION, Gaussian
 from models.snapshot import SnapshotError, pack, unpack
+from tests.support.laws import law
 from tests.support.model_records import made_records
 
 
 @given(inputs=st.integers(1, 6), seed=st.integers(0, 1000), warm_up=st.integers(2, 60))
-@settings(max_examples=40, deadline=None)
+@law(40)
 def test_it_is_the_greatest_of_rivers_scores(inputs: int, seed: int, warm_up: int) -> None:
     x = made_records(seed, 300, inputs).x
     learn = np.random.default_rng(seed).random(len(x)) < 0.8

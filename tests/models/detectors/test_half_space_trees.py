@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from river import anomaly, datasets
 
@@ -14,6 +14,7 @@ from models.arrays import Bools, Floats
 from models.detectors import half_space_trees
 from models.detectors.half_space_trees import KIND, VERSION, HalfSpaceTrees
 from models.snapshot import SnapshotError, pack, unpack
+from tests.support.laws import law
 from tests.support.model_records import area_under_curve, cut, made_records
 
 Limits = Mapping[str, tuple[float, float]]
@@ -94,7 +95,7 @@ def test_it_equals_river_in_batches_of_any_size(batch: int, share: float) -> Non
     share=st.floats(0, 1),
     places=st.lists(st.integers(0, 10_000), max_size=6),
 )
-@settings(max_examples=60, deadline=None)
+@law(60)
 def test_it_equals_river_in_any_size_cut_anywhere(
     inputs: int, options: dict[str, int], seed: int, share: float, places: list[int]
 ) -> None:

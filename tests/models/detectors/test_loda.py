@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from river import anomaly
 
 from models.arrays import Bools, Floats
 from models.detectors.loda import KIND, VERSION, Loda
 from models.snapshot import SnapshotError, pack, unpack
+from tests.support.laws import law
 from tests.support.model_records import made_records
 
 
@@ -47,7 +48,7 @@ def bins(river: anomaly.LODA) -> list[Any]:
     share=st.floats(0.2, 1),
     digits=st.integers(1, 12),
 )
-@settings(max_examples=40, deadline=None)
+@law(40)
 def test_it_equals_river(inputs: int, n_bins: int, seed: int, share: float, digits: int) -> None:
     rng = np.random.default_rng(seed)
     x = np.round(made_records(seed, 400, inputs).x, digits)  # few digits: the same again and again

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from river import anomaly, compose, preprocessing
 
 from models.detectors.one_class_svm import KIND, VERSION, OneClassSvm
 from models.snapshot import SnapshotError, pack, unpack
+from tests.support.laws import law
 from tests.support.model_records import made_records
 
 
@@ -20,7 +21,7 @@ from tests.support.model_records import made_records
     seed=st.integers(0, 1000),
     share=st.floats(0.2, 1),
 )
-@settings(max_examples=40, deadline=None)
+@law(40)
 def test_it_equals_river(inputs: int, nu: float, scaled: bool, seed: int, share: float) -> None:  # noqa: FBT001 - hypothesis gives it
     names = tuple("abcdef"[:inputs])
     x = made_records(seed, 400, inputs).x
@@ -42,7 +43,7 @@ def test_it_equals_river(inputs: int, nu: float, scaled: bool, seed: int, share:
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@law(20)
 def test_a_greater_input_never_lowers_a_score(seed: int) -> None:
     made = OneClassSvm(("a", "b", "c"), 1, warm_up=1)
     x = made_records(seed, 500, 3).x

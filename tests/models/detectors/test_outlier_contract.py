@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.arrays import Bools, Floats
 from models.detectors.detector import _RESTORE, DETECTORS, Detector, detector, restore
 from models.snapshot import SnapshotError, pack
+from tests.support.laws import law
 from tests.support.model_records import area_under_curve, cut, made_records
 
 INPUTS = ("amount", "sum", "velocity")
@@ -65,7 +66,7 @@ def test_a_record_is_scored_before_it_is_learned(name: str) -> None:
 
 
 @given(until=st.integers(0, 350), count=st.integers(0, 50))
-@settings(max_examples=15, deadline=None)
+@law(15)
 def test_scoring_changes_nothing(name: str, until: int, count: int) -> None:
     made = fresh(name)
     x, learn = some(3, until)
@@ -81,7 +82,7 @@ def test_scoring_changes_nothing(name: str, until: int, count: int) -> None:
 
 
 @given(places=cuts, seed=st.integers(0, 20))
-@settings(max_examples=15, deadline=None)
+@law(15)
 def test_batches_may_be_cut_anywhere(name: str, places: list[int], seed: int) -> None:
     x, learn = some(seed, 500)
     whole, parts = fresh(name), fresh(name)
@@ -92,7 +93,7 @@ def test_batches_may_be_cut_anywhere(name: str, places: list[int], seed: int) ->
 
 
 @given(until=st.integers(0, 450), key=st.none() | st.binary(min_size=1, max_size=8))
-@settings(max_examples=15, deadline=None)
+@law(15)
 def test_a_restored_one_scores_alike_and_goes_on_alike(
     name: str, until: int, key: bytes | None
 ) -> None:
@@ -242,6 +243,7 @@ with np.errstate(over="ignore"):  # a product whose upper bits are not wanted
 """
 
 
+@pytest.mark.slow
 def test_the_compiled_kernels_equal_the_plain_ones(name: str, tmp_path: Path) -> None:
     path = tmp_path / "scores.npy"
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}

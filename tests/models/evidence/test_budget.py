@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.evidence.budget import (
@@ -20,6 +20,7 @@ from models.evidence.budget import (
     report,
 )
 from models.evidence.evidence import SCORE_MAX, SCORE_MIN
+from tests.support.laws import law
 
 RANGE = (SCORE_MAX - SCORE_MIN) / STEP + 1
 """Alerts by which the threshold goes from one end of all scores to the other."""
@@ -120,7 +121,7 @@ def test_the_threshold_by_itself_keeps_to_the_budget_and_its_range(
         assert (told <= allowed).all()
 
 
-@settings(max_examples=30)
+@law(30)
 @given(st.lists(st.lists(scores, min_size=30, max_size=50), min_size=2, max_size=30), budgets)
 @example([[always(SCORE_MIN)] * 30] * 40, 30.0)
 def test_as_many_alerts_as_the_budget_but_for_the_range_and_a_day_where_days_are_long_enough(

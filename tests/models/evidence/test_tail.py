@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -34,6 +34,7 @@ from models.evidence.tail import (
 )
 from models.kernels import compiled
 from models.snapshot import SnapshotError
+from tests.support.laws import law
 
 WIDE, SHARE = Scale("wide", -16, 48), Scale("share", 0, 1, is_bounded=True)
 Draw = Callable[[np.random.Generator, int], Floats]
@@ -214,7 +215,7 @@ def of_histogram(counts: np.ndarray[Any, Any], scale: Scale) -> Tails:
     return tails
 
 
-@settings(max_examples=100)
+@law(100)
 @given(histograms, st.sampled_from([WIDE, SHARE]), st.floats(-20, 60))
 def test_a_greater_score_is_never_more_probable(
     counts: np.ndarray[Any, Any], scale: Scale, score: float
@@ -229,7 +230,7 @@ def test_a_greater_score_is_never_more_probable(
     assert ((p > 0) & (p <= 1)).all()
 
 
-@settings(max_examples=60)
+@law(60)
 @given(histograms)
 def test_of_a_bounded_score_no_probability_is_below_half_of_one_scores_share(
     counts: np.ndarray[Any, Any],
@@ -246,7 +247,7 @@ def test_of_another_score_none_is_below_the_least() -> None:
     assert probability(tails.tail, 0, 1e300) == PROBABILITY_MIN
 
 
-@settings(max_examples=60)
+@law(60)
 @given(histograms, st.floats(0.0, 1.0))
 def test_at_most_the_share_is_above_the_score_that_it_names(
     counts: np.ndarray[Any, Any], share: float

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.evidence.evidence import T_SUM
@@ -25,6 +25,7 @@ from models.learner.columns import Columns, LearnerSettings
 from models.learner.learner import Learner
 from models.profile import baseline
 from models.snapshot import SnapshotError, pack, unpack
+from tests.support.laws import law
 from tests.support.made_payments import (
     ACCOUNTS,
     DAY_FIRST,
@@ -87,7 +88,7 @@ def ordered_until(place: int) -> Learner:
 # -- going on --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12)
+@law(12)
 @given(st.integers(1, len(ORDERED.row) - 1), st.sampled_from([None, b"secret"]))
 @example(684, None)  # in the midst of a sweep, before there are peer groups
 @example(len(ORDERED.row) - 1, b"secret")
@@ -226,7 +227,7 @@ def test_another_key_is_refused(written: bytes | None, read: bytes | None) -> No
         accounts_of(accounts_bytes(learner, np.arange(3), header, written), read)
 
 
-@settings(max_examples=30)
+@law(30)
 @given(st.data())
 def test_a_changed_byte_anywhere_is_refused(data: st.DataObject) -> None:
     learner, back = ordered_until(2000), Learner(SETTINGS)

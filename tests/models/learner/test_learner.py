@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.arrays import Bools, Floats
@@ -19,6 +19,7 @@ from models.learner.columns import Columns, LearnerSettings, room_for
 from models.learner.learner import Learner, prepare
 from models.learner.pipeline import FREEZES_AT, QUIET_DAYS, WORSE
 from models.profile.baseline import ALERT_DAYS, ALERT_FIELDS, SCORE_DAYS
+from tests.support.laws import law
 from tests.support.made_payments import (
     ACCOUNTS,
     DAY_FIRST,
@@ -60,7 +61,7 @@ def whole(settings: LearnerSettings = SETTINGS) -> tuple[Learner, Seen]:
 # -- cutting ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12)
+@law(12)
 @given(st.lists(st.integers(1, COUNT - 1), max_size=60))
 def test_the_stream_may_be_cut_anywhere(cuts: list[int]) -> None:
     learner, seen = whole()
@@ -251,7 +252,7 @@ class Judged:
         return math.ceil(1 / probability(self.learner.tails.tail, T_DAY, score))
 
 
-@settings(max_examples=150)
+@law(150)
 @given(
     st.lists(
         st.tuples(st.integers(0, 6), st.lists(st.floats(-9, 12), min_size=1, max_size=4)),

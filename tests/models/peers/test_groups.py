@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from river import cluster
 
@@ -13,6 +13,7 @@ from models.peers.fields import COARSE_FIELDS, FIELDS, WEIGHTS
 from models.peers.groups import KIND, NO_GROUP, VERSION, WARM_UP_DAYS, PeerGroups
 from models.peers.levels import SPREAD_MAX, Levels, centres_of
 from models.snapshot import SnapshotError, pack, unpack
+from tests.support.laws import law
 from tests.support.model_records import cut
 
 KEY = b"a key of this bank"
@@ -110,7 +111,7 @@ def test_an_empty_day_is_no_day() -> None:
 
 
 @given(seed=st.integers(0, 1000), places=cuts, count=st.sampled_from([4, 90]))
-@settings(max_examples=30, deadline=None)
+@law(30)
 def test_a_day_may_be_cut_anywhere(seed: int, places: list[int], count: int) -> None:
     whole, parts = fresh(), fresh()
     for day in range(1, DAYS + 1):
@@ -213,7 +214,7 @@ ALL_FIELDS = list(range(len(FIELDS)))
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@law(30)
 def test_the_nearest_group_is_what_river_predicts(seed: int) -> None:
     made = learned()
     rng = np.random.default_rng(seed)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from river import cluster
 
 from models.arrays import Floats
 from models.peers.levels import centres_of, k_means, river_k_means, squared_distances
+from tests.support.laws import law
 
 
 def rng(seed: int = 1) -> np.random.Generator:
@@ -57,7 +58,7 @@ def test_hardly_any_split_of_a_few_points_is_better() -> None:
 
 
 @given(st.integers(1, 6), st.integers(0, 1000), st.integers(1, 30))
-@settings(max_examples=50, deadline=None)
+@law(50)
 def test_each_centre_is_the_mean_of_its_points(count: int, seed: int, points: int) -> None:
     x = rng(seed).normal(size=(points, 3))
     centres = k_means(rng(seed), x, count)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -31,6 +31,7 @@ from models.profile.learning import (
     close_day,
     learn,
 )
+from tests.support.laws import law
 from tests.support.made_payments import (
     SETTINGS,
     Payment,
@@ -366,7 +367,7 @@ def test_a_late_payment_is_measured_by_amount_hour_channel_and_counterparty() ->
 # -- counterparties --------------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@law(200)
 @given(st.lists(st.integers(0, 12), max_size=40))
 def test_the_latest_six_counterparties_are_remembered_each_once(names: list[int]) -> None:
     made = Watched()

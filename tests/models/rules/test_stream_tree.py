@@ -7,12 +7,13 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from river.tree.nodes.branch import NumericBinaryBranch
 
 from models.rules.condition import Among, Between, Condition, NotAmong, Row, Rule, merged
 from models.rules.stream_tree import DEPTH_MAX, StreamTree
+from tests.support.laws import law
 
 NOMINAL = frozenset({"channel", "party"})
 CHANNELS = ("card", "web", "branch", "atm")
@@ -52,7 +53,7 @@ def met(tree: StreamTree, row: Row) -> list[Rule]:
 
 
 @given(st.integers(0, 10_000), st.integers(1, 900))
-@settings(max_examples=15, deadline=None)
+@law(15)
 def test_a_row_meets_one_rule_and_it_says_what_the_tree_predicts(seed: int, rows: int) -> None:
     tree, seen = grown(seed, rows)
     for row in seen[-60:]:

@@ -1,7 +1,7 @@
 """What an account's attributes decide: the segment where none is named, and limits by product."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.account import AccountDay
@@ -10,6 +10,7 @@ from monitor.core.attributes import Attributes
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
+from tests.support.laws import law
 from tests.support.scoped_limits import BOTH, BUSINESS, SAVINGS, SCOPED
 from tests.support.transactions import book, observed, transaction
 
@@ -173,7 +174,7 @@ def state_of(engine: Engine) -> Told:
     }  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@law(150)
 @given(
     st.lists(moves, max_size=30),
     st.lists(st.tuples(st.integers(0, 60), changes), max_size=8),

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.threshold import Threshold
@@ -20,6 +20,7 @@ from monitor.policy.policy import PolicyBook
 from monitor.systemic.record import segment_records_of
 from monitor.systemic.summary import DaySum
 from streams.wire import codec
+from tests.support.laws import law
 from tests.support.transactions import POLICY, observed, transaction
 
 SYSTEMIC = POLICY + "\n[systemic]\n[review]\ndays = 2\nwindow_days = 5\nnear_share = 0.5\n"
@@ -180,7 +181,7 @@ made = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(made, st.lists(st.integers(1, 9), min_size=1), st.integers(1, 4), st.integers(0, 3))
 def test_however_small_the_pieces_are_the_same_is_told(
     drawn: list[tuple[int, int, int]], sizes: list[int], units: int, ticks: int

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.engine.coverage import coverage_lines, currencies_seen
@@ -14,6 +14,7 @@ from monitor.policy.policy import PolicyBook
 from streams.feed.reader import Batch
 from streams.replay.replay import Replay
 from tests.support.command_line import Weir, weir_of
+from tests.support.laws import law
 
 LIMIT = '[[limit]]\nid = "{}"\nmeasure = "{}"\nabove = 5\n'
 CURRENCIES = ("EUR", "CZK", "JPY", "USD")
@@ -56,7 +57,7 @@ limits = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=50)
+@law(50)
 @given(rows, limits, limits)
 def test_what_no_limit_watches_is_what_a_plain_count_finds(
     rows: list[tuple[str, int]],

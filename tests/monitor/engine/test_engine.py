@@ -1,7 +1,7 @@
 import random
 from collections import defaultdict
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alert import Alert
@@ -9,6 +9,7 @@ from monitor.core.business_day import day_text
 from monitor.core.transaction import Reason, Transaction
 from monitor.engine.engine import Engine
 from monitor.policy.document import policy_of
+from tests.support.laws import law
 from tests.support.transactions import POLICY, book, observed, transaction
 
 DAY = 24
@@ -229,7 +230,7 @@ def totals_of(engine: Engine) -> dict[tuple[str, int], dict[str, list[int]]]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@law(150)
 @given(st.lists(moves, max_size=40), st.randoms(use_true_random=False))
 def test_within_the_lateness_the_order_of_arrival_changes_nothing(
     drawn: list[tuple[int, int, int, str, bool, str | None]], shuffle: random.Random
@@ -244,7 +245,7 @@ def test_within_the_lateness_the_order_of_arrival_changes_nothing(
     assert one.transactions == other.transactions
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(st.lists(moves, max_size=40), st.lists(st.integers(1, 7), min_size=1))
 def test_cutting_a_stream_into_other_runs_changes_nothing(
     drawn: list[tuple[int, int, int, str, bool, str | None]], cuts: list[int]
@@ -263,7 +264,7 @@ def test_cutting_a_stream_into_other_runs_changes_nothing(
     assert rejections == whole.rejections
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(st.lists(moves, max_size=40))
 def test_the_totals_are_those_of_a_plain_count(
     drawn: list[tuple[int, int, int, str, bool, str | None]],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.business_day import day_text
@@ -18,6 +18,7 @@ from monitor.explain.comparison import parts_of, total_text
 from streams.feed.reader import Batch
 from streams.replay.replay import Replay
 from streams.wire import codec
+from tests.support.laws import law
 from tests.support.transactions import POLICY, book, observed, row, transaction
 
 DAY = 24
@@ -403,7 +404,7 @@ def standing(steps: list[Step]) -> set[tuple[str, str, str]]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@law(300)
 @given(st.lists(rows, min_size=1, max_size=25), st.randoms(use_true_random=False))
 @example(
     [Drawn(0, 0, 60_000, -1, 5), Drawn(0, 1, 1, 0, 5), Drawn(0, 2, 1, 1, 3)],
@@ -425,7 +426,7 @@ def test_where_reversals_fit_every_order_of_arrival_comes_to_a_plain_recount(
         shuffle.shuffle(items)
 
 
-@settings(max_examples=200, deadline=None)
+@law(200)
 @given(
     st.lists(
         st.tuples(
@@ -505,7 +506,7 @@ class Plain:
         return True
 
 
-@settings(max_examples=100, deadline=None)
+@law(100)
 @given(st.lists(rows, min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_the_parts_of_an_explained_alert_are_what_reversals_have_left(
     drawn: list[Drawn], shuffle: random.Random

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.insight.cluster import Groups, cluster, points_of
 from monitor.insight.table import InsightError, Table, table_of
+from tests.support.laws import law
 
 PLANTED = {"student": (22, 300), "worker": (42, 2500), "pensioner": (70, 1200)}
 
@@ -42,7 +43,7 @@ columns_of_any = st.integers(1, 30).flatmap(
 )  # fmt: skip
 
 
-@settings(max_examples=40)
+@law(40)
 @given(columns_of_any, st.integers(1, 4), st.integers(1, 3), st.randoms(use_true_random=False))
 def test_groups_part_the_rows_and_their_order_changes_nothing(
     columns: dict[str, list[str | None]], coarse: int, fine: int, random: st.DataObject

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.alert import Status
@@ -13,6 +13,7 @@ from monitor.engine.engine import Engine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from tests.support.ahead import CAUTIOUS, DAY, at, days_of_three
+from tests.support.laws import law
 from tests.support.transactions import MONDAY, observed, transaction
 
 HOUR = 3_600_000_000
@@ -60,7 +61,7 @@ def watermarks(items: Sequence[Transaction], lead: int) -> list[int | None]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@law(200)
 @given(drawn_times)
 @example([(0, 2400), (1, 0), (1, 20), (2, 40)])
 def test_the_watermark_is_that_of_a_plain_look_at_all_records(drawn: list[tuple[int, int]]) -> None:
@@ -74,7 +75,7 @@ def test_the_watermark_is_that_of_a_plain_look_at_all_records(drawn: list[tuple[
     assert all(one <= other for one, other in pairwise(known))
 
 
-@settings(max_examples=150, deadline=None)
+@law(150)
 @given(drawn_times, st.lists(st.integers(1, 7), min_size=1))
 @example(drawn=[(0, 0), (0, 60), (0, 130), (1, 1), (0, 5), (2, 140), (1, 150)], cuts=[1])
 def test_however_it_is_cut_the_same_is_closed_and_rejected(
@@ -93,7 +94,7 @@ def test_however_it_is_cut_the_same_is_closed_and_rejected(
     assert [of.fields() for of in closed] == [of.fields() for of in whole.account_days]
 
 
-@settings(max_examples=200, deadline=None)
+@law(200)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=30),
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3000)), max_size=6),

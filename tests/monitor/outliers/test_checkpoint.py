@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evidence.tail import WINDOW_DAYS
@@ -12,6 +12,7 @@ from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from monitor.outliers.checkpoint import ACCOUNT_BYTES, Memory, Parts
 from monitor.outliers.scorer import Scorer
+from tests.support.laws import law
 from tests.support.spending import BUDGET, POLICY, made_spending
 from tests.support.transactions import book, transaction
 
@@ -110,7 +111,7 @@ def test_it_goes_on_as_if_nothing_had_happened() -> None:
     assert [of[2] for of in again] == pytest.approx([of[2] for of in told], rel=0.05)
 
 
-@settings(max_examples=12)
+@law(12)
 @given(st.lists(st.integers(1, COUNT // 2), min_size=1, max_size=6, unique=True))
 def test_whenever_one_flushes_what_was_last_is_what_comes_back(cuts: list[int]) -> None:
     kept, first = Kept(), 0
@@ -288,7 +289,7 @@ def test_days_that_the_core_does_not_know_are_dropped() -> None:
     assert back.flush().dropped == []
 
 
-@settings(max_examples=15)
+@law(15)
 @given(st.data())
 def test_whatever_bytes_a_part_has_it_is_used_or_refused(data: st.DataObject) -> None:
     before = flushed()

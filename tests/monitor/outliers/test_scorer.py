@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.peers.groups import PeerGroups
@@ -25,6 +25,7 @@ from monitor.engine.engine import Engine
 from monitor.outliers.scorer import Scorer
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook, PolicyError
+from tests.support.laws import law
 from tests.support.spending import BUDGET, POLICY, made_spending
 from tests.support.transactions import book, observed, transaction
 
@@ -136,7 +137,7 @@ def items_of(drawn: list[tuple[int, int, int, str, str, str, str | None]]) -> li
     return items
 
 
-@settings(max_examples=25)
+@law(25)
 @given(st.lists(moves, max_size=60), st.lists(st.integers(1, 60), max_size=4))
 def test_of_any_stream_limits_are_what_they_are_without_models(
     drawn: list[tuple[int, int, int, str, str, str, str | None]], cuts: list[int]
@@ -156,7 +157,7 @@ def assert_told_alike(one: Told, other: Told) -> None:
     assert one.rejections == other.rejections
 
 
-@settings(max_examples=8)
+@law(8)
 @given(st.lists(st.integers(1, COUNT - 1), max_size=40))
 def test_cutting_a_stream_into_other_runs_changes_nothing(cuts: list[int]) -> None:
     """Neither what limits and models tell and in which order, nor the score of any account-day."""

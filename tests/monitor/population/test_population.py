@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.transaction import FIELDS, Reason, Rejection, transaction_of
@@ -19,6 +19,7 @@ from monitor.population import COLUMNS, Population, PopulationError, rows_of
 from monitor.population.faults import KINDS, LATE_DAYS_MAX
 from monitor.population.labels import incident_labels_of, labels_of_day
 from monitor.population.rows import csv_header, csv_of
+from tests.support.laws import law
 
 HEADER = (
     b"transaction_id,account_id,booked_at,amount,currency,direction,counterparty_id,"
@@ -52,7 +53,7 @@ def labels_of(population: Population) -> list[dict[str, Any]]:
 # -- the same ------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@law(30)
 @given(populations)
 def test_the_same_arguments_give_the_same_bytes_and_labels(population: Population) -> None:
     again = replace(population)
@@ -64,7 +65,7 @@ def test_another_seed_gives_other_rows() -> None:
     assert bytes_of(Population(50, 2, 1)) != bytes_of(Population(50, 2, 2))
 
 
-@settings(max_examples=20)
+@law(20)
 @given(populations, st.integers(1, 4))
 def test_a_longer_run_begins_as_a_shorter_one(population: Population, more: int) -> None:
     longer = replace(population, days=population.days + more)
@@ -77,7 +78,7 @@ def test_a_longer_run_begins_as_a_shorter_one_that_ends_within_an_incident() -> 
         assert bytes_of(whole)[:days] == bytes_of(replace(whole, days=days))
 
 
-@settings(max_examples=30)
+@law(30)
 @given(populations)
 def test_the_bytes_of_a_file_and_the_tuples_are_the_same_rows(population: Population) -> None:
     text = b"".join(bytes_of(population)).decode("ascii")
@@ -95,7 +96,7 @@ def test_the_header_is_that_of_the_fields() -> None:
 # -- what the rows are ---------------------------------------------------------------------------
 
 
-@settings(max_examples=20)
+@law(20)
 @given(populations)
 def test_rows_are_transactions_but_for_the_faults_that_say_so(population: Population) -> None:
     for made, rows in rows_of(population):

@@ -4,7 +4,7 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alert import Alert
@@ -13,6 +13,7 @@ from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from monitor.policy.document import policy_of
 from tests.support.incidents import incident, of_limit, verdicts
+from tests.support.laws import law
 from tests.support.reviews import (
     LATE,
     REVIEWED,
@@ -71,7 +72,7 @@ def all_told(engine: Engine, items: list[Transaction]) -> list[Alert]:
     return observed(engine, *items, *ends).alerts
 
 
-@settings(max_examples=90, deadline=None)
+@law(90)
 @given(st.lists(moves, max_size=50))
 def test_the_reviews_that_stand_are_those_of_a_recount(drawn: Drawn) -> None:
     items = sorted(items_of(drawn), key=day_of)
@@ -80,7 +81,7 @@ def test_the_reviews_that_stand_are_those_of_a_recount(drawn: Drawn) -> None:
     assert engine.ledger.accounts.keys() == {"END"}
 
 
-@settings(max_examples=90, deadline=None)
+@law(90)
 @given(st.lists(moves, max_size=40), st.randoms(use_true_random=False))
 def test_within_the_lateness_the_order_of_arrival_changes_no_review(
     drawn: Drawn, shuffle: random.Random
@@ -91,7 +92,7 @@ def test_within_the_lateness_the_order_of_arrival_changes_no_review(
     assert standing(all_told(Engine(0, book(LATE)), items)) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(st.lists(moves, max_size=50), st.lists(st.integers(1, 7), min_size=1))
 def test_cutting_a_stream_into_other_runs_tells_the_same(drawn: Drawn, cuts: list[int]) -> None:
     items = sorted(items_of(drawn), key=day_of)
@@ -104,7 +105,7 @@ def test_cutting_a_stream_into_other_runs_tells_the_same(drawn: Drawn, cuts: lis
     assert alerts == whole
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(st.lists(moves, max_size=50))
 def test_revisions_count_and_what_is_told_is_new(drawn: Drawn) -> None:
     by_id: dict[str, list[Alert]] = {}

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alert import Alert
@@ -21,6 +21,7 @@ from monitor.review.membership import Verdicts, is_member
 from streams.state import changelog, keys
 from streams.wire import codec
 from tests.support.incidents import incident, of_limit, verdicts
+from tests.support.laws import law
 from tests.support.reviews import RETAIL, REVIEWED, USUAL, Rule, day_of, reviews_in, reviews_of
 from tests.support.transactions import observed, transaction
 
@@ -177,7 +178,7 @@ def lived(
 lags_drawn = st.lists(st.integers(0, DAYS), min_size=1, max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(
     drawn=st.lists(moves, min_size=4, max_size=40),
     told=incidents(),
@@ -197,7 +198,7 @@ def test_when_a_verdict_is_known_is_nothing_to_the_end(
         assert lived(items, told, lags, is_early=True).ends() == prompt
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(st.lists(moves, min_size=4, max_size=40), incidents(), lags_drawn)
 def test_reviews_leave_out_members_alone_as_a_recount_does(
     drawn: list[tuple[int, int, str, int, str]], told: list[Found], lags: list[int]

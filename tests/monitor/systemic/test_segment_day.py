@@ -4,11 +4,12 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.sketches.histogram import Sketch
 from monitor.systemic.segment_day import LimitDay, SegmentDay, merged
+from tests.support.laws import law
 
 counts = st.integers(0, 50)
 values = st.lists(st.integers(0, 10**7), max_size=8)
@@ -45,7 +46,7 @@ def plain(of: SegmentDay) -> object:
     return of._asdict() | {"limits": limits}
 
 
-@settings(max_examples=30)
+@law(30)
 @given(st.lists(segment_days, min_size=1, max_size=4), st.randoms())
 def test_the_order_of_the_parts_is_nothing(parts: list[SegmentDay], random: Random) -> None:
     shuffled = list(parts)
@@ -53,7 +54,7 @@ def test_the_order_of_the_parts_is_nothing(parts: list[SegmentDay], random: Rand
     assert plain(merged(shuffled)) == plain(merged(parts))
 
 
-@settings(max_examples=30)
+@law(30)
 @given(segment_days, segment_days, segment_days)
 def test_parts_may_be_merged_before(one: SegmentDay, two: SegmentDay, three: SegmentDay) -> None:
     left = merged([merged([one, two]), three])
@@ -61,7 +62,7 @@ def test_parts_may_be_merged_before(one: SegmentDay, two: SegmentDay, three: Seg
     assert plain(left) == plain(right) == plain(merged([one, two, three]))
 
 
-@settings(max_examples=30)
+@law(30)
 @given(st.lists(segment_days, min_size=1, max_size=3))
 def test_what_is_merged_is_the_sum_and_the_parts_stay(parts: list[SegmentDay]) -> None:
     before = [plain(part) for part in parts]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.profile.baseline import HOT_Z as MODELS_HOT_Z
@@ -22,6 +22,7 @@ from monitor.systemic.record import SegmentRecord, segment_record_of, segment_re
 from monitor.systemic.segment_day import HOT_Z, Breach, SegmentDay, merged
 from streams.kafka.partitioner import dealer
 from streams.wire import codec
+from tests.support.laws import law
 from tests.support.transactions import POLICY, book, observed, transaction
 
 SYSTEMIC = (
@@ -134,14 +135,14 @@ def plain(of: SegmentDay) -> dict[str, Any]:
 # -- laws ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=25)
+@law(25)
 @given(made_items, st.integers(2, 4))
 def test_any_number_of_partitions_comes_to_the_same(made: list[Made], partitions: int) -> None:
     items = items_of(made)
     assert joined(told_by(engines(partitions), items)) == joined(told_by(engines(1), items))
 
 
-@settings(max_examples=15)
+@law(15)
 @given(made_items, st.integers(1, 7))
 def test_runs_may_be_cut_anywhere(made: list[Made], run: int) -> None:
     items = items_of(made)
@@ -152,7 +153,7 @@ def told_fields(of: list[Engine], items: list[Transaction], run: int) -> list[di
     return [record.fields() for record in told_by(of, items, run)]
 
 
-@settings(max_examples=25)
+@law(25)
 @given(made_items)
 def test_totals_are_what_sql_counts(made: list[Made]) -> None:
     items = items_of(with_whole_reversals(made))
@@ -230,7 +231,7 @@ def counted_by_sql(items: Sequence[Transaction]) -> dict[tuple[int, str], dict[s
 
 
 @given(made_items)
-@settings(max_examples=10)
+@law(10)
 def test_a_record_comes_back(made: list[Made]) -> None:
     for record in told_by(engines(1), items_of(made)):
         again = codec.segment_record(codec.segment_record_bytes(record))

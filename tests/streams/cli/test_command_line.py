@@ -272,6 +272,7 @@ def test_a_mistake_is_one_message_and_touches_nothing(
     assert {path: path.read_bytes() for path in feed.parent.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_where_no_broker_answers_the_status_is_3(feed: Path) -> None:
     """As processes of their own, all at a time: what waits is Kafka's client."""
     commands_of = (

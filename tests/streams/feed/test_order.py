@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -23,6 +23,7 @@ from streams.feed.rows import records_of
 from streams.feed.sources import column_source
 from streams.replay.replay import Replay
 from tests.support.command_line import Weir, fields, weir_of
+from tests.support.laws import law
 from tests.support.transactions import book
 
 HEADER = ",".join(FIELDS) + "\n"
@@ -86,7 +87,7 @@ tables = st.lists(
 )
 
 
-@settings(max_examples=200)
+@law(200)
 @given(tables, st.integers(1, 5), st.integers(1, 6), st.integers(1, 3))
 def test_rows_are_in_the_order_of_their_times_and_none_is_lost(
     made: list[tuple[str, list[tuple[bool, str]]]], size: int, run_rows: int, frame_rows: int

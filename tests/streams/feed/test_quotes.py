@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.attributes import AccountRecord
@@ -20,6 +20,7 @@ from streams.feed.quotes import ROW_LINES_MAX, Quotes
 from streams.feed.reader import FeedError, FeedMap, read
 from streams.feed.sources import column_source
 from streams.replay.replay import Replay
+from tests.support.laws import law
 from tests.support.transactions import book
 
 HEADER = ",".join(FIELDS) + "\n"
@@ -87,7 +88,7 @@ def strayed(draw: st.DrawFn) -> tuple[list[str], set[int]]:
 TWO_STRAYS_IN_ONE_CELL = line(2, "").replace("debit,,,", 'debit,",",",')
 
 
-@settings(max_examples=600)
+@law(600)
 @given(strayed(), st.integers(1, 5))
 @example(([line(0), line(1, '"SHOP'), line(2, 'SHOP"'), line(3)], {1, 2}), 5)
 @example(([line(1, '"SHOP'), line(2, 'SHOP"', '"B'), line(3, "", 'B"')], {0, 1, 2}), 5)
@@ -106,7 +107,7 @@ def test_no_line_of_a_file_with_stray_quotes_is_lost(
         assert value.decode() + "\n" == lines[number - 1]
 
 
-@settings(max_examples=300)
+@law(300)
 @given(strayed())
 def test_lines_are_taken_rejected_or_skipped(made: tuple[list[str], set[int]]) -> None:
     lines, hit = made
@@ -129,7 +130,7 @@ def test_lines_are_taken_rejected_or_skipped(made: tuple[list[str], set[int]]) -
     assert counts["records"] == len(lines) - skipped
 
 
-@settings(max_examples=300)
+@law(300)
 @given(
     st.lists(st.text(st.sampled_from('aA1,"\n\r é'), max_size=20), max_size=8).map("\n".join),
     st.integers(1, 7),

@@ -7,13 +7,14 @@ from collections import Counter
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction, transaction_of
 from monitor.engine.engine import Engine
 from streams.wire import codec
 from streams.wire.accounts import decode_account
+from tests.support.laws import law
 from tests.support.mutations import VALUES, WHOLE, encoded, mutated
 from tests.support.records import GOOD, GOOD_TIMESTAMP, Record
 from tests.support.transactions import book
@@ -70,7 +71,7 @@ def test_a_record_with_other_values(changes: dict[str, object]) -> None:
     assert is_whole(decoded(**changes))
 
 
-@settings(max_examples=300)
+@law(300)
 @given(st.randoms(use_true_random=False))
 def test_a_spoilt_record(rng: random.Random) -> None:
     assert is_whole(codec.decode(mutated(rng, dict(GOOD))))

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.sketches.histogram import Sketch
@@ -31,6 +31,7 @@ from streams.wire import codec
 from streams.wire.bounded import VALUE_BYTES_MAX, bounded_bytes
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, Event, FakeOutbox, Log
+from tests.support.laws import law
 from tests.support.records import Record, record
 from tests.support.systemic_samples import a_systemic_alert
 from tests.support.transactions import book, observed, transaction
@@ -104,7 +105,7 @@ short = st.lists(leaves | long_texts, max_size=2) | st.dictionaries(st.text(max_
 json_values = leaves | short | long_texts | long_lists
 
 
-@settings(max_examples=30)
+@law(30)
 @given(st.dictionaries(st.sampled_from(["a", "b", "evidence"]), json_values))
 def test_any_fields_fit_and_what_fits_is_as_it_is(fields: dict[str, object]) -> None:
     whole = encode(fields)

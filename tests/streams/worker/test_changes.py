@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.alert import Status
@@ -19,6 +19,7 @@ from streams.state import changelog
 from streams.wire import codec
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
+from tests.support.laws import law
 from tests.support.records import Record, record
 from tests.support.scoped_limits import BOTH, BUSINESS, SAVINGS, SCOPED
 from tests.support.transactions import observed
@@ -186,7 +187,7 @@ def test_attributes_that_change_while_a_stream_runs_end_as_if_they_had_been_ther
     assert {"raised", "withdrawn"} <= statuses
 
 
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(st.integers(0, 1 << 20), st.lists(st.integers(0, 150), min_size=1, max_size=4))
 def test_crashes_between_any_two_steps_change_nothing_of_that(
     seed: int, crashes: list[int]

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.transaction import Reason
@@ -15,6 +15,7 @@ from streams.state import journal, keys, pieces
 from streams.state.pieces import PIECE_BYTES_MAX
 from streams.wire import codec
 from tests.support.fake_log import MOVED, TOPICS, Event, FakeOutbox, Log, Told
+from tests.support.laws import law
 from tests.support.lives import Life, idle, live
 from tests.support.made_stream import HOUR, Outcome, made_stream, new_engine
 from tests.support.records import Record
@@ -112,7 +113,7 @@ def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
 
 
 @pytest.mark.no_cover
-@settings(max_examples=60, deadline=None)
+@law(60)
 @given(
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.integers(0, 300), st.integers(1, 4)), min_size=2, max_size=6),
@@ -158,7 +159,7 @@ def test_where_pieces_are_small_everything_is_cut(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.no_cover
-@settings(max_examples=80, deadline=None)
+@law(80)
 @given(
     st.sampled_from(SEEDS), st.integers(0, 1 << 32), st.integers(1, 25), st.integers(0, 40),
     st.booleans(), st.booleans(), st.sampled_from([PIECE_BYTES_MAX, 60]),
