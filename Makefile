@@ -95,7 +95,8 @@ $(BIN)/python:
 		echo "$(PYTHON) cannot make a virtual environment (Debian has it in python3-venv)" >&2; exit 1; }
 
 # Named, since a comma in a call would begin its next argument.
-DEVELOPMENT := --editable '.[demo,insight]' --group dev
+RUNNING := --editable '.[demo,console]'
+DEVELOPMENT := --editable '.[demo,console,insight,postgres]' --group dev
 
 # Runs pip, and shows that it goes on: what it fetches, and how much is installed by now.
 # Nothing is byte-compiled here: Python does so with what is used, and most never is.
@@ -112,7 +113,7 @@ endef
 
 $(PROGRAM): pyproject.toml | $(BIN)/python
 	@echo "setting up $(VENV): the program and its embedded broker, some 650 MB (once; a minute or two)" >&2
-	$(call install,--editable '.[demo]')
+	$(call install,$(RUNNING))
 	@touch $@
 
 # Else the first worker after a change of the models would compile while somebody looks on.

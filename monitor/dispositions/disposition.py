@@ -15,7 +15,7 @@ TEXT_LENGTH_MAX: Final = 256
 NOTE_LENGTH_MAX: Final = 4000
 """Characters of a note."""
 
-DISPOSITION_FIELDS: Final = ("alert_id", "disposition", "by", "at", "note")
+DISPOSITION_FIELDS: Final = ("alert_id", "disposition", "by", "at", "note", "revision")
 
 
 class Disposition(StrEnum):
@@ -45,13 +45,17 @@ class DispositionError(ProblemsError):
 
 
 class Disposed(NamedTuple):
-    """One disposition; `at` is in microseconds since 1970 (UTC)."""
+    """One disposition; `at` is in microseconds since 1970 (UTC).
+
+    `revision` is that of the alert which the person saw; None if nobody said.
+    """
 
     alert_id: str
     disposition: Disposition
     by: str
     at: int
     note: str | None = None
+    revision: int | None = None
 
     def fields(self) -> dict[str, object]:
         """Return it as it is written."""
@@ -61,6 +65,7 @@ class Disposed(NamedTuple):
             "by": self.by,
             "at": event_time_text(self.at),
             "note": self.note,
+            "revision": self.revision,
         }
 
 
@@ -82,9 +87,12 @@ def disposed_of(fields: object, where: str = "the disposition") -> Disposed:
     at = event_time_of(written) if isinstance(written, str) else None
     if at is None:
         problems.append(f"at is {written!r}: RFC 3339 with an offset, e.g. 2026-01-05T09:00:00Z")
+    revision = fields.get("revision")
+    if revision is not None and (type(revision) is not int or revision < 1):
+        problems.append(f"revision must be a whole number from 1 on, not {revision!r}")
     if problems or at is None:
         raise DispositionError([f"{where}: {problem}" for problem in problems])
-    return Disposed(alert_id, Disposition(str(said)), by, at, note)
+    return Disposed(alert_id, Disposition(str(said)), by, at, note, revision)
 
 
 def _text(fields: Mapping[Any, Any], name: str, length_max: int, problems: list[str]) -> str:

@@ -100,13 +100,18 @@ def disposition_schema() -> dict[str, Any]:
             "description": "Why, in words.",
             "anyOf": [{"type": "null"}, {**text, "maxLength": NOTE_LENGTH_MAX}],
         },
+        "revision": {
+            "description": "The revision of the alert that they saw; null if nobody said.",
+            "type": ["integer", "null"],
+            "minimum": 1,
+        },
     }
     return {
         "title": "Disposition",
         "description": "What an analyst made of an alert; only ever added.",
         "type": "object",
         "properties": {name: properties[name] for name in DISPOSITION_FIELDS},
-        "required": [name for name in DISPOSITION_FIELDS if name != "note"],
+        "required": [name for name in DISPOSITION_FIELDS if name not in ("note", "revision")],
     }
 
 

@@ -1,0 +1,87 @@
+"""What people do through the console: decided here, on its way to the topics in one transaction.
+
+An action is written into the store and into the outbox together. The outbox is published later, and
+as often as it takes: a reader knows a repetition by its content. So neither the store nor the
+topics can be ahead of the other without `unsent` saying so.
+"""
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from monitor.store.intake import take_actions
+from monitor.store.schema import alerts, outbox
+from monitor.store.standing import Action, Does
+
+SENT_MAX: Final = 500
+
+
+class Topic(StrEnum):
+    """The topics that people's decisions go to, by their short names."""
+
+    DISPOSITIONS = "dispositions"
+    CASES = "cases"
+
+
+class ConflictError(Exception):
+    """Somebody else acted first: `versions` has each alert's version that holds now."""
+
+    def __init__(self, versions: dict[str, int]) -> None:
+        super().__init__(f"{len(versions)} alerts have changed since they were shown")
+        self.versions = versions
+
+
+class Unsent(NamedTuple):
+    """A decision that the broker does not have yet."""
+
+    number: int
+    topic: Topic
+    key: str
+    value: str
+
+
+def act(connection: Connection, done: Sequence[Action], seen: dict[str, int] | None = None) -> None:
+    """Let people's actions count, and put them into the outbox.
+
+    `seen` has the version of each alert that the person saw. Raises ConflictError, and nothing is
+    done, if another holds for any of them; and LookupError if an alert is not there.
+    """
+    ids = sorted({action.alert_id for action in done})
+    chosen = select(alerts.c.alert_id, alerts.c.version).where(alerts.c.alert_id.in_(ids))
+    held = {row.alert_id: row.version for row in connection.execute(chosen)}
+    missing = [alert_id for alert_id in ids if alert_id not in held]
+    if missing:
+        raise LookupError(f"there is no alert {missing[0]}")
+    if seen is not None:
+        others = {name: held[name] for name, version in seen.items() if held[name] != version}
+        if others:
+            raise ConflictError(others)
+    take_actions(connection, done)
+    connection.execute(insert(outbox), [_outgoing(action) for action in done])
+
+
+def _outgoing(action: Action) -> dict[str, Any]:
+    fields = action.fields()
+    topic = Topic.CASES
+    if action.does is Does.DISPOSE:
+        topic = Topic.DISPOSITIONS
+        del fields["action"]
+    return {
+        "topic": topic.value, "key": action.alert_id,
+        "value": json.dumps(fields, ensure_ascii=False), "written_at": action.at,
+    }  # fmt: skip
+
+
+def unsent(connection: Connection, limit: int = SENT_MAX) -> list[Unsent]:
+    """Return decisions that are to be published, in order."""
+    waiting = select(outbox).where(outbox.c.sent_at.is_(None))
+    rows = connection.execute(waiting.order_by(outbox.c.number).limit(limit)).all()
+    return [Unsent(row.number, Topic(row.topic), row.key, row.value) for row in rows]
+
+
+def mark_sent(connection: Connection, numbers: Sequence[int], at: int) -> None:
+    """Take note that the broker has decisions."""
+    connection.execute(update(outbox).where(outbox.c.number.in_(numbers)).values(sent_at=at))

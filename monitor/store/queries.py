@@ -1,0 +1,275 @@
+"""Answers what pages ask of a store: queues, an alert with its history, accounts, incidents."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
+
+from monitor.core.alert import Kind
+from monitor.store.intake import stored_action
+from monitor.store.schema import (
+    account_days,
+    actions,
+    alerts,
+    outbox,
+    progress,
+    rejection_counts,
+    rejections,
+    revisions,
+)
+from monitor.store.standing import Action, State
+
+LIMIT_DEFAULT: Final = 50
+LIMIT_MAX: Final = 500
+
+
+class QueryError(ValueError):
+    """A question that cannot be answered: the message says why."""
+
+
+class Wanted(NamedTuple):
+    """Which alerts are asked for: those that every part allows; None allows all.
+
+    `status` is a State. `now` (microseconds) decides whether a snooze has ended. `text` is the
+    beginning of an account's id, or a whole alert_id.
+    """
+
+    status: str | None = None
+    kind: str | None = None
+    severity: str | None = None
+    account_id: str | None = None
+    incident_id: str | None = None
+    assignee: str | None = None
+    is_unassigned: bool = False
+    is_back: bool = False
+    business_day: str | None = None
+    since: int | None = None
+    text: str | None = None
+    now: int = 0
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what a row of `alerts` must meet."""
+        columns = alerts.c
+        found: list[ColumnElement[bool]] = []
+        if self.status is not None:
+            found.append(_stands(self.status, self.now))
+        for name in ("kind", "severity", "account_id", "incident_id", "assignee", "business_day"):
+            value = getattr(self, name)
+            if value is not None:
+                found.append(columns[name] == value)
+        if self.is_unassigned:
+            found.append(columns.assignee.is_(None))
+        if self.is_back:
+            found.append(columns.is_back)
+        if self.since is not None:
+            found.append(columns.told_at >= self.since)
+        if self.text is not None:
+            found.append(
+                or_(
+                    columns.alert_id == self.text,
+                    columns.account_id.startswith(self.text, autoescape=True),
+                )
+            )
+        return found
+
+
+def _stands(status: str, now: int) -> ColumnElement[bool]:
+    columns = alerts.c
+    ended = and_(columns.state == State.SNOOZED.value, columns.snoozed_until <= now)
+    if status == State.OPEN.value:
+        return or_(columns.state == status, ended)
+    if status == State.SNOOZED.value:
+        return and_(columns.state == status, columns.snoozed_until > now)
+    return columns.state == status
+
+
+class Page(NamedTuple):
+    """Rows of alerts, and the cursor of the next page; None if there is none."""
+
+    rows: Sequence[Row[Any]]
+    next: str | None
+
+
+LISTED: Final = [column for column in alerts.c if column.name != "record"]
+
+
+def alert_page(
+    connection: Connection, wanted: Wanted, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+) -> Page:
+    """Return the alerts that matter most, a page of them. Raises QueryError if a cursor is none.
+
+    A page begins after the row that the cursor names, so nothing moves when alerts come meanwhile.
+    """
+    limit = max(1, min(limit, LIMIT_MAX))
+    chosen = select(alerts).where(*wanted.conditions())
+    if cursor is not None:
+        priority, alert_id = _read_cursor(cursor)
+        chosen = chosen.where(
+            or_(
+                alerts.c.priority < priority,
+                and_(alerts.c.priority == priority, alerts.c.alert_id > alert_id),
+            )
+        )
+    chosen = chosen.order_by(alerts.c.priority.desc(), alerts.c.alert_id).limit(limit + 1)
+    rows = connection.execute(chosen).all()
+    is_more = len(rows) > limit
+    rows = rows[:limit]
+    return Page(rows, _cursor(rows[-1]) if is_more else None)
+
+
+def _cursor(row: Row[Any]) -> str:
+    return base64.urlsafe_b64encode(f"{row.priority}:{row.alert_id}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        priority, _, alert_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
+        return int(priority), alert_id
+    except ValueError:
+        raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}") from None
+
+
+def counts(connection: Connection, name: str, now: int) -> dict[str, int]:
+    """Return how many alerts each tab of the queue has, for a person."""
+    tabs = {
+        "open": Wanted(status="open", now=now),
+        "mine": Wanted(status="open", assignee=name, now=now),
+        "back": Wanted(status="open", is_back=True, now=now),
+        "waiting": Wanted(status="waiting", now=now),
+        "snoozed": Wanted(status="snoozed", now=now),
+        "closed": Wanted(status="closed", now=now),
+        "withdrawn": Wanted(status="withdrawn", now=now),
+    }
+    return {tab: count_of(connection, wanted) for tab, wanted in tabs.items()}
+
+
+COUNTED_MAX: Final = 10_000
+"""Counting stops here: a page says "10,000 and more"."""
+
+
+def count_of(connection: Connection, wanted: Wanted) -> int:
+    """Return how many alerts are wanted, up to COUNTED_MAX."""
+    some = select(alerts.c.alert_id).where(*wanted.conditions()).limit(COUNTED_MAX).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+def others_of_accounts(
+    connection: Connection, account_ids: Sequence[str], now: int
+) -> dict[str, int]:
+    """Return how many open alerts each account has."""
+    open_ones = Wanted(status="open", now=now).conditions()
+    rows = connection.execute(
+        select(alerts.c.account_id, func.count())
+        .where(alerts.c.account_id.in_(account_ids), *open_ones)
+        .group_by(alerts.c.account_id)
+    ).all()
+    return {row[0]: row[1] for row in rows}
+
+
+def alert_row(connection: Connection, alert_id: str) -> Row[Any] | None:
+    """Return an alert; None if there is none of this id."""
+    return connection.execute(select(alerts).where(alerts.c.alert_id == alert_id)).one_or_none()
+
+
+def revisions_of(connection: Connection, alert_id: str) -> Sequence[Row[Any]]:
+    """Return all that was reported of an alert, by revision."""
+    its = select(revisions).where(revisions.c.alert_id == alert_id)
+    return connection.execute(its.order_by(revisions.c.revision)).all()
+
+
+def actions_of(connection: Connection, alert_id: str) -> list[Action]:
+    """Return all that people did with an alert, by time."""
+    its = select(actions).where(actions.c.alert_id == alert_id)
+    rows = connection.execute(its.order_by(actions.c.at, actions.c.action_id)).all()
+    return [stored_action(row) for row in rows]
+
+
+def days_of_account(
+    connection: Connection, account_id: str, limit: int = 90
+) -> list[Mapping[str, Any]]:
+    """Return the latest closed days of an account, by day: the records of the topic."""
+    its = select(account_days.c.record).where(account_days.c.account_id == account_id)
+    rows = connection.execute(its.order_by(account_days.c.business_day.desc()).limit(limit)).all()
+    return [json.loads(row.record) for row in reversed(rows)]
+
+
+def alerts_of_account(
+    connection: Connection, account_id: str, limit: int = 200
+) -> Sequence[Row[Any]]:
+    """Return the latest alerts of an account, the latest business day first."""
+    its = select(alerts).where(alerts.c.account_id == account_id)
+    return connection.execute(
+        its.order_by(alerts.c.business_day.desc(), alerts.c.alert_id).limit(limit)
+    ).all()
+
+
+def incident_rows(connection: Connection, limit: int = 200) -> Sequence[Row[Any]]:
+    """Return the systemic alerts, the latest business day first."""
+    of_kind = select(alerts).where(alerts.c.kind == Kind.SYSTEMIC.value)
+    return connection.execute(
+        of_kind.order_by(alerts.c.business_day.desc(), alerts.c.alert_id).limit(limit)
+    ).all()
+
+
+def members_of(
+    connection: Connection, incident_id: str, limit: int = LIMIT_MAX
+) -> Sequence[Row[Any]]:
+    """Return account alerts that a systemic alert explains, by day and account."""
+    its = select(alerts).where(alerts.c.incident_id == incident_id)
+    return connection.execute(
+        its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id).limit(limit)
+    ).all()
+
+
+def member_counts(connection: Connection, incident_id: str) -> dict[str, int]:
+    """Return how many members a systemic alert has, by state."""
+    rows = connection.execute(
+        select(alerts.c.state, func.count())
+        .where(alerts.c.incident_id == incident_id)
+        .group_by(alerts.c.state)
+    ).all()
+    return {row[0]: row[1] for row in rows}
+
+
+class Health(NamedTuple):
+    """How far the store is, and what was rejected. Times are microseconds since 1970."""
+
+    positions: Sequence[Row[Any]]
+    rejected: Sequence[Row[Any]]  # hour, reason, rejected: the latest hours first
+    samples: Sequence[Row[Any]]
+    unsent: int  # decisions of people that the broker does not have yet
+    latest: int | None  # when the latest alert was reported
+
+
+def health(connection: Connection, hours: int = 48) -> Health:
+    """Return what the page of health shows."""
+    return Health(
+        connection.execute(select(progress).order_by(*progress.primary_key)).all(),
+        connection.execute(
+            select(rejection_counts)
+            .order_by(rejection_counts.c.hour.desc(), rejection_counts.c.reason)
+            .limit(hours)
+        ).all(),
+        connection.execute(
+            select(rejections).order_by(rejections.c.told_at.desc()).limit(20)
+        ).all(),
+        int(
+            connection.execute(
+                select(func.count()).select_from(outbox).where(outbox.c.sent_at.is_(None))
+            ).scalar_one()
+        ),
+        connection.execute(select(func.max(alerts.c.told_at))).scalar(),
+    )
+
+
+def changed_since(
+    connection: Connection, told_at: int, alert_id: str, limit: int = 100
+) -> Sequence[Row[Any]]:
+    """Return alerts that were reported after another one, in the order of reporting."""
+    place = tuple_(alerts.c.told_at, alerts.c.alert_id)
+    later: Select[Any] = select(alerts).where(place > tuple_(told_at, alert_id))
+    return connection.execute(
+        later.order_by(alerts.c.told_at, alerts.c.alert_id).limit(limit)
+    ).all()

@@ -1,0 +1,143 @@
+"""A database that has the store's tables: SQLite or PostgreSQL, by its URL."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, Self
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_SECONDS: Final = 10
+ROWS_MAX: Final = 500
+"""Of one statement: a database takes so many parameters, and no more."""
+
+SUPPORTED: Final = ("sqlite", "postgresql")
+
+
+class StoreError(Exception):
+    """A database that cannot be used: the message says why, and what to do."""
+
+
+class Store:
+    """The database of an archive and of consoles. Use `Store.open`, which brings it up to date."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Connect, and bring the tables to their newest form.
+
+        Raises StoreError if the URL is no database's that is supported, or it cannot be reached.
+        """
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise StoreError(f"the store must be a database's URL, not {url!r}") from None
+        if parsed.get_backend_name() not in SUPPORTED:
+            raise StoreError(
+                f"the store must be sqlite:///FILE or postgresql+psycopg://..., not {url!r}"
+            )
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            folder = Path(parsed.database).parent
+            if not folder.is_dir():
+                raise StoreError(f"the store's folder {folder} must be there: make it first")
+        try:
+            engine = create_engine(parsed)
+            if engine.dialect.name == "sqlite":
+                event.listen(engine, "connect", _prepare_sqlite)
+                event.listen(engine, "begin", _begin_sqlite)
+            _bring_up_to_date(engine)
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"{error.name} must be installed for {parsed.drivername}: pip install '.[postgres]'"
+            ) from None
+        except OperationalError as error:
+            raise StoreError(f"the store at {parsed!r} cannot be reached: {error.orig}") from error
+        except SQLAlchemyError as error:
+            raise StoreError(f"the store at {parsed!r} cannot be used: {error}") from error
+        return cls(engine)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Begin a transaction that is committed at the end, or undone by an exception."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read all of one state of the database; nothing may be written."""
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execution_options(is_reading=True)
+            yield connection
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - DBAPI's
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once: a transaction that reads first could not get it later."""
+    is_reading = connection.get_execution_options().get("is_reading")
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("monitor.store") / "migrations"))
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":  # two that start together take turns
+            connection.execute(text("SELECT pg_advisory_xact_lock(7353714)"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+_INSERT: Final[Mapping[str, Callable[[Table], Any]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows to a table; those whose key is there already are left as they are."""
+    if rows:
+        statement = _INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+        connection.execute(statement, [dict(row) for row in rows])
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows to a table, or write them over those of the same key."""
+    if not rows:
+        return
+    statement = _INSERT[connection.dialect.name](table)
+    keys = [column.name for column in table.primary_key]
+    values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=values),
+        [dict(row) for row in rows],
+    )
+
+
+def in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield values in pieces that a statement takes."""
+    for begin in range(0, len(values), ROWS_MAX):
+        yield values[begin : begin + ROWS_MAX]
