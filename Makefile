@@ -31,8 +31,9 @@ help: ## List the targets
 		| sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 .PHONY: demo
-demo: $(PROGRAM) $(KERNELS) ## Show account-days over their limits, live; Ctrl-C ends it
-	@$(BIN)/weir demo --until-end $(ARGS)
+demo: $(PROGRAM) $(KERNELS) ## Show alerts live, and the console where they are worked; Ctrl-C ends it
+	@$(BIN)/weir demo --until-end --console-port 0 --incidents \
+		--accounts 1000 --days 45 --seed 2 $(ARGS)
 
 .PHONY: test
 test: $(TOOLS) $(KERNELS) ## The everyday tests: no Docker, no Kafka, some minutes

@@ -14,6 +14,7 @@ PREFIX: Final = "WEIR_"
 PORT_MAX: Final = 65_535
 _WHOLE: Final = re.compile("[0-9]{1,9}")
 SNAPSHOT_KEY_BYTES_MIN: Final = 16
+STORE_DEFAULT: Final = "sqlite:///weir.db"
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
@@ -134,6 +135,9 @@ class Settings:
     )
     accept_state_loss: str = _setting(
         _one_of("no", "yes"), "yes: go on if the changelog has lost committed state.", "no"
+    )
+    store: str = _setting(
+        _text, "The database of `weir archive` and `weir console`, as a URL.", STORE_DEFAULT
     )
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")

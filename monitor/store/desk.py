@@ -1,4 +1,4 @@
-"""What people do through the console: decided here, on its way to the topics in one transaction.
+"""Decisions of people: counted in the store, and on their way to the topics, in one transaction.
 
 An action is written into the store and into the outbox together. The outbox is published later, and
 as often as it takes: a reader knows a repetition by its content. So neither the store nor the
@@ -70,9 +70,11 @@ def _outgoing(action: Action) -> dict[str, Any]:
         topic = Topic.DISPOSITIONS
         del fields["action"]
     return {
-        "topic": topic.value, "key": action.alert_id,
-        "value": json.dumps(fields, ensure_ascii=False), "written_at": action.at,
-    }  # fmt: skip
+        "topic": topic.value,
+        "key": action.alert_id,
+        "value": json.dumps(fields, ensure_ascii=False),
+        "written_at": action.at,
+    }
 
 
 def unsent(connection: Connection, limit: int = SENT_MAX) -> list[Unsent]:

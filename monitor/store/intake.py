@@ -4,13 +4,13 @@ A batch and how far it goes are one transaction of the database. After a crash t
 on from there, so nothing is taken twice and nothing is left out.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -106,16 +106,16 @@ class Intake:
     def _take_alerts(self, connection: Connection, read: Sequence[Read]) -> set[str]:
         if not read:
             return set()
-        insert_new(connection, revisions, [_revision_row(of) for of in read])
+        insert_new(connection, revisions, [_revision_row(item) for item in read])
         incidents = {record["alert_id"]: record for record in _systemic_records(connection)}
         days: set[str] = set()
-        for of in read:
-            if of.value["kind"] == Kind.SYSTEMIC.value:
-                before = incidents.get(of.value["alert_id"])
-                days |= _days_of(before) | _days_of(of.value)
-                if before is None or before["revision"] <= of.value["revision"]:
-                    incidents[of.value["alert_id"]] = of.value
-        ids = sorted({of.value["alert_id"] for of in read})
+        for item in read:
+            if item.value["kind"] == Kind.SYSTEMIC.value:
+                before = incidents.get(item.value["alert_id"])
+                days |= _days_of(before) | _days_of(item.value)
+                if before is None or before["revision"] <= item.value["revision"]:
+                    incidents[item.value["alert_id"]] = item.value
+        ids = sorted({item.value["alert_id"] for item in read})
         _restate(connection, ids, incidents)
         return {*ids, *_group(connection, days, incidents)}
 
@@ -153,6 +153,10 @@ def priority_of(record: Fields, incident_id: str | None) -> int:
     return max(0, min(100, round(base + over + kind + reading - explained)))
 
 
+def _json(fields: Fields) -> str:
+    return msgspec.json.encode(fields).decode()
+
+
 def _positions(connection: Connection) -> dict[tuple[str, int], int]:
     rows = connection.execute(select(progress)).all()
     return {(row.topic, row.partition): row.next_offset for row in rows}
@@ -160,23 +164,30 @@ def _positions(connection: Connection) -> dict[tuple[str, int], int]:
 
 def _keep_positions(connection: Connection, read: Iterable[Read]) -> None:
     last: dict[tuple[str, int], int] = {}
-    for of in read:
-        place = of.topic, of.partition
-        last[place] = max(of.offset + 1, last.get(place, 0))
+    for item in read:
+        place = item.topic, item.partition
+        last[place] = max(item.offset + 1, last.get(place, 0))
     upsert(
-        connection, progress,
-        [{"topic": topic, "partition": number, "next_offset": offset}
-         for (topic, number), offset in sorted(last.items())],
-    )  # fmt: skip
+        connection,
+        progress,
+        [
+            {"topic": topic, "partition": number, "next_offset": offset}
+            for (topic, number), offset in sorted(last.items())
+        ],
+    )
 
 
 def _revision_row(read: Read) -> dict[str, Any]:
     record = read.value
     return {
-        "alert_id": record["alert_id"], "revision": record["revision"], "told_at": read.told_at,
-        "status": record["status"], "severity": record["severity"],
-        "value": _value_of(record), "record": json.dumps(record, ensure_ascii=False),
-    }  # fmt: skip
+        "alert_id": record["alert_id"],
+        "revision": record["revision"],
+        "told_at": read.told_at,
+        "status": record["status"],
+        "severity": record["severity"],
+        "value": _value_of(record),
+        "record": _json(record),
+    }
 
 
 def _value_of(record: Fields) -> str | None:
@@ -196,18 +207,29 @@ def _restate(connection: Connection, ids: Sequence[str], incidents: Mapping[str,
             of_alert.setdefault(row.alert_id, []).append(row)
         rows = []
         for alert_id, its in of_alert.items():
-            last, record = its[-1], json.loads(its[-1].record)
+            last, record = its[-1], msgspec.json.decode(its[-1].record)
             incident_id = _incident_of(record, incidents)
-            rows.append({
-                "alert_id": alert_id, "revision": last.revision, "kind": record["kind"],
-                "status": last.status, "severity": last.severity,
-                "account_id": record.get("account_id"), "business_day": record["business_day"],
-                "segment": record.get("segment"), "threshold_id": record.get("threshold_id"),
-                "value": last.value, "currency": record.get("currency"),
-                "priority": priority_of(record, incident_id), "incident_id": incident_id,
-                "raised_at": its[0].told_at, "told_at": last.told_at, "record": last.record,
-                **_standing_values(standings[alert_id]),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "alert_id": alert_id,
+                    "revision": last.revision,
+                    "kind": record["kind"],
+                    "status": last.status,
+                    "severity": last.severity,
+                    "account_id": record.get("account_id"),
+                    "business_day": record["business_day"],
+                    "segment": record.get("segment"),
+                    "threshold_id": record.get("threshold_id"),
+                    "value": last.value,
+                    "currency": record.get("currency"),
+                    "priority": priority_of(record, incident_id),
+                    "incident_id": incident_id,
+                    "raised_at": its[0].told_at,
+                    "told_at": last.told_at,
+                    "record": last.record,
+                    **_standing_values(standings[alert_id]),
+                }
+            )
         upsert(connection, alerts, rows)
 
 
@@ -217,9 +239,13 @@ def _standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing
     for piece in in_pieces(ids):
         told: dict[str, list[Revision]] = {}
         chosen = select(
-            revisions.c.alert_id, revisions.c.revision, revisions.c.told_at, revisions.c.status,
-            revisions.c.severity, revisions.c.value,
-        ).where(revisions.c.alert_id.in_(piece))  # fmt: skip
+            revisions.c.alert_id,
+            revisions.c.revision,
+            revisions.c.told_at,
+            revisions.c.status,
+            revisions.c.severity,
+            revisions.c.value,
+        ).where(revisions.c.alert_id.in_(piece))
         for row in connection.execute(chosen):
             told.setdefault(row.alert_id, []).append(Revision(*row[1:]))
         done: dict[str, list[Action]] = {}
@@ -236,15 +262,19 @@ def _standing_values(standing: Standing) -> dict[str, Any]:
 
 def _action_row(action: Action) -> dict[str, Any]:
     return {
-        "action_id": action.action_id, "alert_id": action.alert_id, "action": action.does.value,
-        "by": action.by, "at": action.at, "revision": action.revision,
-        "detail": json.dumps(action.detail, ensure_ascii=False),
-    }  # fmt: skip
+        "action_id": action.action_id,
+        "alert_id": action.alert_id,
+        "action": action.does.value,
+        "by": action.by,
+        "at": action.at,
+        "revision": action.revision,
+        "detail": _json(action.detail),
+    }
 
 
 def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row of the table
     """Return the action that a row of `actions` has."""
-    detail = json.loads(row.detail)
+    detail = msgspec.json.decode(row.detail)
     return Action(row.alert_id, Does(row.action), row.by, row.at, row.revision, detail)
 
 
@@ -254,7 +284,7 @@ def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row of the table
 def _systemic_records(connection: Connection) -> list[Fields]:
     of_kind = alerts.c.kind == Kind.SYSTEMIC.value
     rows = connection.execute(select(alerts.c.record).where(of_kind)).all()
-    return [json.loads(row.record) for row in rows]
+    return [msgspec.json.decode(row.record) for row in rows]
 
 
 def _days_of(incident: Fields | None) -> set[str]:
@@ -284,7 +314,7 @@ def _group(
             )
         ).all()
         for row in rows:
-            record = json.loads(row.record)
+            record = msgspec.json.decode(row.record)
             incident_id = _incident_of(record, incidents)
             if incident_id != row.incident_id:
                 changed.add(row.alert_id)
@@ -303,12 +333,21 @@ def _take_rejections(connection: Connection, read: Sequence[Read]) -> None:
     if not read:
         return
     insert_new(
-        connection, rejections,
-        [{"topic": of.topic, "partition": of.partition, "offset": of.offset,
-          "told_at": of.told_at, "reason": of.value["reason"],
-          "record": json.dumps(of.value, ensure_ascii=False)} for of in read],
-    )  # fmt: skip
-    counts = Counter((of.told_at - of.told_at % HOUR, of.value["reason"]) for of in read)
+        connection,
+        rejections,
+        [
+            {
+                "topic": item.topic,
+                "partition": item.partition,
+                "offset": item.offset,
+                "told_at": item.told_at,
+                "reason": item.value["reason"],
+                "record": _json(item.value),
+            }
+            for item in read
+        ],
+    )
+    counts = Counter((item.told_at - item.told_at % HOUR, item.value["reason"]) for item in read)
     insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
     statement = insert(rejection_counts)
     connection.execute(
@@ -316,28 +355,40 @@ def _take_rejections(connection: Connection, read: Sequence[Read]) -> None:
             index_elements=["hour", "reason"],
             set_={"rejected": rejection_counts.c.rejected + statement.excluded.rejected},
         ),
-        [{"hour": hour, "reason": reason, "rejected": number}
-         for (hour, reason), number in sorted(counts.items())],
-    )  # fmt: skip
-    for reason in {of.value["reason"] for of in read}:
+        [
+            {"hour": hour, "reason": reason, "rejected": number}
+            for (hour, reason), number in sorted(counts.items())
+        ],
+    )
+    for reason in {item.value["reason"] for item in read}:
         of_reason = rejections.c.reason == reason
         oldest = connection.execute(
-            select(rejections.c.told_at).where(of_reason)
-            .order_by(rejections.c.told_at.desc()).offset(SAMPLES_MAX - 1).limit(1)
-        ).scalar()  # fmt: skip
+            select(rejections.c.told_at)
+            .where(of_reason)
+            .order_by(rejections.c.told_at.desc())
+            .offset(SAMPLES_MAX - 1)
+            .limit(1)
+        ).scalar()
         if oldest is not None:
             connection.execute(delete(rejections).where(of_reason, rejections.c.told_at < oldest))
 
 
 def _take_account_days(connection: Connection, read: Sequence[Read]) -> None:
-    """Keep the last record of each account-day: one that comes later says it anew."""
-    last = {(of.value["account_id"], of.value["business_day"]): of.value for of in read}
+    """Keep the last record of each account-day: a later one replaces it."""
+    last = {(item.value["account_id"], item.value["business_day"]): item.value for item in read}
     upsert(
-        connection, account_days,
-        [{"account_id": account_id, "business_day": day, "segment": record.get("segment"),
-          "record": json.dumps(record, ensure_ascii=False)}
-         for (account_id, day), record in sorted(last.items())],
-    )  # fmt: skip
+        connection,
+        account_days,
+        [
+            {
+                "account_id": account_id,
+                "business_day": day,
+                "segment": record.get("segment"),
+                "record": _json(record),
+            }
+            for (account_id, day), record in sorted(last.items())
+        ],
+    )
 
 
 __all__ = ["Intake", "Read", "Sort", "State", "priority_of", "stored_action", "take_actions"]

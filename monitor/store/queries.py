@@ -18,11 +18,14 @@ from monitor.store.schema import (
     rejection_counts,
     rejections,
     revisions,
+    users,
 )
 from monitor.store.standing import Action, State
+from monitor.store.store import in_pieces
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
+PRIORITY_MAX: Final = 100
 
 
 class QueryError(ValueError):
@@ -86,19 +89,20 @@ def _stands(status: str, now: int) -> ColumnElement[bool]:
 
 
 class Page(NamedTuple):
-    """Rows of alerts, and the cursor of the next page; None if there is none."""
+    """Rows of alerts, and the cursor of the next page; None if it is the last."""
 
     rows: Sequence[Row[Any]]
     next: str | None
 
 
 LISTED: Final = [column for column in alerts.c if column.name != "record"]
+"""The columns of an alert without its record."""
 
 
 def alert_page(
     connection: Connection, wanted: Wanted, limit: int = LIMIT_DEFAULT, cursor: str | None = None
 ) -> Page:
-    """Return the alerts that matter most, a page of them. Raises QueryError if a cursor is none.
+    """Return the alerts that matter most, a page of them. Raises QueryError if it is no cursor.
 
     A page begins after the row that the cursor names, so nothing moves when alerts come meanwhile.
     """
@@ -116,19 +120,22 @@ def alert_page(
     rows = connection.execute(chosen).all()
     is_more = len(rows) > limit
     rows = rows[:limit]
-    return Page(rows, _cursor(rows[-1]) if is_more else None)
+    return Page(rows, cursor_of(rows[-1]) if is_more else None)
 
 
-def _cursor(row: Row[Any]) -> str:
+def cursor_of(row: Row[Any]) -> str:
+    """Return the cursor of the page that begins after an alert."""
     return base64.urlsafe_b64encode(f"{row.priority}:{row.alert_id}".encode()).decode()
 
 
 def _read_cursor(cursor: str) -> tuple[int, str]:
     try:
         priority, _, alert_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
-        return int(priority), alert_id
+        if 0 <= int(priority) <= PRIORITY_MAX and "\0" not in alert_id:
+            return int(priority), alert_id
     except ValueError:
-        raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}") from None
+        pass
+    raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}")
 
 
 def counts(connection: Connection, name: str, now: int) -> dict[str, int]:
@@ -169,7 +176,7 @@ def others_of_accounts(
 
 
 def alert_row(connection: Connection, alert_id: str) -> Row[Any] | None:
-    """Return an alert; None if there is none of this id."""
+    """Return an alert; None if no alert has this id."""
     return connection.execute(select(alerts).where(alerts.c.alert_id == alert_id)).one_or_none()
 
 
@@ -205,6 +212,17 @@ def alerts_of_account(
     ).all()
 
 
+def actions_of_account(connection: Connection, account_id: str, limit: int = 100) -> list[Action]:
+    """Return the latest actions on any alert of an account, the latest first."""
+    its = select(actions).join(alerts, alerts.c.alert_id == actions.c.alert_id)
+    rows = connection.execute(
+        its.where(alerts.c.account_id == account_id)
+        .order_by(actions.c.at.desc(), actions.c.action_id)
+        .limit(limit)
+    ).all()
+    return [stored_action(row) for row in rows]
+
+
 def incident_rows(connection: Connection, limit: int = 200) -> Sequence[Row[Any]]:
     """Return the systemic alerts, the latest business day first."""
     of_kind = select(alerts).where(alerts.c.kind == Kind.SYSTEMIC.value)
@@ -221,6 +239,43 @@ def members_of(
     return connection.execute(
         its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id).limit(limit)
     ).all()
+
+
+def open_members(connection: Connection, incident_id: str, now: int) -> Sequence[Row[Any]]:
+    """Return all members of a systemic alert that are open, by day and account: the listed columns.
+
+    A bank has many of them, so their records are left out.
+    """
+    its = select(*LISTED).where(
+        *Wanted(status="open", incident_id=incident_id, now=now).conditions()
+    )
+    return connection.execute(
+        its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id)
+    ).all()
+
+
+def rows_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Return alerts by their ids: the listed columns. One that is not there is left out."""
+    found: dict[str, Row[Any]] = {}
+    for piece in in_pieces(ids):
+        chosen = select(*LISTED).where(alerts.c.alert_id.in_(piece))
+        found |= {row.alert_id: row for row in connection.execute(chosen)}
+    return found
+
+
+def latest_report(connection: Connection) -> tuple[int, str]:
+    """Return the latest report of any alert, as `changed_since` takes it."""
+    last = select(alerts.c.told_at, alerts.c.alert_id)
+    row = connection.execute(
+        last.order_by(alerts.c.told_at.desc(), alerts.c.alert_id.desc()).limit(1)
+    ).one_or_none()
+    return (0, "") if row is None else (row.told_at, row.alert_id)
+
+
+def assignable(connection: Connection) -> Sequence[str]:
+    """Return the names of the people who may work alerts."""
+    may = select(users.c.name).where(users.c.is_active, users.c.role != "viewer")
+    return connection.execute(may.order_by(users.c.name)).scalars().all()
 
 
 def member_counts(connection: Connection, incident_id: str) -> dict[str, int]:

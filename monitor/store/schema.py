@@ -1,4 +1,4 @@
-"""The tables of the store: alerts and their revisions, people's actions, and what the console keeps.
+"""The tables of the store: alerts, their revisions, people's actions, and the console's own.
 
 One part follows from the topics, and is made again from them (`OF_TOPICS`). The other part is the
 console's own: people, their sessions, what waits to be published, and the audit. Times are
@@ -138,8 +138,14 @@ account_days: Final = Table(
 )
 
 OF_TOPICS: Final = (
-    progress, alerts, revisions, actions, rejections, rejection_counts, account_days,
-)  # fmt: skip
+    progress,
+    alerts,
+    revisions,
+    actions,
+    rejections,
+    rejection_counts,
+    account_days,
+)
 """Tables that are made again from the topics."""
 
 outbox: Final = Table(

@@ -1,4 +1,4 @@
-"""How an alert stands: what people did with it, and whether the machine has said more since.
+"""The standing of an alert: what people did with it, and what the machine has said since.
 
 Pure. It follows from the alert's revisions and from people's actions, in whatever order they came:
 a store that is made again from the topics comes to the same.
@@ -91,7 +91,7 @@ class Action(NamedTuple):
         return cls(disposed.alert_id, Does.DISPOSE, disposed.by, at, revision, detail)
 
 
-_DETAILS: Final = {
+DETAILS: Final = {
     Does.DISPOSE: ("disposition", "note"),
     Does.PROPOSE: ("disposition", "note"),
     Does.DECLINE: ("note",),
@@ -102,7 +102,16 @@ _DETAILS: Final = {
     Does.WAKE: (),
     Does.COMMENT: ("note",),
 }
-_NEEDED: Final = {("note", Does.COMMENT), ("assignee", Does.ASSIGN), ("until", Does.SNOOZE)}
+"""What belongs to each action."""
+
+NEEDED: Final = {
+    ("disposition", Does.DISPOSE),
+    ("disposition", Does.PROPOSE),
+    ("assignee", Does.ASSIGN),
+    ("until", Does.SNOOZE),
+    ("note", Does.COMMENT),
+}
+"""What of it must be there; the rest may be null."""
 
 
 def action_of(fields: object, where: str = "the action") -> Action:
@@ -130,8 +139,8 @@ def action_of(fields: object, where: str = "the action") -> Action:
 
 def _detail(fields: Mapping[Any, Any], does: Does, problems: list[str]) -> dict[str, Any]:
     detail: dict[str, Any] = {}
-    for name in _DETAILS[does]:
-        is_needed = (name, does) in _NEEDED
+    for name in DETAILS[does]:
+        is_needed = (name, does) in NEEDED
         if name == "disposition":
             detail[name] = fields.get(name)
             if detail[name] not in list(Disposition):
@@ -232,14 +241,18 @@ def _after(standing: Standing, action: Action) -> Standing:
     match action.does:
         case Does.DISPOSE:
             return standing._replace(
-                state=State.CLOSED, disposition=action.detail["disposition"],
-                disposed_by=action.by, snoozed_until=None,
-            )  # fmt: skip
+                state=State.CLOSED,
+                disposition=action.detail["disposition"],
+                disposed_by=action.by,
+                snoozed_until=None,
+            )
         case Does.PROPOSE:
             return standing._replace(
-                state=State.WAITING, disposition=action.detail["disposition"],
-                disposed_by=action.by, snoozed_until=None,
-            )  # fmt: skip
+                state=State.WAITING,
+                disposition=action.detail["disposition"],
+                disposed_by=action.by,
+                snoozed_until=None,
+            )
         case Does.DECLINE | Does.REOPEN:
             return standing._replace(
                 state=State.OPEN, disposition=None, disposed_by=None, snoozed_until=None
@@ -248,7 +261,7 @@ def _after(standing: Standing, action: Action) -> Standing:
             return standing._replace(assignee=action.detail["assignee"])
         case Does.RELEASE:
             return standing._replace(assignee=None)
-        case Does.SNOOZE if standing.state is State.OPEN:
+        case Does.SNOOZE if standing.state in {State.OPEN, State.SNOOZED}:
             return standing._replace(
                 state=State.SNOOZED, snoozed_until=event_time_of(action.detail["until"])
             )

@@ -26,6 +26,7 @@ from streams.cli.options import (
 )
 from streams.cli.views.live import LiveView, summary
 from streams.feed.reader import Batch
+from streams.lab.broker import free_port
 from streams.lab.demo import Demo, DemoState
 from streams.lab.rig import LoadedWorker
 
@@ -47,6 +48,8 @@ class DemoRun:
         as_json: bool,
         transport: str,
         port: int | None,
+        console_port: int | None,
+        opens_browser: bool,
     ) -> None:
         self._loaded = loaded
         self._policy = policy
@@ -56,6 +59,8 @@ class DemoRun:
         self._as_json = as_json
         self._transport = transport
         self._port = port
+        self._console_port = console_port
+        self._opens_browser = opens_browser
 
     def run(
         self, batches: Iterator[Batch], *, is_made: bool, until_end: bool, rate: float | None
@@ -66,6 +71,7 @@ class DemoRun:
         with tempfile.TemporaryDirectory(prefix="weir-") as folder:
             policy = self._policy_file(Path(folder), is_made=is_made)
             name = str(self._policy.name) if self._policy else "the default one"
+            beside = self._console_beside(Path(folder))
             with (
                 lines_to(self._alerts, whole=until_end) as alert_lines,
                 lines_to(self._rejections, whole=until_end) as rejection_lines,
@@ -74,7 +80,7 @@ class DemoRun:
                 demo = Demo(
                     batches, policy, alerts=alert_lines, rejections=rejection_lines,
                     accounts=self._accounts, transport=self._transport, on_change=view.show,
-                    on_alert=view.note, loaded=self._loaded, port=self._port,
+                    on_alert=view.note, loaded=self._loaded, port=self._port, beside=beside,
                 )  # fmt: skip
                 try:
                     asyncio.run(demo.run(until_end=until_end, rate=rate))
@@ -85,6 +91,22 @@ class DemoRun:
                     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 state = demo.state
         self._say(state, how, is_listing=is_listing)
+
+    def _console_beside(self, folder: Path) -> list[list[str]]:
+        """Print the link to a new console; return the commands that keep its store and serve it."""
+        if self._console_port is None:
+            return []
+        from streams.cli.console import ensure_free, say_where
+        from streams.cli.options import store_of
+
+        port, url = self._console_port or free_port(), f"sqlite:///{folder / 'weir.db'}"
+        ensure_free("127.0.0.1", port)
+        with store_of(url) as store:
+            say_where(store, f"http://127.0.0.1:{port}", opens_browser=self._opens_browser)
+        return [
+            ["archive", "--store", url],
+            ["console", "--store", url, "--port", str(port), "--no-browser"],
+        ]
 
     def _policy_file(self, folder: Path, *, is_made: bool) -> Path:
         book = book_of(self._policy)  # all its problems now, not in the worker's log
@@ -126,7 +148,11 @@ def demo(
         Path | None, typer.Option(help="Write the rejections here, as JSON Lines.")
     ] = None,
     until_end: Annotated[
-        bool, typer.Option("--until-end", help="End when all is decided, not at Ctrl-C.")
+        bool,
+        typer.Option(
+            "--until-end",
+            help="End when all is decided, not at Ctrl-C (a console on a terminal stays).",
+        ),
     ] = False,
     rate: Annotated[
         float | None,
@@ -156,6 +182,21 @@ def demo(
             help="With --keep: where the broker listens on 127.0.0.1 (9092).", min=1, max=65_535
         ),
     ] = None,
+    console_port: Annotated[
+        int | None,
+        typer.Option(
+            help="Serve the console there (0: a free port), on 127.0.0.1, with an archive.",
+            min=0,
+            max=65_535,
+        ),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Do not open the console in a browser.")
+    ] = False,
+    incidents: Annotated[
+        bool,
+        typer.Option("--incidents", help="Make incidents, too: many accounts at once."),
+    ] = False,
     as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
@@ -170,6 +211,8 @@ def demo(
         weir demo
 
         weir demo --keep
+
+        weir demo --console-port 8080 --incidents --accounts 1000 --days 45 --seed 2
 
         weir demo --input transactions.csv --policy policy.toml --until-end
 
@@ -210,14 +253,16 @@ def demo(
         run = DemoRun(
             loaded, policy, known, alerts=alerts, rejections=rejections, as_json=as_json,
             transport=transport, port=(port or KEPT_PORT) if keep else None,
+            console_port=console_port, opens_browser=not no_browser,
         )  # fmt: skip
         if files:
             from streams.cli.options import feed_of
 
             batches = feed_of(files, map_file, progress=False, as_it_stands=as_it_stands)
         else:
-            batches, rate = _made(count, days, seed), rate or 5000
-        run.run(batches, is_made=not files, until_end=until_end, rate=rate)
+            batches, rate = _made(count, days, seed, incidents=incidents), rate or 5000
+        stays = console_port is not None and sys.stdout.isatty()  # somebody looks at the console
+        run.run(batches, is_made=not files, until_end=until_end and not stays, rate=rate)
 
 
 @contextmanager
@@ -233,11 +278,11 @@ def _beginning() -> Iterator[None]:
         sys.stderr.write("\r\x1b[K")
 
 
-def _made(accounts: int, days: int, seed: int) -> "Iterator[Batch]":
+def _made(accounts: int, days: int, seed: int, *, incidents: bool) -> "Iterator[Batch]":
     from monitor.population import Population
     from streams.feed.population import made_batches
 
-    return made_batches(Population(accounts, days, seed))
+    return made_batches(Population(accounts, days, seed, with_incidents=incidents))
 
 
 def _count_or_files(

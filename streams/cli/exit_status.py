@@ -32,7 +32,7 @@ def exit_status(error: Exception) -> int | None:
         InsightError, DispositionError,
         AlertFileError, AlertListError,
     )  # fmt: skip
-    if isinstance(error, of_usage):
+    if isinstance(error, (*of_usage, *_of_the_store())):
         status = EXIT_USAGE
     elif isinstance(error, BrokerError):
         status = EXIT_NOT_READY
@@ -44,6 +44,16 @@ def exit_status(error: Exception) -> int | None:
         return None
     sys.stderr.write(f"weir: {error}\n")
     return status
+
+
+def _of_the_store() -> tuple[type[Exception], ...]:
+    """Return the errors of the store: none as long as nothing has loaded it.
+
+    Without the extra `console` it cannot be imported.
+    """
+    named = (("monitor.store.store", "StoreError"), ("monitor.store.people", "PeopleError"))
+    loaded = [(sys.modules.get(module), name) for module, name in named]
+    return tuple(getattr(module, name) for module, name in loaded if module is not None)
 
 
 EXIT_INTERRUPTED: Final = 130

@@ -8,10 +8,12 @@ import typer.main
 
 from streams.cli import (
     alerts,
+    archive,
     associate,
     bench,
     check,
     cluster,
+    console,
     demo,
     describe,
     drill,
@@ -22,6 +24,8 @@ from streams.cli import (
     replay,
     rules,
     send,
+    user,
+    verify,
     whatif,
     worker,
 )
@@ -61,13 +65,22 @@ STUDY: Final = "Study customers and models"
 
 for panel, commands in {
     BEGIN: (demo.demo, generate.generate, replay.replay),
-    RUN: (worker.worker, send.send, check.check, bench.bench, drill.drill),
-    WORK: (explain.explain, whatif.whatif, rules.rules),
+    RUN: (
+        worker.worker,
+        archive.archive,
+        console.console,
+        send.send,
+        check.check,
+        bench.bench,
+        drill.drill,
+    ),
+    WORK: (explain.explain, whatif.whatif, rules.rules, verify.verify),
     STUDY: (describe.describe, cluster.cluster, associate.associate, evaluate.evaluate),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
 app.add_typer(alerts.alerts, rich_help_panel=WORK)
+app.add_typer(user.user, rich_help_panel=WORK)
 app.add_typer(policy.policy, rich_help_panel=RUN)
 
 

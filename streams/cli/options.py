@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from monitor.core.as_of import AsOf
     from monitor.policy.policy import Policy, PolicyBook
+    from monitor.store.store import Store
     from streams.feed.mapping import Form
     from streams.feed.reader import Batch
 
@@ -40,6 +41,15 @@ PolicyFiles = Annotated[
 ]
 Broker = Annotated[
     str | None, typer.Option("--broker", help="Kafka brokers, host:port,... [WEIR_BROKER]")
+]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="The store: sqlite:///FILE or postgresql+psycopg://... [WEIR_STORE;"
+        " sqlite:///weir.db]",
+        show_default=False,
+    ),
 ]
 AlertFile = Annotated[
     Path | None,
@@ -231,6 +241,33 @@ def require_matplotlib() -> None:
 def require_mlxtend() -> None:
     """End the command, with what to install, where itemsets cannot be found."""
     _require("mlxtend", "insight", "associations need mlxtend", "weir rules works without it")
+
+
+def store_url(stated: str | None) -> str:
+    """Return the URL of the store: as stated, else that of WEIR_STORE, else a file here."""
+    import os
+
+    from streams.settings import STORE_DEFAULT, variable
+
+    return stated or os.environ.get(variable("store")) or STORE_DEFAULT
+
+
+@contextmanager
+def store_of(url: str | None) -> Iterator["Store"]:
+    """Open the store of a URL, and close it at the end; for None as `store_url`.
+
+    Raises StoreError if it cannot be used, and typer.Exit if the extra `console` is missing.
+    """
+    for package in ("sqlalchemy", "alembic", "argon2"):
+        _require(package, "console", f"a store needs {package}", "weir replay works without it")
+
+    from monitor.store.store import Store
+
+    store = Store.open(store_url(url))
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _require(package: str, extra: str, need: str, rest: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import IO, Any, Final
@@ -155,6 +155,7 @@ class Demo:
     called now and then with the state, to show it, and `on_alert` with each alert; `state` is there
     once the broker runs. A worker that is `loaded` already is used.
     With a `port` the broker is for others, too: it listens there, and the policy is on its topic.
+    `beside` are further commands of `weir` that run with it, each in a process of its own.
     """
 
     def __init__(  # noqa: PLR0913 - what it runs, and where it goes, each by itself
@@ -170,7 +171,9 @@ class Demo:
         on_alert: Callable[[dict[str, Any]], None] = lambda _: None,
         loaded: LoadedWorker | None = None,
         port: int | None = None,
+        beside: Sequence[Sequence[str]] = (),
     ) -> None:
+        self._beside = beside
         self._batches = batches
         self._policy = policy
         self._accounts = accounts
@@ -193,18 +196,26 @@ class Demo:
         self._rate = rate
         with embedded_rig(self._policy, self._environment, self._port) as settings:
             worker = WorkerProcess(settings, loaded=self._loaded)
+            others: list[WorkerProcess] = []
             try:
                 state = self.state = DemoState(settings)
                 self._on_change(state)
                 if self._port is not None:
                     await set_policy(settings, policy_of_bytes(self._policy.read_bytes()))
-                await self._run(settings, worker, state, until_end=until_end)
+                await self._run(settings, worker, others, state, until_end=until_end)
                 return state
             finally:
-                worker.close()
+                for other in (*others, worker):
+                    other.close()
 
     async def _run(
-        self, settings: Settings, worker: WorkerProcess, state: DemoState, *, until_end: bool
+        self,
+        settings: Settings,
+        worker: WorkerProcess,
+        others: list[WorkerProcess],
+        state: DemoState,
+        *,
+        until_end: bool,
     ) -> None:
         topics = Topics.of(settings)
         async with AsyncExitStack() as stack:
@@ -218,6 +229,7 @@ class Demo:
             sending = asyncio.create_task(self._send(outbox, topics, state))
             stack.push_async_callback(_cancelled, sending)
             async for _ in self._until_decided(worker, state, sending, until_end=until_end):
+                self._start_beside(settings, state, others)
                 await self._read(tails, state)
                 self._on_change(state)
             state.is_stopping = True
@@ -227,6 +239,15 @@ class Demo:
             while not all([await tail.is_at_end() for tail in tails]):
                 await self._read(tails, state)
             self._on_change(state)
+
+    def _start_beside(
+        self, settings: Settings, state: DemoState, others: list[WorkerProcess]
+    ) -> None:
+        """Start the other commands once the worker has begun: it needs the processor until then."""
+        if state.assigned and len(others) < len(self._beside):
+            others += [WorkerProcess(settings, ("streams.cli", *words)) for words in self._beside]
+        for other in others:
+            other.ensure_running()
 
     async def _send(self, outbox: Outbox, topics: Topics, state: DemoState) -> None:
         while self._rate and not state.assigned:

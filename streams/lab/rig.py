@@ -138,6 +138,7 @@ class WorkerProcess:
         loaded: LoadedWorker | None = None,
     ) -> None:
         self.settings = settings
+        self._name = f"weir {command[1]}" if command[0] == WORKER[0] else command[0]
         self.started_at = time.monotonic()
         if loaded is not None:
             loaded.begin(settings)
@@ -163,7 +164,7 @@ class WorkerProcess:
         """Raise BrokerError, with its last words, where it has ended."""
         if not self.is_running():
             raise BrokerError(
-                f"the worker ended with status {self._process.returncode}. It said:\n"
+                f"{self._name} ended with status {self._process.returncode}. It said:\n"
                 f"{self.last_words()}"
             )
 

@@ -80,6 +80,11 @@ _DESCRIBED: Final = (
         "What analysts made of alerts; only ever added. Of several of one alert, the latest `at`"
         " holds. Rules are learned from them.", is_read=True,
     ),
+    Described(
+        "cases", "caseAction", "case-action", "The alert_id.",
+        "What people did with alerts in the console besides disposing of them; only ever added. A"
+        " record may come twice: the same content is the same action.", is_read=True,
+    ),
 )  # fmt: skip
 
 

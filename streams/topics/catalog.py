@@ -22,6 +22,7 @@ class Topics:
     systemic: str
     policy: str
     dispositions: str
+    cases: str
     accounts: str
     changelog: str
     systemic_state: str
@@ -39,6 +40,7 @@ class Topics:
             systemic=f"{prefix}systemic.v1",
             policy=f"{prefix}policy.v1",
             dispositions=f"{prefix}dispositions.v1",
+            cases=f"{prefix}cases.v1",
             accounts=f"{prefix}accounts.v1",
             changelog=f"{settings.group}-{STATE_TABLE}-changelog",  # as Faust names it
             systemic_state=f"{settings.group}-systemic-state",
@@ -46,13 +48,13 @@ class Topics:
 
 
 def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
-    """Return every topic that a worker needs.
+    """Return every topic of Weir.
 
     Alerts, rejections and account-days have the partitions of the transactions, because each
     partition's engine writes to its own; and so have accounts, because it reads its own. Retention
     is for ever where a person may have to answer for it, and left to the broker for the
-    transactions, which are the bank's. Dispositions are what people write, so one partition holds
-    them, in one order.
+    transactions, which are the bank's. Dispositions and cases are what people write, so one
+    partition holds them, in one order.
     """
     topics, partitions = Topics.of(settings), settings.partitions
     compacted = {"cleanup.policy": "compact"}
@@ -66,6 +68,13 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.systemic_state, 1, compacted),
         TopicSpec(topics.policy, 1, compacted),
         TopicSpec(topics.dispositions, 1, _FOR_EVER),
+        TopicSpec(topics.cases, 1, _FOR_EVER),
         TopicSpec(topics.accounts, partitions, compacted),
         TopicSpec(topics.changelog, partitions, compacted),
     )
+
+
+def worker_topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    """Return the topics without which no worker starts: all but those of the console alone."""
+    cases = Topics.of(settings).cases
+    return tuple(spec for spec in topic_specs(settings) if spec.name != cases)

@@ -19,7 +19,7 @@ from streams.kafka.producer import Outbox
 from streams.log import SAYS
 from streams.settings import Settings, SettingsError, snapshot_key_of
 from streams.state.keys import LOST, StateError
-from streams.topics.catalog import Topics, topic_specs
+from streams.topics.catalog import Topics, worker_topic_specs
 from streams.topics.incidents import IncidentFollower
 from streams.topics.policies import PolicyFollower, Refused
 from streams.worker.app import build_app, keep_passing_markers
@@ -79,7 +79,7 @@ class Worker:
         try:
             self._serve_metrics()
             await self._outbox.start()
-            await asyncio.to_thread(ensure_topics, self.settings.broker, topic_specs(self.settings))
+            await asyncio.to_thread(ensure_topics, settings.broker, worker_topic_specs(settings))
             if self.settings.accept_state_loss == "no":
                 await asyncio.to_thread(_ensure_changelog, self.settings)
             await self._follower.start()

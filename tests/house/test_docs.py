@@ -206,7 +206,7 @@ def command_lines(page: Path) -> Iterator[tuple[str, bool]]:
 
 def problem_of(line: str, *, is_whole: bool) -> str | None:
     """Return what is wrong with a call of `weir`; None if nothing is."""
-    words = shlex.split(re.split(r" [|&>#]| {3,}|&$", line)[0])
+    words = shlex.split(re.split(r" [|&<>#]| {3,}|&$", line)[0])
     root = typer.main.get_command(app)
     options: Any = root.params
     positionals = None

@@ -18,6 +18,7 @@ from monitor.dispositions.disposition import Disposed, Disposition, DispositionE
 from monitor.engine.engine import Engine, Step
 from monitor.policy.document import policy_of
 from monitor.population import Population, rows_of
+from monitor.store.standing import Action, ActionError, Does, action_of
 from streams.reference.schemas import record_schemas
 from streams.wire import codec
 from streams.wire.accounts import account_record_bytes, decode_account
@@ -180,6 +181,7 @@ def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
         "segment-day": codec.segment_record_bytes(a_segment_record()),
         "systemic-alert": codec.alert_bytes(a_systemic_alert()),
         "disposition": codec.disposition_bytes(Disposed("a", Disposition.SUSPICIOUS, "A", 0)),
+        "case-action": json.dumps(AN_ACTION.fields()).encode(),
     }[sort]
     assert SCHEMAS[sort]["required"]
     for name in SCHEMAS[sort]["required"]:
@@ -260,6 +262,7 @@ OF_DISPOSITION: dict[str, tuple[object, ...]] = {
     "by": (*TEXTS, " "),
     "at": CELLS["booked_at"],
     "note": (*TEXTS, " ", "x" * 4000, "x" * 4001),
+    "revision": (1, 2, 0, -1, "1", None),
     "not_ours": TEXTS,
 }
 
@@ -280,3 +283,30 @@ def test_a_disposition_fits_exactly_where_it_can_be_used(data: st.DataObject) ->
     except DispositionError:
         is_used = False
     assert is_used == (faults("disposition", json.dumps(fields).encode()) == [])
+
+
+AN_ACTION = Action("a", Does.COMMENT, "A", 0, 1, {"note": "why"})
+OF_ACTION: dict[str, tuple[object, ...]] = {
+    **OF_DISPOSITION,
+    "action": (*Does, "shout", ""),
+    "assignee": (*TEXTS, " "),
+    "until": CELLS["booked_at"],
+}
+
+
+@law(500)
+@given(st.data())
+def test_an_action_fits_exactly_where_it_can_be_used(data: st.DataObject) -> None:
+    fields = AN_ACTION.fields() | {"action": data.draw(st.sampled_from(Does))}
+    fields |= {"disposition": "suspicious", "assignee": "B", "until": "2026-01-05T09:00:00Z"}
+    for name in data.draw(st.sets(st.sampled_from(sorted(OF_ACTION)), min_size=1, max_size=2)):
+        value = data.draw(st.sampled_from((*OF_ACTION[name], *ODD, "left out")))
+        fields.pop(name, None)
+        if value != "left out":
+            fields[name] = value
+    try:
+        action_of(fields)
+        is_used = True
+    except ActionError:
+        is_used = False
+    assert is_used == (faults("case-action", json.dumps(fields).encode()) == [])

@@ -1,0 +1,1 @@
+"""The console: pages and an API by which people work alerts."""

@@ -1,0 +1,100 @@
+"""The console's app: its routes, behind the guard."""
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from monitor.console.guard import SAFE, STATIC, Guard
+from monitor.console.replies import AnswerError, posted, refused, see_other
+from monitor.console.views import account, alert, api, events, health, incident, people, queue
+from monitor.store.people import Role
+from monitor.store.store import Store
+
+
+def _home(request: Request) -> Response:
+    del request
+    return see_other("/queue")
+
+
+PAGES: Final = (
+    Route("/", _home, methods=["GET"]),
+    Route("/queue", queue.queue, methods=["GET"]),
+    Route("/alerts/actions", posted(queue.act_on_many), methods=["POST"]),
+    Route("/alerts/{alert_id:path}/actions", posted(alert.act_on), methods=["POST"]),
+    Route("/alerts/{alert_id:path}", alert.alert, methods=["GET"]),
+    Route("/accounts/{account_id:path}", account.account, methods=["GET"]),
+    Route("/incidents", incident.incidents, methods=["GET"]),
+    Route("/incidents/{incident_id:path}/close", posted(incident.close), methods=["POST"]),
+    Route("/incidents/{incident_id:path}", incident.incident, methods=["GET"]),
+    Route("/health", health.health_page, methods=["GET"]),
+    Route("/healthz", health.healthz, methods=["GET"]),
+    Route("/events", events.events, methods=["GET"]),
+    Route("/login", people.login_page, methods=["GET"]),
+    Route("/login", posted(people.log_in), methods=["POST"]),
+    Route("/logout", posted(people.log_out), methods=["POST"]),
+    Route("/setup", people.setup_page, methods=["GET"]),
+    Route("/setup", posted(people.set_up), methods=["POST"]),
+)
+
+_V1: Final = "/api/v1"
+
+OF_API: Final = (
+    Route(f"{_V1}/openapi.json", api.openapi_document, methods=["GET"]),
+    Route(f"{_V1}/health", api.health_object, methods=["GET"]),
+    Route(f"{_V1}/alerts", api.alert_list, methods=["GET"]),
+    Route(
+        f"{_V1}/alerts/{{alert_id:path}}/dispositions",
+        posted(api.post_disposition),
+        methods=["POST"],
+    ),
+    Route(f"{_V1}/alerts/{{alert_id:path}}/actions", posted(api.post_action), methods=["POST"]),
+    Route(f"{_V1}/alerts/{{alert_id:path}}", api.alert_object, methods=["GET"]),
+    Route(f"{_V1}/incidents", api.incident_list, methods=["GET"]),
+    Route(f"{_V1}/incidents/{{incident_id:path}}/close", posted(api.post_close), methods=["POST"]),
+    Route(f"{_V1}/incidents/{{incident_id:path}}", api.incident_object, methods=["GET"]),
+)
+
+
+PUBLIC: Final = frozenset({"/healthz", "/login", "/setup", f"{_V1}/openapi.json"})
+"""Paths that need no login."""
+
+
+def needs(method: str, path: str) -> Role | None:
+    """Return the role that a request needs; None if everybody may send it.
+
+    That a second person must be an approver follows from the alert: `decide` sees to it.
+    """
+    if path in PUBLIC or path.startswith(STATIC):
+        return None
+    if method in SAFE or path == "/logout":
+        return Role.VIEWER
+    return Role.ANALYST
+
+
+def create_app(
+    store: Store, *, clock: Callable[[], int], hosts: frozenset[str], is_https: bool = False
+) -> Starlette:
+    """Return the console of a store, behind its guard.
+
+    `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
+    """
+    static = StaticFiles(directory=str(files("monitor.console") / "static"))
+    guard = Middleware(Guard, store=store, clock=clock, hosts=hosts, is_https=is_https, needs=needs)
+    app = Starlette(
+        routes=[*PAGES, *OF_API, Mount("/static", static, name="static")],
+        middleware=[guard],
+        exception_handlers={AnswerError: refused, HTTPException: refused, 500: refused},
+    )
+    app.state.store = store
+    app.state.clock = clock
+    app.state.is_https = is_https
+    app.state.streams = {}
+    return app

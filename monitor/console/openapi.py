@@ -1,0 +1,258 @@
+"""The API's description: OpenAPI 3.1, written beside the routes that it describes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from monitor.console.filters import CHOICES, OF_API
+from monitor.dispositions.disposition import Disposition
+from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
+from monitor.store.standing import NOTE_LENGTH_MAX, Does, State
+
+Schema = Mapping[str, Any]
+
+_TEXT: Final = {"type": "string"}
+_TIME: Final = {"type": "string", "format": "date-time"}
+_NUMBER: Final = {"type": "integer"}
+_ABOUT: Final = {
+    "status": "How the alert stands with people.",
+    "kind": "The kind of alert.",
+    "account_id": "The account, whole.",
+    "severity": "The severity, as the policy has it.",
+    "incident_id": "The systemic alert that explains it.",
+    "assignee": "The person who works it.",
+    "business_day": "The business day that it is filed under.",
+    "q": "The beginning of an account's id, or an alert_id.",
+    "limit": "Items of a page.",
+    "cursor": "`next` of the page before.",
+}
+
+
+def _or_null(schema: Schema) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _object(properties: Mapping[str, object], required: Sequence[str] = ()) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "required": list(required)}
+
+
+def _list_of(schema: Schema) -> dict[str, Any]:
+    return {"type": "array", "items": schema}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _schemas() -> dict[str, Any]:
+    standing = {
+        "alert_id": _TEXT,
+        "revision": _NUMBER,
+        "state": {"enum": [state.value for state in State]},
+        "assignee": _or_null(_TEXT),
+        "disposition": _or_null({"enum": [name.value for name in Disposition]}),
+        "version": {**_NUMBER, "description": "Counts people's actions."},
+        "priority": {**_NUMBER, "minimum": 0, "maximum": 100},
+        "incident_id": _or_null(_TEXT),
+        "is_back": {"type": "boolean", "description": "Was closed, and now says something else."},
+        "told_at": _TIME,
+    }
+    alert = _object(standing, list(standing))
+    alert["description"] = "The fields of the alerts topic, and how people let it stand."
+    action = _object(
+        {"action": {"enum": [does.value for does in Does]}, "by": _TEXT, "at": _TIME},
+        ["action", "by", "at"],
+    )
+    history = {"revisions": _list_of({"type": "object"}), "actions": _list_of(_ref("Action"))}
+    members = {"member_states": {"type": "object", "additionalProperties": _NUMBER}}
+    member = {"alert_id": _TEXT, "version": _NUMBER, "revision": _or_null(_NUMBER)}
+    return {
+        "Alert": alert,
+        "Action": action,
+        "AlertWithHistory": {"allOf": [_ref("Alert"), _object(history, list(history))]},
+        "Incident": {"allOf": [_ref("Alert"), _object(members, list(members))]},
+        "Member": _object(member, ["alert_id", "version"]),
+        "Disposition": {
+            **_object(
+                {
+                    "disposition": {"enum": [name.value for name in Disposition]},
+                    "note": _or_null({**_TEXT, "maxLength": NOTE_LENGTH_MAX}),
+                    "revision": _or_null({**_NUMBER, "minimum": 1}),
+                },
+                ["disposition"],
+            ),
+            "additionalProperties": False,
+        },
+        "Problem": _object(
+            {"type": _TEXT, "title": _TEXT, "status": _NUMBER, "detail": _TEXT},
+            ["type", "title", "status", "detail"],
+        ),
+    }
+
+
+def _page_of(name: str) -> dict[str, Any]:
+    return _object({"items": _list_of(_ref(name)), "next": _or_null(_TEXT)}, ["items", "next"])
+
+
+def _answers(schema: Schema, status: str = "200", *errors: str) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": _ref("Problem")}}
+    found: dict[str, Any] = {
+        status: {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+    }
+    for error in ("400", "401", "403", *errors):
+        found[error] = {"description": _ERRORS[error], "content": problem}
+    return {"responses": found}
+
+
+_ERRORS: Final = {
+    "400": "The request cannot be read: the detail says why.",
+    "401": "Nobody is logged in.",
+    "403": "The role is not enough, or a second person must decide.",
+    "404": "It is not there.",
+    "409": "Its state does not allow this, or somebody else acted first.",
+    "412": "If-Match names another version.",
+    "415": "The body must be application/json.",
+}
+
+
+def _takes(schema: Schema) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _query() -> list[dict[str, Any]]:
+    found = []
+    for name in OF_API:
+        schema: dict[str, Any] = {**_TEXT}
+        if name in CHOICES:
+            schema["enum"] = list(CHOICES[name])
+        if name == "limit":
+            schema = {**_NUMBER, "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}
+        about = _ABOUT[name]
+        found.append({"name": name, "in": "query", "description": about, "schema": schema})
+    return found
+
+
+def _in_path(name: str) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "path", "required": True, "schema": _TEXT}]
+
+
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "schema": _TEXT,
+    "description": "The ETag of the alert as it was seen; another one is refused with 412.",
+}
+_CSRF: Final = {
+    "name": "X-CSRF-Token",
+    "in": "header",
+    "required": True,
+    "schema": _TEXT,
+    "description": "The token of the session, as every page has it.",
+}
+
+
+def _paths() -> dict[str, Any]:
+    whole, page_of_alerts = _ref("AlertWithHistory"), _page_of("Alert")
+    action = _object(
+        {
+            "action": {"enum": [does.value for does in Does if does is not Does.PROPOSE]},
+            "disposition": _or_null({"enum": [name.value for name in Disposition]}),
+            "note": _or_null(_TEXT),
+            "assignee": _or_null(_TEXT),
+            "until": _or_null(_TIME),
+            "revision": _or_null(_NUMBER),
+        },
+        ["action"],
+    )
+    closing = _object(
+        {
+            "disposition": {"enum": [name.value for name in Disposition]},
+            "note": _or_null(_TEXT),
+            "is_preview": {"type": "boolean"},
+            "members": _or_null(_list_of(_ref("Member"))),
+        }
+    )
+    of_alert, of_incident = _in_path("alert_id"), _in_path("incident_id")
+    write = ("404", "409", "415")
+    with_members = {
+        "allOf": [whole, _ref("Incident"), _object({"member_alerts": _list_of(_ref("Alert"))})]
+    }
+    health = _object({"positions": _list_of(_object({})), "unsent": _NUMBER})
+    done = _object({"done": _list_of(_object({}))})
+    return {
+        "/api/v1/alerts": {
+            "get": {
+                "summary": "Alerts by priority, a page of them",
+                "parameters": _query(),
+                **_answers(page_of_alerts),
+            }
+        },
+        "/api/v1/alerts/{alert_id}": {
+            "parameters": of_alert,
+            "get": {"summary": "An alert with its history", **_answers(whole, "200", "404")},
+        },
+        "/api/v1/alerts/{alert_id}/dispositions": {
+            "parameters": [*of_alert, _IF_MATCH, _CSRF],
+            "post": {
+                "summary": "Close an alert; of severity critical, propose it unless an approver",
+                **_takes(_ref("Disposition")),
+                **_answers(whole, "201", *write, "412"),
+            },
+        },
+        "/api/v1/alerts/{alert_id}/actions": {
+            "parameters": [*of_alert, _IF_MATCH, _CSRF],
+            "post": {
+                "summary": "Act on an alert",
+                **_takes(action),
+                **_answers(whole, "201", *write, "412"),
+            },
+        },
+        "/api/v1/incidents": {
+            "get": {"summary": "Incidents, the latest first", **_answers(_page_of("Incident"))}
+        },
+        "/api/v1/incidents/{incident_id}": {
+            "parameters": of_incident,
+            "get": {
+                "summary": "An incident and its members",
+                **_answers(with_members, "200", "404"),
+            },
+        },
+        "/api/v1/incidents/{incident_id}/close": {
+            "parameters": [*of_incident, _CSRF],
+            "post": {
+                "summary": "Close the open members with one disposition, or preview that",
+                **_takes(closing),
+                **_answers(done, "201", *write),
+            },
+        },
+        "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
+        "/api/v1/openapi.json": {
+            "get": {"summary": "This document", "security": [], **_answers({"type": "object"})}
+        },
+    }
+
+
+def document() -> dict[str, Any]:
+    """Return the description, as OpenAPI 3.1 has it."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Weir console",
+            "version": "1",
+            "description": "Alerts, and what people do with them. Money is decimal text.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"session": []}],
+        "paths": _paths(),
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "weir",
+                    "description": "POST /login sets it; over https its name is __Host-weir.",
+                }
+            },
+        },
+    }

@@ -1,0 +1,166 @@
+"""One account: its attributes, its days as a chart and a table, its alerts, and what was done."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitor.console import words
+from monitor.console.filters import checked
+from monitor.console.replies import AnswerError, now_of, page, person_of, store_of
+from monitor.console.views.queue import lines_of
+from monitor.core.alert import Kind
+from monitor.store import audit
+from monitor.store.queries import actions_of_account, alerts_of_account, days_of_account
+from monitor.store.standing import Action
+
+ATTRIBUTES: Final = ("segment", "branch", "product", "peer_group")
+_SERIES: Final = {"debit_amount": "out", "credit_amount": "in"}
+_COUNTS: Final = ("debit_count", "credit_count")
+
+
+class Days(NamedTuple):
+    """Days of an account in one currency: what a chart draws, and a table of the same.
+
+    Money is text, as the topic has it. `limit` is that of the alert, if it is of such a unit.
+    """
+
+    unit: str
+    rows: Sequence[Mapping[str, Any]]
+    limit: str | None
+    marked: str | None
+
+    def chart(self) -> dict[str, Any]:
+        """Return what the chart draws."""
+        names = _COUNTS if self.unit == "transactions" else tuple(_SERIES)
+        return {
+            "unit": self.unit,
+            "days": [row["business_day"] for row in self.rows],
+            "out": [row[names[0]] for row in self.rows],
+            "in": [row[names[1]] for row in self.rows],
+            "limit": self.limit,
+            "marked": self.marked,
+        }
+
+
+class Entry(NamedTuple):
+    """What a person did: in words, with what they gave as the reason."""
+
+    alert_id: str
+    at: int
+    by: str
+    did: str
+    detail: str
+    note: str
+
+
+def entry_of(action: Action) -> Entry:
+    """Return an action in words."""
+    detail = action.detail
+    about = [str(detail[name]) for name in ("disposition", "assignee", "until") if detail.get(name)]
+    if action.revision is not None:
+        about.append(f"seen at revision {action.revision}")
+    did = words.word(words.ACTIONS, action.does.value)
+    return Entry(
+        action.alert_id,
+        action.at,
+        action.by,
+        did,
+        words.joined(about),
+        str(detail.get("note") or ""),
+    )
+
+
+def read(request: Request, noun: str, name: str) -> None:
+    """Keep in the audit that a page about somebody was read."""
+    with store_of(request).begin() as connection:
+        audit.append(
+            connection,
+            at=now_of(request),
+            actor=person_of(request).name,
+            action="read",
+            subject=f"{noun} {name}"[:256],
+        )
+
+
+def days_of(records: Sequence[Mapping[str, Any]], alert: Mapping[str, Any] | None) -> Days | None:
+    """Return days as a page shows them; None if there are none.
+
+    They are in the currency of the alert, else in the one that most days have; as numbers of
+    transactions if the alert is about these.
+    """
+    totals = [
+        (record, total) for record in records for total in words.rows_of(record.get("totals"))
+    ]
+    currencies = [str(total.get("currency")) for _, total in totals]
+    if not currencies:
+        return None
+    said = alert or {}
+    currency = said.get("currency")
+    if currency not in currencies:
+        currency = max(sorted(set(currencies)), key=currencies.count)
+    rows = [
+        {
+            "business_day": str(record.get("business_day")),
+            "breaches": words.joined([str(name) for name in words.listed(record.get("breaches"))]),
+            **{name: str(total.get(name, "")) for name in (*_SERIES, *_COUNTS)},
+        }
+        for record, total in totals
+        if str(total.get("currency")) == currency
+    ]
+    limit = _limit_in(said, currency)
+    is_count = said.get("kind") == Kind.DAILY_COUNT.value
+    marked = said.get("business_day")
+    return Days(
+        "transactions" if is_count else str(currency),
+        rows,
+        None if limit is None else str(limit),
+        None if marked is None else str(marked),
+    )
+
+
+_LIMITS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
+
+
+def _limit_in(alert: Mapping[str, Any], currency: object) -> object:
+    """Return the limit that an alert is about; of a review that of its latest day in a currency."""
+    if alert.get("kind") in _LIMITS:
+        return alert.get("limit")
+    days = words.rows_of(words.evidence(alert).get("days"))
+    limits = [day.get("limit") for day in days if day.get("currency") == currency]
+    return limits[-1] if limits else None
+
+
+def account(request: Request) -> Response:
+    """Show an account, and keep that it was read. Raises AnswerError (404) if nothing is known."""
+    checked(request.query_params, ())
+    account_id, now = request.path_params["account_id"], now_of(request)
+    if "\0" in account_id:
+        raise AnswerError(404, "there is no such account")
+    with store_of(request).reading() as connection:
+        records = days_of_account(connection, account_id)
+        rows = alerts_of_account(connection, account_id)
+        if not records and not rows:
+            raise AnswerError(404, f"nothing is known of account {account_id}")
+        lines = lines_of(connection, rows, now, counts_more=False)
+        entries = [entry_of(action) for action in actions_of_account(connection, account_id)]
+    of_limit = next((row for row in rows if row.kind == Kind.DAILY_AMOUNT.value), None)
+    latest = records[-1] if records else {}
+    shown = {
+        "title": f"Account {account_id}",
+        "account_id": account_id,
+        "attributes": [(name.replace("_", " "), latest.get(name)) for name in ATTRIBUTES],
+        "as_of": latest.get("business_day"),
+        "days": days_of(records, None if of_limit is None else _limit_of(of_limit.record)),
+        "lines": lines,
+        "entries": entries,
+    }
+    read(request, "account", account_id)
+    return page(request, "account.html", shown)
+
+
+def _limit_of(record: str) -> dict[str, Any]:
+    """Return an alert's limit, without the day that it is about."""
+    return {**json.loads(record), "business_day": None}

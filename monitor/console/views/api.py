@@ -1,0 +1,209 @@
+"""The API: the same alerts, decisions and incidents as the pages, as JSON."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitor.console.decisions import Done, Seen, decide, state_of
+from monitor.console.filters import OF_API, api_wanted, checked, limit_of
+from monitor.console.openapi import document
+from monitor.console.replies import AnswerError, Body, as_json, now_of, person_of, store_of
+from monitor.console.views.account import read
+from monitor.console.views.alert import found_row
+from monitor.console.views.health import health_fields
+from monitor.console.views.incident import close_members, found_incident, preview_of
+from monitor.core.business_day import event_time_text
+from monitor.store.people import Person
+from monitor.store.queries import (
+    QueryError,
+    actions_of,
+    alert_page,
+    incident_rows,
+    member_counts,
+    members_of,
+    revisions_of,
+)
+from monitor.store.standing import Does
+
+_ANY: Final = "*"
+
+
+def etag_of(row: Row[Any]) -> str:
+    """Return the entity tag of an alert: people's version, and the machine's revision."""
+    return f'"{row.version}-{row.revision}"'
+
+
+def summary(row: Row[Any], now: int) -> dict[str, Any]:
+    """Return an alert as a list has it."""
+    return {
+        **json.loads(row.record),
+        "state": state_of(row, now).value,
+        "assignee": row.assignee,
+        "disposition": row.disposition,
+        "version": row.version,
+        "priority": row.priority,
+        "incident_id": row.incident_id,
+        "is_back": row.is_back,
+        "told_at": event_time_text(row.told_at),
+    }
+
+
+def whole(connection: Connection, row: Row[Any], now: int) -> dict[str, Any]:
+    """Return an alert with all that was reported of it, and all that people did."""
+    return {
+        **summary(row, now),
+        "revisions": [json.loads(told.record) for told in revisions_of(connection, row.alert_id)],
+        "actions": [action.fields() for action in actions_of(connection, row.alert_id)],
+    }
+
+
+def alert_list(request: Request) -> Response:
+    """Answer with the alerts that are asked for, by priority."""
+    params, now = checked(request.query_params, OF_API), now_of(request)
+    with store_of(request).reading() as connection:
+        try:
+            found = alert_page(
+                connection, api_wanted(params, now), limit_of(params), params.get("cursor") or None
+            )
+        except QueryError as error:
+            raise AnswerError(400, str(error)) from error
+        items = [summary(row, now) for row in found.rows]
+    return as_json({"items": items, "next": found.next})
+
+
+def alert_object(request: Request) -> Response:
+    """Answer with an alert, and keep that it was read."""
+    checked(request.query_params, ())
+    alert_id, now = request.path_params["alert_id"], now_of(request)
+    with store_of(request).reading() as connection:
+        row = found_row(connection, alert_id)
+        fields = whole(connection, row, now)
+    read(request, "alert", alert_id)
+    headers = {"ETag": etag_of(row)}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return as_json(fields, headers=headers)
+
+
+def post_disposition(request: Request, body: Body) -> Response:
+    """Close an alert, or propose it."""
+    _known(body, ("disposition", "note", "revision"))
+    return _act(request, {**body, "action": Does.DISPOSE.value})
+
+
+def post_action(request: Request, body: Body) -> Response:
+    """Do what the body says with an alert."""
+    _known(body, ("action", "disposition", "note", "revision", "assignee", "until"))
+    return _act(request, body)
+
+
+def _known(body: Body, names: tuple[str, ...]) -> None:
+    unknown = sorted(set(body) - set(names))
+    if unknown:
+        raise AnswerError(400, f"a member must be one of {', '.join(names)}, not {unknown[0]!r}")
+
+
+def _act(request: Request, asked: Mapping[str, Any]) -> Response:
+    alert_id, now, person = request.path_params["alert_id"], now_of(request), person_of(request)
+    revision = asked.get("revision")
+    if revision is not None and (type(revision) is not int or revision < 1):
+        raise AnswerError(400, f"revision must be a whole number from 1 on, not {revision!r}")
+    with store_of(request).begin() as connection:
+        row = found_row(connection, alert_id)
+        wanted = request.headers.get("if-match", _ANY).strip()
+        if wanted not in {_ANY, etag_of(row)}:
+            raise AnswerError(
+                412,
+                "the alert has changed: get it again",
+                alert_id=alert_id,
+                version=row.version,
+                revision=row.revision,
+            )
+        done = decide(connection, person, asked, [Seen(alert_id, row.version, revision)], now)
+        after = found_row(connection, alert_id)
+        fields = {**whole(connection, after, now), "done": done[-1].does.value}
+    return as_json(fields, 201, {"ETag": etag_of(after)})
+
+
+def incident_list(request: Request) -> Response:
+    """Answer with the incidents, the latest first."""
+    checked(request.query_params, ())
+    now = now_of(request)
+    with store_of(request).reading() as connection:
+        items = [
+            {**summary(row, now), "member_states": member_counts(connection, row.alert_id)}
+            for row in incident_rows(connection)
+        ]
+    return as_json({"items": items, "next": None})
+
+
+def incident_object(request: Request) -> Response:
+    """Answer with an incident and its members."""
+    checked(request.query_params, ())
+    incident_id, now = request.path_params["incident_id"], now_of(request)
+    with store_of(request).reading() as connection:
+        row = found_incident(connection, incident_id)
+        fields = {
+            **whole(connection, row, now),
+            "member_states": member_counts(connection, incident_id),
+            "member_alerts": [
+                summary(member, now) for member in members_of(connection, incident_id)
+            ],
+        }
+    return as_json(fields, headers={"ETag": etag_of(row)})
+
+
+def post_close(request: Request, body: Body) -> Response:
+    """Close the open members of an incident; with `is_preview`, say what that would do."""
+    _known(body, ("disposition", "note", "members", "is_preview"))
+    incident_id, now, person = (
+        request.path_params["incident_id"],
+        now_of(request),
+        person_of(request),
+    )
+    with store_of(request).begin() as connection:
+        if body.get("is_preview") is True:
+            return as_json(preview_of(connection, incident_id, person, now).fields())
+        members = None if body.get("members") is None else _members(body["members"])
+        done = close_members(connection, incident_id, person, body, members, now)
+    return as_json({"done": _done_fields(done, person)}, 201)
+
+
+def _members(value: object) -> list[Seen]:
+    """Return the members that a body names. Raises AnswerError (400) if it names none."""
+    found = []
+    for member in value if isinstance(value, list) else [None]:
+        fields = member if isinstance(member, Mapping) else {}
+        alert_id, version = fields.get("alert_id"), fields.get("version")
+        revision = fields.get("revision")
+        if not (isinstance(alert_id, str) and type(version) is int):
+            raise AnswerError(400, "members must be a list of objects with alert_id and version")
+        if revision is not None and type(revision) is not int:
+            raise AnswerError(400, f"revision must be a whole number, not {revision!r}")
+        found.append(Seen(alert_id, version, revision))
+    return found
+
+
+def _done_fields(done: list[Done], person: Person) -> list[dict[str, str]]:
+    return [
+        {"alert_id": action.alert_id, "action": action.does.value, "by": person.name}
+        for action in done
+    ]
+
+
+def health_object(request: Request) -> Response:
+    """Answer with how far the store is."""
+    checked(request.query_params, ())
+    with store_of(request).reading() as connection:
+        fields = health_fields(connection)
+    return as_json(fields)
+
+
+def openapi_document(request: Request) -> Response:
+    """Answer with the description of this API."""
+    checked(request.query_params, ())
+    return as_json(document())

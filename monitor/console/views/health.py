@@ -1,0 +1,80 @@
+"""The health of the store: that it answers, and how far it is."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from monitor.console import words
+from monitor.console.filters import checked
+from monitor.console.replies import now_of, page, store_of
+from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.store.queries import Health, health
+
+STALE_SECONDS: Final = 3600
+"""Without any report for so long, the page says that the stream may stand still."""
+
+
+def healthz(request: Request) -> Response:
+    """Answer "ok" if the store does."""
+    try:
+        with store_of(request).reading() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return PlainTextResponse("the store does not answer", 503)
+    return PlainTextResponse("ok")
+
+
+def health_page(request: Request) -> Response:
+    """Show positions, rejections, unsent decisions, and when the latest alert was reported."""
+    checked(request.query_params, ())
+    now = now_of(request)
+    with store_of(request).reading() as connection:
+        found = health(connection)
+    silence = 0 if found.latest is None else (now - found.latest) // MICROSECONDS
+    shown = {
+        "title": "Health",
+        "health": found,
+        "samples": samples_of(found),
+        "latest": "" if found.latest is None else words.ago(found.latest, now),
+        "is_stale": silence > STALE_SECONDS,
+    }
+    return page(request, "health.html", shown)
+
+
+def samples_of(found: Health) -> list[Mapping[str, Any]]:
+    """Return rejected records as a page shows them."""
+    samples: list[Mapping[str, Any]] = []
+    for row in found.samples:
+        record = json.loads(row.record)
+        samples.append(
+            {
+                "told_at": row.told_at,
+                "reason": row.reason,
+                "place": f"{row.topic} {row.partition}:{row.offset}",
+                "detail": str(record.get("detail") or ""),
+                "record": str(record.get("record") or "")[: words.LONG],
+            }
+        )
+    return samples
+
+
+def health_fields(connection: Connection) -> dict[str, Any]:
+    """Return the same for a program."""
+    found = health(connection)
+    return {
+        "positions": [
+            {"topic": row.topic, "partition": row.partition, "next_offset": row.next_offset}
+            for row in found.positions
+        ],
+        "rejected": [
+            {"hour": event_time_text(row.hour), "reason": row.reason, "rejected": row.rejected}
+            for row in found.rejected
+        ],
+        "unsent": found.unsent,
+        "latest": None if found.latest is None else event_time_text(found.latest),
+    }

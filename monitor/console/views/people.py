@@ -1,0 +1,91 @@
+"""Logging in and out, and making the first administrator."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from monitor.console.filters import checked
+from monitor.console.guard import clearing_cookie, session_cookie, token_of
+from monitor.console.replies import Body, now_of, page, see_other, store_of
+from monitor.store.people import (
+    LoginError,
+    PeopleError,
+    ThrottledError,
+    login,
+    logout,
+    use_setup_token,
+)
+
+HOME: Final = "/queue"
+
+
+def _next_of(address: str) -> str:
+    """Return a page of ours that an address names; else the queue."""
+    parts = urlsplit(address)
+    is_ours = not parts.scheme and not parts.netloc and address.startswith("/")
+    return address if is_ours and not address.startswith(("//", "/\\", "/login")) else HOME
+
+
+def login_page(request: Request) -> Response:
+    """Show the form to log in."""
+    params = checked(request.query_params, ("next",))
+    if getattr(request.state, "person", None) is not None:
+        return see_other(HOME)
+    return _login_form(request, params.get("next", ""), "", 200)
+
+
+def _login_form(request: Request, following: str, problem: str, status: int) -> Response:
+    shown = {"title": "Log in", "problem": problem, "next": following, "name": ""}
+    return page(request, "login.html", shown, status)
+
+
+def log_in(request: Request, body: Body) -> Response:
+    """Begin a session, if the name and the password are somebody's."""
+    name, password = body.get("name", ""), body.get("password", "")
+    address = request.client.host if request.client else ""
+    following = _next_of(body.get("next", ""))
+    try:
+        token = login(store_of(request), name, password, address, now_of(request))
+    except ThrottledError as error:
+        return _login_form(request, following, str(error), 429)
+    except LoginError as error:
+        return _login_form(request, following, str(error), 401)
+    answer = see_other(following)
+    answer.headers.append("Set-Cookie", session_cookie(token, request.app.state.is_https))
+    return answer
+
+
+def log_out(request: Request, body: Body) -> Response:
+    """End the session."""
+    del body
+    token = token_of(request, request.app.state.is_https)
+    if token:
+        logout(store_of(request), token, now_of(request))
+    answer = see_other("/login")
+    answer.headers.append("Set-Cookie", clearing_cookie(request.app.state.is_https))
+    return answer
+
+
+def setup_page(request: Request) -> Response:
+    """Show the form by which the first administrator is made."""
+    params = checked(request.query_params, ("token",))
+    return _setup_form(request, params.get("token", ""), [], 200)
+
+
+def _setup_form(request: Request, token: str, problems: list[str], status: int) -> Response:
+    shown = {"title": "Set up", "token": token, "problems": problems, "name": ""}
+    return page(request, "setup.html", shown, status)
+
+
+def set_up(request: Request, body: Body) -> Response:
+    """Make the first administrator, if the link is one that was given and not used."""
+    token, name, password = (body.get(field, "") for field in ("token", "name", "password"))
+    if password != body.get("again", password):
+        return _setup_form(request, token, ["the two passwords must be the same"], 400)
+    try:
+        use_setup_token(store_of(request), token, name, password, now_of(request))
+    except PeopleError as error:
+        return _setup_form(request, token, error.problems, 400)
+    return see_other("/login")

@@ -1,0 +1,177 @@
+"""Reads alerts, rejections, account-days and people's actions into the store, once each.
+
+How far each partition was taken stands in the store, in the transaction of what was taken. So the
+archive may be down for any time, and killed at any moment; no worker notices.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final, NamedTuple
+
+from aiokafka.errors import KafkaError
+
+from monitor.core.alert import Kind
+from monitor.dispositions.disposition import DispositionError, disposed_of
+from monitor.review.membership import explanations_of
+from monitor.store.intake import Intake, Read, Sort
+from monitor.store.standing import Action, ActionError, action_of
+from monitor.store.store import Store, StoreError
+from streams.kafka.admin import require_topic
+from streams.kafka.broker_error import BrokerError
+from streams.kafka.reader import Tail
+from streams.settings import Settings
+from streams.topics.alerts import is_alert
+from streams.topics.catalog import Topics
+from streams.wire import codec
+
+_log = logging.getLogger(__name__)
+
+READ_SECONDS: Final = 0.1
+_MICROSECONDS: Final = 1000  # a millisecond's
+
+
+class Progress(NamedTuple):
+    """What an archive has taken since it began, by topic, and whether it is at the topics' ends."""
+
+    taken: Counter[str]
+    passed_over: int
+    is_at_end: bool
+
+
+class _Source(NamedTuple):
+    topic: str
+    decode: Callable[[bytes], tuple[Sort, Any]]
+
+
+class Archive:
+    """Keeps a store up to date with the topics. One at a time of a store."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        topics = Topics.of(settings)
+        self._settings = settings
+        self._intake = Intake(store)
+        self._sources = (
+            _Source(topics.alerts, _alert),
+            _Source(topics.dispositions, _disposition),
+            _Source(topics.cases, _case),
+            _Source(topics.rejections, _rejection),
+            _Source(topics.account_days, _account_day),
+        )
+        self._positions: dict[tuple[str, int], int] = {}
+        self._taken: Counter[str] = Counter()
+        self._passed_over = 0
+
+    async def run(
+        self, *, until_end: bool = False, on_progress: Callable[[Progress], None] = lambda _: None
+    ) -> Progress:
+        """Take what the topics hold, and what comes, until cancelled; or only what they hold now.
+
+        Raises BrokerError if no broker answers or a topic is not there, and StoreError if the store
+        is of other topics than these.
+        """
+        try:
+            async with AsyncExitStack() as stack:
+                tails = [await self._tail_of(source, stack) for source in self._sources]
+                while True:
+                    progress = await self._turn(tails)
+                    on_progress(progress)
+                    if until_end and progress.is_at_end:
+                        return progress
+        except KafkaError as error:
+            raise BrokerError(f"no broker answers at {self._settings.broker}: {error!r}") from error
+
+    async def _tail_of(self, source: _Source, stack: AsyncExitStack) -> Tail:
+        broker = self._settings.broker
+        partitions = await asyncio.to_thread(require_topic, broker, source.topic)
+        self._positions |= await asyncio.to_thread(self._intake.positions)
+        tail = Tail(broker, source.topic, partitions)
+        stack.push_async_callback(tail.stop)
+        await tail.start()
+        for number in range(partitions):
+            position = self._positions.get((source.topic, number))
+            if position is not None:
+                tail.go_to(number, position)
+        return tail
+
+    async def _turn(self, tails: Sequence[Tail]) -> Progress:
+        """Read what has come of each topic, and take it: people's actions after the alerts."""
+        is_at_end = True
+        for source, tail in zip(self._sources, tails, strict=True):
+            records = await tail.read(READ_SECONDS)
+            if records:
+                self._ensure_follows(source.topic, records)
+                read = [self._read(source, record) for record in records]
+                await asyncio.to_thread(self._intake.take, read)
+                self._taken[source.topic] += len(read)
+            is_at_end = is_at_end and not records and await tail.is_at_end()
+        return Progress(self._taken, self._passed_over, is_at_end)
+
+    def _ensure_follows(self, topic: str, records: Sequence[Any]) -> None:
+        """Raise StoreError if a topic began again: its offsets would be taken for old ones."""
+        for record in records:
+            place = topic, record.partition
+            if record.offset < self._positions.get(place, 0):
+                raise StoreError(
+                    f"{topic} must hold partition {record.partition} from offset"
+                    f" {self._positions[place]} on, and begins again at {record.offset}: the store"
+                    " is of other topics. weir archive --rebuild makes it again from these"
+                )
+            self._positions[place] = record.offset + 1
+
+    def _read(self, source: _Source, record: Any) -> Read:  # noqa: ANN401 - aiokafka's
+        try:
+            sort, value = source.decode(record.value or b"")
+        except (ValueError, KeyError, TypeError) as error:
+            _log.warning(
+                "passed over: record %d of %s, partition %d: %s",
+                record.offset,
+                source.topic,
+                record.partition,
+                error,
+            )
+            self._passed_over += 1
+            sort, value = Sort.PASSED_OVER, None
+        told_at = record.timestamp * _MICROSECONDS
+        return Read(sort, source.topic, record.partition, record.offset, told_at, value)
+
+
+def _alert(value: bytes) -> tuple[Sort, Any]:
+    fields = codec.plain(value)
+    if not is_alert(fields):
+        raise ValueError("it is no alert")
+    if not isinstance(fields["evidence"].get("origin"), dict | None):
+        raise TypeError("its origin is no object")
+    if fields["kind"] == Kind.SYSTEMIC.value:
+        list(explanations_of(fields))  # raises what is wrong with it
+    return Sort.ALERT, fields
+
+
+def _disposition(value: bytes) -> tuple[Sort, Any]:
+    try:
+        return Sort.ACTION, Action.of_disposition(disposed_of(codec.plain(value), "it"))
+    except DispositionError as error:
+        raise ValueError("; ".join(error.problems)) from error
+
+
+def _case(value: bytes) -> tuple[Sort, Any]:
+    try:
+        return Sort.ACTION, action_of(codec.plain(value), "it")
+    except ActionError as error:
+        raise ValueError("; ".join(error.problems)) from error
+
+
+def _rejection(value: bytes) -> tuple[Sort, Any]:
+    fields = codec.plain(value)
+    if not fields["reason"]:
+        raise ValueError("it has no reason")
+    return Sort.REJECTION, fields
+
+
+def _account_day(value: bytes) -> tuple[Sort, Any]:
+    fields = codec.plain(value)
+    if not all(isinstance(fields.get(name), str) for name in ("account_id", "business_day")):
+        raise ValueError("it is no account-day")
+    return Sort.ACCOUNT_DAY, fields

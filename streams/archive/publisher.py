@@ -1,0 +1,77 @@
+"""Publishes what people decided: from the store's outbox to the topics, as often as it takes."""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from monitor.store.desk import Topic, Unsent, mark_sent, unsent
+from monitor.store.store import Store
+from streams.kafka.broker_error import BrokerError
+from streams.kafka.producer import Outbox, Outgoing
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+
+_log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.3
+RETRY_SECONDS: Final = 3.0
+PARTITION: Final = 0
+"""What people write has one partition, and so one order."""
+
+
+class Publisher:
+    """Takes decisions out of a store's outbox once the broker has acknowledged them.
+
+    A decision may be published twice (a crash in between); readers know it by its content.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        topics = Topics.of(settings)
+        self._settings = settings
+        self._store = store
+        self._topics = {Topic.DISPOSITIONS: topics.dispositions, Topic.CASES: topics.cases}
+
+    async def run(self) -> None:
+        """Publish until cancelled. A broker that does not answer is asked again."""
+        while True:
+            try:
+                async with Outbox(self._settings.broker, "weir-console") as outbox:
+                    while True:
+                        if not await self._publish(outbox):
+                            await asyncio.sleep(POLL_SECONDS)
+            except (BrokerError, KafkaError) as error:
+                _log.warning("decisions wait: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def drain(self) -> int:
+        """Publish all that waits now; return how many decisions that were. Raises BrokerError."""
+        published = 0
+        async with Outbox(self._settings.broker, "weir-console") as outbox:
+            while sent := await self._publish(outbox):
+                published += sent
+        return published
+
+    async def _publish(self, outbox: Outbox) -> int:
+        waiting = await asyncio.to_thread(self._waiting)
+        for topic in Topic:
+            records = [
+                Outgoing(decision.key.encode(), decision.value.encode())
+                for decision in waiting
+                if decision.topic is topic
+            ]
+            if records:
+                await outbox.write(self._topics[topic], PARTITION, records)
+        if waiting:
+            await asyncio.to_thread(self._mark, [decision.number for decision in waiting])
+        return len(waiting)
+
+    def _waiting(self) -> list[Unsent]:
+        with self._store.reading() as connection:
+            return unsent(connection)
+
+    def _mark(self, numbers: list[int]) -> None:
+        with self._store.begin() as connection:
+            mark_sent(connection, numbers, time.time_ns() // 1000)

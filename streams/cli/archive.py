@@ -1,0 +1,105 @@
+"""`weir archive`: keeps the store of alerts up to date with the topics."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.options import AsJson, Broker, StoreUrl
+
+if TYPE_CHECKING:
+    from monitor.store.store import Store
+    from streams.archive.archive import Progress
+    from streams.settings import Settings
+
+
+def archive(
+    broker: Broker = None,
+    store: StoreUrl = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Empty what follows from the topics first, and make it again from them.",
+        ),
+    ] = False,
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="End when all that the topics hold is taken.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take alerts, rejections, account-days and people's actions into a database, once each.
+
+    How far the topics were read stands in the database, with what was read: the archive may be
+    stopped or killed at any moment, and goes on from there. `weir console` shows what it holds.
+    People, sessions and the audit are the console's own, and --rebuild leaves them as they are.
+
+    Examples:
+
+        weir archive --broker kafka:9092 --store sqlite:///weir.db
+
+        weir archive --store postgresql+psycopg://weir@db/weir
+
+        weir archive --rebuild --until-end
+    """
+    import asyncio
+    import os
+
+    from streams.cli.exit_status import said_if_interrupted
+    from streams.cli.options import print_result, store_of
+    from streams.log import begin_log
+    from streams.settings import settings_of
+
+    settings = settings_of(os.environ, broker=broker, store=store)
+    begin_log(verbose=False)
+    with store_of(settings.store) as opened, said_if_interrupted("the archive has ended"):
+        progress = asyncio.run(_run(settings, opened, rebuild=rebuild, until_end=until_end))
+        if progress is not None:
+            taken = dict(sorted(progress.taken.items()))
+            print_result({"taken": taken, "passed_over": progress.passed_over}, as_json=as_json)
+
+
+async def _run(
+    settings: "Settings", store: "Store", *, rebuild: bool, until_end: bool
+) -> "Progress | None":
+    """Publish first what people decided before a rebuild: it is on the topics then."""
+    import asyncio
+    import signal
+
+    from monitor.store.intake import Intake
+    from streams.archive.archive import Archive
+    from streams.archive.publisher import Publisher
+
+    if rebuild:
+        await Publisher(settings, store).drain()
+        Intake(store).forget()
+    work = asyncio.ensure_future(
+        Archive(settings, store).run(until_end=until_end, on_progress=_Said().say)
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        return None
+
+
+class _Said:
+    """Says how far an archive is: at its start, when it has all, and each 30 s of work."""
+
+    EVERY_SECONDS = 30.0
+
+    def __init__(self) -> None:
+        self._said_at = 0.0
+        self._was_at_end = False
+
+    def say(self, progress: "Progress") -> None:
+        import sys
+        import time
+
+        is_time = time.monotonic() - self._said_at > self.EVERY_SECONDS
+        if progress.is_at_end is self._was_at_end and (progress.is_at_end or not is_time):
+            return
+        self._said_at, self._was_at_end = time.monotonic(), progress.is_at_end
+        taken = f"{sum(progress.taken.values()):,} records taken"
+        where = "all that the topics hold" if progress.is_at_end else "more to come"
+        sys.stderr.write(f"archive: {taken}, {where}\n")
+        sys.stderr.flush()

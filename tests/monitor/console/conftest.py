@@ -1,0 +1,34 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.store import people
+from monitor.store.intake import Sort
+from tests.monitor.console.made_console import (
+    REJECTION,
+    MadeConsole,
+    account_day,
+    cheap_hashes,
+    limit_alert,
+    outlier,
+    review,
+    systemic,
+)
+
+
+@pytest.fixture
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeConsole]:
+    """A console with alerts of every kind: an incident with three members, and A1 with three."""
+    monkeypatch.setattr(people, "HASHER", cheap_hashes())
+    made = MadeConsole(tmp_path)
+    made.take(
+        limit_alert("A1"), limit_alert("A2"), limit_alert("A3"), systemic(), outlier("A1"),
+        review("A1"), review("A1", 2, 4), limit_alert("C1", "2026-02-10", severity="critical"),
+    )  # fmt: skip
+    made.take(
+        *(account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)), sort=Sort.ACCOUNT_DAY
+    )
+    made.take(REJECTION, sort=Sort.REJECTION)
+    yield made
+    made.close()

@@ -1,0 +1,254 @@
+"""Every route for every role, and text of others on every page."""
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.routing import Route
+
+from monitor.console.app import OF_API, PAGES, PUBLIC, needs
+from monitor.store.intake import Sort
+from monitor.store.people import Role, new_setup_token
+from tests.monitor.console.made_console import (
+    NAMES,
+    PASSWORD,
+    REJECTION,
+    MadeConsole,
+    account_day,
+    identity,
+    limit_alert,
+    outlier,
+    review,
+    systemic,
+)
+
+MEMBER = identity("A1 2026-02-14")
+INCIDENT = identity("systemic 2026-02-14")
+ROUTES = [(method, route) for route in (*PAGES, *OF_API) for method in sorted(route.methods or ())]
+
+
+def address_of(route: Route) -> str:
+    path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
+    return path.replace("{incident_id:path}", INCIDENT)
+
+
+def name_of(case: object) -> str:
+    return case.path if isinstance(case, Route) else str(case)
+
+
+@pytest.mark.parametrize(("method", "route"), ROUTES, ids=name_of)
+def test_every_route_lets_in_whom_it_must(console: MadeConsole, method: str, route: Route) -> None:
+    address = address_of(route)
+    if address == "/events":
+        return  # it never ends: test_events.py
+    needed = needs(method, address)
+    assert (needed is None) == (address in PUBLIC)
+    for name, role in [(None, None), *NAMES.items()]:
+        with console.client(name) as client:
+            status = client.request(method, address).status_code
+        if needed is None:
+            assert status not in {403, 404, 405, 500}
+        elif role is None:
+            assert status == (401 if address.startswith("/api/") else 303)
+        elif role < needed:
+            assert status == 403
+        else:
+            assert status not in {401, 403, 404, 405, 500}
+            assert method != "GET" or status in {200, 303}
+
+
+def test_nobody_is_led_to_the_page_after_the_login(console: MadeConsole) -> None:
+    with console.client() as client:
+        sent = client.get("/queue?kind=review").headers["location"]
+        assert sent.startswith("/login?next=")
+        form = {"name": "ana", "password": PASSWORD, "next": "/queue?kind=review"}
+        done = client.post("/login", data=form)
+        assert (done.status_code, done.headers["location"]) == (303, "/queue?kind=review")
+        assert client.get("/queue").status_code == 200
+        assert client.post("/login", data={**form, "password": "wrong"}).status_code == 401
+        elsewhere = client.post("/login", data={**form, "next": "//evil.example/"})
+        assert elsewhere.headers["location"] == "/queue"
+
+
+def test_whoever_logs_out_is_out(console: MadeConsole) -> None:
+    with console.client("ana") as client:
+        assert client.post("/logout").headers["location"] == "/login"
+        assert client.get("/queue").status_code == 303
+
+
+def test_the_first_administrator_is_made_by_a_link(tmp_path: Path) -> None:
+    console = MadeConsole(tmp_path, {})
+    token = new_setup_token(console.store, console.clock())
+    form = {"token": token, "name": "first", "password": PASSWORD, "again": PASSWORD}
+    with console.client() as client:
+        assert token in client.get("/setup", params={"token": token}).text
+        assert client.post("/setup", data={**form, "again": "another"}).status_code == 400
+        assert (
+            client.post("/setup", data={**form, "password": "x", "again": "x"}).status_code == 400
+        )
+        assert client.post("/setup", data=form).status_code == 303
+        assert client.post("/setup", data=form).status_code == 400, "a link is used once"
+    with console.client("first") as client:
+        assert client.get("/queue").status_code == 200
+    console.close()
+
+
+# -- text of others -------------------------------------------------------------------------------
+
+HOSTILE = """</script><script>alert(1)</script>'"><img src=x onerror=alert(2)>{{7*191}}{% x %}"""
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
+    """Return a record with hostile text in every field that has no form of its own."""
+    kept = {"kind", "status", "severity", "business_day", "days", "event_time", "times_limit"}
+    if isinstance(value, dict):
+        return {key: item if key in kept else hostile(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [hostile(item, name) for item in value]
+    return f"{HOSTILE}{name}" if isinstance(value, str) and len(value) < 64 else value
+
+
+def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope"]
+    with_parts = [f"/alerts/{name}" for name in alert_ids]
+    for address in (*addresses, *with_parts, f"/accounts/{account}"):
+        yield address, client.get(address).text
+    yield "incident", client.get(f"/incidents/{alert_ids[-1]}").text
+    query = {"q": HOSTILE, "account_id": HOSTILE, "assignee": HOSTILE}
+    yield "filters", client.get("/queue", params=query).text
+
+
+def test_text_of_others_is_never_interpreted(console: MadeConsole) -> None:
+    made = [
+        limit_alert("H1"),
+        outlier("H1"),
+        review("H1"),
+        review("H1", 2, 4),
+        systemic("2026-02-20"),
+    ]
+    ids = [record["alert_id"] for record in made]
+    records = [{**hostile(record), "alert_id": record["alert_id"]} for record in made]
+    account = records[0]["account_id"]
+    console.take(*records)
+    console.take(
+        {**hostile(account_day("H1", "2026-02-20")), "account_id": account}, sort=Sort.ACCOUNT_DAY
+    )
+    console.take({**hostile(dict(REJECTION)), "reason": "bad-amount"}, sort=Sort.REJECTION)
+    seen = 0
+    with console.client("ana") as client:
+        answer = client.post(
+            f"/api/v1/alerts/{ids[0]}/actions", json={"action": "comment", "note": HOSTILE}
+        )
+        assert answer.status_code == 201
+        for address, text in pages(
+            client, re.sub("[?#%/]", lambda c: f"%{ord(c[0]):02X}", account), ids
+        ):
+            assert "1337" not in text, address
+            assert "<img" not in text, address
+            assert "<script>" not in text, address
+            seen += "onerror=alert(2)" in text
+            for tag, attributes in Tags(text).found:
+                assert not [name for name in attributes if name.startswith("on") or name == "style"]
+                assert tag != "script" or attributes.get("nonce"), address
+                href = attributes.get("href") or ""
+                assert tag != "a" or href.startswith(("/", "#")), href
+    assert seen > 8, "the text is there, as text"
+
+
+def test_records_with_odd_evidence_are_shown(console: MadeConsole) -> None:
+    odd: list[dict[str, Any]] = [
+        {"totals": "no list", "reasons": 3, "origin": [], "days": [1, None], "over_by": {}},
+        {"totals": [None, {"currency": None}], "days": "x", "reading": ["a"], "grouped_days": 4},
+        {},
+    ]
+    kinds = ("daily-amount", "daily-count", "outlier", "review")
+    made = [
+        limit_alert(f"O{at}", evidence=evidence, kind=kind, alert_id=identity(f"{kind} {at}"),
+                    limit=None, value=None, currency=None, business_day="2026-03-01")
+        for at, evidence in enumerate(odd)
+        for kind in kinds
+    ]  # fmt: skip
+    console.take(*made)
+    with console.client("vera") as client:
+        for record in made:
+            assert client.get(f"/alerts/{record['alert_id']}").status_code == 200
+        assert client.get("/queue").status_code == 200
+
+
+# -- what pages show ------------------------------------------------------------------------------
+
+
+def test_money_is_text_with_separators(console: MadeConsole) -> None:
+    value = "99999999999999999999.10"
+    console.take(limit_alert("M1", value=value))
+    with console.client("vera") as client:
+        text = client.get(f"/alerts/{identity('M1 2026-02-14')}").text
+    assert "99,999,999,999,999,999,999.10 EUR" in text
+
+
+def test_alerts_of_one_account_stand_together(console: MadeConsole) -> None:
+    with console.client("vera") as client:
+        text = client.get("/queue").text
+        narrow = client.get("/queue?kind=review").text
+    rows = re.findall(r'<tr class="(line[^"]*)" data-alert="([^"]+)"', text)
+    places = [name for _, name in rows]
+    its = [identity("review A1"), MEMBER, identity("outlier A1 2026-02-13")]
+    at = places.index(its[0])
+    assert sorted(places[at : at + 3]) == sorted(its)
+    assert [style for style, _ in rows[at : at + 3]] == ["line", "line follows", "line follows"]
+    assert "and 2 more of this account" in narrow
+
+
+def test_an_alert_says_why_what_changed_and_what_it_is_part_of(console: MadeConsole) -> None:
+    with console.client("vera") as client:
+        text = client.get(f"/alerts/{MEMBER}").text
+        review_text = client.get(f"/alerts/{identity('review A1')}").text
+    assert "1,234,567.80 EUR went out on account A1" in text
+    assert "1,232,567.80 EUR too much, 617.28 times the limit" in text
+    assert f'href="/incidents/{INCIDENT}"' in text
+    assert "Revision 1 said 3 days; revision 2 says 4 days." in review_text
+    assert "value 3 days -&gt; 4 days" in review_text
+    found = re.search(r'<script type="application/json" id="days-data"[^>]*>(.*?)</script>', text)
+    assert found is not None
+    chart = json.loads(found[1])
+    assert (chart["limit"], len(chart["days"]), chart["out"][0]) == ("2000.00", 15, "1999.95")
+
+
+def test_reading_a_page_about_somebody_is_audited(console: MadeConsole) -> None:
+    with console.client("vera") as client:
+        client.get(f"/alerts/{MEMBER}")
+        client.get("/accounts/A1")
+    with console.store.reading() as connection:
+        rows = connection.exec_driver_sql("select actor, action, subject from audit").all()
+    read = [tuple(row) for row in rows if row[1] == "read"]
+    assert read == [("vera", "read", f"alert {MEMBER}"), ("vera", "read", "account A1")]
+
+
+def test_the_store_must_answer_for_good_health(console: MadeConsole, tmp_path: Path) -> None:
+    with console.client() as client:
+        assert client.get("/healthz").text == "ok"
+        console.store.close()
+        for file in tmp_path.glob("store.db*"):
+            file.unlink()
+        (tmp_path / "store.db").mkdir()
+        assert client.get("/healthz").status_code == 503
+
+
+def test_roles_follow_from_the_method() -> None:
+    assert (needs("GET", "/"), needs("POST", "/x")) == (Role.VIEWER, Role.ANALYST)

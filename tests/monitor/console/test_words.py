@@ -1,0 +1,75 @@
+"""Words: numbers as text, and sentences about alerts of every kind."""
+
+import doctest
+
+import pytest
+
+from monitor.console import words
+from monitor.core.alert import Kind
+from monitor.store.standing import Does, State
+from monitor.systemic.alert import Verdict
+from tests.monitor.console.made_console import limit_alert, outlier, review, systemic
+
+
+def test_examples_hold() -> None:
+    assert doctest.testmod(words).failed == 0
+
+
+def test_everything_has_words() -> None:
+    assert set(words.KINDS) == set(Kind)
+    assert set(words.STATES) == set(State)
+    assert set(words.ACTIONS) == set(Does)
+    assert set(words.VERDICTS) == set(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("99999999999999999999.10", "99,999,999,999,999,999,999.10"),
+        ("0.10", "0.10"),
+        (1000, "1,000"),
+        ("-1000", "-1,000"),
+        (None, ""),
+        ("١٢٣٤", "١٢٣٤"),
+        ("1000\n", "1000\n"),
+    ],
+)
+def test_numbers_keep_every_digit(value: object, text: str) -> None:
+    assert words.grouped(value) == text
+
+
+def test_a_count_has_no_currency() -> None:
+    record = limit_alert("A", kind="daily-count", value=41, limit=40, currency=None)
+    assert words.why(record)[0] == (
+        "On 2026-02-14, 41 transactions were made on account A;"
+        " limit daily-amount allows 40 transactions."
+    )
+
+
+def test_an_outlier_says_how_rare_it_is() -> None:
+    said = words.why(outlier("A"))
+    assert said[0].startswith("About 1 business day in 82 is as strange")
+    assert said[1] == "It stands out because amount 70.95 is 4.0x the account's median."
+
+
+def test_a_review_says_how_it_reads() -> None:
+    assert words.why(review("A"))[-1] == (
+        "It reads as: suspicion, because its greatest day is 5.9 times the limit."
+    )
+
+
+def test_an_incident_names_the_number_that_decided() -> None:
+    said = words.why(systemic())
+    assert said[0] == "The whole population has moved, in segment current, up to 2026-02-14."
+    assert said[2].startswith("The number that decided is 2.5e-06: probability of so many")
+
+
+def test_changes_are_named() -> None:
+    assert words.changes(review("A"), review("A", 2, 4)) == [
+        "status raised -> restated", "value 3 days -> 4 days",
+        "breach days 3 -> 4", "days 3 entries -> 4 entries",
+    ]  # fmt: skip
+
+
+def test_a_withdrawn_alert_says_so() -> None:
+    assert "was withdrawn" in words.why(limit_alert("A", status="withdrawn"))[-1]

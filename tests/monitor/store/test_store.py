@@ -1,0 +1,153 @@
+"""The store on both databases: the same tables, the same answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from monitor.store.intake import Intake
+from monitor.store.queries import (
+    QueryError,
+    Wanted,
+    alert_page,
+    counts,
+    health,
+    incident_rows,
+    member_counts,
+    members_of,
+)
+from monitor.store.schema import metadata
+from monitor.store.standing import State
+from monitor.store.store import Store, StoreError
+from tests.support.postgres import PostgresUnavailableError, postgres
+from tests.support.stored import contents, filled, made_records, sqlite_store
+
+
+@pytest.fixture(scope="module")
+def postgres_url() -> Iterator[str]:
+    try:  # not in pytest's folder, which is of one user alone
+        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
+            yield url
+    except PostgresUnavailableError as error:
+        pytest.skip(f"NO POSTGRESQL, the store was tried on SQLite alone: {error}")
+
+
+def emptied(store: Store) -> Store:
+    with store.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+    return store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        opened = sqlite_store(tmp_path)
+    else:
+        opened = emptied(Store.open(request.getfixturevalue("postgres_url")))
+    yield opened
+    opened.close()
+
+
+def test_both_databases_hold_the_same(store: Store, tmp_path: Path) -> None:
+    records = made_records(11, 200)
+    (tmp_path / "other").mkdir()
+    assert filled(store, records, at_a_time=17) == filled(sqlite_store(tmp_path / "other"), records)
+    assert filled(store, records[50:], at_a_time=9) == contents(store)
+
+
+def test_the_tables_are_those_that_migrations_make(store: Store) -> None:
+    with store.begin() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+        assert set(inspect(connection).get_table_names()) > set(metadata.tables)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+def test_pages_have_every_alert_once_and_the_greatest_first(store: Store, limit: int) -> None:
+    filled(store, made_records(5, 200))
+    with store.reading() as connection:
+        whole = alert_page(connection, Wanted(), limit=500).rows
+        found: list[Any] = []
+        cursor = None
+        while True:
+            page = alert_page(connection, Wanted(), limit=limit, cursor=cursor)
+            found += page.rows
+            cursor = page.next
+            if cursor is None:
+                break
+        assert [row.alert_id for row in found] == [row.alert_id for row in whole]
+        assert [row.priority for row in found] == sorted(
+            (row.priority for row in found), reverse=True
+        )
+        with pytest.raises(QueryError, match="cursor"):
+            alert_page(connection, Wanted(), cursor="nonsense")
+
+
+def counted(connection: Connection, state: State) -> int:
+    where = text("SELECT count(*) FROM alerts WHERE state = :state")
+    return int(connection.execute(where, {"state": state.value}).scalar_one())
+
+
+def test_counts_are_those_of_a_plain_count(store: Store) -> None:
+    filled(store, made_records(5, 300))
+    with store.reading() as connection:
+        found = counts(connection, "Ann", now=0)
+        for state in State:
+            assert found[state.value] == counted(connection, state)
+        assert sum(found[state.value] for state in State) == len(contents(store)["alerts"])
+        later = counts(connection, "Ann", now=2**60)  # every snooze has ended
+        assert later["open"] == found["open"] + found["snoozed"]
+        assert later["snoozed"] == 0
+
+
+def test_members_are_counted_by_state(store: Store) -> None:
+    filled(store, made_records(5, 300))
+    with store.reading() as connection:
+        incidents = incident_rows(connection)
+        assert incidents
+        total = 0
+        for incident in incidents:
+            members = members_of(connection, incident.alert_id)
+            assert len(members) == sum(member_counts(connection, incident.alert_id).values())
+            total += len(members)
+        assert total == sum(row[12] is not None for row in contents(store)["alerts"]) > 0
+
+
+def test_health_says_how_far_the_topics_were_taken(store: Store) -> None:
+    records = made_records(5, 80)
+    filled(store, records)
+    with store.reading() as connection:
+        found = health(connection)
+    expected = Intake(store).positions()
+    assert {(row.topic, row.partition): row.next_offset for row in found.positions} == expected
+    assert (found.unsent, found.latest) == (
+        0,
+        max(read.told_at for read in records if read.topic == "t.alerts.v1"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "database's URL"),
+        ("mysql://x/y", "sqlite:///FILE or postgresql"),
+        ("sqlite:////no/such/folder/weir.db", "must be there"),
+        ("postgresql+psycopg://weir@127.0.0.1:1/none", "cannot be reached"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_one_clear_message(url: str, said: str) -> None:
+    with pytest.raises(StoreError, match=said):
+        Store.open(url)
+
+
+def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "weir.db"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreError, match="cannot be"):
+        Store.open(f"sqlite:///{path}")

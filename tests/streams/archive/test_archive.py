@@ -1,0 +1,165 @@
+"""The archive on a broker: the store equals the topics, and what people decide is on them."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.core.business_day import event_time_text
+from monitor.dispositions.disposition import Disposed, Disposition
+from monitor.store.desk import ConflictError, act, unsent
+from monitor.store.queries import Wanted, alert_page, alert_row
+from monitor.store.standing import Action, Does, State
+from monitor.store.store import Store, StoreError
+from streams.archive.archive import Archive
+from streams.archive.publisher import Publisher
+from streams.kafka.producer import Outbox, Outgoing
+from streams.settings import Settings
+from streams.topics.catalog import Topics
+from streams.topics.dispositions import read_dispositions, write_dispositions
+from streams.wire import codec
+from tests.support.rigs import Broker, command, own_rig, records_of
+from tests.support.stored import contents, made_record, sqlite_store
+from tests.support.transactions import POLICY
+
+NAMES = [f"daily-amount/A{number % 9}/{739_621 + number // 9}" for number in range(40)]
+NOW = 1_795_000_000_000_000
+
+
+@pytest.fixture
+def settings(broker: Broker, tmp_path: Path) -> Iterator[Settings]:
+    with own_rig(broker, tmp_path, POLICY, store=f"sqlite:///{tmp_path / 'weir.db'}") as made:
+        yield made
+
+
+def written(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with what every alert of the topic has."""
+    return {"offset": 0, "partition": 0, "limit": "1.00", "score": None, **record}
+
+
+def write(settings: Settings, topic: str, records: list[Outgoing]) -> None:
+    async def send() -> None:
+        async with Outbox(settings.broker) as outbox:
+            await outbox.write(topic, 0, records)
+
+    asyncio.run(send())
+
+
+def write_alerts(settings: Settings, revision: int) -> None:
+    made = [written(made_record(name, revision)) for name in NAMES]
+    records = [Outgoing(of["account_id"].encode(), json.dumps(of).encode()) for of in made]
+    write(settings, Topics.of(settings).alerts, records)
+
+
+def archived(settings: Settings, store: Store) -> Counter[str]:
+    return asyncio.run(Archive(settings, store).run(until_end=True)).taken
+
+
+def test_the_store_is_what_the_topic_holds_and_is_read_once(
+    settings: Settings, tmp_path: Path
+) -> None:
+    store = sqlite_store(tmp_path)
+    topic = Topics.of(settings).alerts
+    write_alerts(settings, 1)
+    assert archived(settings, store)[topic] == len(NAMES)
+    write_alerts(settings, 2)
+    assert archived(settings, store)[topic] == len(NAMES)  # not those of before again
+    assert not archived(settings, store)
+    last = {}
+    for record in records_of(settings, topic):
+        alert = json.loads(record.value)
+        last[alert["alert_id"]] = alert["revision"], alert["value"]
+    with store.reading() as connection:
+        rows = alert_page(connection, Wanted(), limit=500).rows
+        assert {row.alert_id: (row.revision, row.value) for row in rows} == last
+
+
+def test_decisions_reach_the_topics_and_a_rebuilt_store_has_them(
+    settings: Settings, tmp_path: Path
+) -> None:
+    store = sqlite_store(tmp_path)
+    write_alerts(settings, 1)
+    archived(settings, store)
+    decisions = [
+        Action(NAMES[0], Does.DISPOSE, "Ann", NOW, 1, {"disposition": "false-alarm", "note": "x"}),
+        Action(NAMES[1], Does.ASSIGN, "Ann", NOW + 1, 1, {"assignee": "Bob"}),
+        Action(NAMES[2], Does.SNOOZE, "Ann", NOW + 2, 1,
+               {"until": event_time_text(NOW + 10**9), "note": None}),
+    ]  # fmt: skip
+    with store.begin() as connection:
+        act(connection, decisions, {NAMES[0]: 0, NAMES[1]: 0, NAMES[2]: 0})
+    with store.reading() as connection:
+        assert len(unsent(connection)) == 3  # and they count already
+        row = alert_row(connection, NAMES[0])
+        assert row is not None
+        assert row.state == State.CLOSED
+    assert asyncio.run(Publisher(settings, store).drain()) == 3
+    (disposed,) = asyncio.run(read_dispositions(settings))
+    assert disposed == Disposed(NAMES[0], Disposition.FALSE_ALARM, "Ann", NOW, "x", 1)
+    archived(settings, store)  # its own decisions come back, and change nothing
+    before = contents(store)
+    done = command("archive", "--rebuild", "--until-end", "--json", **settings.variables())
+    assert (done.returncode, json.loads(done.stdout)["passed_over"]) == (0, 0), done.stderr
+    assert contents(store) == before
+
+
+def test_a_decision_of_the_command_line_counts_too(settings: Settings, tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path)
+    write_alerts(settings, 1)
+    said = Disposed(NAMES[3], Disposition.SUSPICIOUS, "Eve", NOW)
+    asyncio.run(write_dispositions(settings, [said]))
+    archived(settings, store)
+    with store.reading() as connection:
+        row = alert_row(connection, NAMES[3])
+        assert row is not None
+        assert (row.state, row.disposed_by) == (State.CLOSED, "Eve")
+
+
+def test_a_record_that_is_none_is_passed_over_and_counted(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    topics = Topics.of(settings)
+    odd = written(made_record(NAMES[0], 1)) | {"evidence": {"origin": "here"}}
+    bad = [b"{}", b"\xff", json.dumps(odd).encode()]
+    write(settings, topics.alerts, [Outgoing(b"k", value) for value in bad])
+    write(settings, topics.cases, [Outgoing(b"k", b'{"action": "shout"}')])
+    write_alerts(settings, 1)
+    progress = asyncio.run(Archive(settings, sqlite_store(tmp_path)).run(until_end=True))
+    assert progress.passed_over == 4
+    assert progress.taken[topics.alerts] == len(NAMES) + 3
+    assert caplog.text.count("passed over") == 4
+
+
+def test_somebody_who_was_second_is_told_so(settings: Settings, tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path)
+    write_alerts(settings, 1)
+    archived(settings, store)
+    first = Action(NAMES[0], Does.ASSIGN, "Ann", NOW, 1, {"assignee": "Ann"})
+    with store.begin() as connection:
+        act(connection, [first], {NAMES[0]: 0})
+    with pytest.raises(ConflictError) as raised, store.begin() as connection:
+        act(connection, [first._replace(by="Bob")], {NAMES[0]: 0})
+    assert raised.value.versions == {NAMES[0]: 1}
+    with pytest.raises(LookupError), store.begin() as connection:
+        act(connection, [first._replace(alert_id="none")])
+
+
+def test_topics_that_begin_anew_are_not_taken_for_old_ones(broker: Broker, tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path)
+    with own_rig(broker, tmp_path, POLICY) as settings:
+        write_alerts(settings, 1)
+        archived(settings, store)
+        topic = Topics.of(settings).alerts
+        archive = Archive(settings, store)
+        archive._positions = {(topic, 0): 10**6}
+        with pytest.raises(StoreError, match="--rebuild"):
+            archive._ensure_follows(topic, records_of(settings, topic))
+
+
+def test_an_alert_that_was_written_is_one() -> None:
+    fields = written(made_record(NAMES[0], 1))
+    assert codec.plain(json.dumps(fields).encode()) == fields

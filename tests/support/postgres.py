@@ -1,0 +1,69 @@
+"""A PostgreSQL of one's own for tests: on loopback, in a folder, gone afterwards.
+
+It takes the server that is installed (the PATH, or Debian's place for it), which refuses to run as
+root: then it is run as another user.
+"""
+
+import getpass
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from streams.lab.broker import free_port
+
+DEBIAN: Final = Path("/usr/lib/postgresql")
+USER: Final = "nobody"
+
+
+class PostgresUnavailableError(Exception):
+    """There is no server to start: the message says what is missing."""
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None and DEBIAN.is_dir():
+        places = sorted(DEBIAN.glob(f"*/bin/{name}"))
+        found = str(places[-1]) if places else None
+    if found is None:
+        raise PostgresUnavailableError(f"no {name}: install Debian's package postgresql")
+    return os.path.realpath(found)
+
+
+def _run(words: list[str]) -> None:
+    before = ["runuser", "-u", USER, "--"] if getpass.getuser() == "root" else []
+    done = subprocess.run(
+        [*before, *words], capture_output=True, text=True, check=False, cwd="/", timeout=100
+    )
+    if done.returncode:
+        raise PostgresUnavailableError(f"{words[0]} failed: {done.stderr.strip()[-300:]}")
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Run a server with its data in a folder; yield the URL of a database of it.
+
+    Raises PostgresUnavailableError if there is none to run.
+    """
+    if sys.platform != "linux":
+        raise PostgresUnavailableError("the tests start one on Linux alone")
+    initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
+    data = folder / "data"
+    if getpass.getuser() == "root":
+        for path in (folder, *folder.parents):  # another user has to pass through
+            if path.stat().st_uid == 0 and str(path).startswith("/tmp/"):  # noqa: S108 - pytest's
+                path.chmod(0o755)
+        shutil.chown(folder, USER)
+    _run([initdb, "-A", "trust", "-U", "weir", "-D", str(data), "--no-sync"])
+    port = free_port()
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    log = str(folder / "log")
+    _run([pg_ctl, "-D", str(data), "-o", options, "-l", log, "-w", "start"])
+    try:
+        yield f"postgresql+psycopg://weir@127.0.0.1:{port}/postgres"
+    finally:
+        _run([pg_ctl, "-D", str(data), "-m", "immediate", "-w", "stop"])
