@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from monitor.store.intake import take_actions
-from monitor.store.schema import alerts, outbox
+from monitor.store.schema import actions, alerts, outbox
 from monitor.store.standing import Action, Does
 
 SENT_MAX: Final = 500
@@ -59,8 +59,28 @@ def act(connection: Connection, done: Sequence[Action], seen: dict[str, int] | N
         others = {name: held[name] for name, version in seen.items() if held[name] != version}
         if others:
             raise ConflictError(others)
+    done = _in_turn(connection, done)
     take_actions(connection, done)
     connection.execute(insert(outbox), [_outgoing(action) for action in done])
+
+
+def _in_turn(connection: Connection, done: Sequence[Action]) -> list[Action]:
+    """Return actions, each later than all that was done with its alert before.
+
+    Actions count in the order of their times. A clock that was put back, or another one that is
+    ahead, would otherwise let what is done now count as done before.
+    """
+    ids = {action.alert_id for action in done}
+    chosen = select(actions.c.alert_id, func.max(actions.c.at)).where(actions.c.alert_id.in_(ids))
+    latest: dict[str, int] = {
+        row[0]: row[1] for row in connection.execute(chosen.group_by(actions.c.alert_id))
+    }
+    in_turn = []
+    for action in done:
+        at = max(action.at, latest.get(action.alert_id, -1) + 1)
+        latest[action.alert_id] = at
+        in_turn.append(action._replace(at=at))
+    return in_turn
 
 
 def _outgoing(action: Action) -> dict[str, Any]:
