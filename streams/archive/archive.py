@@ -19,7 +19,7 @@ from monitor.review.membership import explanations_of
 from monitor.store.intake import Intake, Read, Sort
 from monitor.store.standing import Action, ActionError, action_of
 from monitor.store.store import Store, StoreError
-from streams.kafka.admin import require_topic
+from streams.kafka.admin import require_topics
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.reader import Tail
 from streams.settings import Settings
@@ -74,7 +74,11 @@ class Archive:
         """
         try:
             async with AsyncExitStack() as stack:
-                tails = [await self._tail_of(source, stack) for source in self._sources]
+                self._positions = await asyncio.to_thread(self._intake.positions)
+                topics = [source.topic for source in self._sources]
+                broker = self._settings.broker
+                partitions = await asyncio.to_thread(require_topics, broker, topics)
+                tails = [await self._tail_of(topic, partitions[topic], stack) for topic in topics]
                 while True:
                     progress = await self._turn(tails)
                     on_progress(progress)
@@ -83,15 +87,12 @@ class Archive:
         except KafkaError as error:
             raise BrokerError(f"no broker answers at {self._settings.broker}: {error!r}") from error
 
-    async def _tail_of(self, source: _Source, stack: AsyncExitStack) -> Tail:
-        broker = self._settings.broker
-        partitions = await asyncio.to_thread(require_topic, broker, source.topic)
-        self._positions |= await asyncio.to_thread(self._intake.positions)
-        tail = Tail(broker, source.topic, partitions)
+    async def _tail_of(self, topic: str, partitions: int, stack: AsyncExitStack) -> Tail:
+        tail = Tail(self._settings.broker, topic, partitions)
         stack.push_async_callback(tail.stop)
         await tail.start()
         for number in range(partitions):
-            position = self._positions.get((source.topic, number))
+            position = self._positions.get((topic, number))
             if position is not None:
                 tail.go_to(number, position)
         return tail

@@ -147,12 +147,19 @@ def partitions_of(broker: str, topic: str) -> int | None:
         return _partitions(admin).get(topic)
 
 
+def require_topics(broker: str, topics: Iterable[str]) -> dict[str, int]:
+    """Return how many partitions each topic has. Raises BrokerError if one is not there."""
+    with _admin(broker) as admin:
+        there = _partitions(admin)
+    for topic in topics:
+        if topic not in there:
+            raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
+    return {topic: there[topic] for topic in topics}
+
+
 def require_topic(broker: str, topic: str) -> int:
     """Return how many partitions a topic has. Raises BrokerError if it is not there."""
-    partitions = partitions_of(broker, topic)
-    if partitions is None:
-        raise BrokerError(f"there is no topic {topic}: create it by weir check --create-topics")
-    return partitions
+    return require_topics(broker, [topic])[topic]
 
 
 @contextmanager

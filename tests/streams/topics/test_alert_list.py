@@ -181,6 +181,7 @@ def test_all_dispositions_stand_beside_an_alert_and_one_of_them_holds(
         assert {name: shown[name] for name in alert} == alert
         assert shown["disposition"] == {
             "disposition": "suspicious", "by": "ben", "at": "2026-03-02T09:05:00Z", "note": None,
+            "revision": None,
         }  # fmt: skip
         assert [of["by"] for of in shown["dispositions"]] == ["ann", "ben"]
         line = Table([shown]).line(shown)
