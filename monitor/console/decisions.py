@@ -104,12 +104,10 @@ def decide(
         if row is None:
             raise AnswerError(404, f"there is no alert {shown.alert_id}")
         if shown.version is None or shown.version == row.version:
-            done += _actions(person, row, asked_for, fields, (shown, now))
+            done.append(_action(person, row, asked_for, fields, (shown, now)))
     _let_count(connection, done, seen)
     after = rows_by_id(connection, ids)
     for action in done:
-        if action.does is Does.WAKE and asked_for is not Does.WAKE:
-            continue
         audit.append(
             connection,
             at=now,
@@ -199,10 +197,10 @@ def _until(text: object, now: int) -> str:
     return event_time_text(until)
 
 
-def _actions(
+def _action(
     person: Person, row: Row[Any], does: Does, fields: Mapping[str, Any], shown: tuple[Seen, int]
-) -> list[Action]:
-    """Return the actions on one alert. Raises AnswerError if its state or the role forbids them."""
+) -> Action:
+    """Return the action on one alert. Raises AnswerError if its state or the role forbids them."""
     seen, now = shown
     state = state_of(row, now)
     if does not in ALLOWED[state]:
@@ -217,10 +215,7 @@ def _actions(
     except ActionError as error:
         problems = [problem.removeprefix("the action: ") for problem in error.problems]
         raise AnswerError(400, "; ".join(problems), problems=problems) from error
-    if does is Does.SNOOZE and row.state == State.SNOOZED.value:  # one is ended before the next
-        wake = Action(row.alert_id, Does.WAKE, person.name, action.at, revision, {})
-        return [wake, action._replace(at=action.at + 1)]
-    return [action]
+    return action
 
 
 def _after_four_eyes(

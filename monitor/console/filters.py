@@ -10,8 +10,9 @@ from monitor.console.replies import AnswerError
 from monitor.console.words import KINDS, TABS
 from monitor.core.alert import Kind
 from monitor.core.threshold import Severity
+from monitor.dispositions.disposition import TEXT_LENGTH_MAX
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX, Wanted
-from monitor.store.standing import TEXT_LENGTH_MAX, State
+from monitor.store.standing import State
 
 FILTERS: Final = ("kind", "severity", "account_id", "incident_id", "assignee", "business_day")
 """Filters that an alert's column must equal."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monitor.console.filters import CHOICES, OF_API
-from monitor.dispositions.disposition import Disposition
+from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
-from monitor.store.standing import NOTE_LENGTH_MAX, Does, State
+from monitor.store.standing import Does, State
 
 Schema = Mapping[str, Any]
 

@@ -12,8 +12,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS
@@ -29,7 +27,7 @@ from monitor.store.schema import (
     revisions,
 )
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
-from monitor.store.store import Store, in_pieces, insert_new, upsert
+from monitor.store.store import Store, in_pieces, insert_into, insert_new, upsert
 
 HOUR: Final = 3600 * MICROSECONDS
 SAMPLES_MAX: Final = 100
@@ -197,7 +195,6 @@ def _value_of(record: Fields) -> str | None:
 
 def _restate(connection: Connection, ids: Sequence[str], incidents: Mapping[str, Fields]) -> None:
     """Write alerts as their last revisions say, and as people's actions let them stand."""
-    standings = _standings(connection, ids)
     for piece in in_pieces(ids):
         told = connection.execute(
             select(revisions).where(revisions.c.alert_id.in_(piece)).order_by(revisions.c.revision)
@@ -205,6 +202,7 @@ def _restate(connection: Connection, ids: Sequence[str], incidents: Mapping[str,
         of_alert: dict[str, list[Any]] = {}
         for row in told:
             of_alert.setdefault(row.alert_id, []).append(row)
+        standings = _standings_of(connection, of_alert)
         rows = []
         for alert_id, its in of_alert.items():
             last, record = its[-1], msgspec.json.decode(its[-1].record)
@@ -237,7 +235,7 @@ def _standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing
     """Return how alerts stand that have any revision."""
     standings: dict[str, Standing] = {}
     for piece in in_pieces(ids):
-        told: dict[str, list[Revision]] = {}
+        told: dict[str, list[Any]] = {}
         chosen = select(
             revisions.c.alert_id,
             revisions.c.revision,
@@ -247,13 +245,26 @@ def _standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing
             revisions.c.value,
         ).where(revisions.c.alert_id.in_(piece))
         for row in connection.execute(chosen):
-            told.setdefault(row.alert_id, []).append(Revision(*row[1:]))
-        done: dict[str, list[Action]] = {}
-        for row in connection.execute(select(actions).where(actions.c.alert_id.in_(piece))):
-            done.setdefault(row.alert_id, []).append(stored_action(row))
-        for alert_id, its in told.items():
-            standings[alert_id] = standing_of(its, done.get(alert_id, ()))
+            told.setdefault(row.alert_id, []).append(row)
+        standings |= _standings_of(connection, told)
     return standings
+
+
+def _standings_of(connection: Connection, told: Mapping[str, Sequence[Any]]) -> dict[str, Standing]:
+    """Return how alerts stand whose revisions were read, as many as a statement takes."""
+    done: dict[str, list[Action]] = {}
+    for row in connection.execute(select(actions).where(actions.c.alert_id.in_(told))):
+        done.setdefault(row.alert_id, []).append(stored_action(row))
+    return {
+        alert_id: standing_of(
+            [
+                Revision(row.revision, row.told_at, row.status, row.severity, row.value)
+                for row in its
+            ],
+            done.get(alert_id, ()),
+        )
+        for alert_id, its in told.items()
+    }
 
 
 def _standing_values(standing: Standing) -> dict[str, Any]:
@@ -348,8 +359,7 @@ def _take_rejections(connection: Connection, read: Sequence[Read]) -> None:
         ],
     )
     counts = Counter((item.told_at - item.told_at % HOUR, item.value["reason"]) for item in read)
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-    statement = insert(rejection_counts)
+    statement = insert_into(connection, rejection_counts)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["hour", "reason"],

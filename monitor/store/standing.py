@@ -13,13 +13,15 @@ from uuid import UUID, uuid5
 from monitor.core.alert import Status
 from monitor.core.business_day import event_time_of, event_time_text
 from monitor.core.table_reader import ProblemsError
-from monitor.dispositions.disposition import Disposed, Disposition
+from monitor.dispositions.disposition import (
+    NOTE_LENGTH_MAX,
+    TEXT_LENGTH_MAX,
+    Disposed,
+    Disposition,
+)
 
 _NAMESPACE: Final = UUID("4a0e1c52-0c5f-5d5b-8f39-3b6a7c1d9e21")
 """Of ids of actions. Never changed: an action that comes twice must have one id."""
-
-TEXT_LENGTH_MAX: Final = 256
-NOTE_LENGTH_MAX: Final = 4000
 
 
 class Does(StrEnum):

@@ -117,10 +117,15 @@ _INSERT: Final[Mapping[str, Callable[[Table], Any]]] = {
 }
 
 
+def insert_into(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - a dialect's own
+    """Return an insert that can say what to do if a key is there already."""
+    return _INSERT[connection.dialect.name](table)
+
+
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to a table; those whose key is there already are left as they are."""
     if rows:
-        statement = _INSERT[connection.dialect.name](table).on_conflict_do_nothing()
+        statement = insert_into(connection, table).on_conflict_do_nothing()
         connection.execute(statement, [dict(row) for row in rows])
 
 
@@ -128,7 +133,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     """Add rows to a table, or write them over those of the same key."""
     if not rows:
         return
-    statement = _INSERT[connection.dialect.name](table)
+    statement = insert_into(connection, table)
     keys = [column.name for column in table.primary_key]
     values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     connection.execute(
