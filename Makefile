@@ -20,7 +20,13 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # Processes that tests are shared out to, a file to each at a time: JOBS=0 is one after the other.
+# Slow tests wait for brokers and timeouts more than they reckon, so more of them run at a time.
 JOBS ?= 3
+SLOW_JOBS ?= 4
+
+# Files in their order, the long ones of tests/faults and tests/integration first: what takes long
+# and begins last is waited for by all.
+SHARED_OUT := --dist loadfile --no-loadscope-reorder
 
 # Options for the command that a target runs: make bench ARGS="--transactions 200000"
 ARGS ?=
@@ -37,20 +43,20 @@ demo: $(PROGRAM) $(KERNELS) ## Show alerts live, and the console where they are 
 
 .PHONY: test
 test: $(TOOLS) $(KERNELS) ## The everyday tests: no Docker, no Kafka, some minutes
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow and not kafka" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) $(SHARED_OUT) -m "not slow and not kafka" $(ARGS)
 
 .PHONY: test-slow
 test-slow: $(TOOLS) $(KERNELS) ## All other tests: slow ones, kills, and those on Apache Kafka
-	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "slow or kafka" $(ARGS)
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(SLOW_JOBS) $(SHARED_OUT) -m "slow or kafka" $(ARGS)
 
 .PHONY: test-laws
 test-laws: $(TOOLS) $(KERNELS) ## The laws of the everyday tests, each on all of its examples
-	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile \
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) $(SHARED_OUT) \
 		-m "law and not slow and not kafka" $(ARGS)
 
 .PHONY: test-all
 test-all: $(TOOLS) $(KERNELS) ## Every test
-	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) $(SHARED_OUT) $(ARGS)
 
 .PHONY: lint
 lint: $(TOOLS) types ## Style, types, who may import whom, and the Compose file

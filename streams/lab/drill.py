@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +16,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from monitor.core.threshold import Threshold
 from monitor.population import Population
-from monitor.population.rows import rows_of
-from streams.feed.reader import BATCH_ROWS, Batch
+from monitor.population.rows import Row, rows_of
+from streams.feed.reader import Batch
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.partitioner import dealer
 from streams.kafka.producer import Outbox
@@ -33,17 +33,20 @@ from streams.lab.recount import (
     totals_of,
 )
 from streams.lab.rig import WorkerProcess, taken_in
-from streams.send.transactions import send_batches
+from streams.send.transactions import SLICE_RECORDS, send_batches
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 
 POLL_SECONDS: Final = 0.1
-STARTED_SECONDS_MAX: Final = 90.0
+STARTED_SECONDS_MAX: Final = 180.0
 COMMITTED_SECONDS_MAX: Final = 180.0
 BEFORE_KILL_SECONDS: Final = (0.3, 3.0)
 """A worker lives so long, at random, after its first decision."""
 
 DRILL_ACCOUNTS: Final = 5000
+DRILL_DAYS: Final = 3660
+"""A stream of some millions of transactions, of which as many are sent as it takes."""
+
 CLOSING_DAYS: Final = 30
 """So many days after the last one, last records on each partition close every day."""
 
@@ -53,8 +56,9 @@ CLOSING_ACCOUNTS: Final = 2
 class Drill:
     """A stream of made transactions, workers that are killed at random, and the reckoning.
 
-    `say` is told what happens. Raises BrokerError if a worker ends by itself, or the group does
-    not come to the end.
+    At least so many `transactions` are sent, and more where what happens to the workers takes
+    longer: no moment of it is without load. `say` is told what happens; `begin` starts a worker.
+    Raises BrokerError if a worker ends by itself, or the group does not come to the end.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Drill:
         seed: int,
         workers: int = 1,
         say: Callable[[str], None] = lambda _: None,
+        begin: Callable[[Settings], WorkerProcess] = WorkerProcess,
     ) -> None:
         self.recovery_seconds: list[float] = []
         self.sent = 0
@@ -72,9 +77,11 @@ class Drill:
         self._topics = Topics.of(settings)
         self._random = random.Random(seed)  # noqa: S311 - when to kill is no secret
         self.transactions = transactions
-        self._rows = drill_rows(transactions, seed)
+        self._made = drill_rows(seed)
+        self.rows: list[Row] = []  # those that were sent
         self._workers_first = workers
         self._say = say
+        self._begin = begin
         self._is_over = asyncio.Event()  # all that was to happen to workers has happened
 
     async def run(self, kills: int, rate: float) -> None:
@@ -84,9 +91,9 @@ class Drill:
     async def run_through(
         self, incidents: Sequence[Callable[[], Awaitable[None]]], rate: float
     ) -> None:
-        """Let one incident after the other happen while records flow, then send the rest at once.
+        """Let one incident after the other happen while records flow at a rate (a second).
 
-        `rate` (records a second) is to be so low that the rows outlast the incidents.
+        What is left afterwards goes at once.
         """
         sending = asyncio.create_task(self._send(rate))
         try:
@@ -106,7 +113,7 @@ class Drill:
 
     def start_worker(self) -> WorkerProcess:
         """Start one more worker, and return it."""
-        worker = WorkerProcess(replace(self._settings, metrics_port=free_port()))
+        worker = self._begin(replace(self._settings, metrics_port=free_port()))
         self.workers.append(worker)
         return worker
 
@@ -137,15 +144,15 @@ class Drill:
             self.look_after(worker)
             if time.monotonic() > deadline:
                 raise BrokerError(
-                    f"a worker decided nothing within {STARTED_SECONDS_MAX:g} s: send more"
-                    " transactions, so that the stream lasts longer than the kills"
+                    f"a worker decided nothing within {STARTED_SECONDS_MAX:g} s, though records"
+                    f" flow. It said:\n{worker.last_words()}"
                 )
             await asyncio.sleep(POLL_SECONDS)
 
     async def reckon(self, thresholds: Sequence[Threshold]) -> Found:
         """Read what was told from the topics, and compare it with the recount."""
         with Recount() as recount:
-            recount.add(self._rows)
+            recount.add(self.rows)
             expected = recount.totals()
         told_days, days_wrong = await self._told_account_days()
         found = compare_days(expected, told_days)
@@ -157,16 +164,21 @@ class Drill:
         )
 
     async def _send(self, rate: float) -> None:
-        batches = chain(
-            batches_of(self._rows), [closing_batch(self._rows, self._settings.partitions)]
-        )
         async with Outbox(self._settings.broker) as outbox:
             started = time.monotonic()
-            async for sent in send_batches(outbox, self._topics.transactions, batches):
+            async for sent in send_batches(outbox, self._topics.transactions, self._batches()):
                 self.sent = sent
                 with suppress(TimeoutError):
                     pause = started + sent / rate - time.monotonic()
                     await asyncio.wait_for(self._is_over.wait(), pause)
+
+    def _batches(self) -> Iterator[Batch]:
+        """Yield rows while any are due, or something is still to happen; then the closing ones."""
+        while (due := self.transactions - len(self.rows)) > 0 or not self._is_over.is_set():
+            rows = list(islice(self._made, min(due, SLICE_RECORDS) if due > 0 else SLICE_RECORDS))
+            self.rows += rows
+            yield batch_of(rows)
+        yield closing_batch(self.rows, self._settings.partitions)
 
     def _wait_until_told(self) -> None:
         """Wait until the group has committed all that was sent, and told every closed day."""
@@ -217,24 +229,18 @@ class Drill:
         return [of async for of in records_of_topic(settings.broker, topic, settings.partitions)]
 
 
-def drill_rows(transactions: int, seed: int) -> list[tuple[str, ...]]:
-    """Return rows of a made population, so many."""
-    rows: list[tuple[str, ...]] = []
-    for _, made in rows_of(Population(DRILL_ACCOUNTS, 3660, seed)):
-        rows += made
-        if len(rows) >= transactions:
-            break
-    return rows[:transactions]
+def drill_rows(seed: int) -> Iterator[Row]:
+    """Yield rows of a made population, of ten years."""
+    days = rows_of(Population(DRILL_ACCOUNTS, DRILL_DAYS, seed))
+    return chain.from_iterable(rows for _, rows in days)
 
 
-def batches_of(rows: Sequence[tuple[str, ...]]) -> Iterator[Batch]:
-    """Yield rows as batches of a feed."""
-    for first in range(0, len(rows), BATCH_ROWS):
-        part = rows[first : first + BATCH_ROWS]
-        yield Batch(Path("drill"), part, range(first + 1, first + 1 + len(part)), [], 0)
+def batch_of(rows: Sequence[tuple[str | None, ...]]) -> Batch:
+    """Return rows as a batch of a feed."""
+    return Batch(Path("drill"), rows, range(1, len(rows) + 1), [], 0)
 
 
-def closing_batch(rows: Sequence[tuple[str, ...]], partitions: int) -> Batch:
+def closing_batch(rows: Sequence[Row], partitions: int) -> Batch:
     """Return rows for each partition, so late that they close every day before them.
 
     They are of two accounts: one account alone closes no days of others.
@@ -253,4 +259,4 @@ def closing_batch(rows: Sequence[tuple[str, ...]], partitions: int) -> Batch:
         for partition, names in accounts.items()
         for account in names
     ]
-    return Batch(Path("drill"), closing, range(1, len(closing) + 1), [], 1)
+    return batch_of(closing)

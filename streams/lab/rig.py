@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, Protocol, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -87,6 +87,41 @@ Samples = Mapping[tuple[str, tuple[str, ...]], float]
 LOADED: Final = ("streams.cli.loaded_worker",)
 
 
+class Process(Protocol):
+    """A process that we started, as `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    def poll(self) -> int | None:
+        """Return the status that it ended with; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired if it takes longer (seconds)."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+class Loaded(Protocol):
+    """A worker that has loaded what it runs, and begins when it is given its settings."""
+
+    @property
+    def log(self) -> IO[bytes]:
+        """What it writes."""
+
+    @property
+    def process(self) -> Process:
+        """The process, once it has begun."""
+
+    def begin(self, settings: Settings) -> None:
+        """Let it work."""
+
+
 class LoadedWorker:
     """A worker that loads what it runs, and waits for its settings. Used in a `with` statement."""
 
@@ -135,11 +170,13 @@ class WorkerProcess:
         self,
         settings: Settings,
         command: Sequence[str] = WORKER,
-        loaded: LoadedWorker | None = None,
+        loaded: Loaded | None = None,
     ) -> None:
         self.settings = settings
         self._name = f"weir {command[1]}" if command[0] == WORKER[0] else command[0]
         self.started_at = time.monotonic()
+        self._log: IO[bytes]
+        self._process: Process
         if loaded is not None:
             loaded.begin(settings)
             self._log, self._process = loaded.log, loaded.process
@@ -164,7 +201,7 @@ class WorkerProcess:
         """Raise BrokerError, with its last words, where it has ended."""
         if not self.is_running():
             raise BrokerError(
-                f"{self._name} ended with status {self._process.returncode}. It said:\n"
+                f"{self._name} ended with status {self.exit_status()}. It said:\n"
                 f"{self.last_words()}"
             )
 
@@ -210,13 +247,12 @@ class WorkerProcess:
         try:
             return self._process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
-            self.kill()
-            return self._process.returncode
+            return self.kill()
 
-    def kill(self) -> None:
-        """End it as a power cut would."""
+    def kill(self) -> int:
+        """End it as a power cut would; return its exit status."""
         self._process.kill()
-        self._process.wait()
+        return self._process.wait()
 
     def close(self) -> None:
         """End it, and give up its log."""

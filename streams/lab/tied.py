@@ -25,14 +25,19 @@ def tied(command: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "streams.lab.tied", str(os.getpid()), *command]
 
 
-def main() -> None:
-    """Ask to be killed with the parent, and become the program that is named."""
-    parent, *command = sys.argv[1:]
+def tie(parent: int) -> None:
+    """Ask to be killed when the parent ends, whose process id it is (Linux)."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(parent):
+        if os.getppid() != parent:
             sys.exit(0)  # it ended before we asked
+
+
+def main() -> None:
+    """Tie this process to its parent, and become the program that is named."""
+    parent, *command = sys.argv[1:]
+    tie(int(parent))
     os.execv(command[0], command)  # noqa: S606 - our own broker or worker
 
 

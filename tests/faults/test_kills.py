@@ -15,6 +15,7 @@ from streams.lab.rig import WorkerProcess
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from tests.kafka.apache_kafka import ApacheKafka
+from tests.support.forked import forked_worker
 from tests.support.rigs import KAFKA, Broker, command, own_rig, records_of, value_of
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,8 @@ def drilled(*options: str) -> dict[str, float]:
 
 def test_five_kills_lose_nothing_on_the_embedded_broker() -> None:
     result = drilled("--kills", "5", "--transactions", "60000", "--seed", "3")
-    assert (result["kills"], result["transactions"]) == (5, 60_000)
+    assert result["kills"] == 5
+    assert result["transactions"] >= 60_000
 
 
 def test_kills_lose_nothing_by_faust_s_own_transport() -> None:
@@ -69,6 +71,9 @@ def topics_of(kafka: ApacheKafka) -> set[str]:
 class Shifts(Drill):
     """A drill in which workers join and leave in order, too."""
 
+    def __init__(self, settings: Settings, transactions: int, seed: int) -> None:
+        super().__init__(settings, transactions, seed, begin=forked_worker)
+
     async def join(self) -> None:
         """Start one more worker, and see it decide while another one does."""
         await self.until_deciding(self.workers[0])
@@ -86,7 +91,7 @@ class Shifts(Drill):
 Incidents = Sequence[Callable[[], Awaitable[None]]]
 
 
-def reckoned(drill: Drill, incidents: Incidents, seconds_each: float = 15) -> Found:
+def reckoned(drill: Drill, incidents: Incidents, seconds_each: float = 8) -> Found:
     rate = drill.transactions / (seconds_each * len(incidents))
     asyncio.run(drill.run_through(incidents, rate))
     found = asyncio.run(drill.reckon(THRESHOLDS))
@@ -150,7 +155,7 @@ class Outage(Drill):
     def __init__(
         self, settings: Settings, transactions: int, seed: int, kafka: ApacheKafka
     ) -> None:
-        super().__init__(settings, transactions, seed)
+        super().__init__(settings, transactions, seed, begin=forked_worker)
         self.statuses: list[int] = []
         self._kafka = kafka
 

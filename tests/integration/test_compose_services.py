@@ -23,7 +23,8 @@ from streams.lab.rig import WorkerProcess
 from streams.settings import settings_of
 from streams.topics.catalog import topic_specs
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.support.rigs import command, running, until, without_weir
+from tests.support.forked import without_weir
+from tests.support.rigs import command, running, until
 
 pytestmark = pytest.mark.kafka
 

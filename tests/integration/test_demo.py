@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from streams.lab.broker import free_port
-from tests.support.rigs import command, until, without_weir
+from tests.support.forked import without_weir
+from tests.support.rigs import command, until
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="children are found by Linux's /proc"

@@ -24,6 +24,7 @@ from streams.lab.rig import WorkerProcess, embedded_rig, taken_in
 from streams.replay.replay import Replay
 from streams.settings import Settings
 from streams.topics.alerts import read_alerts
+from tests.support.forked import forked_worker
 
 FULL: Final = DEFAULT_POLICY + DEFAULT_BUDGET + DEFAULT_SYSTEMIC
 WAIT_SECONDS_MAX: Final = 1500.0
@@ -50,7 +51,7 @@ def ends_of(batches: Sequence[Batch], policy: str = FULL) -> Ends:
         file.write_text(policy, encoding="utf-8")
         with embedded_rig(file, {"WEIR_PARTITIONS": str(PARTITIONS)}) as settings:
             sent = asyncio.run(fill(settings, batches))
-            worker = WorkerProcess(settings)
+            worker = forked_worker(settings)
             try:
                 _wait(worker, sent)
                 stream = asyncio.run(_latest(settings))

@@ -12,9 +12,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from streams.cli.program import main
+from streams.lab.rig import WorkerProcess
+from streams.lab.tied import tie
+from streams.settings import Settings
 
 SECONDS_MAX: Final = 250.0
 STOP_SECONDS_MAX: Final = 5.0
@@ -44,6 +47,60 @@ def run_command(
         status = process.exitcode
         texts = [path.read_text(encoding="utf-8") for path in (out, err)]
     return subprocess.CompletedProcess(["weir", *words], status, *texts)
+
+
+def forked_worker(settings: Settings) -> WorkerProcess:
+    """Start `weir worker` with these settings."""
+    return WorkerProcess(settings, loaded=_Forked())
+
+
+class _Forked:
+    """A process of the server that is a worker: what `subprocess.Popen` is to a command."""
+
+    def __init__(self) -> None:
+        self.log: IO[bytes] = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed with the worker
+
+    @property
+    def process(self) -> "_Forked":
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def begin(self, settings: Settings) -> None:
+        environment = without_weir(os.environ) | settings.variables()
+        log = Path(self.log.name)
+        self._process = _CONTEXT.Process(target=_be_worker, args=(environment, Path.cwd(), log))
+        self._process.start()
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        status = self._process.exitcode
+        if status is None:
+            raise subprocess.TimeoutExpired(["weir", "worker"], timeout or 0.0)
+        return status
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _be_worker(environment: dict[str, str], folder: Path, log: Path) -> None:
+    os.setsid()  # Ctrl-C is for the tests, which end it in order
+    tie(os.getppid())
+    _be_weir(["worker"], environment, folder, log, log)
+
+
+def without_weir(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without settings."""
+    return {name: value for name, value in environment.items() if not name.startswith("WEIR_")}
 
 
 def _be_weir(

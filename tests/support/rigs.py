@@ -7,7 +7,7 @@ for `embedded_broker` where one is enough, and makes a rig on it: topics and a g
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,10 +17,10 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.lab.broker import EmbeddedBroker
-from streams.lab.rig import WORKER, Samples, WorkerProcess, rig, taken_in
+from streams.lab.rig import Samples, WorkerProcess, rig, taken_in
 from streams.settings import Settings
 from streams.topics.catalog import Topics
-from tests.support.forked import run_command
+from tests.support.forked import forked_worker, run_command, without_weir
 
 WAIT_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.1
@@ -72,7 +72,7 @@ def own_rig(broker: Broker, folder: Path, policy: str, **given: str) -> Iterator
 @contextmanager
 def running(settings: Settings, *command: str) -> Iterator[WorkerProcess]:
     """Run a worker (or another program of its kind), and see that it is gone afterwards."""
-    worker = WorkerProcess(settings, command or WORKER)
+    worker = WorkerProcess(settings, command) if command else forked_worker(settings)
     try:
         yield worker
     finally:
@@ -82,11 +82,6 @@ def running(settings: Settings, *command: str) -> Iterator[WorkerProcess]:
 def command(*words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run a `weir` command to its end, with these settings (by their variables) and no others."""
     return run_command([*map(str, words)], without_weir(os.environ) | settings)
-
-
-def without_weir(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without settings."""
-    return {name: value for name, value in environment.items() if not name.startswith("WEIR_")}
 
 
 def until(

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from monitor.core.threshold import Threshold
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
-from streams.lab.drill import batches_of, closing_batch, drill_rows
+from streams.lab.drill import batch_of, closing_batch, drill_rows
 from streams.lab.recount import (
     DayKey,
     DayTotals,
@@ -93,11 +94,11 @@ class Reckoned(NamedTuple):
 
 @cache
 def reckoned() -> Reckoned:
-    rows = drill_rows(6000, 3)
+    rows = list(islice(drill_rows(3), 6000))
     replay = Replay(PolicyBook([POLICY]), 2)
     days: dict[DayKey, DayTotals] = {}
     alerts = []
-    for batch in [*batches_of(rows), closing_batch(rows, 2)]:
+    for batch in (batch_of(rows), closing_batch(rows, 2)):
         told = replay.observe(batch)
         for closed in told.account_days:
             fields = json.loads(json.dumps(closed.fields()))
