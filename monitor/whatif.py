@@ -7,7 +7,7 @@ by the changed one.
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import chain, count, takewhile
 from typing import Final, NamedTuple
@@ -19,7 +19,7 @@ from models.sketches.histogram import VALUE_MAX, CountsAbove
 from models.sketches.limits import LimitSketches
 from monitor.core.account import AccountDay
 from monitor.core.money import EXPONENT, minor_units
-from monitor.core.threshold import LimitSet, Measure, Threshold, scope_of
+from monitor.core.threshold import LimitSet, Measure, Scope, Threshold, scope_of
 from monitor.policy.policy import Policy
 
 _WHOLE_DIGITS_MAX: Final = 18
@@ -78,18 +78,32 @@ class LimitDays:
 
     def add(self, account_id: str, account_day: AccountDay) -> None:
         """Take an account-day as it stands at the end; each once."""
-        self._business_days.add(account_day.day)
-        _, *groups = scope_of(account_day)
+        _, segment, peer_group, product = scope_of(account_day)
+        scope = account_id, segment, peer_group, product
+        if self._takes(account_day.day, scope):
+            self._append(account_id, account_day.day, self.threshold.value_of(account_day))
+
+    def add_totals(self, day: int, scope: Scope, totals: Mapping[str, Sequence[int]]) -> None:
+        """Take an account-day that was written: its totals by currency, as `Totals` has them."""
+        if self._takes(day, scope):
+            self._append(scope[0], day, self.threshold.value_of_totals(totals))
+
+    def _takes(self, day: int, scope: Scope) -> bool:
+        """Return whether the limit decides for an account-day; the business day counts anyway."""
+        self._business_days.add(day)
+        account_id, *groups = scope
         key = (account_id if account_id in self._own else None, *groups)
         decides = self._decides.get(key)
         if decides is None:
             deciding = self._limits.deciding(account_id, *groups)
             decides = self._decides[key] = self.threshold in deciding
-        if decides:
-            self._account.append(self._places.setdefault(account_id, len(self._places)))
-            self._day.append(account_day.day)
-            # No limit is as great as this, so that nothing is lost by cutting there.
-            self._value.append(min(self.threshold.value_of(account_day), VALUE_MAX))
+        return decides
+
+    def _append(self, account_id: str, day: int, value: int) -> None:
+        self._account.append(self._places.setdefault(account_id, len(self._places)))
+        self._day.append(day)
+        # No limit is as great as this, so that nothing is lost by cutting there.
+        self._value.append(min(value, VALUE_MAX))
 
     @property
     def values(self) -> Ints:
@@ -255,10 +269,14 @@ def sketches_of(days: LimitDays) -> LimitSketches:
 
 def curve_of(days: LimitDays, sketches: LimitSketches, limits: Ints) -> Curve:
     """Return the account-days over each limit, by count and by sketch."""
-    values = np.sort(days.values)
-    alerts = values.size - np.searchsorted(values, limits, side="right")
     sketched = sketches.over(_SCOPE, _SUBJECT).counts_above(limits)
-    return Curve(limits, alerts.astype(np.int64, copy=False), sketched)
+    return Curve(limits, exact_counts(np.sort(days.values), limits), sketched)
+
+
+def exact_counts(values: Ints, limits: Ints) -> Ints:
+    """Return how many values, which are in order, are over each limit."""
+    above = values.size - np.searchsorted(values, limits, side="right")
+    return above.astype(np.int64, copy=False)
 
 
 def limit_for(

@@ -1,5 +1,8 @@
 """The brokers that tests run on, one of each kind for the whole session."""
 
+from pathlib import Path
+from typing import Final
+
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
@@ -9,13 +12,20 @@ from tests.support.rigs import broker, embedded_broker
 
 __all__ = ["apache_kafka", "broker", "embedded_broker", "kafka_jars", "own_apache_kafka"]
 
+HOUSE: Final = Path(__file__).parent / "house"
+
 # What is slow on a busy machine is not wrong: nothing is judged by the clock.
 settings.register_profile("weir", deadline=None, max_examples=examples(EXAMPLES_OF_OTHERS))
 settings.load_profile("weir")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every law its mark: whatever hypothesis looks for counterexamples of."""
+    """Give every law its mark: whatever hypothesis looks for counterexamples of.
+
+    What looks after the house reads files; of the product it runs what others test.
+    """
     for item in items:
+        if HOUSE in item.path.parents:
+            item.add_marker("no_cover")
         if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
             item.add_marker("law")

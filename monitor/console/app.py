@@ -14,7 +14,17 @@ from starlette.staticfiles import StaticFiles
 
 from monitor.console.guard import SAFE, STATIC, Guard
 from monitor.console.replies import AnswerError, posted, refused, see_other
-from monitor.console.views import account, alert, api, events, health, incident, people, queue
+from monitor.console.views import (
+    account,
+    alert,
+    api,
+    events,
+    health,
+    incident,
+    limits,
+    people,
+    queue,
+)
 from monitor.store.people import Role
 from monitor.store.store import Store
 
@@ -34,6 +44,13 @@ PAGES: Final = (
     Route("/incidents", incident.incidents, methods=["GET"]),
     Route("/incidents/{incident_id:path}/close", posted(incident.close), methods=["POST"]),
     Route("/incidents/{incident_id:path}", incident.incident, methods=["GET"]),
+    Route("/limits", limits.limits, methods=["GET"]),
+    Route("/limits/{threshold_id:path}/proposals", posted(limits.propose_limit), methods=["POST"]),
+    Route("/limits/{threshold_id:path}", limits.limit, methods=["GET"]),
+    Route(
+        "/proposals/{proposal_id:path}/decision", posted(limits.decide_proposal), methods=["POST"]
+    ),
+    Route("/proposals/{proposal_id:path}", limits.proposal, methods=["GET"]),
     Route("/health", health.health_page, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),
     Route("/events", events.events, methods=["GET"]),
@@ -60,6 +77,20 @@ OF_API: Final = (
     Route(f"{_V1}/incidents", api.incident_list, methods=["GET"]),
     Route(f"{_V1}/incidents/{{incident_id:path}}/close", posted(api.post_close), methods=["POST"]),
     Route(f"{_V1}/incidents/{{incident_id:path}}", api.incident_object, methods=["GET"]),
+    Route(f"{_V1}/limits", limits.limit_list, methods=["GET"]),
+    Route(
+        f"{_V1}/limits/{{threshold_id:path}}/proposals",
+        posted(limits.post_proposal),
+        methods=["POST"],
+    ),
+    Route(f"{_V1}/limits/{{threshold_id:path}}", limits.limit_whatif, methods=["GET"]),
+    Route(f"{_V1}/proposals", limits.proposal_list, methods=["GET"]),
+    Route(
+        f"{_V1}/proposals/{{proposal_id:path}}/decision",
+        posted(limits.post_decision),
+        methods=["POST"],
+    ),
+    Route(f"{_V1}/proposals/{{proposal_id:path}}", limits.proposal_object, methods=["GET"]),
 )
 
 

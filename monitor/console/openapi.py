@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from monitor.console.filters import CHOICES, OF_API
+from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
+from monitor.store.proposals import ProposalState
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does, State
 
@@ -82,6 +84,38 @@ def _schemas() -> dict[str, Any]:
             ),
             "additionalProperties": False,
         },
+        "Limit": _object(
+            {
+                "threshold_id": _TEXT,
+                "measure": _TEXT,
+                "direction": _TEXT,
+                "currency": _or_null(_TEXT),
+                "above": _TEXT,
+                "severity": _TEXT,
+                "scope": _TEXT,
+                "policy_version": _NUMBER,
+            },
+            ["threshold_id", "measure", "above", "policy_version"],
+        ),
+        "Proposal": _object(
+            {
+                "proposal_id": _TEXT,
+                "by": _TEXT,
+                "at": _TIME,
+                "threshold_id": _TEXT,
+                "above": _TEXT,
+                "effective_from": {"type": "string", "format": "date"},
+                "base_version": _NUMBER,
+                "version": _NUMBER,
+                "policy_sha256": _TEXT,
+                "note": _or_null(_TEXT),
+                "progress": {"enum": [progress.value for progress in ProposalState]},
+                "decided_by": _or_null(_TEXT),
+                "decided_at": _or_null(_TIME),
+                "decision_note": _or_null(_TEXT),
+            },
+            ["proposal_id", "by", "at", "threshold_id", "above", "progress"],
+        ),
         "Problem": _object(
             {"type": _TEXT, "title": _TEXT, "status": _NUMBER, "detail": _TEXT},
             ["type", "title", "status", "detail"],
@@ -148,6 +182,86 @@ _CSRF: Final = {
     "schema": _TEXT,
     "description": "The token of the session, as every page has it.",
 }
+
+
+def _limit_paths() -> dict[str, Any]:
+    of_limit, of_proposal = _in_path("threshold_id"), _in_path("proposal_id")
+    write = ("404", "409", "415")
+    asked = [
+        {"name": "above", "in": "query", "schema": _TEXT, "description": "The other limit."},
+        {
+            "name": "days",
+            "in": "query",
+            "description": "Closed business days to look back.",
+            "schema": {**_NUMBER, "minimum": 1, "maximum": DAYS_MAX, "default": DAYS_DEFAULT},
+        },
+    ]
+    proposing = {
+        **_object(
+            {
+                "above": {**_TEXT, "description": "Money as decimal text, or a count."},
+                "effective_from": _or_null({"type": "string", "format": "date"}),
+                "note": _or_null({**_TEXT, "maxLength": NOTE_LENGTH_MAX}),
+            },
+            ["above"],
+        ),
+        "additionalProperties": False,
+    }
+    deciding = {
+        **_object(
+            {
+                "decision": {"enum": ["approve", "decline"]},
+                "policy_sha256": {
+                    **_or_null(_TEXT),
+                    "description": "Of the text that was shown: an approval publishes that one.",
+                },
+                "note": _or_null({**_TEXT, "maxLength": NOTE_LENGTH_MAX}),
+            },
+            ["decision"],
+        ),
+        "additionalProperties": False,
+    }
+    text_shown = _object({"policy": _or_null(_TEXT), "why_not": _or_null(_TEXT)})
+    with_whatif = {"allOf": [_ref("Limit"), _object({"whatif": _or_null(_object({}))})]}
+    return {
+        "/api/v1/limits": {
+            "get": {"summary": "The limits that are in force last", **_answers(_page_of("Limit"))}
+        },
+        "/api/v1/limits/{threshold_id}": {
+            "parameters": of_limit,
+            "get": {
+                "summary": "A limit, and what another one would change: accounts by name",
+                "parameters": asked,
+                **_answers(with_whatif, "200", "404"),
+            },
+        },
+        "/api/v1/limits/{threshold_id}/proposals": {
+            "parameters": [*of_limit, _CSRF],
+            "post": {
+                "summary": "Propose another limit: a second person decides",
+                **_takes(proposing),
+                **_answers(_ref("Proposal"), "201", *write),
+            },
+        },
+        "/api/v1/proposals": {
+            "get": {"summary": "Proposals, the latest first", **_answers(_page_of("Proposal"))}
+        },
+        "/api/v1/proposals/{proposal_id}": {
+            "parameters": of_proposal,
+            "get": {
+                "summary": "A proposal, and the policy that an approval would publish",
+                **_answers({"allOf": [_ref("Proposal"), text_shown]}, "200", "404"),
+            },
+        },
+        "/api/v1/proposals/{proposal_id}/decision": {
+            "parameters": [*of_proposal, _CSRF],
+            "post": {
+                "summary": "Approve or decline a proposal",
+                **_takes(deciding),
+                **_answers(_ref("Proposal"), "201", *write),
+            },
+        },
+    }
 
 
 def _paths() -> dict[str, Any]:
@@ -224,6 +338,7 @@ def _paths() -> dict[str, Any]:
                 **_answers(done, "201", *write),
             },
         },
+        **_limit_paths(),
         "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
         "/api/v1/openapi.json": {
             "get": {"summary": "This document", "security": [], **_answers({"type": "object"})}

@@ -1,5 +1,6 @@
 """A limit on a business day's amount or count: which accounts it is for, and which one decides."""
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -120,10 +121,15 @@ class Threshold(NamedTuple):
             if counts and self.currency in {None, account_day.currency}:
                 return counts[first] + counts[second]
             return 0
+        return self.value_of_totals(account_day.totals)
+
+    def value_of_totals(self, by_currency: Mapping[str, Sequence[int]]) -> int:
+        """Return what totals (as `Totals` has them) amount to, in this limit's own unit."""
+        first, second = places_of(self)
         if self.currency is not None:
-            totals = account_day.totals.get(self.currency)
+            totals = by_currency.get(self.currency)
             return 0 if totals is None else totals[first] + totals[second]
-        return sum(totals[first] + totals[second] for totals in account_day.totals.values())
+        return sum(totals[first] + totals[second] for totals in by_currency.values())
 
 
 Scope = tuple[str, str | None, str | None, str | None]

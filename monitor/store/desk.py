@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from monitor.store.intake import take_actions
+from monitor.store.intake import take_actions, take_steps
+from monitor.store.proposals import ProposalStep
 from monitor.store.schema import actions, alerts, outbox
 from monitor.store.standing import Action, Does
 
@@ -24,6 +25,7 @@ class Topic(StrEnum):
 
     DISPOSITIONS = "dispositions"
     CASES = "cases"
+    POLICY = "policy"
 
 
 class ConflictError(Exception):
@@ -95,6 +97,25 @@ def _outgoing(action: Action) -> dict[str, Any]:
         "value": json.dumps(fields, ensure_ascii=False),
         "written_at": action.at,
     }
+
+
+def take_step(connection: Connection, step: ProposalStep, policy: tuple[int, str] | None) -> None:
+    """Let what a person did with a proposal count, and put it into the outbox.
+
+    `policy` is the version and text that an approval puts in force; it is published after it.
+    """
+    take_steps(connection, [step])
+    fields = json.dumps(step.fields(), ensure_ascii=False)
+    outgoing = [(Topic.CASES, step.proposal_id, fields)]
+    if policy is not None:
+        outgoing.append((Topic.POLICY, str(policy[0]), policy[1]))
+    connection.execute(
+        insert(outbox),
+        [
+            {"topic": topic.value, "key": key, "value": value, "written_at": step.at}
+            for topic, key, value in outgoing
+        ],
+    )
 
 
 def unsent(connection: Connection, limit: int = SENT_MAX) -> list[Unsent]:

@@ -16,12 +16,15 @@ from sqlalchemy import Connection, delete, select, update
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS
 from monitor.review.membership import is_member
+from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
     OF_TOPICS,
     account_days,
     actions,
     alerts,
+    policies,
     progress,
+    proposal_steps,
     rejection_counts,
     rejections,
     revisions,
@@ -45,13 +48,16 @@ class Sort(StrEnum):
     ACTION = "action"
     REJECTION = "rejection"
     ACCOUNT_DAY = "account-day"
+    POLICY = "policy"
+    PROPOSAL_STEP = "proposal-step"
     PASSED_OVER = "passed-over"  # no such record: it counts as read
 
 
 class Read(NamedTuple):
     """A record that was read: where it stands, when it was written (microseconds), and what it is.
 
-    `value` is an Action of the sort ACTION, else the record's fields.
+    `value` is an Action of the sort ACTION, a ProposalStep of the sort PROPOSAL_STEP, a text of the
+    sort POLICY, else the record's fields.
     """
 
     sort: Sort
@@ -98,6 +104,8 @@ class Intake:
             changed |= take_actions(connection, [read.value for read in by_sort[Sort.ACTION]])
             _take_rejections(connection, by_sort[Sort.REJECTION])
             _take_account_days(connection, by_sort[Sort.ACCOUNT_DAY])
+            _take_policies(connection, by_sort[Sort.POLICY])
+            take_steps(connection, [read.value for read in by_sort[Sort.PROPOSAL_STEP]])
             _keep_positions(connection, new)
         return sorted(changed)
 
@@ -401,4 +409,37 @@ def _take_account_days(connection: Connection, read: Sequence[Read]) -> None:
     )
 
 
-__all__ = ["Intake", "Read", "Sort", "State", "priority_of", "stored_action", "take_actions"]
+# -- policies, and proposals of other limits -------------------------------------------------------
+
+
+def _take_policies(connection: Connection, read: Sequence[Read]) -> None:
+    rows = [{"offset": item.offset, "told_at": item.told_at, "text": item.value} for item in read]
+    insert_new(connection, policies, rows)
+
+
+def take_steps(connection: Connection, steps: Sequence[ProposalStep]) -> None:
+    """Add what people did with proposals; one that is there already is left as it is."""
+    rows = [
+        {
+            "step_id": step.step_id,
+            "proposal_id": step.proposal_id,
+            "step": step.step.value,
+            "by": step.by,
+            "at": step.at,
+            "detail": _json(step.detail),
+        }
+        for step in steps
+    ]
+    insert_new(connection, proposal_steps, rows)
+
+
+__all__ = [
+    "Intake",
+    "Read",
+    "Sort",
+    "State",
+    "priority_of",
+    "stored_action",
+    "take_actions",
+    "take_steps",
+]

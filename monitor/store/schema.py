@@ -137,6 +137,28 @@ account_days: Final = Table(
     Index("ix_account_days_day", "business_day"),
 )
 
+policies: Final = Table(
+    "policies",
+    metadata,
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("told_at", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+)
+"""What the policy topic has, a text a record: one that cannot be used is there, too."""
+
+proposal_steps: Final = Table(
+    "proposal_steps",
+    metadata,
+    Column("step_id", ID, primary_key=True),
+    Column("proposal_id", NAME, nullable=False),
+    Column("step", WORD, nullable=False),
+    Column("by", NAME, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_proposal_steps_proposal", "proposal_id", "at"),
+)
+"""Other limits that people propose, approve and decline: only ever added to."""
+
 OF_TOPICS: Final = (
     progress,
     alerts,
@@ -145,6 +167,8 @@ OF_TOPICS: Final = (
     rejections,
     rejection_counts,
     account_days,
+    policies,
+    proposal_steps,
 )
 """Tables that are made again from the topics."""
 

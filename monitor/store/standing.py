@@ -124,12 +124,12 @@ def action_of(fields: object, where: str = "the action") -> Action:
     if not isinstance(fields, Mapping):
         raise ActionError([f"{where}: no JSON object"])
     problems: list[str] = []
-    alert_id = _text(fields, "alert_id", TEXT_LENGTH_MAX, problems)
-    by = _text(fields, "by", TEXT_LENGTH_MAX, problems)
+    alert_id = text_in(fields, "alert_id", TEXT_LENGTH_MAX, problems)
+    by = text_in(fields, "by", TEXT_LENGTH_MAX, problems)
     said = fields.get("action")
     if said not in list(Does):
         problems.append(f"action must be one of {', '.join(Does)}, not {said!r}")
-    at = _time(fields, "at", problems)
+    at = time_in(fields, "at", problems)
     revision = fields.get("revision")
     if revision is not None and (isinstance(revision, bool) or not isinstance(revision, int)):
         problems.append(f"revision must be a whole number, not {revision!r}")
@@ -148,17 +148,18 @@ def _detail(fields: Mapping[Any, Any], does: Does, problems: list[str]) -> dict[
             if detail[name] not in list(Disposition):
                 problems.append(f"disposition must be one of {', '.join(Disposition)}")
         elif name == "until":
-            _time(fields, name, problems)
+            time_in(fields, name, problems)
             detail[name] = fields.get(name)
         elif fields.get(name) is None and not is_needed:
             detail[name] = None
         else:
             length_max = NOTE_LENGTH_MAX if name == "note" else TEXT_LENGTH_MAX
-            detail[name] = _text(fields, name, length_max, problems)
+            detail[name] = text_in(fields, name, length_max, problems)
     return detail
 
 
-def _time(fields: Mapping[Any, Any], name: str, problems: list[str]) -> int:
+def time_in(fields: Mapping[Any, Any], name: str, problems: list[str]) -> int:
+    """Return a time that fields must have (microseconds since 1970); else add the problem."""
     written = fields.get(name)
     at = event_time_of(written) if isinstance(written, str) else None
     if at is None:
@@ -166,7 +167,8 @@ def _time(fields: Mapping[Any, Any], name: str, problems: list[str]) -> int:
     return at or 0
 
 
-def _text(fields: Mapping[Any, Any], name: str, length_max: int, problems: list[str]) -> str:
+def text_in(fields: Mapping[Any, Any], name: str, length_max: int, problems: list[str]) -> str:
+    """Return a text that fields must have, of so many characters at most; else add the problem."""
     text = fields.get(name)
     if isinstance(text, str) and text.strip() and len(text) <= length_max:
         return text

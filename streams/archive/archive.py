@@ -17,6 +17,7 @@ from monitor.core.alert import Kind
 from monitor.dispositions.disposition import DispositionError, disposed_of
 from monitor.review.membership import explanations_of
 from monitor.store.intake import Intake, Read, Sort
+from monitor.store.proposals import step_of
 from monitor.store.standing import Action, ActionError, action_of
 from monitor.store.store import Store, StoreError
 from streams.kafka.admin import require_topics
@@ -59,6 +60,7 @@ class Archive:
             _Source(topics.cases, _case),
             _Source(topics.rejections, _rejection),
             _Source(topics.account_days, _account_day),
+            _Source(topics.policy, _policy),
         )
         self._positions: dict[tuple[str, int], int] = {}
         self._taken: Counter[str] = Counter()
@@ -158,10 +160,19 @@ def _disposition(value: bytes) -> tuple[Sort, Any]:
 
 
 def _case(value: bytes) -> tuple[Sort, Any]:
+    fields = codec.plain(value)
     try:
-        return Sort.ACTION, action_of(codec.plain(value), "it")
+        if "proposal_id" in fields:
+            return Sort.PROPOSAL_STEP, step_of(fields, "it")
+        return Sort.ACTION, action_of(fields, "it")
     except ActionError as error:
         raise ValueError("; ".join(error.problems)) from error
+
+
+def _policy(value: bytes) -> tuple[Sort, Any]:
+    if not value:
+        raise ValueError("it is the tombstone of a version")
+    return Sort.POLICY, value.decode(errors="replace").replace("\0", "\ufffd")
 
 
 def _rejection(value: bytes) -> tuple[Sort, Any]:

@@ -32,7 +32,11 @@ class Publisher:
         topics = Topics.of(settings)
         self._settings = settings
         self._store = store
-        self._topics = {Topic.DISPOSITIONS: topics.dispositions, Topic.CASES: topics.cases}
+        self._topics = {
+            Topic.DISPOSITIONS: topics.dispositions,
+            Topic.CASES: topics.cases,
+            Topic.POLICY: topics.policy,
+        }
 
     async def run(self) -> None:
         """Publish until cancelled. A broker that does not answer is asked again."""

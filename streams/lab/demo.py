@@ -200,7 +200,7 @@ class Demo:
             try:
                 state = self.state = DemoState(settings)
                 self._on_change(state)
-                if self._port is not None:
+                if self._port is not None or self._beside:  # others ask for it, too
                     await set_policy(settings, policy_of_bytes(self._policy.read_bytes()))
                 await self._run(settings, worker, others, state, until_end=until_end)
                 return state

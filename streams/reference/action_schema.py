@@ -1,9 +1,10 @@
-"""The schema of what people do with alerts, but for dispositions."""
+"""The schemas of what people do with alerts, but for dispositions, and with proposals of limits."""
 
 from typing import Any, Final
 
 from monitor.core.business_day import RFC_3339
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, TEXT_LENGTH_MAX, Disposition
+from monitor.store.proposals import STEP_DETAILS, StepKind
 from monitor.store.standing import DETAILS, NEEDED, Does
 
 _TEXT: Final = {"type": "string", "pattern": r"\S", "maxLength": TEXT_LENGTH_MAX}
@@ -67,3 +68,55 @@ def _detail_schema(does: Does) -> dict[str, Any]:
         for name in DETAILS[does]
     }
     return {"properties": properties, "required": needed}
+
+
+# -- proposals of other limits ---------------------------------------------------------------------
+
+_VERSION: Final = {"type": "integer", "minimum": 1}
+
+_ABOUT: Final[dict[str, dict[str, Any]]] = {
+    "threshold_id": {"description": "The limit.", **_TEXT},
+    "above": {"description": "What it is to be: money as decimal text, or a count.", **_TEXT},
+    "effective_from": {"description": "From which business day on (YYYY-MM-DD).", **_TEXT},
+    "policy_sha256": {"description": "Of the text of the policy that comes of it.", **_TEXT},
+    "base_version": {"description": "The version of the policy that it changes.", **_VERSION},
+    "version": {"description": "The version that it makes.", **_VERSION},
+}
+
+
+def proposal_schema() -> dict[str, Any]:
+    """Return the schema, but for the dialect that it is written in."""
+    needed = {
+        step: [*names, *(("base_version", "version") if step is StepKind.PROPOSE else ())]
+        for step, names in STEP_DETAILS.items()
+    }
+    return {
+        "title": "Proposal of a limit",
+        "description": (
+            "What a person did with a proposal of another limit, through the console; only ever"
+            " added. The first decision holds; whoever proposed it cannot approve it."
+        ),
+        "type": "object",
+        "properties": {
+            "proposal_id": {"description": "The proposal's. It is the record's key, too.", **_TEXT},
+            "action": {
+                "description": "What was done.",
+                "type": "string",
+                "enum": [step.value for step in StepKind],
+            },
+            "by": {"description": "Who.", **_TEXT},
+            "at": {"description": "When.", **_TIME},
+            "note": {"description": "Why, in words.", **_NOTE, "type": ["string", "null"]},
+        },
+        "required": ["proposal_id", "action", "by", "at"],
+        "allOf": [
+            {
+                "if": {"properties": {"action": {"const": step.value}}, "required": ["action"]},
+                "then": {
+                    "properties": {name: _ABOUT[name] for name in names},
+                    "required": names,
+                },
+            }
+            for step, names in needed.items()
+        ],
+    }

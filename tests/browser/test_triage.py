@@ -14,9 +14,11 @@ import uvicorn
 
 from monitor.console.app import create_app
 from monitor.store import people
+from monitor.store.desk import unsent
 from monitor.store.intake import Sort
 from tests.monitor.console.made_console import (
     PASSWORD,
+    POLICY,
     REJECTION,
     MadeConsole,
     account_day,
@@ -99,6 +101,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     days = [account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)]
     made.take(*days, sort=Sort.ACCOUNT_DAY)
     made.take(REJECTION, sort=Sort.REJECTION)
+    made.take(POLICY, sort=Sort.POLICY)
     yield made
     made.close()
 
@@ -226,6 +229,31 @@ def test_new_alerts_are_announced_and_rows_do_not_move(page: Any, served: Served
     page.locator(".line").nth(rows + 1).wait_for(timeout=20_000)
 
 
+def test_a_limit_is_changed_by_two_people(browser: Any, served: Served) -> None:  # noqa: ANN401
+    first, second = (browser.new_context().new_page() for _ in range(2))
+    log_in(first, served, "ana")
+    press(first, "g", "l")
+    first.wait_for_url("**/limits")
+    first.click("text=daily-amount")
+    first.fill("input[name=above]", "1500")
+    first.keyboard.press("Enter")
+    until(first, "#starting", "1")
+    first.fill("textarea[name=note]", "as the branch asked")
+    first.click("text=Propose 1,500.00 in place of 2,000.00")
+    first.wait_for_url("**/proposals/**")
+    assert first.locator("text=Put exactly this in force").count() == 0
+    log_in(second, served, "paul")
+    second.goto(first.url)
+    until(second, ".diff .added", 'above = "1500.00"')
+    second.click("text=Put exactly this in force")
+    until(second, "[role=status]", "Version 2 is on its way")
+    with served.store.reading() as connection:
+        published = [decision.topic.value for decision in unsent(connection)]
+    assert published == ["cases", "cases", "policy"]
+    first.context.close()
+    second.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 320])
 def test_axe_finds_nothing(
@@ -254,7 +282,8 @@ def test_axe_finds_nothing(
         "/queue", "/queue?tab=all&kind=review", "/queue?tab=closed",
         f"/alerts/{identity('A1 2026-02-14')}", f"/alerts/{identity('review A1')}",
         f"/alerts/{identity('C1 2026-02-10')}", "/accounts/A1", "/incidents",
-        f"/incidents/{incident}", "/health", "/nope",
+        f"/incidents/{incident}", "/health", "/nope", "/limits",
+        "/limits/daily-amount?above=1500", f"/proposals/{served.propose()}",
     ):  # fmt: skip
         look(address)
     page.goto(f"{served.address}/queue")

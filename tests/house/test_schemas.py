@@ -18,6 +18,7 @@ from monitor.dispositions.disposition import Disposed, Disposition, DispositionE
 from monitor.engine.engine import Engine, Step
 from monitor.policy.document import policy_of
 from monitor.population import Population, rows_of
+from monitor.store.proposals import ProposalStep, StepKind, step_of
 from monitor.store.standing import Action, ActionError, Does, action_of
 from streams.reference.schemas import record_schemas
 from streams.wire import codec
@@ -182,6 +183,7 @@ def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
         "systemic-alert": codec.alert_bytes(a_systemic_alert()),
         "disposition": codec.disposition_bytes(Disposed("a", Disposition.SUSPICIOUS, "A", 0)),
         "case-action": json.dumps(AN_ACTION.fields()).encode(),
+        "limit-proposal": json.dumps(A_PROPOSAL.fields()).encode(),
     }[sort]
     assert SCHEMAS[sort]["required"]
     for name in SCHEMAS[sort]["required"]:
@@ -310,3 +312,51 @@ def test_an_action_fits_exactly_where_it_can_be_used(data: st.DataObject) -> Non
     except ActionError:
         is_used = False
     assert is_used == (faults("case-action", json.dumps(fields).encode()) == [])
+
+
+A_PROPOSAL = ProposalStep(
+    "p",
+    StepKind.PROPOSE,
+    "A",
+    0,
+    {
+        "threshold_id": "daily-amount",
+        "above": "2500.00",
+        "effective_from": "2026-01-05",
+        "policy_sha256": "ab",
+        "base_version": 1,
+        "version": 2,
+        "note": "why",
+    },
+)
+VERSIONS = (1, 7, 0, "1", True, None)
+OF_PROPOSAL: dict[str, tuple[object, ...]] = {
+    "proposal_id": TEXTS,
+    "action": (*StepKind, "shout", ""),
+    "by": TEXTS,
+    "at": CELLS["booked_at"],
+    "threshold_id": TEXTS,
+    "above": TEXTS,
+    "effective_from": TEXTS,
+    "policy_sha256": TEXTS,
+    "base_version": VERSIONS,
+    "version": VERSIONS,
+    "note": (*TEXTS, None),
+}
+
+
+@law(300)
+@given(st.data())
+def test_a_proposal_fits_exactly_where_it_can_be_used(data: st.DataObject) -> None:
+    fields = A_PROPOSAL.fields() | {"action": data.draw(st.sampled_from(StepKind))}
+    for name in data.draw(st.sets(st.sampled_from(sorted(OF_PROPOSAL)), min_size=1, max_size=2)):
+        value = data.draw(st.sampled_from((*OF_PROPOSAL[name], *ODD, "left out")))
+        fields.pop(name, None)
+        if value != "left out":
+            fields[name] = value
+    try:
+        step_of(fields)
+        is_used = True
+    except ActionError:
+        is_used = False
+    assert is_used == (faults("limit-proposal", json.dumps(fields).encode()) == []), fields

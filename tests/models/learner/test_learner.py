@@ -61,6 +61,7 @@ def whole(settings: LearnerSettings = SETTINGS) -> tuple[Learner, Seen]:
 # -- cutting ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_cover
 @law(12)
 @given(st.lists(st.integers(1, COUNT - 1), max_size=60))
 def test_the_stream_may_be_cut_anywhere(cuts: list[int]) -> None:

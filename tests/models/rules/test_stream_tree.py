@@ -171,6 +171,7 @@ print([rule.text() for rule in tree.rules()])
 """
 
 
+@pytest.mark.no_cover
 def test_the_tree_does_not_depend_on_the_hashes_of_a_process() -> None:
     told = {
         subprocess.run(

@@ -6,6 +6,7 @@ import pytest
 from monitor.store import people
 from monitor.store.intake import Sort
 from tests.monitor.console.made_console import (
+    POLICY,
     REJECTION,
     MadeConsole,
     account_day,
@@ -30,5 +31,6 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeCon
         *(account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)), sort=Sort.ACCOUNT_DAY
     )
     made.take(REJECTION, sort=Sort.REJECTION)
+    made.take(POLICY, sort=Sort.POLICY)
     yield made
     made.close()

@@ -10,9 +10,10 @@ from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from monitor.console.app import create_app
+from monitor.console.limits import propose
 from monitor.store import people
 from monitor.store.intake import Intake, Read, Sort
-from monitor.store.people import Role
+from monitor.store.people import Person, Role
 from monitor.store.store import Store
 
 PASSWORD: Final = "corn rake lantern 7"  # noqa: S105 - of made people
@@ -22,6 +23,23 @@ NAMES: Final = {
 }  # fmt: skip
 BEGIN: Final = 1_790_000_000_000_000
 SECOND: Final = 1_000_000
+
+
+LIMIT: Final = "daily-amount"
+POLICY: Final = """# what we watch
+version = 1
+[[limit]]
+id = "daily-amount"  # as agreed
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+above = "2000.00"
+
+[[limit]]
+id = "daily-count"
+measure = "count"
+above = 15
+"""
 
 
 class Clock:
@@ -132,13 +150,20 @@ class MadeConsole:
         for name, role in names.items():
             people.add_user(self.store, name, role, PASSWORD, self.clock())
 
-    def take(self, *records: Mapping[str, Any], sort: Sort = Sort.ALERT) -> None:
+    def take(self, *records: Any, sort: Sort = Sort.ALERT) -> None:  # noqa: ANN401 - as Read's
         """Take records in as the archive does."""
         reads = []
         for record in records:
             self._offset += 1
             reads.append(Read(sort, f"weir.{sort}", 0, self._offset, self.clock(), record))
         self._intake.take(reads)
+
+    def propose(self, name: str = "bob", above: str = "2500.00") -> str:
+        """Propose another limit as a person, and return the proposal's id."""
+        person = Person(name, NAMES[name], "")
+        with self.store.begin() as connection:
+            asked = {"above": above, "note": "too many"}
+            return propose(connection, person, LIMIT, asked, self.clock()).proposal_id
 
     @contextlib.contextmanager
     def client(self, name: str | None = None) -> Iterator[TestClient]:

@@ -14,6 +14,7 @@ from monitor.console.app import OF_API, PAGES, PUBLIC, needs
 from monitor.store.intake import Sort
 from monitor.store.people import Role, new_setup_token
 from tests.monitor.console.made_console import (
+    LIMIT,
     NAMES,
     PASSWORD,
     REJECTION,
@@ -31,9 +32,12 @@ INCIDENT = identity("systemic 2026-02-14")
 ROUTES = [(method, route) for route in (*PAGES, *OF_API) for method in sorted(route.methods or ())]
 
 
-def address_of(route: Route) -> str:
+def address_of(console: MadeConsole, route: Route) -> str:
     path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
-    return path.replace("{incident_id:path}", INCIDENT)
+    path = path.replace("{threshold_id:path}", LIMIT).replace("{incident_id:path}", INCIDENT)
+    if "{proposal_id:path}" in path:
+        return path.replace("{proposal_id:path}", console.propose())
+    return path
 
 
 def name_of(case: object) -> str:
@@ -42,7 +46,7 @@ def name_of(case: object) -> str:
 
 @pytest.mark.parametrize(("method", "route"), ROUTES, ids=name_of)
 def test_every_route_lets_in_whom_it_must(console: MadeConsole, method: str, route: Route) -> None:
-    address = address_of(route)
+    address = address_of(console, route)
     if address == "/events":
         return  # it never ends: test_events.py
     needed = needs(method, address)
@@ -125,7 +129,7 @@ def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
 
 
 def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope"]
+    addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
     for address in (*addresses, *with_parts, f"/accounts/{account}"):
         yield address, client.get(address).text

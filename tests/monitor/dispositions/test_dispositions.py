@@ -93,6 +93,7 @@ def test_which_one_holds_does_not_follow_from_the_order_of_arrival(
         assert twice[alert_id].disposition == held.disposition
 
 
+@pytest.mark.no_cover
 def test_a_lesson_is_the_same_however_its_records_come(alerts: list[Told]) -> None:
     words = words_on(alerts)
     lesson = lesson_of(alerts, words)
@@ -124,6 +125,7 @@ def meets(features: Features, condition: Condition) -> bool:
             )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=4, deadline=None, phases=[Phase.generate])  # to shrink takes minutes
 @given(seed=st.integers(0, 10**6), cut=st.floats(0.1, 1))
 def test_confidence_is_that_of_counting_one_by_one(
@@ -242,6 +244,7 @@ def test_all_problems_of_a_file_are_said_at_once(tmp_path: Path) -> None:
     assert path.read_bytes() == before + codec.disposition_bytes(one) + b"\n"  # only ever added
 
 
+@pytest.mark.no_cover
 def test_the_command_adds_to_a_file_and_explain_and_rules_read_it(
     alerts: list[Told], tmp_path: Path
 ) -> None:

@@ -404,6 +404,7 @@ def standing(steps: list[Step]) -> set[tuple[str, str, str]]:
     }
 
 
+@pytest.mark.no_cover
 @law(300)
 @given(st.lists(rows, min_size=1, max_size=25), st.randoms(use_true_random=False))
 @example(

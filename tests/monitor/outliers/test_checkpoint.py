@@ -111,6 +111,7 @@ def test_it_goes_on_as_if_nothing_had_happened() -> None:
     assert [of[2] for of in again] == pytest.approx([of[2] for of in told], rel=0.05)
 
 
+@pytest.mark.no_cover
 @law(12)
 @given(st.lists(st.integers(1, COUNT // 2), min_size=1, max_size=6, unique=True))
 def test_whenever_one_flushes_what_was_last_is_what_comes_back(cuts: list[int]) -> None:
@@ -289,6 +290,7 @@ def test_days_that_the_core_does_not_know_are_dropped() -> None:
     assert back.flush().dropped == []
 
 
+@pytest.mark.no_cover
 @law(15)
 @given(st.data())
 def test_whatever_bytes_a_part_has_it_is_used_or_refused(data: st.DataObject) -> None:

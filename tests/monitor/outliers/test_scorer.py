@@ -157,6 +157,7 @@ def assert_told_alike(one: Told, other: Told) -> None:
     assert one.rejections == other.rejections
 
 
+@pytest.mark.no_cover
 @law(8)
 @given(st.lists(st.integers(1, COUNT - 1), max_size=40))
 def test_cutting_a_stream_into_other_runs_changes_nothing(cuts: list[int]) -> None:

@@ -31,6 +31,7 @@ def new_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return sqlite_store(tmp_path_factory.mktemp("store"))
 
 
+@pytest.mark.no_cover
 @law(60)
 @given(seed=st.integers(0, 10**6), size=st.integers(1, 20))
 def test_however_records_are_cut_the_store_holds_the_same(
@@ -52,6 +53,7 @@ def test_records_that_come_twice_change_nothing(
     assert filled(store, records[-back:], at_a_time=size) == whole
 
 
+@pytest.mark.no_cover
 @law(40)
 @given(seed=st.integers(0, 10**6), fails_at=st.integers(0, 59))
 def test_what_is_killed_in_the_middle_goes_on_and_ends_alike(

@@ -241,6 +241,7 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
         assert run.day_score[np.flatnonzero(later)[-1]] == last_of_days[account, last]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("partitions", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_the_figures_are_scikit_learns_of_those_scores(
     weir: Weir, made: Made, partitions: int
@@ -309,6 +310,7 @@ def test_without_kinds_those_of_incidents_are_not_looked_for(weir: Weir, made: M
     assert found["transactions"]["left_out"] == left_out > 10
 
 
+@pytest.mark.no_cover
 def test_the_order_of_the_file_changes_nothing(weir: Weir, made: Made, tmp_path: Path) -> None:
     alone = {row["booked_at"]: row for row in made.rows}  # equal times would change places
     rows = list(alone.values())
@@ -321,6 +323,7 @@ def test_the_order_of_the_file_changes_nothing(weir: Weir, made: Made, tmp_path:
     assert answers[0]["rejected"] == 0
 
 
+@pytest.mark.no_cover
 def test_no_score_knows_what_comes_later(made: Made, tmp_path: Path) -> None:
     first = made.rows[: len(made.rows) * 2 // 3]
     whole = run_on(made.path)

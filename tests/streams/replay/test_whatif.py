@@ -451,6 +451,7 @@ def test_the_screen_has_the_main_figures_and_says_where_the_rest_is(weir: Weir, 
     assert max(map(len, out.splitlines())) <= 120
 
 
+@pytest.mark.no_cover
 def test_the_page_shows_what_the_commands_say(weir: Weir) -> None:
     page = (Path(__file__).parents[3] / "docs" / "whatif.md").read_text(encoding="utf-8")
     calls = re.findall(r"^\$ weir (.+)\n((?:(?!\$ |```).*\n)*)", page, re.MULTILINE)
@@ -563,6 +564,7 @@ def test_without_matplotlib_only_the_chart_is_missing(
     assert Path("a.csv").read_text(encoding="utf-8").startswith("limit,alerts,")
 
 
+@pytest.mark.no_cover
 def test_the_chart_marks_both_limits_and_names_its_axes_and_units(weir: Weir, feed: Path) -> None:
     question = (
         "whatif", "--limit", "daily-amount", "--above", "1500.00", "--file", feed, "--budget", "1",

@@ -112,7 +112,7 @@ def test_the_stream_has_everything_in_it() -> None:
     assert any(limit["breaches"] for of in days for limit in of["limits"])  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("batch_records", [pytest.param(1, marks=pytest.mark.no_cover), 3])
+@pytest.mark.parametrize("batch_records", [pytest.param(1, marks=pytest.mark.slow), 3])
 @pytest.mark.parametrize(
     "stride", [pytest.param(1, marks=pytest.mark.slow), 7]
 )  # fmt: skip

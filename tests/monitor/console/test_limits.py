@@ -1,0 +1,281 @@
+"""Limits: figures that a plain count gives, too, and changes that two people make."""
+
+import hashlib
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.policy.document import policy_of
+from monitor.store.desk import Topic, unsent
+from monitor.store.intake import Intake, Read, Sort
+from monitor.store.limits import proposals_of
+from monitor.store.proposals import (
+    ProposalState,
+    ProposalStep,
+    StepKind,
+    proposals_in,
+    step_of,
+)
+from monitor.store.schema import OF_TOPICS
+from monitor.store.standing import ActionError
+from tests.monitor.console.made_console import LIMIT, POLICY, MadeConsole, account_day
+from tests.support.laws import law
+from tests.support.stored import contents, sqlite_store
+
+WHATIF = f"/api/v1/limits/{LIMIT}"
+
+
+def made_days(seed: int) -> list[dict[str, Any]]:
+    """Return account-days of some accounts, with amounts around the limits that are asked for."""
+    rng = random.Random(seed)  # noqa: S311 - made data
+    days = []
+    for number in range(40):
+        for day in range(1, 29):
+            if rng.random() < 0.7:
+                amount = rng.choice(["0.00", "1999.99", "2000.00", "2000.01", "2500.00", "2500.01"])
+                made = account_day(f"D{number}", f"2026-03-{day:02d}")
+                made["totals"][0]["debit_amount"] = amount
+                if rng.random() < 0.2:
+                    made["totals"] = []
+                days.append(made)
+    return days
+
+
+def counted(days: list[dict[str, Any]], above: int) -> Counter[str]:
+    """Return on how many days each account is over a limit (in cents), by plain counting."""
+    over: Counter[str] = Counter()
+    for day in days:
+        cents = sum(int(total["debit_amount"].replace(".", "")) for total in day["totals"])
+        over[day["account_id"]] += cents > above
+    return +over
+
+
+@pytest.mark.parametrize(("above", "cents"), [("2500", 250_000), ("1999.99", 199_999), ("0", 0)])
+def test_what_another_limit_changes_is_what_plain_counting_gives(
+    console: MadeConsole, above: str, cents: int
+) -> None:
+    days = made_days(5)
+    console.take(*days, sort=Sort.ACCOUNT_DAY)
+    now, then = counted(days, 200_000), counted(days, cents)
+    with console.client("vera") as client:
+        found = client.get(WHATIF, params={"above": above, "days": "28"}).json()["whatif"]
+    assert (found["first"], found["last"]) == ("2026-03-01", "2026-03-28")
+    for side, over in (("now", now), ("then", then)):
+        assert (found[side]["alerts"], found[side]["accounts"]) == (over.total(), len(over))
+    names = {name: [row["account_id"] for row in found[name]] for name in ("starting", "stopping")}
+    assert sorted(names["starting"]) == sorted(then.keys() - now.keys())
+    assert sorted(names["stopping"]) == sorted(now.keys() - then.keys())
+    changing = {row["account_id"]: (row["days_now"], row["days_then"]) for row in found["changing"]}
+    both = now.keys() & then.keys()
+    assert changing == {name: (now[name], then[name]) for name in both if now[name] != then[name]}
+    curve = {point["above"]: point["alerts"] for point in found["curve"]}
+    assert curve["2000.00"] == now.total()
+    assert all(
+        alerts == counted(days, int(limit.replace(".", ""))).total()
+        for limit, alerts in curve.items()
+    )
+
+
+def test_only_the_closed_days_that_are_asked_for_count(console: MadeConsole) -> None:
+    days = made_days(6)
+    console.take(*days, sort=Sort.ACCOUNT_DAY)
+    last_week = [day for day in days if day["business_day"] > "2026-03-21"]
+    with console.client("vera") as client:
+        found = client.get(WHATIF, params={"days": "7"}).json()["whatif"]
+        text = client.get(f"/limits/{LIMIT}", params={"days": "7", "above": "2500"}).text
+    assert found["now"]["alerts"] == counted(last_week, 200_000).total()
+    assert found["account_days"] == len(last_week)
+    assert "Accounts that would not alert any more" in text
+
+
+def test_two_people_put_another_limit_in_force(console: MadeConsole) -> None:
+    with console.client("bob") as client:
+        asked = {"above": "2500.00", "effective_from": "2026-03-01", "note": "prices rose"}
+        made = client.post(f"{WHATIF}/proposals", json=asked)
+        proposal_id = made.json()["proposal_id"]
+        text = client.get(f"/api/v1/proposals/{proposal_id}").json()["policy"]
+        own = client.post(f"/api/v1/proposals/{proposal_id}/decision", json={"decision": "approve"})
+    assert (made.status_code, own.status_code) == (201, 403)
+    wanted = POLICY.replace("2000.00", "2500.00").replace("version = 1", "version = 2")
+    assert text.replace('effective_from = "2026-03-01"\n', "") == wanted, "comments stay"
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    decide = f"/api/v1/proposals/{proposal_id}/decision"
+    with console.client("paul") as client:
+        blind = client.post(decide, json={"decision": "approve", "policy_sha256": "0" * 64})
+        assert blind.status_code == 409
+        done = client.post(decide, json={"decision": "approve", "policy_sha256": sha256})
+        again = client.post(decide, json={"decision": "decline"})
+    assert (done.status_code, again.status_code) == (201, 409)
+    assert (done.json()["progress"], done.json()["decided_by"]) == ("approved", "paul")
+    with console.store.reading() as connection:
+        waiting = [(record.topic, record.key, record.value) for record in unsent(connection)]
+    assert [topic for topic, _, _ in waiting] == [Topic.CASES, Topic.CASES, Topic.POLICY]
+    assert waiting[-1][1:] == ("2", text)
+    assert policy_of(text).effective_from_text == "2026-03-01"
+
+
+def test_an_analyst_cannot_approve_and_a_viewer_cannot_propose(console: MadeConsole) -> None:
+    proposal_id = console.propose("bob")
+    with console.client("ana") as client:
+        answer = client.post(
+            f"/api/v1/proposals/{proposal_id}/decision", json={"decision": "decline"}
+        )
+        assert answer.status_code == 403
+    with console.client("vera") as client:
+        answer = client.post(f"{WHATIF}/proposals", json={"above": "1.00"})
+        assert answer.status_code == 403
+    with console.client("bob") as client:
+        taken_back = client.post(
+            f"/api/v1/proposals/{proposal_id}/decision", json={"decision": "decline"}
+        )
+    assert taken_back.json()["progress"] == "declined"
+
+
+def test_a_proposal_is_stale_once_another_version_is_in_force(console: MadeConsole) -> None:
+    proposal_id = console.propose("bob")
+    with console.client("paul") as client:
+        shown = client.get(f"/api/v1/proposals/{proposal_id}").json()
+        console.take(POLICY.replace("version = 1", "version = 2"), sort=Sort.POLICY)
+        answer = client.post(
+            f"/api/v1/proposals/{proposal_id}/decision",
+            json={"decision": "approve", "policy_sha256": shown["policy_sha256"]},
+        )
+        page = client.get(f"/proposals/{proposal_id}")
+    assert answer.status_code == 409
+    assert "version 2 is in force by now" in answer.json()["detail"]
+    assert page.status_code == 200
+    assert "Put exactly this in force" not in page.text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"above": "2000.00"},
+        {"above": "1.001"},
+        {"above": "-1"},
+        {"above": None},
+        {"above": "2500", "effective_from": "tomorrow"},
+        {"above": "2500", "note": 5},
+        {"above": "2500", "more": 1},
+    ],
+)
+def test_what_cannot_be_proposed_is_said(console: MadeConsole, asked: dict[str, Any]) -> None:
+    with console.client("bob") as client:
+        answer = client.post(f"{WHATIF}/proposals", json=asked)
+    assert answer.status_code == 400, answer.text
+    with console.store.reading() as connection:
+        assert proposals_of(connection) == []
+
+
+def test_without_a_policy_the_pages_say_so(tmp_path: Path) -> None:
+    console = MadeConsole(tmp_path)
+    with console.client("vera") as client:
+        text = client.get("/limits").text
+        assert "No policy is on the policy topic" in text
+        assert client.get(f"/limits/{LIMIT}").status_code == 404
+        assert client.get("/api/v1/limits").json()["items"] == []
+        console.take(POLICY, "version = 0", sort=Sort.POLICY)
+        text = client.get("/limits").text
+        assert "Refused by workers: record 2 of the policy topic cannot be used" in text
+        assert client.get(f"/limits/{LIMIT}").status_code == 200
+        assert client.get("/limits/nope").status_code == 404
+    console.close()
+
+
+# -- proposals follow from the topic --------------------------------------------------------------
+
+_DETAIL = {
+    "threshold_id": LIMIT,
+    "above": "1",
+    "effective_from": "2026-01-01",
+    "base_version": 1,
+    "version": 2,
+    "policy_sha256": "aa",
+    "note": None,
+}
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(list(StepKind)),
+        st.sampled_from(["bob", "paul"]),
+        st.integers(1, 6),
+        st.sampled_from(["aa", "bb"]),
+    ),
+    max_size=6,
+)
+
+
+def steps_of(drawn: list[tuple[StepKind, str, int, str]]) -> list[ProposalStep]:
+    """Return steps of one proposal of bob's, made at the time 3."""
+    made = ProposalStep("p", StepKind.PROPOSE, "bob", 3, _DETAIL)
+    details: dict[StepKind, dict[str, Any]] = {
+        StepKind.PROPOSE: _DETAIL,
+        StepKind.DECLINE: {"note": None},
+    }
+    others = [
+        ProposalStep("p", step, by, at, details.get(step, {"policy_sha256": sha, "note": None}))
+        for step, by, at, sha in drawn
+        if step is not StepKind.PROPOSE
+    ]
+    return [made, *others]
+
+
+@law(100)
+@given(drawn=_STEPS, data=st.data())
+def test_proposals_are_the_same_in_whatever_order_steps_come_and_however_often(
+    drawn: list[tuple[StepKind, str, int, str]], data: st.DataObject
+) -> None:
+    steps = steps_of(drawn)
+    ordered = data.draw(st.permutations([*steps, *data.draw(st.lists(st.sampled_from(steps)))]))
+    (found,) = proposals_in(ordered)
+    assert found == proposals_in(steps)[0]
+    if found.progress is ProposalState.APPROVED:
+        assert found.decision is not None
+        assert found.decision.by != "bob"
+        assert found.decision.detail["policy_sha256"] == "aa"
+
+
+@law(60)
+@given(drawn=_STEPS)
+def test_a_step_is_read_as_it_was_written(drawn: list[tuple[StepKind, str, int, str]]) -> None:
+    for step in steps_of(drawn):
+        read = step_of(json.loads(json.dumps(step.fields())))
+        assert (read, read.step_id) == (step, step.step_id)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"action": "approve"}, {"by": ""}, {"at": "noon"}, {"version": "2"}, {"base_version": True},
+        {"policy_sha256": None}, {"note": 7}, {"proposal_id": 3},
+    ],
+)  # fmt: skip
+def test_a_record_that_is_no_step_is_refused(change: dict[str, Any]) -> None:
+    fields = ProposalStep("p", StepKind.PROPOSE, "bob", 3_000_000, _DETAIL).fields()
+    assert step_of(fields).proposal_id == "p"
+    with pytest.raises(ActionError, match=next(iter(change))):
+        step_of(fields | change)
+
+
+def test_a_store_that_is_made_again_has_policies_and_proposals(tmp_path: Path) -> None:
+    steps = steps_of([(StepKind.APPROVE, "paul", 5, "aa")])
+    read = [
+        Read(Sort.PROPOSAL_STEP, "cases", 0, offset, step.at, step)
+        for offset, step in enumerate(steps)
+    ]
+    read.append(Read(Sort.POLICY, "policy", 0, 7, 1, POLICY))
+    store = sqlite_store(tmp_path)
+    Intake(store).take(read)
+    once = contents(store)
+    Intake(store).forget()
+    assert all(not rows for rows in contents(store).values())
+    for item in [*read, *read]:
+        Intake(store).take([item])
+    assert contents(store) == once
+    assert {"policies", "proposal_steps"} <= {table.name for table in OF_TOPICS}
+    store.close()
