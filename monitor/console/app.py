@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from monitor.console.guard import SAFE, STATIC, Guard
 from monitor.console.replies import AnswerError, posted, refused, see_other
+from monitor.console.transactions import Transactions
 from monitor.console.views import (
     account,
     alert,
@@ -25,6 +26,7 @@ from monitor.console.views import (
     people,
     queue,
 )
+from monitor.console.views import transactions as of_alert
 from monitor.store.people import Role
 from monitor.store.store import Store
 
@@ -39,6 +41,7 @@ PAGES: Final = (
     Route("/queue", queue.queue, methods=["GET"]),
     Route("/alerts/actions", posted(queue.act_on_many), methods=["POST"]),
     Route("/alerts/{alert_id:path}/actions", posted(alert.act_on), methods=["POST"]),
+    Route("/alerts/{alert_id:path}/transactions", of_alert.transactions, methods=["GET"]),
     Route("/alerts/{alert_id:path}", alert.alert, methods=["GET"]),
     Route("/accounts/{account_id:path}", account.account, methods=["GET"]),
     Route("/incidents", incident.incidents, methods=["GET"]),
@@ -73,6 +76,11 @@ OF_API: Final = (
         methods=["POST"],
     ),
     Route(f"{_V1}/alerts/{{alert_id:path}}/actions", posted(api.post_action), methods=["POST"]),
+    Route(
+        f"{_V1}/alerts/{{alert_id:path}}/transactions",
+        of_alert.transaction_list,
+        methods=["GET"],
+    ),
     Route(f"{_V1}/alerts/{{alert_id:path}}", api.alert_object, methods=["GET"]),
     Route(f"{_V1}/incidents", api.incident_list, methods=["GET"]),
     Route(f"{_V1}/incidents/{{incident_id:path}}/close", posted(api.post_close), methods=["POST"]),
@@ -111,10 +119,16 @@ def needs(method: str, path: str) -> Role | None:
 
 
 def create_app(
-    store: Store, *, clock: Callable[[], int], hosts: frozenset[str], is_https: bool = False
+    store: Store,
+    *,
+    clock: Callable[[], int],
+    hosts: frozenset[str],
+    is_https: bool = False,
+    transactions: Transactions | None = None,
 ) -> Starlette:
     """Return the console of a store, behind its guard.
 
+    `transactions` finds those behind an alert; without it, the page says that it cannot.
     `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
     """
     static = StaticFiles(directory=str(files("monitor.console") / "static"))
@@ -128,4 +142,5 @@ def create_app(
     app.state.clock = clock
     app.state.is_https = is_https
     app.state.streams = {}
+    app.state.transactions = transactions
     return app

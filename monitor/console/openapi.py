@@ -144,6 +144,7 @@ _ERRORS: Final = {
     "404": "It is not there.",
     "409": "Its state does not allow this, or somebody else acted first.",
     "412": "If-Match names another version.",
+    "503": "The broker does not answer.",
     "415": "The body must be application/json.",
 }
 
@@ -318,6 +319,18 @@ def _paths() -> dict[str, Any]:
                 "summary": "Act on an alert",
                 **_takes(action),
                 **_answers(whole, "201", *write, "412"),
+            },
+        },
+        "/api/v1/alerts/{alert_id}/transactions": {
+            "parameters": of_alert,
+            "get": {
+                "summary": "Transactions of its account on the topic around its record",
+                **_answers(
+                    _object({"items": _list_of(_object({})), "partners": _list_of(_object({}))}),
+                    "200",
+                    "404",
+                    "503",
+                ),
             },
         },
         "/api/v1/incidents": {

@@ -121,9 +121,14 @@ async def _serve(
 
     from monitor.console.app import create_app
     from streams.archive.publisher import Publisher
+    from streams.archive.transactions import TransactionTopic
 
     app = create_app(
-        store, clock=lambda: time.time_ns() // 1000, hosts=hosts, is_https=tls is not None
+        store,
+        clock=lambda: time.time_ns() // 1000,
+        hosts=hosts,
+        is_https=tls is not None,
+        transactions=TransactionTopic(settings),
     )
     server = uvicorn.Server(
         uvicorn.Config(

@@ -11,6 +11,11 @@ from starlette.testclient import TestClient
 
 from monitor.console.app import create_app
 from monitor.console.limits import propose
+from monitor.console.transactions import (
+    FoundTransactions,
+    NotReachableError,
+    SeenTransaction,
+)
 from monitor.store import people
 from monitor.store.intake import Intake, Read, Sort
 from monitor.store.people import Person, Role
@@ -137,6 +142,20 @@ REJECTION: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+class MadeTransactions:
+    """Transactions that a test puts there; None: the broker does not answer."""
+
+    def __init__(self) -> None:
+        self.held: list[SeenTransaction] | None = []
+        self.asked: list[tuple[str, int, int]] = []
+
+    async def of_account(self, account_id: str, partition: int, offset: int) -> FoundTransactions:
+        self.asked.append((account_id, partition, offset))
+        if self.held is None:
+            raise NotReachableError("the broker does not answer: TimeoutError. Try again")
+        return FoundTransactions(self.held, 0, 9)
+
+
 class MadeConsole:
     """A console over a store in a folder, and clients of it by people's names."""
 
@@ -144,7 +163,10 @@ class MadeConsole:
         self.store = Store.open(f"sqlite:///{folder / 'store.db'}")
         self.clock = Clock()
         hosts = frozenset({"testserver"})
-        self.app = create_app(self.store, clock=self.clock, hosts=hosts)
+        self.transactions = MadeTransactions()
+        self.app = create_app(
+            self.store, clock=self.clock, hosts=hosts, transactions=self.transactions
+        )
         self._intake = Intake(self.store)
         self._offset = 0
         for name, role in names.items():
