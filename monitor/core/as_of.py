@@ -1,5 +1,9 @@
-"""The moment as of which records are judged: a file's rows must not be dated after it."""
+"""The moment as of which records are judged: they must not be dated too far after it.
 
+Of a file's rows it is one moment for all, of a stream's records the time of each one's writing.
+"""
+
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from monitor.core.transaction import Rejection, Transaction, future
@@ -13,8 +17,26 @@ class AsOf(NamedTuple):
 
     def judge(self, item: Transaction | Rejection) -> Transaction | Rejection:
         """Return the item, or its rejection as `future` if it is dated too far ahead."""
-        if isinstance(item, Transaction):
-            ahead = item.event_time - self.moment
-            if ahead > self.clock_skew:
-                return future(item, ahead, "the moment as of which the file is read")
-        return item
+        named = "the moment as of which the file is read"
+        return _judged(item, self.moment, self.clock_skew, named)
+
+
+def judged(
+    items: Iterable[Transaction | Rejection], written_at: Iterable[int], clock_skew: int
+) -> list[Transaction | Rejection]:
+    """Return what records are, each as of the time when it was written (microseconds, as the skew).
+
+    One that is dated too far ahead of that is its rejection as `future`.
+    """
+    return [
+        _judged(item, moment, clock_skew, "the record's Kafka timestamp")
+        for item, moment in zip(items, written_at, strict=True)
+    ]
+
+
+def _judged(
+    item: Transaction | Rejection, moment: int, clock_skew: int, named: str
+) -> Transaction | Rejection:
+    if isinstance(item, Transaction) and item.event_time - moment > clock_skew:
+        return future(item, item.event_time - moment, named)
+    return item

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.core.alert import Alert
+from monitor.core.as_of import judged
 from monitor.engine.engine import Engine
 from monitor.ledger.ledger import Entry
 from monitor.outliers.checkpoint import Memory
@@ -109,7 +110,9 @@ def _runs(lanes: list[_Lane]) -> Iterator[tuple[_Lane, list[_Record]]]:
 def _take(lane: _Lane, run: list[_Record], seconds: dict[str, float]) -> None:
     engine = lane.engine
     started = time.process_time()
-    items = codec.decode_run(run, 1 << 62)  # made times may be to come
+    items = judged(
+        codec.decode_run(run), codec.written_at(run), 1 << 62
+    )  # made times may be to come
     decoded = time.process_time()
     seconds["decode"] += decoded - started
     spent_before = lane.scorer.spent if lane.scorer else 0.0

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from monitor.core.as_of import judged
 from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import MICROSECONDS, Calendar, day_of_text, event_time_text
 from monitor.core.transaction import Rejection, Transaction
@@ -119,7 +120,7 @@ async def _replay(broker: str, topic: str, run: Rederivation) -> Beginning | Non
             records = await tail.read()
             if not records:
                 continue
-            items = codec.decode_run(records, skew)
+            items = judged(codec.decode_run(records), codec.written_at(records), skew)
             if began is None:
                 began = _beginning(records, items)
                 ensure_reaches(run.told, began)
@@ -145,7 +146,7 @@ class _Lane:
 
     def add(self, records: Sequence[Any], clock_skew: int) -> None:
         """Take records that were read."""
-        items = codec.decode_run(records, clock_skew)
+        items = judged(codec.decode_run(records), codec.written_at(records), clock_skew)
         if self.began is None:
             self.began = _beginning(records, items)
         self._waiting.extend((of.offset, item) for of, item in zip(records, items, strict=True))

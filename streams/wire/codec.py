@@ -17,7 +17,6 @@ from monitor.core.transaction import (
     Reason,
     Rejection,
     Transaction,
-    future,
     transaction_of,
 )
 from monitor.dispositions.disposition import Disposed
@@ -94,25 +93,21 @@ _decode_any: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def decode_run(records: Iterable[Record], clock_skew: int) -> list[Transaction | Rejection]:
-    """Return what each record is: a transaction, or why it is none.
-
-    `clock_skew` (microseconds) is how far an event time may be ahead of the record's timestamp.
-    """
+def decode_run(records: Iterable[Record]) -> list[Transaction | Rejection]:
+    """Return what each record is by itself: a transaction, or why it is none."""
     items: list[Transaction | Rejection] = []
     append = items.append
     for record in records:
         item = decode(record.value)
-        if isinstance(item, Transaction):
-            if record.key != item.account_id.encode():
-                append(_wrong_key(record.key, item.account_id))
-                continue
-            ahead = item.event_time - record.timestamp * TIMESTAMP_UNIT
-            if ahead > clock_skew:
-                append(future(item, ahead, "the record's Kafka timestamp"))
-                continue
+        if isinstance(item, Transaction) and record.key != item.account_id.encode():
+            item = _wrong_key(record.key, item.account_id)
         append(item)
     return items
+
+
+def written_at(records: Iterable[Record]) -> list[int]:
+    """Return when records were written, in microseconds since 1970."""
+    return [record.timestamp * TIMESTAMP_UNIT for record in records]
 
 
 def decode(value: bytes | None) -> Transaction | Rejection:

@@ -12,6 +12,7 @@ from itertools import starmap
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
+from monitor.core.as_of import judged
 from monitor.core.transaction import Reason, Rejection
 from monitor.engine.engine import Engine, Step
 from monitor.ledger.ledger import Entry, rejection_rows
@@ -194,7 +195,7 @@ class Partition:
         """Decide on a run of records and send what is to be told; `event` is acked at a flush."""
         async with self._taking:
             skew = self.engine.policies.calendar.clock_skew
-            items = codec.decode_run(records, skew)
+            items = judged(codec.decode_run(records), codec.written_at(records), skew)
             self.changes.apply()
             self.engine.observe([record.offset for record in records], items)
             self._events.append(event)

@@ -14,7 +14,7 @@ from streams.state import changelog
 from streams.state.accounts import facts_fields, review_fields
 from streams.wire import codec
 from tests.support.fake_log import TOPICS, Log
-from tests.support.records import GOOD_TIMESTAMP, Record, record
+from tests.support.records import GOOD_TIMESTAMP, Record, decided, record
 from tests.support.transactions import POLICY
 
 SEGMENTED = (
@@ -107,7 +107,7 @@ class Outcome(NamedTuple):
     def undisturbed(cls, records: list[Record]) -> Self:
         """Return the outcome of one engine that sees all records, with nothing around it."""
         engine = new_engine()
-        engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
+        engine.observe([of.offset for of in records], decided(records, HOUR))
         while engine.has_closing_days:
             engine.close_account_days()
         step = engine.take_step()

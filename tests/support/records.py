@@ -1,7 +1,10 @@
 """Records as a consumer hands them on, short to write."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+from monitor.core.as_of import judged
+from monitor.core.transaction import Rejection, Transaction
 from streams.wire import codec
 from tests.support.transactions import row
 
@@ -31,3 +34,8 @@ def record(
     value = codec.transaction_bytes(row(transaction_id, hours=hours, **fields))
     written = GOOD_TIMESTAMP + int(hours * 3_600_000) if timestamp is None else timestamp
     return Record(offset, value, fields.get("account_id", "A1").encode(), written)
+
+
+def decided(records: Sequence[Any], clock_skew: int) -> list[Transaction | Rejection]:
+    """Return what records are to a worker whose policy has this clock skew (microseconds)."""
+    return judged(codec.decode_run(records), codec.written_at(records), clock_skew)

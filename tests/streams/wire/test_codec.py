@@ -16,7 +16,7 @@ from streams.wire import codec
 from streams.wire.accounts import decode_account
 from tests.support.laws import law
 from tests.support.mutations import VALUES, WHOLE, encoded, mutated
-from tests.support.records import GOOD, GOOD_TIMESTAMP, Record
+from tests.support.records import GOOD, GOOD_TIMESTAMP, Record, decided
 from tests.support.transactions import book
 
 HOUR = 3_600_000_000
@@ -160,7 +160,7 @@ def test_of_several_faults_the_first_is_given(chosen: set[int]) -> None:
     changes: dict[str, str] = {}
     for index in sorted(chosen, reverse=True):
         changes |= FAULTS[index][1]
-    (item,) = codec.decode_run([Record(0, encoded(GOOD | changes))], HOUR)
+    (item,) = decided([Record(0, encoded(GOOD | changes))], HOUR)
     if chosen:
         assert reason_of(item) is FAULTS[min(chosen)][0]
     else:
@@ -172,7 +172,7 @@ def test_of_several_faults_the_first_is_given(chosen: set[int]) -> None:
 
 @pytest.mark.parametrize("key", [None, b"", b"A2", b"a1", b"A1 ", b"\xff"])
 def test_a_key_that_is_not_the_account(key: bytes | None) -> None:
-    items = codec.decode_run([Record(0, encoded(GOOD), key), Record(1, encoded(GOOD))], HOUR)
+    items = decided([Record(0, encoded(GOOD), key), Record(1, encoded(GOOD))], HOUR)
     assert reason_of(items[0]) is Reason.WRONG_KEY
     assert isinstance(items[1], Transaction)
 
@@ -180,7 +180,7 @@ def test_a_key_that_is_not_the_account(key: bytes | None) -> None:
 @pytest.mark.parametrize(("skew", "ahead_ms"), [(0, 1), (HOUR, 3_600_001), (60_000_000, 60_001)])
 def test_a_time_further_ahead_than_the_skew_is_future(skew: int, ahead_ms: int) -> None:
     def reason(timestamp: int) -> Reason | None:
-        (item,) = codec.decode_run([Record(0, encoded(GOOD), b"A1", timestamp)], skew)
+        (item,) = decided([Record(0, encoded(GOOD), b"A1", timestamp)], skew)
         return item.reason if isinstance(item, Rejection) else None
 
     assert reason(GOOD_TIMESTAMP - ahead_ms) is Reason.FUTURE
@@ -252,11 +252,11 @@ def test_a_hundred_thousand_spoilt_records_and_none_is_lost() -> None:
     at = delivered = 0
     while at < count:
         run = records[at : at + run_length]
-        engine.observe([of.offset for of in run], codec.decode_run(run, HOUR))
+        engine.observe([of.offset for of in run], decided(run, HOUR))
         step = engine.take_step()
         began, ended = len(step.waiting), len(step.settled)
-        decided = step.transactions + len(step.rejections) + step.redelivered
-        assert decided + began - ended == len(run)
+        counted = step.transactions + len(step.rejections) + step.redelivered
+        assert counted + began - ended == len(run)
         for offset, rejection in step.rejections:
             assert json.loads(
                 codec.rejection_bytes(rejection, {}, records[offset].key, records[offset].value)

@@ -13,12 +13,11 @@ from monitor.engine.engine import Engine
 from streams.state import changelog as state
 from streams.state import journal, keys, pieces
 from streams.state.pieces import PIECE_BYTES_MAX
-from streams.wire import codec
 from tests.support.fake_log import MOVED, TOPICS, Event, FakeOutbox, Log, Told
 from tests.support.laws import law
 from tests.support.lives import Life, idle, live
 from tests.support.made_stream import HOUR, Outcome, made_stream, new_engine
-from tests.support.records import Record
+from tests.support.records import Record, decided
 
 SEEDS = (4, 21)
 STREAMS = {seed: made_stream(seed) for seed in SEEDS}
@@ -56,7 +55,7 @@ def test_the_stream_has_everything_in_it(seed: int) -> None:
 def test_the_streams_have_reversals_that_wait_some_in_vain(seed: int) -> None:
     engine = new_engine()
     records = STREAMS[seed]
-    engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
+    engine.observe([of.offset for of in records], decided(records, HOUR))
     step = engine.take_step()
     in_vain = {offset for offset, _ in step.rejections} & set(step.settled)
     assert len(in_vain) > 2

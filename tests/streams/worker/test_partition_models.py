@@ -22,7 +22,7 @@ from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.support.lives import Life, idle
 from tests.support.made_stream import HOUR
-from tests.support.records import Record
+from tests.support.records import Record, decided
 from tests.support.spending import BUDGET, POLICY, made_spending
 from tests.support.transactions import book
 
@@ -164,7 +164,7 @@ def recovered(log: Log, text: str = WARM) -> Partition:
 def without_models() -> tuple[Written, dict[tuple[str, int], tuple[object, ...]]]:
     """Return what an engine without models tells of the whole stream, and what it holds then."""
     engine, records = new_engine(POLICY), stream()
-    engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
+    engine.observe([of.offset for of in records], decided(records, HOUR))
     while engine.has_closing_days:
         engine.close_account_days()
     step = engine.take_step()
@@ -208,7 +208,7 @@ def assert_models_go_on(log: Log) -> None:
         if value is not None
     ]  # fmt: skip
     engine = partition.engine
-    engine.observe([of.offset for of in more], codec.decode_run(more, HOUR))
+    engine.observe([of.offset for of in more], decided(more, HOUR))
     assert len(scores) > 30
     assert np.isfinite(scores).all()
 

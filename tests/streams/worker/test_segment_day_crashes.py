@@ -17,7 +17,7 @@ from tests.support import lives
 from tests.support.fake_log import TOPICS, CrashError, FakeOutbox, Log
 from tests.support.lives import Life
 from tests.support.made_stream import BUCKETS, HOUR, SEGMENTED, made_stream
-from tests.support.records import Record, record
+from tests.support.records import Record, decided, record
 
 
 def with_origin(made: Record) -> Record:
@@ -70,7 +70,7 @@ def joined(told: list[SegmentRecord]) -> dict[int, Day]:
 
 def undisturbed(records: list[Record]) -> dict[int, Day]:
     engine = new_engine()
-    engine.observe([of.offset for of in records], codec.decode_run(records, HOUR))
+    engine.observe([of.offset for of in records], decided(records, HOUR))
     while engine.has_closing_days:
         engine.close_account_days()
     days = engine.take_step().segment_days

@@ -9,12 +9,11 @@ from monitor.engine import closing as closing_day
 from monitor.engine.engine import Engine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
-from streams.wire import codec
 from tests.support import lives, made_stream
 from tests.support.fake_log import Log
 from tests.support.lives import live
 from tests.support.made_stream import Outcome
-from tests.support.records import Record
+from tests.support.records import Record, decided
 
 ALONE = 60
 DAY_MS = 86_400_000
@@ -72,7 +71,7 @@ STREAMS = {seed: leaping(seed) for seed in SEEDS}
 def test_the_streams_have_all_of_it_in_them(seed: int) -> None:
     engine, seen = made_stream.new_engine(), set()
     for record in STREAMS[seed]:
-        engine.observe([record.offset], codec.decode_run([record], made_stream.HOUR))
+        engine.observe([record.offset], decided([record], made_stream.HOUR))
         step, ledger = engine.take_step(), engine.ledger
         lone = ledger.lone
         seen |= {"ahead"} if step.ahead else set()
