@@ -22,11 +22,33 @@ def bench(
         bool, typer.Option("--stages", help="Only the cost of each stage, without a broker.")
     ] = False,
     accounts: Annotated[
-        int, typer.Option(help="Only the memory of so many accounts, with all models.")
+        int,
+        typer.Option(
+            help="Only the memory of so many accounts, with all models. With --console: accounts in"
+            " the store; 0 is a fifth of the alerts."
+        ),
     ] = 0,
     recovery_accounts: Annotated[
         int, typer.Option(help="Measure recovery with so many accounts; 0 leaves it out.")
     ] = 0,
+    console: Annotated[
+        bool,
+        typer.Option("--console", help="Only the console's pages and the archive's intake."),
+    ] = False,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            help="With --console: an empty store, by its URL; a temporary SQLite one by default.",
+            show_default=False,
+        ),
+    ] = None,
+    alerts: Annotated[
+        int, typer.Option(help="With --console: alerts in the store.", min=2000)
+    ] = 1_000_000,
+    arriving: Annotated[
+        int, typer.Option(help="With --console: alerts a second that arrive meanwhile.", min=0)
+    ] = 200,
     append: Annotated[
         Path | None,
         typer.Option(
@@ -54,6 +76,8 @@ def bench(
         weir bench --recovery-accounts 1000000
 
         weir bench --full --append docs/benchmarks/full.jsonl
+
+        weir bench --console --alerts 100000 --json
     """
     from monitor.policy.document import DEFAULT_LIMITS, DEFAULT_POLICY
     from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC
@@ -64,10 +88,15 @@ def bench(
         "transactions": transactions, "stock_transactions": stock_transactions, "full": full,
         "stages": stages, "accounts": accounts, "recovery_accounts": recovery_accounts,
     }  # fmt: skip
+    if console:
+        sizes = {"alerts": alerts, "accounts": accounts or alerts // 5, "arriving": arriving}
+        options = {"console": True, **sizes}
     series = None if append is None else Series(append, options)
     everything = DEFAULT_POLICY + DEFAULT_BUDGET + DEFAULT_SYSTEMIC
     policy_text = everything if full else DEFAULT_LIMITS
-    if accounts:
+    if console:
+        result = _console(store, alerts, accounts or alerts // 5, arriving)
+    elif accounts:
         result = _memory(everything, accounts)
     elif stages:
         result = _stages(policy_text, transactions)
@@ -81,6 +110,18 @@ def bench(
 
 def _say(text: str) -> None:
     typer.echo(text, err=True)
+
+
+def _console(url: str | None, alerts: int, accounts: int, arriving: int) -> dict[str, object]:
+    import tempfile
+
+    from streams.cli.options import store_of
+    from streams.lab.console_bench import Options, console_bench
+
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
+        made = url or f"sqlite:///{Path(folder) / 'weir.db'}"
+        with store_of(made) as opened:
+            return console_bench(opened, made, Options(alerts, accounts, arriving), _say)
 
 
 def _memory(policy_text: str, accounts: int) -> dict[str, object]:

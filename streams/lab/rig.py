@@ -269,7 +269,7 @@ def _started(
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own command
         tied([sys.executable, "-m", *command]),
-        env={**_without_weir(os.environ), **variables},
+        env={**without_weir(os.environ), **variables},
         stdin=stdin,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -289,5 +289,6 @@ def taken_in(samples: Samples) -> int:
     return int(sum(value for (name, _), value in samples.items() if name in names))
 
 
-def _without_weir(environment: Mapping[str, str]) -> dict[str, str]:
+def without_weir(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without settings of ours: a process is given its own."""
     return {name: value for name, value in environment.items() if not name.startswith("WEIR_")}
