@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from monitor.console.guard import SAFE, STATIC, Guard
 from monitor.console.replies import AnswerError, posted, refused, see_other
+from monitor.console.timed import OnRequest, Timed
 from monitor.console.transactions import Transactions
 from monitor.console.views import (
     account,
@@ -125,9 +126,11 @@ def create_app(
     hosts: frozenset[str],
     is_https: bool = False,
     transactions: Transactions | None = None,
+    on_request: OnRequest | None = None,
 ) -> Starlette:
     """Return the console of a store, behind its guard.
 
+    `on_request` is given method, status and seconds of each request but those of /events;
     `transactions` finds those behind an alert; without it, the page says that it cannot.
     `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
     """
@@ -135,7 +138,7 @@ def create_app(
     guard = Middleware(Guard, store=store, clock=clock, hosts=hosts, is_https=is_https, needs=needs)
     app = Starlette(
         routes=[*PAGES, *OF_API, Mount("/static", static, name="static")],
-        middleware=[guard],
+        middleware=[guard] if on_request is None else [Middleware(Timed, note=on_request), guard],
         exception_handlers={AnswerError: refused, HTTPException: refused, 500: refused},
     )
     app.state.store = store

@@ -7,7 +7,7 @@ archive may be down for any time, and killed at any moment; no worker notices.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, NamedTuple
 
@@ -35,11 +35,15 @@ _MICROSECONDS: Final = 1000  # a millisecond's
 
 
 class Progress(NamedTuple):
-    """What an archive has taken since it began, by topic, and whether it is at the topics' ends."""
+    """What an archive has taken since it began, by topic, and whether it is at the topics' ends.
+
+    `lag` has the records that each topic held at the last fetch and that are still to be taken.
+    """
 
     taken: Counter[str]
     passed_over: int
     is_at_end: bool
+    lag: Mapping[str, int]
 
 
 class _Source(NamedTuple):
@@ -66,6 +70,11 @@ class Archive:
         self._taken: Counter[str] = Counter()
         self._passed_over = 0
 
+    @property
+    def topics(self) -> Sequence[str]:
+        """The topics that it reads."""
+        return [source.topic for source in self._sources]
+
     async def run(
         self, *, until_end: bool = False, on_progress: Callable[[Progress], None] = lambda _: None
     ) -> Progress:
@@ -77,10 +86,11 @@ class Archive:
         try:
             async with AsyncExitStack() as stack:
                 self._positions = await asyncio.to_thread(self._intake.positions)
-                topics = [source.topic for source in self._sources]
                 broker = self._settings.broker
-                partitions = await asyncio.to_thread(require_topics, broker, topics)
-                tails = [await self._tail_of(topic, partitions[topic], stack) for topic in topics]
+                partitions = await asyncio.to_thread(require_topics, broker, self.topics)
+                tails = [
+                    await self._tail_of(topic, partitions[topic], stack) for topic in self.topics
+                ]
                 while True:
                     progress = await self._turn(tails)
                     on_progress(progress)
@@ -101,7 +111,7 @@ class Archive:
 
     async def _turn(self, tails: Sequence[Tail]) -> Progress:
         """Read what has come of each topic, and take it: people's actions after the alerts."""
-        is_at_end = True
+        is_at_end, lag = True, {}
         for source, tail in zip(self._sources, tails, strict=True):
             records = await tail.read(READ_SECONDS)
             if records:
@@ -110,7 +120,8 @@ class Archive:
                 await asyncio.to_thread(self._intake.take, read)
                 self._taken[source.topic] += len(read)
             is_at_end = is_at_end and not records and await tail.is_at_end()
-        return Progress(self._taken, self._passed_over, is_at_end)
+            lag[source.topic] = await tail.lag()
+        return Progress(self._taken, self._passed_over, is_at_end, lag)
 
     def _ensure_follows(self, topic: str, records: Sequence[Any]) -> None:
         """Raise StoreError if a topic began again: its offsets would be taken for old ones."""

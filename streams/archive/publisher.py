@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from aiokafka.errors import KafkaError
@@ -25,13 +26,20 @@ PARTITION: Final = 0
 class Publisher:
     """Takes decisions out of a store's outbox once the broker has acknowledged them.
 
+    After each turn `on_turn` is given how many decisions wait and how many were published.
     A decision may be published twice (a crash in between); readers know it by its content.
     """
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        on_turn: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
         topics = Topics.of(settings)
         self._settings = settings
         self._store = store
+        self._on_turn = on_turn
         self._topics = {
             Topic.DISPOSITIONS: topics.dispositions,
             Topic.CASES: topics.cases,
@@ -44,10 +52,13 @@ class Publisher:
             try:
                 async with Outbox(self._settings.broker, "weir-console") as outbox:
                     while True:
-                        if not await self._publish(outbox):
+                        published = await self._publish(outbox)
+                        self._on_turn(0, published)
+                        if not published:
                             await asyncio.sleep(POLL_SECONDS)
             except (BrokerError, KafkaError) as error:
                 _log.warning("decisions wait: %s", error)
+                self._on_turn(len(await asyncio.to_thread(self._waiting)), 0)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def drain(self) -> int:

@@ -67,14 +67,23 @@ async def _run(
 
     from monitor.store.intake import Intake
     from streams.archive.archive import Archive
+    from streams.archive.metrics import ArchiveMetrics
     from streams.archive.publisher import Publisher
+    from streams.exposition import serve_metrics
 
     if rebuild:
         await Publisher(settings, store).drain()
         Intake(store).forget()
-    work = asyncio.ensure_future(
-        Archive(settings, store).run(until_end=until_end, on_progress=_Said().say)
-    )
+    taking = Archive(settings, store)
+    metrics, said = ArchiveMetrics(taking.topics), _Said()
+    if not until_end:
+        serve_metrics(settings, metrics.registry)
+
+    def note(progress: "Progress") -> None:
+        metrics.note(progress)
+        said.say(progress)
+
+    work = asyncio.ensure_future(taking.run(until_end=until_end, on_progress=note))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
     try:
         return await work

@@ -120,15 +120,20 @@ async def _serve(
     import uvicorn
 
     from monitor.console.app import create_app
+    from streams.archive.metrics import ConsoleMetrics
     from streams.archive.publisher import Publisher
     from streams.archive.transactions import TransactionTopic
+    from streams.exposition import serve_metrics
 
+    metrics = ConsoleMetrics()
+    serve_metrics(settings, metrics.registry)
     app = create_app(
         store,
         clock=lambda: time.time_ns() // 1000,
         hosts=hosts,
         is_https=tls is not None,
         transactions=TransactionTopic(settings),
+        on_request=metrics.request,
     )
     server = uvicorn.Server(
         uvicorn.Config(
@@ -143,7 +148,7 @@ async def _serve(
             ssl_keyfile=tls[1] if tls else None,
         )
     )
-    publishing = asyncio.create_task(Publisher(settings, store).run())
+    publishing = asyncio.create_task(Publisher(settings, store, metrics.decisions).run())
     try:
         await server.serve()
     finally:

@@ -104,6 +104,15 @@ class Tail:
         end = self.end_of(number)
         return end is not None and await self._consumer.position(partition) >= end
 
+    async def lag(self) -> int:
+        """Return how many offsets of all partitions were not read, of those of the last fetch."""
+        lag = 0
+        for partition in self._partitions:
+            end = self.end_of(partition.partition)
+            if end is not None:
+                lag += max(0, end - await self._consumer.position(partition))
+        return lag
+
     async def stop(self) -> None:
         """Disconnect."""
         await self._consumer.stop()

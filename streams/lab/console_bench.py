@@ -29,6 +29,9 @@ BATCH: Final = 1000
 TURN_SECONDS: Final = 0.5
 """Between two batches of arriving alerts: an archive asks five topics by turns, 0.1 s each."""
 
+ARRIVING_SECONDS_MAX: Final = 60.0
+"""So long may a process take until its first alerts have arrived."""
+
 INTAKE_ALERTS: Final = 20_000
 CLIENTS: Final = (1, 4)
 ASKED: Final = 400
@@ -245,6 +248,8 @@ def _arriving(url: str, filling: Filling, rate: int) -> Iterator[list[float]]:
     process.start()
     theirs.close()
     try:
+        if ours.poll(ARRIVING_SECONDS_MAX):
+            ours.recv()  # the first have arrived: from now on it counts
         yield done
     finally:
         try:
@@ -261,8 +266,8 @@ def arrive(
 ) -> None:
     """Take so many new alerts a second into a store, in the turns of an archive.
 
-    Until the parent sends something: then it is sent the next number and offset, how many alerts
-    arrived, and how many a second.
+    The parent is told when the first are there. Until it sends something: then it is sent the next
+    number and offset, how many alerts arrived, and how many a second.
     """
     store = Store.open(url)
     intake, begin = Intake(store), number
@@ -270,6 +275,8 @@ def arrive(
     while not parent.poll(max(0.0, (number - begin) / rate - (time.perf_counter() - began))):
         reads = list(made.records(number, number + round(rate * TURN_SECONDS), offset))
         intake.take(reads)
+        if number == begin:
+            parent.send(None)
         number, offset = number + round(rate * TURN_SECONDS), reads[-1].offset + 1
     store.close()
     arrived = number - begin

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -245,7 +246,8 @@ class Demo:
     ) -> None:
         """Start the other commands once the worker has begun: it needs the processor until then."""
         if state.assigned and len(others) < len(self._beside):
-            others += [WorkerProcess(settings, ("streams.cli", *words)) for words in self._beside]
+            quiet = replace(settings, metrics_port=0)  # the port is the worker's
+            others += [WorkerProcess(quiet, ("streams.cli", *words)) for words in self._beside]
         for other in others:
             other.ensure_running()
 

@@ -3,25 +3,17 @@
 An account never is a label. `METRICS` is what docs/metrics.md is checked against.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from monitor.core.alert import Kind, Status
 from monitor.core.attributes import REASONS
 from monitor.core.transaction import Reason
+from streams.exposition import Metric
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _RECORDS: Final = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
-
-
-class Metric(NamedTuple):
-    """One metric: its name as Prometheus has it, its type, its labels, and what it says."""
-
-    name: str
-    type: str
-    about: str
-    labels: tuple[str, ...] = ()
 
 
 METRICS: Final = {

@@ -9,15 +9,16 @@ from importlib.metadata import version
 from typing import Final
 
 from aiokafka.errors import KafkaConnectionError
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
 from monitor.policy.policy import PolicyBook, PolicyError
+from streams.exposition import serve_metrics
 from streams.interpreter import configure_interpreter
 from streams.kafka.admin import committed_without, ensure_topics
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.producer import Outbox
 from streams.log import SAYS
-from streams.settings import Settings, SettingsError, snapshot_key_of
+from streams.settings import Settings, snapshot_key_of
 from streams.state.keys import LOST, StateError
 from streams.topics.catalog import Topics, worker_topic_specs
 from streams.topics.incidents import IncidentFollower
@@ -77,7 +78,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         try:
-            self._serve_metrics()
+            serve_metrics(self.settings, self.metrics.registry)
             await self._outbox.start()
             await asyncio.to_thread(ensure_topics, settings.broker, worker_topic_specs(settings))
             if self.settings.accept_state_loss == "no":
@@ -148,21 +149,6 @@ class Worker:
             if self._agents.assigned != before:
                 numbers = ", ".join(map(str, sorted(self._agents.assigned)))
                 _say.info("partitions of %s: %s", self._topics.transactions, numbers or "none")
-
-    def _serve_metrics(self) -> None:
-        host, port = self.settings.metrics_host, self.settings.metrics_port
-        if not port:
-            _say.info("no metrics: WEIR_METRICS_PORT is not set")
-            return
-        try:
-            start_http_server(port, host, self.metrics.registry)
-        except OSError as error:
-            problem = (
-                f"WEIR_METRICS_PORT must be a port that is free on {host} (WEIR_METRICS_HOST), not"
-                f" {port}: {error.strerror}"
-            )
-            raise SettingsError([problem]) from error
-        _say.info("metrics at http://%s:%d/metrics", host, port)
 
     def _prepare_models(self) -> None:
         """Load what the models run, before the group waits for us; compile it where it is not."""

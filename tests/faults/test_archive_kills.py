@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,11 @@ def test_killed_at_random_moments_it_loses_and_doubles_nothing(
         running(settings) as worker,
         running(settings, *sending) as sender,
     ):
+        quiet = replace(settings, metrics_port=0)  # the port is the worker's
         for _ in range(KILLS):
-            with running(settings, *COMMAND) as archive:
+            with running(quiet, *COMMAND) as archive:
                 time.sleep(rng.uniform(1.0, 3.0))  # it has begun after some 1.5 s
+                archive.ensure_running()
                 archive.kill()
         assert until_ended(sender, 200) in {0, 1}
         until_taken_in(worker, rows)

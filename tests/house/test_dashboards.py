@@ -1,6 +1,7 @@
 """The dashboard, the rules and the metrics are of one piece, and a real Prometheus answers them."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -9,7 +10,9 @@ import subprocess
 import threading
 import time
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +24,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from monitor.policy.document import DEFAULT_POLICY
 from monitor.policy.models import DEFAULT_BUDGET
 from monitor.population import Population
+from streams.archive.metrics import METRICS as OF_STORE
 from streams.feed.population import made_batches
 from streams.kafka.producer import Outbox
+from streams.lab.broker import free_port
 from streams.lab.rig import WorkerProcess, embedded_rig
 from streams.send.transactions import send_batches
 from streams.settings import Settings
 from streams.topics.catalog import Topics
-from streams.worker.metrics import METRICS, Metrics
+from streams.worker.metrics import METRICS as OF_WORKER
+from streams.worker.metrics import Metrics
 from tests.prometheus.programs import Programs, PrometheusUnavailableError, programs
 from tests.prometheus.server import PrometheusServer, prometheus_of
 
@@ -47,6 +53,7 @@ ALL_RULES: list[dict[str, Any]] = [
 ALERTS = [rule for rule in ALL_RULES if "alert" in rule]
 RECORDED = {rule["record"] for rule in ALL_RULES if "record" in rule}
 OF_PROMETHEUS = {"up"}
+METRICS = OF_WORKER | OF_STORE
 HISTOGRAMS = {metric.name for metric in METRICS.values() if metric.type == "histogram"}
 ANSWER_SECONDS_MAX = 60.0
 
@@ -261,31 +268,53 @@ def work(metrics: Metrics) -> None:
 
 
 @pytest.fixture(scope="module")
-def scraped_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """host:port of a worker: of WEIR_METRICS_URL, else of one that is fed here.
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """host:port of worker, archive and console: of WEIR_METRICS_URL, else of some that run here.
 
     Prometheus is to see it from its start on: what happens once (recovery) moves from 0 then.
     """
     url = os.environ.get("WEIR_METRICS_URL")
     if url:
-        yield urllib.parse.urlsplit(url).netloc
+        yield [urllib.parse.urlsplit(part).netloc for part in url.split(",")]
         return
     policy = tmp_path_factory.mktemp("policy") / "policy.toml"
     policy.write_text(DEFAULT_POLICY + DEFAULT_BUDGET, encoding="utf-8")
     with embedded_rig(policy) as settings:
+        url = f"sqlite:///{policy.parent / 'weir.db'}"
+        port = free_port()
+        archive, console = (
+            WorkerProcess(replace(settings, metrics_port=free_port(), store=url), command)
+            for command in (
+                ("streams.cli", "archive"),
+                ("streams.cli", "console", "--port", str(port), "--no-browser"),
+            )
+        )
         worker = WorkerProcess(settings)
         stop = threading.Event()
         sender = threading.Thread(target=asyncio.run, args=[feed(settings, stop)])
         sender.start()
+        reader = threading.Thread(target=look, args=[f"http://127.0.0.1:{port}/healthz", stop])
+        reader.start()
         try:
-            while not worker.samples():
-                worker.ensure_running()
-                time.sleep(0.1)
-            yield f"127.0.0.1:{settings.metrics_port}"
+            everyone = (worker, archive, console)
+            for process in everyone:
+                while not process.samples():
+                    process.ensure_running()
+                    time.sleep(0.1)
+            yield [f"127.0.0.1:{process.settings.metrics_port}" for process in everyone]
         finally:
             stop.set()
             sender.join()
-            worker.close()
+            reader.join()
+            for process in (worker, archive, console):
+                process.close()
+
+
+def look(address: str, stop: threading.Event) -> None:
+    """Ask the console for something, again and again, until told to stop."""
+    while not stop.wait(0.3):
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5):  # noqa: S310 - http, our own
+            pass
 
 
 async def feed(settings: Settings, stop: threading.Event) -> None:
@@ -300,10 +329,10 @@ async def feed(settings: Settings, stop: threading.Event) -> None:
 
 @pytest.fixture(scope="module")
 def prometheus(
-    prometheus_programs: Programs, scraped_worker: str, tmp_path_factory: pytest.TempPathFactory
+    prometheus_programs: Programs, scraped: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrometheusServer]:
     folder = tmp_path_factory.mktemp("prometheus")
-    with prometheus_of(prometheus_programs, folder, scraped_worker, RULES) as server:
+    with prometheus_of(prometheus_programs, folder, scraped, RULES) as server:
         yield server
 
 

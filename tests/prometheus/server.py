@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -48,9 +48,9 @@ class PrometheusServer:
 
 @contextmanager
 def prometheus_of(
-    programs: Programs, folder: Path, target: str, rules: Path
+    programs: Programs, folder: Path, targets: Sequence[str], rules: Path
 ) -> Iterator[PrometheusServer]:
-    """Run a Prometheus that scrapes `target` (host:port) as the job weir, and evaluates `rules`."""
+    """Run a Prometheus that scrapes targets (host:port) as the job weir, and evaluates `rules`."""
     address = f"127.0.0.1:{free_port()}"
     config = {
         "global": {
@@ -58,7 +58,7 @@ def prometheus_of(
             "evaluation_interval": f"{SCRAPE_SECONDS}s",
         },
         "rule_files": [str(rules)],
-        "scrape_configs": [{"job_name": "weir", "static_configs": [{"targets": [target]}]}],
+        "scrape_configs": [{"job_name": "weir", "static_configs": [{"targets": [*targets]}]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     with (folder / "log").open("wb") as log:
