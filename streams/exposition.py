@@ -1,4 +1,4 @@
-"""How processes show metrics to Prometheus: what a metric is, and where it is served."""
+"""Metrics as Prometheus reads them: their names and types, and the port that serves them."""
 
 import logging
 from typing import NamedTuple

@@ -12,9 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from monitor.console.guard import SAFE, STATIC, Guard
+from monitor.console.guard import SAFE, STATIC, Guard, OnRequest, Timed
 from monitor.console.replies import AnswerError, posted, refused, see_other
-from monitor.console.timed import OnRequest, Timed
 from monitor.console.transactions import Transactions
 from monitor.console.views import (
     account,

@@ -5,6 +5,7 @@ A pure ASGI middleware. Every response gets the headers by which a browser guard
 
 import hmac
 import secrets
+import time
 from collections.abc import Callable
 from html import escape
 from http import HTTPStatus
@@ -260,3 +261,42 @@ def _with_headers(send: Send, path: str, nonce: str) -> Send:
         await send(message)
 
     return sending
+
+
+# -- time ------------------------------------------------------------------------------------------
+
+OnRequest = Callable[[str, int, float], None]
+"""What is given the method, the status and the seconds of a request."""
+
+TIMED_METHODS: Final = ("GET", "HEAD", "POST")
+OTHER: Final = "other"
+LIVE: Final = "/events"
+"""A connection that stays: its time says nothing."""
+
+
+class Timed:
+    """Middleware that notes each request that was answered."""
+
+    def __init__(self, app: ASGIApp, note: OnRequest) -> None:
+        self._app = app
+        self._note = note
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the app answer, and note how long that took."""
+        if scope["type"] != "http" or scope["path"] == LIVE:
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"] if scope["method"] in TIMED_METHODS else OTHER
+        began = time.perf_counter()
+        status = 500  # of what fails before it answers
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._note(method, status, time.perf_counter() - began)

@@ -1,6 +1,7 @@
 """Looks at a broker's topics, creates them, and probes what the broker can be relied on for."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -27,6 +28,7 @@ class TopicSpec:
 
 TIMEOUT_MS: Final = 10_000
 PROBE_RECORDS: Final = 3
+CREATED_POLL_SECONDS: Final = 0.1
 
 
 class Probe(NamedTuple):
@@ -64,6 +66,7 @@ def check(broker: str, specs: Iterable[TopicSpec], *, create: bool, replication:
             for spec in missing:
                 _create(admin, spec, replication)
                 created.append(spec.name)
+            _wait_for(admin, missing)
             missing = []
         made = [spec for spec in specs if spec.name in there or spec.name in created]
         with _probe_topic(admin) as name:
@@ -125,12 +128,16 @@ def committed_without(
 
 
 def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> None:
-    """Create the topics that are not there. Raises BrokerError if no broker answers."""
+    """Create the topics that are not there, and wait until the broker names them.
+
+    Raises BrokerError if no broker answers.
+    """
     with _admin(broker) as admin:
         there = _partitions(admin)
-        for spec in specs:
-            if spec.name not in there:
-                _create(admin, spec, replication)
+        missing = [spec for spec in specs if spec.name not in there]
+        for spec in missing:
+            _create(admin, spec, replication)
+        _wait_for(admin, missing)
 
 
 def delete_topics(broker: str, specs: Iterable[TopicSpec]) -> None:
@@ -200,6 +207,15 @@ def _create(admin: KafkaAdminClient, spec: TopicSpec, replication: int) -> None:
     with suppress(TopicAlreadyExistsError):
         topic = NewTopic(spec.name, spec.partitions, replication, topic_configs=spec.config)
         admin.create_topics([topic], timeout_ms=TIMEOUT_MS)
+
+
+def _wait_for(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
+    """Wait until topics that were created are named: a broker learns of them a little later."""
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    while left := {spec.name for spec in specs} - _partitions(admin).keys():
+        if time.monotonic() > deadline:
+            raise BrokerError(f"the broker does not name the topic {min(left)} that was created")
+        time.sleep(CREATED_POLL_SECONDS)
 
 
 def _wrong_configs(admin: KafkaAdminClient, specs: Iterable[TopicSpec]) -> Iterator[str]:

@@ -39,7 +39,7 @@ from streams.topics.catalog import Topics
 
 POLL_SECONDS: Final = 0.1
 STARTED_SECONDS_MAX: Final = 180.0
-COMMITTED_SECONDS_MAX: Final = 180.0
+COMMITTED_SECONDS_MAX: Final = 400.0
 BEFORE_KILL_SECONDS: Final = (0.3, 3.0)
 """A worker lives so long, at random, after its first decision."""
 

@@ -18,7 +18,7 @@ from tests.kafka.apache_kafka import ApacheKafka
 from tests.support.forked import forked_worker
 from tests.support.rigs import KAFKA, Broker, command, own_rig, records_of, value_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 THRESHOLDS = policy_of(DEFAULT_LIMITS).thresholds
 

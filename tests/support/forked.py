@@ -19,7 +19,9 @@ from streams.lab.rig import WorkerProcess
 from streams.lab.tied import tie
 from streams.settings import Settings
 
-SECONDS_MAX: Final = 250.0
+SECONDS_MAX: Final = 1500.0
+"""A test is given up before, by its own timeout."""
+
 STOP_SECONDS_MAX: Final = 5.0
 
 set_forkserver_preload(["tests.support.loaded"])
@@ -39,12 +41,15 @@ def run_command(
             target=_be_weir, args=([*words], {**environment}, folder or Path.cwd(), out, err)
         )
         process.start()
-        process.join(SECONDS_MAX)
-        if process.exitcode is None:
-            process.terminate()
-            process.join(STOP_SECONDS_MAX)
+        try:
+            process.join(SECONDS_MAX)
+            status = process.exitcode
+        finally:
+            if process.exitcode is None:  # of a test that is given up, too
+                process.terminate()
+                process.join(STOP_SECONDS_MAX)
+        if status is None:
             raise subprocess.TimeoutExpired(["weir", *words], SECONDS_MAX)
-        status = process.exitcode
         texts = [path.read_text(encoding="utf-8") for path in (out, err)]
     return subprocess.CompletedProcess(["weir", *words], status, *texts)
 
