@@ -24,8 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 JOBS ?= 3
 SLOW_JOBS ?= 4
 
-# Files in their order, the long ones of tests/faults and tests/integration first: what takes long
-# and begins last is waited for by all.
+# Files in the order of tests/conftest.py, the long ones first: what begins last is waited for by all.
 SHARED_OUT := --dist loadfile --no-loadscope-reorder
 
 # Options for the command that a target runs: make bench ARGS="--transactions 200000"

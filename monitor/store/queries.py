@@ -35,8 +35,8 @@ class QueryError(ValueError):
 class Wanted(NamedTuple):
     """Which alerts are asked for: those that every part allows; None allows all.
 
-    `status` is a State. `now` (microseconds) decides whether a snooze has ended. `text` is the
-    beginning of an account's id, or a whole alert_id.
+    `status` is a State; `part` one of the two parts of what is open. `now` (microseconds) decides
+    whether a snooze has ended. `text` is the beginning of an account's id, or a whole alert_id.
     """
 
     status: str | None = None
@@ -51,13 +51,14 @@ class Wanted(NamedTuple):
     since: int | None = None
     text: str | None = None
     now: int = 0
+    part: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a row of `alerts` must meet."""
         columns = alerts.c
         found: list[ColumnElement[bool]] = []
         if self.status is not None:
-            found.append(_stands(self.status, self.now))
+            found.append(_stands(self.status, self.now, self.part))
         for name in ("kind", "severity", "account_id", "incident_id", "assignee", "business_day"):
             value = getattr(self, name)
             if value is not None:
@@ -78,9 +79,17 @@ class Wanted(NamedTuple):
         return found
 
 
-def _stands(status: str, now: int) -> ColumnElement[bool]:
+NEVER_SNOOZED: Final = "never-snoozed"
+SNOOZE_ENDED: Final = "snooze-ended"
+
+
+def _stands(status: str, now: int, part: str | None) -> ColumnElement[bool]:
     columns = alerts.c
     ended = and_(columns.state == State.SNOOZED.value, columns.snoozed_until <= now)
+    if part == SNOOZE_ENDED:
+        return ended
+    if part == NEVER_SNOOZED:
+        return columns.state == status
     if status == State.OPEN.value:
         return or_(columns.state == status, ended)
     if status == State.SNOOZED.value:
@@ -107,20 +116,40 @@ def alert_page(
     A page begins after the row that the cursor names, so nothing moves when alerts come meanwhile.
     """
     limit = max(1, min(limit, LIMIT_MAX))
-    chosen = select(alerts).where(*wanted.conditions())
-    if cursor is not None:
-        priority, alert_id = _read_cursor(cursor)
-        chosen = chosen.where(
-            or_(
-                alerts.c.priority < priority,
-                and_(alerts.c.priority == priority, alerts.c.alert_id > alert_id),
-            )
-        )
-    chosen = chosen.order_by(alerts.c.priority.desc(), alerts.c.alert_id).limit(limit + 1)
-    rows = connection.execute(chosen).all()
-    is_more = len(rows) > limit
-    rows = rows[:limit]
-    return Page(rows, cursor_of(rows[-1]) if is_more else None)
+    after = None if cursor is None else _read_cursor(cursor)
+    places = _first_places(connection, wanted, after, limit + 1)
+    ids = [alert_id for _, alert_id in places[:limit]]
+    found: dict[str, Row[Any]] = {}
+    for piece in in_pieces(ids):
+        of_page = select(alerts).where(alerts.c.alert_id.in_(piece))
+        found |= {row.alert_id: row for row in connection.execute(of_page)}
+    rows = [found[alert_id] for alert_id in ids]
+    return Page(rows, cursor_of(rows[-1]) if len(places) > limit else None)
+
+
+Place = tuple[int, str]
+"""Where an alert stands in the queue: its priority and its id, the greatest first."""
+
+
+def _first_places(
+    connection: Connection, wanted: Wanted, after: Place | None, limit: int
+) -> list[Place]:
+    """Return the first places after one, of the alerts that are wanted.
+
+    What is open is asked for in two parts, what nobody has snoozed and what a snooze has ended of:
+    so each is read in the order of an index, and a page does not sort all that is open.
+    """
+    parts = [wanted]
+    if wanted.status == State.OPEN.value:
+        parts = [wanted._replace(part=part) for part in (NEVER_SNOOZED, SNOOZE_ENDED)]
+    places: list[Place] = []
+    for part in parts:
+        chosen = select(alerts.c.priority, alerts.c.alert_id).where(*part.conditions())
+        if after is not None:
+            chosen = chosen.where(tuple_(alerts.c.priority, alerts.c.alert_id) < tuple_(*after))
+        chosen = chosen.order_by(alerts.c.priority.desc(), alerts.c.alert_id.desc()).limit(limit)
+        places += [(row.priority, row.alert_id) for row in connection.execute(chosen)]
+    return sorted(places, reverse=True)[:limit]
 
 
 def cursor_of(row: Row[Any]) -> str:
@@ -158,8 +187,14 @@ COUNTED_MAX: Final = 10_000
 
 def count_of(connection: Connection, wanted: Wanted) -> int:
     """Return how many alerts are wanted, up to COUNTED_MAX."""
-    some = select(alerts.c.alert_id).where(*wanted.conditions()).limit(COUNTED_MAX).subquery()
-    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    parts = [wanted]
+    if wanted.status == State.OPEN.value:
+        parts = [wanted._replace(part=part) for part in (NEVER_SNOOZED, SNOOZE_ENDED)]
+    number = 0
+    for part in parts:
+        some = select(alerts.c.alert_id).where(*part.conditions()).limit(COUNTED_MAX).subquery()
+        number += int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    return min(number, COUNTED_MAX)
 
 
 def others_of_accounts(

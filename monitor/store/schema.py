@@ -73,6 +73,8 @@ alerts: Final = Table(
     Column("version", Integer, nullable=False),
     Index("ix_alerts_queue", "state", "priority", "alert_id"),
     Index("ix_alerts_kind", "kind", "state", "priority", "alert_id"),
+    Index("ix_alerts_back", "is_back", "state", "priority", "alert_id"),
+    Index("ix_alerts_snoozed", "state", "snoozed_until"),
     Index("ix_alerts_account", "account_id", "business_day"),
     Index("ix_alerts_incident", "incident_id", "state"),
     Index("ix_alerts_assignee", "assignee", "state", "priority"),

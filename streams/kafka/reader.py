@@ -40,8 +40,17 @@ class Tail:
         )
 
     async def start(self) -> None:
-        """Connect, at the beginning. Raises aiokafka.errors.KafkaConnectionError."""
-        await self._consumer.start()
+        """Connect, at the beginning. Raises aiokafka.errors.KafkaConnectionError.
+
+        What could not be started is closed; it need not be stopped.
+        """
+        is_started = False
+        try:
+            await self._consumer.start()
+            is_started = True
+        finally:
+            if not is_started:
+                await self._consumer.stop()
         numbers = [partition.partition for partition in self._partitions]
         self._partitions = []
         await self.assign(numbers)
