@@ -101,8 +101,9 @@ def test_many_alerts_are_explained_from_the_topics_by_one_replay(
             ]
             send(settings, records, partition=partition)
         until_taken_in(worker, len(rows))
-        expected = told_by_replay()
+        expected, ends = told_by_replay(), ends_of_replay()
         until(lambda: incidents_of(settings) == expected, "its incidents are there", worker)
+        until(lambda: ends_on(settings) == ends, "its reviews leave out what they explain", worker)
         said = command("explain", "--sample", "1000", "--json", **settings.variables())
         assert said.stderr == ""
         answers = [json.loads(line) for line in said.stdout.splitlines()]
@@ -125,6 +126,26 @@ def told_by_replay() -> set[tuple[str, int]]:
     run = Replay(book(INCIDENT_POLICY), 2)
     told = run.observe(batch_of(incident_rows())).alerts
     return {(of.alert_id, of.revision) for of in told if of.kind.value == "systemic"}
+
+
+def ends_of_replay() -> dict[str, tuple[str, object]]:
+    """Return how each review ends in a replay: its status and its value."""
+    told = Replay(book(INCIDENT_POLICY), 2).observe(batch_of(incident_rows())).alerts
+    fields = [alert.fields() for alert in told if alert.kind.value == "review"]
+    return {str(review["alert_id"]): (str(review["status"]), review["value"]) for review in fields}
+
+
+def ends_on(settings: Settings) -> dict[str, tuple[str, object]]:
+    """Return how each review stands on the topic."""
+
+    async def read() -> dict[str, tuple[str, object]]:
+        return {
+            review["alert_id"]: (review["status"], review["value"])
+            async for review in read_alerts(settings, follow=False)
+            if review["kind"] == "review"
+        }
+
+    return asyncio.run(read())
 
 
 def incidents_of(settings: Settings) -> set[tuple[str, int]]:
