@@ -166,6 +166,13 @@ def _ensure_storable(text: str) -> None:
         raise AnswerError(400, "texts must not have the character NUL")
 
 
+def ensure_known(body: Body, names: tuple[str, ...]) -> None:
+    """Raise AnswerError (400) if a body has members of other names."""
+    unknown = sorted(set(body) - set(names))
+    if unknown:
+        raise AnswerError(400, f"a member must be one of {', '.join(names)}, not {unknown[0]!r}")
+
+
 def refused(request: Request, error: Exception) -> Response:
     """Answer a request that is refused: a problem (RFC 9457) for programs, a page for people."""
     members: Mapping[str, Any] = {}

@@ -53,6 +53,12 @@ class Wanted(NamedTuple):
     now: int = 0
     part: str | None = None
 
+    def parts(self) -> list["Wanted"]:
+        """Return what is wanted in parts that exclude each other, each in the order of an index."""
+        if self.status != State.OPEN.value:
+            return [self]
+        return [self._replace(part=part) for part in (NEVER_SNOOZED, SNOOZE_ENDED)]
+
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a row of `alerts` must meet."""
         columns = alerts.c
@@ -139,11 +145,8 @@ def _first_places(
     What is open is asked for in two parts, what nobody has snoozed and what a snooze has ended of:
     so each is read in the order of an index, and a page does not sort all that is open.
     """
-    parts = [wanted]
-    if wanted.status == State.OPEN.value:
-        parts = [wanted._replace(part=part) for part in (NEVER_SNOOZED, SNOOZE_ENDED)]
     places: list[Place] = []
-    for part in parts:
+    for part in wanted.parts():
         chosen = select(alerts.c.priority, alerts.c.alert_id).where(*part.conditions())
         if after is not None:
             chosen = chosen.where(tuple_(alerts.c.priority, alerts.c.alert_id) < tuple_(*after))
@@ -187,11 +190,8 @@ COUNTED_MAX: Final = 10_000
 
 def count_of(connection: Connection, wanted: Wanted) -> int:
     """Return how many alerts are wanted, up to COUNTED_MAX."""
-    parts = [wanted]
-    if wanted.status == State.OPEN.value:
-        parts = [wanted._replace(part=part) for part in (NEVER_SNOOZED, SNOOZE_ENDED)]
     number = 0
-    for part in parts:
+    for part in wanted.parts():
         some = select(alerts.c.alert_id).where(*part.conditions()).limit(COUNTED_MAX).subquery()
         number += int(connection.execute(select(func.count()).select_from(some)).scalar_one())
     return min(number, COUNTED_MAX)

@@ -19,11 +19,10 @@ import yaml
 
 from streams.kafka.admin import delete_topics
 from streams.lab.broker import free_port
-from streams.lab.rig import WorkerProcess
+from streams.lab.rig import WorkerProcess, without_weir
 from streams.settings import settings_of
 from streams.topics.catalog import topic_specs
 from tests.kafka.apache_kafka import ApacheKafka
-from tests.support.forked import without_weir
 from tests.support.rigs import command, running, until
 
 pytestmark = pytest.mark.kafka

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streams.lab.broker import free_port
-from tests.support.forked import without_weir
+from streams.lab.rig import without_weir
 from tests.support.rigs import command, until
 
 pytestmark = pytest.mark.skipif(

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from tests.support.forked import without_weir
+from streams.lab.rig import without_weir
 from tests.support.injected_cards import LABEL, purchases, write_injected
 from tests.support.references import BIRMINGHAM, EXAMPLES, HANDBOOK, ROOT, path_of
 

@@ -13,7 +13,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.lab.broker import EmbeddedBroker
-from tests.support.forked import without_weir
+from streams.lab.rig import without_weir
 from tests.support.rigs import QUICK, Broker, command, own_rig, until
 
 HEADER = "transaction_id,account_id,booked_at,amount,currency,direction\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from streams.cli.program import main
-from streams.lab.rig import WorkerProcess
+from streams.lab.rig import WorkerProcess, without_weir
 from streams.lab.tied import tie
 from streams.settings import Settings
 
@@ -101,11 +101,6 @@ def _be_worker(environment: dict[str, str], folder: Path, log: Path) -> None:
     os.setsid()  # Ctrl-C is for the tests, which end it in order
     tie(os.getppid())
     _be_weir(["worker"], environment, folder, log, log)
-
-
-def without_weir(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without settings."""
-    return {name: value for name, value in environment.items() if not name.startswith("WEIR_")}
 
 
 def _be_weir(

@@ -17,10 +17,10 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.lab.broker import EmbeddedBroker
-from streams.lab.rig import Samples, WorkerProcess, rig, taken_in
+from streams.lab.rig import Samples, WorkerProcess, rig, taken_in, without_weir
 from streams.settings import Settings
 from streams.topics.catalog import Topics
-from tests.support.forked import forked_worker, run_command, without_weir
+from tests.support.forked import forked_worker, run_command
 
 WAIT_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.1

@@ -11,7 +11,15 @@ from starlette.responses import Response
 from monitor.console.decisions import Done, Seen, decide, state_of
 from monitor.console.filters import OF_API, api_wanted, checked, limit_of
 from monitor.console.openapi import document
-from monitor.console.replies import AnswerError, Body, as_json, now_of, person_of, store_of
+from monitor.console.replies import (
+    AnswerError,
+    Body,
+    as_json,
+    ensure_known,
+    now_of,
+    person_of,
+    store_of,
+)
 from monitor.console.views.account import read
 from monitor.console.views.alert import found_row
 from monitor.console.views.health import health_fields
@@ -91,20 +99,14 @@ def alert_object(request: Request) -> Response:
 
 def post_disposition(request: Request, body: Body) -> Response:
     """Close an alert, or propose it."""
-    _known(body, ("disposition", "note", "revision"))
+    ensure_known(body, ("disposition", "note", "revision"))
     return _act(request, {**body, "action": Does.DISPOSE.value})
 
 
 def post_action(request: Request, body: Body) -> Response:
     """Do what the body says with an alert."""
-    _known(body, ("action", "disposition", "note", "revision", "assignee", "until"))
+    ensure_known(body, ("action", "disposition", "note", "revision", "assignee", "until"))
     return _act(request, body)
-
-
-def _known(body: Body, names: tuple[str, ...]) -> None:
-    unknown = sorted(set(body) - set(names))
-    if unknown:
-        raise AnswerError(400, f"a member must be one of {', '.join(names)}, not {unknown[0]!r}")
 
 
 def _act(request: Request, asked: Mapping[str, Any]) -> Response:
@@ -159,7 +161,7 @@ def incident_object(request: Request) -> Response:
 
 def post_close(request: Request, body: Body) -> Response:
     """Close the open members of an incident; with `is_preview`, say what that would do."""
-    _known(body, ("disposition", "note", "members", "is_preview"))
+    ensure_known(body, ("disposition", "note", "members", "is_preview"))
     incident_id, now, person = (
         request.path_params["incident_id"],
         now_of(request),

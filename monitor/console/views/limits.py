@@ -31,6 +31,7 @@ from monitor.console.replies import (
     AnswerError,
     Body,
     as_json,
+    ensure_known,
     now_of,
     page,
     person_of,
@@ -65,7 +66,7 @@ def limit_fields(policy: Policy, threshold: Threshold) -> dict[str, Any]:
 
 
 def limit_list(request: Request) -> Response:
-    """LimitAnswer with the limits of the version that is in force last."""
+    """Answer with the limits of the version that is in force last."""
     checked(request.query_params, ())
     with store_of(request).reading() as connection:
         policies = in_force(connection)
@@ -120,7 +121,7 @@ def limit(request: Request) -> Response:
 
 
 def limit_whatif(request: Request) -> Response:
-    """LimitAnswer with what another limit would change."""
+    """Answer with what another limit would change."""
     params = checked(request.query_params, ("above", "days"))
     with store_of(request).reading() as connection:
         policy, question = _question(connection, request, params)
@@ -194,7 +195,7 @@ def _curve(threshold: Threshold, answer: LimitAnswer, above: int) -> dict[str, A
 
 def post_proposal(request: Request, body: Body) -> Response:
     """Propose another limit."""
-    _known(body, ("above", "effective_from", "note"))
+    ensure_known(body, ("above", "effective_from", "note"))
     with store_of(request).begin() as connection:
         step = propose(
             connection,
@@ -221,7 +222,7 @@ def propose_limit(request: Request, body: Body) -> Response:
 
 
 def proposal_list(request: Request) -> Response:
-    """LimitAnswer with the proposals, the latest first."""
+    """Answer with the proposals, the latest first."""
     checked(request.query_params, ())
     with store_of(request).reading() as connection:
         found = proposals_of(connection)
@@ -229,7 +230,7 @@ def proposal_list(request: Request) -> Response:
 
 
 def proposal_object(request: Request) -> Response:
-    """LimitAnswer with a proposal, and with the text that an approval would publish."""
+    """Answer with a proposal, and with the text that an approval would publish."""
     checked(request.query_params, ())
     with store_of(request).reading() as connection:
         found = found_proposal(connection, request.path_params["proposal_id"])
@@ -248,9 +249,7 @@ def proposal(request: Request) -> Response:
     with store_of(request).reading() as connection:
         found = found_proposal(connection, request.path_params["proposal_id"])
         shown = _shown(connection, found)
-        is_published = any(
-            version == found.made.detail["version"] for version in _versions(connection)
-        )
+        is_published = found.made.detail["version"] in _versions(connection)
     is_own = person.name == found.made.by
     is_open = found.progress is ProposalState.OPEN
     shown |= {
@@ -302,7 +301,7 @@ def difference(base: Policy, changed: Policy) -> list[str]:
 
 def post_decision(request: Request, body: Body) -> Response:
     """Approve or decline a proposal."""
-    _known(body, ("decision", "policy_sha256", "note"))
+    ensure_known(body, ("decision", "policy_sha256", "note"))
     with store_of(request).begin() as connection:
         found = decide_on(
             connection,
@@ -320,9 +319,3 @@ def decide_proposal(request: Request, body: Body) -> Response:
     with store_of(request).begin() as connection:
         decide_on(connection, person_of(request), proposal_id, dict(body), now_of(request))
     return see_other(f"/proposals/{quote(proposal_id, safe='')}")
-
-
-def _known(body: Body, names: tuple[str, ...]) -> None:
-    unknown = sorted(set(body) - set(names))
-    if unknown:
-        raise AnswerError(400, f"a member must be one of {', '.join(names)}, not {unknown[0]!r}")
