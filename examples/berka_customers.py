@@ -157,7 +157,9 @@ def hierarchy(folder: Path) -> Iterator[str]:
     regions = sorted({row["A3"] for row in districts})
     yield "[hierarchy.district]"
     yield from (f'"{row["A2"]}" = "{row["A3"]}"' for row in districts)
-    yield from (f'"{of}" = "{"Moravia" if "Moravia" in of else "Bohemia"}"' for of in regions)
+    yield from (
+        f'"{region}" = "{"Moravia" if "Moravia" in region else "Bohemia"}"' for region in regions
+    )
 
 
 def main() -> None:

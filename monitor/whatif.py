@@ -190,7 +190,8 @@ def changed_policy(policy: Policy, threshold: Threshold, above: int) -> Policy:
     """Return the policy with another limit in place of a threshold's."""
     return policy._replace(
         thresholds=tuple(
-            one._replace(above=above) if one is threshold else one for one in policy.thresholds
+            stated._replace(above=above) if stated is threshold else stated
+            for stated in policy.thresholds
         )
     )
 

@@ -167,14 +167,14 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
         for name in sorted(set(texts) - set(known))
     ]
     values: dict[str, Any] = {}
-    for name, of in known.items():
+    for name, setting in known.items():
         text = texts.get(name)
         if text is None:
-            if of.default is MISSING:
-                problems.append(f"{name} is missing. {of.metadata['about']}")
+            if setting.default is MISSING:
+                problems.append(f"{name} is missing. {setting.metadata['about']}")
             continue
         try:
-            values[of.name] = of.metadata["parse"](text)
+            values[setting.name] = setting.metadata["parse"](text)
         except ValueError as error:
             problems.append(f"{name} must {error}, not {text!r}")
     heartbeat = values.get("heartbeat_seconds", 3.0)

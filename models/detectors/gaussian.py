@@ -39,8 +39,8 @@ def _score_learn(moments: Moments, warm_up: int, x: Floats, learn: Bools, scores
             scores[number] = 0.0
             for column in range(x.shape[1]):
                 variance = squares[column] / (learned[0] - 1)
-                one = _score(x[number, column] - mean[column], variance)
-                scores[number] = max(scores[number], one)
+                score = _score(x[number, column] - mean[column], variance)
+                scores[number] = max(scores[number], score)
         if learn[number]:
             learned[0] += 1
             for column in range(x.shape[1]):

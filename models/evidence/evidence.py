@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.detectors.half_space_trees import Forest
 from models.evidence import tail
-from models.evidence.tail import Scale, Tail
+from models.evidence.tail import ScoreRange, Tail
 from models.kernels import compiled
 
 ENTRIES_A_DAY: Final = 5e-4
@@ -61,16 +61,16 @@ def updated(probability: float, evidence: float) -> float:
 
 
 SCALES: Final = (
-    Scale("amount_z", -16, 48),
-    Scale("forest", 0, 1, is_bounded=True),
-    Scale("day_sum_z", -16, 48),
-    Scale("day_count_z", -16, 48),
-    Scale("day_velocity", -16, 48),
-    Scale("day_pass_through", 0, 48),
-    Scale("day_forest", 0, 1, is_bounded=True),
-    Scale("amount", -2, 30),
-    Scale("transaction", -24, 40),
-    Scale("account_day", -24, 40),
+    ScoreRange("amount_z", -16, 48),
+    ScoreRange("forest", 0, 1, is_bounded=True),
+    ScoreRange("day_sum_z", -16, 48),
+    ScoreRange("day_count_z", -16, 48),
+    ScoreRange("day_velocity", -16, 48),
+    ScoreRange("day_pass_through", 0, 48),
+    ScoreRange("day_forest", 0, 1, is_bounded=True),
+    ScoreRange("amount", -2, 30),
+    ScoreRange("transaction", -24, 40),
+    ScoreRange("account_day", -24, 40),
 )
 """The kinds of score that have a tail; the last two are what the evidence of the others adds to."""
 

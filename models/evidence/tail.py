@@ -40,7 +40,7 @@ VERSION: Final = 1
 Counts = NDArray[np.int32]
 
 
-class Scale(NamedTuple):
+class ScoreRange(NamedTuple):
     """The range that a kind of score is kept in, in `BINS` equal bins; beyond it, the end ones.
 
     `is_bounded`: the score has a greatest value, near which the fitted tail says nothing; then no
@@ -108,7 +108,7 @@ def evidence(p: float) -> float:
 class Tails:
     """The kinds of score of one partition, their finished days, and the tails fitted to them."""
 
-    def __init__(self, scales: tuple[Scale, ...]) -> None:
+    def __init__(self, scales: tuple[ScoreRange, ...]) -> None:
         kinds = len(scales)
         self.scales = scales
         self.tail = Tail(
@@ -174,7 +174,7 @@ class Tails:
 
 
 def _fit_one(
-    tail: Tail, kind: int, counts: NDArray[np.int64], scale: Scale, *, is_enough: bool
+    tail: Tail, kind: int, counts: NDArray[np.int64], scale: ScoreRange, *, is_enough: bool
 ) -> None:
     fit = tail.fit[kind]
     total = int(counts.sum())

@@ -38,7 +38,7 @@ class Columns(NamedTuple):
     institution: Ints
 
 
-class Told(NamedTuple):
+class ScoredRecords(NamedTuple):
     """What came of records: scores and features of each, and what is due.
 
     `given` has the scores of a detector that is no kernel, NaN where none; `learned` is 1 for what
@@ -67,9 +67,9 @@ class Told(NamedTuple):
     due_group: Any
 
 
-def room_for(records: int, dues: int) -> Told:
+def room_for(records: int, dues: int) -> ScoredRecords:
     """Return room for what comes of so many records, and for so many dues and closed days."""
-    return Told(
+    return ScoredRecords(
         features=np.empty((records, len(baseline.FEATURES))),
         given=np.full(records, np.nan),
         learned=np.zeros(records, np.int64),

@@ -34,7 +34,7 @@ from models.learner.columns import (
     Due,
     LearnerSettings,
     Outcome,
-    Told,
+    ScoredRecords,
     room_for,
 )
 from models.learner.pipeline import Sweep, close_some, observe
@@ -143,11 +143,11 @@ class Learner:
             np.concatenate(hot),
         )  # fmt: skip
 
-    def _observe(self, columns: Columns, place: int, told: Told) -> int:
+    def _observe(self, columns: Columns, place: int, told: ScoredRecords) -> int:
         if self.models.switches[USES_FOREST]:
             return observe(self.accounts, self.models, columns, place, self.day, self.sweep, told)
         # A detector of River's own is asked a record at a time, so that cutting changes nothing.
-        one = Columns._make(column[: place + 1] for column in columns)
+        until = Columns._make(column[: place + 1] for column in columns)
         account, inputs = self.accounts[columns.row[place]], np.empty((1, len(INPUTS)))
         first = columns.group[place] if account["second_last"] == 0 else None
         group = self.groups[account["group"] if first is None else first]
@@ -155,7 +155,7 @@ class Learner:
         amount = float(columns.amount[place])
         put_inputs(baseline.ratio_of(account, group, amount), amount, segment, inputs[0])
         told.given[place] = self.detector.score(inputs)[0]
-        observe(self.accounts, self.models, one, place, self.day, self.sweep, told)
+        observe(self.accounts, self.models, until, place, self.day, self.sweep, told)
         if told.learned[place]:
             self.detector.score_learn(inputs, np.ones(1, np.bool_))
         return place + 1
@@ -250,7 +250,7 @@ class Learner:
             self._changed.append(rows)
         self.sweep = _nothing_to_sweep()
 
-    def _take(self, told: Told) -> list[Due]:
+    def _take(self, told: ScoredRecords) -> list[Due]:
         """Return what is due, note what was closed, and make room for more."""
         dues = list(self._dues(told))
         closed = int(told.counts[2])
@@ -260,7 +260,7 @@ class Learner:
         told.counts[:] = 0
         return dues
 
-    def _dues(self, told: Told) -> Iterator[Due]:
+    def _dues(self, told: ScoredRecords) -> Iterator[Due]:
         tail = self.tails.tail
         for place in range(int(told.counts[0])):
             record = int(told.due_record[place])
@@ -290,14 +290,14 @@ def prepare() -> None:
     """Load and compile all kernels now: once on a machine that takes some 20 s, then a second."""
     learner = Learner(LearnerSettings(alerts_per_day=1))
     learner.add_account()
-    one = np.ones(1, np.int64)
+    ones = np.ones(1, np.int64)
     for day in (1, 2):
-        zero = one - 1
+        zero = ones - 1
         learner.observe(
             Columns(
                 zero,
-                one * day,
-                one * day,
+                ones * day,
+                ones * day,
                 zero,
                 zero,
                 np.ones(1),
@@ -305,7 +305,7 @@ def prepare() -> None:
                 zero,
                 zero,
                 zero,
-                one,
+                ones,
                 zero,
             )
         )

@@ -76,11 +76,11 @@ def names_of(differences: Floats) -> list[str]:
     """
     words = [_words(row) for row in differences]
     told = [WORDS] * len(words)
-    names = [_name(one, WORDS) for one in words]
+    names = [_name(word, WORDS) for word in words]
     for _ in FIELDS:
         shared = Counter(names)
         told = [count + (shared[name] > 1) for count, name in zip(told, names, strict=True)]
-        names = [_name(one, count) for one, count in zip(words, told, strict=True)]
+        names = [_name(word, count) for word, count in zip(words, told, strict=True)]
     return names
 
 

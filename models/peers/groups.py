@@ -327,8 +327,8 @@ def regroup(
     group, pending = peers.assign(profiles, before, pending)
     for new in np.unique(group[group != before]).tolist():
         if groups["count"][first + new] == 0:
-            one = rows[np.flatnonzero(group == new)[0]]
-            groups[first + new] = groups[accounts["group"][one]]
+            member = rows[np.flatnonzero(group == new)[0]]
+            groups[first + new] = groups[accounts["group"][member]]
     accounts["peer"][rows], accounts["peer_pending"][rows] = group + 1, pending + 1
     accounts["group"][rows] = first + group
 

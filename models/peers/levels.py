@@ -183,7 +183,9 @@ class Levels:
         self.scale = scale
         self.halflife = halflife
         self.coarse: cluster.KMeans = river_k_means(centres.coarse, halflife)
-        self.fine: list[cluster.KMeans] = [river_k_means(one, halflife) for one in centres.fine]
+        self.fine: list[cluster.KMeans] = [
+            river_k_means(centers, halflife) for centers in centres.fine
+        ]
 
     @classmethod
     def begun(
@@ -196,8 +198,8 @@ class Levels:
         place = squared_distances(x[:, COARSE_FIELDS], outer).argmin(axis=1)
         # A coarse group without points (where too few first profiles differ) begins as the whole.
         inner = [
-            k_means(rng, x[place == one] if (place == one).any() else x, fine)
-            for one in range(coarse)
+            k_means(rng, x[place == group] if (place == group).any() else x, fine)
+            for group in range(coarse)
         ]
         return cls(scale, Centres(outer, np.stack(inner)), halflife)
 
@@ -212,7 +214,9 @@ class Levels:
 
     def centres(self) -> Centres:
         """Return the centres as they stand."""
-        return Centres(centres_of(self.coarse), np.stack([centres_of(one) for one in self.fine]))
+        return Centres(
+            centres_of(self.coarse), np.stack([centres_of(group) for group in self.fine])
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all that `of` needs."""

@@ -11,7 +11,7 @@ from monitor.console.words import KINDS, TABS
 from monitor.core.alert import Kind
 from monitor.core.threshold import Severity
 from monitor.dispositions.disposition import TEXT_LENGTH_MAX
-from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX, Wanted
+from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX, AlertFilter
 from monitor.store.standing import State
 
 FILTERS: Final = ("kind", "severity", "account_id", "incident_id", "assignee", "business_day")
@@ -46,10 +46,10 @@ class Filter(NamedTuple):
     tab: str
     values: Mapping[str, str]
 
-    def wanted(self, person: str, now: int) -> Wanted:
+    def wanted(self, person: str, now: int) -> AlertFilter:
         """Return the alerts that it asks for."""
         equal: dict[str, Any] = {name: self.values[name] for name in FILTERS if name in self.values}
-        wanted = Wanted(**equal, text=self.values.get("q"), now=now)
+        wanted = AlertFilter(**equal, text=self.values.get("q"), now=now)
         if self.tab == "mine":
             return wanted._replace(status=State.OPEN.value, assignee=person)
         if self.tab == "back":
@@ -105,9 +105,9 @@ def limit_of(params: Mapping[str, str]) -> int:
     return int(text)
 
 
-def api_wanted(params: Mapping[str, Any], now: int) -> Wanted:
+def api_wanted(params: Mapping[str, Any], now: int) -> AlertFilter:
     """Return the alerts that the parameters of an API's list ask for."""
     equal: dict[str, Any] = {
         name: params[name] for name in ("status", *FILTERS) if params.get(name)
     }
-    return Wanted(**equal, text=params.get("q") or None, now=now)
+    return AlertFilter(**equal, text=params.get("q") or None, now=now)

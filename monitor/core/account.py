@@ -31,7 +31,9 @@ SERIES: Final = tuple(
 number for memory only: what is written down names the series in full, so the table may grow."""
 
 SERIES_INDEX: Final[dict[str, dict[str, int]]] = {
-    direction: {currency: index for index, (of, currency) in enumerate(SERIES) if of == direction}
+    direction: {
+        currency: index for index, (side, currency) in enumerate(SERIES) if side == direction
+    }
     for direction in (DEBIT, CREDIT)
 }
 """The place in `SERIES`, by direction and then by currency."""
@@ -109,7 +111,7 @@ class AccountDay:
         first = (self.currency, tuple(self.counts))
         if self.more is None:
             return (first,)
-        return (first, *((currency, tuple(of)) for currency, of in self.more.items()))
+        return (first, *((currency, tuple(figures)) for currency, figures in self.more.items()))
 
     def totals_in(self, currency: str) -> Totals:
         """Return the totals of a currency, to be added to; they begin at nothing."""
@@ -157,7 +159,7 @@ class Account:
 
     def drop(self, account_day: AccountDay) -> None:
         """Forget an account-day that was emitted."""
-        self.days = tuple(one for one in self.days if one is not account_day)
+        self.days = tuple(day for day in self.days if day is not account_day)
 
 
 class Scored(NamedTuple):

@@ -83,5 +83,5 @@ CURRENCIES: Final[dict[str, Currency]] = {
 }
 """Each currency that Weir knows, by its ISO 4217 code."""
 
-NO_CURRENCY: Final = Currency(max(of.exponent for of in CURRENCIES.values()), -FOR_GOOD)
+NO_CURRENCY: Final = Currency(max(currency.exponent for currency in CURRENCIES.values()), -FOR_GOOD)
 """Of a code that is none: it was never money."""

@@ -15,7 +15,7 @@ from monitor.core.currency import CURRENCIES
 MINOR_UNITS_MAX: Final = 10**18 - 1
 """The greatest amount of one transaction, in minor units: 18 digits fit a signed 64-bit integer."""
 
-EXPONENT: Final[dict[str, int]] = {code: of.exponent for code, of in CURRENCIES.items()}
+EXPONENT: Final[dict[str, int]] = {code: currency.exponent for code, currency in CURRENCIES.items()}
 """Decimals of each currency that Weir knows, by its ISO 4217 code."""
 
 EXPONENT_MAX: Final = max(EXPONENT.values())

@@ -181,11 +181,11 @@ class LimitSet:
         self._thresholds = thresholds
         self._own: dict[str, list[int]] = {}  # the places of an account's own limits
         self._shared: list[int] = []  # those of all others
-        for place, of in enumerate(thresholds):
-            if of.account_id is None:
+        for place, threshold in enumerate(thresholds):
+            if threshold.account_id is None:
                 self._shared.append(place)
             else:
-                self._own.setdefault(of.account_id, []).append(place)
+                self._own.setdefault(threshold.account_id, []).append(place)
         self._has_peer_groups = any(t.peer_group is not None for t in thresholds)
         self.seen: set[str] = set()
         self.unwatched: set[str] = set()

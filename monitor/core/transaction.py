@@ -269,11 +269,11 @@ def _fault_of(fields: Fields) -> Rejection | None:
     )
 
 
-def future(transaction: Transaction, ahead: int, of: str) -> Rejection:
+def future(transaction: Transaction, ahead: int, reference: str) -> Rejection:
     """Return the rejection of a transaction that is dated so many microseconds ahead of a time."""
     return Rejection(
         Reason.FUTURE,
-        f"booked_at is {ahead // 1_000_000} s ahead of {of}",
+        f"booked_at is {ahead // 1_000_000} s ahead of {reference}",
         transaction.branch or None,
         transaction.segment,
     )

@@ -110,17 +110,17 @@ def holding(dispositions: Iterable[Disposed]) -> dict[str, Disposed]:
     Of two of the same instant the later by what they say holds: any order of arrival gives one.
     """
     held: dict[str, Disposed] = {}
-    for one in dispositions:
-        before = held.get(one.alert_id)
-        if before is None or _rank(before) < _rank(one):
-            held[one.alert_id] = one
+    for disposed in dispositions:
+        before = held.get(disposed.alert_id)
+        if before is None or _rank(before) < _rank(disposed):
+            held[disposed.alert_id] = disposed
     return held
 
 
 def in_order(dispositions: Iterable[Disposed]) -> list[Disposed]:
     """Return all dispositions by their times, each once: the last one of an alert holds."""
-    return sorted(set(dispositions), key=lambda one: (_rank(one), one.alert_id))
+    return sorted(set(dispositions), key=lambda disposed: (_rank(disposed), disposed.alert_id))
 
 
-def _rank(one: Disposed) -> tuple[int, str, str, str]:
-    return one.at, one.disposition.value, one.by, one.note or ""
+def _rank(disposed: Disposed) -> tuple[int, str, str, str]:
+    return disposed.at, disposed.disposition.value, disposed.by, disposed.note or ""

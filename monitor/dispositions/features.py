@@ -97,12 +97,14 @@ def _ratio(part: object, whole: object) -> float | None:
 def _transactions(totals: list[Mapping[str, Any]]) -> float | None:
     if not totals:
         return None
-    return float(sum(of["debit_count"] + of["credit_count"] for of in totals))
+    return float(sum(entry["debit_count"] + entry["credit_count"] for entry in totals))
 
 
 def _debit_share(totals: list[Mapping[str, Any]], currency: object) -> float | None:
     """Return the share of one currency: the limit's, or the day's only one."""
-    of_currency = [of for of in totals if of["currency"] == currency] if currency else totals
+    of_currency = (
+        [entry for entry in totals if entry["currency"] == currency] if currency else totals
+    )
     if len(of_currency) != 1:
         return None
     debits = Fraction(of_currency[0]["debit_amount"])

@@ -34,13 +34,13 @@ class Lesson(NamedTuple):
         return {
             "disposed": self.disposed,
             "unknown": self.unknown,
-            "rules": [one.fields() for one in self.rules],
+            "rules": [rule.fields() for rule in self.rules],
         }
 
     def met_by(self, alert: Written) -> list[Counted]:
         """Return the rules that an alert meets; one without conditions says nothing of it."""
         features = features_of(alert)
-        return [one for one in self.rules if one.rule.conditions and one.rule.holds(features)]
+        return [rule for rule in self.rules if rule.rule.conditions and rule.rule.holds(features)]
 
 
 def last_told(alerts: Iterable[_Told]) -> dict[str, _Told]:
@@ -58,13 +58,15 @@ def lesson_of(alerts: Iterable[Written], dispositions: Iterable[Disposed]) -> Le
 
     Each alert teaches once, as it was told last, by the disposition that holds.
     """
-    held = sorted(holding(dispositions).values(), key=lambda one: (one.at, one.alert_id))
+    held = sorted(
+        holding(dispositions).values(), key=lambda disposed: (disposed.at, disposed.alert_id)
+    )
     told = last_told(alerts)
-    known = [one for one in held if one.alert_id in told]
-    rows: Sequence[Features] = [features_of(told[one.alert_id]) for one in known]
-    labels = [one.disposition.value for one in known]
+    known = [disposed for disposed in held if disposed.alert_id in told]
+    rows: Sequence[Features] = [features_of(told[disposed.alert_id]) for disposed in known]
+    labels = [disposed.disposition.value for disposed in known]
     tree = StreamTree(frozenset(CATEGORIES))
     for row, label in zip(rows, labels, strict=True):
         tree.learn(row, label)
-    unknown = sorted(one.alert_id for one in held if one.alert_id not in told)
+    unknown = sorted(disposed.alert_id for disposed in held if disposed.alert_id not in told)
     return Lesson(counted(tree.rules(), rows, labels), len(known), unknown)

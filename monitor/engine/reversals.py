@@ -191,8 +191,8 @@ class Reversals:
         The reversal is held by the later day of its own and that of what it takes back, so that
         what is left of a transaction can be counted again for as long as it is held.
         """
-        for of, key, takes in fit.taken:
-            of.contents[key] -= takes << SERIES_BITS
+        for open_day, key, takes in fit.taken:
+            open_day.contents[key] -= takes << SERIES_BITS
         held = self._ledger.open_days[max(reversal.day, link.day)]
         name = kept_id(reversal.transaction_id)
         held.contents[account.tag + name] = fit.content
@@ -219,7 +219,7 @@ class Reversals:
         In the order in which they came: the earliest one whose original is there is the next.
         """
         there = {key}
-        keys = [(of, account.tag + kept_id(of.reverses)) for of in account.waiting]
+        keys = [(waiting, account.tag + kept_id(waiting.reverses)) for waiting in account.waiting]
         while pair := next((pair for pair in keys if pair[1] in there), None):
             keys.remove(pair)
             reversal, target_key = pair
@@ -235,7 +235,7 @@ class Reversals:
 
     def _stop_waiting(self, account: Account, reversal: Waiting, step: Step) -> str:
         """Forget that a reversal waits; return its kept id."""
-        account.waiting = tuple(of for of in account.waiting if of is not reversal)
+        account.waiting = tuple(waiting for waiting in account.waiting if waiting is not reversal)
         name = kept_id(reversal.transaction_id)
         open_day = self._ledger.open_days.get(reversal.day)
         if open_day is not None:

@@ -69,7 +69,7 @@ def figures_of(told: Mapping[str, Any], now: Mapping[str, Any] | None) -> list[F
     return [Figure(name, was.get(name, ABSENT), is_now.get(name, ABSENT)) for name in names]
 
 
-def says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def says_the_same(told: Mapping[str, Any], derived: Mapping[str, Any]) -> bool:
     """Return whether two alerts mean the same, by whichever record and revision each was told.
 
     Raised and restated are the same there: both stand.
@@ -79,7 +79,7 @@ def says_the_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         stands = alert["status"] != Status.WITHDRAWN.value
         return {name: alert[name] for name in alert if name not in OF_TELLING} | {"status": stands}
 
-    return meant(one) == meant(other)
+    return meant(told) == meant(derived)
 
 
 def moved_note(told: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
@@ -99,12 +99,12 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping):
         inner = value.items()
     elif isinstance(value, list):
-        inner = ((_place_name(place, one), one) for place, one in enumerate(value, 1))
+        inner = ((_place_name(place, part), part) for place, part in enumerate(value, 1))
     else:
         yield name, value
         return
-    for key, one in inner:
-        yield from _flat(f"{name}.{key}" if name else str(key), one)
+    for key, part in inner:
+        yield from _flat(f"{name}.{key}" if name else str(key), part)
 
 
 def _place_name(place: int, value: object) -> object:
@@ -129,7 +129,7 @@ def parts_of(
     """
     days = {day_of_text(alert["business_day"])}
     if alert["kind"] == Kind.REVIEW.value:
-        days = {day_of_text(of["business_day"]) for of in alert["evidence"]["days"]}
+        days = {day_of_text(listed["business_day"]) for listed in alert["evidence"]["days"]}
     is_sum = alert["kind"] in LIMIT_KINDS
     counts_amounts = alert["kind"] in AMOUNT_KINDS
     parts: list[Part] = []
@@ -156,13 +156,13 @@ def _standing(
     for offset in sorted(taken):
         if offset_last is None or offset <= offset_last:
             offsets.setdefault(taken[offset].transaction_id, []).append(offset)
-    known = sorted(offset for of in offsets.values() for offset in of)
+    known = sorted(offset for known_offsets in offsets.values() for offset in known_offsets)
     left = {offset: taken[offset].amount_minor or 1 for offset in known}
     reversals: dict[int, list[int]] = {}
     for offset in known:
         name = taken[offset].reverses
         if name is not None and name in offsets:
-            before = [of for of in offsets[name] if of < offset]
+            before = [earlier for earlier in offsets[name] if earlier < offset]
             reversals.setdefault(before[-1] if before else offsets[name][0], []).append(offset)
     _take_back(taken, left, reversals)
     return [
@@ -178,10 +178,10 @@ def _take_back(
     """Take out of what is `left` of each original what its reversals have taken, by offset."""
     for root in [offset for offset in left if taken[offset].reverses is None]:
         is_of_nothing = not taken[root].amount_minor
-        chain = [(of, -1) for of in reversals.get(root, ())]
+        chain = [(reversing, -1) for reversing in reversals.get(root, ())]
         for offset, sign in chain:  # it grows: reversals of reversals
             left[root] += sign * (1 if is_of_nothing else taken[offset].amount_minor)
-            chain.extend((of, -sign) for of in reversals.get(offset, ()))
+            chain.extend((reversing, -sign) for reversing in reversals.get(offset, ()))
 
 
 def _is_measured(alert: Mapping[str, Any], transaction: Transaction) -> bool:

@@ -40,7 +40,10 @@ def frequent_itemsets(has: Bools, least: int, items_max: int) -> dict[Itemset, i
         tuple(sorted(map(int, itemset))): round(support * rows)
         for support, itemset in zip(found["support"], found["itemsets"], strict=True)
     }
-    return {itemset: counts[itemset] for itemset in sorted(counts, key=lambda one: (len(one), one))}
+    return {
+        itemset: counts[itemset]
+        for itemset in sorted(counts, key=lambda itemset: (len(itemset), itemset))
+    }
 
 
 def least_count(share: float, rows: int) -> int:
@@ -153,7 +156,7 @@ class Wanted(NamedTuple):
             raise InsightError(f"{self.items_max} items make no rule: 2 or more")
 
 
-class Found(NamedTuple):
+class FoundAssociations(NamedTuple):
     """Associations, the greatest leverage first, and what they were chosen from."""
 
     associations: list[Association]
@@ -169,7 +172,7 @@ class _Counts(NamedTuple):
     both: Mapping[tuple[Itemset, int], int]
 
 
-def associations_of(attributes: Mapping[str, Attribute], wanted: Wanted) -> Found:
+def associations_of(attributes: Mapping[str, Attribute], wanted: Wanted) -> FoundAssociations:
     """Return what follows from what, one item on the right side. Raises InsightError."""
     wanted.check()
     rows = _rows(attributes)
@@ -185,7 +188,7 @@ def associations_of(attributes: Mapping[str, Attribute], wanted: Wanted) -> Foun
 
 def associations_with(
     table: Table, condition: str, wanted: Wanted, cuts: Mapping[str, Cut] | None = None
-) -> Found:
+) -> FoundAssociations:
     """Return what a value, COL=VALUE, follows from.
 
     Itemsets are sought among the rows that have it, so that a rare value's are found as well; their
@@ -219,21 +222,23 @@ def _found(
     candidates: Sequence[tuple[Itemset, int]],
     wanted: Wanted,
     itemsets: int,
-) -> Found:
+) -> FoundAssociations:
     rows, most = counts.given[()], 0.0
     chosen = []
     for given, then in candidates:
         sides = tuple(items[item] for item in given), items[then]
         together, alone = counts.both[given, then], counts.given[given]
         of_then = counts.given[(then,)]
-        one = Association(*sides, together, alone, of_then, rows, len(candidates))
-        most = max(most, one.confidence)
-        if one.confidence >= wanted.confidence_min and (
+        association = Association(*sides, together, alone, of_then, rows, len(candidates))
+        most = max(most, association.confidence)
+        if association.confidence >= wanted.confidence_min and (
             wanted.redundant or not _is_redundant(given, then, counts)
         ):
-            chosen.append(one)
-    chosen.sort(key=lambda one: (-one.leverage, -one.lift, one.text()))
-    return Found(chosen, itemsets, most)
+            chosen.append(association)
+    chosen.sort(
+        key=lambda association: (-association.leverage, -association.lift, association.text())
+    )
+    return FoundAssociations(chosen, itemsets, most)
 
 
 def _is_redundant(given: Itemset, then: int, counts: _Counts) -> bool:
@@ -250,7 +255,7 @@ def _fewer(itemset: Itemset) -> Iterator[Itemset]:
 
 
 def _less(itemset: Itemset, item: int) -> Itemset:
-    return tuple(one for one in itemset if one != item)
+    return tuple(kept for kept in itemset if kept != item)
 
 
 def _items(

@@ -17,7 +17,7 @@ from models.arrays import Bools, Floats, Ints
 from models.peers.levels import k_means, squared_distances
 from monitor.insight.cut import Cut, attributes_of
 from monitor.insight.table import NONE, Attribute, InsightError, Table
-from monitor.insight.weights import Mark, marks_of
+from monitor.insight.weights import FrequentValue, marks_of
 
 WORDS_MAX: Final = 12
 """A column of more different words than this makes no groups: each would be a group of its own."""
@@ -48,7 +48,7 @@ class Group(NamedTuple):
 
     name: str
     is_row: Bools
-    marks: list[Mark]
+    marks: list[FrequentValue]
     means: list[Mean]
 
     @property
@@ -184,7 +184,7 @@ def _nearest(x: Floats, count: int, seed: int) -> Ints:
 
 
 def _group(name: str, is_row: Bools, table: Table, attributes: Mapping[str, Attribute]) -> Group:
-    few = [one for one in attributes.values() if len(one.values) < table.rows]
+    few = [attribute for attribute in attributes.values() if len(attribute.values) < table.rows]
     means = [
         Mean(column, _mean(numbers[is_row]), _mean(numbers[~is_row]))
         for column, numbers in table.numbers.items()

@@ -17,7 +17,7 @@ from monitor.insight.hierarchy import Hierarchy
 from monitor.insight.table import Attribute, Table, classes_of
 from monitor.insight.weights import (
     Crosstab,
-    Mark,
+    FrequentValue,
     Weight,
     crosstab,
     information_gain,
@@ -42,7 +42,7 @@ class Question(NamedTuple):
     tuples_max: int = 20
 
 
-class Relevance(NamedTuple):
+class ColumnRelevance(NamedTuple):
     """What became of a column.
 
     `values` were there and `values_left` are after `levels` climbed in its hierarchy; `gain` (bits)
@@ -77,10 +77,10 @@ class Description(NamedTuple):
     against: str
     target_rows: int
     against_rows: int
-    attributes: list[Relevance]
+    attributes: list[ColumnRelevance]
     tuples: list[CountedTuple]
-    marks: list[Mark]
-    marks_against: list[Mark]
+    marks: list[FrequentValue]
+    marks_against: list[FrequentValue]
     crosstab: Crosstab | None
 
 
@@ -110,7 +110,10 @@ def describe(table: Table, question: Question) -> Description:
         " or ".join(question.against) or "all other rows",
         int(is_target.sum()),
         int((~is_target).sum()),
-        sorted(kept + removed, key=lambda one: (bool(one.removed), -one.gain, one.attribute)),
+        sorted(
+            kept + removed,
+            key=lambda relevance: (bool(relevance.removed), -relevance.gain, relevance.attribute),
+        ),
         _tuples(taken, codes, is_target),
         marks_of([column.attribute for column in few], is_target),
         marks_of([column.attribute for column in few], ~is_target),
@@ -127,7 +130,9 @@ def _columns(table: Table, question: Question, is_target: Bools) -> list[_Column
         for name, hierarchy in question.hierarchies.items()
         if name in table.columns and name not in question.cuts
     }
-    of_numbers = {name: of.cut for name, of in hierarchies.items() if of.cut is not None}
+    of_numbers = {
+        name: hierarchy.cut for name, hierarchy in hierarchies.items() if hierarchy.cut is not None
+    }
     words = [name for name in hierarchies if name not in of_numbers]
     cuts = {name: cut for name, cut in question.cuts.items() if name in table.columns}
     attributes = attributes_of(table.as_words(words), of_numbers | cuts, is_target.astype(np.int64))
@@ -166,7 +171,7 @@ def _up(column: _Column) -> _Column:
 
 def _few(
     columns: Sequence[_Column], values_max: int, is_target: Bools
-) -> tuple[list[_Column], list[Relevance]]:
+) -> tuple[list[_Column], list[ColumnRelevance]]:
     """Return the columns that can be in a description, those that tell most first; and the others.
 
     The others are those with too many values, and those with one, which tells nothing.
@@ -180,14 +185,16 @@ def _few(
         says = "no hierarchy" if column.hierarchy is None else "its hierarchy ends there"
         reason = "one value" if values == 1 else f"{values:,} values, and {says}"
         removed.append(_relevance(column, is_target, reason))
-    gains = {one.attribute.name: information_gain(one.attribute, is_target)[0] for one in few}
+    gains = {
+        column.attribute.name: information_gain(column.attribute, is_target)[0] for column in few
+    }
     few.sort(key=lambda column: (-gains[column.attribute.name], column.attribute.name))
     return few, removed
 
 
-def _relevance(column: _Column, is_target: Bools, removed: str) -> Relevance:
+def _relevance(column: _Column, is_target: Bools, removed: str) -> ColumnRelevance:
     gain, ratio = information_gain(column.attribute, is_target)
-    return Relevance(
+    return ColumnRelevance(
         column.attribute.name,
         gain,
         ratio,
@@ -200,7 +207,7 @@ def _relevance(column: _Column, is_target: Bools, removed: str) -> Relevance:
 
 def _taken(
     columns: list[_Column], tuples_max: int, is_target: Bools
-) -> tuple[list[Attribute], list[Relevance], Ints]:
+) -> tuple[list[Attribute], list[ColumnRelevance], Ints]:
     """Take columns in their order as long as the tuples are few enough, climbing where it helps.
 
     Return the attributes taken, what became of each column, and the tuple of each row.
@@ -237,14 +244,14 @@ def _tuples(taken: list[Attribute], codes: Ints, is_target: Bools) -> list[Count
     totals = (int(is_target.sum()), int((~is_target).sum()))
     tuples = [
         CountedTuple(
-            {one.name: one.values[one.codes[row]] for one in taken},
+            {attribute.name: attribute.values[attribute.codes[row]] for attribute in taken},
             *weights_of((target[place], contrast[place]), totals),
         )
         for place, row in enumerate(first.tolist())
     ]
     return sorted(
         tuples,
-        key=lambda one: (-one.target.rows, one.contrast.rows, list(one.values.values())),
+        key=lambda group: (-group.target.rows, group.contrast.rows, list(group.values.values())),
     )
 
 

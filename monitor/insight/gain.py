@@ -57,7 +57,7 @@ def relevances(sample: Sample) -> list[Relevance]:
         cut = first.up_to if isinstance(first, Between) else None
         parts = len(split.conditions)
         found.append(Relevance(feature.name, split.gain, split.ratio, parts, cut))
-    return sorted(found, key=lambda one: (-one.gain, one.attribute))
+    return sorted(found, key=lambda relevance: (-relevance.gain, relevance.attribute))
 
 
 def split_of(feature: Feature, label: Ints, labels: int, rows_min: int) -> Split | None:

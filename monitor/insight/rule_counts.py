@@ -84,20 +84,23 @@ def counted(rules: Iterable[Rule], rows: Sequence[Row], labels: Sequence[str]) -
         by_label = {str(name): count for name, count in zip(names, counts, strict=True) if count}
         all_labelled = int(total[names == rule.label].sum())
         found.append(Counted(rule, by_label, len(rows), all_labelled))
-    return sorted(found, key=lambda one: (-one.lift, -one.hits, one.rule.text()))
+    return sorted(
+        found,
+        key=lambda rule_counted: (-rule_counted.lift, -rule_counted.hits, rule_counted.rule.text()),
+    )
 
 
-def rule_line(one: Counted) -> str:
+def rule_line(rule_counted: Counted) -> str:
     """Return a rule as a person reads it beside an alert."""
-    return f"{one.rule.text()}  ({one.hits} of {one.rows})"
+    return f"{rule_counted.rule.text()}  ({rule_counted.hits} of {rule_counted.rows})"
 
 
-def rule_fields(one: Counted) -> dict[str, Any]:
+def rule_fields(rule_counted: Counted) -> dict[str, Any]:
     """Return a rule as an alert shows it to a program."""
     return {
-        "text": one.rule.text(),
-        "then": one.rule.label,
-        "confidence": one.confidence,
-        "count": one.hits,
-        "rows": one.rows,
+        "text": rule_counted.rule.text(),
+        "then": rule_counted.rule.label,
+        "confidence": rule_counted.confidence,
+        "count": rule_counted.hits,
+        "rows": rule_counted.rows,
     }

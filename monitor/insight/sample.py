@@ -44,13 +44,17 @@ class Sample(NamedTuple):
     @property
     def nominal(self) -> frozenset[str]:
         """The features that are categories."""
-        return frozenset(one.name for one in self.features if isinstance(one, Attribute))
+        return frozenset(
+            feature.name for feature in self.features if isinstance(feature, Attribute)
+        )
 
     def rows(self) -> list[Row]:
         """Return the rows as conditions take them."""
         columns: dict[str, list[str | None] | list[float]] = {
-            one.name: one.values.tolist() if isinstance(one, Numbers) else _texts(one)
-            for one in self.features
+            feature.name: feature.values.tolist()
+            if isinstance(feature, Numbers)
+            else _texts(feature)
+            for feature in self.features
         }
         return [
             dict(zip(columns, values, strict=True))
@@ -59,7 +63,7 @@ class Sample(NamedTuple):
 
     def part(self, chosen: np.ndarray) -> "Sample":
         """Return some of the rows, by their places; the labels keep their numbers."""
-        features = tuple(_part(one, chosen) for one in self.features)
+        features = tuple(_part(feature, chosen) for feature in self.features)
         label = self.label._replace(codes=self.label.codes[chosen])
         return self._replace(features=features, label=label)
 

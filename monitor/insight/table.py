@@ -73,7 +73,7 @@ class Table(NamedTuple):
     def as_words(self, names: Iterable[str]) -> "Table":
         """Return the table with some columns taken as words, also where they are numbers."""
         left_out = set(names)
-        kept = {name: of for name, of in self.numbers.items() if name not in left_out}
+        kept = {name: numbers for name, numbers in self.numbers.items() if name not in left_out}
         return self._replace(numbers=MappingProxyType(kept))
 
     def keys(self) -> list[str]:
@@ -134,9 +134,9 @@ class Attribute(NamedTuple):
         """Return the category of each row."""
         return [self.values[code] for code in self.codes.tolist()]
 
-    def counts(self, of: NDArray[np.bool_] | None = None) -> Ints:
-        """Return the number of rows of each category, all or those `of` which it is true."""
-        codes = self.codes if of is None else self.codes[of]
+    def counts(self, chosen: NDArray[np.bool_] | None = None) -> Ints:
+        """Return the number of rows of each category, all or the `chosen` ones."""
+        codes = self.codes if chosen is None else self.codes[chosen]
         return np.bincount(codes, minlength=len(self.values))
 
     def mapped(self, to: Mapping[str, str]) -> "Attribute":
@@ -158,7 +158,7 @@ def attribute_of(name: str, column: Sequence[str | None]) -> Attribute:
     values = [*known, NONE] if len(known) < len(set(column)) else known
     places: dict[str | None, int] = {value: place for place, value in enumerate(values)}
     places[None] = len(values) - 1
-    return Attribute(name, tuple(values), np.array([places[one] for one in column], np.int64))
+    return Attribute(name, tuple(values), np.array([places[cell] for cell in column], np.int64))
 
 
 def attribute_of_codes(name: str, values: Sequence[str], codes: Ints) -> Attribute:

@@ -46,8 +46,8 @@ def chance_of(both: int, first: int, second: int, rows: int) -> float:
     return min(1.0, total)
 
 
-def _log_ways(of: int, chosen: int) -> float:
-    return lgamma(of + 1) - lgamma(chosen + 1) - lgamma(of - chosen + 1)
+def _log_ways(total: int, chosen: int) -> float:
+    return lgamma(total + 1) - lgamma(chosen + 1) - lgamma(total - chosen + 1)
 
 
 CELLS_MAX: Final = 400
@@ -62,7 +62,7 @@ class Weight(NamedTuple):
     d_weight: float
 
 
-class Mark(NamedTuple):
+class FrequentValue(NamedTuple):
     """A value that is more frequent in a class than elsewhere.
 
     `share_elsewhere` is the value's share of the other rows, `lift` is t-weight over the value's
@@ -118,7 +118,7 @@ def information_gain(attribute: Attribute, is_target: Bools) -> tuple[float, flo
     return gain, gain / own if own else 0.0
 
 
-def marks_of(attributes: Iterable[Attribute], is_target: Bools) -> list[Mark]:
+def marks_of(attributes: Iterable[Attribute], is_target: Bools) -> list[FrequentValue]:
     """Return the values more frequent in the class than elsewhere, those that tell most first."""
     target = int(is_target.sum())
     elsewhere = len(is_target) - target
@@ -133,7 +133,7 @@ def marks_of(attributes: Iterable[Attribute], is_target: Bools) -> list[Mark]:
                 (weight, _) = weights_of((count, other), (target, elsewhere))
                 share = (count + other) / len(is_target)
                 found.append(
-                    Mark(
+                    FrequentValue(
                         attribute.name, value, *weight, other / elsewhere,
                         weight.t_weight / share, gain,
                         chance_of(count, target, count + other, len(is_target)),

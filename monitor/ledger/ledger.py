@@ -443,7 +443,9 @@ class Ledger:
         """Return how many names each table holds that records fill; each has a bound."""
         return {
             "attributes": self.attributes.kinds(),
-            "limits": max((of.limits.kinds() for of in self.open_days.values()), default=0),
+            "limits": max(
+                (open_day.limits.kinds() for open_day in self.open_days.values()), default=0
+            ),
             "rejections": sum(map(len, self._all_rejections())),
         }
 
@@ -480,7 +482,11 @@ def take_back(open_days: Mapping[int, OpenDay]) -> None:
     What is left of a transaction is its amount less what is left of each of its reversals, so that
     the order in which they came is nothing to it: each is done once all of its own reversals are.
     """
-    links = {(key, day): link for day, of in open_days.items() for key, link in of.links.items()}
+    links = {
+        (key, day): link
+        for day, open_day in open_days.items()
+        for key, link in open_day.links.items()
+    }
     unsettled = Counter((link.key, link.day) for link in links.values())
     ready = [node for node in links if not unsettled[node]]
     for key, day in ready:

@@ -40,7 +40,7 @@ def _of_transaction(
         _compared("amount", amount, usual, peers),
     )
     if features[baseline.NEW]:
-        known = sum(1 for one in account["counterparties"] if one)
+        known = sum(1 for counterparty in account["counterparties"] if counterparty)
         if known:
             yield 1.6, f"the counterparty is none of the latest {known}"
     hour = math.exp(-float(features[baseline.HOUR]))

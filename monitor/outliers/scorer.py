@@ -134,12 +134,12 @@ class Scorer:
             self.on_scored(scored, outcome)
         self.changed += [columns.row, outcome.changed]
         for place in outcome.hot.tolist():
-            of = scored[place]
-            institution = of.transaction.counterparty_institution
+            item = scored[place]
+            institution = item.transaction.counterparty_institution
             assert institution, "a payment to nobody is not hot"
-            hot = HotPayer(of.account_day.day, of.segment, institution)
+            hot = HotPayer(item.account_day.day, item.segment, institution)
             if hot not in self.hot_payers and len(self.hot_payers) >= HOT_PAYERS_MAX:
-                hot = HotPayer(of.account_day.day, OTHERS, OTHERS)
+                hot = HotPayer(item.account_day.day, OTHERS, OTHERS)
                 self.names_beyond["hot-payers"] += 1
             self.hot_payers[hot] += 1
         if settings is None or not settings.is_told:

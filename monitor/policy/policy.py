@@ -192,8 +192,8 @@ class PolicyBook:
 
 def threshold_of(threshold_id: str, policies: PolicyBook, policy: Policy) -> Threshold:
     """Return a limit that was told of; the deciding policy is asked first. Raises LookupError."""
-    for one in (policy, *policies.policies):
-        for threshold in one.thresholds:
+    for stated in (policy, *policies.policies):
+        for threshold in stated.thresholds:
             if threshold.threshold_id == threshold_id:
                 return threshold
     raise LookupError(f"limit {threshold_id} was told of, but no policy version states it")

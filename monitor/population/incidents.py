@@ -56,8 +56,11 @@ def incidents_of(rng: np.random.Generator, accounts: Accounts, days: int) -> lis
         Incident("data-fault", DATA_FAULT_DAYS, branch=DATA_FAULT_BRANCH),
         Incident("population-shift", range(SHIFT_DAY_FIRST, max(days, SHIFT_DAY_FIRST))),
     ]  # fmt: skip
-    ended = [one._replace(days=range(one.days.start, min(one.days.stop, days))) for one in found]
-    return [one for one in ended if one.days]
+    ended = [
+        incident._replace(days=range(incident.days.start, min(incident.days.stop, days)))
+        for incident in found
+    ]
+    return [incident for incident in ended if incident.days]
 
 
 def applied(

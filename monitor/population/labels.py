@@ -48,8 +48,8 @@ def labels_of_day(made: MadeDay) -> Iterator[dict[str, Any]]:
 
 def incident_labels_of(population: Population) -> Iterator[dict[str, Any]]:
     """Yield what is true of each incident."""
-    for one in population.incidents:
-        yield _incident_label(one, population.start)
+    for incident in population.incidents:
+        yield _incident_label(incident, population.start)
 
 
 def kind_of(label: int) -> str:
@@ -60,14 +60,16 @@ def kind_of(label: int) -> str:
     return anomalies.KINDS[label - 1]
 
 
-def _incident_label(one: Incident, start: date) -> dict[str, Any]:
+def _incident_label(incident: Incident, start: date) -> dict[str, Any]:
     first = start.toordinal()
     return {
         "level": "incident",
-        "kind": one.kind,
-        "days": [date.fromordinal(first + number).isoformat() for number in one.days],
+        "kind": incident.kind,
+        "days": [date.fromordinal(first + number).isoformat() for number in incident.days],
         "segment": None,  # none of the incidents keeps to one
-        "branch": None if one.branch is None else f"B{one.branch:02d}",
-        "institution": None if one.institution is None else f"BANK{one.institution:02d}",
-        "accounts": [] if one.accounts is None else [account_id(a) for a in one.accounts.tolist()],
+        "branch": None if incident.branch is None else f"B{incident.branch:02d}",
+        "institution": None if incident.institution is None else f"BANK{incident.institution:02d}",
+        "accounts": []
+        if incident.accounts is None
+        else [account_id(a) for a in incident.accounts.tolist()],
     }

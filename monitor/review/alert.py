@@ -58,14 +58,17 @@ def told_anew(
     """
     rule = setting.rule
     assert rule is not None, "a review is by a rule"
-    days = tuple(DayTold(of.day, of.weight_left, of.left_out) for of in episode.days)
+    days = tuple(
+        DayTold(review_day.day, review_day.weight_left, review_day.left_out)
+        for review_day in episode.days
+    )
     value = episode.value_greatest(rule)
     is_enough = value >= rule.days
     stands = told is not None and told.status != Status.WITHDRAWN
     open_values = tuple(
-        (of.day, of.counted.mark.value)
-        for of in episode.days
-        if of.counted is not None and of.day not in closed
+        (review_day.day, review_day.counted.mark.value)
+        for review_day in episode.days
+        if review_day.counted is not None and review_day.day not in closed
     )
     is_same = (
         told is not None
@@ -77,9 +80,9 @@ def told_anew(
     if is_same and setting.moment is Moment.RECORD:
         return None
     listed = episode.days[-LISTED_DAYS_MAX:]
-    counted = [of.counted for of in listed if of.counted is not None]
+    counted = [review_day.counted for review_day in listed if review_day.counted is not None]
     evidence: dict[str, object] = {
-        "days": [_written(of) for of in counted],
+        "days": [_written(counted_day) for counted_day in counted],
         "breach_days": episode.breach_days,
         "near_days": episode.near_days,
         "window_days": rule.window_days,
@@ -91,10 +94,12 @@ def told_anew(
         evidence |= {"reading": reading, "reasons": reasons}
     else:
         evidence["why"] = "days that a systemic alert explains do not count"
-    explained = [of for of in listed if of.counted is None]
+    explained = [review_day for review_day in listed if review_day.counted is None]
     if explained:
-        evidence["grouped_days"] = [day_text(of.day) for of in explained]
-        evidence["incident_ids"] = sorted({name for of in explained for name in of.incident_ids})
+        evidence["grouped_days"] = [day_text(review_day.day) for review_day in explained]
+        evidence["incident_ids"] = sorted(
+            {name for review_day in explained for name in review_day.incident_ids}
+        )
     limit, severity = rule.threshold.above, rule.threshold.severity
     digest = xxh3_64_intdigest(repr((evidence, limit, severity)).encode())
     if is_same and told is not None and told.digest == digest:
@@ -112,18 +117,20 @@ def fallen(
     setting: Setting,
 ) -> Telling:  # fmt: skip
     """Tell that days, explained or not, make no such review any more, and what is left of them."""
-    were = {of.day for of in told.days}
-    elsewhere = {of.day for episode in episodes for of in episode.days}
+    were = {day_told.day for day_told in told.days}
+    elsewhere = {review_day.day for episode in episodes for review_day in episode.days}
     left = [
-        CountedDay(of.noted, of.mark) for of in days if of.day in were and of.day not in elsewhere
+        CountedDay(review_day.noted, review_day.mark)
+        for review_day in days
+        if review_day.day in were and review_day.day not in elsewhere
     ]
-    weights = [(of.day, of.weight) for of in left]
+    weights = [(counted_day.day, counted_day.weight) for counted_day in left]
     rule = setting.rule
     value = 0 if rule is None else weight_greatest(weights, rule.window_days) // BREACH_WEIGHT
     evidence: dict[str, object] = {
-        "days": [_written(of) for of in left[-LISTED_DAYS_MAX:]],
-        "breach_days": sum(not of.mark.is_near for of in left),
-        "near_days": sum(of.mark.is_near for of in left),
+        "days": [_written(counted_day) for counted_day in left[-LISTED_DAYS_MAX:]],
+        "breach_days": sum(not counted_day.mark.is_near for counted_day in left),
+        "near_days": sum(counted_day.mark.is_near for counted_day in left),
     }
     if were & elsewhere:
         evidence["why"] = "its days are told of in a review with another first day"
@@ -157,10 +164,10 @@ def _alert(
     )
 
 
-def _written(of: CountedDay) -> dict[str, object]:
-    mark = of.mark
+def _written(counted_day: CountedDay) -> dict[str, object]:
+    mark = counted_day.mark
     return {
-        "business_day": day_text(of.day),
+        "business_day": day_text(counted_day.day),
         "kind": "near" if mark.is_near else "breach",
         "threshold_id": mark.threshold_id,
         "currency": mark.currency,

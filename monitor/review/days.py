@@ -13,7 +13,7 @@ from monitor.core.threshold import Measure, Threshold, scope_of
 from monitor.core.transaction import DEBIT, Origin, Transaction
 from monitor.policy.policy import PolicyBook, threshold_of
 from monitor.review.episodes import CountedDay, ReviewDay
-from monitor.review.membership import Explanation
+from monitor.review.membership import DayExplanation
 
 ROUND_UNITS: Final = 100
 _ROUND_MINOR: Final = {code: ROUND_UNITS * 10**exponent for code, exponent in EXPONENT.items()}
@@ -73,7 +73,7 @@ def noted_day(
 
 
 def review_day(
-    noted: NotedDay, partition: int, explanations: Sequence[Explanation] = ()
+    noted: NotedDay, partition: int, explanations: Sequence[DayExplanation] = ()
 ) -> ReviewDay:
     """Return a noted day as a review sees it, without the limits that incidents explain.
 
@@ -83,17 +83,17 @@ def review_day(
     if not explanations:
         return ReviewDay(noted, mark, CountedDay(noted, mark), 0, ())
     left_out, incident_ids, left = 0, set(), []
-    for place, of in enumerate(noted.marks):
-        by = [] if of.is_near else [
+    for place, noted_mark in enumerate(noted.marks):
+        by = [] if noted_mark.is_near else [
             explanation.incident_id
             for explanation in explanations
-            if explanation.has(partition, noted.segment, of.threshold_id, of.origin)
+            if explanation.has(partition, noted.segment, noted_mark.threshold_id, noted_mark.origin)
         ]  # fmt: skip
         incident_ids.update(by)
         if by:
             left_out |= 1 << place
         else:
-            left.append(of)
+            left.append(noted_mark)
     counted = CountedDay(noted, _of_marks(left)) if left else None
     return ReviewDay(noted, mark, counted, left_out, tuple(sorted(incident_ids)))
 

@@ -78,13 +78,13 @@ class Episode(NamedTuple):
     @property
     def breach_days(self) -> int:
         """How many breach days it has that no incident explains."""
-        own = sum(of.weight_left == BREACH_WEIGHT for of in self.days)
+        own = sum(review_day.weight_left == BREACH_WEIGHT for review_day in self.days)
         return own + (self.folded.breach_days if self.folded is not None else 0)
 
     @property
     def near_days(self) -> int:
         """How many near days it has."""
-        own = sum(of.weight_left == NEAR_WEIGHT for of in self.days)
+        own = sum(review_day.weight_left == NEAR_WEIGHT for review_day in self.days)
         return own + (self.folded.near_days if self.folded is not None else 0)
 
     @property
@@ -94,7 +94,11 @@ class Episode(NamedTuple):
 
     def value_greatest(self, rule: ReviewRule) -> int:
         """Return the most days that any window of a rule has: the review stands if they suffice."""
-        weights = [(of.day, of.weight_left) for of in self.days if of.counted is not None]
+        weights = [
+            (review_day.day, review_day.weight_left)
+            for review_day in self.days
+            if review_day.counted is not None
+        ]
         before = self.folded.weight_greatest if self.folded is not None else 0
         return max(before, weight_greatest(weights, rule.window_days)) // BREACH_WEIGHT
 
@@ -110,18 +114,20 @@ def episodes_of(
     members: list[ReviewDay] | None = [] if folded is not None else None
     last = folded.last if folded is not None else 0
     window: list[ReviewDay] = []
-    for of in days:
-        if members is not None and of.day - last > rule.window_days:
+    for review_day in days:
+        if members is not None and review_day.day - last > rule.window_days:
             found.append(Episode(tuple(members), folded))
             members, folded, window = None, None, []
         if members is None:
-            window = [one for one in window if of.day - one.day < rule.window_days]
-            window.append(of)
-            if sum(one.weight for one in window) >= BREACH_WEIGHT * rule.days:
+            window = [
+                earlier for earlier in window if review_day.day - earlier.day < rule.window_days
+            ]
+            window.append(review_day)
+            if sum(windowed.weight for windowed in window) >= BREACH_WEIGHT * rule.days:
                 members = window
         else:
-            members.append(of)
-        last = of.day
+            members.append(review_day)
+        last = review_day.day
     if members is not None:
         found.append(Episode(tuple(members), folded))
     return found

@@ -17,7 +17,7 @@ UNDECIDED: Final = "undecided"
 _LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 
 
-class Explanation(NamedTuple):
+class DayExplanation(NamedTuple):
     """What an incident explains on one of its days.
 
     With a `threshold_id`: account-days over that limit in `segment` (None: those without one). Else
@@ -57,12 +57,14 @@ class Verdicts:
 
     def __init__(self, decided: int = 0, alerts: Iterable[Mapping[str, Any]] = ()) -> None:
         """Read the latest revision of each systemic alert, as fields that are written."""
-        by_day: dict[int, list[Explanation]] = {}
+        by_day: dict[int, list[DayExplanation]] = {}
         for fields in alerts:
             for day, explanation in explanations_of(fields):
                 by_day.setdefault(day, []).append(explanation)
         self.decided = decided
-        self.by_day = {day: tuple(sorted(of, key=_by_id)) for day, of in by_day.items()}
+        self.by_day = {
+            day: tuple(sorted(incidents, key=_by_id)) for day, incidents in by_day.items()
+        }
 
     def days_that_differ(self, other: "Verdicts") -> list[int]:
         """Return the days that another explains otherwise, in order."""
@@ -74,7 +76,7 @@ NO_VERDICTS: Final = Verdicts()
 """Before anything was decided."""
 
 
-def explanations_of(fields: Mapping[str, Any]) -> Iterable[tuple[int, Explanation]]:
+def explanations_of(fields: Mapping[str, Any]) -> Iterable[tuple[int, DayExplanation]]:
     """Yield each day that a systemic alert explains, and what it explains then.
 
     One that is withdrawn, that is `undecided`, or that groups nothing explains nothing.
@@ -91,11 +93,14 @@ def explanations_of(fields: Mapping[str, Any]) -> Iterable[tuple[int, Explanatio
         if cause is None:
             return
         place = Origin._fields.index(cause["type"]), cause["value"]
-    absent = {of["business_day"]: of["partitions"] for of in fields["evidence"].get("absent", ())}
+    absent = {
+        absent_day["business_day"]: absent_day["partitions"]
+        for absent_day in fields["evidence"].get("absent", ())
+    }
     for day in fields["evidence"]["days"]:
         yield (
             day_of_text(day),
-            Explanation(
+            DayExplanation(
                 fields["alert_id"], threshold_id, fields["segment"], place,
                 tuple(absent.get(day, ())),
             ),
@@ -125,5 +130,5 @@ def is_member(systemic_alert: Mapping[str, Any], account_alert: Mapping[str, Any
     )  # fmt: skip
 
 
-def _by_id(explanation: Explanation) -> str:
+def _by_id(explanation: DayExplanation) -> str:
     return explanation.incident_id

@@ -115,12 +115,12 @@ def reading_of(days: Sequence[CountedDay]) -> tuple[Reading, list[str]]:
 def _growth(days: Sequence[CountedDay]) -> Iterator[Sign]:
     """Yield whether the totals under one limit rise: Kendall's pairs in order, and by how much."""
     by_limit: dict[str, list[CountedDay]] = {}
-    for of in days:
-        by_limit.setdefault(of.mark.threshold_id, []).append(of)
+    for counted_day in days:
+        by_limit.setdefault(counted_day.mark.threshold_id, []).append(counted_day)
     under = max(by_limit.values(), key=len)
     if len(under) < RISING_DAYS:
         return
-    values = [of.mark.value for of in under]
+    values = [counted_day.mark.value for counted_day in under]
     pairs = list(combinations(values, 2))
     rising = sum(earlier < later for earlier, later in pairs)
     rise = values[-1] / max(values[0], 1)
@@ -140,7 +140,7 @@ def _growth(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 def _magnitude(days: Sequence[CountedDay]) -> Iterator[Sign]:
     """Yield how many times its limit the farthest day is; a limit of 0 has no multiple."""
-    times = max((_times(of) for of in days), default=0.0)
+    times = max((_times(counted_day) for counted_day in days), default=0.0)
     if times < FAR_USUAL:
         return
     weight = USUAL
@@ -154,7 +154,7 @@ def _magnitude(days: Sequence[CountedDay]) -> Iterator[Sign]:
 def _leap(days: Sequence[CountedDay]) -> Iterator[Sign]:
     """Yield whether a day leaps above the middle one, and whether it then paid strangers."""
     greatest = max(days, key=_times)
-    middle = median(_times(of) for of in days)
+    middle = median(_times(counted_day) for counted_day in days)
     if not middle:
         return
     leap = _times(greatest) / middle
@@ -175,9 +175,9 @@ def _passed_to_strangers(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
     A shop that banks its takings and pays its bills on one day pays suppliers that it has.
     """
-    for of in days:
-        to_strangers = _share_to_strangers(of, days)
-        if _passed_share(of) >= PASS_SHARE and to_strangers >= NEW_SHARE:
+    for counted_day in days:
+        to_strangers = _share_to_strangers(counted_day, days)
+        if _passed_share(counted_day) >= PASS_SHARE and to_strangers >= NEW_SHARE:
             yield Sign(
                 Reading.SUSPICION, STRONG,
                 f"on one day what came in went out again, {to_strangers:.0%} of it to payees of no"
@@ -186,10 +186,12 @@ def _passed_to_strangers(days: Sequence[CountedDay]) -> Iterator[Sign]:
             return
 
 
-def _share_to_strangers(of: CountedDay, days: Sequence[CountedDay]) -> float:
+def _share_to_strangers(counted_day: CountedDay, days: Sequence[CountedDay]) -> float:
     """Return what share of a day's money went to payees of no other day; 0 where few are named."""
-    facts = of.noted.facts
-    known = {payee for other in days if other is not of for payee in other.noted.facts.payees}
+    facts = counted_day.noted.facts
+    known = {
+        payee for other in days if other is not counted_day for payee in other.noted.facts.payees
+    }
     named = sum(facts.payees.values()) + facts.others
     if not named or named < NAMED_SHARE * (named + facts.unnamed):
         return 0.0
@@ -197,22 +199,22 @@ def _share_to_strangers(of: CountedDay, days: Sequence[CountedDay]) -> float:
     return to_new / named
 
 
-def _passed_share(of: CountedDay) -> float:
+def _passed_share(counted_day: CountedDay) -> float:
     """Return the lesser of what came in and what went out on a day, over the greater."""
-    low, high = sorted((of.noted.money_in, of.noted.money_out))
+    low, high = sorted((counted_day.noted.money_in, counted_day.noted.money_out))
     return low / max(high, 1)
 
 
-def _times(of: CountedDay) -> float:
-    return of.mark.value / of.mark.limit if of.mark.limit else 0.0
+def _times(counted_day: CountedDay) -> float:
+    return counted_day.mark.value / counted_day.mark.limit if counted_day.mark.limit else 0.0
 
 
 def _payees(days: Sequence[CountedDay]) -> Iterator[Sign]:
     """Yield whether money went to payees of earlier days, or to new ones; the first has none."""
     known: set[int] = set()
     to_known = to_new = elsewhere = new = 0
-    for number, of in enumerate(days):
-        facts = of.noted.facts
+    for number, counted_day in enumerate(days):
+        facts = counted_day.noted.facts
         if number:
             known_today = known & facts.payees.keys()
             to_known += sum(facts.payees[payee] for payee in known_today)
@@ -239,7 +241,7 @@ def _payees(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 
 def _pass_through(days: Sequence[CountedDay]) -> Iterator[Sign]:
-    shares = [_passed_share(of) for of in days]
+    shares = [_passed_share(counted_day) for counted_day in days]
     passed = sum(share >= PASS_SHARE for share in shares)
     if passed >= PASS_DAYS * len(days):
         yield Sign(
@@ -257,7 +259,7 @@ def _pass_through(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 
 def _just_below(days: Sequence[CountedDay]) -> Iterator[Sign]:
-    near = sum(of.mark.is_near for of in days)
+    near = sum(counted_day.mark.is_near for counted_day in days)
     if near >= NEAR_DAYS:
         weight = STRONG if near > len(days) / 2 else USUAL
         yield Sign(
@@ -266,8 +268,8 @@ def _just_below(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 
 def _round_amounts(days: Sequence[CountedDay]) -> Iterator[Sign]:
-    amounts = sum(of.noted.facts.amounts for of in days)
-    round_ = sum(of.noted.facts.round for of in days)
+    amounts = sum(counted_day.noted.facts.amounts for counted_day in days)
+    round_ = sum(counted_day.noted.facts.round for counted_day in days)
     if amounts >= ROUND_AMOUNTS and round_ >= ROUND_SHARE * amounts:
         yield Sign(
             Reading.SUSPICION, USUAL,
@@ -277,7 +279,9 @@ def _round_amounts(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 
 def _moved(days: Sequence[CountedDay]) -> Iterator[Sign]:
-    scores = [of.noted.score for of in days if of.noted.score is not None]
+    scores = [
+        counted_day.noted.score for counted_day in days if counted_day.noted.score is not None
+    ]
     usual = sum(score > MOVED_SCORE for score in scores)
     if len(scores) >= MOVED_DAYS and 2 * usual > len(scores):
         yield Sign(
@@ -288,7 +292,9 @@ def _moved(days: Sequence[CountedDay]) -> Iterator[Sign]:
 
 
 def _rare(days: Sequence[CountedDay]) -> Iterator[Sign]:
-    scores = [of.noted.score for of in days if of.noted.score is not None]
+    scores = [
+        counted_day.noted.score for counted_day in days if counted_day.noted.score is not None
+    ]
     if not scores:
         return
     rarest = min(scores) * len(scores)

@@ -79,8 +79,8 @@ class Reviews:
             self._may_be_explained(day, account)
         for first, ended in review.ended.items():
             self._ended_until.setdefault(ended.told.last or first, set()).add(account)
-            for of in ended.days:
-                self._may_be_explained(of.day, account)
+            for noted in ended.days:
+                self._may_be_explained(noted.day, account)
 
     @property
     def days_undecided(self) -> int:
@@ -192,9 +192,13 @@ class Reviews:
     def recount_all(self) -> None:
         """Recount every account that has noted days, by the policies in force now."""
         self.count_all()
-        accounts = {account for of in self._expiries.values() for account in of}
+        accounts = {account for expiring in self._expiries.values() for account in expiring}
         for open_day in self._ledger.open_days.values():
-            accounts.update(of.account for of in open_day.noted if of.facts is not None)
+            accounts.update(
+                account_day.account
+                for account_day in open_day.noted
+                if account_day.facts is not None
+            )
         cause = self.no_record()
         for account in _in_order(accounts):
             self.recount(account, cause)
@@ -206,7 +210,11 @@ class Reviews:
             accounts |= self._noted_on.get(day, set())
             open_day = self._ledger.open_days.get(day)
             if open_day is not None:
-                accounts.update(of.account for of in open_day.noted if of.facts is not None)
+                accounts.update(
+                    account_day.account
+                    for account_day in open_day.noted
+                    if account_day.facts is not None
+                )
         cause = self.no_record()
         for account in _in_order(accounts):
             self._recount_ended(account, cause)
@@ -219,17 +227,17 @@ class Reviews:
             self._policies.review_days_least
         ):
             return
-        noted = sorted(self._noted_days(account), key=lambda of: of.day)
+        noted = sorted(self._noted_days(account), key=lambda day: day.day)
         told = review.told if review is not None else {}
         if not noted and not told:
             return
         setting = self._setting(account, noted, cause, moment)
         rule, folded = setting.rule, review.folded if review is not None else None
-        days = [self._review_day(of) for of in noted]
+        days = [self._review_day(day) for day in noted]
         episodes = episodes_of(days, rule, folded) if rule is not None else []
         firsts = {episode.first for episode in episodes}
         closed = review.closed if review is not None else {}
-        for first in sorted(first for first, of in told.items() if of.is_episode):
+        for first in sorted(first for first, report in told.items() if report.is_episode):
             if first not in firsts:
                 self._tell(account, first, fallen(first, told[first], days, episodes, setting))
         for episode in episodes:
@@ -257,7 +265,7 @@ class Reviews:
                 account.account_id, cause, Moment.VERDICT, review.segment, policy.version, rule
             )
             episode = Episode(tuple(map(self._review_day, review.days)), review.folded)
-            telling = told_anew(review.told, episode, setting, {of.day for of in review.days})
+            telling = told_anew(review.told, episode, setting, {day.day for day in review.days})
             if telling is not None:
                 told, alert = telling
                 ended[first] = review._replace(told=told)
@@ -267,7 +275,9 @@ class Reviews:
     def _days_at_most(self, account: Account) -> int:
         """Return how many days may count, quickly: most accounts have one at a time."""
         closed = 0 if account.review is None else len(account.review.closed)
-        return closed + sum(1 for of in account.days if of.told and of.facts is not None)
+        return closed + sum(
+            1 for account_day in account.days if account_day.told and account_day.facts is not None
+        )
 
     def _noted_days(self, account: Account) -> Iterator[NotedDay]:
         if account.review is not None:
@@ -290,8 +300,8 @@ class Reviews:
             day: int = self._ledger.day_open_first or 0
             scope: Scope = (account_id, None, None, None)
             if account.days:
-                of = max(account.days, key=lambda account_day: account_day.day)
-                day, scope = of.day, scope_of(of)
+                latest_day = max(account.days, key=lambda account_day: account_day.day)
+                day, scope = latest_day.day, scope_of(latest_day)
             policy, _ = self._policies.for_day(day)
         else:
             latest = noted[-1]
@@ -319,7 +329,7 @@ class Reviews:
         review = account.review
         if review is None:
             return
-        ends = {*review.closed, *(of.last or first for first, of in review.told.items())}
+        ends = {*review.closed, *(report.last or first for first, report in review.told.items())}
         for day in ends:
             due = max(day + self._policies.review_days_max, soonest)  # as `_forget` has it
             self._expiries.setdefault(due, set()).add(account)
@@ -382,11 +392,15 @@ class Reviews:
         for first, told in review.told.items():
             if first not in kept and told.is_episode and not self._is_settled(told.last or first):
                 self._end_review(account, first, noted)
-        review.closed = {day: of for day, of in review.closed.items() if day not in dropped}
+        review.closed = {
+            day: closed_day for day, closed_day in review.closed.items() if day not in dropped
+        }
         review.told = kept
         if review.folded is not None and review.folded.first not in alive:
             review.folded = None
-        for day in dropped.difference(*([of.day for of in e.days] for e in review.ended.values())):
+        for day in dropped.difference(
+            *([ended_day.day for ended_day in e.days] for e in review.ended.values())
+        ):
             self._noted_on.get(day, set()).discard(account)
         return is_less
 
@@ -395,9 +409,10 @@ class Reviews:
         review = account.review
         assert review is not None
         told = review.told[first]
-        were = {of.day for of in told.days}
+        were = {day_told.day for day_told in told.days}
         folded = review.folded if review.folded and review.folded.first == first else None
-        own = [of for of in noted if of.day in were]  # none of a later review: that may come first
+        # None of a later review: that may come first.
+        own = [day for day in noted if day.day in were]
         setting = self._setting(account, own, self.no_record(), Moment.VERDICT)
         latest = own[-1]
         review.ended[first] = EndedReview(
@@ -413,7 +428,9 @@ class Reviews:
                 review = account.review
                 if review is None:
                     continue
-                for first in [f for f, of in review.ended.items() if (of.told.last or f) <= last]:
+                for first in [
+                    f for f, ended in review.ended.items() if (ended.told.last or f) <= last
+                ]:
                     del review.ended[first]
                     self._ledger.dirty.add(account)
                 if review.is_empty:
@@ -433,18 +450,18 @@ class Reviews:
                 (
                     (first, told)
                     for first, told in sorted(review.told.items())
-                    if told.is_episode and any(day == of.day for of in told.days)
+                    if told.is_episode and any(day == day_told.day for day_told in told.days)
                 ),
                 (None, None),
             )
             if first is not None and told is not None:
-                closed = sum(of.day in review.closed for of in told.days)
+                closed = sum(day_told.day in review.closed for day_told in told.days)
                 if closed <= LISTED_DAYS_MAX or not self._is_settled(
                     day + self._policies.review_days_max
                 ):
                     return
                 review.folded = self._folded(account, first, told, review.closed[day])
-                days = tuple(of for of in told.days if of.day != day)
+                days = tuple(day_told for day_told in told.days if day_told.day != day)
                 review.told[first] = told._replace(days=days)
             del review.closed[day]
 
@@ -456,11 +473,13 @@ class Reviews:
         scope: Scope = (account.account_id, noted.segment, noted.peer_group, noted.product)
         rule = self._policies.of_version(noted.policy_version).review_of(scope)
         window_days = rule.window_days if rule is not None else self._policies.review_days_max
-        of_window = [of.weight for of in told.days if 0 <= of.day - noted.day < window_days]
+        of_window = [
+            day_told.weight for day_told in told.days if 0 <= day_told.day - noted.day < window_days
+        ]
         so_far = account.review.folded
         if so_far is None or so_far.first != first:
             so_far = FoldedDays(first, noted.day, 0, 0, 0)
-        (weight,) = (of.weight for of in told.days if of.day == noted.day)
+        (weight,) = (day_told.weight for day_told in told.days if day_told.day == noted.day)
         return FoldedDays(
             first, noted.day, so_far.breach_days + (weight == BREACH_WEIGHT),
             so_far.near_days + (weight == NEAR_WEIGHT),

@@ -41,7 +41,7 @@ _LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 Fields = Mapping[str, Any]
 
 
-class Sort(StrEnum):
+class RecordSort(StrEnum):
     """What a record of a topic is."""
 
     ALERT = "alert"
@@ -60,7 +60,7 @@ class Read(NamedTuple):
     sort POLICY, else the record's fields.
     """
 
-    sort: Sort
+    sort: RecordSort
     topic: str
     partition: int
     offset: int
@@ -97,15 +97,15 @@ class Intake:
                 for read in records
                 if read.offset >= known.get((read.topic, read.partition), 0)
             ]
-            by_sort: dict[Sort, list[Read]] = {sort: [] for sort in Sort}
+            by_sort: dict[RecordSort, list[Read]] = {sort: [] for sort in RecordSort}
             for read in new:
                 by_sort[read.sort].append(read)
-            changed = self._take_alerts(connection, by_sort[Sort.ALERT])
-            changed |= take_actions(connection, [read.value for read in by_sort[Sort.ACTION]])
-            _take_rejections(connection, by_sort[Sort.REJECTION])
-            _take_account_days(connection, by_sort[Sort.ACCOUNT_DAY])
-            _take_policies(connection, by_sort[Sort.POLICY])
-            take_steps(connection, [read.value for read in by_sort[Sort.PROPOSAL_STEP]])
+            changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
+            changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
+            _take_rejections(connection, by_sort[RecordSort.REJECTION])
+            _take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
+            _take_policies(connection, by_sort[RecordSort.POLICY])
+            take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
             _keep_positions(connection, new)
         return sorted(changed)
 
@@ -436,7 +436,7 @@ def take_steps(connection: Connection, steps: Sequence[ProposalStep]) -> None:
 __all__ = [
     "Intake",
     "Read",
-    "Sort",
+    "RecordSort",
     "State",
     "priority_of",
     "stored_action",

@@ -32,7 +32,7 @@ class QueryError(ValueError):
     """A question that cannot be answered: the message says why."""
 
 
-class Wanted(NamedTuple):
+class AlertFilter(NamedTuple):
     """Which alerts are asked for: those that every part allows; None allows all.
 
     `status` is a State; `part` one of the two parts of what is open. `now` (microseconds) decides
@@ -53,7 +53,7 @@ class Wanted(NamedTuple):
     now: int = 0
     part: str | None = None
 
-    def parts(self) -> list["Wanted"]:
+    def parts(self) -> list["AlertFilter"]:
         """Return what is wanted in parts that exclude each other, each in the order of an index."""
         if self.status != State.OPEN.value:
             return [self]
@@ -115,7 +115,10 @@ LISTED: Final = [column for column in alerts.c if column.name != "record"]
 
 
 def alert_page(
-    connection: Connection, wanted: Wanted, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+    connection: Connection,
+    wanted: AlertFilter,
+    limit: int = LIMIT_DEFAULT,
+    cursor: str | None = None,
 ) -> Page:
     """Return the alerts that matter most, a page of them. Raises QueryError if it is no cursor.
 
@@ -138,7 +141,7 @@ Place = tuple[int, str]
 
 
 def _first_places(
-    connection: Connection, wanted: Wanted, after: Place | None, limit: int
+    connection: Connection, wanted: AlertFilter, after: Place | None, limit: int
 ) -> list[Place]:
     """Return the first places after one, of the alerts that are wanted.
 
@@ -173,13 +176,13 @@ def _read_cursor(cursor: str) -> tuple[int, str]:
 def counts(connection: Connection, name: str, now: int) -> dict[str, int]:
     """Return how many alerts each tab of the queue has, for a person."""
     tabs = {
-        "open": Wanted(status="open", now=now),
-        "mine": Wanted(status="open", assignee=name, now=now),
-        "back": Wanted(status="open", is_back=True, now=now),
-        "waiting": Wanted(status="waiting", now=now),
-        "snoozed": Wanted(status="snoozed", now=now),
-        "closed": Wanted(status="closed", now=now),
-        "withdrawn": Wanted(status="withdrawn", now=now),
+        "open": AlertFilter(status="open", now=now),
+        "mine": AlertFilter(status="open", assignee=name, now=now),
+        "back": AlertFilter(status="open", is_back=True, now=now),
+        "waiting": AlertFilter(status="waiting", now=now),
+        "snoozed": AlertFilter(status="snoozed", now=now),
+        "closed": AlertFilter(status="closed", now=now),
+        "withdrawn": AlertFilter(status="withdrawn", now=now),
     }
     return {tab: count_of(connection, wanted) for tab, wanted in tabs.items()}
 
@@ -188,7 +191,7 @@ COUNTED_MAX: Final = 10_000
 """Counting stops here: a page says "10,000 and more"."""
 
 
-def count_of(connection: Connection, wanted: Wanted) -> int:
+def count_of(connection: Connection, wanted: AlertFilter) -> int:
     """Return how many alerts are wanted, up to COUNTED_MAX."""
     number = 0
     for part in wanted.parts():
@@ -201,7 +204,7 @@ def others_of_accounts(
     connection: Connection, account_ids: Sequence[str], now: int
 ) -> dict[str, int]:
     """Return how many open alerts each account has."""
-    open_ones = Wanted(status="open", now=now).conditions()
+    open_ones = AlertFilter(status="open", now=now).conditions()
     rows = connection.execute(
         select(alerts.c.account_id, func.count())
         .where(alerts.c.account_id.in_(account_ids), *open_ones)
@@ -282,7 +285,7 @@ def open_members(connection: Connection, incident_id: str, now: int) -> Sequence
     A bank has many of them, so their records are left out.
     """
     its = select(*LISTED).where(
-        *Wanted(status="open", incident_id=incident_id, now=now).conditions()
+        *AlertFilter(status="open", incident_id=incident_id, now=now).conditions()
     )
     return connection.execute(
         its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id)

@@ -81,8 +81,14 @@ class Joining:
             self.absent = tuple(
                 number for number in range(self._partitions) if self._last.get(number, 0) < day
             )
-            self._offsets = {of: at for of, at in self._offsets.items() if of > day}
-            segments = {name: of for name, of in self._days.pop(day).items() if _is_any(of)}
+            self._offsets = {
+                business_day: at for business_day, at in self._offsets.items() if business_day > day
+            }
+            segments = {
+                name: segment_day
+                for name, segment_day in self._days.pop(day).items()
+                if _is_any(segment_day)
+            }
             if segments:
                 yield day, segments
 
@@ -99,6 +105,6 @@ class Joining:
             segments[name] = merged([segments[name], part]) if name in segments else part
 
 
-def _is_any(of: SegmentDay) -> bool:
+def _is_any(segment_day: SegmentDay) -> bool:
     """Return whether anything happened; a partition tells of a day of nothing, too."""
-    return bool(of.account_days or of.rejections or of.hot_payers)
+    return bool(segment_day.account_days or segment_day.rejections or segment_day.hot_payers)

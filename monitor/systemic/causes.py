@@ -19,7 +19,7 @@ ValuesOf = Callable[[str], Iterable[Values]]
 """Gives the values that a limit measured, before and on the day, in each segment."""
 
 
-class Found(NamedTuple):
+class DayFindings(NamedTuple):
     """What a day's tests found, before it becomes verdicts."""
 
     faults: list[Fault]
@@ -44,44 +44,55 @@ class Causes:
             "concentration": self._concentration.dump(),
         }
 
-    def look(self, day: WholeDay, values_of: ValuesOf) -> Found:
+    def look(self, day: WholeDay, values_of: ValuesOf) -> DayFindings:
         """Return what stands out today, and change nothing."""
         concentrated = self._concentration.look(day.breaching)
         faults = {
             fault.branch: fault
-            for one in concentrated
-            if one.type == BRANCH
-            and (fault := amounts_fault(one, values_of(one.threshold_id))) is not None
+            for value in concentrated
+            if value.type == BRANCH
+            and (fault := amounts_fault(value, values_of(value.threshold_id))) is not None
         }
-        return Found(
+        return DayFindings(
             [*self._rejected.look(day.rejections), *faults.values()],
             self._hot_payers.look(day.hot_payers),
             concentrated,
         )
 
-    def learn(self, day: WholeDay, found: Found, usual: Iterable[Key]) -> None:
+    def learn(self, day: WholeDay, found: DayFindings, usual: Iterable[Key]) -> None:
         """Take in a day without what stood out, but what has lasted so long that it is usual."""
         lasting = {key.about for key in usual}
         self._rejected.learn(day.rejections, found.faults)
         self._hot_payers.learn(
-            day.hot_payers, [of for of in found.hot if _about(of.type, of.value) not in lasting]
+            day.hot_payers,
+            [payer for payer in found.hot if _about(payer.type, payer.value) not in lasting],
         )
         self._concentration.learn(
             day.breaching,
-            [of for of in found.concentrated if _about(of.type, of.value) not in lasting],
+            [
+                value
+                for value in found.concentrated
+                if _about(value.type, value.value) not in lasting
+            ],
         )
 
 
-def decisions_of(found: Found) -> dict[Key, Decision]:
+def decisions_of(found: DayFindings) -> dict[Key, Decision]:
     """Return the incidents that a day's findings are, faults first, each with its verdict."""
-    faults = {Key(FAULT, None, _about(of.kind, of.branch)): of_fault(of) for of in found.faults}
-    if any(of.kind == AMOUNTS for of in found.faults):
+    faults = {
+        Key(FAULT, None, _about(fault.kind, fault.branch)): of_fault(fault)
+        for fault in found.faults
+    }
+    if any(fault.kind == AMOUNTS for fault in found.faults):
         return faults  # whoever paid whom, the amounts are wrong
-    faulty = {of.branch for of in found.faults}
+    faulty = {fault.branch for fault in found.faults}
     causes: dict[Key, Decision] = {}
     for decision in [
-        *(of_hot(of) for of in found.hot),
-        *(of_concentrated(of) for of in sorted(found.concentrated, key=lambda of: of.probability)),
+        *(of_hot(payer) for payer in found.hot),
+        *(
+            of_concentrated(value)
+            for value in sorted(found.concentrated, key=lambda value: value.probability)
+        ),
     ]:
         assert decision.cause is not None
         if decision.cause.type != BRANCH or decision.cause.value not in faulty:
@@ -94,8 +105,8 @@ def _with_facets(causes: dict[Key, Decision]) -> dict[Key, Decision]:
     ordered = sorted(causes.items(), key=lambda item: rank_of(item[1]))
     if not ordered or _type_of(ordered[0][1]) != INSTITUTION:
         return dict(ordered)
-    facets = [of for of in ordered if _type_of(of[1]) in _FACETS]
-    kept = [of for of in ordered if _type_of(of[1]) not in _FACETS]
+    facets = [item for item in ordered if _type_of(item[1]) in _FACETS]
+    kept = [item for item in ordered if _type_of(item[1]) not in _FACETS]
     if facets:
         key, first = kept[0]
         also = [decision.cause._asdict() for _, decision in facets if decision.cause is not None]

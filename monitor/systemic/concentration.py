@@ -77,14 +77,16 @@ class Concentration:
 
     def __init__(self, state: Mapping[str, Any] | None = None) -> None:
         self._limits: dict[str, dict[str, _Shares]] = {
-            threshold_id: {segment: _Shares(**of) for segment, of in segments.items()}
+            threshold_id: {
+                segment: _Shares(**state_of_shares) for segment, state_of_shares in segments.items()
+            }
             for threshold_id, segments in (state or {}).items()
         }
 
     def dump(self) -> dict[str, Any]:
         """Return its state, as JSON has it."""
         return {
-            threshold_id: {segment: of.dump() for segment, of in sorted(segments.items())}
+            threshold_id: {segment: shares.dump() for segment, shares in sorted(segments.items())}
             for threshold_id, segments in sorted(self._limits.items())
         }
 
@@ -95,26 +97,32 @@ class Concentration:
         for threshold_id, by_segment in sorted(day.items()):
             known = self._limits.get(threshold_id, {})
             segments = {
-                segment: of
-                for segment, of in sorted(by_segment.items())
-                if segment in known and known[segment].is_of(of.above)
+                segment: breaching
+                for segment, breaching in sorted(by_segment.items())
+                if segment in known and known[segment].is_of(breaching.above)
             }
             shares = [known[segment] for segment in segments]
             if (
-                sum(of.total for of in shares) < HISTORY_LEAST
-                or max(of.days for of in shares) < HISTORY_DAYS_LEAST
+                sum(known_shares.total for known_shares in shares) < HISTORY_LEAST
+                or max(known_shares.days for known_shares in shares) < HISTORY_DAYS_LEAST
             ):
                 continue
-            values = {value for of in segments.values() for value in of.causes}
-            asked += len(values.union(*(of.values for of in shares)))
+            values = {value for breaching in segments.values() for value in breaching.causes}
+            asked += len(values.union(*(known_shares.values for known_shares in shares)))
             found += _stand_out(threshold_id, segments, known)
-        kept = discoveries([one.probability for one in found], FALSE_DISCOVERIES, asked)
-        return [one for one, is_kept in zip(found, kept, strict=True) if is_kept]
+        kept = discoveries(
+            [concentrated.probability for concentrated in found], FALSE_DISCOVERIES, asked
+        )
+        return [concentrated for concentrated, is_kept in zip(found, kept, strict=True) if is_kept]
 
     def learn(self, day: Mapping[str, BySegment], found: list[Concentrated]) -> None:
         """Take in a day. What stood out keeps its share: an incident never becomes usual by it."""
         for threshold_id, segments in sorted(day.items()):
-            out = {(one.type, one.value) for one in found if one.threshold_id == threshold_id}
+            out = {
+                (concentrated.type, concentrated.value)
+                for concentrated in found
+                if concentrated.threshold_id == threshold_id
+            }
             shares = self._limits.setdefault(threshold_id, {})
             for segment, breaching in segments.items():
                 known = shares.get(segment)
@@ -135,7 +143,9 @@ class _Shares:
         self.above = above
         self.days = days
         self.total = total
-        self.values: dict[Value, float] = {(type_, of): count for type_, of, count in values or ()}
+        self.values: dict[Value, float] = {
+            (type_, name): count for type_, name, count in values or ()
+        }
 
     def dump(self) -> dict[str, Any]:
         values = [[*value, count] for value, count in sorted(self.values.items())]
@@ -167,11 +177,11 @@ def _stand_out(
     threshold_id: str, segments: BySegment, known: Mapping[str, _Shares]
 ) -> list[Concentrated]:
     """Return the values that are frequent enough, however improbable."""
-    account_days = sum(of.account_days for of in segments.values())
+    account_days = sum(breaching.account_days for breaching in segments.values())
     total = sum(known[segment].total for segment in segments)
     cases_of: dict[Value, int] = {}
-    for of in segments.values():
-        for value, cases in of.causes.items():
+    for breaching in segments.values():
+        for value, cases in breaching.causes.items():
             cases_of[value] = cases_of.get(value, 0) + cases
     found = []
     for value, cases in sorted(cases_of.items()):
@@ -180,10 +190,10 @@ def _stand_out(
         seen = sum(known[segment].values.get(value, 0.0) for segment in segments)
         anywhere = (seen + 1) / (total + 2)
         expected = sum(
-            of.account_days
+            breaching.account_days
             * (known[segment].values.get(value, 0.0) + SEGMENT_PRIOR * anywhere)
             / (known[segment].total + SEGMENT_PRIOR)
-            for segment, of in segments.items()
+            for segment, breaching in segments.items()
         )
         # What was hardly ever seen anywhere is as frequent as one case would make it.
         expected = max(expected, account_days / (total + 2))
@@ -256,12 +266,14 @@ class HotPayers:
             mean = expected[payee] * rise
             probability = gamma_poisson_tail(cases, mean, SIZE * mean)
             found.append(Hot(*payee, cases, mean, cases / all_seen, probability))
-        kept = discoveries([one.probability for one in found], HOT_FALSE_DISCOVERIES, len(expected))
-        return [one for one, is_kept in zip(found, kept, strict=True) if is_kept]
+        kept = discoveries(
+            [payer.probability for payer in found], HOT_FALSE_DISCOVERIES, len(expected)
+        )
+        return [payer for payer, is_kept in zip(found, kept, strict=True) if is_kept]
 
     def learn(self, counts: Mapping[Payee, int], found: list[Hot]) -> None:
         """Take in a day; what stood out counts as it was expected to."""
-        out = {(one.type, one.value) for one in found}
+        out = {(payer.type, payer.value) for payer in found}
         self._usual.take_in(
             {
                 payee: self._expected(payee) if payee in out else float(cases)

@@ -78,7 +78,9 @@ class LimitMemory:
         """Take in a day, and forget all that are not of `days`."""
         self._days[day] = (limit.above, limit.breaches, limit.values.copy())
         kept = {*days, day}
-        self._days = {of: values for of, values in self._days.items() if of in kept}
+        self._days = {
+            kept_day: values for kept_day, values in self._days.items() if kept_day in kept
+        }
 
     def together(self, days: Iterable[int]) -> Sketch:
         """Return the measured values of some days, those that are kept."""
@@ -95,7 +97,7 @@ class LimitMemory:
         before = [(day, *self._days[day]) for day in history if day in self._days]
         now = [(day, *self._days[day]) for day in run if day in self._days]
         values = _together(sketch for *_, sketch in before)
-        breaches = sum(of for _, _, of, _ in before)
+        breaches = sum(breaching for _, _, breaching, _ in before)
         if not values.total or not breaches or not now:
             return None
         star = values.quantile(1 - breaches / values.total)

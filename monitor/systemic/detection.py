@@ -31,9 +31,9 @@ class KnownSegments:
     def within(self, segments: Segments) -> Segments:
         """Return a day's segments with those that found no place as one, named `OTHERS`."""
         kept: Segments = {}
-        for name, of in segments.items():
+        for name, segment_day in segments.items():
             under = self._place(name)
-            part = of._replace(segment=under)
+            part = segment_day._replace(segment=under)
             kept[under] = merged([kept[under], part]) if under in kept else part
         return kept
 
@@ -101,7 +101,11 @@ class SystemicRun:
     def _decide(self, day: int, segments: Segments) -> DecidedDay:
         policy, _ = self._policies.for_day(day)
         segments = self._known.within(segments)
-        raised = sum(limit.breaches for of in segments.values() for limit in of.limits.values())
+        raised = sum(
+            limit.breaches
+            for segment_day in segments.values()
+            for limit in segment_day.limits.values()
+        )
         if policy.systemic is None:
             return DecidedDay(day, [], raised, 0)
         if self._systemic is None:
@@ -113,7 +117,7 @@ class SystemicRun:
         grouped = sum(
             max(notice.grouped - before.get(notice.systemic_id, 0), 0) for notice in notices
         )
-        return DecidedDay(day, [self._alert(of, policy) for of in notices], raised, grouped)
+        return DecidedDay(day, [self._alert(notice, policy) for notice in notices], raised, grouped)
 
     def _note_absent(self, day: int) -> None:
         """Keep which partitions a day was decided without, while an incident may be about it."""
@@ -121,11 +125,13 @@ class SystemicRun:
         if self.joining.absent:
             self._absent[day] = list(self.joining.absent)
         if self._absent:
-            of_open = {of for notice in self._systemic.open_notices for of in notice.days}
+            of_open = {
+                open_day for notice in self._systemic.open_notices for open_day in notice.days
+            }
             self._absent = {
-                of: numbers
-                for of, numbers in self._absent.items()
-                if of in of_open or day - of < REACH_DAYS
+                absent_day: numbers
+                for absent_day, numbers in self._absent.items()
+                if absent_day in of_open or day - absent_day < REACH_DAYS
             }
 
     def _alert(self, notice: SystemicNotice, policy: Policy) -> SystemicAlert:
@@ -139,13 +145,18 @@ class SystemicRun:
             self._policies.calendar.calendar().end_of(notice.business_day),
             tuple(
                 alert_id(
-                    threshold_of(of.threshold_id, self._policies, policy), of.account_id, of.day
+                    threshold_of(member.threshold_id, self._policies, policy),
+                    member.account_id,
+                    member.day,
                 )
-                for of in members
+                for member in members
             ),
-            {day: of for day, of in self._absent.items() if day in notice.days},
+            {day: partitions for day, partitions in self._absent.items() if day in notice.days},
         )
 
 
 def _threshold(policy: Policy, threshold_id: str | None) -> Threshold | None:
-    return next((of for of in policy.thresholds if of.threshold_id == threshold_id), None)
+    return next(
+        (threshold for threshold in policy.thresholds if threshold.threshold_id == threshold_id),
+        None,
+    )

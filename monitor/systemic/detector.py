@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from monitor.policy.systemic import SystemicSettings
 from monitor.systemic.alert import Member, SystemicNotice, Verdict
-from monitor.systemic.causes import CAUSE, FAULT, Causes, Found, decisions_of
+from monitor.systemic.causes import CAUSE, FAULT, Causes, DayFindings, decisions_of
 from monitor.systemic.counterfactual import LimitMemory
 from monitor.systemic.faults import REJECTED, Values
 from monitor.systemic.incidents import MEMBERS_MAX, Alarm, Incidents, Key
@@ -83,7 +83,7 @@ class Systemic:
         """
         if self.day is not None and day <= self.day:
             raise ValueError(f"business day {day} is not after {self.day}, which was observed")
-        if any(of.day != day for of in segments.values()):
+        if any(segment_day.day != day for segment_day in segments.values()):
             raise ValueError(f"a segment-day is not of business day {day}")
         self.day = day
         self._settle(day)
@@ -134,25 +134,27 @@ class Systemic:
 
         A lowered limit that explains everything comes before a cause.
         """
-        faults = [of for of in decisions if of.sort == FAULT]
+        faults = [fault for fault in decisions if fault.sort == FAULT]
         if faults:
             return faults[0]
         if key.sort == LIMIT and self._of_limit(key, reading).verdict == Verdict.LIMIT_MIS_SET:
             return None
-        known = [of for of in self._incidents.open_keys() if of.sort == CAUSE]
-        causes = [of for of in decisions if of.sort == CAUSE]
+        known = [cause for cause in self._incidents.open_keys() if cause.sort == CAUSE]
+        causes = [cause for cause in decisions if cause.sort == CAUSE]
         if key.sort == HOT:
             limits = [
-                of for of in [*own, *self._incidents.open_keys()] if _is_limit_of(of, key.segment)
+                other
+                for other in [*own, *self._incidents.open_keys()]
+                if _is_limit_of(other, key.segment)
             ]
             return next(iter([*causes, *limits]), None)
         limit = segments[key.segment].limits[key.about]
-        for of in dict.fromkeys([*causes, *known]):
-            decision = decisions.get(of)
-            notice = self._incidents.get(of)
+        for incident_key in dict.fromkeys([*causes, *known]):
+            decision = decisions.get(incident_key)
+            notice = self._incidents.get(incident_key)
             cause = decision.cause if decision else notice.cause if notice else None
             if cause and explains(limit.causes.get((cause.type, cause.value), 0), reading):
-                return of
+                return incident_key
         return None
 
     def _tell_cause(  # noqa: PLR0913, PLR0917 - what is known of the day, each by itself
@@ -172,11 +174,11 @@ class Systemic:
             )
         shares = [
             {
-                "segment": of.segment,
-                "threshold_id": of.about if of.sort == LIMIT else None,
-                **share_evidence(alarmed[of]),
+                "segment": limit_key.segment,
+                "threshold_id": limit_key.about if limit_key.sort == LIMIT else None,
+                **share_evidence(alarmed[limit_key]),
             }
-            for of in by
+            for limit_key in by
         ]
         evidence = {**decision.evidence, **({"segments": shares} if shares else {})}
         cause = None if evidence.get("fault") in REJECTED else decision.cause
@@ -218,11 +220,13 @@ class Systemic:
 
     def _values(self, threshold_id: str, segments: Segments) -> Iterator[Values]:
         """Yield what a limit measured in each segment, before and now."""
-        for segment, of in segments.items():
+        for segment, segment_day in segments.items():
             key = Key(LIMIT, segment, threshold_id)
-            if threshold_id in of.limits and key in self._memories:
+            if threshold_id in segment_day.limits and key in self._memories:
                 days = [count.day for count in self._series_of(key).history]
-                yield Values(self._memories[key].together(days), of.limits[threshold_id].values)
+                yield Values(
+                    self._memories[key].together(days), segment_day.limits[threshold_id].values
+                )
 
     # -- learning ---------------------------------------------------------------------------------
 
@@ -233,29 +237,29 @@ class Systemic:
         return series
 
     def _keep_values(self, day: int, segments: Segments) -> None:
-        for segment, of in segments.items():
-            for threshold_id, limit in of.limits.items():
+        for segment, segment_day in segments.items():
+            for threshold_id, limit in segment_day.limits.items():
                 key = Key(LIMIT, segment, threshold_id)
                 memory = self._memories.setdefault(key, LimitMemory())
                 memory.keep(day, limit, self._series_of(key).days)
 
     def _name(self, day: int, segments: Segments) -> None:
         """Keep the names of some breaching accounts of each limit, until its run has ended."""
-        for segment, of in segments.items():
-            for threshold_id, limit in of.limits.items():
+        for segment, segment_day in segments.items():
+            for threshold_id, limit in segment_day.limits.items():
                 names = [breach.account_id for breach in limit.accounts[:MEMBERS_MAX]]
                 if names:
                     self._named.setdefault(Key(LIMIT, segment, threshold_id), {})[day] = names
 
     def _forget_names(self) -> None:
         for key, days in tuple(self._named.items()):
-            run = {of.counted.day for of in self._series_of(key).run}
+            run = {run_day.counted.day for run_day in self._series_of(key).run}
             self._named[key] = {day: names for day, names in days.items() if day in run}
             if not self._named[key]:
                 del self._named[key]
 
     def _learn(
-        self, whole: WholeDay, found: Found, counts: dict[Key, DayCount],
+        self, whole: WholeDay, found: DayFindings, counts: dict[Key, DayCount],
         readings: dict[Key, ShareReading], *, is_paused: bool,
     ) -> None:  # fmt: skip
         assert self.day is not None
@@ -290,10 +294,10 @@ def _is_limit_of(key: Key, segment: str | None) -> bool:
 
 def _counts(day: int, segments: Segments) -> Iterator[tuple[Key, DayCount]]:
     """Yield what is counted of each segment: account-days over each limit, and hot accounts."""
-    for segment in sorted(segments, key=lambda of: (of is not None, of or "")):
-        of = segments[segment]
-        for threshold_id, limit in sorted(of.limits.items()):
+    for segment in sorted(segments, key=lambda name: (name is not None, name or "")):
+        segment_day = segments[segment]
+        for threshold_id, limit in sorted(segment_day.limits.items()):
             count = DayCount(day, limit.breaches, limit.measured)
             yield Key(LIMIT, segment, threshold_id), count
-        if of.known:
-            yield Key(HOT, segment, HOT), DayCount(day, of.hot, of.known)
+        if segment_day.known:
+            yield Key(HOT, segment, HOT), DayCount(day, segment_day.hot, segment_day.known)

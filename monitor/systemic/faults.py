@@ -82,8 +82,8 @@ class Rejected:
 
     def learn(self, rejections: Mapping[tuple[str, str], int], found: list[Fault]) -> None:
         """Take in a day without its bursts."""
-        out = {(one.branch, one.kind) for one in found}
-        is_file = {one.branch for one in found if one.kind == REPLAYED}
+        out = {(fault.branch, fault.kind) for fault in found}
+        is_file = {fault.branch for fault in found if fault.kind == REPLAYED}
         everywhere = "" in is_file
         self._usual.take_in(
             {
@@ -120,8 +120,12 @@ def _as_files(bursts: list[Fault]) -> list[Fault]:
     kinds: dict[str, set[str]] = {}
     for burst in bursts:
         kinds.setdefault(burst.branch, set()).add(burst.kind)
-    replayed = {branch for branch, of in kinds.items() if of == {DUPLICATES, CLOCK}}
-    twice = {branch for branch, of in kinds.items() if DUPLICATES in of}
+    replayed = {
+        branch
+        for branch, kinds_of_branch in kinds.items()
+        if kinds_of_branch == {DUPLICATES, CLOCK}
+    }
+    twice = {branch for branch, kinds_of_branch in kinds.items() if DUPLICATES in kinds_of_branch}
     if len(twice) >= BRANCHES_OF_A_FILE:
         return [_together([burst for burst in bursts if burst.branch in twice], "")]
     files = [
@@ -167,12 +171,20 @@ class Values(NamedTuple):
     now: Sketch
 
 
-def amounts_fault(one: Concentrated, values: Iterable[Values]) -> Fault | None:
+def amounts_fault(branch: Concentrated, values: Iterable[Values]) -> Fault | None:
     """Return the fault that a concentration on a branch is, by all segments of its limit."""
     decades = jump_of(values)
     if decades < DECADES_LEAST:
         return None
-    return Fault(AMOUNTS, one.value, one.cases, one.lift, 10**decades, one.share, one.probability)
+    return Fault(
+        AMOUNTS,
+        branch.value,
+        branch.cases,
+        branch.lift,
+        10**decades,
+        branch.share,
+        branch.probability,
+    )
 
 
 def likely_factor(fault: Fault) -> int:

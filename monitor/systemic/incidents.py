@@ -43,7 +43,7 @@ class Incidents:
 
     def __init__(self, state: list[dict[str, Any]] | None = None) -> None:
         self._open: dict[Key, SystemicNotice] = {
-            Key(*of["key"]): _notice(of["notice"]) for of in state or ()
+            Key(*item["key"]): _notice(item["notice"]) for item in state or ()
         }
 
     def dump(self) -> list[dict[str, Any]]:
@@ -88,10 +88,12 @@ class Incidents:
         known = self._open.get(key)
         decision = alarm.decision
         known_days = set(known.days) if known else set()
-        new = {of for of in alarm.grouped if day - of < LASTING_DAYS} - known_days
+        new = {
+            grouped_day for grouped_day in alarm.grouped if day - grouped_day < LASTING_DAYS
+        } - known_days
         days = tuple(sorted(known_days | new))
-        counted = (known.counted if known else 0) + sum(alarm.grouped[of] for of in new)
-        members = {of for of_day in new for of in alarm.members.get(of_day, ())}
+        counted = (known.counted if known else 0) + sum(alarm.grouped[new_day] for new_day in new)
+        members = {member for of_day in new for member in alarm.members.get(of_day, ())}
         members.update(known.members if known else ())
         notice = SystemicNotice(
             systemic_id=known.systemic_id if known else systemic_id(key, day),
@@ -109,7 +111,7 @@ class Incidents:
             grouped=0 if decision.verdict == Verdict.UNDECIDED else counted,
             counted=counted,
             members=tuple(sorted(members)[:MEMBERS_MAX]),
-            evidence={**decision.evidence, "days": [day_text(of) for of in days]},
+            evidence={**decision.evidence, "days": [day_text(listed_day) for listed_day in days]},
         )
         self._open[key] = notice
         return notice
@@ -128,14 +130,14 @@ def _order(key: Key) -> tuple[str, str, str]:
     return key.sort, key.segment or "", key.about
 
 
-def _notice(of: Mapping[str, Any]) -> SystemicNotice:
-    cause = of["cause"]
+def _notice(fields: Mapping[str, Any]) -> SystemicNotice:
+    cause = fields["cause"]
     return SystemicNotice(**{
-        **of,
-        "status": Status(of["status"]),
-        "verdict": Verdict(of["verdict"]),
+        **fields,
+        "status": Status(fields["status"]),
+        "verdict": Verdict(fields["verdict"]),
         "cause": None if cause is None else SystemicCause(*cause),
-        "decided_by": DecidedBy(*of["decided_by"]),
-        "days": tuple(of["days"]),
-        "members": tuple(Member(*member) for member in of["members"]),
+        "decided_by": DecidedBy(*fields["decided_by"]),
+        "days": tuple(fields["days"]),
+        "members": tuple(Member(*member) for member in fields["members"]),
     })  # fmt: skip

@@ -39,63 +39,67 @@ class SegmentRecord(NamedTuple):
 
     def fields(self) -> dict[str, object]:
         """Return it as it is written: limits in minor units or transactions, spreads by bucket."""
-        of = self.segment_day
+        segment_day = self.segment_day
         return {
             "partition": self.partition,
             "segments": self.segments,
             "part": self.part,
-            "business_day": day_text(of.day),
-            "segment": of.segment,
-            "account_days": of.account_days,
-            "limits": [_limit_fields(name, limit) for name, limit in of.limits.items()],
-            "known": of.known,
-            "hot": of.hot,
-            "hot_payers": _counts(of.hot_payers, ("type", "value")),
-            "rejections": _counts(of.rejections, ("reason", "branch")),
+            "business_day": day_text(segment_day.day),
+            "segment": segment_day.segment,
+            "account_days": segment_day.account_days,
+            "limits": [_limit_fields(name, limit) for name, limit in segment_day.limits.items()],
+            "known": segment_day.known,
+            "hot": segment_day.hot,
+            "hot_payers": _counts(segment_day.hot_payers, ("type", "value")),
+            "rejections": _counts(segment_day.rejections, ("reason", "branch")),
         }
 
 
 def segment_records_of(partition: int, of_day: tuple[SegmentDay, ...]) -> list[SegmentRecord]:
     """Return the records of what a partition tells of a day."""
-    parts = [(number, part) for one in of_day for number, part in enumerate(parts_of(one))]
+    parts = [
+        (number, part)
+        for segment_day in of_day
+        for number, part in enumerate(parts_of(segment_day))
+    ]
     return [SegmentRecord(partition, len(parts), part, number) for number, part in parts]
 
 
-def parts_of(one: SegmentDay, bytes_max: int = PART_BYTES_MAX) -> list[SegmentDay]:
+def parts_of(segment_day: SegmentDay, bytes_max: int = PART_BYTES_MAX) -> list[SegmentDay]:
     """Return a segment-day in parts, each of which is at most so many bytes as JSON.
 
     `merged` of them is the segment-day. The first has all that is one number.
     """
-    empty = one._replace(
+    empty = segment_day._replace(
         account_days=0, limits={}, known=0, hot=0, hot_payers={}, rejections={}
     )  # fmt: skip
-    parts = [one._replace(limits={}, hot_payers={}, rejections={})]
+    parts = [segment_day._replace(limits={}, hot_payers={}, rejections={})]
     size = _HEAD_BYTES
-    for kind, name, row in _rows_of(one):
-        row_bytes = _row_bytes(one, name, row)
+    for kind, name, row in _rows_of(segment_day):
+        row_bytes = _row_bytes(segment_day, name, row)
         if size + row_bytes > bytes_max:
             parts.append(empty._replace(limits={}, hot_payers={}, rejections={}))
             size = _HEAD_BYTES
         size += row_bytes
-        _add(parts[-1], one, kind, name, row)
+        _add(parts[-1], segment_day, kind, name, row)
     return parts
 
 
-def _rows_of(one: SegmentDay) -> Iterator[tuple[str, str, tuple[str, str] | None]]:
+def _rows_of(segment_day: SegmentDay) -> Iterator[tuple[str, str, tuple[str, str] | None]]:
     """Yield what a segment-day is made of: (field, threshold_id, key); None is the limit itself."""
-    for threshold_id, limit in one.limits.items():
+    for threshold_id, limit in segment_day.limits.items():
         yield "limits", threshold_id, None
         for cause in limit.causes:
             yield "limits", threshold_id, cause
-    for payer in one.hot_payers:
+    for payer in segment_day.hot_payers:
         yield "hot_payers", "", payer
-    for rejection in one.rejections:
+    for rejection in segment_day.rejections:
         yield "rejections", "", rejection
 
 
-def _row_bytes(one: SegmentDay, name: str, row: tuple[str, str] | None) -> int:
+def _row_bytes(segment_day: SegmentDay, name: str, row: tuple[str, str] | None) -> int:
     if row is None:
-        buckets = int(np.count_nonzero(one.limits[name].values.counts))
+        buckets = int(np.count_nonzero(segment_day.limits[name].values.counts))
         return _ROW_BYTES + _BUCKET_BYTES * buckets + _CHARACTER_BYTES * len(name)
     # A limit's further causes may begin a part: then its name and an empty spread stand there, too.
     return _ROW_BYTES + _CHARACTER_BYTES * (len(name) + sum(map(len, row)))
@@ -163,7 +167,7 @@ def _limit_day(fields: Mapping[str, Any]) -> LimitDay:
     counts[kept["buckets"]] = kept["counts"]
     values.add_counts(counts)
     causes = _counted(fields["causes"], ("type", "value"))
-    accounts = tuple(_breach(of) for of in fields.get("accounts", ()))
+    accounts = tuple(_breach(breach) for breach in fields.get("accounts", ()))
     return LimitDay(fields["above"], fields["breaches"], values, causes, accounts)
 
 
@@ -180,7 +184,10 @@ def _breach(fields: Mapping[str, Any]) -> Breach:
 
 def _counts(counts: Mapping[tuple[str, str], int], names: tuple[str, str]) -> list[dict[str, Any]]:
     first, second = names
-    return [{first: one, second: other, "count": n} for (one, other), n in counts.items()]
+    return [
+        {first: first_value, second: other, "count": n}
+        for (first_value, other), n in counts.items()
+    ]
 
 
 def _counted(

@@ -119,15 +119,15 @@ def _copied(limit: LimitDay) -> LimitDay:
     return limit._replace(values=limit.values.copy(), causes=dict(limit.causes))
 
 
-def _added(one: LimitDay, other: LimitDay) -> LimitDay:
-    values = one.values.copy()
+def _added(limit: LimitDay, other: LimitDay) -> LimitDay:
+    values = limit.values.copy()
     values.merge(other.values)
     return LimitDay(
-        above=max(one.above, other.above),
-        breaches=one.breaches + other.breaches,
+        above=max(limit.above, other.above),
+        breaches=limit.breaches + other.breaches,
         values=values,
-        causes=_summed((one.causes, other.causes)),
-        accounts=tuple(sorted(one.accounts + other.accounts, key=_by_account)),
+        causes=_summed((limit.causes, other.causes)),
+        accounts=tuple(sorted(limit.accounts + other.accounts, key=_by_account)),
     )
 
 
@@ -151,9 +151,9 @@ class WholeDay(NamedTuple):
     def cases(self, type_: str, value: str) -> int:
         """Return the breaching account-days with a cause, over all limits."""
         return sum(
-            of.causes.get((type_, value), 0)
+            breaching.causes.get((type_, value), 0)
             for segments in self.breaching.values()
-            for of in segments.values()
+            for breaching in segments.values()
         )
 
 
@@ -164,8 +164,8 @@ def members_of(
     place = _PLACES[type_]
     return sorted(
         Member(day, breach.account_id, threshold_id)
-        for of in segments.values()
-        for threshold_id, limit in of.limits.items()
+        for segment_day in segments.values()
+        for threshold_id, limit in segment_day.limits.items()
         for breach in limit.accounts
         if breach.origin is not None and breach.origin[place] == value
     )
@@ -176,10 +176,10 @@ def whole_day(segments: Mapping[str | None, SegmentDay]) -> WholeDay:
     breaching: dict[str, dict[str, Breaching]] = {}
     hot_payers: Counter[tuple[str, str]] = Counter()
     rejections: Counter[tuple[str, str]] = Counter()
-    for segment, of in segments.items():
-        hot_payers.update(of.hot_payers)
-        rejections.update(of.rejections)
-        for threshold_id, limit in of.limits.items():
+    for segment, segment_day in segments.items():
+        hot_payers.update(segment_day.hot_payers)
+        rejections.update(segment_day.rejections)
+        for threshold_id, limit in segment_day.limits.items():
             by_segment = breaching.setdefault(threshold_id, {})
             by_segment[segment or ""] = Breaching(limit.above, limit.breaches, limit.causes)
     return WholeDay(dict(breaching), dict(hot_payers), dict(rejections))

@@ -81,10 +81,10 @@ class CalendarFactors:
         return {kind: list(sums) for kind, sums in sorted(self._seen.items())}
 
     def _add(self, kind: str, cases: int, expected: float, phi: float) -> None:
-        seen, of, to, variance = self._seen.get(kind, [0, 0.0, 0.0, 0.0])
+        seen, cases_before, to, variance = self._seen.get(kind, [0, 0.0, 0.0, 0.0])
         self._seen[kind] = [
             seen + 1,
-            of * FADES + cases,
+            cases_before * FADES + cases,
             to * FADES + expected,
             variance * FADES**2 + min(phi, PHI_MAX) * expected,
         ]
@@ -161,8 +161,8 @@ class ShareSeries:
         state = state or {}
         self.adaptive = adaptive
         self.history = [DayCount(*count) for count in state.get("history", ())]
-        self.run = [_run_day(of) for of in state.get("run", ())]
-        self.aside = [_run_day(of) for of in state.get("aside", ())]
+        self.run = [_run_day(run_day) for run_day in state.get("run", ())]
+        self.aside = [_run_day(run_day) for run_day in state.get("aside", ())]
         self.statistic = float(state.get("statistic", 0.0))
         self.calendar = CalendarFactors(state.get("calendar"))
 
@@ -179,7 +179,9 @@ class ShareSeries:
     @property
     def days(self) -> set[int]:
         """The days that it may still be asked about."""
-        return {c.day for c in self.history} | {of.counted.day for of in (*self.run, *self.aside)}
+        return {c.day for c in self.history} | {
+            run_day.counted.day for run_day in (*self.run, *self.aside)
+        }
 
     def read(self, count: DayCount) -> ShareReading | None:
         """Return what a day says, and change nothing; None while there are too few days before."""
@@ -193,7 +195,7 @@ class ShareSeries:
         rho = _rho(expected, spread) if self.adaptive else RHO
         step = (count.cases * math.log(rho) - expected * (rho - 1)) / spread
         statistic = max(0.0, self.statistic + step)
-        before = [of.counted for of in self.run] if statistic > 0 else []
+        before = [run_day.counted for run_day in self.run] if statistic > 0 else []
         return ShareReading(
             count, expected, phi, factor, statistic, statistic > ALARM, (*before, count)
         )
@@ -216,16 +218,16 @@ class ShareSeries:
         self.run = []
 
     def _put(self, days: list[RunDay], *, is_alarmed: bool) -> None:
-        joined = [of for of in days if not (of.paused or is_alarmed)]
-        self.aside += [of for of in days if of.paused or is_alarmed]
+        joined = [run_day for run_day in days if not (run_day.paused or is_alarmed)]
+        self.aside += [run_day for run_day in days if run_day.paused or is_alarmed]
         self.aside = self.aside[-HISTORY_DAYS:]
-        self._remember([of.counted for of in joined])
+        self._remember([run_day.counted for run_day in joined])
         self._learn_calendar(joined)
 
     def adopt(self) -> None:
         """Take what was set aside as the new usual: it has lasted."""
         if len(self.aside) >= HISTORY_LEAST:
-            self.history = [of.counted for of in self.aside]
+            self.history = [run_day.counted for run_day in self.aside]
         self.aside, self.run, self.statistic = [], [], 0.0
 
     def settle(self, *, is_calendar: bool) -> None:
@@ -269,6 +271,6 @@ def _rho(expected: float, phi: float) -> float:
     return min(max(1 + math.sqrt(2 * ALARM * phi / max(expected, 1e-9)), RHO_LEAST), RHO)
 
 
-def _run_day(of: Sequence[Any]) -> RunDay:
-    count, expected, phi, paused = of
+def _run_day(fields: Sequence[Any]) -> RunDay:
+    count, expected, phi, paused = fields
     return RunDay(DayCount(*count), expected, phi, paused)

@@ -153,11 +153,11 @@ class DaySum:
     def others(self) -> Counter[str]:
         """Return how much of the day was counted as `OTHERS`, by table."""
         counts: Counter[str] = Counter()
-        for of in self._told:
-            if of.segment == OTHERS:
-                counts["segment-days"] += of.account_days
-            causes = [limit.causes for limit in of.limits.values()]
-            for table in (of.hot_payers, of.rejections, *causes):
+        for segment_day in self._told:
+            if segment_day.segment == OTHERS:
+                counts["segment-days"] += segment_day.account_days
+            causes = [limit.causes for limit in segment_day.limits.values()]
+            for table in (segment_day.hot_payers, segment_day.rejections, *causes):
                 counts["causes"] += sum(n for (_, name), n in table.items() if name == OTHERS)
         return +counts
 
@@ -208,10 +208,10 @@ class DaySum:
         """Make the segment-days, and yield after each limit and each segment."""
         if not self._segments:
             self._segments[None] = _Segment()
-        for name, counted in sorted(self._segments.items(), key=lambda of: of[0] or ""):
+        for name, counted in sorted(self._segments.items(), key=lambda item: item[0] or ""):
             limits = {}
-            for threshold_id, of in sorted(counted.limits.items()):
-                limit_day = of.limit_day(NAMED_BYTES_MAX // len(counted.limits))
+            for threshold_id, counted_limit in sorted(counted.limits.items()):
+                limit_day = counted_limit.limit_day(NAMED_BYTES_MAX // len(counted.limits))
                 if limit_day is not None:
                     limits[threshold_id] = limit_day
                 yield
@@ -240,7 +240,9 @@ def _is_active(account_day: AccountDay) -> bool:
     if counts and (counts[COUNT_DEBIT] or counts[COUNT_CREDIT]):
         return True
     more = account_day.more
-    return more is not None and any(of[COUNT_DEBIT] or of[COUNT_CREDIT] for of in more.values())
+    return more is not None and any(
+        figures[COUNT_DEBIT] or figures[COUNT_CREDIT] for figures in more.values()
+    )
 
 
 def _origin(account_day: AccountDay, threshold: Threshold) -> Origin | None:

@@ -70,17 +70,21 @@ def of_hot(hot: Hot) -> Decision:
     return Decision(Verdict.EXTERNAL_CAUSE, decided, cause, evidence=evidence)
 
 
-def of_concentrated(one: Concentrated) -> Decision:
+def of_concentrated(concentrated: Concentrated) -> Decision:
     """Return the verdict on what too many breaching account-days have in common."""
     cause = SystemicCause(
-        one.type, one.value, round(one.lift, 2), round(one.share, 4), FALSE_CONCENTRATIONS
+        concentrated.type,
+        concentrated.value,
+        round(concentrated.lift, 2),
+        round(concentrated.share, 4),
+        FALSE_CONCENTRATIONS,
     )
     evidence = {
-        "threshold_id": one.threshold_id,
-        "breaching_account_days": one.cases,
-        "probability": one.probability,
+        "threshold_id": concentrated.threshold_id,
+        "breaching_account_days": concentrated.cases,
+        "probability": concentrated.probability,
     }
-    decided = DecidedBy("concentration_probability", one.probability)
+    decided = DecidedBy("concentration_probability", concentrated.probability)
     return Decision(Verdict.EXTERNAL_CAUSE, decided, cause, evidence=evidence)
 
 

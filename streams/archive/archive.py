@@ -16,13 +16,13 @@ from aiokafka.errors import KafkaError
 from monitor.core.alert import Kind
 from monitor.dispositions.disposition import DispositionError, disposed_of
 from monitor.review.membership import explanations_of
-from monitor.store.intake import Intake, Read, Sort
+from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.proposals import step_of
 from monitor.store.standing import Action, ActionError, action_of
 from monitor.store.store import Store, StoreError
 from streams.kafka.admin import require_topics
 from streams.kafka.broker_error import BrokerError
-from streams.kafka.reader import Tail
+from streams.kafka.reader import TopicReader
 from streams.settings import Settings
 from streams.topics.alerts import is_alert
 from streams.topics.catalog import Topics
@@ -48,7 +48,7 @@ class Progress(NamedTuple):
 
 class _Source(NamedTuple):
     topic: str
-    decode: Callable[[bytes], tuple[Sort, Any]]
+    decode: Callable[[bytes], tuple[RecordSort, Any]]
 
 
 class Archive:
@@ -99,8 +99,8 @@ class Archive:
         except KafkaError as error:
             raise BrokerError(f"no broker answers at {self._settings.broker}: {error!r}") from error
 
-    async def _tail_of(self, topic: str, partitions: int, stack: AsyncExitStack) -> Tail:
-        tail = Tail(self._settings.broker, topic, partitions)
+    async def _tail_of(self, topic: str, partitions: int, stack: AsyncExitStack) -> TopicReader:
+        tail = TopicReader(self._settings.broker, topic, partitions)
         stack.push_async_callback(tail.stop)
         await tail.start()
         for number in range(partitions):
@@ -109,7 +109,7 @@ class Archive:
                 tail.go_to(number, position)
         return tail
 
-    async def _turn(self, tails: Sequence[Tail]) -> Progress:
+    async def _turn(self, tails: Sequence[TopicReader]) -> Progress:
         """Read what has come of each topic, and take it: people's actions after the alerts."""
         is_at_end, lag = True, {}
         for source, tail in zip(self._sources, tails, strict=True):
@@ -147,12 +147,12 @@ class Archive:
                 error,
             )
             self._passed_over += 1
-            sort, value = Sort.PASSED_OVER, None
+            sort, value = RecordSort.PASSED_OVER, None
         told_at = record.timestamp * _MICROSECONDS
         return Read(sort, source.topic, record.partition, record.offset, told_at, value)
 
 
-def _alert(value: bytes) -> tuple[Sort, Any]:
+def _alert(value: bytes) -> tuple[RecordSort, Any]:
     fields = codec.plain(value)
     if not is_alert(fields):
         raise ValueError("it is no alert")
@@ -160,41 +160,41 @@ def _alert(value: bytes) -> tuple[Sort, Any]:
         raise TypeError("its origin is no object")
     if fields["kind"] == Kind.SYSTEMIC.value:
         list(explanations_of(fields))  # raises what is wrong with it
-    return Sort.ALERT, fields
+    return RecordSort.ALERT, fields
 
 
-def _disposition(value: bytes) -> tuple[Sort, Any]:
+def _disposition(value: bytes) -> tuple[RecordSort, Any]:
     try:
-        return Sort.ACTION, Action.of_disposition(disposed_of(codec.plain(value), "it"))
+        return RecordSort.ACTION, Action.of_disposition(disposed_of(codec.plain(value), "it"))
     except DispositionError as error:
         raise ValueError("; ".join(error.problems)) from error
 
 
-def _case(value: bytes) -> tuple[Sort, Any]:
+def _case(value: bytes) -> tuple[RecordSort, Any]:
     fields = codec.plain(value)
     try:
         if "proposal_id" in fields:
-            return Sort.PROPOSAL_STEP, step_of(fields, "it")
-        return Sort.ACTION, action_of(fields, "it")
+            return RecordSort.PROPOSAL_STEP, step_of(fields, "it")
+        return RecordSort.ACTION, action_of(fields, "it")
     except ActionError as error:
         raise ValueError("; ".join(error.problems)) from error
 
 
-def _policy(value: bytes) -> tuple[Sort, Any]:
+def _policy(value: bytes) -> tuple[RecordSort, Any]:
     if not value:
         raise ValueError("it is the tombstone of a version")
-    return Sort.POLICY, value.decode(errors="replace").replace("\0", "\ufffd")
+    return RecordSort.POLICY, value.decode(errors="replace").replace("\0", "\ufffd")
 
 
-def _rejection(value: bytes) -> tuple[Sort, Any]:
+def _rejection(value: bytes) -> tuple[RecordSort, Any]:
     fields = codec.plain(value)
     if not fields["reason"]:
         raise ValueError("it has no reason")
-    return Sort.REJECTION, fields
+    return RecordSort.REJECTION, fields
 
 
-def _account_day(value: bytes) -> tuple[Sort, Any]:
+def _account_day(value: bytes) -> tuple[RecordSort, Any]:
     fields = codec.plain(value)
     if not all(isinstance(fields.get(name), str) for name in ("account_id", "business_day")):
         raise ValueError("it is no account-day")
-    return Sort.ACCOUNT_DAY, fields
+    return RecordSort.ACCOUNT_DAY, fields

@@ -11,7 +11,7 @@ from monitor.console.transactions import (
     SeenTransaction,
 )
 from monitor.core.transaction import Transaction
-from streams.kafka.reader import Tail
+from streams.kafka.reader import TopicReader
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from streams.wire.codec import decode
@@ -46,7 +46,7 @@ class TransactionTopic:
 
     async def _read(self, account_id: str, partition: int, offset: int) -> FoundTransactions:
         key, end = account_id.encode(), offset + AFTER
-        tail = Tail(self._broker, self._topic, [partition])
+        tail = TopicReader(self._broker, self._topic, [partition])
         await tail.start()
         first: int | None = None
         found: list[SeenTransaction] = []

@@ -37,7 +37,7 @@ class Listing(NamedTuple):
         Raises AlertListError if they cannot be listed so.
         """
         from monitor.dispositions.rules import last_told
-        from streams.topics.members import Incidents
+        from streams.topics.members import IncidentAlerts
 
         once = told_once(alerts)
         if self.incident is not None:
@@ -45,7 +45,7 @@ class Listing(NamedTuple):
             if not of_id or of_id[0]["kind"] != "systemic":
                 raise AlertListError(f"there is no systemic alert {self.incident}")
             last = last_told(of_id)[self.incident]
-            once = [dict(member) for member in Incidents(once).members_of(last)]
+            once = [dict(member) for member in IncidentAlerts(once).members_of(last)]
         elif self.is_last:
             once = [dict(alert) for alert in last_told(once).values()]
         chosen = [alert for alert in map(dispositions.beside, once) if self.choice.has(alert)]
@@ -138,7 +138,7 @@ def follow_alerts(
 
     from streams.cli.files import check_outputs
     from streams.cli.options import lines_to
-    from streams.cli.views.alerts import Table
+    from streams.cli.views.alerts import AlertTable
     from streams.settings import settings_of
     from streams.topics.alert_table import ending_of
 
@@ -154,7 +154,7 @@ def follow_alerts(
 
         disposed = await _disposed_of_topic(settings, dispositions)
         lesson = await lesson_of_disposed(settings, disposed.all)
-        table = Table()
+        table = AlertTable()
         with lines_to(to) as lines:
             if lines is None:
                 sys.stdout.write(table.header + "\n")
@@ -175,12 +175,12 @@ def follow_alerts(
 
 
 def _print(alerts: Sequence[Alert], lesson: "Lesson") -> None:
-    from streams.cli.views.alerts import Table
+    from streams.cli.views.alerts import AlertTable
 
     if not alerts:
         typer.echo("weir: no alert is as asked for", err=True)
         return
-    table = Table(alerts)
+    table = AlertTable(alerts)
     sys.stdout.write(table.header + "\n")
     for alert in alerts:
         sys.stdout.write(table.line(alert) + "\n")

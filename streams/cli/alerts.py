@@ -99,11 +99,11 @@ def _refuse_unknown(disposed: "Sequence[Disposed]", there: set[str], where: str)
     from monitor.dispositions.disposition import DispositionError
 
     problems = [
-        f"no alert {one.alert_id} is on {where}"
+        f"no alert {disposition.alert_id} is on {where}"
         if where == "the topic"
-        else f"no alert {one.alert_id} is in {where}"
-        for one in disposed
-        if one.alert_id not in there
+        else f"no alert {disposition.alert_id} is in {where}"
+        for disposition in disposed
+        if disposition.alert_id not in there
     ]
     if problems and where == "the topic":
         problems.append("for alerts in a file, name it by --alerts FILE")
@@ -118,10 +118,12 @@ def _warn(before: "Sequence[Disposed]", disposed: "Sequence[Disposed]") -> None:
 
     held = holding(before)
     warnings = []
-    for one in disposed:
-        if one.alert_id in held:
-            warnings.append(said_before(held[one.alert_id]))
-        held[one.alert_id] = holding([one, *filter(None, [held.get(one.alert_id)])])[one.alert_id]
+    for disposition in disposed:
+        if disposition.alert_id in held:
+            warnings.append(said_before(held[disposition.alert_id]))
+        held[disposition.alert_id] = holding(
+            [disposition, *filter(None, [held.get(disposition.alert_id)])]
+        )[disposition.alert_id]
     for warning in warnings[:WARNINGS_MAX]:
         typer.echo(f"weir: {warning}", err=True)
     if len(warnings) > WARNINGS_MAX:
@@ -155,8 +157,8 @@ def list_dispositions(
     dispositions = Dispositions(read)
     shown = dispositions.all if alert is None else dispositions.of(alert)
     if as_json:
-        for one in shown:
-            fields = {**one.fields(), "holds": dispositions.holds(one)}
+        for disposition in shown:
+            fields = {**disposition.fields(), "holds": dispositions.holds(disposition)}
             sys.stdout.write(json.dumps(fields) + "\n")
     elif shown:
         sys.stdout.writelines(f"{line}\n" for line in disposition_lines(dispositions, shown))
@@ -255,8 +257,8 @@ def show(
         day_stated(day, "--day"),
         time_stated(since, "--since"),
         day_stated(told_day, "--told-day"),
-        frozenset(of.value for of in kind or ()),
-        frozenset(of.value for of in status or ()),
+        frozenset(chosen.value for chosen in kind or ()),
+        frozenset(chosen.value for chosen in status or ()),
         is_open,
     )
     listing = Listing(choice, incident, Sort(sort) if sort else None, is_last=last)

@@ -41,7 +41,7 @@ def check(
     from streams.kafka.admin import check as probe
     from streams.settings import settings_of
     from streams.topics.catalog import topic_specs
-    from streams.topics.held_back import Waiting, read_waiting
+    from streams.topics.held_back import WaitingPartitions, read_waiting
 
     settings = settings_of(os.environ, broker=broker)
     found = probe(
@@ -53,10 +53,10 @@ def check(
     notes += [f"wrong: {why}" for why in found.wrong]
     notes += [f"created: {name}" for name in found.created]
     notes += notes_of(found)
-    waiting = Waiting([], []) if found.missing else asyncio.run(read_waiting(settings))
-    notes += [one.text() for one in waiting.held_back]
+    waiting = WaitingPartitions([], []) if found.missing else asyncio.run(read_waiting(settings))
+    notes += [account.text() for account in waiting.held_back]
     if as_json:
-        held_back = [one._asdict() for one in waiting.held_back]
+        held_back = [account._asdict() for account in waiting.held_back]
         result = {"ready": ready, **found._asdict(), "held_back": held_back}
         result["held_back_unknown"] = waiting.unknown
         print_result(result, as_json=True)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from monitor.policy.policy import PolicyBook
     from streams.cli.views.explain import Answered
     from streams.feed.reader import Batch
-    from streams.replay.explain import Wanted
+    from streams.replay.explain import AlertSelection
     from streams.replay.explained import ExplainError, Explanation
     from streams.replay.rederivation import Chain
-    from streams.topics.members import Incidents
+    from streams.topics.members import IncidentAlerts
 
 
 def explain(
@@ -104,11 +104,11 @@ def explain(
     """
     from streams.cli.exit_status import EXIT_FAILED
     from streams.interpreter import configure_interpreter
-    from streams.replay.explain import Wanted
+    from streams.replay.explain import AlertSelection
     from streams.replay.explained import ExplainError
 
-    wanted = Wanted(
-        tuple(alert or ()), revision, sample, tuple(of.value for of in kind or ()), seed
+    wanted = AlertSelection(
+        tuple(alert or ()), revision, sample, tuple(choice.value for choice in kind or ()), seed
     )
     _require_wanted(wanted)
     if bool(alerts) != bool(inputs):
@@ -138,7 +138,7 @@ def explain(
         raise typer.Exit(EXIT_FAILED)
 
 
-def _require_wanted(wanted: "Wanted") -> None:
+def _require_wanted(wanted: "AlertSelection") -> None:
     if wanted.sample is None and not wanted.alert_ids:
         raise typer.BadParameter("name an alert by its ALERT id, or ask for a --sample")
     if wanted.sample is not None and wanted.alert_ids:
@@ -167,13 +167,13 @@ def _book_of(paths: list[Path]) -> "PolicyBook | None":
     return PolicyBook([policy_of_file(path) for path in paths]) if paths else None
 
 
-def _of_files(wanted: "Wanted", files: Files, book: "PolicyBook") -> "Answered":
+def _of_files(wanted: "AlertSelection", files: Files, book: "PolicyBook") -> "Answered":
     from monitor.dispositions.rules import lesson_of
     from streams.cli.alert_listing import dispositions_beside_or
     from streams.replay.explain import explain_all_of_files
     from streams.topics.alerts import alerts_of_file
     from streams.topics.dispositions import NOTHING_LEARNED
-    from streams.topics.members import Incidents
+    from streams.topics.members import IncidentAlerts
 
     told = list(alerts_of_file(files.alerts))
     chains = wanted.chains_of(told)
@@ -182,11 +182,14 @@ def _of_files(wanted: "Wanted", files: Files, book: "PolicyBook") -> "Answered":
     )
     disposed = dispositions_beside_or(files.dispositions, files.alerts)
     lesson = lesson_of(told, disposed) if disposed else NOTHING_LEARNED
-    return _beside(chains, answers, Incidents(told), lesson)
+    return _beside(chains, answers, IncidentAlerts(told), lesson)
 
 
 def _of_topics(
-    wanted: "Wanted", broker: str | None, book: "PolicyBook | None", dispositions: Path | None
+    wanted: "AlertSelection",
+    broker: str | None,
+    book: "PolicyBook | None",
+    dispositions: Path | None,
 ) -> "Answered":
     import asyncio
     import os
@@ -195,7 +198,7 @@ def _of_topics(
     from streams.settings import settings_of
     from streams.topics.alerts import read_alerts
     from streams.topics.dispositions import lesson_of_topics
-    from streams.topics.members import Incidents
+    from streams.topics.members import IncidentAlerts
 
     settings = settings_of(os.environ, broker=broker)
 
@@ -204,14 +207,14 @@ def _of_topics(
         chains = wanted.chains_of(told)
         answers = await explain_of_topics(settings, chains, book)
         lesson = await lesson_of_topics(settings, dispositions)
-        return _beside(chains, answers, Incidents(told), lesson)
+        return _beside(chains, answers, IncidentAlerts(told), lesson)
 
     return asyncio.run(run())
 
 
 def _beside(
     chains: "Sequence[Chain]", answers: "Sequence[Explanation | ExplainError]",
-    incidents: "Incidents", lesson: "Lesson",
+    incidents: "IncidentAlerts", lesson: "Lesson",
 ) -> "Answered":  # fmt: skip
     """Return answers with what other alerts and dispositions say, each with the alert."""
     from streams.replay.explained import Explanation
@@ -227,7 +230,7 @@ def _beside(
     ]
 
 
-def _show(wanted: "Wanted", answered: "Answered", *, as_json: bool) -> bool:
+def _show(wanted: "AlertSelection", answered: "Answered", *, as_json: bool) -> bool:
     """Print what was found; return whether all is the same. Raises ExplainError of a single one."""
     import json
 
@@ -240,7 +243,7 @@ def _show(wanted: "Wanted", answered: "Answered", *, as_json: bool) -> bool:
         sys.stdout.write(text)
         return explained.is_same
     if as_json:
-        sys.stdout.writelines(json.dumps(answer_fields(*of)) + "\n" for of in answered)
+        sys.stdout.writelines(json.dumps(answer_fields(*answer)) + "\n" for answer in answered)
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines_of_many(answered))
-    return all(answer_fields(*of)["same"] for of in answered)
+    return all(answer_fields(*answer)["same"] for answer in answered)

@@ -291,8 +291,8 @@ def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
         return
     for name, value in result.items():
         if isinstance(value, Mapping):
-            for key, one in value.items():
-                text = one if isinstance(one, str) else f"{_shown(one):>12}"
+            for key, cell in value.items():
+                text = cell if isinstance(cell, str) else f"{_shown(cell):>12}"
                 sys.stdout.write(f"  {key:<30} {text}\n")
             continue
         sys.stdout.write(f"{name.replace('_', ' '):<32} {_shown(value):>12}\n")

@@ -69,7 +69,7 @@ def show(
     policies = () if book is None else book.policies
     if as_json:
         versions = [summary(policy) for policy in policies]
-        refusals = [one._asdict() for one in refused]
+        refusals = [refusal._asdict() for refusal in refused]
         print_result({"versions": versions, "refused": refusals}, as_json=True)
         return
     typer.echo("\n".join(map(summary_text, policies)), nl=False)

@@ -139,7 +139,7 @@ def rules(
     growth = Growth(max_depth, min_rows, criterion)
     growth.check()
     stated = [class_of(text) for text in classes or ()]
-    classes_of = {value: name for one in stated for value, name in one.items()}
+    classes_of = {value: name for named in stated for value, name in named.items()}
     sample = sample_of(read_table(file, tuple(ignore or ())), label, cuts_of(cut), classes_of)
     learned = learned_of(sample, growth, prune=prune, then=then)
     streamed = None

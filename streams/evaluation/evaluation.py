@@ -10,8 +10,8 @@ from monitor.policy.document import policy_of
 from monitor.policy.models import OutlierSettings
 from monitor.policy.policy import Policy
 from streams.evaluation.levels import Level, account_days_of, figures_of, transactions_of
-from streams.evaluation.runs import Run
-from streams.evaluation.table import Table
+from streams.evaluation.runs import SeedRun
+from streams.evaluation.table import TransactionTable
 from streams.evaluation.truth import Truth
 from streams.feed.mapping import FeedError
 
@@ -83,7 +83,7 @@ def with_seed(policy: Policy, seed: int) -> Policy:
 
 
 def evaluation_of(
-    table: Table, truth: Truth, runs: Sequence[Run], policy: Policy, partitions: int
+    table: TransactionTable, truth: Truth, runs: Sequence[SeedRun], policy: Policy, partitions: int
 ) -> Evaluation:
     """Judge the runs of several seeds. Raises FeedError if no judged day has a positive."""
     settings = outliers_of(policy)
@@ -126,7 +126,7 @@ def evaluation_of(
     return Evaluation(transactions, account_days, fields)
 
 
-def _alerts(runs: Sequence[Run], first: int, last: int, budget: int) -> dict[str, Any]:
+def _alerts(runs: Sequence[SeedRun], first: int, last: int, budget: int) -> dict[str, Any]:
     """Return the outlier alerts of judged days, the mean over seeds.
 
     `mean` and `by_day` are those raised; `reported` is the mean of all that the budget is for:

@@ -19,8 +19,8 @@ from models.evaluation import (
 )
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT_MAX
-from streams.evaluation.runs import Run
-from streams.evaluation.table import Table
+from streams.evaluation.runs import SeedRun
+from streams.evaluation.table import TransactionTable
 from streams.evaluation.truth import NO_KIND, Truth
 
 BEST: Final = (20, 100)
@@ -56,7 +56,9 @@ class Level(NamedTuple):
         )  # fmt: skip
 
 
-def transactions_of(table: Table, truth: Truth, runs: Sequence[Run], first_day: int) -> Level:
+def transactions_of(
+    table: TransactionTable, truth: Truth, runs: Sequence[SeedRun], first_day: int
+) -> Level:
     """Return the transactions from a business day on, as the engines took them."""
     of_kind = [truth.kind == number for number in range(len(truth.kinds))]
     is_plain = truth.kind < 0
@@ -69,7 +71,9 @@ def transactions_of(table: Table, truth: Truth, runs: Sequence[Run], first_day: 
     return whole.only(whole.day >= first_day)
 
 
-def account_days_of(table: Table, truth: Truth, runs: Sequence[Run], first_day: int) -> Level:
+def account_days_of(
+    table: TransactionTable, truth: Truth, runs: Sequence[SeedRun], first_day: int
+) -> Level:
     """Return the account-days from a business day on that hold a transaction that was taken.
 
     An account-day holds the labels of its transactions, and those of its own. Its score is that of
@@ -116,7 +120,7 @@ def figures_of(level: Level, replicates: int = REPLICATES) -> dict[str, Any]:
         "left_out": int(level.day.size - day.size),
         "unscored": int(np.isneginf(judged.scores[0]).sum()),
         "positives": int(positive.sum()),
-        "ap": [_plain(one) for one in precise],
+        "ap": [_plain(precision) for precision in precise],
         "auc": [_plain(roc_area(positive, score)) for score in judged.scores],
         "rule_ap": _plain(rule_ap),
         "rule_auc": _plain(roc_area(positive, rule)),
@@ -134,7 +138,7 @@ def figures_of(level: Level, replicates: int = REPLICATES) -> dict[str, Any]:
     }
 
 
-def ratios(table: Table, is_taken: Bools) -> Floats:
+def ratios(table: TransactionTable, is_taken: Bools) -> Floats:
     """Return what the one-line rule says of each transaction that was taken; else -inf."""
     said = np.full(is_taken.size, -np.inf)
     said[is_taken] = ratio_rule(

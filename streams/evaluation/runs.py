@@ -19,7 +19,7 @@ from monitor.core.business_day import day_of_text
 from monitor.engine.engine import Engine
 from monitor.outliers.scorer import Scored, Scorer
 from monitor.policy.policy import Policy, PolicyBook
-from streams.evaluation.table import Table, table_of
+from streams.evaluation.table import TransactionTable, table_of
 from streams.feed.mapping import feed_map_of
 from streams.feed.reader import files_of, read
 from streams.interpreter import configure_interpreter
@@ -29,7 +29,7 @@ RUN_ROWS: Final = 5000
 FIRST_ROWS: Final = 100
 
 
-class Run(NamedTuple):
+class SeedRun(NamedTuple):
     """What one seed's models said, by the places of the table.
 
     `day` is the business day, 0 for what is not scored: what was rejected, and what takes another
@@ -56,7 +56,7 @@ class Run(NamedTuple):
 class _Sheet:
     """What the models say, written down as it comes."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: TransactionTable) -> None:
         count = len(table.transactions)
         self.day = np.zeros(count, np.int64)
         self.score = np.full(count, np.nan)
@@ -74,10 +74,10 @@ class _Sheet:
         """Write down what a partition's models say; `places` are its rows' in the table."""
 
         def note(scored: Sequence[Scored], outcome: Outcome) -> None:
-            of = places[[one.offset for one in scored]]
-            self.day[of] = [one.account_day.day for one in scored]
-            self.score[of] = outcome.scores
-            self.day_score[of] = outcome.day_scores
+            rows = places[[item.offset for item in scored]]
+            self.day[rows] = [item.account_day.day for item in scored]
+            self.score[rows] = outcome.scores
+            self.day_score[rows] = outcome.day_scores
             for closed in outcome.closed:
                 accounts = [self._numbers[scorer.account_ids[row]] for row in closed.row.tolist()]
                 self.closed_account.append(np.array(accounts, np.int64))
@@ -86,15 +86,17 @@ class _Sheet:
 
         scorer.on_scored = note
 
-    def run(self) -> Run:
-        return Run(
+    def run(self) -> SeedRun:
+        return SeedRun(
             self.day, self.score, self.day_score, np.concatenate(self.closed_account),
             np.concatenate(self.closed_day), np.concatenate(self.closed_score), self.alerts,
             self.rejected, self.cpu_seconds, self.reports,
         )  # fmt: skip
 
 
-def run_of(table: Table, policy: Policy, partitions: int, on_rows: Callable[[int], None]) -> Run:
+def run_of(
+    table: TransactionTable, policy: Policy, partitions: int, on_rows: Callable[[int], None]
+) -> SeedRun:
     """Let the engines of all partitions observe the table, by a policy that has a budget.
 
     Partitions know nothing of each other, so that one after the other they say what they say in a
@@ -123,7 +125,7 @@ def run_of(table: Table, policy: Policy, partitions: int, on_rows: Callable[[int
     return sheet.run()
 
 
-def dealt(table: Table, partitions: int) -> list[Ints]:
+def dealt(table: TransactionTable, partitions: int) -> list[Ints]:
     """Return the places of each partition's rows, as the producer deals accounts to partitions."""
     deal = dealer(partitions)
     partition = np.array([deal(account_id) for account_id in table.account_ids], np.int64)
@@ -131,7 +133,7 @@ def dealt(table: Table, partitions: int) -> list[Ints]:
     return [np.flatnonzero(of_row == number) for number in range(partitions)]
 
 
-def load_kernels(table: Table, policy: Policy) -> None:
+def load_kernels(table: TransactionTable, policy: Policy) -> None:
     """Have all kernels compiled, or read from disk: seconds that a process spends once."""
     engine = Engine(0, PolicyBook([policy]))
     rows = table.transactions
@@ -154,7 +156,7 @@ class Source(NamedTuple):
     map_file: Path | None
     as_of: AsOf | None = None
 
-    def table(self) -> Table:
+    def table(self) -> TransactionTable:
         """Read the table anew, without further columns. Raises FeedError, OSError."""
         feed_map = feed_map_of(self.map_file) if self.map_file else None
         return table_of(read(files_of(self.paths, feed_map), feed_map), as_of=self.as_of)
@@ -165,9 +167,9 @@ class SeedError(RuntimeError):
 
 
 def runs_of(
-    table: Table, source: Source, policies: Sequence[Policy], partitions: int,
+    table: TransactionTable, source: Source, policies: Sequence[Policy], partitions: int,
     on_rows: Callable[[int], None],
-) -> list[Run]:  # fmt: skip
+) -> list[SeedRun]:  # fmt: skip
     """Return the run of each policy, one for each seed, in order.
 
     `on_rows` is told the rows that were done, of all seeds together. Several processes read the
@@ -179,9 +181,9 @@ def runs_of(
         load_kernels(table, policies[0])
         return [run_of(table, policy, partitions, on_rows) for policy in policies]
     shares = [list(range(first, len(policies), processes)) for first in range(processes)]
-    runs: dict[int, Run] = {}
+    runs: dict[int, SeedRun] = {}
     for place, told in _told(source, policies, partitions, shares):
-        if isinstance(told, Run):
+        if isinstance(told, SeedRun):
             runs[place] = told
         else:
             on_rows(told)
@@ -210,7 +212,7 @@ def _available() -> int:
 
 def _told(
     source: Source, policies: Sequence[Policy], partitions: int, shares: list[list[int]]
-) -> Iterator[tuple[int, Run | int]]:
+) -> Iterator[tuple[int, SeedRun | int]]:
     """Yield what the processes tell: the place of a policy, and its run or rows that were done."""
     # Not forked: the readers have threads, which a fork would lose.
     context = get_context("spawn")

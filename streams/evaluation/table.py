@@ -16,7 +16,7 @@ from streams.feed.sources import Column
 from streams.wire import codec
 
 
-class Table(NamedTuple):
+class TransactionTable(NamedTuple):
     """Transactions in the order of event time, those of one time as they stood.
 
     `account` is the number of each one's account, that is its place in `account_ids`; `further`
@@ -33,19 +33,23 @@ class Table(NamedTuple):
 
     def times(self) -> Ints:
         """Return the event time of each transaction."""
-        return np.fromiter((one.event_time for one in self.transactions), np.int64)
+        return np.fromiter((transaction.event_time for transaction in self.transactions), np.int64)
 
     def amounts(self) -> Floats:
         """Return each amount in units of the smallest currency unit there is, whole."""
         scales = {code: 10.0 ** (EXPONENT_MAX - decimals) for code, decimals in EXPONENT.items()}
         return np.fromiter(
-            (one.amount_minor * scales[one.currency] for one in self.transactions), np.float64
+            (
+                transaction.amount_minor * scales[transaction.currency]
+                for transaction in self.transactions
+            ),
+            np.float64,
         )
 
 
 def table_of(
     batches: Iterable[Batch], further: tuple[str, ...] = (), as_of: AsOf | None = None
-) -> Table:
+) -> TransactionTable:
     """Read a table whole: it is put in the order of event time, so all of it must be there.
 
     Rows that are dated ahead of `as_of` are rejected; None: none is.
@@ -66,14 +70,16 @@ def table_of(
             for name, column in columns.items():
                 cells[name].append(column[place])
     order = np.argsort(
-        np.fromiter((one.event_time for one in transactions), np.int64), kind="stable"
+        np.fromiter((transaction.event_time for transaction in transactions), np.int64),
+        kind="stable",
     ).tolist()
     transactions = [transactions[place] for place in order]
     numbers: dict[str, int] = {}
     account = np.fromiter(
-        (numbers.setdefault(one.account_id, len(numbers)) for one in transactions), np.int64
+        (numbers.setdefault(transaction.account_id, len(numbers)) for transaction in transactions),
+        np.int64,
     )
-    return Table(
+    return TransactionTable(
         transactions,
         account,
         list(numbers),

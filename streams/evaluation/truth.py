@@ -15,7 +15,7 @@ import numpy as np
 from models.arrays import Ints
 from monitor.core.business_day import day_of_text
 from monitor.population import incidents
-from streams.evaluation.table import Table
+from streams.evaluation.table import TransactionTable
 from streams.feed.mapping import FeedError
 
 NO_KIND: Final = "unnamed"
@@ -49,7 +49,9 @@ class _Label(msgspec.Struct):
     business_day: str | None = None
 
 
-def truth_of_columns(table: Table, label: str, kind: str | None, wanted: Sequence[str]) -> Truth:
+def truth_of_columns(
+    table: TransactionTable, label: str, kind: str | None, wanted: Sequence[str]
+) -> Truth:
     """Return the truth that a column of labels states, and perhaps one of kinds.
 
     Without `wanted` all kinds are looked for. Raises FeedError if a label is neither yes nor no,
@@ -70,20 +72,21 @@ def truth_of_columns(table: Table, label: str, kind: str | None, wanted: Sequenc
     ]
     none = np.empty(0, np.int64)
     return Truth(
-        *_positives(numbers, [_kind_text(one) for one in wanted] or list(numbers)),
+        *_positives(numbers, [_kind_text(sort) for sort in wanted] or list(numbers)),
         np.array(kinds, np.int64), none, none, none,
     )  # fmt: skip
 
 
-def truth_of_lines(table: Table, path: Path, wanted: Sequence[str]) -> Truth:
+def truth_of_lines(table: TransactionTable, path: Path, wanted: Sequence[str]) -> Truth:
     """Return the truth that a file of labels states, as `weir generate --labels` writes it.
 
     Without `wanted` all kinds but those of incidents are looked for. Raises FeedError if a line
     is no label, or none has a wanted kind; OSError.
     """
     places: dict[tuple[str, str], int] = {}
-    for place, one in enumerate(table.transactions):
-        places.setdefault((one.account_id, one.transaction_id), place)  # a twin is not taken
+    for place, transaction in enumerate(table.transactions):
+        # A twin is not taken.
+        places.setdefault((transaction.account_id, transaction.transaction_id), place)
     accounts = {account_id: number for number, account_id in enumerate(table.account_ids)}
     numbers: dict[str, int] = {}
     kind = np.full(len(table.transactions), -1, np.int64)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Fields, Transaction
 from streams.feed.mapping import FeedError, FeedMap, Form
-from streams.feed.sources import Column, FieldSource, Table, column_source, find
+from streams.feed.sources import Column, FieldSource, FileRows, column_source, find
 from streams.wire import codec
 
 
@@ -95,7 +95,7 @@ class Shape:
 
     def of_columns(self, columns: Mapping[str, Column], numbers: Sequence[int]) -> Shaped:
         """Return the fields of each row, made a column at a time."""
-        table = Table(columns, self.path.stem, numbers)
+        table = FileRows(columns, self.path.stem, numbers)
         for where in self.where:
             table = _kept(table, [where.keeps(cell) for cell in find(table, where.names)])
         filtered = len(numbers) - len(table.numbers)
@@ -127,7 +127,7 @@ class Shape:
         """Return rows of the one field of the form, which comes from a column."""
         (source,) = self._sources
         assert source is not None
-        table = Table({self.header[number]: cells}, self.path.stem, range(len(cells)))
+        table = FileRows({self.header[number]: cells}, self.path.stem, range(len(cells)))
         return list(zip(source.make(table), strict=True))
 
     def _strip_ids(self, rows: list[list[str]]) -> None:
@@ -162,7 +162,7 @@ def _left_over(
     return tuple(dict.fromkeys(name for name in header if name and name not in used))
 
 
-def _kept(table: Table, keeps: list[bool]) -> Table:
+def _kept(table: FileRows, keeps: list[bool]) -> FileRows:
     if all(keeps):
         return table
     return table._replace(

@@ -236,13 +236,13 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
 
 
 Column = Sequence[str | None]
-Source = Callable[["Table"], Column]
+Source = Callable[["FileRows"], Column]
 """Makes a field's column of a table."""
 
 TEMPLATE_NAMES: Final = ("file", "row")
 
 
-class Table(NamedTuple):
+class FileRows(NamedTuple):
     """Some rows of a file: its columns by name, and where the rows stand."""
 
     columns: Mapping[str, Column]
@@ -301,7 +301,7 @@ def column_source(names: tuple[str, ...]) -> FieldSource:
     return FieldSource((names,), lambda table: find(table, names))
 
 
-def find(table: Table, names: tuple[str, ...]) -> Column:
+def find(table: FileRows, names: tuple[str, ...]) -> Column:
     """Return the first of the named columns that a table has; the reader saw that one is there."""
     return next(table.columns[name] for name in names if name in table.columns)
 
@@ -334,7 +334,7 @@ def _template(column: TableReader) -> FieldSource:
     if not _is_template(template):
         column.refuse(f"template is {template!r}: write a text with {{file}} and {{row}}")
 
-    def make(table: Table) -> Column:
+    def make(table: FileRows) -> Column:
         return [template.format(file=table.file_stem, row=number) for number in table.numbers]
 
     return FieldSource((), make)
@@ -360,7 +360,7 @@ def _sign(column: TableReader) -> FieldSource:
         if not isinstance(text, str):
             column.refuse(f"{key} is {text!r}: write a text")
 
-    def make(table: Table) -> Column:
+    def make(table: FileRows) -> Column:
         return [negative if cell and is_negative(cell) else positive for cell in find(table, names)]
 
     return FieldSource((names,), make)

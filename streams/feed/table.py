@@ -124,12 +124,13 @@ def _texts(
     fields: dict[str, Any], number: int, path: Path, ignore: tuple[str, ...]
 ) -> dict[str, str | None]:
     """Return the fields of a line as text; nested ones are refused, unless they are ignored."""
-    nested = {name for name, of in fields.items() if isinstance(of, dict | list)}
+    nested = {name for name, value in fields.items() if isinstance(value, dict | list)}
     if refused := sorted(nested.difference(ignore)):
         problems = [f"line {number}: {name} is a list or an object" for name in refused]
         raise FeedError(problems, str(path))
     return {
-        name: None if of is None or name in nested else _text(of) for name, of in fields.items()
+        name: None if value is None or name in nested else _text(value)
+        for name, value in fields.items()
     }
 
 

@@ -18,7 +18,7 @@ FETCH_WAIT_MS: Final = 50
 """A broker that does not answer as records come is asked again so soon."""
 
 
-class Tail:
+class TopicReader:
     """A reader of all partitions of a topic (a number of them), or of those named; of no group.
 
     Only committed records are read. Where a topic ends is taken from what a fetch says: asking for
@@ -149,7 +149,7 @@ def first_record(
 
     async def look() -> int | None:
         topic, number = partition
-        tail = Tail(broker, topic, [number])
+        tail = TopicReader(broker, topic, [number])
         await tail.start()
         try:
             tail.go_to(number, begin)
@@ -174,7 +174,7 @@ async def records_of_topic(
     broker: str, topic: str, partitions: int | Iterable[int], *, follow: bool = False
 ) -> AsyncIterator[Any]:
     """Yield every record that a topic's partitions hold; and go on if told to."""
-    tail = Tail(broker, topic, partitions)
+    tail = TopicReader(broker, topic, partitions)
     await tail.start()
     try:
         while follow or not await tail.is_at_end():
@@ -187,7 +187,7 @@ async def records_of_topic(
 class Follower(ABC):
     """Takes all that a topic holds, and then what comes."""
 
-    def __init__(self, tail: Tail) -> None:
+    def __init__(self, tail: TopicReader) -> None:
         self._tail = tail
 
     async def start(self) -> None:

@@ -18,7 +18,7 @@ from streams.feed.population import made_batches
 from streams.feed.reader import BATCH_ROWS, Batch
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.producer import Outbox
-from streams.kafka.reader import Tail
+from streams.kafka.reader import TopicReader
 from streams.lab.rig import Samples, WorkerProcess, embedded_rig, taken_in
 from streams.send.transactions import send_batches
 from streams.settings import Settings
@@ -143,7 +143,7 @@ def weir_latency(policy: Path, rate: float) -> Latency:
 async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> Latency:
     topics = Topics.of(settings)
     outbox = Outbox(settings.broker)
-    tail = Tail(settings.broker, topics.alerts, settings.partitions)
+    tail = TopicReader(settings.broker, topics.alerts, settings.partitions)
     await outbox.start()
     await tail.start()
     sent_at: list[float] = []
@@ -242,7 +242,7 @@ def _one_each(population: Population, number_from: int = 0) -> Iterator[Batch]:
 
 
 def _sum(samples: Samples, name: str) -> float:
-    return sum(value for (of, _), value in samples.items() if of == name)
+    return sum(value for (metric, _), value in samples.items() if metric == name)
 
 
 def state_size(samples: Samples) -> dict[str, int]:

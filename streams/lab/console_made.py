@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS, event_time_text
 from monitor.dispositions.disposition import Disposition
-from monitor.store.intake import Read, Sort
+from monitor.store.intake import Read, RecordSort
 from monitor.store.standing import Action, Does
 
 ALERTS_A_DAY: Final = 4000
@@ -123,7 +123,7 @@ class MadeAlerts(NamedTuple):
 
     def _read(self, number: int, revision: int, status: Status, told_at: int, offset: int) -> Read:
         record = self.record(number, revision, status)
-        return Read(Sort.ALERT, "bench.alerts", 0, offset, told_at, record)
+        return Read(RecordSort.ALERT, "bench.alerts", 0, offset, told_at, record)
 
     def record(self, number: int, revision: int, status: Status) -> dict[str, Any]:
         """Return what a revision of an alert says, as the topic has it."""
@@ -174,7 +174,7 @@ class MadeAlerts(NamedTuple):
                     "policy_version": 1,
                     "totals": _totals(draw.below(300_000)),
                 }
-                yield Read(Sort.ACCOUNT_DAY, "bench.account-days", 0, offset, self.end, value)
+                yield Read(RecordSort.ACCOUNT_DAY, "bench.account-days", 0, offset, self.end, value)
                 offset += 1
 
     def closings(self, begin: int, end: int, offset: int) -> Iterator[Read]:
@@ -186,11 +186,11 @@ class MadeAlerts(NamedTuple):
                 action = Action(
                     self.id_of(number), Does.ASSIGN, name, at + 1, 1, {"assignee": name}
                 )
-                yield Read(Sort.ACTION, "bench.actions", 0, offset, at, action)
+                yield Read(RecordSort.ACTION, "bench.actions", 0, offset, at, action)
                 offset += 1
             does, detail = self._closing(drawn, draw)
             action = Action(self.id_of(number), does, name, at + 2, 1, detail)
-            yield Read(Sort.ACTION, "bench.actions", 0, offset, at, action)
+            yield Read(RecordSort.ACTION, "bench.actions", 0, offset, at, action)
             offset += 1
 
     def _closing(self, drawn: int, draw: Draw) -> tuple[Does, dict[str, Any]]:

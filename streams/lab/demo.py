@@ -17,7 +17,7 @@ from streams.feed.lateness import RowOrder
 from streams.feed.reader import Batch
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.producer import Outbox
-from streams.kafka.reader import Tail
+from streams.kafka.reader import TopicReader
 from streams.lab.rig import LoadedWorker, Samples, WorkerProcess, embedded_rig, taken_in
 from streams.replay.replay import Totals, warning_of
 from streams.send.accounts import send_accounts
@@ -74,7 +74,9 @@ class DemoState:
         totals.unwatched.update(by_currency - totals.unwatched)
         seen = _by_label(samples, "weir_limit_currency_seen", least=0)
         totals.unseen = sorted(currency for currency, is_seen in seen.items() if not is_seen)
-        waiting = (of for (name, _), of in samples.items() if name == "weir_reversals_waiting")
+        waiting = (
+            value for (name, _), value in samples.items() if name == "weir_reversals_waiting"
+        )
         totals.waiting = int(sum(waiting))
         if self.decided and self.first_at is None:
             self.first_at = time.monotonic()
@@ -143,8 +145,8 @@ class DemoState:
 def _by_label(samples: Samples, name: str, least: int = 1) -> Counter[str]:
     """Return a metric's values by its one label, from `least` on."""
     return Counter(
-        {labels[0]: int(value) for (of, labels), value in samples.items()
-         if of == name and value >= least}
+        {labels[0]: int(value) for (metric, labels), value in samples.items()
+         if metric == name and value >= least}
     )  # fmt: skip
 
 
@@ -223,7 +225,7 @@ class Demo:
             outbox = await stack.enter_async_context(Outbox(settings.broker))
             tails = []
             for topic in (topics.alerts, topics.rejections):
-                tail = Tail(settings.broker, topic, settings.partitions)
+                tail = TopicReader(settings.broker, topic, settings.partitions)
                 stack.push_async_callback(tail.stop)
                 await tail.start()
                 tails.append(tail)
@@ -290,7 +292,7 @@ class Demo:
                     return
             yield
 
-    async def _read(self, tails: list[Tail], state: DemoState) -> None:
+    async def _read(self, tails: list[TopicReader], state: DemoState) -> None:
         alerts, rejections = tails
         for record in await alerts.read(POLL_SECONDS / 2):
             alert = json.loads(record.value)

@@ -26,7 +26,7 @@ from streams.lab.broker import free_port
 from streams.lab.recount import (
     DayKey,
     DayTotals,
-    Found,
+    Discrepancies,
     Recount,
     compare_alerts,
     compare_days,
@@ -149,7 +149,7 @@ class Drill:
                 )
             await asyncio.sleep(POLL_SECONDS)
 
-    async def reckon(self, thresholds: Sequence[Threshold]) -> Found:
+    async def reckon(self, thresholds: Sequence[Threshold]) -> Discrepancies:
         """Read what was told from the topics, and compare it with the recount."""
         with Recount() as recount:
             recount.add(self.rows)
@@ -191,7 +191,7 @@ class Drill:
         )  # fmt: skip
         try:
             while (
-                sum(reader.committed(one) or 0 for one in partitions) < self.sent
+                sum(reader.committed(partition) or 0 for partition in partitions) < self.sent
                 or not self._is_all_told()
             ):
                 for worker in tuple(self.workers):
@@ -226,7 +226,9 @@ class Drill:
 
     async def _all_of(self, topic: str) -> list[Any]:
         settings = self._settings
-        return [of async for of in records_of_topic(settings.broker, topic, settings.partitions)]
+        return [
+            record async for record in records_of_topic(settings.broker, topic, settings.partitions)
+        ]
 
 
 def drill_rows(seed: int) -> Iterator[Row]:

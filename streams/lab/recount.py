@@ -100,7 +100,7 @@ def _values(fields: Fields) -> Sequence[object]:
     )
 
 
-class Found(NamedTuple):
+class Discrepancies(NamedTuple):
     """What the topics say at the end, beside the recount; all but `repeated` should be 0.
 
     `lost` and `doubled` are transactions that account-days have too few or too many of, and alerts
@@ -131,7 +131,9 @@ def totals_of(fields: Mapping[str, Any]) -> DayTotals:
     )
 
 
-def compare_days(expected: Mapping[DayKey, DayTotals], told: Mapping[DayKey, DayTotals]) -> Found:
+def compare_days(
+    expected: Mapping[DayKey, DayTotals], told: Mapping[DayKey, DayTotals]
+) -> Discrepancies:
     """Return what account-days have too few, too many, or wrongly."""
     lost = doubled = wrong = 0
     nothing = DayTotals(0, 0, 0, 0, None)
@@ -141,15 +143,15 @@ def compare_days(expected: Mapping[DayKey, DayTotals], told: Mapping[DayKey, Day
         lost += max(-more, 0)
         doubled += max(more, 0)
         wrong += more == 0 and said[:4] != right[:4]
-    return Found(lost, doubled, wrong)
+    return Discrepancies(lost, doubled, wrong)
 
 
 def compare_alerts(
-    found: Found,
+    found: Discrepancies,
     expected: Mapping[DayKey, DayTotals],
     thresholds: Sequence[Threshold],
     alerts: Iterable[Mapping[str, Any]],
-) -> Found:
+) -> Discrepancies:
     """Add what alerts are missing, or should not stand, or were told twice in different words."""
     due = {
         (threshold.threshold_id, *key)

@@ -15,7 +15,7 @@ AMOUNT_ABOVE = Decimal("2000.00")
 COUNT_ABOVE = 15
 
 
-class Transaction(faust.Record, serializer="json"):
+class StockTransaction(faust.Record, serializer="json"):
     """The fields that the two limits need."""
 
     account_id: str
@@ -43,7 +43,7 @@ def main() -> None:
         broker_heartbeat_interval=1,
         broker_max_poll_records=5000,
     )
-    topic = app.topic(f"{prefix}transactions.v1", value_type=Transaction, key_type=str)
+    topic = app.topic(f"{prefix}transactions.v1", value_type=StockTransaction, key_type=str)
     alerts = app.topic("stock-alerts", partitions=1)
     days = app.Table("days", partitions=int(partitions))
 

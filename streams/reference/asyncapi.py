@@ -111,15 +111,17 @@ def asyncapi() -> dict[str, Any]:
             "kafka": {"host": settings.broker, "protocol": "kafka", "description": "WEIR_BROKER"}
         },
         "channels": {
-            one.topic: _channel(one, specs[getattr(topics, one.topic)], settings.replication)
-            for one in _DESCRIBED
+            channel.topic: _channel(
+                channel, specs[getattr(topics, channel.topic)], settings.replication
+            )
+            for channel in _DESCRIBED
         },
-        "operations": {_operation_name(one): _operation(one) for one in _DESCRIBED},
-        "components": {"messages": {one.message: _message(one) for one in _DESCRIBED}},
+        "operations": {_operation_name(channel): _operation(channel) for channel in _DESCRIBED},
+        "components": {"messages": {channel.message: _message(channel) for channel in _DESCRIBED}},
     }
 
 
-def _channel(one: Described, spec: TopicSpec, replicas: int) -> dict[str, Any]:
+def _channel(described: Described, spec: TopicSpec, replicas: int) -> dict[str, Any]:
     binding: dict[str, Any] = {
         "topic": spec.name, "partitions": spec.partitions, "replicas": replicas,
     }  # fmt: skip
@@ -130,50 +132,53 @@ def _channel(one: Described, spec: TopicSpec, replicas: int) -> dict[str, Any]:
         binding["topicConfiguration"] = configuration
     return {
         "address": spec.name,
-        "description": one.about,
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages_of(one)},
+        "description": described.about,
+        "messages": {
+            name: {"$ref": f"#/components/messages/{name}"} for name in _messages_of(described)
+        },
         "bindings": {"kafka": {**binding, "bindingVersion": "0.5.0"}},
     }
 
 
-def _messages_of(one: Described) -> list[str]:
-    return [one.message, *([one.also] if one.also else [])]
+def _messages_of(described: Described) -> list[str]:
+    return [described.message, *([described.also] if described.also else [])]
 
 
-def _operation_name(one: Described) -> str:
-    return f"{'receive' if one.is_read else 'send'}{one.message[0].upper()}{one.message[1:]}"
+def _operation_name(described: Described) -> str:
+    verb, message = "receive" if described.is_read else "send", described.message
+    return f"{verb}{message[0].upper()}{message[1:]}"
 
 
-def _operation(one: Described) -> dict[str, Any]:
-    channel = f"#/channels/{one.topic}"
+def _operation(described: Described) -> dict[str, Any]:
+    channel = f"#/channels/{described.topic}"
     return {
-        "action": "receive" if one.is_read else "send",
+        "action": "receive" if described.is_read else "send",
         "channel": {"$ref": channel},
-        "messages": [{"$ref": f"{channel}/messages/{name}"} for name in _messages_of(one)],
+        "messages": [{"$ref": f"{channel}/messages/{name}"} for name in _messages_of(described)],
     }
 
 
-def _message(one: Described) -> dict[str, Any]:
-    message: dict[str, Any] = {"name": one.message}
-    headers = _headers(one)
+def _message(described: Described) -> dict[str, Any]:
+    message: dict[str, Any] = {"name": described.message}
+    headers = _headers(described)
     if headers:
         message["headers"] = headers
-    if one.schema is None:
+    if described.schema is None:
         message["contentType"] = "application/toml"
         message["payload"] = {"type": "string"}
     else:
         message["contentType"] = JSON
         message["payload"] = {
             "schemaFormat": SCHEMA_FORMAT,
-            "schema": {"$ref": f"schemas/{one.schema}.json"},
+            "schema": {"$ref": f"schemas/{described.schema}.json"},
         }
-    key = {"type": "string", "description": one.key}
+    key = {"type": "string", "description": described.key}
     message["bindings"] = {"kafka": {"key": key, "bindingVersion": "0.5.0"}}
     return message
 
 
-def _headers(one: Described) -> Schema | None:
-    if one.message in {"alert", "systemicAlert"}:
+def _headers(described: Described) -> Schema | None:
+    if described.message in {"alert", "systemicAlert"}:
         headers = {name: value.decode() for name, value in codec.alert_headers(samples().alert)}
         return {
             "type": "object",

@@ -81,13 +81,13 @@ def _section(name: str, command: Any) -> str:  # noqa: ANN401 - Typer's own
 
 
 def _table(parameters: list[Any]) -> str:
-    rows = "".join(_row(one) for one in parameters)
+    rows = "".join(_row(parameter) for parameter in parameters)
     return f"| option | default | what it does |\n| --- | --- | --- |\n{rows}"
 
 
 def _row(parameter: Any) -> str:  # noqa: ANN401 - Typer's own
     is_option = parameter.opts[0].startswith("-")
-    names = ", ".join(f"`{one}`" for one in parameter.opts)
+    names = ", ".join(f"`{option}`" for option in parameter.opts)
     if not is_option:
         names = f"`{parameter.metavar or 'FILE'}{'' if parameter.nargs == 1 else '...'}`"
     default = parameter.default

@@ -38,4 +38,4 @@ def samples() -> Samples:
         for where in (on_topic, in_file)
         for original in (None, b"text", b"\xff")
     ]
-    return Samples(step.alerts[0], step.account_days[0], [json.loads(one) for one in written])
+    return Samples(step.alerts[0], step.account_days[0], [json.loads(record) for record in written])

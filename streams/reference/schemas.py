@@ -88,7 +88,7 @@ def disposition_schema() -> dict[str, Any]:
         "disposition": {
             "description": "What an analyst made of it.",
             "type": "string",
-            "enum": [one.value for one in Disposition],
+            "enum": [disposition.value for disposition in Disposition],
         },
         "by": {"description": "Who.", **text},
         "at": {
@@ -369,8 +369,8 @@ def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
         "record_bytes": _about(length, "The length of the whole record."),
         "record_sha256": _about(digest, "SHA-256 of the whole record."),
     }
-    names = dict.fromkeys(name for one in rejections for name in one)
-    always = [name for name in names if all(name in one for one in rejections)]
+    names = dict.fromkeys(name for rejection in rejections for name in rejection)
+    always = [name for name in names if all(name in rejection for rejection in rejections)]
     schema = _schema("Rejection", "A record that was rejected.", _of(names, properties), always)
     places = [["topic", "partition", "offset"], ["file", "row"]]
     return schema | {

@@ -31,10 +31,17 @@ from streams.replay.rederivation import (
 )
 from streams.wire import codec
 
-__all__ = ["ExplainError", "Explaining", "Explanation", "Wanted", "chain_of", "explain_of_files"]
+__all__ = [
+    "AlertSelection",
+    "ExplainError",
+    "Explaining",
+    "Explanation",
+    "chain_of",
+    "explain_of_files",
+]
 
 
-class Wanted(NamedTuple):
+class AlertSelection(NamedTuple):
     """Which alerts are to be explained: those named, or a `sample` of so many of each kind.
 
     `revision` is for one that is named; None is the last one of each. No `kinds` are all of them.
@@ -59,14 +66,16 @@ class Wanted(NamedTuple):
         ids = self.alert_ids if self.sample is None else self._chosen(told)
         if not ids:
             raise ExplainError("there is no alert to explain")
-        return [chain_of(told.get(of, ()), of, self.revision) for of in ids]
+        return [chain_of(told.get(alert_id, ()), alert_id, self.revision) for alert_id in ids]
 
     def _chosen(self, told: Mapping[str, list[Told]]) -> list[str]:
         assert self.sample is not None
         rng = random.Random(self.seed)  # noqa: S311 - a sample is no secret
         chosen: list[str] = []
         for kind in Kind:
-            of_kind = sorted(of for of in told if told[of][0]["kind"] == kind.value)
+            of_kind = sorted(
+                alert_id for alert_id in told if told[alert_id][0]["kind"] == kind.value
+            )
             if not self.kinds or kind.value in self.kinds:
                 chosen += sorted(rng.sample(of_kind, min(self.sample, len(of_kind))))
         return chosen
@@ -145,7 +154,10 @@ class Explaining:
     def _run_joint(
         self, places: Sequence[int], policies: Sequence[Policy]
     ) -> Iterator[JointRederivation]:
-        sought = [Sought(self._told(of), self._partition_of(self._told(of))) for of in places]
+        sought = [
+            Sought(self._told(sought_place), self._partition_of(self._told(sought_place)))
+            for sought_place in places
+        ]
         run = JointRederivation(sought, policies, self._partitions, self._attributes, self._as_of)
         yield run
         for place, derived in zip(places, run.derived, strict=True):

@@ -11,7 +11,7 @@ from monitor.core.transaction import Rejection, Transaction
 from monitor.explain.comparison import LIMIT_KINDS
 from monitor.policy.policy import PolicyBook
 from streams.kafka.admin import partitions_of
-from streams.kafka.reader import Tail, records_of_topic
+from streams.kafka.reader import TopicReader, records_of_topic
 from streams.replay.explain import Explaining
 from streams.replay.explained import ExplainError, Explanation
 from streams.replay.joint import JointRederivation, needs_all_partitions
@@ -36,7 +36,7 @@ class Beginning(NamedTuple):
     event_time: int | None
 
 
-class Reading:
+class PartitionStarts:
     """Where each partition that was read begins, and what the answers rest on by that."""
 
     def __init__(self, book: PolicyBook) -> None:
@@ -82,7 +82,7 @@ async def explain_of_topics(
     if beyond := [number for number in needed if number >= partitions]:
         raise ExplainError(f"{topic} has {partitions} partitions: there is no {max(beyond)}")
     attributes = await _attributes(settings, sorted(needed))
-    reading = Reading(book)
+    reading = PartitionStarts(book)
     explaining = Explaining(chains, book, partitions, attributes, _partition_of, reading.notes_of)
     for run in explaining.runs():
         if isinstance(run, Rederivation):
@@ -113,7 +113,7 @@ async def _replay(broker: str, topic: str, run: Rederivation) -> Beginning | Non
     """Give a partition's records to a derivation until it is done; return where they began."""
     began = None
     skew = run.book.calendar.clock_skew
-    tail = Tail(broker, topic, [run.partition])
+    tail = TopicReader(broker, topic, [run.partition])
     await tail.start()
     try:
         while not run.is_done and not await tail.is_at_end():
@@ -149,7 +149,9 @@ class _Lane:
         items = judged(codec.decode_run(records), codec.written_at(records), clock_skew)
         if self.began is None:
             self.began = _beginning(records, items)
-        self._waiting.extend((of.offset, item) for of, item in zip(records, items, strict=True))
+        self._waiting.extend(
+            (record.offset, item) for record, item in zip(records, items, strict=True)
+        )
 
     def run_until(self, event_time: int) -> Run:
         """Take away the records up to the first one that is past an event time, with it."""
@@ -174,7 +176,7 @@ async def _replay_all(
     """
     skew = book.calendar.clock_skew
     lanes = [_Lane(number) for number in range(partitions)]
-    tail = Tail(broker, topic, partitions)
+    tail = TopicReader(broker, topic, partitions)
     await tail.start()
     try:
         while not run.is_done:

@@ -18,7 +18,7 @@ from monitor.explain.comparison import (
 from monitor.insight.rule_counts import Counted, rule_fields
 from streams.replay.rederivation import Chain, Derived
 from streams.topics.alert_list import ADDED
-from streams.topics.members import Incidents, incident_fields, member_fields
+from streams.topics.members import IncidentAlerts, incident_fields, member_fields
 
 Told = Mapping[str, Any]
 
@@ -63,12 +63,12 @@ class Explanation(NamedTuple):
             "figures": [{**figure._asdict(), "same": figure.is_same} for figure in self.figures],
             "transactions": [part.fields() for part in self.parts],
             "total": self.total,
-            "rules": [rule_fields(one) for one in self.rules],
-            "members": [member_fields(one) for one in self.members],
-            "incidents": [incident_fields(day, one) for day, one in self.incidents],
+            "rules": [rule_fields(rule) for rule in self.rules],
+            "members": [member_fields(member) for member in self.members],
+            "incidents": [incident_fields(day, incident) for day, incident in self.incidents],
         }
 
-    def beside(self, incidents: Incidents, rules: Sequence[Counted]) -> "Explanation":
+    def beside(self, incidents: IncidentAlerts, rules: Sequence[Counted]) -> "Explanation":
         """Return it with what other alerts and dispositions say of it."""
         kind = self.told["kind"]
         return self._replace(

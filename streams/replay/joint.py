@@ -17,7 +17,7 @@ from monitor.explain.comparison import LIMIT_KINDS, says_the_same
 from monitor.policy.policy import Policy, PolicyBook
 from streams.feed.reader import Batch
 from streams.replay.rederivation import AccountRecords, Derived, needs_models
-from streams.replay.replay import Replay, Run, Told
+from streams.replay.replay import BatchReport, Replay, Run
 from streams.wire import codec
 
 OF_MANY: Final = (Kind.REVIEW.value, Kind.SYSTEMIC.value)
@@ -48,7 +48,10 @@ class _Search:
         self.days = {day_of_text(self.told["business_day"])}
         if self.told["kind"] in OF_MANY:
             evidence = self.told["evidence"]
-            listed = [of if isinstance(of, str) else of["business_day"] for of in evidence["days"]]
+            listed = [
+                listed_day if isinstance(listed_day, str) else listed_day["business_day"]
+                for listed_day in evidence["days"]
+            ]
             self.days.update(map(day_of_text, [*listed, *evidence.get("grouped_days", ())]))
 
     @property
@@ -59,17 +62,20 @@ class _Search:
         under another revision; where none does, the last one up to the revision.
         """
         revision = self.told["revision"]
-        same = [of for of in self.again if says_the_same(self.told, of)]
-        of_revision = [of for of in self.again if of["revision"] == revision]
-        before = [of for of in self.again if of["revision"] <= revision]
-        if self.may_move and same and not any(of in same for of in of_revision):
+        same = [revised for revised in self.again if says_the_same(self.told, revised)]
+        of_revision = [revised for revised in self.again if revised["revision"] == revision]
+        before = [revised for revised in self.again if revised["revision"] <= revision]
+        if self.may_move and same and not any(revised in same for revised in of_revision):
             return same[-1]
         return of_revision[0] if of_revision else before[-1] if before else None
 
     def is_done(self, replay: Replay) -> bool:
         """Return whether further records change nothing of the answer."""
         told = self.told
-        if any(of["revision"] == told["revision"] and says_the_same(told, of) for of in self.again):
+        if any(
+            revised["revision"] == told["revision"] and says_the_same(told, revised)
+            for revised in self.again
+        ):
             return True
         if told["kind"] in LIMIT_KINDS:
             return self.is_closed
@@ -93,31 +99,35 @@ class JointRederivation:
         attributes: AttributeBook | None = None,
         as_of: AsOf | None = None,
     ) -> None:
-        if not needs_models({of.told["kind"] for of in sought}, policies):
+        if not needs_models({request.told["kind"] for request in sought}, policies):
             policies = [policy._replace(outliers=None, systemic=None) for policy in policies]
         book = PolicyBook(list(policies))
         self._calendar = book.calendar.calendar()
         self._replay = Replay(book, partitions, attributes, as_of)
         self._searches = [
-            _Search(of, may_move=of.told["kind"] == Kind.REVIEW.value and book.is_systemic)
-            for of in sought
+            _Search(
+                request, may_move=request.told["kind"] == Kind.REVIEW.value and book.is_systemic
+            )
+            for request in sought
         ]
         self._open = list(self._searches)
         self._by_id: dict[str, list[_Search]] = {}
         self._by_day: dict[tuple[str, int], list[_Search]] = {}
         self._counted: dict[int, dict[str, AccountRecords]] = {}
-        for of in self._searches:
-            told = of.told
-            self._by_id.setdefault(told["alert_id"], []).append(of)
+        for search in self._searches:
+            told = search.told
+            self._by_id.setdefault(told["alert_id"], []).append(search)
             if told["account_id"] is not None:
                 key = told["account_id"], day_of_text(told["business_day"])
-                self._by_day.setdefault(key, []).append(of)
-                self._counted.setdefault(of.partition, {})[told["account_id"]] = AccountRecords()
+                self._by_day.setdefault(key, []).append(search)
+                self._counted.setdefault(search.partition, {})[told["account_id"]] = (
+                    AccountRecords()
+                )
 
     @property
     def is_done(self) -> bool:
         """Whether further records change nothing of any answer."""
-        self._open = [of for of in self._open if not of.is_done(self._replay)]
+        self._open = [search for search in self._open if not search.is_done(self._replay)]
         return not self._open
 
     @property
@@ -125,14 +135,14 @@ class JointRederivation:
         """What each alert came to, in the order in which they were given."""
         return [
             Derived(
-                of.told,
-                of.alert,
-                self._transactions_of(of),
+                search.told,
+                search.alert,
+                self._transactions_of(search),
                 self._calendar,
-                of.is_closed,
-                of.may_move,
+                search.is_closed,
+                search.may_move,
             )
-            for of in self._searches
+            for search in self._searches
         ]
 
     def _transactions_of(self, search: _Search) -> dict[int, Transaction]:
@@ -147,7 +157,7 @@ class JointRederivation:
         """Take runs of a topic's partitions; `silent` are those of which nothing more comes."""
         self._note(self._replay.observe_runs(runs, silent))
 
-    def _note(self, told: Told) -> None:
+    def _note(self, told: BatchReport) -> None:
         for run, rejected, waiting, settled in told.taken:
             accounts = self._counted.get(run.partition, {})
             for offset, item in zip(run.offsets, run.items, strict=True):
@@ -156,8 +166,8 @@ class JointRederivation:
             for counted in accounts.values():
                 counted.decide(waiting, settled, rejected)
         for alert in told.alerts:
-            for of in self._by_id.get(alert.alert_id, ()):
-                of.again.append(json.loads(codec.alert_bytes(alert)))
+            for search in self._by_id.get(alert.alert_id, ()):
+                search.again.append(json.loads(codec.alert_bytes(alert)))
         for closed in told.account_days:
-            for of in self._by_day.get((closed.account_id, closed.account_day.day), ()):
-                of.is_closed = True
+            for search in self._by_day.get((closed.account_id, closed.account_day.day), ()):
+                search.is_closed = True

@@ -52,7 +52,7 @@ class Taken(NamedTuple):
     settled: frozenset[int]
 
 
-class Told(NamedTuple):
+class BatchReport(NamedTuple):
     """What a batch of rows made the engines tell, in the order in which they did."""
 
     alerts: list[Alert | SystemicAlert]
@@ -147,7 +147,7 @@ class Replay:
             for engine in self._engines:
                 engine.ledger.attributes = attributes
 
-    def observe(self, batch: Batch) -> Told:
+    def observe(self, batch: Batch) -> BatchReport:
         """Take a batch of rows; return what came of it."""
         deals = [Deal([], []) for _ in self._engines]
         deal, times = self._deal, list[int]()
@@ -159,7 +159,7 @@ class Replay:
             item = codec.decode(value)
             to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
             self._append(to, place, item, times)
-        told = Told([], [], [], [], [])
+        told = BatchReport([], [], [], [], [])
         self.totals.skipped += batch.skipped
         for engine, dealt in zip(self._engines, deals, strict=True):
             if dealt.items:
@@ -186,7 +186,7 @@ class Replay:
             times.append(item.event_time)
 
     def _tell_rejections(
-        self, step: Step, batch: Batch, dealt: Deal, start: tuple[int, int], told: Told
+        self, step: Step, batch: Batch, dealt: Deal, start: tuple[int, int], told: BatchReport
     ) -> None:
         """Tell of rejected rows; a reversal that waited may be one of a batch before.
 
@@ -213,13 +213,13 @@ class Replay:
         """What is to be said of too many late rows, and why; None if there are few."""
         return warning_of(self.totals, self._order)
 
-    def observe_runs(self, runs: Sequence[Run], silent: Collection[int] = ()) -> Told:
+    def observe_runs(self, runs: Sequence[Run], silent: Collection[int] = ()) -> BatchReport:
         """Take runs of partitions as a topic has them; `rejections` of what is returned is empty.
 
         Partitions that are `silent` (nothing more of them comes) are not waited for where they are
         far behind, see `Joining.ready`.
         """
-        told = Told([], [], [], [], [])
+        told = BatchReport([], [], [], [], [])
         for run in runs:
             self._observe(run, told)
         self._join(told, silent)
@@ -235,7 +235,7 @@ class Replay:
         engine = self._engines[partition]
         return bool(engine.ledger.offset_last >= offset) and not engine.has_closing_days
 
-    def _join(self, told: Told, silent: Collection[int]) -> None:
+    def _join(self, told: BatchReport, silent: Collection[int]) -> None:
         """Decide the days that every partition has told of."""
         for record in told.segment_days:
             self._systemic.take(record)
@@ -245,7 +245,7 @@ class Replay:
             self._incidents.update((alert.alert_id, alert.fields()) for alert in decided.alerts)
             self._group(Verdicts(decided.day, self._incidents.values()), told)
 
-    def _group(self, verdicts: Verdicts, told: Told) -> None:
+    def _group(self, verdicts: Verdicts, told: BatchReport) -> None:
         """Let reviews leave out what incidents explain."""
         for engine in self._engines:
             engine.set_verdicts(verdicts)
@@ -260,7 +260,7 @@ class Replay:
                 for account_day in account.days:
                     yield account_id, account_day
 
-    def _observe(self, run: Run, told: Told) -> Step:
+    def _observe(self, run: Run, told: BatchReport) -> Step:
         engine = self._engines[run.partition]
         engine.observe(run.offsets, run.items)
         step = engine.take_step()

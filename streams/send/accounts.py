@@ -29,7 +29,9 @@ async def send_accounts(
         dispatch.too_large = too_large
     records = iter(accounts)
     while part := list(islice(records, SLICE_RECORDS)):
-        await dispatch.send((of.account_id, _outgoing(of, forget=forget)) for of in part)
+        await dispatch.send(
+            (record.account_id, _outgoing(record, forget=forget)) for record in part
+        )
     await dispatch.finish()
     return dispatch.sent
 

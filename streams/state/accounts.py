@@ -53,19 +53,19 @@ def review_fields(review: Review, written: Written) -> tuple[object, ...]:
 
     That is its closed days, folded ones, what was told, and the reviews that are over.
     """
-    closed = [_noted_fields(of, written) for _, of in sorted(review.closed.items())]
+    closed = [_noted_fields(noted, written) for _, noted in sorted(review.closed.items())]
     ended = [
         (
             first,
             (
-                _told_fields(of.told, written),
-                [_noted_fields(day, written) for day in of.days],
-                *of[2:],
+                _told_fields(over.told, written),
+                [_noted_fields(day, written) for day in over.days],
+                *over[2:],
             ),
         )
-        for first, of in review.ended.items()
+        for first, over in review.ended.items()
     ]
-    told = [(first, _told_fields(of, written)) for first, of in review.told.items()]
+    told = [(first, _told_fields(report, written)) for first, report in review.told.items()]
     return closed, review.folded, told, ended
 
 
@@ -73,12 +73,14 @@ def review_of(fields: Fields) -> Review:
     """Return what the fields hold."""
     closed, folded, told, ended = fields
     review = Review()
-    review.closed = {of.day: of for of in map(_noted_of, closed)}
+    review.closed = {noted.day: noted for noted in map(_noted_of, closed)}
     review.folded = _folded_of(folded)
-    review.told = {first: _told_of(of) for first, of in told}
+    review.told = {first: _told_of(report) for first, report in told}
     review.ended = {
-        first: EndedReview(_told_of(of), tuple(map(_noted_of, days)), _folded_of(folded), *scope)
-        for first, (of, days, folded, *scope) in ended
+        first: EndedReview(
+            _told_of(report), tuple(map(_noted_of, days)), _folded_of(folded), *scope
+        )
+        for first, (report, days, folded, *scope) in ended
     }
     return review
 
@@ -93,25 +95,34 @@ def _told_fields(told: ReviewTold, written: Written) -> tuple[object, ...]:
 
 def _told_of(fields: Fields) -> ReviewTold:
     status, revision, value, limit, severity, days, reading, digest, is_episode, values = fields
-    told = tuple(DayTold(*of) for of in days)
+    told = tuple(DayTold(*day_fields) for day_fields in days)
     open_values = tuple((day, int(value)) for day, value in values)
     return ReviewTold(
         status, revision, value, limit, severity, told, reading, digest, is_episode, open_values
     )
 
 
-def _noted_fields(of: NotedDay, written: Written) -> tuple[object, ...]:
+def _noted_fields(noted: NotedDay, written: Written) -> tuple[object, ...]:
     marks = [
         (
             mark.threshold_id, written(mark.value), written(mark.limit), mark.currency,
             mark.is_amount + _FLAGS * mark.is_near, *([mark.origin] if mark.origin else []),
         )
-        for mark in of.marks
+        for mark in noted.marks
     ]  # fmt: skip
     return (
-        of.day, of.segment, of.peer_group, of.product, of.policy_version, marks, of.currency,
-        written(of.money_out), written(of.money_in), facts_fields(of.facts, written), of.score,
-    )  # fmt: skip
+        noted.day,
+        noted.segment,
+        noted.peer_group,
+        noted.product,
+        noted.policy_version,
+        marks,
+        noted.currency,
+        written(noted.money_out),
+        written(noted.money_in),
+        facts_fields(noted.facts, written),
+        noted.score,
+    )
 
 
 def _noted_of(fields: Fields) -> NotedDay:
@@ -120,10 +131,10 @@ def _noted_of(fields: Fields) -> NotedDay:
         day, segment, peer_group, product, version,
         tuple(
             Mark(
-                name, int(value), int(limit), of, bool(flags % _FLAGS), flags >= _FLAGS,
+                name, int(value), int(limit), own_currency, bool(flags % _FLAGS), flags >= _FLAGS,
                 *(Origin(*fields) for fields in origin),
             )
-            for name, value, limit, of, flags, *origin in marks
+            for name, value, limit, own_currency, flags, *origin in marks
         ),
         currency, int(out), int(in_), facts_of(facts), score,
     )  # fmt: skip
@@ -169,10 +180,10 @@ def _fields_of(account_day: AccountDay, written: Written) -> tuple[object, ...]:
         currency = account_day.currency
         totals = {currency: account_day.counts[:4]} if currency else {}
     else:
-        totals = {currency: of[:4] for currency, of in account_day.totals.items()}
+        totals = {currency: figures[:4] for currency, figures in account_day.totals.items()}
     told: dict[str, Any] = dict(account_day.told)
     if written is str:
-        totals = {currency: [*map(str, of)] for currency, of in totals.items()}
+        totals = {currency: [*map(str, figures)] for currency, figures in totals.items()}
         told = {name: (t[0], t[1], str(t[2]), str(t[3]), t[4]) for name, t in told.items()}
     _, branch, product = account_day.attributes
     named_at = None if account_day.segment_time == NEVER else account_day.segment_time
@@ -194,8 +205,10 @@ def _account_day(account: Account, kept: Sequence[Any], attributes: AttributeBoo
     account_day.peer_group = peer_group
     account_day.segment_time = NEVER if named_at is None else named_at
     account_day.facts = facts_of(facts[0]) if facts else None
-    for currency, of in totals.items():
-        account_day.totals_in(currency)[:4] = map(int, of) if isinstance(of[0], str) else of
+    for currency, figures in totals.items():
+        account_day.totals_in(currency)[:4] = (
+            map(int, figures) if isinstance(figures[0], str) else figures
+        )
     for threshold_id, (status, revision, value, limit, origin) in told.items():
         named = None if origin is None else Origin(*origin)
         account_day.note(threshold_id, Told(status, revision, int(value), int(limit), named))

@@ -93,8 +93,10 @@ def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
     known = Kept(kept)
     wholes = {key: known.whole(key) for key in part_keys(kept)}
     return {
-        key.removeprefix(_PART_KEY).decode(): b"" if of is None else of.value[_OFFSET.size :]
-        for key, of in wholes.items()
+        key.removeprefix(_PART_KEY).decode(): b""
+        if record is None
+        else record.value[_OFFSET.size :]
+        for key, record in wholes.items()
     }
 
 
@@ -300,8 +302,10 @@ def _recover_journal(
         originals.update((original.offset, original) for original in kept_originals)
         chunks.append((day, value))
     ledger.entries_restored()
-    waiting = {of.offset for account in ledger.accounts.values() for of in account.waiting}
-    return chunks, {offset: of for offset, of in originals.items() if offset in waiting}
+    waiting = {
+        reversal.offset for account in ledger.accounts.values() for reversal in account.waiting
+    }
+    return chunks, {offset: original for offset, original in originals.items() if offset in waiting}
 
 
 def is_versioned(key: bytes) -> bool:

@@ -39,7 +39,7 @@ class Chunk(NamedTuple):
     day: int
 
 
-class Kept(NamedTuple):
+class JournalChunk(NamedTuple):
     """What a journal chunk holds: entries, or originals."""
 
     day: int
@@ -73,22 +73,22 @@ def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
     offsets, accounts, names, _, contents, reverses = zip(*entries, strict=True)
     account_index = {account_id: index for index, account_id in enumerate(dict.fromkeys(accounts))}
     places = [content & _PLACE_MASK for content in contents]
-    series_index = {of: index for index, of in enumerate(sorted(set(places)))}
+    series_index = {series: index for index, series in enumerate(sorted(set(places)))}
     return packed(
         (
             day,
             offsets[0],
             [later - earlier for earlier, later in pairwise(offsets)],
-            [(*SERIES[of & SERIES_MASK], bool(of & NO_AMOUNT)) for of in series_index],
+            [(*SERIES[place & SERIES_MASK], bool(place & NO_AMOUNT)) for place in series_index],
             list(account_index),
             list(map(account_index.__getitem__, accounts)),
             "".join(names),
             list(map(len, names)),
-            [of >> SERIES_BITS for of in contents],
+            [content >> SERIES_BITS for content in contents],
             list(map(series_index.__getitem__, places)),
             []
             if reverses.count(None) == len(reverses)
-            else [(place, *of) for place, of in enumerate(reverses) if of is not None],
+            else [(place, *undone) for place, undone in enumerate(reverses) if undone is not None],
         )
     )
 
@@ -107,11 +107,11 @@ def originals_bytes(day: int, originals: Sequence[Original]) -> Iterator[bytes]:
         yield packed((day, some))
 
 
-def chunk_of(value: bytes) -> Kept:
+def chunk_of(value: bytes) -> JournalChunk:
     """Return what a journal chunk holds."""
     day, first, *columns = unpacked(value)
     if not columns:
-        return Kept(day, [], [Original(*fields) for fields in first])
+        return JournalChunk(day, [], [Original(*fields) for fields in first])
     gaps, series, account_ids, accounts, names, sizes, amounts, series_indexes, reversals = columns
     places = [
         SERIES_INDEX[direction][currency] | (NO_AMOUNT if has_no_amount else 0)
@@ -122,7 +122,7 @@ def chunk_of(value: bytes) -> Kept:
     rows = zip(
         accumulate(gaps, initial=first), accounts, sizes, ends, amounts, series_indexes, strict=True
     )
-    return Kept(
+    return JournalChunk(
         day,
         [
             tuple.__new__(

@@ -53,8 +53,10 @@ class Kept:
         if key in self._kept:
             found.append(Whole(self._kept[key], 0, (key,)))
         if version is not None:
-            found = [of for of in found if of.version == version]
-        return max(found, key=lambda of: (of.value[: _OFFSET.size], of.version), default=None)
+            found = [piece for piece in found if piece.version == version]
+        return max(
+            found, key=lambda piece: (piece.value[: _OFFSET.size], piece.version), default=None
+        )
 
 
 def whole_key(key: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final
 from monitor.core.attributes import AttributeBook
 from monitor.core.transaction import Rejection
 from streams.kafka.broker_error import BrokerError
-from streams.kafka.reader import Tail
+from streams.kafka.reader import TopicReader
 from streams.wire.accounts import change_of
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class AccountsFollower:
         self.read_at = time.monotonic()  # when records came last
         self._on_changed = on_changed
         self._on_rejected = on_rejected
-        self._tail = Tail(broker, topic, partitions=0)
+        self._tail = TopicReader(broker, topic, partitions=0)
         self._wanted: frozenset[int] = frozenset()
         self._asked: dict[int, asyncio.Event] = {}  # since the last look at where the topic ends
         self._looked: dict[int, asyncio.Event] = {}  # since then it is read up to there

@@ -125,17 +125,17 @@ class Dispositions:
     def __init__(self, disposed: Sequence[Disposed]) -> None:
         self.all = in_order(disposed)
         self._by_id: dict[str, list[Disposed]] = {}
-        for one in self.all:
-            self._by_id.setdefault(one.alert_id, []).append(one)
+        for disposition in self.all:
+            self._by_id.setdefault(disposition.alert_id, []).append(disposition)
         self._held = holding(self.all)
 
     def of(self, alert_id: str) -> Sequence[Disposed]:
         """Return what was said of an alert, the latest last."""
         return self._by_id.get(alert_id, ())
 
-    def holds(self, one: Disposed) -> bool:
+    def holds(self, disposed: Disposed) -> bool:
         """Return whether a disposition is the one of its alert that holds."""
-        return self._held[one.alert_id] == one
+        return self._held[disposed.alert_id] == disposed
 
     def beside(self, alert: dict[str, Any]) -> dict[str, Any]:
         """Return an alert with the disposition that holds (None: there is none), and with all."""
@@ -143,12 +143,12 @@ class Dispositions:
         return {
             **alert,
             "disposition": None if held is None else _said(held),
-            "dispositions": [_said(one) for one in self.of(alert["alert_id"])],
+            "dispositions": [_said(disposed) for disposed in self.of(alert["alert_id"])],
         }
 
 
-def _said(one: Disposed) -> dict[str, object]:
-    fields = one.fields()
+def _said(disposed: Disposed) -> dict[str, object]:
+    fields = disposed.fields()
     del fields["alert_id"]
     return fields
 

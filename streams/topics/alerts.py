@@ -66,7 +66,9 @@ def is_alert(fields: object) -> bool:
     """Return whether fields are those of an alert, by the fields that every alert has."""
     return (
         isinstance(fields, dict)
-        and all(name in fields and isinstance(fields[name], of) for name, of in NEEDED.items())
+        and all(
+            name in fields and isinstance(fields[name], type_) for name, type_ in NEEDED.items()
+        )
         and _is_day(fields["business_day"])
     )
 

@@ -72,7 +72,7 @@ def dispositions_of_file(path: Path, **given: str | None) -> list[Disposed]:
 
 def add_to_file(path: Path, dispositions: Iterable[Disposed]) -> None:
     """Add dispositions to the end of a JSON Lines file. Raises OSError."""
-    lines = b"".join(codec.disposition_bytes(one) + b"\n" for one in dispositions)
+    lines = b"".join(codec.disposition_bytes(disposition) + b"\n" for disposition in dispositions)
     with path.open("ab") as file:
         file.write(lines)
 
@@ -126,4 +126,4 @@ def with_rules(alert: dict[str, Any], lesson: Lesson) -> dict[str, Any]:
     """Return an alert with the rules that it meets, where anything was learned."""
     if not lesson.disposed:
         return alert
-    return {**alert, "rules": [rule_fields(one) for one in lesson.met_by(alert)]}
+    return {**alert, "rules": [rule_fields(rule) for rule in lesson.met_by(alert)]}

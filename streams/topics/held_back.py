@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from monitor.core.business_day import event_time_text
 from monitor.ledger.watermark import Watermark
 from streams.kafka.admin import partitions_of
-from streams.kafka.reader import Tail
+from streams.kafka.reader import TopicReader
 from streams.settings import Settings
 from streams.state import changelog, keys
 from streams.state.keys import StateError
@@ -34,16 +34,16 @@ class HeldBack(NamedTuple):
         )
 
 
-class Waiting(NamedTuple):
+class WaitingPartitions(NamedTuple):
     """The partitions that wait, and those of which no seal is there, or none that can be read."""
 
     held_back: list[HeldBack]
     unknown: list[int]
 
 
-def waiting_of(last: dict[int, dict[bytes, bytes]], partitions: Iterable[int]) -> Waiting:
+def waiting_of(last: dict[int, dict[bytes, bytes]], partitions: Iterable[int]) -> WaitingPartitions:
     """Return what the latest seals say; `last` has the last records of each partition by key."""
-    found = Waiting([], [])
+    found = WaitingPartitions([], [])
     for number in partitions:
         seals = {key: value for key, value in last.get(number, {}).items() if keys.is_seal(key)}
         try:
@@ -62,14 +62,14 @@ def waiting_of(last: dict[int, dict[bytes, bytes]], partitions: Iterable[int]) -
     return found
 
 
-async def read_waiting(settings: Settings) -> Waiting:
+async def read_waiting(settings: Settings) -> WaitingPartitions:
     """Read the ends of the changelog. Raises BrokerError if no broker answers."""
     topic = Topics.of(settings).changelog
     count = partitions_of(settings.broker, topic) or 0
     last: dict[int, dict[bytes, bytes]] = {number: {} for number in range(count)}
     if not count:
-        return Waiting([], [])
-    tail = Tail(settings.broker, topic, count)
+        return WaitingPartitions([], [])
+    tail = TopicReader(settings.broker, topic, count)
     await tail.start()
     try:
         gone_to: set[int] = set()

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from monitor.core.business_day import day_of_text, day_text
 from monitor.review.membership import Verdicts
-from streams.kafka.reader import Follower, Tail
+from streams.kafka.reader import Follower, TopicReader
 from streams.wire import codec
 
 DECIDED_HEADER: Final = "decided"
@@ -28,8 +28,8 @@ class IncidentFollower(Follower):
     def __init__(
         self, broker: str, topic: str, state_topic: str, on_change: Callable[[Verdicts], None]
     ) -> None:
-        super().__init__(Tail(broker, topic, partitions=1))
-        self._state = Tail(broker, state_topic, partitions=1)
+        super().__init__(TopicReader(broker, topic, partitions=1))
+        self._state = TopicReader(broker, state_topic, partitions=1)
         self._on_change = on_change
         self._alerts: dict[str, dict[str, Any]] = {}  # the latest of each incident
         self._decided = 0

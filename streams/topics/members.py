@@ -12,14 +12,14 @@ from streams.topics.alert_list import natural
 Written = Mapping[str, Any]
 
 
-class Incidents:
+class IncidentAlerts:
     """The systemic alerts and the alerts of limits that were told, each as it was told last."""
 
     def __init__(self, alerts: Iterable[Written]) -> None:
         last = last_told(alerts).values()
         self._incidents = sorted(
-            (of for of in last if of["kind"] == Kind.SYSTEMIC.value),
-            key=lambda of: (of["business_day"], of["alert_id"]),
+            (incident for incident in last if incident["kind"] == Kind.SYSTEMIC.value),
+            key=lambda incident: (incident["business_day"], incident["alert_id"]),
         )
         self._by_day: dict[str, list[Written]] = {}
         for alert in last:
@@ -36,7 +36,11 @@ class Incidents:
         ]
         return sorted(
             members,
-            key=lambda of: (of["business_day"], natural(of["account_id"]), of["threshold_id"]),
+            key=lambda member: (
+                member["business_day"],
+                natural(member["account_id"]),
+                member["threshold_id"],
+            ),
         )
 
     def leaving_out(self, review: Written) -> list[tuple[str, Written]]:
@@ -50,14 +54,18 @@ class Incidents:
         found: list[tuple[str, Written]] = []
         for day in evidence.get("grouped_days", ()):
             of_day = [
-                of
-                for of in self._incidents
-                if of["alert_id"] in named and day in of["evidence"]["days"]
+                incident
+                for incident in self._incidents
+                if incident["alert_id"] in named and day in incident["evidence"]["days"]
             ]
             own = [
-                of for of in self._by_day.get(day, ()) if of["account_id"] == review["account_id"]
+                alert
+                for alert in self._by_day.get(day, ())
+                if alert["account_id"] == review["account_id"]
             ]
-            of_own = [of for of in of_day if any(is_member(of, alert) for alert in own)]
+            of_own = [
+                incident for incident in of_day if any(is_member(incident, alert) for alert in own)
+            ]
             found += [(day, incident) for incident in of_own or of_day]
         return found
 

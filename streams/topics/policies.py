@@ -8,7 +8,7 @@ from monitor.policy.document import policy_of_bytes
 from monitor.policy.policy import Policy, PolicyBook, PolicyError
 from streams.kafka.admin import require_topic
 from streams.kafka.producer import Outbox, Outgoing, record_bytes
-from streams.kafka.reader import Follower, Tail
+from streams.kafka.reader import Follower, TopicReader
 from streams.log import SAYS
 from streams.settings import RECORD_BYTES_MAX, Settings
 from streams.topics.catalog import Topics
@@ -51,7 +51,7 @@ class PolicyFollower(Follower):
         on_change: Callable[[PolicyBook], None],
         on_refused: Callable[[Refused], None],
     ) -> None:
-        super().__init__(Tail(broker, topic, partitions=1))
+        super().__init__(TopicReader(broker, topic, partitions=1))
         self.book = book
         self._on_change = on_change
         self._on_refused = on_refused

@@ -58,7 +58,10 @@ def decode_account_line(value: bytes) -> AccountRecord | Rejection:
     own = {name: line.pop(name) for name in (*ACCOUNT_FIELDS, "attributes") if name in line}
     stated = own.get("attributes") or {}
     if isinstance(stated, dict):
-        others = {name: of if isinstance(of, str) else _text(of) for name, of in line.items()}
+        others = {
+            name: stated_value if isinstance(stated_value, str) else _text(stated_value)
+            for name, stated_value in line.items()
+        }
         own["attributes"] = {**others, **stated}
     return decode_account(_encode(own))
 
@@ -88,7 +91,7 @@ def account_record_bytes(record: AccountRecord) -> bytes:
         "opened": None if record.opened is None else day_text(record.opened),
         "attributes": dict(record.further),
     }
-    return _encode({name: of for name, of in fields.items() if of})
+    return _encode({name: value for name, value in fields.items() if value})
 
 
 def change_of(key: bytes | None, value: bytes | None) -> tuple[Change | None, Rejection | None]:

@@ -34,7 +34,7 @@ def bounded_bytes(fields: dict[str, Any], encode: Callable[[Any], bytes]) -> byt
         if len(encoded) <= VALUE_BYTES_MAX:
             break
         cut = _Cut(items_max)
-        shorter = {name: cut.shortened(of) for name, of in fields.items()}
+        shorter = {name: cut.shortened(value) for name, value in fields.items()}
         encoded = encode(shorter | {LEFT_OUT: {"items": cut.items, "characters": cut.characters}})
     return encoded
 
@@ -55,10 +55,10 @@ class _Cut:
             names_max = max(self._items_max, _NAMES_MAX)
             self.items += max(len(value) - names_max, 0)
             return {
-                self.shortened(name): self.shortened(of)
-                for name, of in islice(value.items(), names_max)
+                self.shortened(name): self.shortened(item)
+                for name, item in islice(value.items(), names_max)
             }
         if isinstance(value, list | tuple):
             self.items += max(len(value) - self._items_max, 0)
-            return [self.shortened(of) for of in value[: self._items_max]]
+            return [self.shortened(item) for item in value[: self._items_max]]
         return value

@@ -128,7 +128,7 @@ class Agents:
                     kept,
                     self._outbox,
                     self._topics,
-                    lambda of: bool(app.consumer_generation_id == of.generation),
+                    lambda assignment: bool(app.consumer_generation_id == assignment.generation),
                     generation,
                     self._snapshot_key,
                 )

@@ -23,7 +23,7 @@ from monitor.systemic.alert import SystemicAlert
 from monitor.systemic.detection import DecidedDay, SystemicRun
 from streams.kafka.partitioner import dealer
 from streams.kafka.producer import Outbox, Outgoing
-from streams.kafka.reader import Tail, records_of_topic
+from streams.kafka.reader import TopicReader, records_of_topic
 from streams.settings import Settings
 from streams.state.pieces import Kept, Pieces
 from streams.topics.catalog import Topics
@@ -134,7 +134,7 @@ class SystemicAgent:
         run = SystemicRun(self._policies, self._settings.partitions, state)
         first = state["joining"]["offset"] if state is not None else 0
         if first < offset:
-            tail = Tail(self._settings.broker, self._topics.segment_days, 1)
+            tail = TopicReader(self._settings.broker, self._topics.segment_days, 1)
             await tail.start()
             try:
                 tail.go_to(0, first)

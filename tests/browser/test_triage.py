@@ -15,7 +15,7 @@ import uvicorn
 from monitor.console.app import create_app
 from monitor.store import people
 from monitor.store.desk import unsent
-from monitor.store.intake import Sort
+from monitor.store.intake import RecordSort
 from tests.monitor.console.made_console import (
     PASSWORD,
     POLICY,
@@ -99,9 +99,9 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         review("A1"), review("A1", 2, 4), limit_alert("C1", "2026-02-10", severity="critical"),
     )  # fmt: skip
     days = [account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)]
-    made.take(*days, sort=Sort.ACCOUNT_DAY)
-    made.take(REJECTION, sort=Sort.REJECTION)
-    made.take(POLICY, sort=Sort.POLICY)
+    made.take(*days, sort=RecordSort.ACCOUNT_DAY)
+    made.take(REJECTION, sort=RecordSort.REJECTION)
+    made.take(POLICY, sort=RecordSort.POLICY)
     yield made
     made.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monitor.store.queries import Wanted, alert_page
+from monitor.store.queries import AlertFilter, alert_page
 from monitor.store.store import Store
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -84,7 +84,7 @@ def test_killed_at_random_moments_it_loses_and_doubles_nothing(
     with store.reading() as connection:
         cursor = None
         while True:
-            page = alert_page(connection, Wanted(), limit=500, cursor=cursor)
+            page = alert_page(connection, AlertFilter(), limit=500, cursor=cursor)
             held |= {row.alert_id: json.loads(row.record) for row in page.rows}
             cursor = page.next
             if cursor is None:

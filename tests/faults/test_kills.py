@@ -10,7 +10,7 @@ from kafka import KafkaAdminClient
 
 from monitor.policy.document import DEFAULT_LIMITS, policy_of
 from streams.lab.drill import Drill
-from streams.lab.recount import Found
+from streams.lab.recount import Discrepancies
 from streams.lab.rig import WorkerProcess
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -91,7 +91,7 @@ class Shifts(Drill):
 Incidents = Sequence[Callable[[], Awaitable[None]]]
 
 
-def reckoned(drill: Drill, incidents: Incidents, seconds_each: float = 8) -> Found:
+def reckoned(drill: Drill, incidents: Incidents, seconds_each: float = 8) -> Discrepancies:
     rate = drill.transactions / (seconds_each * len(incidents))
     asyncio.run(drill.run_through(incidents, rate))
     found = asyncio.run(drill.reckon(THRESHOLDS))

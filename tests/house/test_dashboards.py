@@ -111,10 +111,10 @@ def test_panels_do_not_overlap_and_stay_in_the_grid() -> None:
     boxes = [(panel["title"], panel["gridPos"]) for panel in PANELS]
     for title, box in boxes:
         assert 0 <= box["x"] < box["x"] + box["w"] <= 24, title
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+    for (left, a), (right, b) in itertools.combinations(boxes, 2):
         apart_x = a["x"] + a["w"] <= b["x"] or b["x"] + b["w"] <= a["x"]
         apart_y = a["y"] + a["h"] <= b["y"] or b["y"] + b["h"] <= a["y"]
-        assert apart_x or apart_y, f"{one} overlaps {other}"
+        assert apart_x or apart_y, f"{left} overlaps {right}"
 
 
 def test_every_panel_and_query_asks_the_chosen_data_source() -> None:

@@ -50,7 +50,9 @@ from tests.support.documents import (
 README = ROOT / "README.md"
 COMMANDS = dict(commands(typer.main.get_command(app), "weir"))
 KEYS_OF = (policy_text, outliers, systemic_settings, review_rule)
-SOURCES = [path for of in ("monitor", "streams", "models") for path in (ROOT / of).rglob("*.py")]
+SOURCES = [
+    path for package in ("monitor", "streams", "models") for path in (ROOT / package).rglob("*.py")
+]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
@@ -73,17 +75,17 @@ def test_no_schema_is_left_over() -> None:
 def test_every_setting_stands_there_with_its_default_and_its_meaning() -> None:
     stated = {row[0].strip("`"): (row[1].strip("`"), row[2]) for row in SETTINGS_TABLE}
     assert stated == {
-        variable(of.name): (
+        variable(field.name): (
             "needed"
-            if of.default is MISSING
+            if field.default is MISSING
             else "none"
-            if of.default is None
-            else f"{of.default:g}"
-            if isinstance(of.default, float)
-            else str(of.default),
-            of.metadata["about"],
+            if field.default is None
+            else f"{field.default:g}"
+            if isinstance(field.default, float)
+            else str(field.default),
+            field.metadata["about"],
         )
-        for of in fields(Settings)
+        for field in fields(Settings)
     }
 
 
@@ -93,7 +95,7 @@ SETTINGS_TABLE = tables(DOCS / "settings.md", "variable")
 @each_page
 def test_every_variable_that_is_named_exists(page: Path) -> None:
     elsewhere = [ROOT / "docker-compose.yml", *(ROOT / "tests").rglob("*.py")]
-    known = {variable(of.name) for of in fields(Settings)}
+    known = {variable(field.name) for field in fields(Settings)}
     for path in elsewhere:
         known |= set(re.findall(r"WEIR_[A-Z_]*[A-Z]", text_of(path)))
     assert set(re.findall(r"\bWEIR_[A-Z_]*[A-Z]", text_of(page))) <= known
@@ -150,7 +152,7 @@ def test_every_dependency_has_its_reason() -> None:
         *project["project"]["optional-dependencies"].values(),
         *project["dependency-groups"].values(),
     ]
-    for requirement in [one for group in groups for one in group]:
+    for requirement in [listed for group in groups for listed in group]:
         name = re.split(r"[\[<>=~ ]", requirement)[0]
         assert re.search(rf"\b{re.escape(name.lower())}\b", stated), name
 
@@ -215,7 +217,7 @@ def problem_of(line: str, *, is_whole: bool) -> str | None:
         name = " ".join(words[: length + 1])
         if len(words) > length and name in COMMANDS:
             options, rest = COMMANDS[name].params, words[length + 1 :]
-            positionals = [one for one in options if not one.opts[0].startswith("-")]
+            positionals = [option for option in options if not option.opts[0].startswith("-")]
             break
     else:
         if rest and not rest[0].startswith("-"):
@@ -227,7 +229,12 @@ def problem_of(line: str, *, is_whole: bool) -> str | None:
 def _problem_of_words(
     words: list[str], parameters: list[Any], positionals: list[Any] | None
 ) -> str | None:
-    known = {name: one for one in parameters for name in one.opts if name.startswith("-")}
+    known = {
+        name: parameter
+        for parameter in parameters
+        for name in parameter.opts
+        if name.startswith("-")
+    }
     given, left, values = set(), list(words), 0
     while left:
         word = left.pop(0)
@@ -245,10 +252,12 @@ def _problem_of_words(
             values += 1
     if positionals is None:
         return None
-    needed = [one.name for one in known.values() if one.required and one.name not in given]
+    needed = [
+        option.name for option in known.values() if option.required and option.name not in given
+    ]
     if needed:
         return f"needed: {needed}"
-    is_needed = any(one.required for one in positionals)
+    is_needed = any(argument.required for argument in positionals)
     is_too_much = values > 0 and (not positionals or (values > 1 and positionals[0].nargs == 1))
     if is_too_much or (is_needed and not values):
         return f"{values} arguments for {len(positionals)}"
@@ -280,7 +289,7 @@ def test_a_call_that_is_none_is_told(line: str, problem: str) -> None:
 
 def test_there_are_calls_to_look_at() -> None:
     shown = {line.split(" --")[0] for page in PAGES for line, _ in command_lines(page)}
-    assert set(COMMANDS) <= {" ".join(one.split()[:size]) for one in shown for size in (2, 3)}
+    assert set(COMMANDS) <= {" ".join(call.split()[:size]) for call in shown for size in (2, 3)}
 
 
 @each_page
@@ -312,8 +321,8 @@ def test_every_policy_among_the_examples_can_be_used(path: Path) -> None:
 
 def test_the_policy_to_begin_with_has_every_key_and_all_of_it_can_be_used() -> None:
     text = text_of(ROOT / "examples" / "policy.toml")
-    keys = [key for module in KEYS_OF for name, of in vars(module).items()
-            if name.endswith("_KEYS") for key in of]  # fmt: skip
+    keys = [key for module in KEYS_OF for name, keys_of_table in vars(module).items()
+            if name.endswith("_KEYS") for key in keys_of_table]  # fmt: skip
     for key in keys:
         assert re.search(rf"\b{key}\b", text), key
     whole = re.sub(r"^# (?=[\w\[]+( =|\]))", "", text, flags=re.MULTILINE)
@@ -333,7 +342,12 @@ def test_every_record_that_is_shown_fits_its_schema(page: Path) -> None:
                 continue
             record = json.loads(line)
             sort = next(
-                (sort for sort, of in schemas.items() if set(of["required"]) <= set(record)), None
+                (
+                    sort
+                    for sort, definition in schemas.items()
+                    if set(definition["required"]) <= set(record)
+                ),
+                None,
             )
             if sort is not None:
                 jsonschema.validate(record, schemas[sort])

@@ -52,15 +52,17 @@ def prose_of(path: Path) -> str:
 def test_every_path_that_is_named_is_there(path: Path) -> None:
     named = set(PATH.findall(path.read_text(encoding="utf-8")))
     assert [
-        of for of in sorted(named) if not (ROOT / of).exists() and not PLACEHOLDER.search(of)
+        name
+        for name in sorted(named)
+        if not (ROOT / name).exists() and not PLACEHOLDER.search(name)
     ] == []
 
 
 @each_text
 def test_every_file_and_module_that_a_text_names_is_there(path: Path) -> None:
-    code = [of for of in IN_TICKS.findall(prose_of(path)) if not PLACEHOLDER.search(of)]
-    files = {name for of in code for name in FILE.findall(of)}
-    modules = {name for of in code for name in MODULE.findall(of) if not name.endswith(".md")}
+    code = [text for text in IN_TICKS.findall(prose_of(path)) if not PLACEHOLDER.search(text)]
+    files = {name for text in code for name in FILE.findall(text)}
+    modules = {name for text in code for name in MODULE.findall(text) if not name.endswith(".md")}
     assert files - FILES == set()
     assert [name for name in sorted(modules) if not is_module(name)] == []
 
@@ -80,7 +82,8 @@ def commands() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("module", "by"), sorted({of for of in commands() if of[0].split(".")[0] in OURS.split("|")})
+    ("module", "by"),
+    sorted({command for command in commands() if command[0].split(".")[0] in OURS.split("|")}),
 )
 def test_what_a_command_runs_or_imports_is_a_module(module: str, by: str) -> None:
     assert module in MODULES, by

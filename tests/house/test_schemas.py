@@ -88,7 +88,9 @@ def steps() -> Iterator[Step]:
 
 def told() -> tuple[list[Alert], list[ClosedDay]]:
     taken = list(steps())
-    return [a for one in taken for a in one.alerts], [d for one in taken for d in one.account_days]
+    return [a for step in taken for a in step.alerts], [
+        d for step in taken for d in step.account_days
+    ]
 
 
 @pytest.mark.parametrize("sort", SCHEMAS)
@@ -109,7 +111,7 @@ def test_every_alert_fits() -> None:
 
 def test_an_alert_of_the_models_fits() -> None:
     engine = Engine(0, book(EVERY_LIMIT + "[budget]\nalerts_per_day = 50\nwarm_up_days = 5\n"))
-    rows = [of for _, made in rows_of(Population(400, 12, 7)) for of in made]
+    rows = [made_row for _, made in rows_of(Population(400, 12, 7)) for made_row in made]
     step = observed(engine, *map(transaction_of, rows))
     outliers = [alert for alert in step.alerts if alert.kind is Kind.OUTLIER]
     assert {alert.status for alert in outliers} >= {Status.RAISED, Status.RESTATED}
@@ -142,7 +144,11 @@ def test_every_rejection_fits(
 
 
 def test_made_transactions_fit() -> None:
-    made = [of for _, rows in rows_of(Population(40, 3, 7, with_incidents=True)) for of in rows]
+    made = [
+        made_row
+        for _, rows in rows_of(Population(40, 3, 7, with_incidents=True))
+        for made_row in rows
+    ]
     assert len(made) > 100
     for fields in made:
         assert faults("transaction", codec.transaction_bytes(fields)) == []

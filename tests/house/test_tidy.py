@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("monitor", "streams", "models")
-CODE = sorted(path for of in PACKAGES for path in (ROOT / of).rglob("*.py"))
+CODE = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TEXT_ENDINGS = {".py", ".md", ".toml", ".yml", ".json", ".xml", ".properties", ".txt", ".example"}
 LINES_MAX = 600
@@ -27,7 +27,7 @@ CHECKS = {"raises", "fail", "validate", "check_schema"}
 def texts() -> list[Path]:
     """Return every text file that is ours."""
     folders = [*PACKAGES, "tests", "docs", "examples", "dashboards", ".ci"]
-    found = [path for of in folders for path in (ROOT / of).rglob("*") if path.is_file()]
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     found += [path for path in ROOT.iterdir() if path.is_file()]
     names = {"Makefile", "Dockerfile", "run", ".dockerignore", ".gitignore"}
     return sorted(
@@ -85,6 +85,29 @@ def test_names_say_what_a_thing_is(path: Path) -> None:
             assert not words(name) & FORBIDDEN_WORDS, name
 
 
+def shared_names(trees: Mapping[str, ast.Module]) -> dict[str, list[str]]:
+    """Return the public class names that several modules have, each with its modules."""
+    modules: dict[str, list[str]] = {}
+    for module, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                modules.setdefault(node.name, []).append(module)
+    return {name: found for name, found in modules.items() if len(found) > 1}
+
+
+def test_a_public_class_name_belongs_to_one_class() -> None:
+    assert shared_names({name_of(path): tree_of(path) for path in CODE}) == {}
+
+
+def test_a_shared_class_name_is_found() -> None:
+    sources = {
+        "a.py": "class Told: ...\nclass _Own: ...",
+        "b.py": "class Told: ...\nclass _Own: ...",
+    }
+    trees = {name: ast.parse(source) for name, source in sources.items()}
+    assert shared_names(trees) == {"Told": ["a.py", "b.py"]}
+
+
 # -- no module that nobody uses -------------------------------------------------------------------
 
 
@@ -136,7 +159,7 @@ def called(node: ast.AST) -> set[str]:
 
 
 def asserts(node: ast.AST) -> list[ast.Assert]:
-    return [one for one in ast.walk(node) if isinstance(one, ast.Assert)]
+    return [found for found in ast.walk(node) if isinstance(found, ast.Assert)]
 
 
 ASSERTING = {
@@ -160,9 +183,9 @@ def idle_tests(source: str) -> list[str]:
 def hollow_asserts(source: str) -> list[int]:
     """Return the lines of asserts that hold whatever happens: of a constant, or of a tuple."""
     return [
-        one.lineno
-        for one in asserts(ast.parse(source))
-        if isinstance(one.test, ast.Constant | ast.Tuple | ast.JoinedStr)
+        found.lineno
+        for found in asserts(ast.parse(source))
+        if isinstance(found.test, ast.Constant | ast.Tuple | ast.JoinedStr)
     ]
 
 

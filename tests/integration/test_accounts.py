@@ -46,7 +46,9 @@ def pay(settings: Settings, name: str, account_id: str, amount: str) -> None:
 
 def told(settings: Settings) -> list[tuple[str, str, str]]:
     """Return what was told: account, limit and status."""
-    alerts = [json.loads(of.value) for of in records_of(settings, Topics.of(settings).alerts)]
+    alerts = [
+        json.loads(record.value) for record in records_of(settings, Topics.of(settings).alerts)
+    ]
     return [(alert["account_id"], alert["threshold_id"], alert["status"]) for alert in alerts]
 
 

@@ -25,13 +25,15 @@ ACCOUNTS = 130
 def write_alerts(settings: Settings) -> list[dict[str, object]]:
     """Put alerts on their topic, as a worker would: of every other account thrice the limit."""
     amounts = ["1500.00" if number % 2 else "501.00" for number in range(ACCOUNTS)]
-    rows = [row(f"T{n}", account_id=f"A{n}", amount=of) for n, of in enumerate(amounts)]
+    rows = [row(f"T{n}", account_id=f"A{n}", amount=amount) for n, amount in enumerate(amounts)]
     told = Replay(book(), 1).observe(batch_of(rows)).alerts
-    alerts = [of for of in told if isinstance(of, Alert)]
+    alerts = [output for output in told if isinstance(output, Alert)]
     assert alerts == told
 
     async def write() -> None:
-        records = [Outgoing(of.account_id.encode(), codec.alert_bytes(of)) for of in alerts]
+        records = [
+            Outgoing(alert.account_id.encode(), codec.alert_bytes(alert)) for alert in alerts
+        ]
         async with Outbox(settings.broker) as outbox:
             await outbox.write(Topics.of(settings).alerts, 0, records)
 
@@ -43,9 +45,9 @@ def told_at_of(settings: Settings) -> dict[str, str]:
     """Return the timestamp of each alert's record, by its id, as Kafka has it."""
     consumer = KafkaConsumer(bootstrap_servers=settings.broker, auto_offset_reset="earliest")
     consumer.assign([TopicPartition(Topics.of(settings).alerts, 0)])
-    records = [of for read in consumer.poll(10_000).values() for of in read]
+    records = [record for read in consumer.poll(10_000).values() for record in read]
     consumer.close()
-    at = {json.loads(of.value)["alert_id"]: of.timestamp for of in records}
+    at = {json.loads(record.value)["alert_id"]: record.timestamp for record in records}
     return {
         name: datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="microseconds")
         for name, ms in at.items()
@@ -62,19 +64,21 @@ def test_what_is_disposed_of_teaches_what_alerts_are_shown_with(
         assert (said.returncode, said.stderr) == (0, "")
         shown = [json.loads(line) for line in said.stdout.splitlines()]
         stamped = told_at_of(settings)
-        by_id = {of["alert_id"]: of for of in shown}
+        by_id = {listed["alert_id"]: listed for listed in shown}
         assert len(by_id) == len(shown) == len(alerts)
         for alert in alerts:  # as it stands, and what a reader adds
-            of = by_id[str(alert["alert_id"])]
-            at = datetime.fromisoformat(of["told_at"]).isoformat(timespec="microseconds")
+            shown_alert = by_id[str(alert["alert_id"])]
+            at = datetime.fromisoformat(shown_alert["told_at"]).isoformat(timespec="microseconds")
             assert at == stamped[str(alert["alert_id"])]
-            added = {"told_at": of["told_at"], "disposition": None, "dispositions": []}
-            assert of == alert | added
-        told = [of["told_at"] for of in shown]
+            added = {"told_at": shown_alert["told_at"], "disposition": None, "dispositions": []}
+            assert shown_alert == alert | added
+        told = [listed["told_at"] for listed in shown]
         assert told == sorted(told)
 
         labels = {"1500.00": "suspicious", "501.00": "false-alarm"}
-        words = [disposed(str(of["alert_id"]), labels[str(of["value"])]) for of in alerts]
+        words = [
+            disposed(str(raised["alert_id"]), labels[str(raised["value"])]) for raised in alerts
+        ]
         file = tmp_path / "words.jsonl"
         file.write_bytes(b"\n".join(map(codec.disposition_bytes, words)))
         unknown = command("alerts", "dispose", "nobody's", "--as", "suspicious", "--by", "A",

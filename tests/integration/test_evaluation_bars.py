@@ -86,12 +86,12 @@ class Made(NamedTuple):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("made")
-    one = Made(folder / "rows.csv", folder / "labels.jsonl")
+    files = Made(folder / "rows.csv", folder / "labels.jsonl")
     weir(
         "generate", "--accounts", 10_000, "--days", DAYS, "--start", START, "--seed", 1,
-        "--out", one.rows, "--labels", one.labels,
+        "--out", files.rows, "--labels", files.labels,
     )  # fmt: skip
-    return one
+    return files
 
 
 def test_on_made_populations_account_days_are_found(made: Made) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from streams.cli.options import book_of
 from streams.kafka.partitioner import dealer
-from streams.replay.explain import Wanted
+from streams.replay.explain import AlertSelection
 from streams.replay.explain_topics import explain_of_topics
 from streams.replay.explained import Explanation, explanation_or_raise
 from streams.replay.replay import Replay
@@ -41,7 +41,7 @@ def alerts_of(settings: Settings) -> dict[str, dict[str, Any]]:
 def explained(settings: Settings, alert_id: str) -> Explanation:
     async def run() -> Explanation:
         told = [alert async for alert in read_alerts(settings, follow=False)]
-        chains = Wanted((alert_id,)).chains_of(told)
+        chains = AlertSelection((alert_id,)).chains_of(told)
         (answer,) = await explain_of_topics(settings, chains, book_of(settings.policy))
         return explanation_or_raise(answer)
 
@@ -53,7 +53,11 @@ def test_an_alert_is_explained_from_the_topics(embedded_broker: Broker, tmp_path
         own_rig(embedded_broker, tmp_path, POLICY, partitions="2") as settings,
         running(settings) as worker,
     ):
-        records = [(of[1].encode(), codec.transaction_bytes(of)) for of in ROWS if of[1]]
+        records = [
+            (booking[1].encode(), codec.transaction_bytes(booking))
+            for booking in ROWS
+            if booking[1]
+        ]
         send(settings, records, partition=1)
         until_taken_in(worker, len(records))
         until(lambda: set(alerts_of(settings)) == {"A1"}, "its alert is there", worker)
@@ -95,9 +99,9 @@ def test_many_alerts_are_explained_from_the_topics_by_one_replay(
         deal = dealer(2)
         for partition in range(2):
             records = [
-                (str(of[1]).encode(), codec.transaction_bytes(of))
-                for of in rows
-                if deal(str(of[1])) == partition
+                (str(booking[1]).encode(), codec.transaction_bytes(booking))
+                for booking in rows
+                if deal(str(booking[1])) == partition
             ]
             send(settings, records, partition=partition)
         until_taken_in(worker, len(rows))
@@ -107,17 +111,17 @@ def test_many_alerts_are_explained_from_the_topics_by_one_replay(
         said = command("explain", "--sample", "1000", "--json", **settings.variables())
         assert said.stderr == ""
         answers = [json.loads(line) for line in said.stdout.splitlines()]
-        kinds = Counter(kind_of(of) for of in answers)
+        kinds = Counter(kind_of(derived) for derived in answers)
         assert {*kinds} == {"daily-amount", "outlier", "review", "systemic"}
         for answer in answers:
             assert answer["differs"] == []
             assert kind_of(answer) == "review" or answer["notes"] == []
-        assert all(of["members"] for of in answers if kind_of(of) == "systemic")
+        assert all(derived["members"] for derived in answers if kind_of(derived) == "systemic")
 
 
 def kind_of(answer: dict[str, Any]) -> str:
     """Return the kind of the alert that was explained."""
-    (kind,) = (of["told"] for of in answer["figures"] if of["name"] == "kind")
+    (kind,) = (figure["told"] for figure in answer["figures"] if figure["name"] == "kind")
     return str(kind)
 
 
@@ -125,7 +129,7 @@ def told_by_replay() -> set[tuple[str, int]]:
     """Return every revision of every incident, as a replay tells it."""
     run = Replay(book(INCIDENT_POLICY), 2)
     told = run.observe(batch_of(incident_rows())).alerts
-    return {(of.alert_id, of.revision) for of in told if of.kind.value == "systemic"}
+    return {(alert.alert_id, alert.revision) for alert in told if alert.kind.value == "systemic"}
 
 
 def ends_of_replay() -> dict[str, tuple[str, object]]:
@@ -153,9 +157,9 @@ def incidents_of(settings: Settings) -> set[tuple[str, int]]:
 
     async def read() -> set[tuple[str, int]]:
         return {
-            (of["alert_id"], of["revision"])
-            async for of in read_alerts(settings, follow=False)
-            if of["kind"] == "systemic"
+            (alert["alert_id"], alert["revision"])
+            async for alert in read_alerts(settings, follow=False)
+            if alert["kind"] == "systemic"
         }
 
     return asyncio.run(read())

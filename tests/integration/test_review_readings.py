@@ -44,8 +44,8 @@ def test_a_review_counts_as_told_last_for_each_kind_that_its_days_hold(
         {"level": "account-day", "account_id": "A2", "business_day": "2026-01-09", "kind": "mule"},
         {"level": "transaction", "account_id": "A2", "transaction_id": "T", "kind": "mule"},
     ]
-    alerts.write_text("".join(json.dumps(one) + "\n" for one in told), encoding="utf-8")
-    labels.write_text("".join(json.dumps(one) + "\n" for one in known), encoding="utf-8")
+    alerts.write_text("".join(json.dumps(alert) + "\n" for alert in told), encoding="utf-8")
+    labels.write_text("".join(json.dumps(label) + "\n" for label in known), encoding="utf-8")
     assert script().main([alerts, labels]) == 0
     assert capsys.readouterr().out.splitlines()[2:] == [
         "| burst | 1 | 1 | 0 | 0 |",

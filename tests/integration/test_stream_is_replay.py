@@ -73,7 +73,7 @@ def answer(name: str, folder: Path, *options: str | Path) -> Answer:
         json.loads(run.stdout),
         {alert_id: _said(alert) for alert_id, alert in last.items()},
         Counter(map(_said, told)),
-        Counter((one["reason"], one["record"]) for one in rejected),
+        Counter((rejection["reason"], rejection["record"]) for rejection in rejected),
     )
 
 

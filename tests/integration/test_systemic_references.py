@@ -55,8 +55,8 @@ def told_of(payments: Payments, above: int) -> list[SystemicNotice]:
     systemic = Systemic(SystemicSettings())
     return [
         notice
-        for of in payments.segment_days(above)
-        for notice in systemic.observe(of.day, {None: of})
+        for segment_day in payments.segment_days(above)
+        for notice in systemic.observe(segment_day.day, {None: segment_day})
     ]
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.kafka.producer import Outbox, Outgoing
-from streams.kafka.reader import Tail
+from streams.kafka.reader import TopicReader
 from streams.topics.catalog import Topics
 from tests.support.rigs import Broker, own_rig
 
 
-async def read_to_the_end(tail: Tail) -> list[bytes]:
+async def read_to_the_end(tail: TopicReader) -> list[bytes]:
     values: list[bytes] = []
     while not await tail.is_at_end():
         values += [record.value for record in await tail.read()]
@@ -22,7 +22,7 @@ def test_what_came_since_the_last_look_is_read_too(broker: Broker, tmp_path: Pat
         with own_rig(broker, tmp_path, DEFAULT_POLICY, partitions="3") as settings:
             topic = Topics.of(settings).alerts
             outbox = Outbox(settings.broker)
-            tail = Tail(settings.broker, topic, partitions=3)
+            tail = TopicReader(settings.broker, topic, partitions=3)
             await outbox.start()
             await tail.start()
             try:

@@ -62,7 +62,7 @@ def booked(transaction_id: str, account: str, **fields: str | float | None) -> b
         "booked_at": (NOW - timedelta(hours=1)).isoformat(), "amount": "10.00",
         "currency": "EUR", "direction": "debit",
     } | fields  # fmt: skip
-    return json.dumps({name: of for name, of in values.items() if of is not None}).encode()
+    return json.dumps({name: value for name, value in values.items() if value is not None}).encode()
 
 
 def alerts_of(settings: Settings, account: str) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.policy.document import DEFAULT_POLICY
 from monitor.review.membership import Verdicts
-from streams.kafka.reader import Tail, first_record
+from streams.kafka.reader import TopicReader, first_record
 from streams.settings import Settings
 from streams.topics.accounts import AccountsFollower
 from streams.topics.alerts import read_alerts
@@ -77,7 +77,7 @@ def test_a_topic_that_ends_in_aborted_records_and_markers_is_read_to_its_end(
     fill(settings, topic, [b"1", b"2"], b"never")
 
     async def run() -> None:
-        tail = Tail(settings.broker, topic, 1)
+        tail = TopicReader(settings.broker, topic, 1)
         await tail.start()
         values: list[bytes] = []
         try:
@@ -129,7 +129,7 @@ def test_dispositions_alerts_policies_accounts_and_incidents_know_nothing_of_wha
 
     async def run() -> None:
         async with asyncio.timeout(SECONDS_MAX):
-            assert [one.by for one in await read_dispositions(settings)] == ["ann"]
+            assert [disposition.by for disposition in await read_dispositions(settings)] == ["ann"]
             told = [alert["alert_id"] async for alert in read_alerts(settings, follow=False)]
             assert told == ["a"]
             policies, refused = await read_policies(settings)

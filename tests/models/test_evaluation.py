@@ -100,8 +100,8 @@ def test_the_best_of_days_are_those_of_a_plain_count(seed: int, count: int) -> N
     score += np.arange(score.size) / 1e6  # no two are equal, but those at -inf
     score[np.isinf(score)] = -1e9 - np.flatnonzero(np.isinf(score))
     best = []
-    for one in np.unique(day):
-        places = np.flatnonzero(day == one)
+    for current in np.unique(day):
+        places = np.flatnonzero(day == current)
         best += sorted(places, key=lambda place: -score[place])[:count]
     found = best_of_days(day, positive, score, count)
     assert found.precision == pytest.approx(positive[best].mean())
@@ -127,13 +127,13 @@ def test_weights_on_days_are_scikit_learns_sample_weights(
     present = np.unique(day)
     weights = np.random.default_rng(seed).integers(0, 4, (present.size, 5)).astype(np.float64)
     found = DayBlocks(day, positive, score).average_precision(weights)
-    for column, one in zip(weights.T, found, strict=True):
+    for column, value in zip(weights.T, found, strict=True):
         of_rows = column[np.searchsorted(present, day)]
         if of_rows[positive].sum() == 0:
-            assert math.isnan(one)
+            assert math.isnan(value)
             continue
         expected = average_precision_score(positive, finite(score), sample_weight=of_rows)
-        assert one == pytest.approx(expected, abs=1e-12)
+        assert value == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_block_at_a_time_or_all_thresholds_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def gains_drawn_plainly(judged: Judged, rule: Floats, draws: int) -> Floats:
     """Days drawn with replacement, their rows put together, and scikit-learn asked."""
     rng = np.random.default_rng(99)
     day, positive, score = judged
-    places = [np.flatnonzero(day == one) for one in np.unique(day)]
+    places = [np.flatnonzero(day == current) for current in np.unique(day)]
     gains = []
     for _ in range(draws):
         rows = np.concatenate([places[i] for i in rng.integers(0, len(places), len(places))])
@@ -201,8 +201,8 @@ def test_the_ratio_rule_is_that_of_a_plain_sum(
     rows.sort(key=lambda row: row[1])
     account, time, amount = (np.array(column) for column in zip(*rows, strict=True))
     found = ratio_rule(account, time, amount.astype(np.float64), window, 50.0)
-    for place, (of, when, much) in enumerate(rows):
-        past = [a for o, t, a in rows[:place] if o == of and t > when - window]
+    for place, (owner, when, much) in enumerate(rows):
+        past = [a for o, t, a in rows[:place] if o == owner and t > when - window]
         assert found[place] == much / ((sum(past) + 50) / (len(past) + 1))
 
 

@@ -53,7 +53,7 @@ def test_settings_make_the_variables_that_make_them() -> None:
     assert (settings.policy, settings.partitions) == (Path("p.toml"), 8)
     assert settings.flush_seconds == 0.25
     assert settings_of(settings.variables()) == settings
-    assert set(settings.variables()) <= {variable(of.name) for of in fields(Settings)}
+    assert set(settings.variables()) <= {variable(field.name) for field in fields(Settings)}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_all_mistakes_come_in_one_message() -> None:
     ]  # fmt: skip
 
 
-names = st.sampled_from([variable(of.name) for of in fields(Settings)])
+names = st.sampled_from([variable(field.name) for field in fields(Settings)])
 
 
 @given(st.dictionaries(names, st.text(max_size=8) | st.integers().map(str)))

@@ -84,7 +84,7 @@ def _wait(worker: WorkerProcess, records: int) -> None:
             name: round(value)
             for name in ("weir_alerts_total", "weir_segment_records_told_total",
                          "weir_segment_records_joined_total")
-            for value in [sum(v for (of, _), v in samples.items() if of == name)]
+            for value in [sum(v for (metric, _), v in samples.items() if metric == name)]
         })  # fmt: skip
         is_joined = (
             totals["weir_segment_records_told_total"] == totals["weir_segment_records_joined_total"]
@@ -133,10 +133,11 @@ def differences(ends: Ends) -> list[str]:
 def _apart(stream: tuple[object, ...], replay: tuple[object, ...]) -> str:
     """Return what two tell of a review, without the days that they tell alike."""
     said = [
-        (of[:2], set(json.loads(str(of[2]), object_hook=str)), of[3]) for of in (stream, replay)
+        (fields[:2], set(json.loads(str(fields[2]), object_hook=str)), fields[3])
+        for fields in (stream, replay)
     ]
     both = said[0][1] & said[1][1]
-    return ", not ".join(f"{of} {sorted(days - both)} {left}" for of, days, left in said)
+    return ", not ".join(f"{name} {sorted(days - both)} {left}" for name, days, left in said)
 
 
 def wrong_members(told: Told, rows: Iterable[Sequence[str | None]]) -> list[str]:
@@ -177,8 +178,8 @@ def figures(ends: Ends) -> Mapping[str, int]:
     reviews = reviews_of(ends.stream)
     return {
         "reviews": len(reviews),
-        "reviews that stand": sum(bool(of[0]) for of in reviews.values()),
-        "reviews that leave out days": sum(bool(of[3]) for of in reviews.values()),
+        "reviews that stand": sum(bool(review[0]) for review in reviews.values()),
+        "reviews that leave out days": sum(bool(review[3]) for review in reviews.values()),
         "incidents": sum(alert["kind"] == "systemic" for alert in ends.stream.values()),
         "revisions that differ": sum(
             ends.replay[name]["revision"] != ends.stream[name]["revision"]

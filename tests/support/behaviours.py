@@ -59,14 +59,14 @@ def _profiles(sums: Floats, days: int) -> Floats:
     return np.hstack([mean, sd, np.log(count / days + 0.05), shares])
 
 
-def adjusted_rand_index(one: Ints, other: Ints) -> float:
+def adjusted_rand_index(left: Ints, right: Ints) -> float:
     """How alike two groupings are: 1 where they are the same, 0 on average by chance."""
-    _, rows = np.unique(one, return_inverse=True)
-    _, columns = np.unique(other, return_inverse=True)
+    _, rows = np.unique(left, return_inverse=True)
+    _, columns = np.unique(right, return_inverse=True)
     table = np.zeros((rows.max() + 1, columns.max() + 1))
     np.add.at(table, (rows, columns), 1)
     both, in_one, in_other = _pairs(table), _pairs(table.sum(axis=1)), _pairs(table.sum(axis=0))
-    by_chance = in_one * in_other / _pairs(np.array([len(one)]))
+    by_chance = in_one * in_other / _pairs(np.array([len(left)]))
     return (both - by_chance) / ((in_one + in_other) / 2 - by_chance)
 
 

@@ -113,7 +113,9 @@ class FakeOutbox:
 
     def outstanding(self) -> int:
         """Return how many batches are not acknowledged."""
-        return sum(len(of) for queues in (self._queued, self._written) for of in queues.values())
+        return sum(
+            len(records) for queues in (self._queued, self._written) for records in queues.values()
+        )
 
     async def _write(self) -> None:
         try:
@@ -129,7 +131,7 @@ class FakeOutbox:
 
     def _write_or_acknowledge(self) -> None:
         choices = [(queues, topic) for queues in (self._queued, self._written)
-                   for topic, of in queues.items() if of]  # fmt: skip
+                   for topic, records in queues.items() if records]  # fmt: skip
         queues, topic = self._rng.choice(choices)
         self.step()
         batch, ack = queues[topic].popleft()

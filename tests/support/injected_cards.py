@@ -52,11 +52,11 @@ def purchases(folder: Path, map_file: Path) -> list[Purchase]:
             if amount > 0 and FIRST <= day < END:
                 merchant = fields["counterparty_id"]
                 found.append(Purchase(day, fields["account_id"], merchant, amount))
-    found.sort(key=lambda one: one.time)
+    found.sort(key=lambda purchase: purchase.time)
     second, day = 0, FIRST
-    for place, one in enumerate(found):
-        second, day = (second + 1 if one.time == day else 0), one.time
-        found[place] = one._replace(time=day + timedelta(seconds=second))
+    for place, purchase in enumerate(found):
+        second, day = (second + 1 if purchase.time == day else 0), purchase.time
+        found[place] = purchase._replace(time=day + timedelta(seconds=second))
     return found
 
 
@@ -65,9 +65,9 @@ def injected(found: list[Purchase], seed: int) -> set[int]:
     rng = np.random.default_rng(seed)
     begin = found[0].time + timedelta(days=QUIET_DAYS)
     places: dict[str, list[int]] = {}
-    for place, one in enumerate(found):
-        if one.time >= begin:
-            places.setdefault(one.card, []).append(place)
+    for place, purchase in enumerate(found):
+        if purchase.time >= begin:
+            places.setdefault(purchase.card, []).append(place)
     odd: set[int] = set()
     cards = rng.choice(np.array(list(places)), CARDS, replace=False)
     for card, share in zip(cards.tolist(), rng.uniform(0, 1, CARDS), strict=True):
@@ -85,16 +85,20 @@ def write_injected(found: list[Purchase], seed: int, path: Path) -> int:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*FIELDS[:7], LABEL])
         writer.writeheader()
-        for place, one in enumerate(found):
+        for place, purchase in enumerate(found):
             is_odd = place in odd
             writer.writerow(
                 {
-                    "transaction_id": f"P{place:06d}", "account_id": one.card,
-                    "booked_at": one.time.isoformat().replace("+00:00", "Z"),
-                    "amount": f"{one.amount * (FACTOR if is_odd else 1):.2f}", "currency": "GBP",
-                    "direction": "debit", "counterparty_id": one.merchant, LABEL: int(is_odd),
+                    "transaction_id": f"P{place:06d}",
+                    "account_id": purchase.card,
+                    "booked_at": purchase.time.isoformat().replace("+00:00", "Z"),
+                    "amount": f"{purchase.amount * (FACTOR if is_odd else 1):.2f}",
+                    "currency": "GBP",
+                    "direction": "debit",
+                    "counterparty_id": purchase.merchant,
+                    LABEL: int(is_odd),
                 }
-            )  # fmt: skip
+            )
     return len(odd)
 
 

@@ -49,15 +49,15 @@ class OwnUsual:
 
     def z(self, account: Ints, values: Floats) -> Floats:
         """Return by how many standard deviations values are above the account's own usual."""
-        of = self.segment
-        count = np.bincount(of, self.count)
-        mean = np.bincount(of, self.mean) / np.maximum(count, 1)
-        variance = np.bincount(of, self.square) / np.maximum(count, 1) - mean**2
+        segment_of = self.segment
+        count = np.bincount(segment_of, self.count)
+        mean = np.bincount(segment_of, self.mean) / np.maximum(count, 1)
+        variance = np.bincount(segment_of, self.square) / np.maximum(count, 1) - mean**2
         n, prior = self.count[account], self.PRIOR
-        own_mean = (self.mean[account] + prior * mean[of[account]]) / (n + prior)
+        own_mean = (self.mean[account] + prior * mean[segment_of[account]]) / (n + prior)
         own_square = self.square[account] / np.maximum(n, 1)
         own_variance = np.maximum(own_square - (self.mean[account] / np.maximum(n, 1)) ** 2, 0.05)
-        spread = (n * own_variance + prior * variance[of[account]]) / (n + prior)
+        spread = (n * own_variance + prior * variance[segment_of[account]]) / (n + prior)
         return (values - own_mean) / np.sqrt(np.maximum(spread, 0.05))
 
 
@@ -103,7 +103,7 @@ class SegmentDays:
         limits = self.limits(number)
         out: OfSegments = {}
         for place, name in enumerate(SEGMENT_NAMES):
-            of = active[self.segment[active] == place]
+            rows_active = active[self.segment[active] == place]
             here = strange & (self.segment[rows.account] == place)
             pairs = {
                 (int(a), int(i))
@@ -112,9 +112,9 @@ class SegmentDays:
             is_here = self.segment[active] == place
             hot_here = is_here & hot
             out[name] = SegmentDay(
-                day=made.day.toordinal(), segment=name, account_days=int(of.size),
+                day=made.day.toordinal(), segment=name, account_days=int(rows_active.size),
                 limits={
-                    limit.threshold_id: self._limit_day(limit, rows, of)
+                    limit.threshold_id: self._limit_day(limit, rows, rows_active)
                     for limit in limits.get(name, ())
                 },
                 known=int((is_here & known).sum()), hot=int(hot_here.sum()),

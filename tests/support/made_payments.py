@@ -66,7 +66,9 @@ def made_payments(
     """
     rng = np.random.default_rng(seed)
     of_account = [_of_account(rng, account, days, strange) for account in range(accounts)]
-    arrived = sorted((made for one in of_account for made in one), key=lambda made: made[0])
+    arrived = sorted(
+        (made for payments in of_account for made in payments), key=lambda made: made[0]
+    )
     return columns_of([payment for _, payment in arrived])
 
 
@@ -115,6 +117,10 @@ def copied(learner: Learner) -> Learner:
     Its read-only tables are shared: a copy of one could be written to, so numba would compile every
     kernel again for it, which takes half a minute.
     """
-    trees = [of for of in (learner.day_forest, learner.detector) if isinstance(of, HalfSpaceTrees)]
-    tables = [table for of in trees for table in of.forest if not table.flags.writeable]
+    trees = [
+        model
+        for model in (learner.day_forest, learner.detector)
+        if isinstance(model, HalfSpaceTrees)
+    ]
+    tables = [table for tree in trees for table in tree.forest if not table.flags.writeable]
     return copy.deepcopy(learner, {id(table): table for table in tables})

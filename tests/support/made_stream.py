@@ -107,7 +107,7 @@ class Outcome(NamedTuple):
     def undisturbed(cls, records: list[Record]) -> Self:
         """Return the outcome of one engine that sees all records, with nothing around it."""
         engine = new_engine()
-        engine.observe([of.offset for of in records], decided(records, HOUR))
+        engine.observe([record.offset for record in records], decided(records, HOUR))
         while engine.has_closing_days:
             engine.close_account_days()
         step = engine.take_step()
@@ -159,12 +159,12 @@ def _written_day(closed: ClosedDay) -> tuple[tuple[str, str], bytes]:
 
 def _left_in(engine: Engine) -> tuple[Any, ...]:
     days = {
-        (account.account_id, of.day): (
-            of.totals, dict(of.told), of.segment,
-            None if of.facts is None else facts_fields(of.facts, int),
+        (account.account_id, account_day.day): (
+            account_day.totals, dict(account_day.told), account_day.segment,
+            None if account_day.facts is None else facts_fields(account_day.facts, int),
         )
         for account in engine.ledger.accounts.values()
-        for of in account.days
+        for account_day in account.days
     }  # fmt: skip
     reviews = {
         account.account_id: review_fields(account.review, int)
@@ -175,11 +175,13 @@ def _left_in(engine: Engine) -> tuple[Any, ...]:
     contents = {
         day: {
             (names[key[: key.index(" ") + 1]], key[key.index(" ") + 1 :]): content
-            for key, content in of.contents.items()
+            for key, content in open_day.contents.items()
         }
-        for day, of in engine.ledger.open_days.items()
-        if of.contents
+        for day, open_day in engine.ledger.open_days.items()
+        if open_day.contents
     }
-    waiting = {name: of.waiting for name, of in engine.ledger.accounts.items() if of.waiting}
+    waiting = {
+        name: account.waiting for name, account in engine.ledger.accounts.items() if account.waiting
+    }
     assert engine.ledger.reversals_waiting == sum(map(len, waiting.values()))
     return days, reviews, contents, waiting, engine.ledger.watermark, engine.ledger.offset_last

@@ -86,11 +86,11 @@ def reviews_of(days: Days, rule: Rule) -> dict[int, list[tuple[int, bool]]]:
                     current, free_from = None, day
             continue
         begin = max(day - rule.window_days + 1, free_from)
-        window = [one for one in range(begin, day + 1) if one in days]
-        halves = sum(1 if days[one] else 2 for one in window)
+        window = [earlier for earlier in range(begin, day + 1) if earlier in days]
+        halves = sum(1 if days[earlier] else 2 for earlier in window)
         if day in days and halves >= 2 * rule.days:
             current, quiet = window[0], 0
-            found[current] = [(one, days[one]) for one in window]
+            found[current] = [(earlier, days[earlier]) for earlier in window]
     return found
 
 

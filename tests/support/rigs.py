@@ -169,4 +169,4 @@ def records_of(settings: Settings, topic: str) -> list[Any]:
             records[record.partition].append(record)
     consumer.close()
     assert not open_partitions, f"{topic} was not read to its end"
-    return [record for of in records.values() for record in of]
+    return [record for batch in records.values() for record in batch]

@@ -68,22 +68,22 @@ def observed(learner: Learner, columns: Columns, cuts: Iterable[int] = ()) -> Se
     return seen
 
 
-def same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+def same(left: NDArray[Any], right: NDArray[Any]) -> bool:
     """Return whether two arrays are the same to the last bit; any NaN is like another."""
-    if one.dtype != other.dtype or one.shape != other.shape:
+    if left.dtype != right.dtype or left.shape != right.shape:
         return False
-    if one.dtype.kind == "f":
-        one, other = (np.where(np.isnan(of), np.nan, of) for of in (one, other))
-    return one.tobytes() == other.tobytes()
+    if left.dtype.kind == "f":
+        left, right = (np.where(np.isnan(values), np.nan, values) for values in (left, right))
+    return left.tobytes() == right.tobytes()
 
 
-def assert_same(one: Seen, other: Seen) -> None:
+def assert_same(left: Seen, right: Seen) -> None:
     """Hold two tellings of the same payments against each other, to the last bit."""
-    for number, (score, again) in enumerate(zip(one.scores, other.scores, strict=True)):
+    for number, (score, again) in enumerate(zip(left.scores, right.scores, strict=True)):
         assert same(score, again), f"payment {number}: {score} and {again}"
-    assert same(one.day_scores, other.day_scores)
-    assert [text(due) for due in one.dues] == [text(due) for due in other.dues]
-    assert [text(closed) for closed in one.closed] == [text(closed) for closed in other.closed]
+    assert same(left.day_scores, right.day_scores)
+    assert [text(due) for due in left.dues] == [text(due) for due in right.dues]
+    assert [text(closed) for closed in left.closed] == [text(closed) for closed in right.closed]
 
 
 def text(found: tuple[Any, ...]) -> str:
@@ -106,9 +106,9 @@ def learned(learner: Learner) -> dict[str, NDArray[Any]]:
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def assert_learned_alike(one: Learner, other: Learner) -> None:
+def assert_learned_alike(left: Learner, right: Learner) -> None:
     """Hold what two learners keep against each other, to the last bit."""
-    first, second = learned(one), learned(other)
+    first, second = learned(left), learned(right)
     assert first.keys() == second.keys()
     for name, array in first.items():
         assert same(array, second[name]), name

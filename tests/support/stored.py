@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from monitor.core.business_day import MICROSECONDS, day_of_text, day_text
-from monitor.store.intake import Intake, Read, Sort
+from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.schema import OF_TOPICS
 from monitor.store.standing import Action, Does
 from monitor.store.store import Store
@@ -25,12 +25,12 @@ def sqlite_store(folder: Path) -> Store:
 
 def read_alert(offset: int, record: dict[str, Any], partition: int = 0) -> Read:
     """Return an alert as the archive reads it, a second later than the one before."""
-    return Read(Sort.ALERT, ALERTS, partition, offset, NOW + offset * MICROSECONDS, record)
+    return Read(RecordSort.ALERT, ALERTS, partition, offset, NOW + offset * MICROSECONDS, record)
 
 
 def read_action(offset: int, action: Action) -> Read:
     """Return an action as the archive reads it."""
-    return Read(Sort.ACTION, ACTIONS, 0, offset, action.at, action)
+    return Read(RecordSort.ACTION, ACTIONS, 0, offset, action.at, action)
 
 
 def made_records(seed: int, count: int = 60) -> list[Read]:

@@ -45,7 +45,7 @@ class Days(NamedTuple):
         }
 
 
-class Entry(NamedTuple):
+class HistoryEntry(NamedTuple):
     """What a person did: in words, with what they gave as the reason."""
 
     alert_id: str
@@ -56,14 +56,14 @@ class Entry(NamedTuple):
     note: str
 
 
-def entry_of(action: Action) -> Entry:
+def entry_of(action: Action) -> HistoryEntry:
     """Return an action in words."""
     detail = action.detail
     about = [str(detail[name]) for name in ("disposition", "assignee", "until") if detail.get(name)]
     if action.revision is not None:
         about.append(f"seen at revision {action.revision}")
     did = words.word(words.ACTIONS, action.does.value)
-    return Entry(
+    return HistoryEntry(
         action.alert_id,
         action.at,
         action.by,

@@ -48,7 +48,7 @@ from monitor.store.queries import (
 OTHERS_MAX: Final = 25
 
 
-class Told(NamedTuple):
+class AlertReport(NamedTuple):
     """A report of an alert: what it said, and what it changed."""
 
     revision: int
@@ -122,14 +122,16 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
     }
 
 
-def told_of(connection: Connection, alert_id: str) -> list[Told]:
+def told_of(connection: Connection, alert_id: str) -> list[AlertReport]:
     """Return what was reported of an alert, the latest first, each with what it changed."""
-    found: list[Told] = []
+    found: list[AlertReport] = []
     before: Mapping[str, Any] | None = None
     for row in revisions_of(connection, alert_id):
         record = json.loads(row.record)
         changed = [] if before is None else words.changes(before, record)
-        found.append(Told(row.revision, row.told_at, row.status, words.amount(record), changed))
+        found.append(
+            AlertReport(row.revision, row.told_at, row.status, words.amount(record), changed)
+        )
         before = record
     return found[::-1]
 

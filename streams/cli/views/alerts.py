@@ -74,7 +74,7 @@ def told(alert: Written, name: str) -> str:
     return f"{text} {alert['currency']}" if point or alert["kind"] == "daily-amount" else text
 
 
-class Table:
+class AlertTable:
     """A table of alerts as plain text, made to fit some alerts.
 
     A column of `_OPTIONAL` in which none of them has anything is left out. Without alerts it has
@@ -157,9 +157,9 @@ def _disposed(alert: Written) -> str:
 def disposition_lines(dispositions: Dispositions, shown: Sequence[Disposed]) -> Iterator[str]:
     """Yield dispositions, a line each, with a header; `*` marks the one of an alert that holds."""
     rows: list[tuple[str, ...]] = [("", "alert", "disposition", "by", "at", "note")]
-    for one in shown:
-        fields = {name: str(value or "") for name, value in one.fields().items()}
-        rows.append(("*" if dispositions.holds(one) else "", *map(plain, _in_row(fields))))
+    for disposition in shown:
+        fields = {name: str(value or "") for name, value in disposition.fields().items()}
+        rows.append(("*" if dispositions.holds(disposition) else "", *map(plain, _in_row(fields))))
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     for row in rows:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
@@ -171,10 +171,10 @@ def _in_row(fields: Mapping[str, str]) -> Iterator[str]:
         yield fields[name]
 
 
-def said_before(one: Disposed) -> str:
+def said_before(disposed: Disposed) -> str:
     """Return what was said of an alert before, as a warning that it is disposed of once more."""
-    fields = one.fields()
+    fields = disposed.fields()
     return (
-        f"alert {plain(one.alert_id)} was disposed of before: {one.disposition.value} by"
-        f" {plain(one.by)} at {fields['at']}; both stay, and the later one holds"
+        f"alert {plain(disposed.alert_id)} was disposed of before: {disposed.disposition.value} by"
+        f" {plain(disposed.by)} at {fields['at']}; both stay, and the later one holds"
     )

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from monitor.insight.associate import Found, Wanted
+from monitor.insight.associate import FoundAssociations, Wanted
 from monitor.insight.table import Table
 from streams.cli.views.describe import chance, percent
 from streams.cli.views.text import plain
 
 
-def fields_of(found: Found, wanted: Wanted, table: Table, target: str | None) -> dict[str, Any]:
+def fields_of(
+    found: FoundAssociations, wanted: Wanted, table: Table, target: str | None
+) -> dict[str, Any]:
     """Return all rules for a program."""
     return {
         "rows": table.rows,
@@ -18,12 +20,12 @@ def fields_of(found: Found, wanted: Wanted, table: Table, target: str | None) ->
         "target": target,
         "itemsets": found.itemsets,
         "confidence_most": found.confidence_most,
-        "rules": [one.fields() for one in found.associations],
+        "rules": [association.fields() for association in found.associations],
     }
 
 
 def lines_of(
-    found: Found, wanted: Wanted, table: Table, target: str | None, top: int
+    found: FoundAssociations, wanted: Wanted, table: Table, target: str | None, top: int
 ) -> Iterator[str]:
     """Yield the first rules for a person, a line each."""
     among = "the rows" if target is None else f"the rows with {plain(target)}"
@@ -38,11 +40,11 @@ def lines_of(
         )
         return
     yield f"{'support':>9} {'confidence':>10} {'lift':>6} {'leverage':>8} {'rows':>7}       p  rule"
-    for one in found.associations[:top]:
+    for association in found.associations[:top]:
         yield (
-            f"{percent(one.support):>9} {percent(one.confidence):>10} {one.lift:>6.2f}"
-            f" {one.leverage:>8.3f} {one.rows_given:>7,}"
-            f" {chance(one.p_value_adjusted):>7}  {plain(one.text())}"
+            f"{percent(association.support):>9} {percent(association.confidence):>10}"
+            f" {association.lift:>6.2f} {association.leverage:>8.3f} {association.rows_given:>7,}"
+            f" {chance(association.p_value_adjusted):>7}  {plain(association.text())}"
         )
     left = len(found.associations) - top
     if left > 0:

@@ -9,7 +9,7 @@ from rich.table import Table as Shown
 
 from monitor.insight.cluster import NOT_ASKED_FOR, Group, Groups
 from monitor.insight.table import Table
-from monitor.insight.weights import Mark
+from monitor.insight.weights import FrequentValue
 from streams.cli.views.describe import condition, console, mark_fields, number, percent, shown
 from streams.cli.views.text import plain
 
@@ -80,7 +80,7 @@ def _fields(group: Group, rows: int) -> dict[str, Any]:
         "rows": group.rows,
         "share": group.rows / rows,
         "marks": [mark_fields(mark) for mark in group.marks],
-        "means": [one._asdict() for one in group.means],
+        "means": [mean._asdict() for mean in group.means],
     }
 
 
@@ -100,7 +100,7 @@ def _groups(groups: Groups, rows: int) -> Shown:
     return table
 
 
-def _mark(mark: Mark) -> str:
+def _mark(mark: FrequentValue) -> str:
     shares = f"{percent(mark.t_weight)} ({percent(mark.share_elsewhere)})"
     return f"{condition(mark.attribute, mark.value)}: {shares}"
 
@@ -109,7 +109,7 @@ def _means(groups: Groups) -> Shown:
     names = [plain(name.replace("_", " ")) for name in groups.means]  # to be wrapped by the word
     table = shown("Means, of the rows that have a number", ("group", *names))
     for group in groups.groups:
-        table.add_row(group.name, *(number(one.mean) for one in group.means))
+        table.add_row(group.name, *(number(mean.mean) for mean in group.means))
     table.add_section()
     table.add_row("all", *map(number, groups.means.values()))
     return table

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from monitor.insight.describe import Description
-from monitor.insight.weights import Crosstab, Mark, Weight
+from monitor.insight.weights import Crosstab, FrequentValue, Weight
 from streams.cli.views.text import plain
 
 
@@ -50,7 +50,7 @@ def weight_fields(weight: Weight) -> dict[str, Any]:
     return {"count": weight.rows, "t_weight": weight.t_weight, "d_weight": weight.d_weight}
 
 
-def mark_fields(mark: Mark) -> dict[str, Any]:
+def mark_fields(mark: FrequentValue) -> dict[str, Any]:
     """Return what is more frequent in a class as named fields."""
     return {
         "attribute": mark.attribute,
@@ -78,7 +78,7 @@ def console() -> Console:
     return Console(markup=False, highlight=False)
 
 
-def marks_shown(title: str, marks: Iterable[Mark]) -> Shown:
+def marks_shown(title: str, marks: Iterable[FrequentValue]) -> Shown:
     """Return a table of marks."""
     names = ("value", "rows", "t-weight", "share elsewhere", "d-weight", "lift", "p")
     table = shown(title, names)
@@ -105,23 +105,23 @@ def description_fields(description: Description) -> dict[str, Any]:
         "against_rows": description.against_rows,
         "attributes": [
             {
-                "attribute": one.attribute,
-                "information_gain": one.gain,
-                "gain_ratio": one.gain_ratio,
-                "values": one.values,
-                "values_left": one.values_left,
-                "levels_climbed": one.levels,
-                "removed": one.removed or None,
+                "attribute": relevance.attribute,
+                "information_gain": relevance.gain,
+                "gain_ratio": relevance.gain_ratio,
+                "values": relevance.values,
+                "values_left": relevance.values_left,
+                "levels_climbed": relevance.levels,
+                "removed": relevance.removed or None,
             }
-            for one in description.attributes
+            for relevance in description.attributes
         ],
         "rows": [
             {
-                "values": one.values,
-                **weight_fields(one.target),
-                "against": weight_fields(one.contrast),
+                "values": group.values,
+                **weight_fields(group.target),
+                "against": weight_fields(group.contrast),
             }
-            for one in description.tuples
+            for group in description.tuples
         ],
         "marks": [mark_fields(mark) for mark in description.marks],
         "marks_against": [mark_fields(mark) for mark in description.marks_against],
@@ -138,10 +138,10 @@ def show_description(description: Description) -> None:
     )
     to.print(_attributes(description))
     to.print()
-    for of, marks in (("target", description.marks), ("contrast", description.marks_against)):
+    for side, marks in (("target", description.marks), ("contrast", description.marks_against)):
         told = [mark for mark in marks if mark.p_value < P_SHOWN][:MARKS_SHOWN]
-        to.print(marks_shown(f"Values more frequent in the {of}", told) if told else
-                 f"no value is more frequent in the {of}, but by chance")  # fmt: skip
+        to.print(marks_shown(f"Values more frequent in the {side}", told) if told else
+                 f"no value is more frequent in the {side}, but by chance")  # fmt: skip
         to.print()
     to.print(_tuples(description))
     if description.crosstab is not None:
@@ -156,30 +156,33 @@ def show_description(description: Description) -> None:
 def _attributes(description: Description) -> Shown:
     names = ("attribute", "in the tuples", "values", "gain, bits", "gain ratio")
     table = shown("Attributes: first those in the tuples, by information gain", names, words=2)
-    for one in description.attributes:
-        values = f"{one.values_left}"
-        if one.levels:
-            values += f" of {one.values:,}"
+    for relevance in description.attributes:
+        values = f"{relevance.values_left}"
+        if relevance.levels:
+            values += f" of {relevance.values:,}"
         table.add_row(
-            plain(one.attribute), f"no: {one.removed}" if one.removed else "yes", values,
-            f"{one.gain:.4f}", f"{one.gain_ratio:.4f}",
-        )  # fmt: skip
+            plain(relevance.attribute),
+            f"no: {relevance.removed}" if relevance.removed else "yes",
+            values,
+            f"{relevance.gain:.4f}",
+            f"{relevance.gain_ratio:.4f}",
+        )
     return table
 
 
 def _tuples(description: Description) -> Shown:
-    names = [one.attribute for one in description.attributes if not one.removed]
+    names = [relevance.attribute for relevance in description.attributes if not relevance.removed]
     figures = ("rows", "t-weight", "d-weight", "rows against", "its t-weight")
     titles = [name.replace("_", " ") for name in names]  # to be wrapped by the word
     table = shown("Tuples of values", (*titles, *figures), words=len(names))
-    for one in description.tuples:
+    for group in description.tuples:
         table.add_row(
-            *(under(name, one.values[name]) for name in names),
-            f"{one.target.rows:,}",
-            percent(one.target.t_weight),
-            percent(one.target.d_weight),
-            f"{one.contrast.rows:,}",
-            percent(one.contrast.t_weight),
+            *(under(name, group.values[name]) for name in names),
+            f"{group.target.rows:,}",
+            percent(group.target.t_weight),
+            percent(group.target.d_weight),
+            f"{group.contrast.rows:,}",
+            percent(group.contrast.t_weight),
         )
     totals = [f"{description.target_rows:,}", f"{description.against_rows:,}"]
     rows = description.target_rows + description.against_rows

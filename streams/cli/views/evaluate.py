@@ -69,26 +69,30 @@ def lines_of(fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rows(levels: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
-    yield "judged", [cell for one in levels for cell in (f"{one['judged']:,}", "")]
-    yield "positive", [cell for one in levels for cell in (f"{one['positives']:,}", "")]
+    yield "judged", [cell for level in levels for cell in (f"{level['judged']:,}", "")]
+    yield "positive", [cell for level in levels for cell in (f"{level['positives']:,}", "")]
     for name, key in (("average precision", "ap"), ("ROC area", "auc")):
         yield (
             name,
-            [cell for one in levels for cell in (_spread(one[key]), _shown(one[f"rule_{key}"]))],
+            [
+                cell
+                for level in levels
+                for cell in (_spread(level[key]), _shown(level[f"rule_{key}"]))
+            ],
         )
     for count in levels[0]["precision_at"]:
         for name in ("precision", "recall"):
             key = f"{name}_at"
             yield (
                 f"{name}, best {count} a day",
-                [_shown(one[which][count]) for one in levels for which in (key, f"rule_{key}")],
+                [_shown(level[which][count]) for level in levels for which in (key, f"rule_{key}")],
             )
-    for kind in sorted({kind for one in levels for kind in one["by_kind"]}):
+    for kind in sorted({kind for level in levels for kind in level["by_kind"]}):
         yield (
             f"average precision of {kind} alone",
             [
-                _shown(one[which].get(kind))
-                for one in levels
+                _shown(level[which].get(kind))
+                for level in levels
                 for which in ("by_kind", "rule_by_kind")
             ],
         )

@@ -49,7 +49,7 @@ def _lines(explained: Explanation) -> Iterator[str]:
         yield ""
     if explained.rules:
         yield "rules from dispositions that it meets:"
-        yield from (f"  {rule_line(one)}" for one in explained.rules)
+        yield from (f"  {rule_line(rule)}" for rule in explained.rules)
         yield ""
     yield from explained.notes
     yield from explained.differs or [SAME]
@@ -114,7 +114,10 @@ def _verb(number: int, verb: str) -> str:
 
 
 def _figures(figures: list[Figure]) -> Iterator[str]:
-    rows = [(plain(of.name), _figure_text(of.told), _figure_text(of.now)) for of in figures]
+    rows = [
+        (plain(figure.name), _figure_text(figure.told), _figure_text(figure.now))
+        for figure in figures
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     yield f"  {'figure':<{widths[0]}}  {'told':<{widths[1]}}  now"
     for figure, (name, told, now) in zip(figures, rows, strict=True):

@@ -121,7 +121,7 @@ class LiveView:
         legend = [line for line in _LEGEND if len(line) <= width] if state.latest else []
         lines = len(above) - 1 + figures.row_count + len(legend)
         rows = max(self._console.height - lines - 4, ROWS_MIN)  # a blank, the head, ^C, the cursor
-        columns = Columns.of(width)
+        columns = ColumnWidths.of(width)
         return Group(
             *above, Text(), Text(columns.head(), style="dim"),
             *(columns.row(alert) for alert in list(state.latest)[-rows:]),
@@ -175,7 +175,7 @@ def _figure(name: str, value: float) -> Text:
     return Text.assemble((f"{value:>8,.0f} ", "bold cyan"), (name, "dim"))
 
 
-class Columns(NamedTuple):
+class ColumnWidths(NamedTuple):
     """How wide the columns of alerts are; they keep their width, whatever stands in them."""
 
     day: int
@@ -188,7 +188,7 @@ class Columns(NamedTuple):
     gap: str
 
     @classmethod
-    def of(cls, width: int) -> "Columns":
+    def of(cls, width: int) -> "ColumnWidths":
         """Return the columns of a screen of so many; a very wide one leaves the rest empty."""
         limit, day = 14 if width >= WIDE else 0, 10 if width >= YEARS else 5
         gap = "  " if limit else " "
@@ -237,7 +237,7 @@ class Columns(NamedTuple):
 
 def alert_line(alert: dict[str, Any]) -> str:
     """Return an alert as a line of text."""
-    return Columns.of(140).row(alert).plain.rstrip()
+    return ColumnWidths.of(140).row(alert).plain.rstrip()
 
 
 def _plain(text: str) -> str:
@@ -283,8 +283,8 @@ def _of_status(state: DemoState, status: str) -> int:
     corrected = state.totals.alerts.items()
     return sum(
         n
-        for (kind, of), n in corrected
-        if of == status and (kind, status) != ("review", "restated")
+        for (kind, corrected_status), n in corrected
+        if corrected_status == status and (kind, status) != ("review", "restated")
     )
 
 

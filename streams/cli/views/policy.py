@@ -126,8 +126,9 @@ def _systemic(settings: SystemicSettings | None) -> str | None:
     if settings is None:
         return None
     shares = [
-        f"{share:.2%} of the account-days of {'every other segment' if of == NO_SEGMENT else of}"
-        for of, share in settings.breach_budget
+        f"{share:.2%} of the account-days of"
+        f" {'every other segment' if name == NO_SEGMENT else name}"
+        for name, share in settings.breach_budget
     ]
     budget = (
         f"limits are suggested that let through {', '.join(shares)}"

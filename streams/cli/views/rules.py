@@ -31,9 +31,9 @@ def fields_of(learned: Learned, streamed: Streamed | None) -> dict[str, Any]:
         "rows_unlabelled": sample.unlabelled,
         "labels": _by_label(sample.label.counts().tolist(), sample.label.values),
         "columns_left_out": list(sample.keys),
-        "attributes": [_relevance_fields(one) for one in learned.relevances],
+        "attributes": [_relevance_fields(relevance) for relevance in learned.relevances],
         "tree": node_fields(learned.tree, sample.label.values),
-        "rules": [one.fields() for one in learned.rules],
+        "rules": [rule.fields() for rule in learned.rules],
         "accuracy": learned.accuracy,
         "accuracy_unseen": learned.unseen.accuracy,
         "roc_area_unseen": _or_none(learned.unseen.roc_area),
@@ -41,7 +41,7 @@ def fields_of(learned: Learned, streamed: Streamed | None) -> dict[str, Any]:
     }
     if streamed is not None:
         fields["stream"] = {
-            "rules": [one.fields() for one in streamed.rules],
+            "rules": [rule.fields() for rule in streamed.rules],
             "accuracy_prequential": streamed.accuracy,
             "roc_area_prequential": _or_none(streamed.roc_area),
             "accuracy_of_most_frequent": streamed.accuracy_of_most_frequent,
@@ -125,10 +125,10 @@ def lesson_lines(lesson: Lesson, top: int) -> Iterator[str]:
 def rule_lines(rules: Sequence[Counted], top: int) -> Iterator[str]:
     """Yield a table of the first rules."""
     yield f"{'support':>9} {'confidence':>10} {'lift':>6} {'count':>7} {'of rows':>8}  rule"
-    for one in rules[:top]:
+    for rule in rules[:top]:
         yield (
-            f"{percent(one.support):>9} {percent(one.confidence):>10} {one.lift:>6.2f}"
-            f" {one.hits:>7,} {one.rows:>8,}  {plain(one.rule.text())}"
+            f"{percent(rule.support):>9} {percent(rule.confidence):>10} {rule.lift:>6.2f}"
+            f" {rule.hits:>7,} {rule.rows:>8,}  {plain(rule.rule.text())}"
         )
     if len(rules) > top:
         yield f"{len(rules) - top:,} more rules (--top, or --json for all)"
@@ -144,25 +144,25 @@ def _or_none(figure: float) -> float | None:
 
 
 def _relevance_lines(learned: Learned) -> Iterator[str]:
-    width = max(len(plain(one.attribute)) for one in learned.relevances)
+    width = max(len(plain(relevance.attribute)) for relevance in learned.relevances)
     yield ""
     yield f"What each column says about {plain(learned.sample.label.name)}, in bits"
     yield f"  {'':<{width}}   gain  gain ratio  parts  cut at"
-    for one in learned.relevances:
-        cut = NOTHING if one.cut is None else shown(one.cut)
+    for relevance in learned.relevances:
+        cut = NOTHING if relevance.cut is None else shown(relevance.cut)
         yield (
-            f"  {plain(one.attribute):<{width}}  {one.gain:.3f}  {one.ratio:>10.3f}"
-            f"  {one.parts:>5}  {cut}"
+            f"  {plain(relevance.attribute):<{width}}  {relevance.gain:.3f}"
+            f"  {relevance.ratio:>10.3f}  {relevance.parts:>5}  {cut}"
         )
 
 
-def _relevance_fields(one: Relevance) -> dict[str, Any]:
+def _relevance_fields(relevance: Relevance) -> dict[str, Any]:
     return {
-        "attribute": one.attribute,
-        "information_gain": one.gain,
-        "gain_ratio": one.ratio,
-        "parts": one.parts,
-        "cut": one.cut,
+        "attribute": relevance.attribute,
+        "information_gain": relevance.gain,
+        "gain_ratio": relevance.ratio,
+        "parts": relevance.parts,
+        "cut": relevance.cut,
     }
 
 

@@ -189,7 +189,7 @@ DAYS_NAMED_MAX: Final = 9
 _THOUSANDS: Final = FuncFormatter(lambda value, _: f"{value:,.12g}")
 
 
-class Mark(NamedTuple):
+class MarkedLimit(NamedTuple):
     """A limit that the chart points out."""
 
     limit: int
@@ -259,7 +259,7 @@ def _scale_limits(axes: Axes, x: np.ndarray) -> None:
     axes.xaxis.set_major_formatter(_THOUSANDS)
 
 
-def _marks(answer: Answer) -> Iterator[Mark]:
+def _marks(answer: Answer) -> Iterator[MarkedLimit]:
     threshold, change, budget = answer.threshold, answer.change, answer.budget
     days = len(change.days)
 
@@ -267,11 +267,11 @@ def _marks(answer: Answer) -> Iterator[Mark]:
         return f"{name}: {limit_text(threshold, limit)}, {a_day(alerts, days):,.2f} a day"
 
     now, then = sum(day.now for day in change.days), sum(day.then for day in change.days)
-    yield Mark(change.above_now, NOW, "-", label("now", change.above_now, now))
-    yield Mark(change.above_then, THEN, "--", label("then", change.above_then, then))
+    yield MarkedLimit(change.above_now, NOW, "-", label("now", change.above_now, now))
+    yield MarkedLimit(change.above_then, THEN, "--", label("then", change.above_then, then))
     if budget is not None:
         name = f"for {float(budget.alerts_per_day):g} a day"
-        yield Mark(budget.limit, BUDGET, ":", label(name, budget.limit, budget.alerts))
+        yield MarkedLimit(budget.limit, BUDGET, ":", label(name, budget.limit, budget.alerts))
 
 
 def _draw_days(axes: Axes, answer: Answer) -> None:

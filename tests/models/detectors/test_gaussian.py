@@ -24,11 +24,13 @@ def test_it_is_the_greatest_of_rivers_scores(inputs: int, seed: int, warm_up: in
     expected = []
     for row, is_learned in zip(x.tolist(), learn.tolist(), strict=True):
         is_warm = river[0].gaussian.n_samples >= warm_up
-        one_by_one = [one.score_one(None, value) for one, value in zip(river, row, strict=True)]
+        one_by_one = [
+            gaussian.score_one(None, value) for gaussian, value in zip(river, row, strict=True)
+        ]
         expected.append(max(one_by_one) if is_warm else math.nan)
         if is_learned:
-            for one, value in zip(river, row, strict=True):
-                one.learn_one(None, value)
+            for gaussian, value in zip(river, row, strict=True):
+                gaussian.learn_one(None, value)
     made = Gaussian(tuple("abcdef"[:inputs]), 1, warm_up=warm_up)
     np.testing.assert_allclose(made.score_learn(x, learn), expected, rtol=1e-9, atol=1e-12)
 

@@ -158,14 +158,14 @@ def test_river_goes_on_as_the_model_of_record_would() -> None:
 
 def test_other_kernels_may_take_a_record_at_a_time() -> None:
     x, learn = made_records(8, 900, 2).x, np.random.default_rng(9).random(900) < 0.6
-    one, many = (HalfSpaceTrees(names(2), 3, n_trees=5, window=120) for _ in range(2))
+    single, many = (HalfSpaceTrees(names(2), 3, n_trees=5, window=120) for _ in range(2))
     scores = []
     for record, is_learned in zip(x, learn, strict=True):
-        scores.append(half_space_trees.score(one.forest, record))
+        scores.append(half_space_trees.score(single.forest, record))
         if is_learned:
-            half_space_trees.learn_scored(one.forest)
+            half_space_trees.learn_scored(single.forest)
     assert np.array_equal(scores, many.score_learn(x, learn), equal_nan=True)
-    assert one.snapshot() == many.snapshot()
+    assert single.snapshot() == many.snapshot()
 
 
 def test_a_kernel_reads_nothing_beside_its_arrays_whatever_a_record_is() -> None:

@@ -36,7 +36,7 @@ def river_scores(
 
 def bins(river: anomaly.LODA) -> list[Any]:
     return [
-        (made.n, made.max_bins, [(one.left, one.right, one.count) for one in made.data])
+        (made.n, made.max_bins, [(bar.left, bar.right, bar.count) for bar in made.data])
         for made in river.histograms_
     ]
 

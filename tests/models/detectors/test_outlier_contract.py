@@ -48,11 +48,11 @@ def test_it_says_nothing_until_it_is_warm_and_then_of_everything(name: str) -> N
     x, learn = some(1, 400)
     was_warm = False
     for number in range(len(x)):
-        one = slice(number, number + 1)
+        place = slice(number, number + 1)
         is_warm = made.is_warm
         assert is_warm or not was_warm  # once warm, always warm
         was_warm = is_warm
-        assert np.isfinite(made.score_learn(x[one], learn[one])).tolist() == [is_warm]
+        assert np.isfinite(made.score_learn(x[place], learn[place])).tolist() == [is_warm]
     assert was_warm
 
 
@@ -60,9 +60,9 @@ def test_a_record_is_scored_before_it_is_learned(name: str) -> None:
     made = fresh(name)
     x, learn = some(2, 350)
     for number in range(len(x)):
-        one = slice(number, number + 1)
-        before = made.score(x[one])
-        assert np.array_equal(before, made.score_learn(x[one], learn[one]), equal_nan=True)
+        place = slice(number, number + 1)
+        before = made.score(x[place])
+        assert np.array_equal(before, made.score_learn(x[place], learn[place]), equal_nan=True)
 
 
 @given(until=st.integers(0, 350), count=st.integers(0, 50))
@@ -181,9 +181,9 @@ def test_other_shapes_are_refused(name: str) -> None:
 def test_rows_may_lie_in_memory_in_any_way(name: str) -> None:
     x, learn = some(11, 400)
     wide = np.asfortranarray(np.repeat(x, 2, axis=0))
-    one, other = fresh(name), fresh(name)
-    scores = one.score_learn(x, learn)
-    assert np.array_equal(other.score_learn(wide[::2], learn), scores, equal_nan=True)
+    first, second = fresh(name), fresh(name)
+    scores = first.score_learn(x, learn)
+    assert np.array_equal(second.score_learn(wide[::2], learn), scores, equal_nan=True)
 
 
 def test_no_records_are_no_scores(name: str) -> None:

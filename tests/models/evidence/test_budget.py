@@ -157,7 +157,7 @@ def counts_of(
     level: Callable[[int], float] = lambda _: 0.0,
 ) -> list[int]:  # fmt: skip
     return [
-        tracked.live([always(one) for one in rng.exponential(1, size(day)) + level(day)])
+        tracked.live([always(surprise) for surprise in rng.exponential(1, size(day)) + level(day)])
         for day in range(days)
     ]
 

@@ -25,7 +25,7 @@ from models.evidence.tail import (
     TAIL_SHARE,
     VERSION,
     WINDOW_DAYS,
-    Scale,
+    ScoreRange,
     Tail,
     Tails,
     add,
@@ -36,7 +36,7 @@ from models.kernels import compiled
 from models.snapshot import SnapshotError
 from tests.support.laws import law
 
-WIDE, SHARE = Scale("wide", -16, 48), Scale("share", 0, 1, is_bounded=True)
+WIDE, SHARE = ScoreRange("wide", -16, 48), ScoreRange("share", 0, 1, is_bounded=True)
 Draw = Callable[[np.random.Generator, int], Floats]
 
 
@@ -54,7 +54,7 @@ def probabilities_of(tail: Tail, kind: int, scores: Floats) -> Floats:
     return found
 
 
-def taught(draw: Draw, scale: Scale, seed: int, days: int = WINDOW_DAYS) -> Tails:
+def taught(draw: Draw, scale: ScoreRange, seed: int, days: int = WINDOW_DAYS) -> Tails:
     """Return tails of one kind of score, with 5,000 scores on each of so many days."""
     rng = np.random.default_rng(seed)
     tails = Tails((scale,))
@@ -80,7 +80,7 @@ def bounded(rng: np.random.Generator, count: int) -> Floats:
     return rng.beta(2, 5, count)
 
 
-LAWS: Final[dict[str, tuple[Draw, Scale, Floats]]] = {
+LAWS: Final[dict[str, tuple[Draw, ScoreRange, Floats]]] = {
     # Of the shares of p <= 1e-2, 1e-3, 1e-4 over these levels, the least and the greatest.
     "exponential": (exponential, WIDE, np.array([[0.85, 1.15], [0.75, 1.3], [0.5, 1.7]])),
     "pareto": (pareto, WIDE, np.array([[0.85, 1.15], [0.75, 1.35], [0.5, 2.0]])),
@@ -125,13 +125,13 @@ def test_the_mean_of_the_evidence_is_about_one_and_not_above_where_nothing_is_wr
 ) -> None:
     draw, scale, _ = LAWS[law]
     p = probabilities_of(taught(draw, scale, seed).tail, 0, quantile(U**20))
-    mean = (np.array([evidence(one) for one in p]) * 20 * U**19).mean()
+    mean = (np.array([evidence(value) for value in p]) * 20 * U**19).mean()
     assert 0.4 < mean < 1.05
 
 
 @given(st.floats(PROBABILITY_MIN, 1), st.floats(PROBABILITY_MIN, 1))
-def test_what_is_rarer_is_more_evidence(one: float, other: float) -> None:
-    rarer, commoner = sorted((one, other))
+def test_what_is_rarer_is_more_evidence(left: float, right: float) -> None:
+    rarer, commoner = sorted((left, right))
     assert evidence(rarer) >= evidence(commoner) >= BET
 
 
@@ -184,9 +184,9 @@ def test_old_days_leave_the_window() -> None:
     rng = np.random.default_rng(5)
     for day in range(21, 21 + WINDOW_DAYS):
         scores = normal(rng, 1000)
-        for one in (tails, fresh):
-            add_all(one.tail, 0, scores)
-            one.finish_day(day)
+        for made in (tails, fresh):
+            add_all(made.tail, 0, scores)
+            made.finish_day(day)
     assert sorted(tails.days) == list(range(21, 21 + WINDOW_DAYS))
     assert np.array_equal(tails.tail.fit, fresh.tail.fit)
     assert np.array_equal(tails.tail.probabilities, fresh.tail.probabilities)
@@ -204,7 +204,7 @@ def test_a_silence_makes_it_cold_again() -> None:
 histograms = arrays.arrays(np.int32, 60, elements=st.integers(0, 400)).filter(lambda c: c.sum() > 9)
 
 
-def of_histogram(counts: np.ndarray[Any, Any], scale: Scale) -> Tails:
+def of_histogram(counts: np.ndarray[Any, Any], scale: ScoreRange) -> Tails:
     """Return tails that were shown these counts in evenly spread bins, on each of six days."""
     tails = Tails((scale,))
     tails.tail.today[0, :: BINS // 60][:60] = counts
@@ -218,7 +218,7 @@ def of_histogram(counts: np.ndarray[Any, Any], scale: Scale) -> Tails:
 @law(100)
 @given(histograms, st.sampled_from([WIDE, SHARE]), st.floats(-20, 60))
 def test_a_greater_score_is_never_more_probable(
-    counts: np.ndarray[Any, Any], scale: Scale, score: float
+    counts: np.ndarray[Any, Any], scale: ScoreRange, score: float
 ) -> None:
     tails = of_histogram(counts, scale)
     point = float(tails.tail.fit[0, POINT])
@@ -286,7 +286,7 @@ def test_a_tail_of_few_scores_is_not_fitted() -> None:
 
 @given(st.floats(-1e15, 1e15))
 def test_a_score_beyond_the_range_is_counted_at_its_end(score: float) -> None:
-    tails = Tails((Scale("narrow", -1, 1),))
+    tails = Tails((ScoreRange("narrow", -1, 1),))
     add(tails.tail, 0, score)
     (place,) = np.flatnonzero(tails.tail.today[0])
     assert tails.tail.today.sum() == 1
@@ -316,9 +316,9 @@ def test_what_was_kept_restores_alike_and_goes_on_alike(days: int, key: bytes | 
         found = probabilities_of(back.tail, 0, scores)
         assert np.array_equal(found, probabilities_of(tails.tail, 0, scores), equal_nan=True)
         assert list(back.days) == list(tails.days)
-        for one in (tails, back):
-            add_all(one.tail, 0, np.linspace(0, 20, 3000))
-            one.finish_day(days + 1)
+        for copy in (tails, back):
+            add_all(copy.tail, 0, np.linspace(0, 20, 3000))
+            copy.finish_day(days + 1)
 
 
 def test_a_finished_day_is_written_alike_for_ever() -> None:

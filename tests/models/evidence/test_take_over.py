@@ -128,8 +128,8 @@ def test_one_payment_moves_it_only_so_far(probability: float, evidence: float) -
 
 
 @given(probabilities, worths, worths)
-def test_more_evidence_is_more_of_a_take_over(probability: float, one: float, two: float) -> None:
-    less, more = sorted((one, two))
+def test_more_evidence_is_more_of_a_take_over(probability: float, first: float, two: float) -> None:
+    less, more = sorted((first, two))
     assert updated(probability, less) <= updated(probability, more)
     assert log_odds(probability, less) <= log_odds(probability, more)
     assert updated(probability, 1.0) == pytest.approx(probability)  # it says nothing

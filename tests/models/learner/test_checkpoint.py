@@ -122,8 +122,8 @@ def test_a_sweep_that_is_nearly_done_ends_when_it_would_have(place: int) -> None
     learner = copied(ordered_until(place))
     back = restored(learner)
     for at in range(place, place + 8):
-        for one in (learner, back):
-            observed(one, part(ORDERED, at, at + 1))
+        for run in (learner, back):
+            observed(run, part(ORDERED, at, at + 1))
         assert sorted(back.tails.days) == sorted(learner.tails.days)
     assert_learned_alike(back, learner)
 
@@ -243,8 +243,8 @@ def test_a_changed_byte_anywhere_is_refused(data: st.DataObject) -> None:
 
 
 def changed_core(**meta: Any) -> bytes:  # noqa: ANN401 - whatever a forger puts there
-    of, arrays = unpack(core_bytes(ordered_until(2000), {}), CORE_KIND, VERSION)
-    return pack(CORE_KIND, VERSION, {**of, **meta}, arrays)
+    known_meta, arrays = unpack(core_bytes(ordered_until(2000), {}), CORE_KIND, VERSION)
+    return pack(CORE_KIND, VERSION, {**known_meta, **meta}, arrays)
 
 
 @pytest.mark.parametrize(

@@ -107,11 +107,11 @@ class Spied:
         self.asked: list[tuple[str, tuple[float, ...]]] = []
 
     def score(self, x: Floats) -> Floats:
-        self.asked += [("score", tuple(one)) for one in x.tolist()]
+        self.asked += [("score", tuple(record)) for record in x.tolist()]
         return np.zeros(len(x))
 
     def score_learn(self, x: Floats, learn: Bools) -> Floats:
-        self.asked += [("learn", tuple(one)) for one in x[learn].tolist()]
+        self.asked += [("learn", tuple(record)) for record in x[learn].tolist()]
         return np.zeros(len(x))
 
     def snapshot(self, key: bytes | None = None) -> bytes:
@@ -170,8 +170,8 @@ def test_where_too_little_is_known_of_account_days_nothing_is_told() -> None:
     days = Counter(due.account[ALERT_DAY] - DAY_FIRST for due in seen.dues)
     assert all(np.isfinite([due.probability, due.threshold]).all() for due in seen.dues)
     assert days[25] > 0
-    assert not [of for of in days if 38 <= of < 55]
-    assert sum(count for of, count in days.items() if of >= 65) > 20
+    assert not [alert_day for alert_day in days if 38 <= alert_day < 55]
+    assert sum(count for alert_day, count in days.items() if alert_day >= 65) > 20
     by_row: dict[int, bool] = {}
     for due in seen.dues:  # what has grown had been raised
         assert due.is_raised or due.row in by_row
@@ -399,17 +399,19 @@ def assert_each_is_closed_once(stream: Columns, cuts: tuple[int, ...] = ()) -> N
     learner = small_learner(SETTINGS._replace(warm_up_days=365))  # none is frozen, so all learned
     seen = observed(learner, stream, cuts)
     opened = opened_in(stream)
-    still_open = {of for of in opened if of[1] == last + 2 + DAY_FIRST}
+    still_open = {account_day for account_day in opened if account_day[1] == last + 2 + DAY_FIRST}
     closed = Counter((row, day) for row, day, _ in seen.closed)
     assert set(closed.values()) <= {1}
     assert not closed.keys() & still_open
-    scored = {of for of in opened if of[1] > min(day for _, day in closed)} - still_open
+    scored = {
+        account_day for account_day in opened if account_day[1] > min(day for _, day in closed)
+    } - still_open
     assert closed.keys() >= scored
     active = Counter(row for row, _ in opened.keys() - still_open)
     for row in range(ACCOUNTS):
         assert learner.accounts["days_active"][row] == active[row], row
     for day, counts in learner.tails.days.items():
-        assert counts[T_SUM].sum() == sum(of == day for _, of in opened), day
+        assert counts[T_SUM].sum() == sum(opened_day == day for _, opened_day in opened), day
 
 
 def test_every_account_day_is_closed_exactly_once() -> None:
@@ -420,7 +422,7 @@ def test_every_account_day_is_closed_exactly_once() -> None:
 def test_so_it_is_where_a_day_comes_before_the_one_before_is_swept() -> None:
     """Every third day has two payments alone: its sweep cannot be done when the next one comes."""
     day = STREAM.day - DAY_FIRST
-    rank = np.array([np.sum(day[:place] == of) for place, of in enumerate(day)])
+    rank = np.array([np.sum(day[:place] == other) for place, other in enumerate(day)])
     kept = (day % 3 != 2) | (rank < 2)
     assert_each_is_closed_once(Columns._make(column[kept] for column in STREAM))
 
@@ -480,7 +482,7 @@ def test_every_score_is_counted_also_of_what_was_told() -> None:
 def test_a_finished_account_day_is_as_rare_as_its_score() -> None:
     learner, seen = whole()
     for day in range(learner.day - SCORE_DAYS, learner.day):
-        of_day = sorted((score, row) for row, of, score in seen.closed if of == day)
+        of_day = sorted((score, row) for row, closed_day, score in seen.closed if closed_day == day)
         rows = np.array([row for _, row in of_day])
         rarities = learner.day_probabilities(rows, day)
         assert len(rows) > ACCOUNTS / 2
@@ -514,8 +516,10 @@ def test_the_budget_may_change_at_any_time() -> None:
 
 def test_after_prepare_a_stream_finds_every_kernel_compiled() -> None:
     prepare()
-    kernels = {name: of for name, of in vars(ensemble).items() if hasattr(of, "signatures")}
-    prepared = {name: list(of.signatures) for name, of in kernels.items()}
+    kernels = {
+        name: kernel for name, kernel in vars(ensemble).items() if hasattr(kernel, "signatures")
+    }
+    prepared = {name: list(kernel.signatures) for name, kernel in kernels.items()}
     assert any(prepared.values())
     small_learner().observe(made_payments(4, days=3))
-    assert {name: list(of.signatures) for name, of in kernels.items()} == prepared
+    assert {name: list(kernel.signatures) for name, kernel in kernels.items()} == prepared

@@ -139,12 +139,12 @@ def test_a_restored_one_goes_on_alike(last: int, key: bytes | None) -> None:
     back = PeerGroups.restore(made.snapshot(key), key)
     assert back.snapshot() == made.snapshot()
     x = made_profiles(60, 80)
-    for one in (made, back):
-        one.learn(x, last + 1)
+    for groups in (made, back):
+        groups.learn(x, last + 1)
     assert back.snapshot() == made.snapshot()
     for day in range(last + 2, DAYS + 2):
-        for one in (made, back):
-            one.learn(made_profiles(day, 120), day)
+        for groups in (made, back):
+            groups.learn(made_profiles(day, 120), day)
     assert back.is_warm
     assert back.snapshot() == made.snapshot()
     assert back.names() == made.names()
@@ -163,7 +163,7 @@ def test_assigning_and_naming_change_nothing() -> None:
     made.coarse_of(3)
     _ = made.displacement
     assert made.snapshot() == before
-    assert all(np.array_equal(one, other) for one, other in zip((x, group, pending), held))  # noqa: B905 - three each
+    assert all(np.array_equal(array, other) for array, other in zip((x, group, pending), held))  # noqa: B905 - three each
 
 
 def test_what_is_kept_does_not_grow() -> None:
@@ -249,7 +249,9 @@ def test_learning_is_rivers_of_a_tenth_of_the_profiles() -> None:
             place = coarse.learn_predict_one(by_name(row, COARSE_FIELDS))
             fine[place].learn_one(by_name(row, ALL_FIELDS))
     assert 0.08 * 3000 < taken < 0.12 * 3000
-    expected = [[one.centers[c][FIELDS[f]] for f in ALL_FIELDS] for one in fine for c in range(3)]
+    expected = [
+        [level.centers[c][FIELDS[f]] for f in ALL_FIELDS] for level in fine for c in range(3)
+    ]
     found = centres_at(made).fine.reshape(6, -1)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
@@ -265,7 +267,7 @@ def test_which_profiles_are_learned_depends_on_the_day_and_not_on_their_place() 
     made.learn(x[:50], DAYS + 1)
     turned.learn(x[:50][::-1], DAYS + 1)
     later.learn(x[:50], DAYS + 2)
-    moved = [centres_at(one).fine for one in (made, turned, later)]
+    moved = [centres_at(groups).fine for groups in (made, turned, later)]
     # In another order the centres end a little apart, with the same profiles learned.
     assert np.abs(moved[0] - moved[1]).max() < 1e-4 < np.abs(moved[0] - moved[2]).max()
 
@@ -297,11 +299,11 @@ def test_displacement_tells_of_a_population_that_shifts() -> None:
     assert shifted.displacement.max() > 3 * usual.displacement.max()
 
 
-def between(made: PeerGroups, one: int, other: int, share: float) -> Floats:
+def between(made: PeerGroups, start: int, end: int, share: float) -> Floats:
     """The profile so far on the way from the centre of one group to that of another."""
     centres = centres_at(made).fine.reshape(6, -1)
     scale = levels_of(made).scale
-    x = centres[one] + share * (centres[other] - centres[one])
+    x = centres[start] + share * (centres[end] - centres[start])
     profile: Floats = (x / WEIGHTS * scale.deviation + scale.mean)[None]
     return profile
 
@@ -438,7 +440,7 @@ def test_a_snapshot_of_other_numbers_is_refused(name: str, value: float) -> None
     for held in (wrong, arrays[name][None], arrays[name].astype(np.float32)):
         with pytest.raises(SnapshotError):
             PeerGroups.restore(pack(KIND, VERSION, meta, arrays | {name: held}))
-    without = {one: array for one, array in arrays.items() if one != name}
+    without = {left: array for left, array in arrays.items() if left != name}
     with pytest.raises(SnapshotError):
         PeerGroups.restore(pack(KIND, VERSION, meta, without))
 

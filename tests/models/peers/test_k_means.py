@@ -64,8 +64,8 @@ def test_each_centre_is_the_mean_of_its_points(count: int, seed: int, points: in
     centres = k_means(rng(seed), x, count)
     assert centres.shape == (count, 3)
     place = squared_distances(x, centres).argmin(axis=1)
-    for one in set(place.tolist()):
-        np.testing.assert_allclose(centres[one], x[place == one].mean(axis=0), rtol=1e-9)
+    for group in set(place.tolist()):
+        np.testing.assert_allclose(centres[group], x[place == group].mean(axis=0), rtol=1e-9)
 
 
 def test_fewer_points_than_centres_make_some_the_same() -> None:

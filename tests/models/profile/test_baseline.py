@@ -128,14 +128,14 @@ def test_a_payment_is_measured_and_scored_before_it_is_learned(detector: str) ->
     first = len(columns.row) - 60
     observed(learner, part(columns, 0, first))
     for place in range(first, len(columns.row)):
-        one = part(columns, place, place + 1)
+        row = part(columns, place, place + 1)
         said = [
-            everything(copied(learner), one._replace(is_learned=np.array([is_learned])))
+            everything(copied(learner), row._replace(is_learned=np.array([is_learned])))
             for is_learned in (0, 1)
         ]
         for name in ("features", "scores", "day_scores"):
             assert same(said[0][name], said[1][name]), (place, name)
-        observed(learner, one)
+        observed(learner, row)
 
 
 def test_what_is_measured_is_not_learned_by_it() -> None:
@@ -175,7 +175,7 @@ def test_more_payments_on_a_day_are_stranger_and_so_are_more_within_an_hour() ->
     haste = [in_haste.take(second=NOON + number) for number in range(12)]
     leisure = [at_leisure.take(second=NOON + number * 6000) for number in range(12)]
     for name in ("count_z", "velocity"):
-        values = [of[name] for of in haste]
+        values = [fields[name] for fields in haste]
         assert values == sorted(set(values)), name
     for fast, slow in zip(haste[1:], leisure[1:], strict=True):
         assert fast["count_z"] == slow["count_z"]
@@ -377,6 +377,6 @@ def test_the_latest_six_counterparties_are_remembered_each_once(names: list[int]
         assert made.copy().measured(counterparty=name)["new_counterparty"] == expected
         made.take(counterparty=name)
         if name:
-            latest = [name, *(one for one in latest if one != name)][:COUNTERPARTIES]
+            latest = [name, *(known for known in latest if known != name)][:COUNTERPARTIES]
         kept = made.account["counterparties"].tolist()
         assert kept == latest + [0] * (COUNTERPARTIES - len(latest))

@@ -84,8 +84,8 @@ def test_bounds_along_a_path_are_merged_and_reach_their_leaf() -> None:
     rules = tree.rules()
     conditions = [condition for rule in rules for condition in rule.conditions]
     assert len(conditions) == len(rules) > 2
-    bounds = [one for one in conditions if isinstance(one, Between)]
-    assert any(one.above is not None and one.up_to is not None for one in bounds)
+    bounds = [condition for condition in conditions if isinstance(condition, Between)]
+    assert any(bound.above is not None and bound.up_to is not None for bound in bounds)
     for value in values:
         (rule,) = met(tree, {"z": value})
         shares = tree.predict({"z": value})
@@ -198,8 +198,10 @@ rows = st.fixed_dictionaries({
 @given(st.lists(st.one_of(numeric, nominal), max_size=6), rows)
 def test_merged_conditions_hold_for_the_same_rows(conditions: list[Condition], row: Row) -> None:
     one_each = merged(conditions)
-    assert all(one.holds(row) for one in one_each) == all(one.holds(row) for one in conditions)
-    assert len(one_each) == len({one.attribute for one in conditions})
+    assert all(condition.holds(row) for condition in one_each) == all(
+        condition.holds(row) for condition in conditions
+    )
+    assert len(one_each) == len({condition.attribute for condition in conditions})
 
 
 @pytest.mark.parametrize(

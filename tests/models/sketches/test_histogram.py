@@ -25,8 +25,8 @@ def of(values: list[int], error: float = 0.01) -> Sketch:
     return sketch
 
 
-def same(one: Sketch, other: Sketch) -> bool:
-    return one.relative_error == other.relative_error and np.array_equal(one.counts, other.counts)
+def same(left: Sketch, right: Sketch) -> bool:
+    return left.relative_error == right.relative_error and np.array_equal(left.counts, right.counts)
 
 
 @given(many, st.floats(0, 1), errors)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from monitor.store import people
-from monitor.store.intake import Sort
+from monitor.store.intake import RecordSort
 from tests.monitor.console.made_console import (
     POLICY,
     REJECTION,
@@ -28,9 +28,10 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeCon
         review("A1"), review("A1", 2, 4), limit_alert("C1", "2026-02-10", severity="critical"),
     )  # fmt: skip
     made.take(
-        *(account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)), sort=Sort.ACCOUNT_DAY
+        *(account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)),
+        sort=RecordSort.ACCOUNT_DAY,
     )
-    made.take(REJECTION, sort=Sort.REJECTION)
-    made.take(POLICY, sort=Sort.POLICY)
+    made.take(REJECTION, sort=RecordSort.REJECTION)
+    made.take(POLICY, sort=RecordSort.POLICY)
     yield made
     made.close()

@@ -17,7 +17,7 @@ from monitor.console.transactions import (
     SeenTransaction,
 )
 from monitor.store import people
-from monitor.store.intake import Intake, Read, Sort
+from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.people import Person, Role
 from monitor.store.store import Store
 
@@ -172,7 +172,7 @@ class MadeConsole:
         for name, role in names.items():
             people.add_user(self.store, name, role, PASSWORD, self.clock())
 
-    def take(self, *records: Any, sort: Sort = Sort.ALERT) -> None:  # noqa: ANN401 - as Read's
+    def take(self, *records: Any, sort: RecordSort = RecordSort.ALERT) -> None:  # noqa: ANN401 - as Read's
         """Take records in as the archive does."""
         reads = []
         for record in records:

@@ -11,7 +11,7 @@ import pytest
 from starlette.routing import Route
 
 from monitor.console.app import OF_API, PAGES, PUBLIC, needs
-from monitor.store.intake import Sort
+from monitor.store.intake import RecordSort
 from monitor.store.people import Role, new_setup_token
 from tests.monitor.console.made_console import (
     LIMIT,
@@ -151,9 +151,10 @@ def test_text_of_others_is_never_interpreted(console: MadeConsole) -> None:
     account = records[0]["account_id"]
     console.take(*records)
     console.take(
-        {**hostile(account_day("H1", "2026-02-20")), "account_id": account}, sort=Sort.ACCOUNT_DAY
+        {**hostile(account_day("H1", "2026-02-20")), "account_id": account},
+        sort=RecordSort.ACCOUNT_DAY,
     )
-    console.take({**hostile(dict(REJECTION)), "reason": "bad-amount"}, sort=Sort.REJECTION)
+    console.take({**hostile(dict(REJECTION)), "reason": "bad-amount"}, sort=RecordSort.REJECTION)
     seen = 0
     with console.client("ana") as client:
         answer = client.post(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from monitor.policy.document import policy_of
 from monitor.store.desk import Topic, unsent
-from monitor.store.intake import Intake, Read, Sort
+from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.limits import proposals_of
 from monitor.store.proposals import (
     ProposalState,
@@ -61,7 +61,7 @@ def test_what_another_limit_changes_is_what_plain_counting_gives(
     console: MadeConsole, above: str, cents: int
 ) -> None:
     days = made_days(5)
-    console.take(*days, sort=Sort.ACCOUNT_DAY)
+    console.take(*days, sort=RecordSort.ACCOUNT_DAY)
     now, then = counted(days, 200_000), counted(days, cents)
     with console.client("vera") as client:
         found = client.get(WHATIF, params={"above": above, "days": "28"}).json()["whatif"]
@@ -84,7 +84,7 @@ def test_what_another_limit_changes_is_what_plain_counting_gives(
 
 def test_only_the_closed_days_that_are_asked_for_count(console: MadeConsole) -> None:
     days = made_days(6)
-    console.take(*days, sort=Sort.ACCOUNT_DAY)
+    console.take(*days, sort=RecordSort.ACCOUNT_DAY)
     last_week = [day for day in days if day["business_day"] > "2026-03-21"]
     with console.client("vera") as client:
         found = client.get(WHATIF, params={"days": "7"}).json()["whatif"]
@@ -141,7 +141,7 @@ def test_a_proposal_is_stale_once_another_version_is_in_force(console: MadeConso
     proposal_id = console.propose("bob")
     with console.client("paul") as client:
         shown = client.get(f"/api/v1/proposals/{proposal_id}").json()
-        console.take(POLICY.replace("version = 1", "version = 2"), sort=Sort.POLICY)
+        console.take(POLICY.replace("version = 1", "version = 2"), sort=RecordSort.POLICY)
         answer = client.post(
             f"/api/v1/proposals/{proposal_id}/decision",
             json={"decision": "approve", "policy_sha256": shown["policy_sha256"]},
@@ -180,7 +180,7 @@ def test_without_a_policy_the_pages_say_so(tmp_path: Path) -> None:
         assert "No policy is on the policy topic" in text
         assert client.get(f"/limits/{LIMIT}").status_code == 404
         assert client.get("/api/v1/limits").json()["items"] == []
-        console.take(POLICY, "version = 0", sort=Sort.POLICY)
+        console.take(POLICY, "version = 0", sort=RecordSort.POLICY)
         text = client.get("/limits").text
         assert "Refused by workers: record 2 of the policy topic cannot be used" in text
         assert client.get(f"/limits/{LIMIT}").status_code == 200
@@ -265,10 +265,10 @@ def test_a_record_that_is_no_step_is_refused(change: dict[str, Any]) -> None:
 def test_a_store_that_is_made_again_has_policies_and_proposals(tmp_path: Path) -> None:
     steps = steps_of([(StepKind.APPROVE, "paul", 5, "aa")])
     read = [
-        Read(Sort.PROPOSAL_STEP, "cases", 0, offset, step.at, step)
+        Read(RecordSort.PROPOSAL_STEP, "cases", 0, offset, step.at, step)
         for offset, step in enumerate(steps)
     ]
-    read.append(Read(Sort.POLICY, "policy", 0, 7, 1, POLICY))
+    read.append(Read(RecordSort.POLICY, "policy", 0, 7, 1, POLICY))
     store = sqlite_store(tmp_path)
     Intake(store).take(read)
     once = contents(store)

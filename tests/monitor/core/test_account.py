@@ -18,9 +18,9 @@ totals = st.dictionaries(
 )
 
 
-def closed(of: dict[str, list[int]], told: dict[str, Told] | None = None) -> ClosedDay:
+def closed(figures: dict[str, list[int]], told: dict[str, Told] | None = None) -> ClosedDay:
     account_day = AccountDay(Account("A1", 0, "0 "), FRIDAY)
-    for currency, totals_of in of.items():
+    for currency, totals_of in figures.items():
         account_day.totals_in(currency)[:] = totals_of
     for threshold_id, told_of in (told or {}).items():
         account_day.note(threshold_id, told_of)
@@ -40,29 +40,29 @@ def test_each_currency_has_totals_of_its_own(currencies: list[str]) -> None:
 
 def test_what_was_told_of_one_day_is_not_told_of_another() -> None:
     account = Account("A1", 0, "0 ")
-    one, other = AccountDay(account, FRIDAY), AccountDay(account, FRIDAY + 1)
-    account.days = (one, other)
-    one.note("x", Told("raised", 1, 2, 1))
-    assert not other.told
-    assert account.day_of(FRIDAY) is one
-    account.drop(one)
-    assert list(account.days) == [other]
+    first, second = AccountDay(account, FRIDAY), AccountDay(account, FRIDAY + 1)
+    account.days = (first, second)
+    first.note("x", Told("raised", 1, 2, 1))
+    assert not second.told
+    assert account.day_of(FRIDAY) is first
+    account.drop(first)
+    assert list(account.days) == [second]
     assert account.day_of(FRIDAY) is None
 
 
 @given(totals)
 def test_totals_are_written_exactly_and_in_the_order_of_the_currencies(
-    of: dict[str, list[int]],
+    figures: dict[str, list[int]],
 ) -> None:
-    written = json.loads(json.dumps(day_totals(closed(of).account_day)))
-    assert [entry["currency"] for entry in written] == sorted(of)
+    written = json.loads(json.dumps(day_totals(closed(figures).account_day)))
+    assert [entry["currency"] for entry in written] == sorted(figures)
     for entry in written:
         unit = Decimal(1).scaleb(-EXPONENT[entry["currency"]])
         kept = [
             entry["debit_count"], int(Decimal(entry["debit_amount"]) / unit),
             entry["credit_count"], int(Decimal(entry["credit_amount"]) / unit),
         ]  # fmt: skip
-        assert kept == of[entry["currency"]][:4]
+        assert kept == figures[entry["currency"]][:4]
         assert all(isinstance(entry[name], str) for name in ("debit_amount", "credit_amount"))
 
 

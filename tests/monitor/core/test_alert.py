@@ -42,10 +42,10 @@ def id_of(part: tuple[Measure, str, str, int]) -> str:
 @example((Measure.AMOUNT, "a1:b", "", FRIDAY), (Measure.AMOUNT, "a", "1:b", FRIDAY))
 @example((Measure.AMOUNT, "1:a", "", FRIDAY), (Measure.AMOUNT, "", "1:a", FRIDAY))
 def test_two_ids_are_the_same_just_where_all_that_they_are_of_is(
-    one: tuple[Measure, str, str, int], other: tuple[Measure, str, str, int]
+    left: tuple[Measure, str, str, int], right: tuple[Measure, str, str, int]
 ) -> None:
-    assert (id_of(one) == id_of(other)) == (one == other)
-    assert UUID(id_of(one)).version == 5
+    assert (id_of(left) == id_of(right)) == (left == right)
+    assert UUID(id_of(left)).version == 5
 
 
 def test_an_id_is_the_same_for_ever() -> None:

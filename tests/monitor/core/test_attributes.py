@@ -90,7 +90,7 @@ def test_a_book_knows_the_last_of_each_account_and_says_what_changed(
         now = attributes or NO_ATTRIBUTES
         assert book.take(account_id, attributes) is (now != plain.get(account_id, NO_ATTRIBUTES))
         plain[account_id] = now
-    assert book.known == {name: of for name, of in plain.items() if of != NO_ATTRIBUTES}
+    assert book.known == {name: named for name, named in plain.items() if named != NO_ATTRIBUTES}
 
 
 def test_an_account_takes_at_most_100_bytes_beside_its_id() -> None:

@@ -24,31 +24,31 @@ limits = subjects.map(
 )
 
 
-def day_of(of: dict[str, list[int]], segment: str | None = None) -> AccountDay:
+def day_of(figures: dict[str, list[int]], segment: str | None = None) -> AccountDay:
     account_day = AccountDay(Account("A1", 0, "0 "), 739_000)
     account_day.segment = segment
-    for currency, totals_of in of.items():
+    for currency, totals_of in figures.items():
         account_day.totals_in(currency)[:] = totals_of
     return account_day
 
 
 @given(days, limits)
 def test_both_directions_are_the_sum_of_the_two(
-    of: dict[str, list[int]], threshold: Threshold
+    figures: dict[str, list[int]], threshold: Threshold
 ) -> None:
     debit, credit, both = (
-        threshold._replace(direction=direction).value_of(day_of(of)) for direction in Direction
+        threshold._replace(direction=direction).value_of(day_of(figures)) for direction in Direction
     )
     assert both == debit + credit
 
 
 @given(days, st.sampled_from(Direction))
 def test_a_count_without_a_currency_is_the_sum_of_all(
-    of: dict[str, list[int]], direction: Direction
+    figures: dict[str, list[int]], direction: Direction
 ) -> None:
     count = LIMIT._replace(measure=Measure.COUNT, direction=direction, currency=None)
-    each = [count._replace(currency=currency).value_of(day_of(of)) for currency in CURRENCIES]
-    assert count.value_of(day_of(of)) == sum(each)
+    each = [count._replace(currency=currency).value_of(day_of(figures)) for currency in CURRENCIES]
+    assert count.value_of(day_of(figures)) == sum(each)
 
 
 def test_each_measure_has_its_place() -> None:
@@ -75,8 +75,14 @@ scopes = st.sampled_from([
 ])  # fmt: skip
 scoped = st.tuples(limits, scopes).map(lambda drawn: drawn[0]._replace(**drawn[1]))
 policies = st.lists(
-    scoped, unique_by=lambda of: (of.subject, of.account_id, of.segment), max_size=12
-).map(lambda drawn: tuple(of._replace(threshold_id=f"t{n}") for n, of in enumerate(drawn)))
+    scoped,
+    unique_by=lambda threshold: (threshold.subject, threshold.account_id, threshold.segment),
+    max_size=12,
+).map(
+    lambda drawn: tuple(
+        threshold._replace(threshold_id=f"t{n}") for n, threshold in enumerate(drawn)
+    )
+)
 
 
 @given(policies, st.sampled_from(["A1", "A2", "A3"]), st.sampled_from([None, "retail", "private"]))
@@ -85,47 +91,54 @@ def test_for_each_subject_the_most_specific_that_applies_decides_alone(
 ) -> None:
     deciding = LimitSet(thresholds).deciding(account_id, segment)
     applying = [
-        of for of in thresholds
-        if of.account_id in (None, account_id) and of.segment in (None, segment)
+        threshold for threshold in thresholds
+        if threshold.account_id in (None, account_id) and threshold.segment in (None, segment)
     ]  # fmt: skip
-    assert list(deciding) == [of for of in thresholds if of in deciding], "in the policy's order"
-    assert {of.subject for of in deciding} == {of.subject for of in applying}
-    assert len({of.subject for of in deciding}) == len(deciding)
-    for of in deciding:
-        rivals = [rival for rival in applying if rival.subject == of.subject]
-        assert of.specificity == max(rival.specificity for rival in rivals)
+    assert list(deciding) == [threshold for threshold in thresholds if threshold in deciding], (
+        "in the policy's order"
+    )
+    assert {threshold.subject for threshold in deciding} == {
+        threshold.subject for threshold in applying
+    }
+    assert len({threshold.subject for threshold in deciding}) == len(deciding)
+    for threshold in deciding:
+        rivals = [rival for rival in applying if rival.subject == threshold.subject]
+        assert threshold.specificity == max(rival.specificity for rival in rivals)
 
 
 def test_an_account_comes_before_its_segment_and_that_before_the_default() -> None:
     default = LIMIT
     segment = LIMIT._replace(threshold_id="s", segment="business")
     account = LIMIT._replace(threshold_id="a", account_id="A7")
-    of = LimitSet((default, segment, account))
+    limit_set = LimitSet((default, segment, account))
     assert 0 == default.specificity < segment.specificity < account.specificity
-    assert of.deciding("A7", "business") == (account,)
-    assert of.deciding("A8", "business") == (segment,)
-    assert of.deciding("A8", "retail") == of.deciding("A8", None) == (default,)
+    assert limit_set.deciding("A7", "business") == (account,)
+    assert limit_set.deciding("A8", "business") == (segment,)
+    assert limit_set.deciding("A8", "retail") == limit_set.deciding("A8", None) == (default,)
 
 
 @given(policies, st.sampled_from(range(len(SERIES))), st.sampled_from([None, "business"]))
 def test_a_transaction_is_watched_by_just_the_limits_that_it_can_move(
     thresholds: tuple[Threshold, ...], series: int, segment: str | None
 ) -> None:
-    of = LimitSet(thresholds)
+    limit_set = LimitSet(thresholds)
     direction, currency = SERIES[series]
-    one = [1, 1, 0, 0, 0] if direction == "debit" else [0, 0, 1, 1, 0]
-    still, moved = day_of({currency: [0, 0, 0, 0, 0]}, segment), day_of({currency: one}, segment)
-    watches = of.watch(moved, series)
+    figures = [1, 1, 0, 0, 0] if direction == "debit" else [0, 0, 1, 1, 0]
+    still, moved = (
+        day_of({currency: [0, 0, 0, 0, 0]}, segment),
+        day_of({currency: figures}, segment),
+    )
+    watches = limit_set.watch(moved, series)
     assert [watch.threshold for watch in watches] == [
         threshold
-        for threshold in of.deciding("A1", segment)
+        for threshold in limit_set.deciding("A1", segment)
         if threshold.value_of(still) != threshold.value_of(moved)
     ]
     for watch in watches:
-        assert one[watch.first] + one[watch.second] == watch.threshold.value_of(moved)
+        assert figures[watch.first] + figures[watch.second] == watch.threshold.value_of(moved)
         assert watch.look_above == watch.threshold.above
         assert watch.all_currencies == (watch.threshold.currency is None)
-    assert of.watches_of("A1", segment)[series] == watches
+    assert limit_set.watches_of("A1", segment)[series] == watches
 
 
 def test_a_series_has_one_place() -> None:

@@ -42,7 +42,7 @@ Told = dict[str, Any]
 @pytest.fixture(scope="module")
 def alerts() -> list[Told]:
     """Alerts of a made population: of amounts, counts and models, restated ones among them."""
-    rows = [of for _, made in rows_of(Population(400, 12, 7)) for of in made]
+    rows = [made_row for _, made in rows_of(Population(400, 12, 7)) for made_row in made]
     text = POLICY.replace("500.00", "150.00") + DEFAULT_BUDGET.replace("= 7", "= 5")
     told = Replay(book(text), 1).observe(batch_of(rows))
     return [json.loads(codec.alert_bytes(alert)) for alert in told.alerts]
@@ -78,17 +78,21 @@ some = st.builds(
 )  # fmt: skip
 
 
-@given(st.lists(some, max_size=12).flatmap(lambda of: st.tuples(st.just(of), st.permutations(of))))
+@given(
+    st.lists(some, max_size=12).flatmap(
+        lambda drawn: st.tuples(st.just(drawn), st.permutations(drawn))
+    )
+)
 def test_which_one_holds_does_not_follow_from_the_order_of_arrival(
     lists: tuple[list[Disposed], list[Disposed]],
 ) -> None:
-    one, other = map(holding, lists)
-    assert one.keys() == other.keys()
-    for alert_id, held in one.items():
-        of_alert = [of for of in lists[0] if of.alert_id == alert_id]
+    left, right = map(holding, lists)
+    assert left.keys() == right.keys()
+    for alert_id, held in left.items():
+        of_alert = [word for word in lists[0] if word.alert_id == alert_id]
         assert held in of_alert
-        assert other[alert_id].disposition == held.disposition
-        assert held.at == max(of.at for of in of_alert)
+        assert right[alert_id].disposition == held.disposition
+        assert held.at == max(word.at for word in of_alert)
         twice = holding([*lists[0], *lists[1]])  # a topic read twice is the same topic
         assert twice[alert_id].disposition == held.disposition
 
@@ -134,8 +138,12 @@ def test_confidence_is_that_of_counting_one_by_one(
     words = words_on(alerts, seed)
     words = words[: int(len(words) * cut)]
     lesson = lesson_of(alerts, words)
-    told = {alert["alert_id"]: alert for alert in sorted(alerts, key=lambda of: of["revision"])}
-    labels = {of.alert_id: of.disposition.value for of in sorted(words, key=lambda of: of.at)}
+    told = {
+        alert["alert_id"]: alert for alert in sorted(alerts, key=lambda alert: alert["revision"])
+    }
+    labels = {
+        word.alert_id: word.disposition.value for word in sorted(words, key=lambda word: word.at)
+    }
     assert lesson.disposed == len(labels)
     covered = 0
     for rule in lesson.rules:
@@ -161,7 +169,7 @@ def test_what_analysts_go_by_is_found_and_shown_with_each_alert(alerts: list[Tol
         assert len(met) <= 1
         right += bool(met) and met[0].rule.label == planted(alert)
         shown = with_rules(dict(alert), lesson)
-        assert [of["text"] for of in shown["rules"]] == [of.rule.text() for of in met]
+        assert [rule["text"] for rule in shown["rules"]] == [rule.rule.text() for rule in met]
         assert {name: shown[name] for name in alert} == alert
     assert right / len(last_told(alerts)) > 0.9
 
@@ -170,10 +178,10 @@ def test_before_anything_was_said_nothing_is_shown(alerts: list[Told]) -> None:
     lesson = lesson_of(alerts, [])
     assert (lesson.rules, lesson.disposed) == ([], 0)
     assert with_rules(alerts[0], lesson) == alerts[0]
-    one = lesson_of(alerts, [disposed(alerts[0]["alert_id"], "suspicious"),
+    learned = lesson_of(alerts, [disposed(alerts[0]["alert_id"], "suspicious"),
                              disposed("nobody's", "suspicious")])  # fmt: skip
-    assert (one.disposed, one.unknown) == (1, ["nobody's"])
-    assert one.met_by(alerts[0]) == []  # "IF anything" says nothing of this alert
+    assert (learned.disposed, learned.unknown) == (1, ["nobody's"])
+    assert learned.met_by(alerts[0]) == []  # "IF anything" says nothing of this alert
 
 
 # -- features -------------------------------------------------------------------------------------
@@ -210,20 +218,22 @@ def test_features_by_hand() -> None:
 
 
 def test_every_feature_and_disposition_stands_in_the_documents() -> None:
-    stated = {of[0].strip("`"): of[1] for of in tables(DOCS / "operations.md", "feature")}
+    stated = {cells[0].strip("`"): cells[1] for cells in tables(DOCS / "operations.md", "feature")}
     assert stated == CATEGORIES | NUMBERS
-    said = {of[0].strip("`"): of[1] for of in tables(DOCS / "operations.md", "disposition")}
-    assert said == {of.value: MEANINGS[of] for of in Disposition}
+    said = {
+        cells[0].strip("`"): cells[1] for cells in tables(DOCS / "operations.md", "disposition")
+    }
+    assert said == {disposition.value: MEANINGS[disposition] for disposition in Disposition}
 
 
 # -- records and files ----------------------------------------------------------------------------
 
 
 @given(some)
-def test_what_is_written_is_read_alike(one: Disposed) -> None:
-    if one.note == "":
-        one = one._replace(note=None)
-    assert disposed_of(json.loads(codec.disposition_bytes(one))) == one
+def test_what_is_written_is_read_alike(word: Disposed) -> None:
+    if word.note == "":
+        word = word._replace(note=None)
+    assert disposed_of(json.loads(codec.disposition_bytes(word))) == word
 
 
 def test_all_problems_of_a_file_are_said_at_once(tmp_path: Path) -> None:
@@ -237,11 +247,11 @@ def test_all_problems_of_a_file_are_said_at_once(tmp_path: Path) -> None:
     at_lines = [problem.split("line ")[1].partition(":")[0] for problem in said]
     assert at_lines == ["2", "2", "2", "2", "3", "4", "5", "6", "7"]
     path.write_text('{"alert_id": "a", "disposition": "suspicious"}\n', encoding="utf-8")
-    (one,) = dispositions_of_file(path, by="B", at="2026-03-02T09:00:00Z", note=None)
-    assert (one.by, one.at, one.note) == ("B", BEGIN, None)
+    (word,) = dispositions_of_file(path, by="B", at="2026-03-02T09:00:00Z", note=None)
+    assert (word.by, word.at, word.note) == ("B", BEGIN, None)
     before = path.read_bytes()
-    add_to_file(path, [one])
-    assert path.read_bytes() == before + codec.disposition_bytes(one) + b"\n"  # only ever added
+    add_to_file(path, [word])
+    assert path.read_bytes() == before + codec.disposition_bytes(word) + b"\n"  # only ever added
 
 
 @pytest.mark.no_cover
@@ -249,9 +259,9 @@ def test_the_command_adds_to_a_file_and_explain_and_rules_read_it(
     alerts: list[Told], tmp_path: Path
 ) -> None:
     told, words = tmp_path / "a.jsonl", tmp_path / "d.jsonl"
-    told.write_text("".join(json.dumps(of) + "\n" for of in alerts), encoding="utf-8")
+    told.write_text("".join(json.dumps(alert) + "\n" for alert in alerts), encoding="utf-8")
     add_to_file(words, words_on(alerts))
-    of_outlier = next(of["alert_id"] for of in alerts if of["kind"] == "outlier")
+    of_outlier = next(alert["alert_id"] for alert in alerts if alert["kind"] == "outlier")
     said = command("alerts", "dispose", of_outlier, "--as", "limit-wrong", "--by", "B", "--to",
                    words, "--json")  # fmt: skip
     assert (said.returncode, json.loads(said.stdout)) == (0, {"dispositions": 1})
@@ -260,7 +270,7 @@ def test_the_command_adds_to_a_file_and_explain_and_rules_read_it(
     assert holding(dispositions_of_file(words))[of_outlier] == last  # said now, so it holds
     wrong = command("alerts", "dispose", of_outlier, "--as", "nonsense", "--to", words)
     assert wrong.returncode == 2
-    assert all(one.value in wrong.stderr.replace("\n", "") for one in Disposition)
+    assert all(disposition.value in wrong.stderr.replace("\n", "") for disposition in Disposition)
     nobody = command("alerts", "dispose", of_outlier, "--as", "suspicious", "--to", words)
     assert nobody.returncode == 2
     assert "by is missing" in nobody.stderr

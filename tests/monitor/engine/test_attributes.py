@@ -164,14 +164,22 @@ def items_of(drawn: list[tuple[str, int, int, str | None, bool]]) -> list[Transa
 def state_of(engine: Engine) -> Told:
     """Return what stands at last of each account-day, and by what; not how it came to that."""
     return {
-        (account.account_id, of.day): (
-            of.segment, of.segment_time, of.attributes, of.totals,
-            {name: told.limit for name, told in of.told.items() if told.status != Status.WITHDRAWN},
-            of.watches is engine.ledger.open_days[of.day].limits.watches_of(*scope_of(of)),
+        (account.account_id, account_day.day): (
+            account_day.segment,
+            account_day.segment_time,
+            account_day.attributes,
+            account_day.totals,
+            {
+                name: told.limit
+                for name, told in account_day.told.items()
+                if told.status != Status.WITHDRAWN
+            },
+            account_day.watches
+            is engine.ledger.open_days[account_day.day].limits.watches_of(*scope_of(account_day)),
         )
         for account in engine.ledger.accounts.values()
-        for of in account.days
-    }  # fmt: skip
+        for account_day in account.days
+    }
 
 
 @law(150)
@@ -187,7 +195,7 @@ def test_a_change_before_between_or_after_the_transactions_gives_the_same_end(
 ) -> None:
     items = items_of(drawn)
     at_last = dict(changed for _, changed in sorted(drawn_changes, key=lambda drawn: drawn[0]))
-    before = engine_of(**{name: of for name, of in at_last.items() if of is not None})
+    before = engine_of(**{name: value for name, value in at_last.items() if value is not None})
     observed(before, *items)
     between = engine_of()
     runs = [[item] for item in items] if one_by_one else [items[:7], items[7:]]

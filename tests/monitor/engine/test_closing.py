@@ -122,7 +122,10 @@ def test_one_call_works_on_so_many_account_days_whatever_limits_and_segments_the
         assert work.done["noted_day"] <= 4 * UNITS
         assert work.done["limit_day"] <= 2 * UNITS
         assert work.done["ClosedDay"] <= 2 * UNITS
-        assert sum(work.done[of] for of in ("_count", "ClosedDay", "limit_day")) <= 2 * UNITS
+        assert (
+            sum(work.done[function] for function in ("_count", "ClosedDay", "limit_day"))
+            <= 2 * UNITS
+        )
         assert work.done["_ask"] <= work.done["_count"]
         work.done.clear()
         calls += 1
@@ -150,7 +153,7 @@ def told(steps: list[Step]) -> tuple[object, ...]:
     by_account: dict[str, list[bytes]] = {}
     for alert in alerts:
         by_account.setdefault(alert.account_id, []).append(codec.alert_bytes(alert))
-    closed = [of for step in steps for of in step.account_days]
+    closed = [account_day for step in steps for account_day in step.account_days]
     segment_days = [
         codec.segment_record_bytes(record)
         for step in steps
@@ -258,7 +261,7 @@ def test_what_is_told_of_a_review_does_not_depend_on_when_older_days_are_forgott
         engine = engine_of(policy)
         step = observed(engine, *items)
         assert step.rejections == []
-        return [(of.kind, of.status, of.segment) for of in step.alerts]
+        return [(alert.kind, alert.status, alert.segment) for alert in step.alerts]
 
     at_once = told()
     assert at_once[-1] == ("review", "withdrawn", None)

@@ -76,15 +76,15 @@ def test_what_no_limit_watches_is_what_a_plain_count_finds(
     expected: Counter[str] = Counter()
     for currency, day in rows:
         stated = first if day < 6 else second
-        amounts = {of for measure, of in stated if measure == "amount"}
-        watched = amounts or {of for _, of in stated}
+        amounts = {code for measure, code in stated if measure == "amount"}
+        watched = amounts or {code for _, code in stated}
         if currency not in watched and (amounts or None not in watched):
             expected[currency] += 1
     assert replay.totals.transactions == len(rows)
     assert replay.totals.unwatched == expected
     named = {currency for _, currency in [*first, *second] if currency}
     came = {currency for currency, _ in rows}
-    assert currencies_seen(book) == {of: of in came for of in sorted(named)}
+    assert currencies_seen(book) == {code: code in came for code in sorted(named)}
 
 
 def test_it_is_said_in_words() -> None:

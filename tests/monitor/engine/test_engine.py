@@ -237,12 +237,12 @@ def test_within_the_lateness_the_order_of_arrival_changes_nothing(
 ) -> None:
     items = items_of(drawn)
     first, second = Engine(0, book(SEGMENTED)), Engine(0, book(SEGMENTED))
-    one = observed(first, *items)
+    whole = observed(first, *items)
     shuffle.shuffle(items)
     other = observed(second, *items)
     assert totals_of(first) == totals_of(second)
-    assert standing(one.alerts) == standing(other.alerts)
-    assert one.transactions == other.transactions
+    assert standing(whole.alerts) == standing(other.alerts)
+    assert whole.transactions == other.transactions
 
 
 @law(100)

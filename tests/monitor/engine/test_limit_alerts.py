@@ -60,14 +60,14 @@ def test_what_is_told(before: list[int], now: int, status: str | None) -> None:
 @given(st.lists(st.sampled_from([0, 49_999, 50_000, 50_001, 60_000]), min_size=1))
 def test_the_last_that_was_told_is_how_it_stands(cents: list[int]) -> None:
     account, account_day = a_day()
-    alerts = [told for of in cents if (told := told_at(account, account_day, of)) is not None]
+    alerts = [told for value in cents if (told := told_at(account, account_day, value)) is not None]
     stands = bool(alerts) and alerts[-1].status != "withdrawn"
     assert stands == (cents[-1] > 50_000)
     assert not stands or alerts[-1].value == cents[-1]
     assert [alert.revision for alert in alerts] == list(range(1, len(alerts) + 1))
     assert len({alert.alert_id for alert in alerts}) <= 1
-    for one, other in pairwise(alerts):
-        assert (other.status == "raised") == (one.status == "withdrawn")
+    for earlier, later in pairwise(alerts):
+        assert (later.status == "raised") == (earlier.status == "withdrawn")
 
 
 def retold(account: Account, account_day: AccountDay, *thresholds: Threshold) -> list[Alert]:

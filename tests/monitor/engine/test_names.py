@@ -110,11 +110,11 @@ def days_of(items: Sequence[Transaction]) -> tuple[Engine, list[tuple[SegmentDay
 def totals(of_day: tuple[SegmentDay, ...]) -> Counter[str]:
     """Return what a day came to over all its segments and names."""
     found: Counter[str] = Counter()
-    for of in of_day:
-        found["account-days"] += of.account_days
-        for (reason, _), count in of.rejections.items():
+    for segment_day in of_day:
+        found["account-days"] += segment_day.account_days
+        for (reason, _), count in segment_day.rejections.items():
             found[reason] += count
-        for name, limit in of.limits.items():
+        for name, limit in segment_day.limits.items():
             found[f"{name} breaches"] += limit.breaches
             found[f"{name} values"] += limit.values.total
             for (type_, _), count in limit.causes.items():
@@ -130,17 +130,17 @@ def test_segments_and_causes_beyond_the_bound_are_counted_as_others(
     monkeypatch.setattr("monitor.systemic.summary.SEGMENTS_MAX", BOUND)
     monkeypatch.setattr("monitor.systemic.summary.KINDS_MAX", BOUND)
     engine, bound = days_of(items)
-    assert [totals(of) for of in bound] == [totals(of) for of in free]
+    assert [totals(days) for days in bound] == [totals(days) for days in free]
     for of_day in bound:
         assert len(of_day) <= BOUND + 1
-        assert OTHERS in {of.segment for of in of_day} or len(of_day) < BOUND
-        for of in of_day:
-            for limit in of.limits.values():
+        assert OTHERS in {segment_day.segment for segment_day in of_day} or len(of_day) < BOUND
+        for segment_day in of_day:
+            for limit in segment_day.limits.values():
                 assert len(limit.causes) <= BOUND + 4  # the others of each of four types
-            assert len(of.rejections) <= BOUND + 1
-    full = [of for of in bound if totals(of)["account-days"] == 40]
+            assert len(segment_day.rejections) <= BOUND + 1
+    full = [days for days in bound if totals(days)["account-days"] == 40]
     assert len(full) == 2
-    by_name = {of.segment: of.account_days for of in full[0]}
+    by_name = {segment_day.segment: segment_day.account_days for segment_day in full[0]}
     assert by_name["retail"] == 20  # the greatest keeps its name
     assert by_name[OTHERS] == 20 - (BOUND - 1)
     assert max(len(of_day) for of_day in free) == 21
@@ -166,16 +166,16 @@ def test_kinds_of_rejections_beyond_the_bound_are_counted_as_others(
 def test_hot_payers_beyond_the_bound_are_counted_as_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows = [transaction_of(of) for _, made in rows_of(Population(150, 14, 7)) for of in made]
+    rows = [transaction_of(row) for _, made in rows_of(Population(150, 14, 7)) for row in made]
 
     def hot(limit: int) -> tuple[Counter[tuple[int, str]], dict[str, int]]:
         monkeypatch.setattr("monitor.outliers.scorer.HOT_PAYERS_MAX", limit)
         engine = Engine(0, book(SYSTEMIC))
         found: Counter[tuple[int, str]] = Counter()
         for of_day in observed(engine, *rows).segment_days:
-            for of in of_day:
-                for (_, name), count in of.hot_payers.items():
-                    found[of.day, name] += count
+            for segment_day in of_day:
+                for (_, name), count in segment_day.hot_payers.items():
+                    found[segment_day.day, name] += count
         return found, engine.names_counted_as_others()
 
     free, none = hot(10**6)
@@ -205,9 +205,9 @@ def test_segments_that_come_when_all_places_are_taken_are_one(
             name: a_segment(name, day, 2) for name in ("retail", None, f"a{day}", f"b{day}")
         }
         kept = known.within(segments)
-        assert sum(of.account_days for of in kept.values()) == 8
+        assert sum(segment_day.account_days for segment_day in kept.values()) == 8
         assert {None, "retail"} <= kept.keys()
-        assert all(of.segment == name for name, of in kept.items())
+        assert all(segment_day.segment == name for name, segment_day in kept.items())
         if day > 2:
             assert set(kept) == {None, "retail", OTHERS}
             assert kept[OTHERS].limits["amount"].breaches == 4

@@ -48,9 +48,9 @@ def reasons(step: Step) -> list[tuple[int, Reason]]:
 def totals(engine: Engine) -> dict[tuple[str, str], list[int]]:
     """Return the debits and credits in EUR of every open account-day."""
     return {
-        (name, day_text(of.day)): of.totals_in("EUR")[:4]
+        (name, day_text(account_day.day)): account_day.totals_in("EUR")[:4]
         for name, account in engine.ledger.accounts.items()
-        for of in account.days
+        for account_day in account.days
     }
 
 
@@ -338,22 +338,22 @@ def items_of(drawn: list[Drawn]) -> list[Transaction]:
     """Return transactions whose reversals fit: those of each are at most its amount together."""
     items: list[Transaction] = []
     free: list[int] = []  # of the amount of each; of one of nothing, how often it may be reversed
-    for number, one in enumerate(drawn):
-        parent = one.parent if one.parent < number else -1
+    for number, booking in enumerate(drawn):
+        parent = booking.parent if booking.parent < number else -1
         more: dict[str, str] = {}
-        account, cents = f"A{one.account}", one.cents
+        account, cents = f"A{booking.account}", booking.cents
         if parent >= 0:
-            of = items[parent]
-            account, more = of.account_id, {"reverses": of.transaction_id}
-            cents = min(of.amount_minor * one.share // 5, free[parent])
-            taken = cents if of.amount_minor else 1
+            original = items[parent]
+            account, more = original.account_id, {"reverses": original.transaction_id}
+            cents = min(original.amount_minor * booking.share // 5, free[parent])
+            taken = cents if original.amount_minor else 1
             if taken > free[parent]:
-                more, cents = {}, one.cents  # it does not fit: one that reverses nothing
+                more, cents = {}, booking.cents  # it does not fit: one that reverses nothing
             else:
                 free[parent] -= taken
         items.append(
             transaction(
-                f"T{number}", hours=one.hours, account_id=account,
+                f"T{number}", hours=booking.hours, account_id=account,
                 amount=f"{cents // 100}.{cents % 100:02d}", **more,
             )
         )  # fmt: skip
@@ -370,7 +370,9 @@ def recount(items: list[Transaction]) -> dict[tuple[str, str], list[int]]:
 
     def left(item: Transaction) -> int:
         unit = item.amount_minor or is_counted_once(item)
-        return unit - sum(left(of) for of in reversals[item.account_id, item.transaction_id])
+        return unit - sum(
+            left(reversal) for reversal in reversals[item.account_id, item.transaction_id]
+        )
 
     by_name = {(item.account_id, item.transaction_id): item for item in items}
 
@@ -378,8 +380,8 @@ def recount(items: list[Transaction]) -> dict[tuple[str, str], list[int]]:
         """Of nothing: an original is there or not; a reversal is of one that is of nothing too."""
         if item.reverses is None:
             return 1
-        of = by_name[item.account_id, item.reverses]
-        return 0 if of.amount_minor else is_counted_once(of)
+        original = by_name[item.account_id, item.reverses]
+        return 0 if original.amount_minor else is_counted_once(original)
 
     counted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for item in items:
@@ -391,8 +393,8 @@ def recount(items: list[Transaction]) -> dict[tuple[str, str], list[int]]:
 
 
 def over(counted: dict[tuple[str, str], list[int]]) -> set[tuple[str, str, str]]:
-    amounts = {(*key, "daily-amount") for key, of in counted.items() if of[1] > 50_000}
-    return amounts | {(*key, "daily-count") for key, of in counted.items() if of[0] > 3}
+    amounts = {(*key, "daily-amount") for key, figures in counted.items() if figures[1] > 50_000}
+    return amounts | {(*key, "daily-count") for key, figures in counted.items() if figures[0] > 3}
 
 
 def standing(steps: list[Step]) -> set[tuple[str, str, str]]:
@@ -444,9 +446,9 @@ def test_those_that_do_not_fit_are_judged_in_the_order_in_which_they_came(
     items = [
         transaction(
             f"T{name}", hours=hours, amount=f"{cents}.00", currency=currency,
-            **({} if of is None else {"reverses": f"T{of}"}),
+            **({} if original is None else {"reverses": f"T{original}"}),
         )
-        for name, hours, of, cents, currency in drawn
+        for name, hours, original, cents, currency in drawn
     ]  # fmt: skip
     engine = Engine(0, book())
     rejected = [(o, r.reason) for o, r in observed(engine, *items).rejections]
@@ -467,16 +469,16 @@ class Plain:
 
     def take(self, offset: int, item: Transaction) -> None:
         name = item.transaction_id
-        if name in self.there or any(name == of.transaction_id for _, of in self.waiting):
+        if name in self.there or any(name == waiting.transaction_id for _, waiting in self.waiting):
             self.rejected.append((offset, Reason.DUPLICATE))
             return
         self.waiting.append((offset, item))
         while pair := next((pair for pair in self.waiting if self.is_ready(pair[1])), None):
             self.waiting.remove(pair)
-            at, one = pair
-            if one.reverses is None or self.fits(one, one.reverses):
-                self.left[one.transaction_id] = self.units(one)
-                self.there[one.transaction_id] = one
+            at, booked = pair
+            if booked.reverses is None or self.fits(booked, booked.reverses):
+                self.left[booked.transaction_id] = self.units(booked)
+                self.there[booked.transaction_id] = booked
             else:
                 self.rejected.append((at, Reason.REVERSAL_MISMATCH))
 
@@ -488,14 +490,14 @@ class Plain:
             return item.amount_minor
         if item.reverses is None:
             return 1
-        of = self.there[item.reverses]
-        return 1 if not of.amount_minor and self.units(of) else 0
+        original = self.there[item.reverses]
+        return 1 if not original.amount_minor and self.units(original) else 0
 
     def fits(self, item: Transaction, name: str | None) -> bool:
         """Say whether it fits, and change what is left of the chain where it does."""
         assert name is not None
-        of = self.there[name]
-        if of.currency != item.currency or (not of.amount_minor and item.amount_minor):
+        original = self.there[name]
+        if original.currency != item.currency or (not original.amount_minor and item.amount_minor):
             return False
         takes, changes = self.units(item), {}
         while name is not None:
@@ -538,7 +540,7 @@ def test_a_rejection_told_later_names_the_file_and_row_of_its_own_record() -> No
     assert (fields["records"], fields["transactions"], fields["waiting"]) == (2, 2, 2)
     later = [row(f"T{n}", hours=100, account_id=f"A{n}") for n in range(6)]
     found = replay.observe(Batch(Path("two.csv"), later, list(range(6)), [], 0)).rejections
-    assert sorted((of.file, of.row, of.record) for of in found) == [
+    assert sorted((rejected.file, rejected.row, rejected.record) for rejected in found) == [
         ("one.csv", number, codec.transaction_bytes(fields))
         for number, fields in zip((7, 8), early, strict=True)
     ]

@@ -65,8 +65,13 @@ def brute(rows: list[frozenset[Item]], items_max: int) -> dict[frozenset[Item], 
 
 def told(found: list[Association]) -> dict[Key, Counts]:
     keyed = {
-        (frozenset(one.given), one.then): (one.rows_both, one.rows_given, one.rows_then, one.rows)
-        for one in found
+        (frozenset(rule.given), rule.then): (
+            rule.rows_both,
+            rule.rows_given,
+            rule.rows_then,
+            rule.rows,
+        )
+        for rule in found
     }
     assert len(keyed) == len(found)
     return keyed
@@ -93,10 +98,12 @@ def expected(columns: Columns, wanted: Wanted, target: Item | None = None) -> di
             if not left or confidence < Fraction(str(wanted.confidence_min)):
                 continue
             fewer = [
-                frozenset(one) for size in range(len(left)) for one in combinations(left, size)
+                frozenset(chosen)
+                for size in range(len(left))
+                for chosen in combinations(left, size)
             ]
             if not wanted.redundant and any(
-                Fraction(counts[one | {then}], counts[one]) >= confidence for one in fewer
+                Fraction(counts[part | {then}], counts[part]) >= confidence for part in fewer
             ):
                 continue
             rules[left, then] = (both, counts[left], counts[frozenset([then])], len(rows))
@@ -118,7 +125,7 @@ wanteds = st.builds(
 def test_rules_are_those_that_the_definitions_say(columns: Columns, wanted: Wanted) -> None:
     found = associations_of(attributes(columns), wanted)
     assert told(found.associations) == expected(columns, wanted)
-    leverages = [one.leverage for one in found.associations]
+    leverages = [association.leverage for association in found.associations]
     assert leverages == sorted(leverages, reverse=True)
 
 
@@ -163,11 +170,11 @@ def test_the_least_count_is_the_first_that_is_enough(thousandths: int, rows: int
 def test_figures_are_those_of_a_count_by_hand() -> None:
     columns: Columns = {"x": list("aaabbbbbbb"), "y": list("ppqppqqqqq")}
     found = associations_of(attributes(columns), Wanted(0.2, 0.6)).associations
-    one = next(rule for rule in found if rule.text() == "IF x=a THEN y=p")
-    assert (one.support, one.confidence) == (0.2, 2 / 3)
-    assert one.lift == pytest.approx(2 / 3 / 0.4)
-    assert one.leverage == pytest.approx(0.2 - 0.3 * 0.4)
-    assert one.fields()["if"] == [{"column": "x", "value": "a"}]
+    found_rule = next(rule for rule in found if rule.text() == "IF x=a THEN y=p")
+    assert (found_rule.support, found_rule.confidence) == (0.2, 2 / 3)
+    assert found_rule.lift == pytest.approx(2 / 3 / 0.4)
+    assert found_rule.leverage == pytest.approx(0.2 - 0.3 * 0.4)
+    assert found_rule.fields()["if"] == [{"column": "x", "value": "a"}]
 
 
 @given(st.integers(1, 60), st.data())
@@ -185,14 +192,14 @@ def test_the_chance_is_the_count_of_all_ways(rows: int, data: st.DataObject) -> 
 def test_a_rule_of_two_rows_among_many_candidates_is_told_as_chance() -> None:
     draw = np.random.default_rng(3)
     columns: Columns = {
-        f"c{place}": [f"v{one}" for one in draw.integers(0, 6, 300)] for place in range(12)
+        f"c{place}": [f"v{value}" for value in draw.integers(0, 6, 300)] for place in range(12)
     }
     columns["rare"] = ["yes" if draw < 0.04 else "no" for draw in draw.random(300)]
     found = associations_with(table_of(columns), "rare=yes", Wanted(0.1, 0.6)).associations
-    sure = [one for one in found if one.confidence == 1]
+    sure = [rule for rule in found if rule.confidence == 1]
     assert sure
-    assert all(one.p_value < 0.05 for one in sure)
-    assert all(one.p_value_adjusted > 0.5 for one in sure)
+    assert all(rule.p_value < 0.05 for rule in sure)
+    assert all(rule.p_value_adjusted > 0.5 for rule in sure)
 
 
 def test_intervals_name_their_column_themselves() -> None:
@@ -200,7 +207,7 @@ def test_intervals_name_their_column_themselves() -> None:
     found = associations_of(
         attributes_of(table, {"age": Cut((30.0, 55.0))}), Wanted(0.2, 0.9)
     ).associations
-    texts = [one.text() for one in found]
+    texts = [rule.text() for rule in found]
     assert "IF 30 < age <= 55 THEN card=gold" in texts
     assert "IF age > 55 THEN card=no" in texts
 
@@ -237,6 +244,6 @@ def test_numbers_are_cut_where_that_says_most_about_the_target() -> None:
     ages = [str(age) for age in range(21, 61)] * 2
     cards = ["gold" if 30 < int(age) <= 40 else "classic" for age in ages]
     found = associations_with(table_of({"age": ages, "card": cards}), "card=gold", Wanted())
-    (one,) = found.associations
-    assert one.text() == "IF 30 < age <= 40 THEN card=gold"
+    (rule,) = found.associations
+    assert rule.text() == "IF 30 < age <= 40 THEN card=gold"
     assert found.associations[0].confidence == 1

@@ -73,8 +73,8 @@ def test_intervals_of_equal_frequency_part_no_ties(numbers: list[float], count: 
 
 
 @given(finite, finite)
-def test_the_roundest_number_between_two_is_between_them(one: float, other: float) -> None:
-    low, high = sorted((one, other))
+def test_the_roundest_number_between_two_is_between_them(left: float, right: float) -> None:
+    low, high = sorted((left, right))
     assume(low < high)
     found = round_between(low, high)
     assert low <= found < high

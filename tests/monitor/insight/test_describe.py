@@ -44,7 +44,11 @@ def described(rows: Rows, values_max: int = 4, tuples_max: int = 9) -> Descripti
 
 def generalised(rows: Rows, description: Description) -> list[tuple[str, dict[str, str]]]:
     """Return class and values of each row, as the description says that they were generalised."""
-    levels = {one.attribute: one.levels for one in description.attributes if not one.removed}
+    levels = {
+        relevance.attribute: relevance.levels
+        for relevance in description.attributes
+        if not relevance.removed
+    }
     made = []
     for of_class, *cells in rows:
         values = dict(zip("abc", (NONE if cell is None else cell for cell in cells), strict=True))
@@ -63,11 +67,11 @@ def test_t_weights_of_a_class_sum_to_one_and_d_weights_of_a_tuple_too(
 ) -> None:
     found = described(rows, values_max, tuples_max)
     assert len(found.tuples) <= tuples_max
-    assert math.fsum(one.target.t_weight for one in found.tuples) == pytest.approx(1)
+    assert math.fsum(group.target.t_weight for group in found.tuples) == pytest.approx(1)
     if found.against_rows:
-        assert math.fsum(one.contrast.t_weight for one in found.tuples) == pytest.approx(1)
-    for one in found.tuples:
-        assert one.target.d_weight + one.contrast.d_weight == pytest.approx(1)
+        assert math.fsum(group.contrast.t_weight for group in found.tuples) == pytest.approx(1)
+    for group in found.tuples:
+        assert group.target.d_weight + group.contrast.d_weight == pytest.approx(1)
     assert found.crosstab is not None
     cells = list(found.crosstab.weights.values())
     assert math.fsum(target.t_weight for target, _ in cells) == pytest.approx(1)
@@ -83,12 +87,14 @@ def test_counts_are_those_of_counting_one_by_one(
         (of_class == rows[0][0], *sorted(values.items()))
         for of_class, values in generalised(rows, found)
     )
-    for one in found.tuples:
-        items = sorted(one.values.items())
-        assert one.target.rows == counted.pop((True, *items), 0)
-        assert one.contrast.rows == counted.pop((False, *items), 0)
-        assert one.target.t_weight == one.target.rows / found.target_rows
-        assert one.target.d_weight == one.target.rows / (one.target.rows + one.contrast.rows)
+    for group in found.tuples:
+        items = sorted(group.values.items())
+        assert group.target.rows == counted.pop((True, *items), 0)
+        assert group.contrast.rows == counted.pop((False, *items), 0)
+        assert group.target.t_weight == group.target.rows / found.target_rows
+        assert group.target.d_weight == group.target.rows / (
+            group.target.rows + group.contrast.rows
+        )
     assert not counted
 
 
@@ -97,19 +103,19 @@ def test_generalising_never_changes_totals(rows: Rows, values_max: int, tuples_m
     found = described(rows, values_max, tuples_max)
     target = sum(row[0] == rows[0][0] for row in rows)
     assert (found.target_rows, found.against_rows) == (target, len(rows) - target)
-    assert sum(one.target.rows for one in found.tuples) == target
-    assert sum(one.contrast.rows for one in found.tuples) == len(rows) - target
+    assert sum(group.target.rows for group in found.tuples) == target
+    assert sum(group.contrast.rows for group in found.tuples) == len(rows) - target
 
 
 @given(rows_of_words, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(rows: Rows, random: st.DataObject) -> None:
     others = rows[1:]
     random.shuffle(others)  # type: ignore[attr-defined] # a Random by another name
-    one, other = described(rows), described([rows[0], *others])
-    assert one[:8] == other[:8]
-    assert one.crosstab is not None
-    assert other.crosstab is not None
-    assert one.crosstab.weights == other.crosstab.weights
+    alone, among = described(rows), described([rows[0], *others])
+    assert alone[:8] == among[:8]
+    assert alone.crosstab is not None
+    assert among.crosstab is not None
+    assert alone.crosstab.weights == among.crosstab.weights
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("abcd")), min_size=1))
@@ -154,7 +160,7 @@ def test_play_tennis_has_the_gains_of_the_textbooks() -> None:
     rows: Rows = [tuple(line.split()) for line in TENNIS]
     tennis = table(rows, "outlook temperature humidity wind play")
     found = describe(tennis, Question(["play=yes"]))
-    gains = [(one.attribute, round(one.gain, 3)) for one in found.attributes]
+    gains = [(relevance.attribute, round(relevance.gain, 3)) for relevance in found.attributes]
     assert gains == [
         ("outlook", 0.247), ("humidity", 0.152), ("wind", 0.048), ("temperature", 0.029),
     ]  # fmt: skip
@@ -171,8 +177,12 @@ def test_sales_have_the_weights_of_han_and_kamber() -> None:
     rows: Rows = [pair for pair, count in sold.items() for _ in range(count)]
     found = describe(table(rows, "location item"), Question(["location=Europe"]))
     weights = {
-        one.values["item"]: (one.target.t_weight, one.target.d_weight, one.contrast.d_weight)
-        for one in found.tuples
+        group.values["item"]: (
+            group.target.t_weight,
+            group.target.d_weight,
+            group.contrast.d_weight,
+        )
+        for group in found.tuples
     }
     assert weights == {"tv": (0.25, 0.4, 0.6), "computer": (0.75, 0.3, 0.7)}
     assert found.tuples[0].contrast.t_weight == pytest.approx(0.8235, abs=1e-4)
@@ -187,14 +197,14 @@ def test_a_column_climbs_its_hierarchy_or_is_removed() -> None:
         table(rows, "class free c one"),
         Question(["class=x"], hierarchies={"c": LETTERS}, values_max=5),
     )
-    became = {one.attribute: (one.values, one.values_left, one.removed)
-              for one in found.attributes}  # fmt: skip
+    became = {relevance.attribute: (relevance.values, relevance.values_left, relevance.removed)
+              for relevance in found.attributes}  # fmt: skip
     assert became == {
         "c": (10, 2, ""),
         "free": (10, 10, "10 values, and no hierarchy"),
         "one": (1, 1, "one value"),
     }
-    assert {one.values["c"] for one in found.tuples} == {"early", "late"}
+    assert {group.values["c"] for group in found.tuples} == {"early", "late"}
 
 
 def test_a_column_that_makes_too_many_tuples_climbs_further_before_it_is_removed() -> None:
@@ -205,7 +215,9 @@ def test_a_column_that_makes_too_many_tuples_climbs_further_before_it_is_removed
         table(rows, "class a c b"),
         Question(["class=x"], hierarchies={"c": LETTERS}, values_max=10, tuples_max=5),
     )
-    became = {one.attribute: (one.levels, one.removed) for one in found.attributes}
+    became = {
+        relevance.attribute: (relevance.levels, relevance.removed) for relevance in found.attributes
+    }
     assert became == {"a": (0, ""), "b": (0, "more than 5 tuples with it"), "c": (1, "")}
     assert len(found.tuples) == 4
 
@@ -219,7 +231,7 @@ def test_numbers_of_a_hierarchy_of_words_are_taken_as_words() -> None:
         table(rows, "class code"),
         Question(["class=x"], hierarchies={"code": Hierarchy(parents)}, values_max=3),
     )
-    assert [one.values for one in found.tuples] == [{"code": "low"}, {"code": "high"}]
+    assert [group.values for group in found.tuples] == [{"code": "low"}, {"code": "high"}]
 
 
 def test_a_class_against_another_leaves_the_third_out() -> None:
@@ -227,7 +239,7 @@ def test_a_class_against_another_leaves_the_third_out() -> None:
     three = table(rows, "class a")
     found = describe(three, Question(["class=x"], ["class=y"]))
     assert (found.target, found.against) == ("class=x", "class=y")
-    assert [one.values["a"] for one in found.tuples] == ["a", "b"]
+    assert [group.values["a"] for group in found.tuples] == ["a", "b"]
     both = describe(three, Question(["class=x", "class=(none)"]))
     assert (both.target_rows, both.against_rows, both.against) == (2, 2, "all other rows")
 

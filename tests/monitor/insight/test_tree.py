@@ -70,12 +70,12 @@ def test_each_row_meets_one_rule_whose_counts_are_its_leafs(
     labels, rows = sample.label.texts(), sample.rows()
     rules = rules_of(tree, sample.label.values)
     assert all(sum(rule.holds(row) for rule in rules) == 1 for row in rows)
-    of_rule = {one.rule: one for one in counted(rules, rows, labels)}
+    of_rule = {rule_counted.rule: rule_counted for rule_counted in counted(rules, rows, labels)}
     for rule, leaf in zip(rules, tree.leaves(), strict=True):
         with_counts = {label: n for label, n in zip(sample.label.values, leaf.counts) if n}  # noqa: B905
         assert of_rule[rule].counts == with_counts
         assert leaf.rows >= growth.rows_min or not tree.children
-    assert sum(one.rows for one in of_rule.values()) == len(rows)
+    assert sum(rule_counted.rows for rule_counted in of_rule.values()) == len(rows)
     assert tree.depth <= growth.depth_max
     reached = Counter(id(tree.reached(row)) for row in rows)
     assert reached == {id(leaf): leaf.rows for leaf in tree.leaves()}
@@ -114,15 +114,15 @@ def test_on_two_values_it_is_scikit_learns_entropy_tree(
     named = {
         f"c{place}": [("no", "yes")[bit] for bit in bits[:, place]] for place in range(columns)
     }
-    sample = sample_of(table_of({**named, "label": [str(one) for one in label]}), "label")
+    sample = sample_of(table_of({**named, "label": [str(value) for value in label]}), "label")
 
-    for one in relevances(sample):
-        place = int(one.attribute[1:])
+    for relevance in relevances(sample):
+        place = int(relevance.attribute[1:])
         stump = DecisionTreeClassifier(criterion="entropy", max_depth=1, random_state=0)
         theirs = stump.fit(bits[:, [place]], label).tree_
         after = theirs.impurity[1:] @ theirs.weighted_n_node_samples[1:] / rows
         expected = theirs.impurity[0] - after if theirs.node_count > 1 else 0.0
-        assert one.gain == pytest.approx(expected, abs=1e-9)
+        assert relevance.gain == pytest.approx(expected, abs=1e-9)
 
     tree = grow(sample, Growth(depth_max=50, rows_min=1))
     theirs = DecisionTreeClassifier(criterion="entropy", random_state=0).fit(bits, label)
@@ -133,7 +133,7 @@ def test_on_two_values_it_is_scikit_learns_entropy_tree(
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 2)), min_size=2, max_size=40))
 def test_a_split_of_numbers_is_the_best_of_all_cut_points(pairs: list[tuple[int, int]]) -> None:
     values = np.array([value for value, _ in pairs], np.float64)
-    label = np.array([one for _, one in pairs])
+    label = np.array([name for _, name in pairs])
 
     def entropy(part: np.ndarray) -> float:
         shares: list[float] = (np.bincount(part) / len(part)).tolist()
@@ -155,24 +155,24 @@ def test_a_split_of_numbers_is_the_best_of_all_cut_points(pairs: list[tuple[int,
 
 
 def test_the_classic_table_has_its_gains() -> None:
-    gains = {one.attribute: round(one.gain, 3) for one in relevances(tennis())}
+    gains = {relevance.attribute: round(relevance.gain, 3) for relevance in relevances(tennis())}
     assert gains == {"outlook": 0.247, "humidity": 0.152, "wind": 0.048, "temperature": 0.029}
-    ratios = {one.attribute: round(one.ratio, 3) for one in relevances(tennis())}
+    ratios = {relevance.attribute: round(relevance.ratio, 3) for relevance in relevances(tennis())}
     assert ratios == {"outlook": 0.156, "humidity": 0.152, "wind": 0.049, "temperature": 0.019}
 
 
 @pytest.mark.parametrize("criterion", ["gain", "ratio"])
 def test_the_classic_table_has_its_five_rules(criterion: str) -> None:
     learned = learned_of(tennis(), Growth(criterion=criterion))
-    assert {one.rule.text() for one in learned.rules} == {
+    assert {rule.rule.text() for rule in learned.rules} == {
         "IF outlook = overcast THEN yes",
         "IF outlook = rain AND wind = strong THEN no",
         "IF outlook = rain AND wind = weak THEN yes",
         "IF outlook = sunny AND humidity = high THEN no",
         "IF outlook = sunny AND humidity = normal THEN yes",
     }
-    assert [one.confidence for one in learned.rules] == [1.0] * 5
-    high = next(one for one in learned.rules if "high" in one.rule.text())
+    assert [rule.confidence for rule in learned.rules] == [1.0] * 5
+    high = next(rule for rule in learned.rules if "high" in rule.rule.text())
     assert (high.rows, high.hits, high.support, high.lift) == (3, 3, 3 / 14, 14 / 5)
     assert learned.accuracy == 1
     assert learned.accuracy_of_most_frequent == 9 / 14
@@ -199,7 +199,7 @@ def test_rare_values_go_together_or_with_the_largest_part() -> None:
     def parts(rows_min: int) -> list[tuple[str | None, ...]]:
         split = split_of(city, sample.label.codes, 2, rows_min)
         assert split is not None
-        return [one.values for one in split.conditions if isinstance(one, Among)]
+        return [condition.values for condition in split.conditions if isinstance(condition, Among)]
 
     assert parts(2) == [("a",), ("b",), ("c", "d")]
     assert parts(3) == [("a", "c", "d"), ("b",)]
@@ -216,7 +216,10 @@ def test_a_missing_value_is_a_category_and_goes_with_the_larger_part_of_numbers(
     assert [condition.text() for condition in tree.conditions] == ["card = gold", "card = (none)"]
     numbers = split_of(sample.features[1], sample.label.codes, 2, 1)
     assert numbers is not None
-    assert [one.text() for one in numbers.conditions] == ["age <= 40", "age > 40 or (none)"]
+    assert [condition.text() for condition in numbers.conditions] == [
+        "age <= 40",
+        "age > 40 or (none)",
+    ]
 
 
 def test_the_pessimistic_error_rates_are_quinlans() -> None:
@@ -249,8 +252,8 @@ def test_pruning_helps_on_noise_and_keeps_what_is_there() -> None:
     noise = draw.integers(0, 3, (300, 4))
     signal = draw.integers(0, 2, 300)
     label = np.where(draw.random(300) < 0.15, 1 - signal, signal)
-    columns = {f"n{place}": [f"v{one}" for one in noise[:, place]] for place in range(4)}
-    columns |= {"s": [f"v{one}" for one in signal], "label": [f"l{one}" for one in label]}
+    columns = {f"n{place}": [f"v{value}" for value in noise[:, place]] for place in range(4)}
+    columns |= {"s": [f"v{value}" for value in signal], "label": [f"l{value}" for value in label]}
     sample = sample_of(table_of(columns), "label")
     whole, cut = grow(sample, Growth()), pruned(grow(sample, Growth()))
     assert cut.attribute == "s"
@@ -267,7 +270,7 @@ def test_keys_and_rows_without_a_label_are_left_out_and_told() -> None:
     }  # fmt: skip
     sample = sample_of(table_of(columns), "label")
     assert sample.keys == ("id", "number")
-    assert [one.name for one in sample.features] == ["age"]
+    assert [feature.name for feature in sample.features] == ["age"]
     assert sample.unlabelled == 1
     assert len(sample.rows()) == 7
 
@@ -285,7 +288,7 @@ def test_a_rare_label_is_told_where_it_is_more_frequent() -> None:
     columns = {"region": list("pppp" * 5 + "qqqq" * 5), "loan": list("gggb" * 5 + "gggg" * 5)}
     sample = sample_of(table_of(columns), "loan")
     rules = learned_of(sample, Growth(), then="b").rules
-    assert [(one.rule.text(), one.confidence, one.lift) for one in rules] == [
+    assert [(rule.rule.text(), rule.confidence, rule.lift) for rule in rules] == [
         ("IF region = p THEN b", 0.25, 2.0),
         ("IF region = q THEN b", 0.0, 0.0),
     ]
@@ -302,8 +305,14 @@ def test_a_path_that_asks_twice_is_one_condition() -> None:
 
 def test_counts_are_of_the_rows_that_are_given() -> None:
     rule = Rule((Among("c", ("a",)),), "x")
-    (one,) = counted([rule], [{"c": "a"}, {"c": "a"}, {"c": "b"}, {}], list("xyxy"))
-    assert (one.rows, one.hits, one.support, one.confidence, one.lift) == (2, 1, 0.25, 0.5, 1.0)
+    (rule_counted,) = counted([rule], [{"c": "a"}, {"c": "a"}, {"c": "b"}, {}], list("xyxy"))
+    assert (
+        rule_counted.rows,
+        rule_counted.hits,
+        rule_counted.support,
+        rule_counted.confidence,
+        rule_counted.lift,
+    ) == (2, 1, 0.25, 0.5, 1.0)
     (never,) = counted([Rule((Among("c", ("z",)),), "v")], [{"c": "a"}], ["x"])
     assert (never.rows, never.confidence, never.lift, never.support) == (0, 0.0, 0.0, 0.0)
 

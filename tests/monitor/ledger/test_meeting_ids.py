@@ -102,9 +102,9 @@ def test_no_reversal_reaches_another_account_s_transaction(
 
 
 def test_no_account_hides_a_transaction_of_its_own_as_a_duplicate() -> None:
-    one, other = met(HONEST, HONEST)
+    first, second = met(HONEST, HONEST)
     engine = Engine(0, book())
-    step = observed(engine, transaction(one, amount="1.00"), transaction(other, amount="900.00"))
+    step = observed(engine, transaction(first, amount="1.00"), transaction(second, amount="900.00"))
     assert (step.transactions, step.rejections) == (2, [])
 
 

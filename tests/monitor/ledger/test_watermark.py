@@ -72,7 +72,7 @@ def test_the_watermark_is_that_of_a_plain_look_at_all_records(drawn: list[tuple[
         found.append(engine.ledger.watermark)
     assert found == watermarks(items, 48 * HOUR)
     known = [mark for mark in found if mark is not None]
-    assert all(one <= other for one, other in pairwise(known))
+    assert all(earlier <= later for earlier, later in pairwise(known))
 
 
 @law(150)
@@ -91,7 +91,9 @@ def test_however_it_is_cut_the_same_is_closed_and_rejected(
         closed += step.account_days
         place, turn = place + cuts[turn % len(cuts)], turn + 1
     assert rejections == whole.rejections
-    assert [of.fields() for of in closed] == [of.fields() for of in whole.account_days]
+    assert [account_day.fields() for account_day in closed] == [
+        account_day.fields() for account_day in whole.account_days
+    ]
 
 
 @law(200)
@@ -204,7 +206,7 @@ def test_a_second_account_is_never_late_by_what_the_first_closed_alone() -> None
     assert [rejection.reason for _, rejection in step.rejections] == [Reason.TOO_LATE]
     assert "the first open one is 2026-02-01" in step.rejections[0][1].detail
     closed = observed(engine, at("U3", 30, "B1"), at("U4", 30, "B2")).account_days
-    told = {(of.account_id, of.account_day.day) for of in closed}
+    told = {(account_day.account_id, account_day.account_day.day) for account_day in closed}
     assert {account for account, _ in told} == {"A1", "B1"}
     assert len(told) == len(closed)
     first = engine.ledger.calendar.day_of(at("T", 27).event_time)

@@ -90,13 +90,13 @@ def test_what_was_flushed_is_put_back_whole(key: bytes | None) -> None:
     assert back.scorer.segments == before.scorer.segments
     assert back.scorer.channels == before.scorer.channels
     assert back.scorer.account_ids == sorted(back.scorer.rows, key=back.scorer.rows.__getitem__)
-    one, other = back.scorer.learner, before.scorer.learner
-    assert one.day == other.day == back.scorer.day
-    assert one.budget.tobytes() == other.budget.tobytes()
-    assert one.groups.tobytes() == other.groups.tobytes()
-    assert sorted(one.tails.days) == sorted(other.tails.days)
-    assert one.tails.tail.fit.tobytes() == other.tails.tail.fit.tobytes()
-    assert one.is_warm
+    restored, saved = back.scorer.learner, before.scorer.learner
+    assert restored.day == saved.day == back.scorer.day
+    assert restored.budget.tobytes() == saved.budget.tobytes()
+    assert restored.groups.tobytes() == saved.groups.tobytes()
+    assert sorted(restored.tails.days) == sorted(saved.tails.days)
+    assert restored.tails.tail.fit.tobytes() == saved.tails.tail.fit.tobytes()
+    assert restored.is_warm
 
 
 def test_it_goes_on_as_if_nothing_had_happened() -> None:
@@ -107,8 +107,10 @@ def test_it_goes_on_as_if_nothing_had_happened() -> None:
     again = back.observe(COUNT - 300, SPENDING[COUNT - 300 :])
     assert len(told) > 3
     told, again = sorted(told), sorted(again)  # accounts of a day may be closed in another order
-    assert [of[:2] for of in again] == [of[:2] for of in told]
-    assert [of[2] for of in again] == pytest.approx([of[2] for of in told], rel=0.05)
+    assert [fields[:2] for fields in again] == [fields[:2] for fields in told]
+    assert [fields[2] for fields in again] == pytest.approx(
+        [fields[2] for fields in told], rel=0.05
+    )
 
 
 @pytest.mark.no_cover
@@ -157,7 +159,8 @@ def test_a_bucket_has_all_its_accounts_whichever_changed() -> None:
     assert names == {f"accounts:{bucket_of(name)}" for name in kept.scorer.rows}
     for name in names:
         accounts = sum(
-            f"accounts:{kept.engine.ledger.bucket_of(of)}" == name for of in kept.scorer.rows
+            f"accounts:{kept.engine.ledger.bucket_of(account)}" == name
+            for account in kept.scorer.rows
         )
         assert len(kept.parts[name]) > accounts * ACCOUNT_BYTES
 
@@ -197,11 +200,13 @@ def test_a_tampered_bucket_is_refused_and_its_accounts_alone_begin_afresh() -> N
     (why,) = back.refused
     assert why == f"{name}: the snapshot was changed since it was made"
     lost = {
-        of for of in before.scorer.rows if f"accounts:{back.engine.ledger.bucket_of(of)}" == name
+        account
+        for account in before.scorer.rows
+        if f"accounts:{back.engine.ledger.bucket_of(account)}" == name
     }
     assert lost
     kept = accounts_of(before)
-    assert accounts_of(back) == {of: kept[of] for of in kept.keys() - lost}
+    assert accounts_of(back) == {account: kept[account] for account in kept.keys() - lost}
     assert back.scorer.learner.is_warm
     scores = scores_of(back, SPENDING[-300:])
     assert np.isfinite(scores).all()

@@ -109,8 +109,10 @@ def test_limits_are_what_they_are_without_models() -> None:
     assert told.of_limits() == fields_of(plain)
     assert told.rejections == plain.rejections
     assert told.transactions == plain.transactions
-    assert [without_models(of) for of in told.closed] == [without_models(of) for of in plain.closed]
-    assert {of.score for of in plain.closed} == {None}
+    assert [without_models(account_day) for account_day in told.closed] == [
+        without_models(account_day) for account_day in plain.closed
+    ]
+    assert {account_day.score for account_day in plain.closed} == {None}
 
 
 moves = st.tuples(
@@ -147,14 +149,18 @@ def test_of_any_stream_limits_are_what_they_are_without_models(
     told = run_through(Engine(0, book(TIGHT + BUDGET)), items, cuts)
     assert told.of_limits() == fields_of(plain)
     assert told.rejections == plain.rejections
-    assert [without_models(of) for of in told.closed] == [without_models(of) for of in plain.closed]
+    assert [without_models(account_day) for account_day in told.closed] == [
+        without_models(account_day) for account_day in plain.closed
+    ]
 
 
-def assert_told_alike(one: Told, other: Told) -> None:
-    for alert, again in zip(one.alerts, other.alerts, strict=True):
+def assert_told_alike(left: Told, right: Told) -> None:
+    for alert, again in zip(left.alerts, right.alerts, strict=True):
         assert alert.fields() == again.fields()
-    assert [of.fields() for of in one.closed] == [of.fields() for of in other.closed]
-    assert one.rejections == other.rejections
+    assert [account_day.fields() for account_day in left.closed] == [
+        account_day.fields() for account_day in right.closed
+    ]
+    assert left.rejections == right.rejections
 
 
 @pytest.mark.no_cover
@@ -197,9 +203,10 @@ def test_nor_of_limits_for_peer_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     assert by_limit["amount-of-a"] > 3
     assert by_limit["amount-of-b1"] > 3
     groups = defaultdict(set)
-    for of in told.closed:
-        groups[of.account_id].add(of.account_day.peer_group)
-    assert sum(None in of and len(of) > 1 for of in groups.values()) > 30  # groups came on a day
+    for closed in told.closed:
+        groups[closed.account_id].add(closed.account_day.peer_group)
+    came_on_a_day = [known for known in groups.values() if None in known and len(known) > 1]
+    assert len(came_on_a_day) > 30
     cuts = (range(COUNT), range(0, COUNT, 97), [COUNT // 2])
     for places in cuts:
         assert_told_alike(run_through(Engine(0, book(text)), SPENDING, places), told)
@@ -214,7 +221,9 @@ def test_nor_where_a_later_version_has_another_budget() -> None:
         return PolicyBook([policy_of(text) for text in (MODELLED, later, none)])
 
     told = run_through(Engine(0, policies()), SPENDING)
-    found = {(of.policy_version, of.threshold.severity.value) for of in told.outliers()}
+    found = {
+        (outlier.policy_version, outlier.threshold.severity.value) for outlier in told.outliers()
+    }
     assert found == {(1, "high"), (2, "low")}  # the third wants to be told nothing
     for places in (range(COUNT), [10, COUNT - 900]):
         assert_told_alike(run_through(Engine(0, policies()), SPENDING, places), told)
@@ -268,8 +277,8 @@ def test_an_alert_shows_its_worst_day_and_lists_the_others() -> None:
             restated += 1
         for alert in told:
             listed: dict[str, Any] = {
-                of["business_day"]: of["one_in"]
-                for of in alert.evidence["strange_days"]  # type: ignore[attr-defined]
+                strange_day["business_day"]: strange_day["one_in"]
+                for strange_day in alert.evidence["strange_days"]  # type: ignore[attr-defined]
             }
             assert list(listed) == sorted(listed)
             assert listed[str(alert.evidence["day"])] == max(listed.values()) == alert.value
@@ -364,8 +373,8 @@ def test_evidence_has_the_totals_of_the_day_at_that_record() -> None:
     for alert in live:
         sums, _ = plain_totals(alert.cause.offset, alert.account_id, str(alert.evidence["day"]))
         written = {
-            (of["currency"], direction): of[f"{direction}_amount"]
-            for of in alert.evidence["totals"]  # type: ignore[attr-defined]
+            (totals["currency"], direction): totals[f"{direction}_amount"]
+            for totals in alert.evidence["totals"]  # type: ignore[attr-defined]
             for direction in ("debit", "credit")
         }
         for (currency, direction), minor in sums.items():
@@ -443,10 +452,10 @@ def test_a_day_in_breach_is_not_learned_from_the_breach_on() -> None:
 
 def test_account_days_have_a_score_after_the_warm_up_and_none_before() -> None:
     engine, told = whole()
-    days = sorted({of.account_day.day for of in told.closed})
-    scored: dict[int, list[float | None]] = {of.account_day.day: [] for of in told.closed}
-    for of in told.closed:
-        scored[of.account_day.day].append(of.score)
+    days = sorted({closed.account_day.day for closed in told.closed})
+    scored: dict[int, list[float | None]] = {closed.account_day.day: [] for closed in told.closed}
+    for closed in told.closed:
+        scored[closed.account_day.day].append(closed.score)
     first = next(day for day in days if any(score is not None for score in scored[day]))
     assert 12 <= days.index(first) < len(days) - 3
     for day in days:
@@ -464,9 +473,9 @@ def test_after_a_silence_account_days_have_their_scores_too() -> None:
     ]
     engine = Engine(0, book(MODELLED))
     told = run_through(engine, [*SPENDING, *after], [COUNT - 5])
-    day = max(of.account_day.day for of in told.closed)
+    day = max(closed.account_day.day for closed in told.closed)
     assert day == max(item.event_time for item in SPENDING) // 86_400_000_000 + 719_163
-    scores = [of.score for of in told.closed if of.account_day.day == day]
+    scores = [closed.score for closed in told.closed if closed.account_day.day == day]
     assert scores
     assert None not in scores
     single = run_through(Engine(0, book(MODELLED)), [*SPENDING, *after], range(COUNT, COUNT + 80))

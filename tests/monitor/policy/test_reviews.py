@@ -167,9 +167,9 @@ def test_what_an_account_keeps_for_its_reviews_comes_back(
     back = review_of(review_fields(review, written))
     assert review_fields(back, int) == review_fields(review, int)
     assert (back.told, back.folded) == (review.told, review.folded)
-    assert [(first, of.told, of[2:]) for first, of in back.ended.items()] == [
-        (first, of.told, of[2:]) for first, of in review.ended.items()
+    assert [(first, ended.told, ended[2:]) for first, ended in back.ended.items()] == [
+        (first, ended.told, ended[2:]) for first, ended in review.ended.items()
     ]
-    assert [of.marks for of in back.closed.values()] == [
+    assert [noted.marks for noted in back.closed.values()] == [
         review.closed[day].marks for day in sorted(review.closed)
     ]

@@ -23,10 +23,10 @@ def test_without_the_table_there_is_none_and_an_empty_one_is_enough() -> None:
 
 
 def test_a_budget_is_for_all_segments_or_for_each() -> None:
-    one = policy_of(POLICY + '[systemic]\nbreach_budget = 0.01\nseverity = "low"\n').systemic
-    assert one is not None
-    assert one.severity == Severity.LOW
-    assert one.budget_of("business") == one.budget_of(None) == 0.01
+    settings = policy_of(POLICY + '[systemic]\nbreach_budget = 0.01\nseverity = "low"\n').systemic
+    assert settings is not None
+    assert settings.severity == Severity.LOW
+    assert settings.budget_of("business") == settings.budget_of(None) == 0.01
     text = '[systemic]\nbreach_budget = { business = 0.02, "*" = 0.01 }\n'
     each = policy_of(POLICY + text).systemic
     assert each is not None

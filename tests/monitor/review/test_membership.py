@@ -82,8 +82,8 @@ def test_a_branch_a_channel_and_a_counterparty_are_causes_too() -> None:
     alert = account_alert(origin=("I1", "B1", "web", "C1"))
     for type_, value in zip(Origin._fields, ("I1", "B1", "web", "C1"), strict=True):
         for name in ("I1", "B1", "web", "C1"):
-            of = incident("X", [MONDAY], cause={"type": type_, "value": name})
-            assert is_member(of, alert) is (name == value)
+            found = incident("X", [MONDAY], cause={"type": type_, "value": name})
+            assert is_member(found, alert) is (name == value)
 
 
 values = st.none() | st.sampled_from(["a", "b", "c"])
@@ -101,17 +101,17 @@ def test_no_alert_without_the_cause_is_ever_a_member(
     origin: tuple[str | None, ...], type_: str, value: str, days: set[int], verdict: str
 ) -> None:
     cause = {"type": type_, "value": value}
-    of = incident("X", days, cause=cause, verdict=verdict)
+    found = incident("X", days, cause=cause, verdict=verdict)
     has_cause = Origin(*origin)._asdict()[type_] == value
     expected = has_cause and MONDAY in days and verdict != "undecided"
-    assert is_member(of, account_alert(origin=origin)) is expected
-    (by_day,) = [Verdicts(0, [of]).by_day.get(MONDAY, ())]
+    assert is_member(found, account_alert(origin=origin)) is expected
+    (by_day,) = [Verdicts(0, [found]).by_day.get(MONDAY, ())]
     assert any(e.has(0, "retail", "daily-amount", Origin(*origin)) for e in by_day) is expected
 
 
 def test_verdicts_say_which_days_are_explained_otherwise() -> None:
-    one = Verdicts(1, [incident("X", [1, 2]), of_limit("Y", [2], "daily-amount")])
+    verdicts = Verdicts(1, [incident("X", [1, 2]), of_limit("Y", [2], "daily-amount")])
     same = Verdicts(9, [of_limit("Y", [2], "daily-amount"), incident("X", [2, 1])])
-    assert one.days_that_differ(same) == []
-    assert one.days_that_differ(Verdicts(1, [incident("X", [2, 3])])) == [1, 2, 3]
+    assert verdicts.days_that_differ(same) == []
+    assert verdicts.days_that_differ(Verdicts(1, [incident("X", [2, 3])])) == [1, 2, 3]
     assert [day for day, _ in explanations_of(incident("X", [5, 4]))] == [4, 5]

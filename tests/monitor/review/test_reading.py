@@ -242,7 +242,7 @@ def test_no_signs_of_a_need_outweigh_a_hundred_times_the_limit(
 def test_days_of_up_to_three_times_the_limit_without_another_sign_are_never_suspicious(
     need: dict[str, list[object]],
 ) -> None:
-    reading, reasons = reading_of(days(3, **{name: of[:3] for name, of in need.items()}))
+    reading, reasons = reading_of(days(3, **{name: needed[:3] for name, needed in need.items()}))
     assert reading is not Reading.SUSPICION, reasons
 
 
@@ -253,7 +253,7 @@ def test_a_mule_whose_other_days_pay_those_whom_it_always_paid_is_no_service_nee
 
 
 def test_a_limit_of_nothing_has_no_multiple() -> None:
-    counted = [of._replace(mark=of.mark._replace(limit=0)) for of in days(3)]
+    counted = [day._replace(mark=day.mark._replace(limit=0)) for day in days(3)]
     assert reading_of(counted)[0] is Reading.UNCLEAR
 
 

@@ -114,11 +114,13 @@ def test_revisions_count_and_what_is_told_is_new(drawn: Drawn) -> None:
     for told in by_id.values():
         assert [alert.revision for alert in told] == list(range(1, len(told) + 1))
         assert told[0].status == "raised"
-        for one, other in pairwise(told):
-            assert (other.status == "raised") == (one.status == "withdrawn")
-            assert other.value_before == one.value
-            said = [(listed_days(of), of.evidence.get("reading")) for of in (one, other)]
-            assert said[0] != said[1] or other.status != one.status
+        for earlier, later in pairwise(told):
+            assert (later.status == "raised") == (earlier.status == "withdrawn")
+            assert later.value_before == earlier.value
+            said = [
+                (listed_days(report), report.evidence.get("reading")) for report in (earlier, later)
+            ]
+            assert said[0] != said[1] or later.status != earlier.status
         for alert in told:
             assert (alert.value > alert.threshold.above) == (alert.status != "withdrawn")
 
@@ -217,7 +219,9 @@ def test_without_a_rule_there_is_no_review_and_nothing_is_noted() -> None:
     engine = Engine(0, book(POLICY))
     alerts = [a for day in range(9) for a in spent(engine, day)]
     assert alerts == []
-    assert all(of.facts is None for a in engine.ledger.accounts.values() for of in a.days)
+    assert all(
+        account_day.facts is None for a in engine.ledger.accounts.values() for account_day in a.days
+    )
 
 
 def paid(engine: Engine, day: int, amount: str = "600.00", to: str = "I1", **fields: str) -> None:
@@ -225,7 +229,7 @@ def paid(engine: Engine, day: int, amount: str = "600.00", to: str = "I1", **fie
 
 
 @pytest.mark.parametrize(
-    ("of", "counts"),
+    ("verdict_fields", "counts"),
     [
         (incident("X", [MONDAY + 1]), False), (incident("X", [MONDAY + 2]), True),
         (incident("X", [MONDAY + 1], verdict="undecided"), True),
@@ -237,12 +241,12 @@ def paid(engine: Engine, day: int, amount: str = "600.00", to: str = "I1", **fie
     ],
 )  # fmt: skip
 def test_an_explained_day_counts_no_more_and_counts_again_when_it_is_not(
-    of: dict[str, object], *, counts: bool
+    verdict_fields: dict[str, object], *, counts: bool
 ) -> None:
     engine = Engine(0, book(REVIEWED))
     spent(engine, 0, segment="business")
     paid(engine, 1, segment="business")
-    engine.set_verdicts(verdicts(of))
+    engine.set_verdicts(verdicts(verdict_fields))
     alerts = reviews_in(engine.take_step().alerts)
     assert told(alerts) == ([] if counts else [("withdrawn", 2, 1)])
     if not counts:
@@ -291,7 +295,7 @@ def test_a_review_is_restated_when_the_alert_of_an_open_day_is() -> None:
     spent(engine, 2, "1.00")
     (alert,) = spent(engine, 1, "70.00")  # it has ended, and is open: its alert is restated
     assert told([alert]) == [("restated", 2, 2)]
-    assert [of["value"] for of in alert.evidence["days"]] == ["600.00", "720.00"]  # type: ignore[attr-defined]
+    assert [listed_day["value"] for listed_day in alert.evidence["days"]] == ["600.00", "720.00"]  # type: ignore[attr-defined]
 
 
 def test_a_day_over_two_limits_counts_while_one_of_them_is_not_explained() -> None:
@@ -344,7 +348,7 @@ def test_an_account_is_kept_while_its_days_may_count_and_forgotten_then() -> Non
         has_closed = day >= 4  # the lateness is three days
         may_count = day - 3 < 6  # a first open day within the longest window
         assert ("A1" in engine.ledger.accounts) == (not has_closed or may_count), day
-    assert sum(len(of) for of in engine.reviews._expiries.values()) == 0
+    assert sum(len(accounts) for accounts in engine.reviews._expiries.values()) == 0
 
 
 def test_a_review_of_many_months_lists_two_of_them_and_counts_them_all() -> None:

@@ -58,13 +58,17 @@ def incidents(draw: st.DrawFn) -> list[Found]:
         segment = draw(st.sampled_from([None, "retail"]))
         found = days[0] + draw(st.integers(0, LASTING_DAYS - 1))
         for _ in range(draw(st.integers(1, 3))):
-            of = [day for day in days if day <= found]
-            fields = incident(name, of) if is_cause else of_limit(name, of, limit, segment)
+            incident_days = [day for day in days if day <= found]
+            fields = (
+                incident(name, incident_days)
+                if is_cause
+                else of_limit(name, incident_days, limit, segment)
+            )
             if draw(st.booleans()) and not is_cause:
                 fields["verdict"] = "undecided"
             told.append(Found(found, fields))
             found = min(found + draw(st.integers(0, 3)), days[0] + REACH_DAYS)
-    return sorted(told, key=lambda of: of.day)
+    return sorted(told, key=lambda verdict: verdict.day)
 
 
 def items_of(drawn: Sequence[tuple[int, int, str, int, str]]) -> list[Transaction]:
@@ -102,9 +106,11 @@ class Life:
 
     def _know(self, decided: int, *, all_known: bool = False) -> None:
         self._decided = max(self._decided, decided)
-        latest = {of.fields["alert_id"]: of.fields for of in self._told if all_known or (
-            of.day <= self._decided
-        )}  # fmt: skip
+        latest = {
+            verdict.fields["alert_id"]: verdict.fields
+            for verdict in self._told
+            if all_known or (verdict.day <= self._decided)
+        }
         self._verdicts = Verdicts(self._decided, latest.values())
 
     def begin_again(self, decided: int) -> None:
@@ -205,11 +211,11 @@ def test_reviews_leave_out_members_alone_as_a_recount_does(
 ) -> None:
     items = items_of(drawn)
     life = lived(items, told, lags)
-    latest = {of.fields["alert_id"]: of.fields for of in told}.values()
+    latest = {verdict.fields["alert_id"]: verdict.fields for verdict in told}.values()
     stands = {
         (fields["account_id"], day_of_text(fields["business_day"])): [
-            (day_of_text(of["business_day"]), of["kind"] == "near")
-            for of in fields["evidence"]["days"]
+            (day_of_text(listed_day["business_day"]), listed_day["kind"] == "near")
+            for listed_day in fields["evidence"]["days"]
         ]
         for fields in life.ends().values()
         if fields["status"] == "stands"
@@ -218,7 +224,7 @@ def test_reviews_leave_out_members_alone_as_a_recount_does(
     members = [
         (alert.account_id, alert.business_day, alert.threshold.threshold_id)
         for alert in life.alerts
-        if any(is_member(of, alert.fields()) for of in latest)
+        if any(is_member(verdict, alert.fields()) for verdict in latest)
     ]
     assert sorted(members) == sorted(
         (account, day, name)
@@ -251,7 +257,7 @@ def marks_of(items: Iterable[Transaction]) -> dict[tuple[str, int], Marks]:
                     marks[key][name] = item.counterparty_institution
             elif 1000 * total > permille * limit:
                 marks[key][name] = None
-    return {key: of for key, of in marks.items() if of}
+    return {key: left_marks for key, left_marks in marks.items() if left_marks}
 
 
 def is_explained(
@@ -259,14 +265,14 @@ def is_explained(
 ) -> bool:
     segment = "retail" if account == "A0" else None
     return any(
-        of["verdict"] != "undecided"
-        and day_text(day) in of["evidence"]["days"]
+        verdict["verdict"] != "undecided"
+        and day_text(day) in verdict["evidence"]["days"]
         and (
             institution == "I1"
-            if of["threshold_id"] is None
-            else (of["threshold_id"], of["segment"]) == (name, segment)
+            if verdict["threshold_id"] is None
+            else (verdict["threshold_id"], verdict["segment"]) == (name, segment)
         )
-        for of in latest
+        for verdict in latest
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.review.membership import is_member
 from monitor.store import intake as intake_of_store
-from monitor.store.intake import Intake, Read, Sort, priority_of
+from monitor.store.intake import Intake, Read, RecordSort, priority_of
 from monitor.store.standing import Action, Does
 from monitor.store.store import Store
 from tests.support.laws import law
@@ -109,7 +109,7 @@ def test_an_action_that_comes_before_its_alert_counts_once_it_comes(tmp_path: Pa
 
 def rejection(offset: int, reason: str) -> Read:
     told_at = NOW + offset * 60_000_000
-    return Read(Sort.REJECTION, "t.rejections.v1", 0, offset, told_at, {"reason": reason})
+    return Read(RecordSort.REJECTION, "t.rejections.v1", 0, offset, told_at, {"reason": reason})
 
 
 def test_rejections_are_counted_by_the_hour_and_the_latest_are_kept(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, inspect, text
 
 from monitor.store.intake import Intake
 from monitor.store.queries import (
+    AlertFilter,
     QueryError,
-    Wanted,
     alert_page,
     counts,
     health,
@@ -72,11 +72,11 @@ def test_the_tables_are_those_that_migrations_make(store: Store) -> None:
 def test_pages_have_every_alert_once_and_the_greatest_first(store: Store, limit: int) -> None:
     filled(store, made_records(5, 200))
     with store.reading() as connection:
-        whole = alert_page(connection, Wanted(), limit=500).rows
+        whole = alert_page(connection, AlertFilter(), limit=500).rows
         found: list[Any] = []
         cursor = None
         while True:
-            page = alert_page(connection, Wanted(), limit=limit, cursor=cursor)
+            page = alert_page(connection, AlertFilter(), limit=limit, cursor=cursor)
             found += page.rows
             cursor = page.next
             if cursor is None:
@@ -86,7 +86,7 @@ def test_pages_have_every_alert_once_and_the_greatest_first(store: Store, limit:
             (row.priority for row in found), reverse=True
         )
         with pytest.raises(QueryError, match="cursor"):
-            alert_page(connection, Wanted(), cursor="nonsense")
+            alert_page(connection, AlertFilter(), cursor="nonsense")
 
 
 def counted(connection: Connection, state: State) -> int:

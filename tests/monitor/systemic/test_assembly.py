@@ -14,7 +14,7 @@ def tell(partition: int, day: int, *names: str | None, count: int = 1) -> list[S
 
 def days_of(joining: Joining, *silent: int) -> dict[int, dict[str | None, int]]:
     return {
-        day: {name: of.account_days for name, of in segments.items()}
+        day: {name: segment_day.account_days for name, segment_day in segments.items()}
         for day, segments in joining.ready(silent)
     }
 

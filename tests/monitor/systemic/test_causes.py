@@ -36,10 +36,10 @@ def learned(days: int = 20) -> tuple[Concentration, np.random.Generator]:
     return concentration, rng
 
 
-def with_cases(of: Breaching, value: tuple[str, str], cases: int) -> Breaching:
-    return of._replace(
-        account_days=of.account_days + cases,
-        causes={**of.causes, value: of.causes.get(value, 0) + cases},
+def with_cases(before: Breaching, value: tuple[str, str], cases: int) -> Breaching:
+    return before._replace(
+        account_days=before.account_days + cases,
+        causes={**before.causes, value: before.causes.get(value, 0) + cases},
     )
 
 
@@ -62,14 +62,14 @@ def test_where_the_limit_moves_its_history_begins_anew() -> None:
 
 def test_another_mix_of_segments_is_no_concentration() -> None:
     concentration = Concentration()
-    one, other = ("channel", "card"), ("channel", "api")
+    card, api = ("channel", "card"), ("channel", "api")
     for _ in range(20):
         day = {"limit": {
-            "current": Breaching(10, 20, {one: 18, other: 2}),
-            "business": Breaching(10, 100, {one: 5, other: 95}),
+            "current": Breaching(10, 20, {card: 18, api: 2}),
+            "business": Breaching(10, 100, {card: 5, api: 95}),
         }}  # fmt: skip
         concentration.learn(day, concentration.look(day))
-    week_end = {"limit": {"current": Breaching(10, 20, {one: 18, other: 2})}}
+    week_end = {"limit": {"current": Breaching(10, 20, {card: 18, api: 2})}}
     assert concentration.look(week_end) == []
 
 
@@ -149,8 +149,8 @@ def test_the_counterfactual_limit_is_the_one_before_and_the_ratio_is_right(facto
     for day in range(30):
         above = round(limit * factor) if day >= 28 else limit
         values = spread(rng, 3_000)
-        of = LimitDay(above, int((values > above).sum()), sketch_of(values), {})
-        memory.keep(day, of, range(30))
+        limit_day = LimitDay(above, int((values > above).sum()), sketch_of(values), {})
+        memory.keep(day, limit_day, range(30))
     found = memory.ask(range(28), [28, 29], lambda _: 1.0, 1.2)
     assert found is not None
     assert found.ratio == pytest.approx(factor, rel=0.05)
@@ -165,8 +165,8 @@ def test_the_counterfactual_sees_that_it_is_the_population_that_moved() -> None:
     memory = LimitMemory()
     for day in range(29):
         values = spread(rng, 3_000) * (2 if day == 28 else 1)
-        of = LimitDay(30_000, int((values > 30_000).sum()), sketch_of(values), {})
-        memory.keep(day, of, range(29))
+        limit_day = LimitDay(30_000, int((values > 30_000).sum()), sketch_of(values), {})
+        memory.keep(day, limit_day, range(29))
     found = memory.ask(range(28), [28], lambda _: 1.0, 1.2)
     assert found is not None
     assert found.population_moved

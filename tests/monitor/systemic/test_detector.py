@@ -66,14 +66,14 @@ def test_the_order_of_the_segments_is_nothing() -> None:
 def test_observing_changes_no_segment_day() -> None:
     day, segments = days_of(SMALL)[0]
     before = {
-        name: (of.account_days, of.limits["daily-amount"].values.total)
-        for name, of in segments.items()
+        name: (segment_day.account_days, segment_day.limits["daily-amount"].values.total)
+        for name, segment_day in segments.items()
     }
     systemic = Systemic(SystemicSettings())
     systemic.observe(day, dict(segments))
     assert before == {
-        name: (of.account_days, of.limits["daily-amount"].values.total)
-        for name, of in segments.items()
+        name: (segment_day.account_days, segment_day.limits["daily-amount"].values.total)
+        for name, segment_day in segments.items()
     }
 
 
@@ -94,7 +94,10 @@ def test_ids_are_one_an_incident_and_revisions_count() -> None:
         assert notice.business_day == notice.days[-1]
         assert notice.days == tuple(sorted(set(notice.days)))
         assert notice.grouped >= 0
-    assert all(of == list(range(1, len(of) + 1)) for of in revisions.values())
+    assert all(
+        revisions_of_alert == list(range(1, len(revisions_of_alert) + 1))
+        for revisions_of_alert in revisions.values()
+    )
     assert max(map(len, revisions.values())) >= 5
 
 
@@ -133,37 +136,37 @@ def test_a_budget_sets_the_suggested_limit() -> None:
 
 def finds_the_fund_raising(told: list[Told]) -> bool:
     return any(
-        one.day == FUND_RAISING_DAYS[0]
-        and one.notice.verdict == Verdict.EXTERNAL_CAUSE
-        and one.notice.cause is not None
-        and one.notice.cause[:2] == ("institution", INSTITUTION)
-        for one in told
+        report.day == FUND_RAISING_DAYS[0]
+        and report.notice.verdict == Verdict.EXTERNAL_CAUSE
+        and report.notice.cause is not None
+        and report.notice.cause[:2] == ("institution", INSTITUTION)
+        for report in told
     )
 
 
 def finds_the_data_fault(told: list[Told]) -> bool:
     return any(
-        one.day == DATA_FAULT_DAYS[0]
-        and one.notice.verdict == Verdict.DATA_FAULT
-        and one.notice.cause is not None
-        and one.notice.cause[:2] == ("branch", BRANCH)
-        for one in told
+        report.day == DATA_FAULT_DAYS[0]
+        and report.notice.verdict == Verdict.DATA_FAULT
+        and report.notice.cause is not None
+        and report.notice.cause[:2] == ("branch", BRANCH)
+        for report in told
     )
 
 
 def finds_the_shift(told: list[Told]) -> bool:
     return any(
-        one.day >= SHIFT_DAY_FIRST and one.notice.verdict == Verdict.POPULATION_SHIFT
-        for one in told
+        report.day >= SHIFT_DAY_FIRST and report.notice.verdict == Verdict.POPULATION_SHIFT
+        for report in told
     )
 
 
 def finds_the_limit(told: list[Told]) -> bool:
     news = [
-        one.notice
-        for one in told
-        if LIMIT_DAY <= one.day <= LIMIT_DAY + 2
-        and (one.notice.segment, one.notice.threshold_id) == ("current", "daily-amount")
+        report.notice
+        for report in told
+        if LIMIT_DAY <= report.day <= LIMIT_DAY + 2
+        and (report.notice.segment, report.notice.threshold_id) == ("current", "daily-amount")
     ]
     return (
         bool(news)
@@ -174,7 +177,7 @@ def finds_the_limit(told: list[Told]) -> bool:
 
 
 def false_of(told: list[Told]) -> list[Told]:
-    return [one for one in told if one.notice.verdict in FALSE]
+    return [report for report in told if report.notice.verdict in FALSE]
 
 
 def test_one_made_run_has_its_incidents_and_no_others() -> None:
@@ -182,7 +185,9 @@ def test_one_made_run_has_its_incidents_and_no_others() -> None:
     assert finds_the_fund_raising(told)
     assert finds_the_data_fault(told)
     assert finds_the_shift(told)
-    causes = {one.notice.cause.value for one in false_of(told) if one.notice.cause is not None}
+    causes = {
+        report.notice.cause.value for report in false_of(told) if report.notice.cause is not None
+    }
     assert causes == {INSTITUTION, BRANCH}
 
 
@@ -201,10 +206,10 @@ def test_incidents_of_ten_seeds() -> None:
     assert sum(map(finds_the_data_fault, runs)) >= 9
     assert sum(map(finds_the_shift, runs)) >= 9
     others = {
-        one.notice.cause.value
+        report.notice.cause.value
         for told in runs
-        for one in false_of(told)
-        if one.notice.cause is not None
+        for report in false_of(told)
+        if report.notice.cause is not None
     } - {INSTITUTION, BRANCH}
     assert others == set()
 

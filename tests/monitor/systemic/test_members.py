@@ -21,7 +21,7 @@ def alarm(verdict: Verdict, *days: int, count: int = 2) -> Alarm:
 
 
 def named(notice: SystemicNotice) -> list[tuple[int, str]]:
-    return [(of.day, of.account_id) for of in notice.members]
+    return [(member.day, member.account_id) for member in notice.members]
 
 
 def test_an_undecided_incident_groups_nothing_and_all_of_it_once_it_is_decided() -> None:

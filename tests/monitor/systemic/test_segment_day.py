@@ -38,12 +38,12 @@ segment_days = st.builds(
 )
 
 
-def plain(of: SegmentDay) -> object:
+def plain(segment_day: SegmentDay) -> object:
     limits = {
         name: limit._asdict() | {"values": tuple(limit.values.counts)}
-        for name, limit in of.limits.items()
+        for name, limit in segment_day.limits.items()
     }
-    return of._asdict() | {"limits": limits}
+    return segment_day._asdict() | {"limits": limits}
 
 
 @law(30)
@@ -56,10 +56,10 @@ def test_the_order_of_the_parts_is_nothing(parts: list[SegmentDay], random: Rand
 
 @law(30)
 @given(segment_days, segment_days, segment_days)
-def test_parts_may_be_merged_before(one: SegmentDay, two: SegmentDay, three: SegmentDay) -> None:
-    left = merged([merged([one, two]), three])
-    right = merged([one, merged([two, three])])
-    assert plain(left) == plain(right) == plain(merged([one, two, three]))
+def test_parts_may_be_merged_before(first: SegmentDay, two: SegmentDay, three: SegmentDay) -> None:
+    left = merged([merged([first, two]), three])
+    right = merged([first, merged([two, three])])
+    assert plain(left) == plain(right) == plain(merged([first, two, three]))
 
 
 @law(30)
@@ -70,16 +70,18 @@ def test_what_is_merged_is_the_sum_and_the_parts_stay(parts: list[SegmentDay]) -
     assert [plain(part) for part in parts] == before
     assert whole.account_days == sum(part.account_days for part in parts)
     for name, limit in whole.limits.items():
-        of = [part.limits[name] for part in parts if name in part.limits]
-        assert limit.breaches == sum(one.breaches for one in of)
-        assert limit.values.total == sum(one.values.total for one in of)
+        merged_limits = [part.limits[name] for part in parts if name in part.limits]
+        assert limit.breaches == sum(merged_limit.breaches for merged_limit in merged_limits)
+        assert limit.values.total == sum(
+            merged_limit.values.total for merged_limit in merged_limits
+        )
 
 
 def test_no_parts_or_parts_of_two_days_are_refused() -> None:
-    of = SegmentDay(1, "a", 0, {}, 0, 0, {}, {})
+    segment_day = SegmentDay(1, "a", 0, {}, 0, 0, {}, {})
     with pytest.raises(ValueError, match="no segment-day"):
         merged([])
     with pytest.raises(ValueError, match="several days or segments"):
-        merged([of, of._replace(day=2)])
+        merged([segment_day, segment_day._replace(day=2)])
     with pytest.raises(ValueError, match="several days or segments"):
-        merged([of, of._replace(segment=None)])
+        merged([segment_day, segment_day._replace(segment=None)])

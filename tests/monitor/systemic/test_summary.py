@@ -75,16 +75,19 @@ def items_of(made: Sequence[Made]) -> list[Transaction]:
     """Return transactions by their time; an account has one segment, from the first on."""
     segments: dict[int, str | None] = {}
     items = []
-    for number, of in enumerate(sorted(made, key=lambda one: one.hours)):
-        segment = segments.setdefault(of.account, of.segment)
+    for number, booking in enumerate(sorted(made, key=lambda drawn: drawn.hours)):
+        segment = segments.setdefault(booking.account, booking.segment)
         fields = {
-            "account_id": f"A{of.account}", "amount": f"{of.euros}", "currency": of.currency,
-            "segment": segment or "", "counterparty_institution": of.institution or "",
-            "branch": f"B{of.account % 2}",
-        }  # fmt: skip
-        if of.reverses is not None:
-            fields["reverses"] = f"T{of.reverses}"
-        items.append(transaction(f"T{number}", hours=of.hours, **fields))
+            "account_id": f"A{booking.account}",
+            "amount": f"{booking.euros}",
+            "currency": booking.currency,
+            "segment": segment or "",
+            "counterparty_institution": booking.institution or "",
+            "branch": f"B{booking.account % 2}",
+        }
+        if booking.reverses is not None:
+            fields["reverses"] = f"T{booking.reverses}"
+        items.append(transaction(f"T{number}", hours=booking.hours, **fields))
     return items
 
 
@@ -117,19 +120,19 @@ def joined(told: Sequence[SegmentRecord]) -> dict[tuple[int, str | None], dict[s
     """Return what all records make together, but for segments in which nothing happened."""
     parts: dict[tuple[int, str | None], list[SegmentDay]] = {}
     for record in told:
-        of = segment_record_of(record.fields()).segment_day
-        if of.account_days or of.rejections:
-            parts.setdefault((of.day, of.segment), []).append(of)
-    return {key: plain(merged(of)) for key, of in parts.items()}
+        segment_day = segment_record_of(record.fields()).segment_day
+        if segment_day.account_days or segment_day.rejections:
+            parts.setdefault((segment_day.day, segment_day.segment), []).append(segment_day)
+    return {key: plain(merged(parts_of_day)) for key, parts_of_day in parts.items()}
 
 
-def plain(of: SegmentDay) -> dict[str, Any]:
+def plain(segment_day: SegmentDay) -> dict[str, Any]:
     """Return what does not depend on the models, which are each partition's own."""
     limits = {
         name: limit._asdict() | {"values": tuple(limit.values.counts.tolist())}
-        for name, limit in of.limits.items()
+        for name, limit in segment_day.limits.items()
     }
-    return {**of._asdict(), "limits": limits, "known": 0, "hot": 0, "hot_payers": {}}
+    return {**segment_day._asdict(), "limits": limits, "known": 0, "hot": 0, "hot_payers": {}}
 
 
 # -- laws ------------------------------------------------------------------------------------------
@@ -149,8 +152,8 @@ def test_runs_may_be_cut_anywhere(made: list[Made], run: int) -> None:
     assert told_fields(engines(1), items, run) == told_fields(engines(1), items, 10**9)
 
 
-def told_fields(of: list[Engine], items: list[Transaction], run: int) -> list[dict[str, object]]:
-    return [record.fields() for record in told_by(of, items, run)]
+def told_fields(bound: list[Engine], items: list[Transaction], run: int) -> list[dict[str, object]]:
+    return [record.fields() for record in told_by(bound, items, run)]
 
 
 @law(25)
@@ -158,11 +161,11 @@ def told_fields(of: list[Engine], items: list[Transaction], run: int) -> list[di
 def test_totals_are_what_sql_counts(made: list[Made]) -> None:
     items = items_of(with_whole_reversals(made))
     told = joined(told_by(engines(2), items))
-    found = {(day, segment or ""): of for (day, segment), of in told.items()}
+    found = {(day, segment or ""): fields for (day, segment), fields in told.items()}
     expected = counted_by_sql(items)
-    assert {key: of["account_days"] for key, of in found.items() if of["account_days"]} == {
-        key: counts["account_days"] for key, counts in expected.items()
-    }
+    assert {
+        key: fields["account_days"] for key, fields in found.items() if fields["account_days"]
+    } == {key: counts["account_days"] for key, counts in expected.items()}
     for key, counts in expected.items():
         limits = found[key]["limits"]
         for name, measured in counts["limits"].items():
@@ -177,18 +180,18 @@ def test_totals_are_what_sql_counts(made: list[Made]) -> None:
 def with_whole_reversals(made: Sequence[Made]) -> list[Made]:
     """Return what was made, with reversals that take back all of an earlier transaction, once."""
     result: list[Made] = []
-    for of in sorted(made, key=lambda one: one.hours):
-        target = None if of.reverses is None else dict(enumerate(result)).get(of.reverses)
+    for booking in sorted(made, key=lambda drawn: drawn.hours):
+        target = None if booking.reverses is None else dict(enumerate(result)).get(booking.reverses)
         is_whole = (
             target is not None
             and target.reverses is None
-            and target.account == of.account
-            and all(other.reverses != of.reverses for other in result)
+            and target.account == booking.account
+            and all(other.reverses != booking.reverses for other in result)
         )
         if target is None or not is_whole:
-            result.append(of._replace(reverses=None))
+            result.append(booking._replace(reverses=None))
         else:
-            result.append(of._replace(euros=target.euros, currency=target.currency))
+            result.append(booking._replace(euros=target.euros, currency=target.currency))
     return result
 
 
@@ -245,8 +248,8 @@ def test_a_record_comes_back(made: list[Made]) -> None:
 def only(engine: Engine, *items: Transaction | Rejection) -> SegmentDay:
     """Return the only segment of the first day that ends, of what an engine is shown."""
     closing = transaction("closing", hours=CLOSING_HOURS, account_id="A7")
-    (of,) = observed(engine, *items, closing).segment_days[0]
-    return of
+    (segment_day,) = observed(engine, *items, closing).segment_days[0]
+    return segment_day
 
 
 def test_causes_are_those_of_the_transaction_that_tipped_the_limit() -> None:
@@ -278,8 +281,8 @@ def test_a_breach_that_was_taken_back_and_came_again_has_the_later_cause() -> No
 
 def test_what_was_taken_back_is_not_active() -> None:
     (engine,) = engines(1)
-    of = only(engine, transaction("T1"), transaction("T2", reverses="T1"))
-    assert (of.account_days, of.limits) == (0, {})
+    segment_day = only(engine, transaction("T1"), transaction("T2", reverses="T1"))
+    assert (segment_day.account_days, segment_day.limits) == (0, {})
 
 
 def test_a_total_beyond_64_bits_is_over_all_the_same() -> None:
@@ -314,12 +317,15 @@ def test_of_many_accounts_those_are_named_that_fit(monkeypatch: pytest.MonkeyPat
         for n, to in enumerate(["I1"] * 9 + ["I2"] * 9)
     ]
     (engine,) = engines(1)
-    names = [of.account_id for of in only(engine, *paid).limits["daily-amount"].accounts]
+    names = [breach.account_id for breach in only(engine, *paid).limits["daily-amount"].accounts]
     assert names == ["A00", "A01", "A02", "A09", "A10", "A11"]  # three of each cause
     monkeypatch.setattr(segment_days, "NAMED_BYTES_MAX", 200)
     (engine,) = engines(1)
     limit = only(engine, *paid).limits["daily-amount"]
-    assert (limit.breaches, [of.account_id for of in limit.accounts]) == (18, ["A00", "A01"])
+    assert (limit.breaches, [breach.account_id for breach in limit.accounts]) == (
+        18,
+        ["A00", "A01"],
+    )
 
 
 def test_a_day_of_nothing_is_told_too_so_that_nobody_waits() -> None:
@@ -327,7 +333,7 @@ def test_a_day_of_nothing_is_told_too_so_that_nobody_waits() -> None:
     observed(engine, transaction("T1"))
     step = observed(engine, transaction("T2", hours=24 * 10, account_id="A2"))
     first, last = step.segment_days
-    assert [day_text(of[0].day) for of in (first, last)] == ["2026-01-05", "2026-01-12"]
+    assert [day_text(days[0].day) for days in (first, last)] == ["2026-01-05", "2026-01-12"]
     assert last == (SegmentDay(last[0].day, None, 0, {}, 0, 0, {}, {}),)
 
 
@@ -341,9 +347,11 @@ def test_rejections_count_on_the_day_on_which_they_came() -> None:
     )
     step = observed(engine, transaction("T3", hours=24 * 10))
     rejections = {
-        (day_text(of.day), of.segment): of.rejections for day in step.segment_days for of in day
-        if of.rejections
-    }  # fmt: skip
+        (day_text(segment_day.day), segment_day.segment): segment_day.rejections
+        for day in step.segment_days
+        for segment_day in day
+        if segment_day.rejections
+    }
     assert rejections == {
         ("2026-01-05", None): {("duplicate", "B1"): 1},
         ("2026-01-05", "retail"): {("future", "B2"): 1},
@@ -377,9 +385,18 @@ def test_hot_accounts_and_hot_payers_are_those_far_above_their_own_usual() -> No
         for number in range(4)
     ]  # fmt: skip
     items.append(transaction("closing", hours=CLOSING_HOURS))
-    days = [of for day in observed(engine, *items).segment_days for of in day if of.account_days]
-    hot = Counter({day_text(of.day): of.hot for of in days})
-    payers = {day_text(of.day): of.hot_payers for of in days if of.hot_payers}
+    days = [
+        segment_day
+        for day in observed(engine, *items).segment_days
+        for segment_day in day
+        if segment_day.account_days
+    ]
+    hot = Counter({day_text(segment_day.day): segment_day.hot for segment_day in days})
+    payers = {
+        day_text(segment_day.day): segment_day.hot_payers
+        for segment_day in days
+        if segment_day.hot_payers
+    }
     assert days[-1].known == 30
     assert hot == Counter({"2026-01-24": 4})
     assert payers == {"2026-01-24": {("institution", "I9"): 4}}

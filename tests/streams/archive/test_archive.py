@@ -12,7 +12,7 @@ import pytest
 from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import Disposed, Disposition
 from monitor.store.desk import ConflictError, act, unsent
-from monitor.store.queries import Wanted, alert_page, alert_row
+from monitor.store.queries import AlertFilter, alert_page, alert_row
 from monitor.store.standing import Action, Does, State
 from monitor.store.store import Store, StoreError
 from streams.archive.archive import Archive
@@ -51,7 +51,7 @@ def write(settings: Settings, topic: str, records: list[Outgoing]) -> None:
 
 def write_alerts(settings: Settings, revision: int) -> None:
     made = [written(made_record(name, revision)) for name in NAMES]
-    records = [Outgoing(of["account_id"].encode(), json.dumps(of).encode()) for of in made]
+    records = [Outgoing(alert["account_id"].encode(), json.dumps(alert).encode()) for alert in made]
     write(settings, Topics.of(settings).alerts, records)
 
 
@@ -74,7 +74,7 @@ def test_the_store_is_what_the_topic_holds_and_is_read_once(
         alert = json.loads(record.value)
         last[alert["alert_id"]] = alert["revision"], alert["value"]
     with store.reading() as connection:
-        rows = alert_page(connection, Wanted(), limit=500).rows
+        rows = alert_page(connection, AlertFilter(), limit=500).rows
         assert {row.alert_id: (row.revision, row.value) for row in rows} == last
 
 

@@ -18,7 +18,7 @@ Alert = dict[str, Any]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alerts")
-    lines = [codec.transaction_bytes(of) for of in incident_rows()]
+    lines = [codec.transaction_bytes(row) for row in incident_rows()]
     (folder / "t.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     (folder / "p.toml").write_text(INCIDENT_POLICY, encoding="utf-8")
     return folder
@@ -55,7 +55,7 @@ def test_a_file_is_listed_by_day_with_ids_and_a_header(weir: Weir, alerts: list[
         "alert", "day", "account", "over", "its", "limit", "total", "of", "the", "day", "limit",
         "times", "severity", "status",
     ]  # fmt: skip
-    assert sorted(ids_of(said.out)) == sorted(of["alert_id"] for of in alerts)
+    assert sorted(ids_of(said.out)) == sorted(alert["alert_id"] for alert in alerts)
     days = [line.split()[1] for line in said.out.splitlines()[1:]]
     assert days == sorted(days)
 
@@ -63,9 +63,9 @@ def test_a_file_is_listed_by_day_with_ids_and_a_header(weir: Weir, alerts: list[
 def test_choices_go_together(weir: Weir, alerts: list[Alert]) -> None:
     last = last_told(alerts)
     chosen = [
-        of["alert_id"]
-        for of in last.values()
-        if of["kind"] in ("review", "outlier") and of["status"] != "withdrawn"
+        alert["alert_id"]
+        for alert in last.values()
+        if alert["kind"] in ("review", "outlier") and alert["status"] != "withdrawn"
     ]
     words = ("--last", "--kind", "review", "--kind", "outlier", "--status", "raised",
              "--status", "restated")  # fmt: skip
@@ -74,9 +74,9 @@ def test_choices_go_together(weir: Weir, alerts: list[Alert]) -> None:
     day = alerts[0]["business_day"]
     said = weir("alerts", "--alerts", "a.jsonl", "--day", day, "--account", "A3")
     assert sorted(ids_of(said.out)) == sorted(
-        of["alert_id"]
-        for of in alerts
-        if (of["business_day"], of["account_id"]) == (day, "A3")
+        alert["alert_id"]
+        for alert in alerts
+        if (alert["business_day"], alert["account_id"]) == (day, "A3")
     )  # fmt: skip
     nothing = weir("alerts", "--alerts", "a.jsonl", "--account", "nobody")
     assert (nothing.status, nothing.out) == (0, "")
@@ -84,13 +84,13 @@ def test_choices_go_together(weir: Weir, alerts: list[Alert]) -> None:
 
 
 def test_members_of_an_incident_are_listed(weir: Weir, alerts: list[Alert]) -> None:
-    incident = [of for of in alerts if of["kind"] == "systemic"][-1]
+    incident = [alert for alert in alerts if alert["kind"] == "systemic"][-1]
     said = weir("alerts", "--alerts", "a.jsonl", "--incident", incident["alert_id"], "--json")
     members = [json.loads(line) for line in said.out.splitlines()]
     assert len(members) == incident["grouped"]
-    assert {of["segment"] for of in members} == {incident["segment"]}
-    assert {of["business_day"] for of in members} <= {*incident["evidence"]["days"]}
-    amount = next(of for of in alerts if of["kind"] == "daily-amount")
+    assert {member["segment"] for member in members} == {incident["segment"]}
+    assert {member["business_day"] for member in members} <= {*incident["evidence"]["days"]}
+    amount = next(alert for alert in alerts if alert["kind"] == "daily-amount")
     for wrong in (amount["alert_id"], "nothing"):
         said = weir("alerts", "--alerts", "a.jsonl", "--incident", wrong)
         assert (said.status, said.out) == (2, "")
@@ -143,14 +143,17 @@ def test_a_disposition_goes_beside_the_file_and_a_second_one_warns(
 
     listed = weir("alerts", "dispositions", *of_file, "--json")
     found = [json.loads(line) for line in listed.out.splitlines()]
-    assert [(of["by"], of["alert_id"]) for of in found] == [("ann", alert_id), ("ben", alert_id)]
-    assert sum(of["holds"] for of in found) == 1
+    assert [(word["by"], word["alert_id"]) for word in found] == [
+        ("ann", alert_id),
+        ("ben", alert_id),
+    ]
+    assert sum(word["holds"] for word in found) == 1
     text = weir("alerts", "dispositions", alert_id, *of_file)
     assert [line.startswith("*") for line in text.out.splitlines()].count(True) == 1
     shown = weir("alerts", *of_file, "--account", alerts[0]["account_id"], "--json")
-    (held,) = [of["disposition"] for of in map(json.loads, shown.out.splitlines())
-               if of["alert_id"] == alert_id and of["revision"] == 1]  # fmt: skip
-    assert held["by"] == next(of["by"] for of in found if of["holds"])
+    (held,) = [alert["disposition"] for alert in map(json.loads, shown.out.splitlines())
+               if alert["alert_id"] == alert_id and alert["revision"] == 1]  # fmt: skip
+    assert held["by"] == next(word["by"] for word in found if word["holds"])
     table = weir("alerts", *of_file, "--account", alerts[0]["account_id"])
     assert f"{held['disposition']} by {held['by']}" in table.out
     still_open = weir("alerts", *of_file, "--open", "--json")
@@ -162,9 +165,9 @@ def test_a_disposition_goes_beside_the_file_and_a_second_one_warns(
 def test_many_second_dispositions_are_counted(
     weir: Weir, alerts: list[Alert], folder: Path
 ) -> None:
-    ids = sorted({of["alert_id"] for of in alerts})[:9]
-    lines = [{"alert_id": of, "disposition": "suspicious", "by": "ann"} for of in ids]
-    (folder / "many.jsonl").write_text("".join(json.dumps(of) + "\n" for of in lines))
+    ids = sorted({alert["alert_id"] for alert in alerts})[:9]
+    lines = [{"alert_id": alert_id, "disposition": "suspicious", "by": "ann"} for alert_id in ids]
+    (folder / "many.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     words = ("alerts", "dispose", "--from", "many.jsonl", "--alerts", "a.jsonl")
     assert weir(*words).err == ""
     again = weir(*words).err.splitlines()

@@ -303,7 +303,7 @@ def broken_at_its_end(path: Path) -> Path:
     from pyarrow import parquet  # noqa: PLC0415 - heavy, and only here
 
     rows = [row(f"T{number}", account_id=f"A{number % 50}") for number in range(60_000)]
-    table = pa.table({name: [of[place] for of in rows] for place, name in enumerate(FIELDS)})
+    table = pa.table({name: [cells[place] for cells in rows] for place, name in enumerate(FIELDS)})
     file = path / "broken.parquet"
     parquet.write_table(table, file, row_group_size=10_000)
     content = bytearray(file.read_bytes())

@@ -38,7 +38,7 @@ def test_describe_tells_a_program_what_it_shows_a_person(weir: Weir) -> None:
     )  # fmt: skip
     found = fields(weir(*options, "--json"))
     assert (found["target_rows"], found["against_rows"]) == (12, 36)
-    became = {one["attribute"]: one for one in found["attributes"]}
+    became = {attribute["attribute"]: attribute for attribute in found["attributes"]}
     assert set(became) == {"age", "city", "mark"}  # the id names the rows, the card is the class
     assert (became["city"]["levels_climbed"], became["city"]["values_left"]) == (1, 2)
     assert became["age"]["removed"] == "3 values, and no hierarchy"
@@ -78,7 +78,7 @@ def test_cluster_groups_rows_and_writes_them(weir: Weir, tmp_path: Path) -> None
         inside = [row for row in rows if row["group_coarse"] == group["group"]]
         assert len(inside) == group["rows"]
         ages = [float(row["age"]) for row in inside]
-        mean = next(one for one in group["means"] if one["column"] == "age")
+        mean = next(figure for figure in group["means"] if figure["column"] == "age")
         assert mean["mean"] == pytest.approx(sum(ages) / len(ages))
         assert sum(fine["rows"] for fine in group["fine"]) in {0, group["rows"]}
     shown = weir(*options)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from streams.cli.views.live import Columns, alert_line, summary
+from streams.cli.views.live import ColumnWidths, alert_line, summary
 from streams.lab.demo import COMPILES, STARTS, DemoState
 from streams.settings import settings_of
 
@@ -47,7 +47,7 @@ def state_of(**values: object) -> DemoState:
 def test_a_row_fits_the_screen_and_its_columns_stand_below_their_heads(
     shown: dict[str, Any], width: int
 ) -> None:
-    columns = Columns.of(width)
+    columns = ColumnWidths.of(width)
     row, head = columns.row(shown).plain, columns.head()
     assert cell_len(row.rstrip()) <= width - 1
     assert cell_len(head) <= width
@@ -63,16 +63,16 @@ def test_a_row_fits_the_screen_and_its_columns_stand_below_their_heads(
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_a_reader_needs_is_not_cut(width: int) -> None:
-    row = Columns.of(width).row(alert()).plain
+    row = ColumnWidths.of(width).row(alert()).plain
     assert "335,641,718.09 EUR" in row
     assert "6,712.83" in row
     assert "daily-amount-business" in row
-    assert "review: service-need" in Columns.of(width).row(REVIEW).plain
+    assert "review: service-need" in ColumnWidths.of(width).row(REVIEW).plain
 
 
 def test_a_wide_screen_stretches_no_column() -> None:
-    assert Columns.of(400) == Columns.of(200)
-    assert max(Columns.of(400)[:7]) <= 36
+    assert ColumnWidths.of(400) == ColumnWidths.of(200)
+    assert max(ColumnWidths.of(400)[:7]) <= 36
 
 
 def test_the_share_is_of_what_is_decided_not_of_what_is_sent() -> None:

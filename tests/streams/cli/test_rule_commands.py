@@ -41,10 +41,13 @@ def weir(
 
 def test_the_classic_rules_come_out_with_no_option_but_the_label(weir: Weir) -> None:
     found = fields(weir("rules", "tennis.csv", "--label", "play", "--json"))
-    gains = {one["attribute"]: round(one["information_gain"], 3) for one in found["attributes"]}
+    gains = {
+        attribute["attribute"]: round(attribute["information_gain"], 3)
+        for attribute in found["attributes"]
+    }
     assert gains == {"outlook": 0.247, "humidity": 0.152, "wind": 0.048, "temperature": 0.029}
-    assert {one["text"] for one in found["rules"]} == FIVE_RULES
-    assert all(one["confidence"] == 1 for one in found["rules"])
+    assert {rule["text"] for rule in found["rules"]} == FIVE_RULES
+    assert all(rule["confidence"] == 1 for rule in found["rules"])
     assert (found["tree"]["attribute"], found["tree"]["labels"]) == ("outlook", {"no": 5, "yes": 9})
 
 
@@ -56,7 +59,7 @@ def test_a_column_that_names_the_days_does_not_spoil_them(weir: Weir, tmp_path: 
         (tmp_path / "days.csv").write_text(text, encoding="utf-8")
         found = fields(weir("rules", "days.csv", "--label", "play", "--json"))
         assert found["columns_left_out"] == ["day"]
-        assert {one["text"] for one in found["rules"]} == FIVE_RULES
+        assert {rule["text"] for rule in found["rules"]} == FIVE_RULES
 
 
 def test_rules_show_a_person_the_gains_the_tree_and_the_rules(weir: Weir) -> None:
@@ -78,11 +81,11 @@ def test_a_rare_class_is_told_by_both_trees(weir: Weir) -> None:
     assert found["columns_left_out"] == ["id"]
     assert set(found["labels"]) == {"bad", "good"}
     best, stream = found["rules"][0], found["stream"]
-    assert {one["attribute"] for one in best["if"]} == {"age", "card"}
+    assert {condition["attribute"] for condition in best["if"]} == {"age", "card"}
     assert best["confidence"] == 1
     assert best["count"] == best["rows"] == best["labels"]["bad"]
-    assert {one["then"] for one in found["rules"] + stream["rules"]} == {"bad"}
-    assert sum(one["rows"] for one in stream["rules"]) == found["rows"] == 390
+    assert {rule["then"] for rule in found["rules"] + stream["rules"]} == {"bad"}
+    assert sum(rule["rows"] for rule in stream["rules"]) == found["rows"] == 390
     assert 0.5 < found["roc_area_unseen"] <= 1
     assert 0 <= stream["accuracy_prequential"] <= 1
     said = weir("rules", "loans.csv", *options, "--stream")
@@ -95,7 +98,7 @@ def test_pruning_and_cut_points_are_followed(weir: Weir) -> None:
     whole = fields(weir(*options))
     cut = fields(weir(*options, "--prune", "--cut", "age=30,55"))
     assert len(cut["rules"]) < len(whole["rules"])
-    texts = " ".join(one["text"] for one in cut["rules"])
+    texts = " ".join(rule["text"] for rule in cut["rules"])
     assert "age <= 30" in texts
 
 
@@ -118,7 +121,7 @@ def test_associations_tell_a_program_their_figures(weir: Weir) -> None:
     options = ("associate", "tennis.csv", "--min-support", "0.2", "--min-confidence", "0.9")
     found = fields(weir(*options, "--json"))
     (overcast,) = [
-        one for one in found["rules"] if one["text"] == "IF outlook=overcast THEN play=yes"
+        rule for rule in found["rules"] if rule["text"] == "IF outlook=overcast THEN play=yes"
     ]
     assert (overcast["count"], overcast["rows"], overcast["confidence"]) == (4, 4, 1.0)
     assert overcast["support"] == 4 / 14
@@ -137,9 +140,9 @@ def test_associations_with_a_target_end_in_it(weir: Weir) -> None:
     assert found["rules"]
     assert "(none)" not in json.dumps(found)
     (best, *_) = fields(weir(*options, "--missing", "--json"))["rules"]
-    assert {one["column"] for one in best["if"]} == {"age", "card"}
+    assert {condition["column"] for condition in best["if"]} == {"age", "card"}
     assert best["confidence"] > 0.9
-    assert {one["text"].partition(" THEN ")[2] for one in found["rules"]} == {"loan=D"}
+    assert {rule["text"].partition(" THEN ")[2] for rule in found["rules"]} == {"loan=D"}
     said = weir(*options, "--min-confidence", "1", "--min-support", "1")
     assert said.status == 0
     assert "No rule is right in 100.0 % of its rows" in said.out
@@ -205,4 +208,4 @@ def test_customers_of_a_bank_give_what_a_banker_can_read(weir: Weir, tmp_path: P
     assert found["attributes"][0]["attribute"] == "orders"
     assert found["rules"][0]["lift"] > 4
     assert found["roc_area_unseen"] > 0.7
-    assert len({one["text"] for one in found["rules"]}) == len(found["rules"]) > 4
+    assert len({rule["text"] for rule in found["rules"]}) == len(found["rules"]) > 4

@@ -29,8 +29,8 @@ from streams.cli.views.evaluate import draw_level, verdict_of
 from streams.evaluation import runs as evaluate_seeds
 from streams.evaluation.evaluation import policy_for, with_seed
 from streams.evaluation.levels import Level
-from streams.evaluation.runs import Run, Source, processes_for, run_of
-from streams.evaluation.table import Table, table_of
+from streams.evaluation.runs import SeedRun, Source, processes_for, run_of
+from streams.evaluation.table import TransactionTable, table_of
 from streams.feed.population import made_batches
 from streams.feed.reader import files_of, read
 from streams.replay.replay import Replay
@@ -142,11 +142,11 @@ def ratios_of(rows: Sequence[Row]) -> list[float]:
     return ratios
 
 
-def table_in(path: Path) -> Table:
+def table_in(path: Path) -> TransactionTable:
     return table_of(read(files_of([path])))
 
 
-def run_on(path: Path, policy: Policy | None = None, partitions: int = 1) -> Run:
+def run_on(path: Path, policy: Policy | None = None, partitions: int = 1) -> SeedRun:
     return run_of(
         table_in(path), policy or policy_for(None, 5, WARM_UP), partitions, lambda _: None
     )
@@ -202,9 +202,9 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
 
     def watch(scorer: Scorer) -> Callable[[Sequence[Scored], Outcome], None]:
         def note(scored: Sequence[Scored], outcome: Outcome) -> None:
-            for one, score, day in zip(scored, outcome.scores, outcome.day_scores, strict=True):
-                scores[one.transaction.transaction_id] = score
-                last_of_days[one.transaction.account_id, one.account_day.day] = day
+            for item, score, day in zip(scored, outcome.scores, outcome.day_scores, strict=True):
+                scores[item.transaction.transaction_id] = score
+                last_of_days[item.transaction.account_id, item.account_day.day] = day
             for ended in outcome.closed:
                 for row, day, score in zip(*ended, strict=True):
                     closed[scorer.account_ids[row], day] = score
@@ -217,15 +217,17 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
     raised: Counter[int] = Counter()
     reports: Counter[int] = Counter()
     for batch in read(files_of([made.path])):
-        alerts = [of for of in replay.observe(batch).alerts if isinstance(of, Alert)]
-        outliers = [of for of in alerts if of.kind is Kind.OUTLIER]
-        raised.update(of.business_day for of in outliers if of.status is Status.RAISED)
-        reports.update(day_of_text(str(of.evidence["day"])) for of in outliers)
+        alerts = [alert for alert in replay.observe(batch).alerts if isinstance(alert, Alert)]
+        outliers = [alert for alert in alerts if alert.kind is Kind.OUTLIER]
+        raised.update(
+            outlier.business_day for outlier in outliers if outlier.status is Status.RAISED
+        )
+        reports.update(day_of_text(str(outlier.evidence["day"])) for outlier in outliers)
     assert run.alerts == raised
     assert run.reports == reports
     assert raised.total() > 20
-    ids = [one.transaction_id for one in table.transactions]
-    np.testing.assert_array_equal(run.score, [scores.get(one, np.nan) for one in ids])
+    ids = [transaction.transaction_id for transaction in table.transactions]
+    np.testing.assert_array_equal(run.score, [scores.get(name, np.nan) for name in ids])
     assert dict(
         zip(
             zip((table.account_ids[a] for a in run.closed_account), run.closed_day, strict=True),
@@ -279,7 +281,7 @@ def test_the_figures_are_scikit_learns_of_those_scores(
 AccountDays = dict[tuple[str, str], float]
 
 
-def account_days_of_run(made: Made, run: Run) -> tuple[AccountDays, AccountDays]:
+def account_days_of_run(made: Made, run: SeedRun) -> tuple[AccountDays, AccountDays]:
     """Return of each account-day whether it is odd, and its score: at its end, or as it stands."""
     holds: AccountDays = {}
     scores: AccountDays = {}
@@ -471,8 +473,8 @@ def test_the_chart_says_what_is_judged_and_both_average_precisions() -> None:
     )  # fmt: skip
     axes = Figure().subplots()
     draw_level(axes, level, "Rows")
-    count, of = int(positive.sum()), int(judged.sum())
-    assert axes.get_title(loc="left") == f"Rows: {count:,} of {of:,} positive"
+    count, rows = int(positive.sum()), int(judged.sum())
+    assert axes.get_title(loc="left") == f"Rows: {count:,} of {rows:,} positive"
     rule, *models = (average_precision_score(positive[judged], s[judged]) for s in scores)
     legend = axes.get_legend()
     assert legend is not None
@@ -483,7 +485,7 @@ def test_the_chart_says_what_is_judged_and_both_average_precisions() -> None:
         f"ratio rule, average precision {rule:.3f}",
     ]
     for line in axes.lines:
-        recall, precision = (np.asarray(of, np.float64) for of in line.get_data())
+        recall, precision = (np.asarray(values, np.float64) for values in line.get_data())
         assert recall[0] < 0.01
         assert recall[-1] > 0.99
         assert np.all(np.diff(recall) >= 0)

@@ -125,7 +125,9 @@ def test_a_wrong_iban_is_rejected_with_what_is_wrong_and_never_another_account(
     told = [rejection for batch in batches for rejection in replay.observe(batch).rejections]
     assert replay.totals.transactions == len(SPELLINGS)
     assert {account for account, _ in replay.open_account_days()} == {IBAN}
-    details = {of.row: (of.rejection.reason, of.rejection.detail) for of in told}
+    details = {
+        rejected.row: (rejected.rejection.reason, rejected.rejection.detail) for rejected in told
+    }
     assert details == {
         9: (
             Reason.MALFORMED,
@@ -136,9 +138,9 @@ def test_a_wrong_iban_is_rejected_with_what_is_wrong_and_never_another_account(
     }
     # What is sent of it is rejected on the stream with the same words.
     sent = [codec.decode(value) for batch in batches for _, value, _ in records_of(batch)]
-    said = {of.detail for of in sent if isinstance(of, Rejection)}
+    said = {record.detail for record in sent if isinstance(record, Rejection)}
     assert said == {detail for _, detail in details.values()}
-    assert {of.account_id for of in sent if isinstance(of, Transaction)} == {IBAN}
+    assert {record.account_id for record in sent if isinstance(record, Transaction)} == {IBAN}
 
 
 @pytest.mark.parametrize(
@@ -171,17 +173,22 @@ def test_a_step_that_is_stated_wrongly_is_an_operators_problem(tmp_path: Path, k
 
 def test_accounts_files_spell_accounts_by_the_same_rules(tmp_path: Path) -> None:
     path = tmp_path / "accounts.csv"
-    lines = ["account_id,segment", " A1 ,retail", *(f"{of},x" for of in SPELLINGS), "DE00 1,y"]
+    lines = [
+        "account_id,segment",
+        " A1 ,retail",
+        *(f"{spelling},x" for spelling in SPELLINGS),
+        "DE00 1,y",
+    ]
     path.write_text("\n".join(lines), encoding="utf-8")
-    own = [of.record for of in accounts_of(read([path], FeedMap(form=ACCOUNTS)))]
+    own = [row.record for row in accounts_of(read([path], FeedMap(form=ACCOUNTS)))]
     assert isinstance(own[0], AccountRecord)
     assert own[0].account_id == "A1"
     text = '[columns]\naccount_id = { column = "account_id", %s }\nsegment = "segment"\n'
     feed_map = mapped(tmp_path, "iban = true", ACCOUNTS, text)
     rows = list(accounts_of(read([path], feed_map)))
-    accounts = [of.record for of in rows if isinstance(of.record, AccountRecord)]
-    assert [of.account_id for of in accounts] == [IBAN] * len(SPELLINGS)
-    rejected = {of.row: of.record.detail for of in rows if isinstance(of.record, Rejection)}
+    accounts = [row.record for row in rows if isinstance(row.record, AccountRecord)]
+    assert [account.account_id for account in accounts] == [IBAN] * len(SPELLINGS)
+    rejected = {row.row: row.record.detail for row in rows if isinstance(row.record, Rejection)}
     assert list(rejected) == [1, len(SPELLINGS) + 2]
     assert all("it is no IBAN" in detail for detail in rejected.values())
 

@@ -32,8 +32,8 @@ def rows(days: Iterable[float], name: str = "T") -> list[Row]:
 
 def replayed(*files: tuple[str, Sequence[Row]]) -> Replay:
     run = Replay(PolicyBook([policy_of(CAUTIOUS)]), 1)
-    for name, of in files:
-        run.observe(Batch(Path(name), list(of), list(range(len(of))), [], 1.0))
+    for name, transactions in files:
+        run.observe(Batch(Path(name), list(transactions), list(range(len(transactions))), [], 1.0))
     return run
 
 
@@ -112,8 +112,12 @@ def test_check_tells_which_partitions_wait_by_their_latest_seals() -> None:
     kept = {0: well, 1: {**waits, **well, b"b:1": b"x"}, 2: {}, 3: bad}
     found = waiting_of(kept, range(5))
     assert found.unknown == [2, 3, 4]
-    (one,) = found.held_back
-    assert (one.partition, one.account_id, one.dated) == (1, "B1", "2026-02-24T09:00:00Z")
-    assert one.seconds == 50 * 86_400 - 86_400 - 1728
-    assert "account B1 has records dated 2026-02-24" in one.text()
+    (account,) = found.held_back
+    assert (account.partition, account.account_id, account.dated) == (
+        1,
+        "B1",
+        "2026-02-24T09:00:00Z",
+    )
+    assert account.seconds == 50 * 86_400 - 86_400 - 1728
+    assert "account B1 has records dated 2026-02-24" in account.text()
     assert isinstance(engine.ledger.marks.marks(), Marks)

@@ -50,7 +50,7 @@ def write(path: Path, rows: Sequence[Sequence[str]]) -> None:
         write_csv(path, [cells if cells[0] else cells[:3] for cells in rows])
     elif path.suffix == ".jsonl":
         records = [{k: v for k, v in zip(FIELDS, cells, strict=True) if v} for cells in rows]
-        path.write_text("".join(json.dumps(of) + "\n" for of in records), encoding="utf-8")
+        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     else:
         table = {name: [cells[place] for cells in rows] for place, name in enumerate(FIELDS)}
         parquet.write_table(pa.table(table), path)
@@ -102,7 +102,7 @@ def test_rows_are_in_the_order_of_their_times_and_none_is_lost(
             ]
             write(path, rows)
             files.append(path)
-        standing = sorted(seen(read(files)), key=lambda of: (of[0], of[1]))
+        standing = sorted(seen(read(files)), key=lambda shown: (shown[0], shown[1]))
         last, keys = -(1 << 62), []
         for name, number, _, _ in standing:
             kind, cells = made[int(name[1])]
@@ -116,12 +116,12 @@ def test_rows_are_in_the_order_of_their_times_and_none_is_lost(
             in_memory = list(in_order(files))
         with sizes(size, run_rows, frame_rows):
             on_disk = list(in_order(files))
-    transactions = [of for of in expected if of[3]]
+    transactions = [shown for shown in expected if shown[3]]
     for batches in (in_memory, on_disk):
         found = seen(iter(batches))
         # What is none has its place too; within a batch, what is a row comes first.
-        assert [of for of in found if of[3]] == transactions
-        assert sorted(found, key=lambda of: of[:2]) == standing
+        assert [shown for shown in found if shown[3]] == transactions
+        assert sorted(found, key=lambda shown: shown[:2]) == standing
     assert seen(iter(in_memory)) == seen(iter(on_disk))
 
 
@@ -153,7 +153,10 @@ def replayed(batches: Iterator[Batch]) -> tuple[dict[str, object], list[tuple[st
     rejected = []
     for batch in batches:
         told = replay.observe(batch)
-        rejected += [(of.file, of.row, of.rejection.reason.value) for of in told.rejections]
+        rejected += [
+            (rejection.file, rejection.row, rejection.rejection.reason.value)
+            for rejection in told.rejections
+        ]
     return replay.totals.fields(0), rejected
 
 
@@ -165,7 +168,9 @@ def test_newest_first_and_overlapping_branches_are_replayed_as_the_sorted_rows(
     rows = sorted((line.split(",") for line in turned), key=lambda cells: cells[2])
     write_csv(tmp_path / "sorted.csv", rows)
     for branch in range(3):
-        write_csv(tmp_path / f"branch-{branch}.csv", [of for of in rows if of[1] == f"A{branch}"])
+        write_csv(
+            tmp_path / f"branch-{branch}.csv", [cells for cells in rows if cells[1] == f"A{branch}"]
+        )
     expected, _ = replayed(read([tmp_path / "sorted.csv"]))
     branches = [tmp_path / f"branch-{branch}.csv" for branch in range(3)]
     for files in ([tmp_path / "newest.csv"], branches):
@@ -205,11 +210,17 @@ def test_rows_that_a_map_leaves_out_are_counted_once(tmp_path: Path) -> None:
     for run_rows in (5, 1000):
         with sizes(3, run_rows, 2):
             batches = list(in_order([tmp_path / "x.csv"], feed_map))
-        assert sum(of.skipped for of in batches) == sum(of.filtered for of in batches) == 28
-        assert sum(len(of.rows) for of in batches) == 28
+        assert (
+            sum(batch.skipped for batch in batches)
+            == sum(batch.filtered for batch in batches)
+            == 28
+        )
+        assert sum(len(batch.rows) for batch in batches) == 28
         assert batches[-1].share_read == 1.0
     nothing = feed_map._replace(where=(Where(("account_id",), frozenset(), is_one=True),))
-    assert [of.skipped for of in in_order([tmp_path / "x.csv"], nothing) if of.skipped] == [56]
+    assert [
+        batch.skipped for batch in in_order([tmp_path / "x.csv"], nothing) if batch.skipped
+    ] == [56]
 
 
 def test_nothing_stays_behind_of_what_does_not_fit_in_memory(

@@ -66,7 +66,7 @@ def the_careful_path_alone() -> Iterator[None]:
 
 good_lines = st.lists(
     st.tuples(st.sampled_from(PAYEES), st.sampled_from(PAYEES)), min_size=1, max_size=9
-).map(lambda cells: [line(number, *of) for number, of in enumerate(cells)])
+).map(lambda cells: [line(number, *cells_of_line) for number, cells_of_line in enumerate(cells)])
 
 
 @st.composite
@@ -162,7 +162,7 @@ def test_cells_that_really_span_lines_are_one_cell(
     writer.writerow(["account_id", "segment", "branch", "product", "opened"])
     writer.writerows(table)
     rows, raw = rows_of(out.getvalue(), size, FeedMap(form=ACCOUNTS))
-    assert [row for _, row in rows] == [(of[0].strip(), *of[1:]) for of in table]
+    assert [row for _, row in rows] == [(entry[0].strip(), *entry[1:]) for entry in table]
     assert raw == []
 
 
@@ -187,8 +187,12 @@ def test_of_two_columns_text_goes_on_below_where_rfc_4180_lets_it(
     with TemporaryDirectory() as folder:
         path = Path(folder) / "x.csv"
         path.write_text("account_id,note\n" + text, encoding="utf-8")
-        found = [of.record for of in accounts_of(read([path], FeedMap(form=ACCOUNTS)))]
-    taken = [(of.account_id, of.further["note"]) for of in found if isinstance(of, AccountRecord)]
+        found = [row.record for row in accounts_of(read([path], FeedMap(form=ACCOUNTS)))]
+    taken = [
+        (record.account_id, record.further["note"])
+        for record in found
+        if isinstance(record, AccountRecord)
+    ]
     assert taken == accounts
 
 

@@ -14,7 +14,7 @@ from streams.lab.drill import batch_of, closing_batch, drill_rows
 from streams.lab.recount import (
     DayKey,
     DayTotals,
-    Found,
+    Discrepancies,
     Recount,
     compare_alerts,
     compare_days,
@@ -114,7 +114,7 @@ def reckoned() -> Reckoned:
 def found_in(
     days: dict[DayKey, DayTotals], alerts: list[dict[str, Any]],
     thresholds: tuple[Threshold, ...] = POLICY.thresholds,
-) -> Found:  # fmt: skip
+) -> Discrepancies:  # fmt: skip
     expected = reckoned().expected
     return compare_alerts(compare_days(expected, days), expected, thresholds, alerts)
 
@@ -200,13 +200,17 @@ def test_an_alert_told_again_is_repeated_and_in_other_words_wrong() -> None:
 def test_an_alert_under_another_limit_is_found() -> None:
     """A policy decided otherwise than the reckoning's: both sides of the difference are told."""
     _, days, alerts = reckoned()
-    lower = tuple(of._replace(above=max(of.above // 4, 1)) for of in POLICY.thresholds)
+    lower = tuple(
+        threshold._replace(above=max(threshold.above // 4, 1)) for threshold in POLICY.thresholds
+    )
     assert found_in(days, alerts, lower).lost > 0
-    higher = tuple(of._replace(above=of.above * 100) for of in POLICY.thresholds)
+    higher = tuple(
+        threshold._replace(above=threshold.above * 100) for threshold in POLICY.thresholds
+    )
     assert found_in(days, alerts, higher).wrong > 0
 
 
 def test_an_account_day_with_nothing_left_of_it() -> None:
     empty = {"totals": [], "segment": "retail"}
     assert totals_of(empty) == DayTotals(0, 0, 0, 0, "retail")
-    assert compare_days({}, {("A1", "2026-01-05"): totals_of(empty)}) == Found()
+    assert compare_days({}, {("A1", "2026-01-05"): totals_of(empty)}) == Discrepancies()

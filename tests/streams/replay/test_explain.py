@@ -23,13 +23,13 @@ from monitor.policy.policy import PolicyBook
 from monitor.population import Population, rows_of
 from streams.cli.views.explain import text_of
 from streams.feed.reader import Batch
-from streams.replay.explain import Wanted, explain_all_of_files, explain_of_files
+from streams.replay.explain import AlertSelection, explain_all_of_files, explain_of_files
 from streams.replay.explain_topics import Beginning, ensure_reaches, notes_of
 from streams.replay.explained import ExplainError, Explanation, chain_of
 from streams.replay.rederivation import Late, Rederivation, lateness_of
 from streams.replay.replay import Replay
 from streams.topics.alerts import AlertFileError, alerts_of_file
-from streams.topics.members import Incidents
+from streams.topics.members import IncidentAlerts
 from streams.wire import codec
 from tests.support.command_line import Weir, weir_of
 from tests.support.incident_stream import INCIDENT_POLICY, incident_rows
@@ -60,9 +60,13 @@ def told_of(policies: PolicyBook, batches: Sequence[Batch], partitions: int = 4)
 
 
 def explained(
-    alerts: Sequence[Told], of: Told, policies: PolicyBook, batches: Sequence[Batch], parts: int = 4
+    alerts: Sequence[Told],
+    alert: Told,
+    policies: PolicyBook,
+    batches: Sequence[Batch],
+    parts: int = 4,
 ) -> Explanation:
-    chain = chain_of(alerts, of["alert_id"], of["revision"])
+    chain = chain_of(alerts, alert["alert_id"], alert["revision"])
     return explain_of_files(chain, policies, lambda: batches, parts)
 
 
@@ -89,15 +93,15 @@ def test_every_alert_of_a_made_file_is_derived_again_alike(
     policies = book(SEGMENTED)
     alerts = told_of(policies, batches, partitions)
     alone = []
-    for of in alerts:
-        explanation = explained(alerts, of, policies, batches, partitions)
+    for alert in alerts:
+        explanation = explained(alerts, alert, policies, batches, partitions)
         assert explanation.differs == []
-        assert explanation.now == of
-        assert explanation.total == (None if of["kind"] == "review" else of["value"])
+        assert explanation.now == alert
+        assert explanation.total == (None if alert["kind"] == "review" else alert["value"])
         alone.append(explanation.fields())
-    chains = [chain_of(alerts, of["alert_id"], of["revision"]) for of in alerts]
+    chains = [chain_of(alerts, alert["alert_id"], alert["revision"]) for alert in alerts]
     at_once = explain_all_of_files(chains, policies, lambda: batches, partitions)
-    assert [of.fields() for of in at_once if isinstance(of, Explanation)] == alone
+    assert [derived.fields() for derived in at_once if isinstance(derived, Explanation)] == alone
 
 
 def test_made_streams_have_every_status() -> None:
@@ -111,7 +115,7 @@ MODELLED = POLICY + "[budget]\nalerts_per_day = 50\nwarm_up_days = 5\n"
 
 @pytest.fixture(scope="module")
 def made_rows() -> list[Fields]:
-    return [of for _, made in rows_of(Population(400, 12, 7)) for of in made]
+    return [made_row for _, made in rows_of(Population(400, 12, 7)) for made_row in made]
 
 
 @pytest.mark.no_cover
@@ -123,10 +127,10 @@ def test_an_outlier_is_derived_again_to_the_last_digit(made_rows: list[Fields]) 
         last = outliers[-1]
         if partitions == 1:
             last = [alert for alert in outliers if alert["status"] == "restated"][-1]
-        for of in (outliers[0], last):
-            explanation = explained(alerts, of, policies, batches, partitions)
+        for outlier in (outliers[0], last):
+            explanation = explained(alerts, outlier, policies, batches, partitions)
             assert explanation.differs == []
-            assert explanation.now == of
+            assert explanation.now == outlier
             assert explanation.total is None
 
 
@@ -206,10 +210,10 @@ def test_every_review_is_derived_again_alike(made_rows: list[Fields]) -> None:
     alerts = told_of(policies, batches, 2)
     reviews = [alert for alert in alerts if alert["kind"] == "review"]
     assert {alert["status"] for alert in reviews} >= {"raised", "restated"}
-    for of in reviews[:: max(len(reviews) // 12, 1)]:
-        explanation = explained(alerts, of, policies, batches, 2)
+    for review in reviews[:: max(len(reviews) // 12, 1)]:
+        explanation = explained(alerts, review, policies, batches, 2)
         assert explanation.differs == []
-        assert explanation.now == of
+        assert explanation.now == review
 
 
 # -- with the systemic part, and many at once -----------------------------------------------------
@@ -229,14 +233,14 @@ def test_every_revision_of_every_kind_is_derived_again_by_one_replay(
     kinds = {alert["kind"] for alert in alerts}
     assert kinds == {"daily-amount", "outlier", "review", "systemic"}
     assert any(alert["evidence"].get("grouped_days") for alert in alerts)
-    assert {of["status"] for of in alerts if of["kind"] == "review"} == {*map(str, Status)}
+    assert {told["status"] for told in alerts if told["kind"] == "review"} == {*map(str, Status)}
     replays = []
 
     def feed() -> list[Batch]:
         replays.append(1)
         return batches
 
-    chains = [chain_of(alerts, of["alert_id"], of["revision"]) for of in alerts]
+    chains = [chain_of(alerts, told["alert_id"], told["revision"]) for told in alerts]
     answers = explain_all_of_files(chains, book(INCIDENT_POLICY), feed, 2)
     assert len(replays) == 1
     for alert, answer in zip(alerts, answers, strict=True):
@@ -253,7 +257,7 @@ def test_what_was_rejected_is_no_part_of_a_value_there(told: list[Told]) -> None
     for answer in explain_all_of_files([chain, chain], book(), lambda: batches_of(rows), 2):
         assert isinstance(answer, Explanation)
         assert (answer.differs, answer.total) == ([], "600.00")
-        assert [of.transaction.transaction_id for of in answer.parts] == ["T1", "T2", "T3"]
+        assert [part.transaction.transaction_id for part in answer.parts] == ["T1", "T2", "T3"]
 
 
 @pytest.mark.slow
@@ -262,7 +266,7 @@ def test_one_alert_says_the_same_as_one_of_many(
 ) -> None:
     batches, alerts = of_incidents
     last = {alert["kind"]: alert for alert in alerts}
-    of_review = [of for of in alerts if of["evidence"].get("grouped_days")]
+    of_review = [told for told in alerts if told["evidence"].get("grouped_days")]
     for alert in (*last.values(), of_review[0], of_review[-1]):
         alone = explained(alerts, alert, book(INCIDENT_POLICY), batches, 2)
         assert (alone.differs, alone.now) == ([], alert)
@@ -280,8 +284,8 @@ def test_what_was_changed_of_an_incident_and_of_its_reviews_is_named(
     """As it was without the systemic part: the very fault that explain had."""
     batches, alerts = of_incidents
     without = book(INCIDENT_POLICY.replace("[systemic]\n", ""))
-    review = [of for of in alerts if of["evidence"].get("grouped_days")][-1]
-    incident = [of for of in alerts if of["kind"] == "systemic"][-1]
+    review = [alert for alert in alerts if alert["evidence"].get("grouped_days")][-1]
+    incident = [alert for alert in alerts if alert["kind"] == "systemic"][-1]
     assert not explained(alerts, review, without, batches, 2).is_same
     nothing = explained(alerts, incident, without, batches, 2)
     day = incident["business_day"]
@@ -298,22 +302,22 @@ def test_a_systemic_alert_shows_its_members_and_a_review_its_incidents(
     of_incidents: tuple[list[Batch], list[Told]],
 ) -> None:
     batches, alerts = of_incidents
-    incidents = Incidents(alerts)
+    incidents = IncidentAlerts(alerts)
     last = last_told(alerts)
-    for of in last.values():
-        if of["kind"] == "systemic":
-            members = incidents.members_of(of)
-            assert len(members) == of["grouped"] > 0
-            assert {one["segment"] for one in members} == {of["segment"]}
-            assert {one["business_day"] for one in members} <= {*of["evidence"]["days"]}
+    for systemic in last.values():
+        if systemic["kind"] == "systemic":
+            members = incidents.members_of(systemic)
+            assert len(members) == systemic["grouped"] > 0
+            assert {member["segment"] for member in members} == {systemic["segment"]}
+            assert {member["business_day"] for member in members} <= {*systemic["evidence"]["days"]}
             counted = sum(
-                one["kind"] == "daily-amount"
-                and one["segment"] == of["segment"]
-                and one["business_day"] in of["evidence"]["days"]
-                for one in last.values()
+                alert["kind"] == "daily-amount"
+                and alert["segment"] == systemic["segment"]
+                and alert["business_day"] in systemic["evidence"]["days"]
+                for alert in last.values()
             )
             assert len(members) == counted
-    of_review = next(of for of in last.values() if of["evidence"].get("grouped_days"))
+    of_review = next(alert for alert in last.values() if alert["evidence"].get("grouped_days"))
     found = incidents.leaving_out(of_review)
     assert [day for day, _ in found] == of_review["evidence"]["grouped_days"]
     assert all(day in incident["evidence"]["days"] for day, incident in found)
@@ -333,14 +337,14 @@ def test_a_review_that_says_the_same_by_another_record_is_the_same_with_a_note(
 ) -> None:
     """As a worker tells it that heard of the incident later; any other difference is one."""
     batches, alerts = of_incidents
-    review = [of for of in alerts if of["evidence"].get("grouped_days")][-1]
+    review = [alert for alert in alerts if alert["evidence"].get("grouped_days")][-1]
     later = review | {"revision": review["revision"] + 2, "offset": review["offset"] + 9}
     explanation = explained([later], later, book(INCIDENT_POLICY), batches, 2)
     assert explanation.differs == []
     assert f"was revision {later['revision']}" in explanation.notes[0]
     other = later | {"value": later["value"] + 1}
     assert not explained([other], other, book(INCIDENT_POLICY), batches, 2).is_same
-    limit = next(of for of in alerts if of["kind"] == "daily-amount")
+    limit = next(alert for alert in alerts if alert["kind"] == "daily-amount")
     moved = limit | {"offset": limit["offset"] + 1}
     assert not explained([moved], moved, book(INCIDENT_POLICY), batches, 2).is_same
 
@@ -349,20 +353,20 @@ def test_a_sample_has_so_many_of_each_kind_and_another_seed_others(
     of_incidents: tuple[list[Batch], list[Told]],
 ) -> None:
     _, alerts = of_incidents
-    chosen = Wanted(sample=3).chains_of(alerts)
+    chosen = AlertSelection(sample=3).chains_of(alerts)
     assert Counter(chain[-1]["kind"] for chain in chosen) == {
         "daily-amount": 3, "outlier": 3, "review": 3, "systemic": 3,
     }  # fmt: skip
     last = last_told(alerts)
     assert all(chain[-1] == last[chain[-1]["alert_id"]] for chain in chosen)
-    assert Wanted(sample=3).chains_of(alerts) == chosen
-    others = Wanted(sample=3, seed=2, kinds=("outlier",)).chains_of(alerts)
+    assert AlertSelection(sample=3).chains_of(alerts) == chosen
+    others = AlertSelection(sample=3, seed=2, kinds=("outlier",)).chains_of(alerts)
     assert {chain[-1]["kind"] for chain in others} == {"outlier"}
     assert others != [chain for chain in chosen if chain[-1]["kind"] == "outlier"]
-    every = Wanted(sample=10**6, kinds=("review",)).chains_of(alerts)
+    every = AlertSelection(sample=10**6, kinds=("review",)).chains_of(alerts)
     assert len(every) == sum(alert["kind"] == "review" for alert in last.values())
     with pytest.raises(ExplainError, match="no alert to explain"):
-        Wanted(sample=3, kinds=("daily-count",)).chains_of(alerts)
+        AlertSelection(sample=3, kinds=("daily-count",)).chains_of(alerts)
 
 
 @pytest.mark.no_cover
@@ -370,7 +374,7 @@ def test_many_are_shown_in_a_line_each_and_counted(
     of_incidents: tuple[list[Batch], list[Told]], tmp_path: Path, weir: Weir
 ) -> None:
     batches, _ = of_incidents
-    lines = [codec.transaction_bytes(of) for batch in batches for of in batch.rows]
+    lines = [codec.transaction_bytes(item) for batch in batches for item in batch.rows]
     (tmp_path / "t.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     (tmp_path / "p.toml").write_text(INCIDENT_POLICY, encoding="utf-8")
     shown = ("--input", tmp_path / "t.jsonl", "--policy", tmp_path / "p.toml", "--partitions", 2)
@@ -383,10 +387,10 @@ def test_many_are_shown_in_a_line_each_and_counted(
         for kind in ("daily-amount", "outlier", "review", "systemic")
     ]
     changed = [json.loads(line) for line in told.read_bytes().splitlines()]
-    review = last_told(of for of in changed if of["kind"] == "review").popitem()[1]
+    review = last_told(alert for alert in changed if alert["kind"] == "review").popitem()[1]
     review["value"] += 1
-    told.write_text("".join(json.dumps(of) + "\n" for of in changed), encoding="utf-8")
-    amount = next(of for of in changed if of["kind"] == "daily-amount")
+    told.write_text("".join(json.dumps(alert) + "\n" for alert in changed), encoding="utf-8")
+    amount = next(alert for alert in changed if alert["kind"] == "daily-amount")
     ids = (amount["alert_id"], review["alert_id"])
     differs = weir("explain", *ids, "--alerts", told, *shown, "--json")
     assert differs.status == 1
@@ -476,7 +480,7 @@ def test_the_parts_of_a_value_add_up_to_it_and_nothing_else(
     cents: list[int], rng: random.Random
 ) -> None:
     """Beside what does not count: another direction, currency, account, and what is reversed."""
-    rows = [row(f"T{n}", amount=amount_text(of, 2)) for n, of in enumerate(cents)]
+    rows = [row(f"T{n}", amount=amount_text(value, 2)) for n, value in enumerate(cents)]
     others = [
         row("X1", direction="credit", amount="9.99"), row("X2", currency="USD", amount="9.99"),
         row("X3", account_id="A2", amount="9.99"), row("X4", amount="9.99"),
@@ -496,8 +500,8 @@ def test_the_parts_of_a_value_add_up_to_it_and_nothing_else(
     assert amount_text(sum(listed), 2) == last["value"] == explanation.total
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda of: st.dictionaries(
-    st.text(min_size=1), of, max_size=3) | st.lists(of, max_size=3)))  # fmt: skip
+@given(st.recursive(st.none() | st.integers() | st.text(), lambda values: st.dictionaries(
+    st.text(min_size=1), values, max_size=3) | st.lists(values, max_size=3)))  # fmt: skip
 def test_every_figure_of_anything_is_the_same_as_itself(anything: object) -> None:
     fields = {"alert_id": "x", "evidence": anything}
     assert all(figure.is_same for figure in figures_of(fields, fields))
@@ -540,7 +544,7 @@ def test_what_cannot_be_derived_from_there_on_is_refused(told: list[Told]) -> No
 
 
 def test_the_command_says_the_same_or_what_differs(told: list[Told], tmp_path: Path) -> None:
-    lines = [codec.transaction_bytes(of) for of in ROWS]
+    lines = [codec.transaction_bytes(item) for item in ROWS]
     (tmp_path / "t.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     (tmp_path / "a.jsonl").write_text(json.dumps(told[0]) + "\n", encoding="utf-8")
     (tmp_path / "p.toml").write_text(POLICY, encoding="utf-8")

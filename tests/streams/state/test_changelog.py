@@ -107,8 +107,8 @@ def test_originals_come_back_in_chunks_that_a_topic_takes(
     chunks = list(journal.originals_bytes(day, drawn))
     assert all(len(chunk) < journal.ORIGINALS_BYTES_MAX + 2000 for chunk in chunks)
     back = [journal.chunk_of(chunk) for chunk in chunks]
-    assert all(of[:2] == (day, []) for of in back)
-    assert [original for of in back for original in of.originals] == drawn
+    assert all(entry[:2] == (day, []) for entry in back)
+    assert [original for entry in back for original in entry.originals] == drawn
 
 
 amounts = st.integers(0, 1000) | st.integers((1 << 63) - 2, 1 << 70)
@@ -131,9 +131,14 @@ Drawn = dict[str, dict[int, tuple]]  # type: ignore[type-arg]
 
 def all_days(engine: Engine) -> dict[tuple[str, int], tuple[object, ...]]:
     return {
-        (account.account_id, of.day): (of.segment, of.segment_time, of.totals, dict(of.told))
+        (account.account_id, account_day.day): (
+            account_day.segment,
+            account_day.segment_time,
+            account_day.totals,
+            dict(account_day.told),
+        )
         for account in engine.ledger.accounts.values()
-        for of in account.days
+        for account_day in account.days
     }
 
 
@@ -149,8 +154,8 @@ def engine_with(drawn: Drawn) -> Engine:
             account_day.segment, account_day.segment_time = segment, segment_time
             for currency, values in of_totals.items():
                 account_day.totals_in(currency)[:4] = values
-            for name, of in told.items():
-                account_day.note(name, of)
+            for name, report in told.items():
+                account_day.note(name, report)
             account.days += (account_day,)
     return engine
 
@@ -165,14 +170,14 @@ def test_accounts_with_their_days_come_back_whatever_they_sum_to(drawn: Drawn) -
         7,
         engine.ledger.watermark,
     )
-    assert [set(of.accounts) for of in recovered.ledger.buckets] == [
-        set(of.accounts) for of in engine.ledger.buckets
+    assert [set(bucket.accounts) for bucket in recovered.ledger.buckets] == [
+        set(bucket.accounts) for bucket in engine.ledger.buckets
     ]
     assert not recovered.ledger.dirty
     for account_day in [
-        of for account in recovered.ledger.accounts.values() for of in account.days
+        day for account in recovered.ledger.accounts.values() for day in account.days
     ]:
-        assert all(of[4] == 0 for of in account_day.totals.values())
+        assert all(figures[4] == 0 for figures in account_day.totals.values())
 
 
 def test_an_account_that_did_not_change_is_not_written_anew() -> None:
@@ -243,8 +248,11 @@ def test_what_reversals_have_left_follows_from_entries_in_any_order(order: tuple
     ]
     engine.ledger.restore_entries(entries[place] for place in order)
     engine.ledger.entries_restored()
-    left = {key[-2:]: of >> SERIES_BITS for d in engine.ledger.open_days.values() for key, of in
-            d.contents.items()}  # fmt: skip
+    left = {
+        key[-2:]: content >> SERIES_BITS
+        for open_day in engine.ledger.open_days.values()
+        for key, content in open_day.contents.items()
+    }
     assert left == {"T0": 10 - 4 + 3, "T1": 4 - 3, "T2": 3, "T3": 9}
 
 
@@ -263,17 +271,17 @@ def test_what_a_new_policy_decides_otherwise_is_told_at_recovery() -> None:
 # -- what is refused -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("of", ["seal", "bucket", "journal"])
-def test_another_format_is_refused(of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("record", ["seal", "bucket", "journal"])
+def test_another_format_is_refused(record: str, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
     kept = kept_of(engine)
     monkeypatch.setattr(kept_format, "FORMAT", 99)
-    if of == "journal":
+    if record == "journal":
         entry = Entry(0, "A1", "T1", MONDAY, 5 << SERIES_BITS)
         kept[keys.journal_key(WRITER, 1)] = journal.journal_bytes(MONDAY, [entry])
     else:
         bucket = engine.ledger.bucket_of("A1")
-        key = keys.seal_key(WRITER) if of == "seal" else keys.bucket_key(WRITER, bucket)
+        key = keys.seal_key(WRITER) if record == "seal" else keys.bucket_key(WRITER, bucket)
         kept[key] = kept_of(engine)[key]
     monkeypatch.undo()
     with pytest.raises(StateError, match=f"has format 99, this program knows {FORMAT}: go on with"):
@@ -345,7 +353,7 @@ def test_an_older_version_never_takes_the_place_of_a_newer_one(
     drawn: list[tuple[int, bytes]], key: bytes
 ) -> None:
     kept: dict[bytes, bytes] = {}
-    changelog.keep(kept, [(key, version(*one)) for one in drawn])
+    changelog.keep(kept, [(key, version(*change)) for change in drawn])
     greatest = max(offset for offset, _ in drawn)
     last = [content for offset, content in drawn if offset == greatest][-1]
     assert kept == {key: version(greatest, last)}
@@ -380,7 +388,7 @@ def test_an_account_takes_160_bytes_and_20_for_each_open_transaction() -> None:
             for day, entries in by_day.items()
         }
         open_names = {b"%d" % day for day in engine.ledger.open_days}
-        chunks = {key: of for key, of in chunks.items() if key.split(b":")[1] in open_names}
+        chunks = {key: value for key, value in chunks.items() if key.split(b":")[1] in open_names}
     for account in engine.ledger.accounts.values():
         account.kept = b""
     size = sum(map(len, kept_of(engine, chunks).values()))

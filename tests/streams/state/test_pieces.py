@@ -67,10 +67,10 @@ def test_cut_anywhere_the_last_whole_version_is_there(
 def test_pieces_of_two_versions_are_no_version() -> None:
     kept: dict[bytes, bytes] = {}
     first, other = Pieces(kept, b"w"), Pieces(kept, b"w")
-    one = list(first.records(KEY, value(5, b"a" * 25)))
+    first_pieces = list(first.records(KEY, value(5, b"a" * 25)))
     two = list(other.records(KEY, value(5, b"b" * 25)))  # of the same offset, version and keys
-    assert [key for key, _ in one] == [key for key, _ in two]
-    changelog.keep(kept, [*one[:1], *two[1:]])
+    assert [key for key, _ in first_pieces] == [key for key, _ in two]
+    changelog.keep(kept, [*first_pieces[:1], *two[1:]])
     assert Kept(kept).whole(KEY) is None
 
 

@@ -19,7 +19,7 @@ from monitor.core.alert import Kind, Status
 from monitor.core.business_day import event_time_of
 from monitor.dispositions.disposition import Disposition
 from streams.cli.options import DisposedAs, OfKind, OfStatus, SortedBy
-from streams.cli.views.alerts import HEADER, Table, told
+from streams.cli.views.alerts import HEADER, AlertTable, told
 from streams.feed.table import read_table
 from streams.replay.replay import Replay
 from streams.topics.alert_list import (
@@ -63,30 +63,34 @@ def alerts() -> list[Alert]:
 def test_every_part_of_a_choice_is_as_counted_one_by_one(alerts: list[Alert]) -> None:
     at = alerts[len(alerts) // 2]["told_at"]
     of_day = alerts[0]["business_day"]
-    listed = [Dispositions([disposed(alerts[0]["alert_id"], "suspicious")]).beside(of)
-              for of in alerts]  # fmt: skip
+    listed = [Dispositions([disposed(alerts[0]["alert_id"], "suspicious")]).beside(alert)
+              for alert in alerts]  # fmt: skip
     wanted = {
-        Choice(account="A3"): [of for of in listed if of["account_id"] == "A3"],
-        Choice(day=of_day): [of for of in listed if of["business_day"] == of_day],
-        Choice(told_day="2026-01-07"): [of for of in listed if of["told_at"][:10] == "2026-01-07"],
+        Choice(account="A3"): [alert for alert in listed if alert["account_id"] == "A3"],
+        Choice(day=of_day): [alert for alert in listed if alert["business_day"] == of_day],
+        Choice(told_day="2026-01-07"): [
+            alert for alert in listed if alert["told_at"][:10] == "2026-01-07"
+        ],
         Choice(since=event_time_of(at)): listed[len(listed) // 2 :],
         Choice(kinds=frozenset({"review", "systemic"})): [
-            of for of in listed if of["kind"] in ("review", "systemic")
+            alert for alert in listed if alert["kind"] in ("review", "systemic")
         ],
         Choice(statuses=frozenset({"withdrawn"})): [
-            of for of in listed if of["status"] == "withdrawn"
+            alert for alert in listed if alert["status"] == "withdrawn"
         ],
-        Choice(is_open=True): [of for of in listed if of["alert_id"] != alerts[0]["alert_id"]],
+        Choice(is_open=True): [
+            alert for alert in listed if alert["alert_id"] != alerts[0]["alert_id"]
+        ],
         Choice(): listed,
         Choice(account="A3", kinds=frozenset({"review"}), statuses=frozenset({"raised"})): [
-            of
-            for of in listed
-            if (of["account_id"], of["kind"], of["status"]) == ("A3", "review", "raised")
+            alert
+            for alert in listed
+            if (alert["account_id"], alert["kind"], alert["status"]) == ("A3", "review", "raised")
         ],
     }
     for choice, expected in wanted.items():
         assert len(expected) > 0
-        assert [of for of in listed if choice.has(of)] == expected
+        assert [alert for alert in listed if choice.has(alert)] == expected
 
 
 def test_when_alerts_were_told_is_asked_only_where_they_say_so(alerts: list[Alert]) -> None:
@@ -142,25 +146,25 @@ def test_alerts_are_sorted_whatever_the_order_in_which_they_are_read(alerts: lis
     random.Random(3).shuffle(mixed)  # noqa: S311 - a made order is no secret
     assert in_list_order(mixed, None) == alerts  # by when they were told
     by_day = in_list_order(mixed, Sort.DAY)
-    days = [of["business_day"] for of in by_day]
+    days = [alert["business_day"] for alert in by_day]
     assert days == sorted(days)
     by_account = in_list_order(mixed, Sort.ACCOUNT)
-    numbers = [int(of["account_id"][1:]) for of in by_account if of["account_id"]]
+    numbers = [int(alert["account_id"][1:]) for alert in by_account if alert["account_id"]]
     assert numbers == sorted(numbers)
     for listed in (by_day, by_account):
         last: dict[str, int] = {}
-        for of in listed:
-            if of["kind"] != "systemic":  # of which each revision has a day of its own
-                assert last.get(of["alert_id"], 0) < of["revision"]
-                last[of["alert_id"]] = of["revision"]
-    silent = [{name: of[name] for name in of if name != "told_at"} for of in mixed]
-    assert [of["alert_id"] for of in in_list_order(silent, None)] == [
-        of["alert_id"] for of in by_day
+        for alert in listed:
+            if alert["kind"] != "systemic":  # of which each revision has a day of its own
+                assert last.get(alert["alert_id"], 0) < alert["revision"]
+                last[alert["alert_id"]] = alert["revision"]
+    silent = [{name: alert[name] for name in alert if name != "told_at"} for alert in mixed]
+    assert [alert["alert_id"] for alert in in_list_order(silent, None)] == [
+        alert["alert_id"] for alert in by_day
     ]
 
 
 def test_what_is_told_twice_is_listed_once_as_it_was_told_first(alerts: list[Alert]) -> None:
-    again = [of | {"told_at": "2027-01-01T00:00:00Z"} for of in alerts]
+    again = [alert | {"told_at": "2027-01-01T00:00:00Z"} for alert in alerts]
     assert told_once([*alerts, *again]) == alerts
 
 
@@ -176,15 +180,15 @@ def test_all_dispositions_stand_beside_an_alert_and_one_of_them_holds(
     for words in ([first, second], [second, first], [first, second, first]):
         made = Dispositions(words)
         assert made.of(alert["alert_id"]) == [first, second]
-        assert [made.holds(one) for one in made.all] == [False, True]
+        assert [made.holds(word) for word in made.all] == [False, True]
         shown = made.beside(alert)
         assert {name: shown[name] for name in alert} == alert
         assert shown["disposition"] == {
             "disposition": "suspicious", "by": "ben", "at": "2026-03-02T09:05:00Z", "note": None,
             "revision": None,
         }  # fmt: skip
-        assert [of["by"] for of in shown["dispositions"]] == ["ann", "ben"]
-        line = Table([shown]).line(shown)
+        assert [word["by"] for word in shown["dispositions"]] == ["ann", "ben"]
+        line = AlertTable([shown]).line(shown)
         assert line.endswith("suspicious by ben, 2026-03-02T09:05:00Z (1 before)")
     bare = Dispositions([]).beside(alert)
     assert (bare["disposition"], bare["dispositions"]) == (None, [])
@@ -194,8 +198,10 @@ def test_all_dispositions_stand_beside_an_alert_and_one_of_them_holds(
 
 
 def test_a_table_has_ids_a_header_and_thousands(alerts: list[Alert]) -> None:
-    big = next(of for of in alerts if of["kind"] == "daily-amount") | {"value": "1234567.80"}
-    table = Table([big])
+    big = next(alert for alert in alerts if alert["kind"] == "daily-amount") | {
+        "value": "1234567.80"
+    }
+    table = AlertTable([big])
     line = table.line(big)
     assert line.startswith(f"{big['alert_id']}  {big['told_at'][:19]}Z  {big['business_day']}")
     assert "1,234,567.80 EUR" in line
@@ -204,25 +210,25 @@ def test_a_table_has_ids_a_header_and_thousands(alerts: list[Alert]) -> None:
     assert [name.strip() for name in names if name.strip()] == [
         *HEADER[:-1]
     ]  # nobody said anything
-    outlier = next(of for of in alerts if of["kind"] == "outlier")
+    outlier = next(alert for alert in alerts if alert["kind"] == "outlier")
     assert told(outlier, "value") == f"1 in {outlier['value']:,}"
-    assert told(outlier, "value") in Table().line(outlier)
-    for systemic in (of for of in alerts if of["kind"] == "systemic"):
-        line = Table([systemic, big]).line(systemic)
+    assert told(outlier, "value") in AlertTable().line(outlier)
+    for systemic in (alert for alert in alerts if alert["kind"] == "systemic"):
+        line = AlertTable([systemic, big]).line(systemic)
         assert "the whole population has moved" in line
         assert f"{systemic['grouped']:,} alerts under it" in line
 
 
 def test_text_of_others_does_not_reach_a_terminal_as_it_is(alerts: list[Alert]) -> None:
     bad = "\x1b[2J\x07\u202e"
-    amount = next(of for of in alerts if of["kind"] == "daily-amount")
-    systemic = next(of for of in alerts if of["kind"] == "systemic")
+    amount = next(alert for alert in alerts if alert["kind"] == "daily-amount")
+    systemic = next(alert for alert in alerts if alert["kind"] == "systemic")
     said = Dispositions([disposed(amount["alert_id"], "suspicious", by=bad, note=bad)])
     spoiled = [
         said.beside(amount | {"account_id": bad, "threshold_id": bad}),
         systemic | {"segment": bad},
     ]
-    for line in Table(spoiled).lines(spoiled):
+    for line in AlertTable(spoiled).lines(spoiled):
         assert line.isprintable()
 
 
@@ -230,19 +236,19 @@ def test_text_of_others_does_not_reach_a_terminal_as_it_is(alerts: list[Alert]) 
 
 
 def listed(alerts: list[Alert]) -> list[Alert]:
-    words = [disposed(of["alert_id"], "service-need", n, note='a "note",\nof two lines')
-             for n, of in enumerate(alerts[::5])]  # fmt: skip
-    return [Dispositions(words).beside(of) for of in alerts]
+    words = [disposed(alert["alert_id"], "service-need", n, note='a "note",\nof two lines')
+             for n, alert in enumerate(alerts[::5])]  # fmt: skip
+    return [Dispositions(words).beside(alert) for alert in alerts]
 
 
-def columns(of: Mapping[str, Any]) -> dict[str, Any]:
+def columns(alert: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a table is to have of an alert, read off it field by field."""
-    cause, held, evidence = of.get("cause") or {}, of["disposition"] or {}, of["evidence"]
+    cause, held, evidence = alert.get("cause") or {}, alert["disposition"] or {}, alert["evidence"]
     plain = ("told_at", "alert_id", "revision", "kind", "status", "severity", "account_id",
              "business_day", "segment", "threshold_id", "direction", "currency", "value", "limit",
              "value_before", "score", "verdict", "limit_ratio", "suggested_limit", "grouped",
              "policy_version", "transaction_id", "event_time", "partition", "offset")  # fmt: skip
-    return {name: of.get(name) for name in plain} | {
+    return {name: alert.get(name) for name in plain} | {
         "times_limit": evidence.get("times_limit"),
         "reading": evidence.get("reading"),
         "breach_days": evidence.get("breach_days"),
@@ -254,27 +260,29 @@ def columns(of: Mapping[str, Any]) -> dict[str, Any]:
         "disposed_by": held.get("by"),
         "disposed_at": held.get("at"),
         "disposition_note": held.get("note"),
-        "dispositions": len(of["dispositions"]),
+        "dispositions": len(alert["dispositions"]),
     }
 
 
 def test_a_table_has_every_figure_of_every_alert(alerts: list[Alert]) -> None:
-    for of in listed(alerts):
-        cells = texts_of(of)
-        assert json.loads(cells.pop("evidence") or "") == of["evidence"]
+    for alert in listed(alerts):
+        cells = texts_of(alert)
+        assert json.loads(cells.pop("evidence") or "") == alert["evidence"]
         assert cells == {
-            name: None if cell is None else str(cell) for name, cell in columns(of).items()
+            name: None if cell is None else str(cell) for name, cell in columns(alert).items()
         }
 
 
 def test_csv_parquet_and_json_lines_are_read_as_one_table(
     alerts: list[Alert], tmp_path: Path
 ) -> None:
-    of = listed(alerts)
+    shown = listed(alerts)
     with (tmp_path / "a.csv").open("wb") as file:
-        write_csv(of, file)
+        write_csv(shown, file)
         assert not file.closed
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(one) + "\n" for one in of))
+    (tmp_path / "a.jsonl").write_text(
+        "".join(json.dumps(listed_alert) + "\n" for listed_alert in shown)
+    )
     from_csv, from_lines = read_table(tmp_path / "a.csv"), read_table(tmp_path / "a.jsonl")
     assert from_csv.names == from_lines.names == tuple(column.name for column in COLUMNS)
     empty = {name: ["" if cell is None else cell for cell in cells]
@@ -286,15 +294,16 @@ def test_csv_parquet_and_json_lines_are_read_as_one_table(
 def test_parquet_has_amounts_as_decimals_days_as_dates_and_times_in_utc(
     alerts: list[Alert], tmp_path: Path
 ) -> None:
-    of = listed(alerts)
-    amount = next(one for one in of if one["kind"] == "daily-amount")
-    of.append(amount | {"value": "12345678901234567.89", "limit": "0.01"})  # no float is that exact
+    shown = listed(alerts)
+    amount = next(listed_alert for listed_alert in shown if listed_alert["kind"] == "daily-amount")
+    # No float is as exact as this value.
+    shown.append(amount | {"value": "12345678901234567.89", "limit": "0.01"})
     path = tmp_path / "a.parquet"
     with path.open("wb") as file:
-        write_parquet(of, file)
+        write_parquet(shown, file)
     read = parquet.read_table(path)
     assert read.schema.field("value").type == pa.decimal128(38, 4)
-    for row, alert in zip(read.to_pylist(), of, strict=True):
+    for row, alert in zip(read.to_pylist(), shown, strict=True):
         for name, expected in columns(alert).items():
             cell = row[name]
             if expected is None:
@@ -307,11 +316,11 @@ def test_parquet_has_amounts_as_decimals_days_as_dates_and_times_in_utc(
                 assert cell.isoformat() == expected
             else:
                 assert cell == expected
-    assert read_table(path).rows == len(of)
+    assert read_table(path).rows == len(shown)
 
 
 def test_what_is_not_of_its_sort_is_refused_by_name(alerts: list[Alert]) -> None:
-    amount = next(of for of in alerts if of["kind"] == "daily-amount")
+    amount = next(alert for alert in alerts if alert["kind"] == "daily-amount")
     for changes, name in (
         ({"value": "much"}, "value must be a decimal, not"),
         ({"value": "1.23456"}, "column value"),
@@ -332,12 +341,12 @@ def test_the_ending_says_what_is_written(tmp_path: Path) -> None:
 
 
 def test_what_options_let_choose_from_is_what_there_is() -> None:
-    for choices, of in ((OfKind, Kind), (OfStatus, Status), (SortedBy, Sort),
+    for choices, members in ((OfKind, Kind), (OfStatus, Status), (SortedBy, Sort),
                         (DisposedAs, Disposition)):  # fmt: skip
-        assert [str(one) for one in choices] == [str(one) for one in of]
+        assert [str(choice) for choice in choices] == [str(member) for member in members]
 
 
 def test_alerts_of_a_file_are_those_that_were_written(alerts: list[Alert], tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text("".join(json.dumps(of) + "\n" for of in alerts), encoding="utf-8")
+    path.write_text("".join(json.dumps(alert) + "\n" for alert in alerts), encoding="utf-8")
     assert list(alerts_of_file(path)) == alerts

@@ -74,7 +74,7 @@ def followed(
 ) -> list[Verdicts]:  # fmt: skip
     """Return what a worker is told at its start, and by so many reads after it."""
     monkeypatch.setattr(FakeTail, "world", World(alerts, state), raising=False)
-    monkeypatch.setattr(incidents, "Tail", FakeTail)
+    monkeypatch.setattr(incidents, "TopicReader", FakeTail)
     said: list[Verdicts] = []
 
     async def follow() -> None:
@@ -88,7 +88,11 @@ def followed(
 
 
 def explained(verdicts: Verdicts) -> set[tuple[str | None, str | None, int]]:
-    return {(of.segment, of.threshold_id, day) for day, by in verdicts.by_day.items() for of in by}
+    return {
+        (incident.segment, incident.threshold_id, day)
+        for day, by in verdicts.by_day.items()
+        for incident in by
+    }
 
 
 def test_the_last_telling_of_each_alert_says_which_days_are_explained(
@@ -102,9 +106,9 @@ def test_the_last_telling_of_each_alert_says_which_days_are_explained(
         [[Record(days=(DAY,), revision=1)], [Record(days=(DAY, DAY + 1), revision=2), another]],
         [],
     )
-    of = ("business", "daily-amount")
-    assert explained(first) == {(*of, DAY)}
-    assert explained(second) == {(*of, DAY), (*of, DAY + 1), (None, None, DAY + 500)}
+    limit = ("business", "daily-amount")
+    assert explained(first) == {(*limit, DAY)}
+    assert explained(second) == {(*limit, DAY), (*limit, DAY + 1), (None, None, DAY + 500)}
     assert second.decided == 0
 
 
@@ -117,7 +121,7 @@ def test_at_its_start_it_knows_what_is_decided_and_all_alerts_up_to_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said = followed(monkeypatch, [[Record(days=(DAY,))]], [[Decided(DAY - 1)], [Decided(DAY)]])
-    assert [(of.decided, len(of.by_day)) for of in said] == [(0, 1), (DAY, 1)]
+    assert [(verdicts.decided, len(verdicts.by_day)) for verdicts in said] == [(0, 1), (DAY, 1)]
 
 
 def test_a_day_is_decided_only_once_the_alerts_of_it_were_read(
@@ -127,12 +131,12 @@ def test_a_day_is_decided_only_once_the_alerts_of_it_were_read(
     said = followed(
         monkeypatch, [None, None, None, [Record(days=(DAY,))]], [None, [Decided(DAY)]], reads=2
     )
-    assert [(of.decided, len(of.by_day)) for of in said] == [(0, 1), (DAY, 1)]
+    assert [(verdicts.decided, len(verdicts.by_day)) for verdicts in said] == [(0, 1), (DAY, 1)]
 
 
 def test_what_is_decided_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     said = followed(monkeypatch, [], [[Decided(DAY)], None, [Decided(DAY - 1)]], reads=2)
-    assert [of.decided for of in said] == [DAY]
+    assert [verdicts.decided for verdicts in said] == [DAY]
 
 
 def test_an_engine_is_told_at_the_next_tick() -> None:

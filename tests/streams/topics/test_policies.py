@@ -50,7 +50,7 @@ def test_what_is_refused_is_named_by_its_offset_and_the_rest_is_taken() -> None:
         await follower._read()
 
     asyncio.run(read())
-    assert [one.offset for one in refused] == [15, 16, 17, 19, 23]
+    assert [refusal.offset for refusal in refused] == [15, 16, 17, 19, 23]
     assert "taken by another text" in refused[-1].problems[0]
     assert changed == [book]
     assert book.versions == (1, 2)

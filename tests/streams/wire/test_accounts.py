@@ -40,7 +40,7 @@ objects = st.dictionaries(st.sampled_from([*WHOLE, "other"]), json_values | st.t
 # -- records -------------------------------------------------------------------------------------
 
 
-@given(st.binary() | objects.map(lambda of: json.dumps(of).encode()), st.booleans())
+@given(st.binary() | objects.map(lambda fields: json.dumps(fields).encode()), st.booleans())
 def test_any_bytes_become_an_account_or_a_rejection(value: bytes, of_file: bool) -> None:  # noqa: FBT001 - drawn
     made = decode_account_line(value) if of_file else decode_account(value)
     if isinstance(made, Rejection):
@@ -112,7 +112,7 @@ def test_csv_json_lines_and_parquet_say_the_same(tmp_path: Path) -> None:
     objects: list[dict[str, object]] = [dict(zip(table, row, strict=True)) for row in rows]
     objects[1]["risk"] = 7  # a number is taken as it is written
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, objects)), encoding="utf-8")
-    made = [[row.record for row in rows_of(tmp_path / f"a.{of}")] for of in ("csv", "jsonl")]
+    made = [[row.record for row in rows_of(tmp_path / f"a.{form}")] for form in ("csv", "jsonl")]
     assert made[0] == made[1] == [row.record for row in rows_of(tmp_path / "a.parquet")]
     found = [record for record in made[0] if isinstance(record, AccountRecord)]
     assert [record.further for record in found] == [{"risk": "low"}, {"risk": "7"}]

@@ -252,7 +252,7 @@ def test_a_hundred_thousand_spoilt_records_and_none_is_lost() -> None:
     at = delivered = 0
     while at < count:
         run = records[at : at + run_length]
-        engine.observe([of.offset for of in run], decided(run, HOUR))
+        engine.observe([record.offset for record in run], decided(run, HOUR))
         step = engine.take_step()
         began, ended = len(step.waiting), len(step.settled)
         counted = step.transactions + len(step.rejections) + step.redelivered

@@ -126,7 +126,7 @@ def test_an_alert_of_every_currency_is_whole() -> None:
     rows = [
         transaction(f"T{place}", currency=currency, amount="9" * 14)
         for place, currency in enumerate(
-            sorted(code for code, of in CURRENCIES.items() if of.end > NOW)
+            sorted(code for code, currency in CURRENCIES.items() if currency.end > NOW)
         )
     ]
     (*_, alert) = observed(engine, *rows).alerts
@@ -184,14 +184,19 @@ segment_days = st.builds(
 
 
 @given(segment_days, st.integers(6_000, 9_000))
-def test_parts_of_a_segment_day_are_small_and_add_up_to_it(one: SegmentDay, bytes_max: int) -> None:
-    parts = parts_of(one, bytes_max)
-    whole = SegmentRecord(0, 1, one).fields()
+def test_parts_of_a_segment_day_are_small_and_add_up_to_it(
+    segment_day: SegmentDay, bytes_max: int
+) -> None:
+    parts = parts_of(segment_day, bytes_max)
+    whole = SegmentRecord(0, 1, segment_day).fields()
     assert SegmentRecord(0, 1, merged(parts)).fields() == whole
     for part in parts:
         written = codec.segment_record_bytes(SegmentRecord(9999, 9999, part))
         assert len(written) <= bytes_max
-    assert codec.segment_record(codec.segment_record_bytes(SegmentRecord(3, 2, one, 1))).part == 1
+    assert (
+        codec.segment_record(codec.segment_record_bytes(SegmentRecord(3, 2, segment_day, 1))).part
+        == 1
+    )
 
 
 def a_large_segment_day(segment: str | None, names: int) -> SegmentDay:
@@ -205,28 +210,28 @@ def test_a_large_segment_day_is_joined_from_its_records_in_any_order() -> None:
     days = (a_large_segment_day(None, 40), a_large_segment_day("retail", 300))
     records = segment_records_of(0, days)
     assert len(records) > 4
-    for one in records:
-        written = codec.segment_record_bytes(one)
+    for made in records:
+        written = codec.segment_record_bytes(made)
         assert len(written) <= PART_BYTES_MAX
-        assert fits(one.key, written)
+        assert fits(made.key, written)
     random.Random(4).shuffle(records)  # noqa: S311 - seeded, and no secret
     joining = Joining(1)
-    for offset, one in enumerate(records):
+    for offset, made in enumerate(records):
         assert list(joining.ready()) == []
-        joining.take(codec.segment_record(codec.segment_record_bytes(one)), offset)
-        joining.take(one, offset)  # told again
+        joining.take(codec.segment_record(codec.segment_record_bytes(made)), offset)
+        joining.take(made, offset)  # told again
     ((_, segments),) = joining.ready()
     for day in days:
         assert by_name(segments[day.segment]) == by_name(day)
 
 
-def by_name(one: SegmentDay) -> SegmentDay:
+def by_name(segment_day: SegmentDay) -> SegmentDay:
     """Return a segment-day whose dictionaries do not depend on the order of arrival."""
     limits = {
         name: (limit.above, limit.breaches, limit.values.counts.tolist(), limit.causes)
-        for name, limit in one.limits.items()
+        for name, limit in segment_day.limits.items()
     }
-    return one._replace(limits=limits)  # type: ignore[arg-type]
+    return segment_day._replace(limits=limits)  # type: ignore[arg-type]
 
 
 def test_an_ordinary_segment_day_is_one_record() -> None:
@@ -283,7 +288,9 @@ def test_accounts_with_long_ids_in_one_bucket_outgrow_no_record() -> None:
         return log
 
     log = asyncio.run(run())
-    pieces = Counter((of.key or b"")[:2] for of in log.topics[TOPICS.changelog] if of.value)
+    pieces = Counter(
+        (written.key or b"")[:2] for written in log.topics[TOPICS.changelog] if written.value
+    )
     assert pieces[b"b:"] > 2
     recovered = an_engine()
     assert changelog.recover(recovered, log.kept()).lost is None
@@ -303,7 +310,10 @@ def test_a_record_of_a_megabyte_of_escapes_is_rejected_and_the_partition_goes_on
         return log
 
     log = asyncio.run(run())
-    lengths = [json.loads(of.value or b"")["record_bytes"] for of in log.topics[TOPICS.rejections]]
+    lengths = [
+        json.loads(written.value or b"")["record_bytes"]
+        for written in log.topics[TOPICS.rejections]
+    ]
     assert lengths == [1_000_000, 10]
 
 

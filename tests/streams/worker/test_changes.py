@@ -112,7 +112,7 @@ class World:
             partition.changes.note_account(account_id)
 
     def last_alerts(self) -> dict[str, dict[str, Any]]:
-        alerts = [json.loads(of.value or b"") for of in self.log.topics[TOPICS.alerts]]
+        alerts = [json.loads(written.value or b"") for written in self.log.topics[TOPICS.alerts]]
         return {alert["alert_id"]: alert for alert in sorted(alerts, key=lambda a: a["revision"])}
 
     def told(self) -> set[tuple[str, ...]]:
@@ -132,10 +132,10 @@ class World:
         """Return the accounts of alerts whose revision no state has yet."""
         engine = engine_as_written(self.log)
         kept = {
-            (account.account_id, day_text(of.day), name): told.revision
+            (account.account_id, day_text(account_day.day), name): told.revision
             for account in engine.ledger.accounts.values()
-            for of in account.days
-            for name, told in of.told.items()
+            for account_day in account.days
+            for name, told in account_day.told.items()
         }
         return {
             alert["account_id"]
@@ -153,18 +153,24 @@ class World:
 
 def standing(engine: Engine) -> dict[tuple[str, str], tuple[Any, ...]]:
     return {
-        (account.account_id, day_text(of.day)): (
-            of.segment, of.attributes[1:], of.totals,
-            {name: told.limit for name, told in of.told.items() if told.status != Status.WITHDRAWN},
+        (account.account_id, day_text(account_day.day)): (
+            account_day.segment,
+            account_day.attributes[1:],
+            account_day.totals,
+            {
+                name: told.limit
+                for name, told in account_day.told.items()
+                if told.status != Status.WITHDRAWN
+            },
         )
         for account in engine.ledger.accounts.values()
-        for of in account.days
-    }  # fmt: skip
+        for account_day in account.days
+    }
 
 
 def assert_ended_well(world: World) -> None:
     plain = engine_with(book_of(world.said))
-    observed(plain, *[codec.decode(of.value) for of in world.records])
+    observed(plain, *[codec.decode(sent.value) for sent in world.records])
     recovered = standing(world.recovered())
     assert recovered == standing(plain)
     # What was told and not sealed before a crash may have been decided by what holds no more: then

@@ -156,9 +156,9 @@ def test_forgetting_a_partition_that_was_never_seen_changes_nothing() -> None:
 
 
 def test_two_workers_in_one_process_share_nothing() -> None:
-    one, other = a_worker(), a_worker()
-    one.transactions.inc(5)
-    assert other.registry.get_sample_value("weir_transactions_total") == 0
+    first, second = a_worker(), a_worker()
+    first.transactions.inc(5)
+    assert second.registry.get_sample_value("weir_transactions_total") == 0
     assert not any(family.name.startswith("weir_") for family in REGISTRY.collect())
 
 

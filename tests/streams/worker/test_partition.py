@@ -55,7 +55,7 @@ def test_the_stream_has_everything_in_it(seed: int) -> None:
 def test_the_streams_have_reversals_that_wait_some_in_vain(seed: int) -> None:
     engine = new_engine()
     records = STREAMS[seed]
-    engine.observe([of.offset for of in records], decided(records, HOUR))
+    engine.observe([record.offset for record in records], decided(records, HOUR))
     step = engine.take_step()
     in_vain = {offset for offset, _ in step.rejections} & set(step.settled)
     assert len(in_vain) > 2

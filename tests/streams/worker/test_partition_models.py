@@ -49,7 +49,7 @@ def stream() -> list[Record]:
         latest = max(latest, item.event_time // 1000)
         records.append(record_of(offset, item, latest))
     midnight = 16 * 24 * 3_600_000 + (records[0].timestamp // 86_400_000) * 86_400_000
-    end = next(of.offset for of in records if of.timestamp >= midnight) + LAST // 2
+    end = next(record.offset for record in records if record.timestamp >= midnight) + LAST // 2
     return records[:end]
 
 
@@ -149,9 +149,13 @@ def limits_of(log: Log) -> Written:
 
 def left_in(engine: Engine) -> dict[tuple[str, int], tuple[object, ...]]:
     return {
-        (account.account_id, of.day): (of.totals, dict(of.told), of.segment)
+        (account.account_id, account_day.day): (
+            account_day.totals,
+            dict(account_day.told),
+            account_day.segment,
+        )
         for account in engine.ledger.accounts.values()
-        for of in account.days
+        for account_day in account.days
     }
 
 
@@ -164,7 +168,7 @@ def recovered(log: Log, text: str = WARM) -> Partition:
 def without_models() -> tuple[Written, dict[tuple[str, int], tuple[object, ...]]]:
     """Return what an engine without models tells of the whole stream, and what it holds then."""
     engine, records = new_engine(POLICY), stream()
-    engine.observe([of.offset for of in records], decided(records, HOUR))
+    engine.observe([record.offset for record in records], decided(records, HOUR))
     while engine.has_closing_days:
         engine.close_account_days()
     step = engine.take_step()
@@ -208,17 +212,19 @@ def assert_models_go_on(log: Log) -> None:
         if value is not None
     ]  # fmt: skip
     engine = partition.engine
-    engine.observe([of.offset for of in more], decided(more, HOUR))
+    engine.observe([record.offset for record in more], decided(more, HOUR))
     assert len(scores) > 30
     assert np.isfinite(scores).all()
 
 
 def assert_outliers_are_alerts(log: Log) -> None:
-    outliers = [of for of in map(json.loads, values(log, TOPICS.alerts)) if of["kind"] == "outlier"]
+    outliers = [
+        alert for alert in map(json.loads, values(log, TOPICS.alerts)) if alert["kind"] == "outlier"
+    ]
     assert outliers
-    for of in outliers:
-        assert 0 < of["score"] < 1
-        assert of["value"] > of["limit"]
+    for alert in outliers:
+        assert 0 < alert["score"] < 1
+        assert alert["value"] > alert["limit"]
 
 
 def test_the_stream_has_everything_in_it() -> None:
@@ -226,8 +232,8 @@ def test_the_stream_has_everything_in_it() -> None:
     told = len(values(log, TOPICS.alerts))
     live(log, 5)
     late = [json.loads(value) for value in values(log, TOPICS.alerts)[told:]]
-    assert {of["kind"] for of in late} >= {"outlier"}
-    kinds = {of["kind"] for of in map(json.loads, values(log, TOPICS.alerts))}
+    assert {alert["kind"] for alert in late} >= {"outlier"}
+    kinds = {alert["kind"] for alert in map(json.loads, values(log, TOPICS.alerts))}
     assert kinds == {"outlier", "daily-amount", "daily-count"}
     names = parts_of(log.kept())
     assert {name.partition(":")[0] for name in names} == {"core", "day", "accounts"}
@@ -337,7 +343,7 @@ def test_of_two_parts_the_one_with_the_greater_offset_holds(
         keep(kept, [(key, offset.to_bytes(8, "big") + b"%d" % number)])
     for key, value in kept.items():
         greatest = max(offset for name, offset in written if name == key)
-        latest = max(n for n, of in enumerate(written) if of == (key, greatest))
+        latest = max(n for n, record in enumerate(written) if record == (key, greatest))
         assert value == greatest.to_bytes(8, "big") + b"%d" % latest
 
 
@@ -350,16 +356,20 @@ def test_parts_are_read_back_as_they_were_written() -> None:
 
 def test_without_a_budget_no_models_are_kept() -> None:
     log = copy.deepcopy(warmed_up(POLICY))
-    assert not [of for of in log.topics[TOPICS.changelog] if (of.key or b"").startswith(b"m:")]
+    assert not [
+        record for record in log.topics[TOPICS.changelog] if (record.key or b"").startswith(b"m:")
+    ]
     assert recovered(log, POLICY).engine.outliers.scorer is None
 
 
 def test_parts_that_cannot_be_read_are_refused_and_limits_go_on() -> None:
     log = copy.deepcopy(warmed_up())
     changelog = log.topics[TOPICS.changelog]
-    for place, of in enumerate(changelog):
-        if of.key == b"m:core" and of.value is not None:
-            changelog[place] = of._replace(value=of.value[:-1] + bytes([of.value[-1] ^ 1]))
+    for place, record in enumerate(changelog):
+        if record.key == b"m:core" and record.value is not None:
+            changelog[place] = record._replace(
+                value=record.value[:-1] + bytes([record.value[-1] ^ 1])
+            )
     (why,) = live(log, 5)[1]
     assert why == "core: the snapshot was changed since it was made"
     assert_limits_are_exact(log)

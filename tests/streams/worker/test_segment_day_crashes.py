@@ -32,7 +32,7 @@ def with_origin(made: Record) -> Record:
 
 SEED = 6
 LAST_HOURS = 24 * 40
-RECORDS = [with_origin(of) for of in made_stream(SEED)]
+RECORDS = [with_origin(sent) for sent in made_stream(SEED)]
 RECORDS.append(
     record(
         len(RECORDS), "last", hours=LAST_HOURS, timestamp=RECORDS[-1].timestamp + 40 * 86_400_000
@@ -58,27 +58,28 @@ def systemic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def joined(told: list[SegmentRecord]) -> dict[int, Day]:
     joining = Joining(1)
-    for offset, one in enumerate(told):
-        joining.take(one, offset)
+    for offset, made in enumerate(told):
+        joining.take(made, offset)
     return {
         day: {
-            name: SegmentRecord(0, 1, of).fields() for name, of in segments.items()
+            name: SegmentRecord(0, 1, segment_day).fields()
+            for name, segment_day in segments.items()
         }
         for day, segments in joining.ready()
-    }  # fmt: skip
+    }
 
 
 def undisturbed(records: list[Record]) -> dict[int, Day]:
     engine = new_engine()
-    engine.observe([of.offset for of in records], decided(records, HOUR))
+    engine.observe([record.offset for record in records], decided(records, HOUR))
     while engine.has_closing_days:
         engine.close_account_days()
     days = engine.take_step().segment_days
-    return joined([one for of_day in days for one in segment_records_of(0, of_day)])
+    return joined([made for of_day in days for made in segment_records_of(0, of_day)])
 
 
 def told_in(log: Log) -> list[SegmentRecord]:
-    values = [of.value for of in log.topics[TOPICS.segment_days]]
+    values = [written.value for written in log.topics[TOPICS.segment_days]]
     return [codec.segment_record(value) for value in values if value is not None]
 
 
@@ -105,11 +106,11 @@ def live(log: Log, seed: int, crash_at: int | None = None, batch_records: int = 
 
 
 def test_the_stream_has_everything_in_it() -> None:
-    days = [of for day in undisturbed(RECORDS).values() for of in day.values()]
+    days = [fields for day in undisturbed(RECORDS).values() for fields in day.values()]
     assert len(days) > 15
-    reasons = {row["reason"] for of in days for row in of["rejections"]}  # type: ignore[attr-defined]
+    reasons = {row["reason"] for fields in days for row in fields["rejections"]}  # type: ignore[attr-defined]
     assert reasons == {"duplicate", "too-late", "future"}
-    assert any(limit["breaches"] for of in days for limit in of["limits"])  # type: ignore[attr-defined]
+    assert any(limit["breaches"] for fields in days for limit in fields["limits"])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("batch_records", [pytest.param(1, marks=pytest.mark.slow), 3])

@@ -63,8 +63,8 @@ def told() -> list[bytes]:
     for day in range(DAYS):
         for partition in (0, 1):
             if day >= partition:
-                of = segment_day(day - partition, partition)
-                records.append(codec.segment_record_bytes(SegmentRecord(partition, 1, of)))
+                made = segment_day(day - partition, partition)
+                records.append(codec.segment_record_bytes(SegmentRecord(partition, 1, made)))
     return records
 
 
@@ -96,8 +96,8 @@ class FakeBroker:
             self.step()  # a batch may be cut anywhere
             self.state.append(record)
         self.step()  # it may be gone before it is written,
-        self.topics.setdefault(topic, []).extend(of.value for of in records if of.value)
-        self.headers.setdefault(topic, []).extend(list(of.headers) for of in records)
+        self.topics.setdefault(topic, []).extend(sent.value for sent in records if sent.value)
+        self.headers.setdefault(topic, []).extend(list(sent.headers) for sent in records)
         self.step()  # or after, and before anybody knows
 
 
@@ -111,7 +111,7 @@ class FakeTail:
         self._records: list[tuple[bytes, bytes | None]]
         self._records = [(b"", value) for value in self.broker.topics.get(topic, [])]
         if topic == TOPICS.systemic_state:
-            self._records = [(of.key or b"", of.value) for of in self.broker.state]
+            self._records = [(record.key or b"", record.value) for record in self.broker.state]
         self._at = 0
 
     async def start(self) -> None:
@@ -174,7 +174,7 @@ def live(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> Metrics:
     """Let an agent live until it has all, or crashes."""
     FakeTail.broker = broker
     for module in (systemic_agent, tail):
-        monkeypatch.setattr(module, "Tail", FakeTail)
+        monkeypatch.setattr(module, "TopicReader", FakeTail)
     metrics = Metrics(CollectorRegistry(), "1.0")
     errors: list[BaseException] = []
     agent = SystemicAgent(
