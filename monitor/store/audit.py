@@ -9,10 +9,11 @@ import hashlib
 import json
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, text
+from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from monitor.store.schema import audit
+from monitor.store.store import take_turns
 
 FIRST_PREVIOUS: Final = "0" * 64
 """What the first entry has as the hash before it."""
@@ -88,15 +89,6 @@ def append(  # noqa: PLR0913 - an entry has these fields
     }
     connection.execute(insert(audit).values(**entry, hash=_hash_of(entry)))
     return int(entry["number"])
-
-
-def take_turns(connection: Connection, lock: int) -> None:
-    """Wait until no other transaction has this lock, and keep it until the end of this one.
-
-    Each transaction that writes to SQLite has the whole database, so there is nothing to wait for.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
 def verify(connection: Connection, known: Known | None = None) -> Verified:

@@ -11,11 +11,12 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS
 from monitor.review.membership import is_member
+from monitor.store.groups import Member, last_day_of, place_changes, write_places
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
     OF_TOPICS,
@@ -30,11 +31,22 @@ from monitor.store.schema import (
     revisions,
 )
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
-from monitor.store.store import Store, in_pieces, insert_into, insert_new, upsert
+from monitor.store.store import (
+    Store,
+    in_pieces,
+    insert_into,
+    insert_new,
+    take_turns,
+    upsert,
+    write_many,
+)
 
 HOUR: Final = 3600 * MICROSECONDS
 SAMPLES_MAX: Final = 100
 """Rejections of each reason that are kept whole."""
+
+_LOCK: Final = 7353716
+"""Whoever lets alerts stand otherwise has it: groups follow from several alerts."""
 
 _LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 
@@ -73,6 +85,7 @@ class Intake:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._incidents: _Incidents | None = None  # None: to be read
 
     def positions(self) -> dict[tuple[str, int], int]:
         """Return how far each partition was taken: the offset that is next."""
@@ -81,6 +94,7 @@ class Intake:
 
     def forget(self) -> None:
         """Empty what follows from the topics, so that it is made again from their beginnings."""
+        self._incidents = None
         with self._store.begin() as connection:
             for table in OF_TOPICS:
                 connection.execute(delete(table))
@@ -90,39 +104,46 @@ class Intake:
 
         Those that were taken before are passed over.
         """
-        with self._store.begin() as connection:
-            known = _positions(connection)
-            new = [
-                read
-                for read in records
-                if read.offset >= known.get((read.topic, read.partition), 0)
-            ]
-            by_sort: dict[RecordSort, list[Read]] = {sort: [] for sort in RecordSort}
-            for read in new:
-                by_sort[read.sort].append(read)
-            changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
-            changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
-            _take_rejections(connection, by_sort[RecordSort.REJECTION])
-            _take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
-            _take_policies(connection, by_sort[RecordSort.POLICY])
-            take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
-            _keep_positions(connection, new)
-        return sorted(changed)
+        try:
+            with self._store.begin() as connection:
+                return sorted(self._take(connection, records))
+        except BaseException:
+            self._incidents = None  # it may have some that were undone
+            raise
+
+    def _take(self, connection: Connection, records: Sequence[Read]) -> set[str]:
+        take_turns(connection, _LOCK)
+        known = _positions(connection)
+        new = [
+            read for read in records if read.offset >= known.get((read.topic, read.partition), 0)
+        ]
+        by_sort: dict[RecordSort, list[Read]] = {sort: [] for sort in RecordSort}
+        for read in new:
+            by_sort[read.sort].append(read)
+        changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
+        changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
+        _take_rejections(connection, by_sort[RecordSort.REJECTION])
+        _take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
+        _take_policies(connection, by_sort[RecordSort.POLICY])
+        take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
+        _keep_positions(connection, new)
+        return changed
 
     def _take_alerts(self, connection: Connection, read: Sequence[Read]) -> set[str]:
         if not read:
             return set()
-        insert_new(connection, revisions, [_revision_row(item) for item in read])
-        incidents = {record["alert_id"]: record for record in _systemic_records(connection)}
-        days: set[str] = set()
+        if self._incidents is None:
+            self._incidents = _Incidents(_systemic_records(connection))
+        incidents, days = self._incidents, set[str]()
         for item in read:
             if item.value["kind"] == Kind.SYSTEMIC.value:
-                before = incidents.get(item.value["alert_id"])
-                days |= _days_of(before) | _days_of(item.value)
-                if before is None or before["revision"] <= item.value["revision"]:
-                    incidents[item.value["alert_id"]] = item.value
+                days |= incidents.take(item.value)
         ids = sorted({item.value["alert_id"] for item in read})
-        _restate(connection, ids, incidents)
+        for piece in in_pieces(ids):
+            wanted = set(piece)
+            _restate(
+                connection, [item for item in read if item.value["alert_id"] in wanted], incidents
+            )
         return {*ids, *_group(connection, days, incidents)}
 
 
@@ -133,13 +154,41 @@ def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
     """
     if not done:
         return set()
+    take_turns(connection, _LOCK)
     insert_new(connection, actions, [_action_row(action) for action in done])
     ids = sorted({action.alert_id for action in done})
-    for alert_id, standing in _standings(connection, ids).items():
-        connection.execute(
-            update(alerts).where(alerts.c.alert_id == alert_id).values(_standing_values(standing))
-        )
+    for piece in in_pieces(ids):
+        standings = _standings_of(connection, _told(connection, piece))
+        chosen = _MEMBERS.where(alerts.c.alert_id.in_(piece))
+        members = {
+            row.alert_id: Member(*row)._replace(state=standings[row.alert_id].state.value)
+            for row in connection.execute(chosen).all()
+        }
+        accounts = {member.account_id for member in members.values()}
+        places = place_changes(connection, accounts, members)
+        if members:
+            write_many(
+                connection,
+                _STANDING,
+                [
+                    {
+                        "of_alert": name,
+                        **_standing_values(standings[name]),
+                        **places[name]._asdict(),
+                    }
+                    for name in members
+                ],
+            )
+        write_places(connection, {name: its for name, its in places.items() if name not in members})
     return set(ids)
+
+
+_MEMBERS: Final = select(*(alerts.c[name] for name in Member._fields))
+_STANDING: Final = (
+    update(alerts)
+    .where(alerts.c.alert_id == bindparam("of_alert"))
+    .values({name: bindparam(name) for name in (*Standing._fields, "group_id", "place")})
+)
 
 
 def priority_of(record: Fields, incident_id: str | None) -> int:
@@ -201,78 +250,113 @@ def _value_of(record: Fields) -> str | None:
     return None if value is None else str(value)
 
 
-def _restate(connection: Connection, ids: Sequence[str], incidents: Mapping[str, Fields]) -> None:
-    """Write alerts as their last revisions say, and as people's actions let them stand."""
-    for piece in in_pieces(ids):
-        told = connection.execute(
-            select(revisions).where(revisions.c.alert_id.in_(piece)).order_by(revisions.c.revision)
-        ).all()
-        of_alert: dict[str, list[Any]] = {}
-        for row in told:
-            of_alert.setdefault(row.alert_id, []).append(row)
-        standings = _standings_of(connection, of_alert)
-        rows = []
-        for alert_id, its in of_alert.items():
-            last, record = its[-1], msgspec.json.decode(its[-1].record)
-            incident_id = _incident_of(record, incidents)
-            rows.append(
-                {
-                    "alert_id": alert_id,
-                    "revision": last.revision,
-                    "kind": record["kind"],
-                    "status": last.status,
-                    "severity": last.severity,
-                    "account_id": record.get("account_id"),
-                    "business_day": record["business_day"],
-                    "segment": record.get("segment"),
-                    "threshold_id": record.get("threshold_id"),
-                    "value": last.value,
-                    "currency": record.get("currency"),
-                    "priority": priority_of(record, incident_id),
-                    "incident_id": incident_id,
-                    "raised_at": its[0].told_at,
-                    "told_at": last.told_at,
-                    "record": last.record,
-                    **_standing_values(standings[alert_id]),
-                }
-            )
-        upsert(connection, alerts, rows)
+def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incidents") -> None:
+    """Take revisions of alerts, and write these as their last ones and people's actions say.
 
-
-def _standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing]:
-    """Return how alerts stand that have any revision."""
-    standings: dict[str, Standing] = {}
-    for piece in in_pieces(ids):
-        told: dict[str, list[Any]] = {}
-        chosen = select(
-            revisions.c.alert_id,
-            revisions.c.revision,
-            revisions.c.told_at,
-            revisions.c.status,
-            revisions.c.severity,
-            revisions.c.value,
-        ).where(revisions.c.alert_id.in_(piece))
-        for row in connection.execute(chosen):
-            told.setdefault(row.alert_id, []).append(row)
-        standings |= _standings_of(connection, told)
-    return standings
-
-
-def _standings_of(connection: Connection, told: Mapping[str, Sequence[Any]]) -> dict[str, Standing]:
-    """Return how alerts stand whose revisions were read, as many as a statement takes."""
-    done: dict[str, list[Action]] = {}
-    for row in connection.execute(select(actions).where(actions.c.alert_id.in_(told))):
-        done.setdefault(row.alert_id, []).append(stored_action(row))
-    return {
-        alert_id: standing_of(
-            [
-                Revision(row.revision, row.told_at, row.status, row.severity, row.value)
-                for row in its
-            ],
-            done.get(alert_id, ()),
+    The first record of a revision holds.
+    """
+    told = _told(connection, sorted({item.value["alert_id"] for item in read}))
+    known = {(name, its.number) for name, revisions_of in told.items() for its in revisions_of}
+    new: dict[tuple[str, int], Read] = {}
+    for item in read:
+        key = item.value["alert_id"], item.value["revision"]
+        if key not in known:
+            new.setdefault(key, item)
+    rows = [_revision_row(item) for item in new.values()]
+    insert_new(connection, revisions, rows)
+    for row in rows:
+        told.setdefault(row["alert_id"], []).append(
+            Revision(row["revision"], row["told_at"], row["status"], row["severity"], row["value"])
         )
-        for alert_id, its in told.items()
+    records = _last_records(connection, told, list(new.values()))
+    standings = _standings_of(connection, {name: told[name] for name in records})
+    alert_rows = {
+        name: _alert_row(record, told[name], standings[name], incidents)
+        for name, record in sorted(records.items())
     }
+    members = {
+        name: Member(*(row[field] for field in Member._fields[:-1]))
+        for name, row in alert_rows.items()
+    }
+    accounts = {member.account_id for member in members.values()}
+    places = place_changes(connection, accounts, members)
+    upsert(
+        connection, alerts, [{**row, **places[name]._asdict()} for name, row in alert_rows.items()]
+    )
+    write_places(connection, {name: its for name, its in places.items() if name not in members})
+
+
+def _last_records(
+    connection: Connection, told: Mapping[str, Sequence[Revision]], new: Sequence[Read]
+) -> dict[str, Fields]:
+    """Return the last record of each alert that has a new revision."""
+    last = {item.value["alert_id"]: max(told[item.value["alert_id"]]).number for item in new}
+    records = {
+        item.value["alert_id"]: item.value
+        for item in new
+        if item.value["revision"] == last[item.value["alert_id"]]
+    }
+    late = sorted(last.keys() - records.keys())
+    if late:
+        chosen = select(alerts.c.alert_id, alerts.c.record).where(alerts.c.alert_id.in_(late))
+        for row in connection.execute(chosen).all():
+            records[row.alert_id] = msgspec.json.decode(row.record)
+    return records
+
+
+def _alert_row(
+    record: Fields, told: Sequence[Revision], standing: Standing, incidents: "_Incidents"
+) -> dict[str, Any]:
+    incident_id = incidents.of_alert(record)
+    last = max(told)
+    return {
+        "alert_id": record["alert_id"],
+        "revision": last.number,
+        "kind": record["kind"],
+        "status": last.status,
+        "severity": last.severity,
+        "account_id": record.get("account_id"),
+        "business_day": record["business_day"],
+        "last_day": last_day_of(record),
+        "segment": record.get("segment"),
+        "threshold_id": record.get("threshold_id"),
+        "value": last.value,
+        "currency": record.get("currency"),
+        "priority": priority_of(record, incident_id),
+        "incident_id": incident_id,
+        "raised_at": min(told).told_at,
+        "told_at": last.told_at,
+        "record": _json(record),
+        **_standing_values(standing),
+    }
+
+
+def _told(connection: Connection, ids: Sequence[str]) -> dict[str, list[Revision]]:
+    """Return what was reported of alerts, as many as a statement takes."""
+    told: dict[str, list[Revision]] = {}
+    chosen = select(
+        revisions.c.alert_id,
+        revisions.c.revision,
+        revisions.c.told_at,
+        revisions.c.status,
+        revisions.c.severity,
+        revisions.c.value,
+    ).where(revisions.c.alert_id.in_(ids))
+    for alert_id, *its in connection.execute(chosen).all():
+        told.setdefault(alert_id, []).append(Revision(*its))
+    return told
+
+
+def _standings_of(
+    connection: Connection, told: Mapping[str, Sequence[Revision]]
+) -> dict[str, Standing]:
+    """Return how alerts stand, as many as a statement takes, of what was reported of them."""
+    done: dict[str, list[Action]] = {}
+    for row in connection.execute(
+        select(actions).where(actions.c.alert_id.in_(sorted(told)))
+    ).all():
+        done.setdefault(row.alert_id, []).append(stored_action(row))
+    return {name: standing_of(its, done.get(name, ())) for name, its in told.items()}
 
 
 def _standing_values(standing: Standing) -> dict[str, Any]:
@@ -306,43 +390,71 @@ def _systemic_records(connection: Connection) -> list[Fields]:
     return [msgspec.json.decode(row.record) for row in rows]
 
 
-def _days_of(incident: Fields | None) -> set[str]:
-    return set() if incident is None else {*incident["evidence"]["days"]}
+class _Incidents:
+    """The systemic alerts of a store, by the days that they explain."""
 
+    def __init__(self, records: Iterable[Fields]) -> None:
+        self._by_id: dict[str, Fields] = {}
+        self._by_day: dict[str, set[str]] = {}
+        for record in records:
+            self.take(record)
 
-def _incident_of(record: Fields, incidents: Mapping[str, Fields]) -> str | None:
-    """Return the id of the first systemic alert that explains an alert of a limit."""
-    if record["kind"] not in _LIMIT_KINDS or record["status"] == Status.WITHDRAWN.value:
+    def take(self, record: Fields) -> set[str]:
+        """Take a revision; return the days of it, and of the one that it replaces."""
+        alert_id, days = record["alert_id"], {*record["evidence"]["days"]}
+        before = self._by_id.get(alert_id)
+        if before is not None:
+            days |= {*before["evidence"]["days"]}
+        if before is None or before["revision"] <= record["revision"]:
+            self._by_id[alert_id] = record
+            for day in days:
+                self._by_day.setdefault(day, set()).discard(alert_id)
+            for day in record["evidence"]["days"]:
+                self._by_day.setdefault(day, set()).add(alert_id)
+        return days
+
+    def of_alert(self, record: Fields) -> str | None:
+        """Return the id of the first systemic alert that explains an alert of a limit."""
+        if record["kind"] not in _LIMIT_KINDS or record["status"] == Status.WITHDRAWN.value:
+            return None
+        for incident_id in sorted(self._by_day.get(record["business_day"], ())):
+            if is_member(self._by_id[incident_id], record):
+                return incident_id
         return None
-    for incident_id in sorted(incidents):
-        incident = incidents[incident_id]
-        if record["business_day"] in incident["evidence"]["days"] and is_member(incident, record):
-            return incident_id
-    return None
 
 
-def _group(
-    connection: Connection, days: Iterable[str], incidents: Mapping[str, Fields]
-) -> set[str]:
+def _group(connection: Connection, days: Iterable[str], incidents: _Incidents) -> set[str]:
     """Let alerts of days say which systemic alert explains them; return those that changed."""
-    changed: set[str] = set()
+    changed: dict[str, Member] = {}
+    rows: list[dict[str, Any]] = []
     for day in sorted(days):
-        rows = connection.execute(
-            select(alerts.c.alert_id, alerts.c.incident_id, alerts.c.record).where(
+        found = connection.execute(
+            select(*_MEMBERS.selected_columns, alerts.c.incident_id, alerts.c.record).where(
                 alerts.c.business_day == day, alerts.c.kind.in_(_LIMIT_KINDS)
             )
-        ).all()
-        for row in rows:
+        )
+        for row in found:
             record = msgspec.json.decode(row.record)
-            incident_id = _incident_of(record, incidents)
+            incident_id = incidents.of_alert(record)
             if incident_id != row.incident_id:
-                changed.add(row.alert_id)
-                connection.execute(
-                    update(alerts)
-                    .where(alerts.c.alert_id == row.alert_id)
-                    .values(incident_id=incident_id, priority=priority_of(record, incident_id))
+                priority = priority_of(record, incident_id)
+                rows.append(
+                    {"of_alert": row.alert_id, "incident_id": incident_id, "priority": priority}
                 )
-    return changed
+                its = Member(*(getattr(row, name) for name in Member._fields))
+                changed[row.alert_id] = its._replace(priority=priority)
+    if rows:
+        write_many(connection, _EXPLAINED, rows)
+        accounts = {member.account_id for member in changed.values()}
+        write_places(connection, place_changes(connection, accounts, changed))
+    return {*changed}
+
+
+_EXPLAINED: Final = (
+    update(alerts)
+    .where(alerts.c.alert_id == bindparam("of_alert"))
+    .values(incident_id=bindparam("incident_id"), priority=bindparam("priority"))
+)
 
 
 # -- rejections and account-days -------------------------------------------------------------------

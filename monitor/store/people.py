@@ -16,10 +16,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from monitor.core.table_reader import ProblemsError
-from monitor.store.audit import append, take_turns
+from monitor.store.audit import append
 from monitor.store.schema import failed_logins, sessions, setup_tokens
 from monitor.store.schema import users as users_table
-from monitor.store.store import Store
+from monitor.store.store import Store, take_turns
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +26,6 @@ from monitor.store.store import in_pieces
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
-PRIORITY_MAX: Final = 100
 
 
 class QueryError(ValueError):
@@ -122,7 +122,9 @@ def alert_page(
 ) -> Page:
     """Return the alerts that matter most, a page of them. Raises QueryError if it is no cursor.
 
-    A page begins after the row that the cursor names, so nothing moves when alerts come meanwhile.
+    An account's alerts of one episode stand together, where the most urgent of them does (see
+    `groups`). A page begins after the place that the cursor names, so nothing moves when alerts
+    come meanwhile.
     """
     limit = max(1, min(limit, LIMIT_MAX))
     after = None if cursor is None else _read_cursor(cursor)
@@ -136,41 +138,40 @@ def alert_page(
     return Page(rows, cursor_of(rows[-1]) if len(places) > limit else None)
 
 
-Place = tuple[int, str]
-"""Where an alert stands in the queue: its priority and its id, the greatest first."""
-
-
 def _first_places(
-    connection: Connection, wanted: AlertFilter, after: Place | None, limit: int
-) -> list[Place]:
-    """Return the first places after one, of the alerts that are wanted.
+    connection: Connection, wanted: AlertFilter, after: str | None, limit: int
+) -> list[tuple[str, str]]:
+    """Return the first places after another, each with its alert's id, of what is wanted.
 
     What is open is asked for in two parts, what nobody has snoozed and what a snooze has ended of:
     so each is read in the order of an index, and a page does not sort all that is open.
     """
-    places: list[Place] = []
+    places: list[tuple[str, str]] = []
     for part in wanted.parts():
-        chosen = select(alerts.c.priority, alerts.c.alert_id).where(*part.conditions())
+        chosen = select(alerts.c.place, alerts.c.alert_id).where(*part.conditions())
         if after is not None:
-            chosen = chosen.where(tuple_(alerts.c.priority, alerts.c.alert_id) < tuple_(*after))
-        chosen = chosen.order_by(alerts.c.priority.desc(), alerts.c.alert_id.desc()).limit(limit)
-        places += [(row.priority, row.alert_id) for row in connection.execute(chosen)]
-    return sorted(places, reverse=True)[:limit]
+            chosen = chosen.where(alerts.c.place > after)
+        found = connection.execute(chosen.order_by(alerts.c.place).limit(limit))
+        places += [(row.place, row.alert_id) for row in found]
+    return sorted(places)[:limit]
 
 
 def cursor_of(row: Row[Any]) -> str:
     """Return the cursor of the page that begins after an alert."""
-    return base64.urlsafe_b64encode(f"{row.priority}:{row.alert_id}".encode()).decode()
+    return base64.urlsafe_b64encode(row.place.encode()).decode()
 
 
-def _read_cursor(cursor: str) -> tuple[int, str]:
+_PLACE: Final = re.compile(r"[01][0-9]{2} [^ \0]{1,64} [01][0-9]{2} [^ \0]{1,64}")
+
+
+def _read_cursor(cursor: str) -> str:
     try:
-        priority, _, alert_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
-        if 0 <= int(priority) <= PRIORITY_MAX and "\0" not in alert_id:
-            return int(priority), alert_id
+        place = base64.urlsafe_b64decode(cursor.encode()).decode()
     except ValueError:
-        pass
-    raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}")
+        place = ""
+    if not _PLACE.fullmatch(place):
+        raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}")
+    return place
 
 
 def counts(connection: Connection, name: str, now: int) -> dict[str, int]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata: Final = MetaData(
@@ -33,6 +34,11 @@ metadata: Final = MetaData(
 ID: Final = String(64)
 NAME: Final = String(256)
 WORD: Final = String(32)
+BYTEWISE: Final = "C"
+"""PostgreSQL compares these texts by their bytes, as SQLite compares all: prefixes are ranges."""
+
+ACCOUNT: Final = NAME.with_variant(String(256, collation=BYTEWISE), "postgresql")
+PLACE: Final = String(160).with_variant(String(160, collation=BYTEWISE), "postgresql")
 
 progress: Final = Table(
     "progress",
@@ -52,7 +58,7 @@ alerts: Final = Table(
     Column("kind", WORD, nullable=False),
     Column("status", WORD, nullable=False),
     Column("severity", WORD, nullable=False),
-    Column("account_id", NAME),
+    Column("account_id", ACCOUNT),
     Column("business_day", String(10), nullable=False),
     Column("segment", NAME),
     Column("threshold_id", NAME),
@@ -62,6 +68,10 @@ alerts: Final = Table(
     Column("incident_id", ID),
     Column("raised_at", BigInteger, nullable=False),
     Column("told_at", BigInteger, nullable=False),
+    # Where it stands in the queue: see `groups`. It follows from the other alerts of its account.
+    Column("last_day", String(10), nullable=False),
+    Column("group_id", ID, nullable=False),
+    Column("place", PLACE, nullable=False),
     Column("record", Text, nullable=False),
     # What people made of it: follows from `actions`, and from the revisions that they saw.
     Column("state", WORD, nullable=False),
@@ -71,15 +81,24 @@ alerts: Final = Table(
     Column("is_back", Boolean, nullable=False),
     Column("snoozed_until", BigInteger),
     Column("version", Integer, nullable=False),
-    Index("ix_alerts_queue", "state", "priority", "alert_id"),
-    Index("ix_alerts_kind", "kind", "state", "priority", "alert_id"),
-    Index("ix_alerts_back", "is_back", "state", "priority", "alert_id"),
-    Index("ix_alerts_snoozed", "state", "snoozed_until"),
-    Index("ix_alerts_account", "account_id", "business_day"),
-    Index("ix_alerts_incident", "incident_id", "state"),
-    Index("ix_alerts_assignee", "assignee", "state", "priority"),
-    Index("ix_alerts_told", "told_at"),
-    Index("ix_alerts_day", "business_day", "kind"),
+    Index("ix_alerts_queue", "state", "place", "severity", "snoozed_until"),
+    Index("ix_alerts_kind", "kind", "state", "place", "severity"),
+    Index("ix_alerts_account", "account_id", "state", "place"),
+    Index("ix_alerts_day", "business_day", "state", "place"),
+    Index("ix_alerts_told", "told_at", "alert_id"),
+    *(
+        Index(
+            name,
+            *columns,
+            sqlite_where=text(condition),
+            postgresql_where=text(condition.removesuffix(" = 1")),
+        )
+        for name, columns, condition in (
+            ("ix_alerts_incident", ("incident_id", "state", "place"), "incident_id IS NOT NULL"),
+            ("ix_alerts_assignee", ("assignee", "state", "place"), "assignee IS NOT NULL"),
+            ("ix_alerts_back", ("state", "place"), "is_back = 1"),
+        )
+    ),
 )
 
 revisions: Final = Table(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -102,13 +103,27 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _bring_up_to_date(engine: Engine) -> None:
+    with engine.begin() as connection:
+        bring_to(connection, "head")
+
+
+def bring_to(connection: Connection, revision: str) -> None:
+    """Bring the tables to the form that a revision of the migrations has."""
     config = Config()
     config.set_main_option("script_location", str(files("monitor.store") / "migrations"))
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":  # two that start together take turns
-            connection.execute(text("SELECT pg_advisory_xact_lock(7353714)"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    if connection.dialect.name == "postgresql":  # two that start together take turns
+        connection.execute(text("SELECT pg_advisory_xact_lock(7353714)"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def take_turns(connection: Connection, lock: int) -> None:
+    """Wait until no other transaction has this lock, and keep it until the end of this one.
+
+    Each transaction that writes to SQLite has the whole database, so there is nothing to wait for.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
 _INSERT: Final[Mapping[str, Callable[[Table], Any]]] = {
@@ -125,8 +140,7 @@ def insert_into(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to a table; those whose key is there already are left as they are."""
     if rows:
-        statement = insert_into(connection, table).on_conflict_do_nothing()
-        connection.execute(statement, [dict(row) for row in rows])
+        write_many(connection, insert_into(connection, table).on_conflict_do_nothing(), rows)
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -136,10 +150,26 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     statement = insert_into(connection, table)
     keys = [column.name for column in table.primary_key]
     values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=values),
-        [dict(row) for row in rows],
-    )
+    write_many(connection, statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+
+
+def write_many(
+    connection: Connection,
+    statement: Any,  # noqa: ANN401 - an insert or an update of a dialect
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Execute a statement for each row, which has its parameters by their names.
+
+    The values go to the driver as they are: to prepare each by its type takes SQLAlchemy as long as
+    the database takes to write it.
+    """
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    names = compiled.positiontup
+    if names is None:
+        connection.exec_driver_sql(compiled.string, [dict(row) for row in rows])
+    else:
+        values = itemgetter(*names)
+        connection.exec_driver_sql(compiled.string, [values(row) for row in rows])
 
 
 def in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:

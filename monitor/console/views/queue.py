@@ -1,4 +1,4 @@
-"""The queue: what is to be worked, by priority, one group of rows an account."""
+"""The queue: what is to be worked, by priority; an account's alerts of an episode are together."""
 
 import json
 import re
@@ -50,7 +50,7 @@ _SAID: Final = {
 
 
 class Line(NamedTuple):
-    """A row of the queue: the alert in words. `is_first` of its account on the page."""
+    """A row of the queue: the alert in words. `is_first` of its group on the page."""
 
     row: Row[Any]
     record: Mapping[str, Any]
@@ -83,29 +83,31 @@ def seen_of(text: str) -> Seen:
 def lines_of(
     connection: Connection, rows: Sequence[Row[Any]], now: int, *, counts_more: bool = True
 ) -> list[Line]:
-    """Return alerts as rows; those of one account stand together, where the first of them is.
+    """Return alerts as rows; those of one group stand together, where the first of them is.
 
     `counts_more`: the first of each account says how many open ones it has beside these.
     """
-    groups: dict[object, list[Row[Any]]] = {}
+    groups: dict[str, list[Row[Any]]] = {}
     for row in rows:
-        key = ("alert", row.alert_id) if row.account_id is None else ("account", row.account_id)
-        groups.setdefault(key, []).append(row)
-    accounts = [row.account_id for row in rows if row.account_id is not None]
-    opened: Mapping[str, int] = {}
+        groups.setdefault(row.group_id, []).append(row)
+    more: dict[str, int] = {}
+    accounts = sorted({row.account_id for row in rows if row.account_id is not None})
     if counts_more and accounts:
-        opened = others_of_accounts(connection, sorted(set(accounts)), now)
-    found = []
-    for its in groups.values():
-        is_here = sum(state_of(row, now) is State.OPEN for row in its)
-        more = max(0, opened.get(its[0].account_id, 0) - is_here)
-        for place, row in enumerate(its):
-            record = json.loads(row.record)
-            is_first = place == 0
-            found.append(
-                Line(row, record, state_of(row, now).value, is_first, more if is_first else 0)
-            )
-    return found
+        more = dict(others_of_accounts(connection, accounts, now))
+        for row in rows:
+            if row.account_id in more and state_of(row, now) is State.OPEN:
+                more[row.account_id] -= 1
+    return [
+        Line(
+            row,
+            json.loads(row.record),
+            state_of(row, now).value,
+            place == 0,
+            max(0, more.pop(row.account_id, 0)),
+        )
+        for its in groups.values()
+        for place, row in enumerate(its)
+    ]
 
 
 def queue(request: Request) -> Response:

@@ -1,6 +1,7 @@
 """The store on both databases: the same tables, the same answers."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, MetaData, inspect, text
 
 from monitor.store.intake import Intake
 from monitor.store.queries import (
@@ -21,9 +22,9 @@ from monitor.store.queries import (
     member_counts,
     members_of,
 )
-from monitor.store.schema import metadata
+from monitor.store.schema import OF_TOPICS, metadata
 from monitor.store.standing import State
-from monitor.store.store import Store, StoreError
+from monitor.store.store import Store, StoreError, bring_to
 from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import contents, filled, made_records, sqlite_store
 
@@ -68,8 +69,35 @@ def test_the_tables_are_those_that_migrations_make(store: Store) -> None:
         assert set(inspect(connection).get_table_names()) > set(metadata.tables)
 
 
+def test_a_store_of_an_older_form_becomes_the_same(store: Store) -> None:
+    whole = filled(store, made_records(3, 150))
+    with store.begin() as connection:
+        rows = {
+            table.name: [dict(row._mapping) for row in connection.execute(table.select())]
+            for table in OF_TOPICS
+        }
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        bring_to(connection, "0003")
+        older = MetaData()
+        older.reflect(connection)
+        for name, its in rows.items():
+            table = older.tables[name]
+            for row in its:
+                kept = {column: row[column] for column in row.keys() & table.columns.keys()}
+                connection.execute(table.insert(), kept)
+        bring_to(connection, "head")
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert contents(store) == whole
+
+
+def rank_of(group: list[Any]) -> int:
+    left = [row.priority for row in group if row.state not in ("closed", "withdrawn")]
+    return int(max(left or [row.priority for row in group]))
+
+
 @pytest.mark.parametrize("limit", [1, 3, 50])
-def test_pages_have_every_alert_once_and_the_greatest_first(store: Store, limit: int) -> None:
+def test_pages_have_every_alert_once_and_groups_whole(store: Store, limit: int) -> None:
     filled(store, made_records(5, 200))
     with store.reading() as connection:
         whole = alert_page(connection, AlertFilter(), limit=500).rows
@@ -82,9 +110,14 @@ def test_pages_have_every_alert_once_and_the_greatest_first(store: Store, limit:
             if cursor is None:
                 break
         assert [row.alert_id for row in found] == [row.alert_id for row in whole]
-        assert [row.priority for row in found] == sorted(
-            (row.priority for row in found), reverse=True
-        )
+        groups = [list(its) for _, its in groupby(found, lambda row: row.group_id)]
+        assert len(groups) == len({row.group_id for row in found})
+        for its in groups:
+            assert [row.priority for row in its] == sorted(
+                (row.priority for row in its), reverse=True
+            )
+        ranks = [rank_of(its) for its in groups]
+        assert ranks == sorted(ranks, reverse=True)
         with pytest.raises(QueryError, match="cursor"):
             alert_page(connection, AlertFilter(), cursor="nonsense")
 
