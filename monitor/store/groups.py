@@ -12,7 +12,9 @@ leave out rows without moving others. The price is that a change of the most urg
 the others of its group again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select, update
@@ -52,15 +54,6 @@ class Place(NamedTuple):
     place: str
 
 
-def place_of(rank: int, group_id: str, priority: int, alert_id: str) -> str:
-    """Return a text that sorts by rank, group and priority: the greatest first, then by ids.
-
-    >>> place_of(70, "g", 25, "a")
-    '030 g 075 a'
-    """
-    return f"{PRIORITY_MAX - rank:03d} {group_id} {PRIORITY_MAX - priority:03d} {alert_id}"
-
-
 def last_day_of(record: Mapping[str, Any]) -> str:
     """Return the last business day that an alert is about: of a review, and of strange days.
 
@@ -82,30 +75,45 @@ def _day_in(item: object) -> str | None:
         return None
 
 
-def placed(members: Iterable[Member]) -> Iterator[tuple[Member, str, str]]:
-    """Yield the alerts of one account, each with the group and the place that it must have."""
-    group: list[Member] = []
-    last = 0
-    for member in sorted(members, key=_by_day):
-        if group and day_of_text(member.business_day) - last > EPISODE_DAYS:
-            yield from _of_group(group)
-            group, last = [], 0
-        group.append(member)
-        last = max(last, day_of_text(member.last_day))
-    yield from _of_group(group)
+def placed(members: Iterable[Member]) -> Iterator[tuple[Member, Place]]:
+    """Yield the alerts of one account that must stand elsewhere than their `place` says.
 
+    A text of a place sorts by the group's rank and id, and by the alert's priority and id: the
+    greatest of ranks and priorities first.
 
-def _by_day(member: Member) -> tuple[str, str]:
-    return member.business_day, member.alert_id
-
-
-def _of_group(group: Sequence[Member]) -> Iterator[tuple[Member, str, str]]:
-    if group:
+    >>> for member, place in placed([Member("a", "A1", "2026-01-05", "2026-01-05", "open", 70)]):
+    ...     print(place.place)
+    030 a 030 a
+    """
+    for group in _episodes(members):
         ranks = [member.priority for member in group if member.state not in _SETTLED]
         rank = max(ranks or [member.priority for member in group])
         group_id = group[0].alert_id
+        begin = f"{PRIORITY_MAX - rank:03d} {group_id} "
         for member in group:
-            yield member, group_id, place_of(rank, group_id, member.priority, member.alert_id)
+            if member.place is None or not member.place.startswith(begin):
+                place = f"{begin}{PRIORITY_MAX - member.priority:03d} {member.alert_id}"
+                yield member, Place(group_id, place)
+
+
+_by_day: Final = attrgetter("business_day", "alert_id")
+
+
+def _episodes(members: Iterable[Member]) -> Iterator[list[Member]]:
+    group: list[Member] = []
+    last = 0
+    for member in sorted(members, key=_by_day):
+        first = _number_of(member.business_day)
+        if group and first - last > EPISODE_DAYS:
+            yield group
+            group, last = [], 0
+        group.append(member)
+        last = max(last, _number_of(member.last_day))
+    if group:
+        yield group
+
+
+_number_of: Final = lru_cache(4096)(day_of_text)
 
 
 def place_changes(
@@ -118,20 +126,18 @@ def place_changes(
     of_account: dict[str, list[Member]] = {}
     found: dict[str, Place] = {}
     for member in changed.values():
+        its = member._replace(place=None)
         if member.account_id is None:
-            found |= {alone.alert_id: Place(*its) for alone, *its in _of_group([member])}
+            found |= {alone.alert_id: place for alone, place in placed([its])}
         else:
-            of_account.setdefault(member.account_id, []).append(member)
+            of_account.setdefault(member.account_id, []).append(its)
     names = sorted({name for name in accounts if name is not None})
     for piece in in_pieces(names):
         for row in connection.execute(_MEMBERS.where(alerts.c.account_id.in_(piece))).all():
-            member = Member(*row)
-            if member.alert_id not in changed:
-                of_account.setdefault(str(member.account_id), []).append(member)
+            if row[0] not in changed:
+                of_account.setdefault(row[1], []).append(Member._make(row))
     for members in of_account.values():
-        for member, group_id, place in placed(members):
-            if place != member.place or member.alert_id in changed:
-                found[member.alert_id] = Place(group_id, place)
+        found |= {member.alert_id: place for member, place in placed(members)}
     return found
 
 

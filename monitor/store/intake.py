@@ -106,10 +106,12 @@ class Intake:
         """
         try:
             with self._store.begin() as connection:
-                return sorted(self._take(connection, records))
+                changed = sorted(self._take(connection, records))
         except BaseException:
             self._incidents = None  # it may have some that were undone
             raise
+        self._store.shorten_log()
+        return changed
 
     def _take(self, connection: Connection, records: Sequence[Read]) -> set[str]:
         take_turns(connection, _LOCK)

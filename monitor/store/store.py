@@ -1,7 +1,7 @@
 """A database that has the store's tables: SQLite or PostgreSQL, by its URL."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
 from operator import itemgetter
 from pathlib import Path
@@ -19,6 +19,9 @@ BUSY_SECONDS: Final = 10
 ROWS_MAX: Final = 500
 """Of one statement: a database takes so many parameters, and no more."""
 
+LOG_BYTES: Final = 64 * 2**20
+"""SQLite's log may grow so long before it is written into the database."""
+
 SUPPORTED: Final = ("sqlite", "postgresql")
 
 
@@ -31,6 +34,8 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        database = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._log = Path(f"{database}-wal") if database else None
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -80,6 +85,16 @@ class Store:
                 connection.execution_options(is_reading=True)
             yield connection
 
+    def shorten_log(self) -> None:
+        """Write SQLite's log into the database if it has grown, and let it begin again.
+
+        SQLite does that by itself only if nobody reads at that moment; with some readers at once
+        that never comes, the log grows without end, and each page takes longer to find.
+        """
+        if self._log is not None and self._log.exists() and self._log.stat().st_size > LOG_BYTES:
+            with closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(RESTART)")
+
     def close(self) -> None:
         """Give up the connections."""
         self.engine.dispose()
@@ -92,6 +107,9 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: A
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_SECONDS * 1000}",
         "foreign_keys=ON",
+        "cache_size=-65536",
+        "wal_autocheckpoint=4096",
+        "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

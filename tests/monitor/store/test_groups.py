@@ -1,7 +1,7 @@
 """An account's alerts of one episode stand together, wherever they came from and whenever."""
 
 import json
-from itertools import pairwise
+from itertools import groupby, pairwise
 from random import Random
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from monitor.core.business_day import day_of_text, day_text
-from monitor.store.groups import EPISODE_DAYS, Member, last_day_of, place_of, placed
+from monitor.store.groups import EPISODE_DAYS, Member, last_day_of, placed
 from monitor.store.schema import alerts
 from tests.support.laws import law
 from tests.support.stored import MONDAY, filled, made_records, sqlite_store
@@ -45,8 +45,8 @@ def test_groups_are_the_runs_of_days_whatever_the_order(
     shuffler.shuffle(members)
     assert sorted(placed(members)) == whole
     groups: dict[str, list[Member]] = {}
-    for member, group_id, _ in whole:
-        groups.setdefault(group_id, []).append(member)
+    for member, place in whole:
+        groups.setdefault(place.group_id, []).append(member)
     in_order = [sorted(its, key=lambda member: member.business_day) for its in groups.values()]
     for its in in_order:
         for number in range(1, len(its)):
@@ -61,15 +61,36 @@ def test_groups_are_the_runs_of_days_whatever_the_order(
 @law(200)
 @given(members=accounts())
 def test_the_most_urgent_that_is_left_says_where_a_group_stands(members: list[Member]) -> None:
-    found = sorted(placed(members), key=lambda item: item[2])
-    ranks = []
-    for member, group_id, place in found:
-        its = [other for other, name, _ in found if name == group_id]
+    found = sorted(placed(members), key=lambda item: item[1].place)
+    ranks, groups = [], []
+    for member, (group_id, place) in found:
+        its = [other for other, its_place in found if its_place.group_id == group_id]
         left = [other.priority for other in its if other.state not in ("closed", "withdrawn")]
         rank = max(left or [other.priority for other in its])
-        assert place == place_of(rank, group_id, member.priority, member.alert_id)
+        written = f"{100 - rank:03d} {group_id} {100 - member.priority:03d} {member.alert_id}"
+        assert place == written
         ranks.append(rank)
+        groups.append(group_id)
     assert ranks == sorted(ranks, reverse=True)
+    assert len(list(groupby(groups))) == len(set(groups))
+
+
+@law(200)
+@given(members=accounts(), number=st.integers(0, 11), priority=st.integers(0, 100))
+def test_who_must_not_move_is_left_alone(members: list[Member], number: int, priority: int) -> None:
+    stand = [member._replace(place=place.place) for member, place in placed(members)]
+    assert list(placed(stand)) == []
+    changed = stand[number % len(stand)]._replace(priority=priority, state="closed", place=None)
+    after = [member for member in stand if member.alert_id != changed.alert_id] + [changed]
+    whole = {
+        its.alert_id: place for its, place in placed([its._replace(place=None) for its in after])
+    }
+    moved = {member.alert_id: place for member, place in placed(after)}
+    assert changed.alert_id in moved
+    places = {member.alert_id: member.place for member in stand}
+    assert {name: place.place for name, place in whole.items()} == {
+        name: moved[name].place if name in moved else place for name, place in places.items()
+    }
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
@@ -97,9 +118,7 @@ def test_what_a_store_holds_is_what_follows_from_its_alerts(
                 if row.account_id == account
             ]
             for group in [[member] for member in its] if account is None else [its]:
-                expected |= {
-                    member.alert_id: (name, place) for member, name, place in placed(group)
-                }
+                expected |= {member.alert_id: place for member, place in placed(group)}
         assert held == expected
         assert len(held) > 10
         store.close()

@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.store.groups import Member, Place, last_day_of, placed, write_places
+from monitor.store.groups import Member, last_day_of, placed, write_places
 
 revision = "0004"
 down_revision = "0003"
@@ -15,9 +15,11 @@ depends_on = None
 
 _BEFORE = ("account", "assignee", "back", "day", "incident", "kind", "queue", "snoozed", "told")
 _AFTER = {
-    "queue": (["state", "place", "severity", "snoozed_until"], None),
-    "kind": (["kind", "state", "place", "severity"], None),
-    "account": (["account_id", "state", "place"], None),
+    "queue": (["state", "place", "kind", "severity", "snoozed_until"], None),
+    "account": (
+        ["account_id", "business_day", "last_day", "state", "priority", "alert_id", "place"],
+        None,
+    ),
     "day": (["business_day", "state", "place"], None),
     "told": (["told_at", "alert_id"], None),
     "incident": (["incident_id", "state", "place"], "incident_id IS NOT NULL"),
@@ -74,5 +76,4 @@ def _fill(connection: sa.Connection) -> None:
                 )
             )
         for group in [[member] for member in members] if account_id is None else [members]:
-            places = {member.alert_id: Place(*place) for member, *place in placed(group)}
-            write_places(connection, places)
+            write_places(connection, {member.alert_id: place for member, place in placed(group)})
