@@ -25,6 +25,7 @@ from monitor.console.views import (
     limits,
     people,
     queue,
+    worklist,
 )
 from monitor.console.views import transactions as of_alert
 from monitor.store.people import Role
@@ -39,6 +40,8 @@ def _home(request: Request) -> Response:
 PAGES: Final = (
     Route("/", _home, methods=["GET"]),
     Route("/queue", queue.queue, methods=["GET"]),
+    Route("/queue/take", posted(worklist.take), methods=["POST"]),
+    Route("/queue/close", posted(worklist.close), methods=["POST"]),
     Route("/alerts/actions", posted(queue.act_on_many), methods=["POST"]),
     Route("/alerts/{alert_id:path}/actions", posted(alert.act_on), methods=["POST"]),
     Route("/alerts/{alert_id:path}/transactions", of_alert.transactions, methods=["GET"]),
@@ -69,6 +72,8 @@ _V1: Final = "/api/v1"
 OF_API: Final = (
     Route(f"{_V1}/openapi.json", api.openapi_document, methods=["GET"]),
     Route(f"{_V1}/health", api.health_object, methods=["GET"]),
+    Route(f"{_V1}/queue/take", posted(worklist.post_take), methods=["POST"]),
+    Route(f"{_V1}/queue/close", posted(worklist.post_close), methods=["POST"]),
     Route(f"{_V1}/alerts", api.alert_list, methods=["GET"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/dispositions",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from monitor.console.filters import CHOICES, OF_API
+from monitor.console.filters import CHOICES, FILTERS, OF_API
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
 from monitor.store.proposals import ProposalState
@@ -127,11 +127,16 @@ def _page_of(name: str) -> dict[str, Any]:
     return _object({"items": _list_of(_ref(name)), "next": _or_null(_TEXT)}, ["items", "next"])
 
 
-def _answers(schema: Schema, status: str = "200", *errors: str) -> dict[str, Any]:
+def _answers(
+    schema: Schema, status: str = "200", *errors: str, preview: Schema | None = None
+) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": _ref("Problem")}}
     found: dict[str, Any] = {
         status: {"description": "Done.", "content": {"application/json": {"schema": schema}}}
     }
+    if preview is not None:
+        shown = {"application/json": {"schema": preview}}
+        found["200"] = {"description": "What would be done.", "content": shown}
     for error in ("400", "401", "403", *errors):
         found[error] = {"description": _ERRORS[error], "content": problem}
     return {"responses": found}
@@ -265,6 +270,47 @@ def _limit_paths() -> dict[str, Any]:
     }
 
 
+def _queue_paths() -> dict[str, Any]:
+    of_filter = {name: _or_null(_TEXT) for name in (*FILTERS, "q")}
+    taking = {**_object(of_filter), "additionalProperties": False}
+    closing = {
+        **_object(
+            {
+                **of_filter,
+                "disposition": _or_null({"enum": [name.value for name in Disposition]}),
+                "note": _or_null(_TEXT),
+                "digest": {
+                    **_or_null(_TEXT),
+                    "description": "Of the preview: without it, the answer is one.",
+                },
+            }
+        ),
+        "additionalProperties": False,
+    }
+    preview = _object(
+        {"alerts": _NUMBER, "accounts": _NUMBER, "proposals": _NUMBER, "digest": _TEXT}
+    )
+    done = _object({"done": _list_of(_object({}))})
+    return {
+        "/api/v1/queue/take": {
+            "parameters": [_CSRF],
+            "post": {
+                "summary": "Take the next open alerts that nobody has: one with its group",
+                **_takes(taking),
+                **_answers(done, "201", "409", "415"),
+            },
+        },
+        "/api/v1/queue/close": {
+            "parameters": [_CSRF],
+            "post": {
+                "summary": "Close all open alerts that filters find; without digest, preview it",
+                **_takes(closing),
+                **_answers(done, "201", "409", "415", preview=preview),
+            },
+        },
+    }
+
+
 def _paths() -> dict[str, Any]:
     whole, page_of_alerts = _ref("AlertWithHistory"), _page_of("Alert")
     action = _object(
@@ -351,6 +397,7 @@ def _paths() -> dict[str, Any]:
                 **_answers(done, "201", *write),
             },
         },
+        **_queue_paths(),
         **_limit_paths(),
         "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
         "/api/v1/openapi.json": {

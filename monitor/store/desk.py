@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from monitor.store.intake import take_actions, take_steps
+from monitor.store.intake import hold_alerts, take_actions, take_steps
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import actions, alerts, outbox
 from monitor.store.standing import Action, Does
@@ -51,6 +51,7 @@ def act(connection: Connection, done: Sequence[Action], seen: dict[str, int] | N
     `seen` has the version of each alert that the person saw. Raises ConflictError, and nothing is
     done, if another holds for any of them; and LookupError if an alert is not there.
     """
+    hold_alerts(connection)
     ids = sorted({action.alert_id for action in done})
     chosen = select(alerts.c.alert_id, alerts.c.version).where(alerts.c.alert_id.in_(ids))
     held = {row.alert_id: row.version for row in connection.execute(chosen)}

@@ -32,7 +32,7 @@ PRIORITY_MAX: Final = 100
 _SETTLED: Final = frozenset({State.CLOSED.value, State.WITHDRAWN.value})
 
 
-class Member(NamedTuple):
+class GroupMember(NamedTuple):
     """An alert as its group sees it: it is of its business day, or of more up to `last_day`."""
 
     alert_id: str
@@ -44,7 +44,7 @@ class Member(NamedTuple):
     place: str | None = None
 
 
-_MEMBERS: Final = select(*(alerts.c[name] for name in Member._fields))
+_MEMBERS: Final = select(*(alerts.c[name] for name in GroupMember._fields))
 
 
 class Place(NamedTuple):
@@ -75,13 +75,13 @@ def _day_in(item: object) -> str | None:
         return None
 
 
-def placed(members: Iterable[Member]) -> Iterator[tuple[Member, Place]]:
+def placed(members: Iterable[GroupMember]) -> Iterator[tuple[GroupMember, Place]]:
     """Yield the alerts of one account that must stand elsewhere than their `place` says.
 
     A text of a place sorts by the group's rank and id, and by the alert's priority and id: the
     greatest of ranks and priorities first.
 
-    >>> for member, place in placed([Member("a", "A1", "2026-01-05", "2026-01-05", "open", 70)]):
+    >>> for member, place in placed([GroupMember("a", "A1", "2026-01-05", "2026-01-05", "open", 70)]):
     ...     print(place.place)
     030 a 030 a
     """
@@ -99,8 +99,8 @@ def placed(members: Iterable[Member]) -> Iterator[tuple[Member, Place]]:
 _by_day: Final = attrgetter("business_day", "alert_id")
 
 
-def _episodes(members: Iterable[Member]) -> Iterator[list[Member]]:
-    group: list[Member] = []
+def _episodes(members: Iterable[GroupMember]) -> Iterator[list[GroupMember]]:
+    group: list[GroupMember] = []
     last = 0
     for member in sorted(members, key=_by_day):
         first = _number_of(member.business_day)
@@ -117,13 +117,13 @@ _number_of: Final = lru_cache(4096)(day_of_text)
 
 
 def place_changes(
-    connection: Connection, accounts: Iterable[str | None], changed: Mapping[str, Member]
+    connection: Connection, accounts: Iterable[str | None], changed: Mapping[str, GroupMember]
 ) -> dict[str, Place]:
     """Return the places of `changed`, and of other alerts of accounts that must get another one.
 
     `changed` are alerts as they will stand, which the database does not have so yet.
     """
-    of_account: dict[str, list[Member]] = {}
+    of_account: dict[str, list[GroupMember]] = {}
     found: dict[str, Place] = {}
     for member in changed.values():
         its = member._replace(place=None)
@@ -135,7 +135,7 @@ def place_changes(
     for piece in in_pieces(names):
         for row in connection.execute(_MEMBERS.where(alerts.c.account_id.in_(piece))).all():
             if row[0] not in changed:
-                of_account.setdefault(row[1], []).append(Member._make(row))
+                of_account.setdefault(row[1], []).append(GroupMember._make(row))
     for members in of_account.values():
         found |= {member.alert_id: place for member, place in placed(members)}
     return found

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS
 from monitor.review.membership import is_member
-from monitor.store.groups import Member, last_day_of, place_changes, write_places
+from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
     OF_TOPICS,
@@ -114,7 +114,7 @@ class Intake:
         return changed
 
     def _take(self, connection: Connection, records: Sequence[Read]) -> set[str]:
-        take_turns(connection, _LOCK)
+        hold_alerts(connection)
         known = _positions(connection)
         new = [
             read for read in records if read.offset >= known.get((read.topic, read.partition), 0)
@@ -149,6 +149,11 @@ class Intake:
         return {*ids, *_group(connection, days, incidents)}
 
 
+def hold_alerts(connection: Connection) -> None:
+    """Let nobody else change alerts until the end of this transaction."""
+    take_turns(connection, _LOCK)
+
+
 def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
     """Add actions, and let their alerts stand as they say; return the ids of these alerts.
 
@@ -156,14 +161,14 @@ def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
     """
     if not done:
         return set()
-    take_turns(connection, _LOCK)
+    hold_alerts(connection)
     insert_new(connection, actions, [_action_row(action) for action in done])
     ids = sorted({action.alert_id for action in done})
     for piece in in_pieces(ids):
         standings = _standings_of(connection, _told(connection, piece))
         chosen = _MEMBERS.where(alerts.c.alert_id.in_(piece))
         members = {
-            row.alert_id: Member(*row)._replace(state=standings[row.alert_id].state.value)
+            row.alert_id: GroupMember(*row)._replace(state=standings[row.alert_id].state.value)
             for row in connection.execute(chosen).all()
         }
         accounts = {member.account_id for member in members.values()}
@@ -185,7 +190,7 @@ def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
     return set(ids)
 
 
-_MEMBERS: Final = select(*(alerts.c[name] for name in Member._fields))
+_MEMBERS: Final = select(*(alerts.c[name] for name in GroupMember._fields))
 _STANDING: Final = (
     update(alerts)
     .where(alerts.c.alert_id == bindparam("of_alert"))
@@ -277,7 +282,7 @@ def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incident
         for name, record in sorted(records.items())
     }
     members = {
-        name: Member(*(row[field] for field in Member._fields[:-1]))
+        name: GroupMember(*(row[field] for field in GroupMember._fields[:-1]))
         for name, row in alert_rows.items()
     }
     accounts = {member.account_id for member in members.values()}
@@ -427,7 +432,7 @@ class _Incidents:
 
 def _group(connection: Connection, days: Iterable[str], incidents: _Incidents) -> set[str]:
     """Let alerts of days say which systemic alert explains them; return those that changed."""
-    changed: dict[str, Member] = {}
+    changed: dict[str, GroupMember] = {}
     rows: list[dict[str, Any]] = []
     for day in sorted(days):
         found = connection.execute(
@@ -443,7 +448,7 @@ def _group(connection: Connection, days: Iterable[str], incidents: _Incidents) -
                 rows.append(
                     {"of_alert": row.alert_id, "incident_id": incident_id, "priority": priority}
                 )
-                its = Member(*(getattr(row, name) for name in Member._fields))
+                its = GroupMember(*(getattr(row, name) for name in GroupMember._fields))
                 changed[row.alert_id] = its._replace(priority=priority)
     if rows:
         write_many(connection, _EXPLAINED, rows)
@@ -552,6 +557,7 @@ __all__ = [
     "Read",
     "RecordSort",
     "State",
+    "hold_alerts",
     "priority_of",
     "stored_action",
     "take_actions",

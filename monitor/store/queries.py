@@ -285,11 +285,16 @@ def open_members(connection: Connection, incident_id: str, now: int) -> Sequence
 
     A bank has many of them, so their records are left out.
     """
-    its = select(*LISTED).where(
-        *AlertFilter(status="open", incident_id=incident_id, now=now).conditions()
-    )
+    return listed_rows(connection, AlertFilter(status="open", incident_id=incident_id, now=now))
+
+
+def listed_rows(
+    connection: Connection, wanted: AlertFilter, limit: int | None = None
+) -> Sequence[Row[Any]]:
+    """Return alerts that are wanted, by day and account: the listed columns."""
+    its = select(*LISTED).where(*wanted.conditions())
     return connection.execute(
-        its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id)
+        its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id).limit(limit)
     ).all()
 
 

@@ -78,6 +78,7 @@
     c: () => { const field = find("#comment"); if (field) field.focus(); else openLine("#comment"); },
     u: () => press("#reopen") || submit("reopen"),
     n: () => press("#next"),
+    m: () => press("#take"),
     t: () => press("#transactions"),
     ".": show,
     "/": () => find("#search")?.focus(),

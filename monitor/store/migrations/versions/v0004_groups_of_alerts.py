@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.store.groups import Member, last_day_of, placed, write_places
+from monitor.store.groups import GroupMember, last_day_of, placed, write_places
 
 revision = "0004"
 down_revision = "0003"
@@ -71,7 +71,7 @@ def _fill(connection: sa.Connection) -> None:
             last_day = last_day_of(msgspec.json.decode(row.record))
             connection.execute(write_last_day, {"day": last_day, "alert_id": row.alert_id})
             members.append(
-                Member(
+                GroupMember(
                     row.alert_id, account_id, row.business_day, last_day, row.state, row.priority
                 )
             )
