@@ -81,7 +81,8 @@ def placed(members: Iterable[GroupMember]) -> Iterator[tuple[GroupMember, Place]
     A text of a place sorts by the group's rank and id, and by the alert's priority and id: the
     greatest of ranks and priorities first.
 
-    >>> for member, place in placed([GroupMember("a", "A1", "2026-01-05", "2026-01-05", "open", 70)]):
+    >>> alone = GroupMember("a", "A1", "2026-01-05", "2026-01-05", "open", 70)
+    >>> for _, place in placed([alone]):
     ...     print(place.place)
     030 a 030 a
     """
