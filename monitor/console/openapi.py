@@ -337,7 +337,13 @@ def _paths() -> dict[str, Any]:
     with_members = {
         "allOf": [whole, _ref("Incident"), _object({"member_alerts": _list_of(_ref("Alert"))})]
     }
-    health = _object({"positions": _list_of(_object({})), "unsent": _NUMBER})
+    health = _object(
+        {
+            "positions": _list_of(_object({})),
+            "closed_days": _list_of(_object({})),
+            "unsent": _NUMBER,
+        }
+    )
     done = _object({"done": _list_of(_object({}))})
     return {
         "/api/v1/alerts": {

@@ -29,6 +29,7 @@ from monitor.store.schema import (
     rejection_counts,
     rejections,
     revisions,
+    segment_days,
 )
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
 from monitor.store.store import (
@@ -60,6 +61,7 @@ class RecordSort(StrEnum):
     ACTION = "action"
     REJECTION = "rejection"
     ACCOUNT_DAY = "account-day"
+    SEGMENT_DAY = "segment-day"
     POLICY = "policy"
     PROPOSAL_STEP = "proposal-step"
     PASSED_OVER = "passed-over"  # no such record: it counts as read
@@ -126,6 +128,7 @@ class Intake:
         changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
         _take_rejections(connection, by_sort[RecordSort.REJECTION])
         _take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
+        _take_segment_days(connection, by_sort[RecordSort.SEGMENT_DAY])
         _take_policies(connection, by_sort[RecordSort.POLICY])
         take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
         _keep_positions(connection, new)
@@ -464,7 +467,7 @@ _EXPLAINED: Final = (
 )
 
 
-# -- rejections and account-days -------------------------------------------------------------------
+# -- rejections, account-days and segment-days -------------------------------------------------------
 
 
 def _take_rejections(connection: Connection, read: Sequence[Read]) -> None:
@@ -524,6 +527,35 @@ def _take_account_days(connection: Connection, read: Sequence[Read]) -> None:
                 "record": _json(record),
             }
             for (account_id, day), record in sorted(last.items())
+        ],
+    )
+
+
+def _take_segment_days(connection: Connection, read: Sequence[Read]) -> None:
+    """Keep the last record of each part of a segment-day."""
+    last = {
+        (
+            item.value["business_day"],
+            item.value["partition"],
+            item.value["segment"] or "",
+            item.value["part"],
+        ): item.value
+        for item in read
+    }
+    upsert(
+        connection,
+        segment_days,
+        [
+            {
+                "business_day": day,
+                "partition": partition,
+                "segment": segment,
+                "part": part,
+                "account_days": record["account_days"],
+                "breaches": sum(limit["breaches"] for limit in record["limits"]),
+                "record": _json(record),
+            }
+            for (day, partition, segment, part), record in sorted(last.items())
         ],
     )
 

@@ -169,6 +169,19 @@ account_days: Final = Table(
     Index("ix_account_days_day", "business_day"),
 )
 
+segment_days: Final = Table(
+    "segment_days",
+    metadata,
+    Column("business_day", String(10), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("segment", NAME, primary_key=True),  # empty: account-days without one
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("account_days", BigInteger, nullable=False),
+    Column("breaches", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),
+)
+"""What each partition says of a closed business day: the counts of all its records add up."""
+
 policies: Final = Table(
     "policies",
     metadata,
@@ -199,6 +212,7 @@ OF_TOPICS: Final = (
     rejections,
     rejection_counts,
     account_days,
+    segment_days,
     policies,
     proposal_steps,
 )

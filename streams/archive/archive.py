@@ -64,6 +64,7 @@ class Archive:
             _Source(topics.cases, _case),
             _Source(topics.rejections, _rejection),
             _Source(topics.account_days, _account_day),
+            _Source(topics.segment_days, _segment_day),
             _Source(topics.policy, _policy),
         )
         self._positions: dict[tuple[str, int], int] = {}
@@ -198,3 +199,8 @@ def _account_day(value: bytes) -> tuple[RecordSort, Any]:
     if not all(isinstance(fields.get(name), str) for name in ("account_id", "business_day")):
         raise ValueError("it is no account-day")
     return RecordSort.ACCOUNT_DAY, fields
+
+
+def _segment_day(value: bytes) -> tuple[RecordSort, Any]:
+    codec.segment_record(value)  # raises what is wrong with it
+    return RecordSort.SEGMENT_DAY, codec.plain(value)

@@ -13,7 +13,7 @@ from monitor.console import words
 from monitor.console.filters import checked
 from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
-from monitor.store.queries import Health, health
+from monitor.store.queries import Health, closed_days, health
 
 STALE_SECONDS: Final = 3600
 """Without any report for so long, the page says that the stream may stand still."""
@@ -34,11 +34,13 @@ def health_page(request: Request) -> Response:
     checked(request.query_params, ())
     now = now_of(request)
     with store_of(request).reading() as connection:
-        found = health(connection)
+        found, days = health(connection), closed_days(connection)
     silence = 0 if found.latest is None else (now - found.latest) // MICROSECONDS
     shown = {
         "title": "Health",
         "health": found,
+        "days": days,
+        "partitions": sorted({number for day in days for number in day.partitions}),
         "samples": samples_of(found),
         "latest": "" if found.latest is None else words.ago(found.latest, now),
         "is_stale": silence > STALE_SECONDS,
@@ -75,6 +77,7 @@ def health_fields(connection: Connection) -> dict[str, Any]:
             {"hour": event_time_text(row.hour), "reason": row.reason, "rejected": row.rejected}
             for row in found.rejected
         ],
+        "closed_days": [day._asdict() for day in closed_days(connection)],
         "unsent": found.unsent,
         "latest": None if found.latest is None else event_time_text(found.latest),
     }
