@@ -467,7 +467,7 @@ _EXPLAINED: Final = (
 )
 
 
-# -- rejections, account-days and segment-days ------------------------------------------------------
+# -- rejections, account-days and segment-days -----------------------------------------------------
 
 
 def _take_rejections(connection: Connection, read: Sequence[Read]) -> None:
