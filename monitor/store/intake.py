@@ -19,6 +19,7 @@ from monitor.review.membership import is_member
 from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
+    IS_SYSTEMIC,
     OF_TOPICS,
     account_days,
     actions,
@@ -395,8 +396,7 @@ def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row of the table
 
 
 def _systemic_records(connection: Connection) -> list[Fields]:
-    of_kind = alerts.c.kind == Kind.SYSTEMIC.value
-    rows = connection.execute(select(alerts.c.record).where(of_kind)).all()
+    rows = connection.execute(select(alerts.c.record).where(IS_SYSTEMIC)).all()
     return [msgspec.json.decode(row.record) for row in rows]
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -94,6 +95,7 @@ alerts: Final = Table(
         "priority",
         "alert_id",
         "place",
+        "snoozed_until",
     ),
     Index("ix_alerts_day", "business_day", "state", "place"),
     Index("ix_alerts_told", "told_at", "alert_id"),
@@ -108,9 +110,14 @@ alerts: Final = Table(
             ("ix_alerts_incident", ("incident_id", "state", "place"), "incident_id IS NOT NULL"),
             ("ix_alerts_assignee", ("assignee", "state", "place"), "assignee IS NOT NULL"),
             ("ix_alerts_back", ("state", "place"), "is_back = 1"),
+            ("ix_alerts_systemic", ("state", "place"), "kind = 'systemic'"),
+            ("ix_alerts_systemic_day", ("business_day", "alert_id"), "kind = 'systemic'"),
         )
     ),
 )
+
+IS_SYSTEMIC: Final = alerts.c.kind == literal_column("'systemic'")
+"""Written as the condition of its index is: a database that is given a value does not see it."""
 
 revisions: Final = Table(
     "revisions",

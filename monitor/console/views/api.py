@@ -136,10 +136,9 @@ def incident_list(request: Request) -> Response:
     checked(request.query_params, ())
     now = now_of(request)
     with store_of(request).reading() as connection:
-        items = [
-            {**summary(row, now), "member_states": member_counts(connection, row.alert_id)}
-            for row in incident_rows(connection)
-        ]
+        rows = incident_rows(connection)
+        counts = member_counts(connection, [row.alert_id for row in rows])
+    items = [{**summary(row, now), "member_states": counts[row.alert_id]} for row in rows]
     return as_json({"items": items, "next": None})
 
 
@@ -151,7 +150,7 @@ def incident_object(request: Request) -> Response:
         row = found_incident(connection, incident_id)
         fields = {
             **whole(connection, row, now),
-            "member_states": member_counts(connection, incident_id),
+            "member_states": member_counts(connection, [incident_id])[incident_id],
             "member_alerts": [
                 summary(member, now) for member in members_of(connection, incident_id)
             ],

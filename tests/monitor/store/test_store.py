@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, inspect, text
 
 from monitor.store.intake import Intake
@@ -25,8 +27,17 @@ from monitor.store.queries import (
 from monitor.store.schema import OF_TOPICS, metadata
 from monitor.store.standing import State
 from monitor.store.store import Store, StoreError, bring_to
+from tests.support.laws import law
 from tests.support.postgres import PostgresUnavailableError, postgres
-from tests.support.stored import contents, filled, made_records, sqlite_store
+from tests.support.stored import (
+    MONDAY,
+    contents,
+    filled,
+    made_record,
+    made_records,
+    read_alert,
+    sqlite_store,
+)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +133,30 @@ def test_pages_have_every_alert_once_and_groups_whole(store: Store, limit: int) 
             alert_page(connection, AlertFilter(), cursor="nonsense")
 
 
+@law(60)
+@given(
+    names=st.lists(st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1), min_size=1, max_size=9),
+    text=st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1, max_size=2),
+)
+def test_a_search_finds_the_accounts_that_begin_so(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], text: str
+) -> None:
+    store = sqlite_store(tmp_path_factory.mktemp("store"))
+    made = [
+        read_alert(number, {**made_record(f"daily-amount/A1/{MONDAY}", 1), **its})
+        for number, its in enumerate(
+            {"alert_id": f"id-{number}", "account_id": name} for number, name in enumerate(names)
+        )
+    ]
+    filled(store, made)
+    with store.reading() as connection:
+        found = alert_page(connection, AlertFilter(text=text), limit=500).rows
+    assert sorted(row.account_id for row in found) == sorted(
+        name for name in names if name.startswith(text)
+    )
+    store.close()
+
+
 def counted(connection: Connection, state: State) -> int:
     where = text("SELECT count(*) FROM alerts WHERE state = :state")
     return int(connection.execute(where, {"state": state.value}).scalar_one())
@@ -147,7 +182,9 @@ def test_members_are_counted_by_state(store: Store) -> None:
         total = 0
         for incident in incidents:
             members = members_of(connection, incident.alert_id)
-            assert len(members) == sum(member_counts(connection, incident.alert_id).values())
+            assert len(members) == sum(
+                member_counts(connection, [incident.alert_id])[incident.alert_id].values()
+            )
             total += len(members)
         assert total == sum(row[12] is not None for row in contents(store)["alerts"]) > 0
 

@@ -14,10 +14,20 @@ branch_labels = None
 depends_on = None
 
 _BEFORE = ("account", "assignee", "back", "day", "incident", "kind", "queue", "snoozed", "told")
+_OF_GROUP = ("account_id", "business_day", "last_day", "state", "priority", "alert_id", "place")
 _AFTER = {
     "queue": (["state", "place", "kind", "severity", "snoozed_until"], None),
     "account": (
-        ["account_id", "business_day", "last_day", "state", "priority", "alert_id", "place"],
+        [
+            "account_id",
+            "business_day",
+            "last_day",
+            "state",
+            "priority",
+            "alert_id",
+            "place",
+            "snoozed_until",
+        ],
         None,
     ),
     "day": (["business_day", "state", "place"], None),
@@ -25,6 +35,8 @@ _AFTER = {
     "incident": (["incident_id", "state", "place"], "incident_id IS NOT NULL"),
     "assignee": (["assignee", "state", "place"], "assignee IS NOT NULL"),
     "back": (["state", "place"], "is_back = 1"),
+    "systemic": (["state", "place"], "kind = 'systemic'"),
+    "systemic_day": (["business_day", "alert_id"], "kind = 'systemic'"),
 }
 
 
