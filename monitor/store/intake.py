@@ -8,10 +8,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS
@@ -292,9 +293,22 @@ def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incident
     accounts = {member.account_id for member in members.values()}
     places = place_changes(connection, accounts, members)
     upsert(
-        connection, alerts, [{**row, **places[name]._asdict()} for name, row in alert_rows.items()]
+        connection,
+        alerts,
+        [
+            {**row, **places[row["alert_id"]]._asdict(), "change": number}
+            for number, row in enumerate(
+                sorted(alert_rows.values(), key=itemgetter("told_at")),
+                latest_change(connection) + 1,
+            )
+        ],
     )
     write_places(connection, {name: its for name, its in places.items() if name not in members})
+
+
+def latest_change(connection: Connection) -> int:
+    """Return the number of the latest report that the store took; 0 if it has none."""
+    return connection.execute(select(func.max(alerts.c.change))).scalar() or 0
 
 
 def _last_records(
@@ -590,6 +604,7 @@ __all__ = [
     "RecordSort",
     "State",
     "hold_alerts",
+    "latest_change",
     "priority_of",
     "stored_action",
     "take_actions",

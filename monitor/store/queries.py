@@ -12,13 +12,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     and_,
     func,
     literal,
     or_,
     select,
-    tuple_,
 )
 
 from monitor.core.alert import Kind
@@ -63,7 +61,6 @@ class AlertFilter(NamedTuple):
     is_unassigned: bool = False
     is_back: bool = False
     business_day: str | None = None
-    since: int | None = None
     text: str | None = None
     now: int = 0
     part: str | None = None
@@ -90,8 +87,6 @@ class AlertFilter(NamedTuple):
             found.append(columns.assignee.is_(None))
         if self.is_back:
             found.append(columns.is_back)
-        if self.since is not None:
-            found.append(columns.told_at >= self.since)
         if self.text is not None:
             found.append(or_(columns.alert_id == self.text, _begins(self.text)))
         return found
@@ -341,15 +336,6 @@ def rows_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]
     return found
 
 
-def latest_report(connection: Connection) -> tuple[int, str]:
-    """Return the latest report of any alert, as `changed_since` takes it."""
-    last = select(alerts.c.told_at, alerts.c.alert_id)
-    row = connection.execute(
-        last.order_by(alerts.c.told_at.desc(), alerts.c.alert_id.desc()).limit(1)
-    ).one_or_none()
-    return (0, "") if row is None else (row.told_at, row.alert_id)
-
-
 def assignable(connection: Connection) -> Sequence[str]:
     """Return the names of the people who may work alerts."""
     may = select(users.c.name).where(users.c.is_active, users.c.role != "viewer")
@@ -397,7 +383,9 @@ def health(connection: Connection, hours: int = 48) -> Health:
                 select(func.count()).select_from(outbox).where(outbox.c.sent_at.is_(None))
             ).scalar_one()
         ),
-        connection.execute(select(func.max(alerts.c.told_at))).scalar(),
+        connection.execute(
+            select(alerts.c.told_at).order_by(alerts.c.change.desc()).limit(1)
+        ).scalar(),
     )
 
 
@@ -438,12 +426,7 @@ def closed_days(connection: Connection, limit: int = 14) -> list[ClosedDay]:
     ]
 
 
-def changed_since(
-    connection: Connection, told_at: int, alert_id: str, limit: int = 100
-) -> Sequence[Row[Any]]:
-    """Return alerts that were reported after another one, in the order of reporting."""
-    place = tuple_(alerts.c.told_at, alerts.c.alert_id)
-    later: Select[Any] = select(alerts).where(place > tuple_(told_at, alert_id))
-    return connection.execute(
-        later.order_by(alerts.c.told_at, alerts.c.alert_id).limit(limit)
-    ).all()
+def changed_since(connection: Connection, change: int, limit: int = 100) -> Sequence[Row[Any]]:
+    """Return alerts that the store was told of after a change, in the order of changes."""
+    later = select(*LISTED).where(alerts.c.change > change)
+    return connection.execute(later.order_by(alerts.c.change).limit(limit)).all()

@@ -69,6 +69,8 @@ alerts: Final = Table(
     Column("incident_id", ID),
     Column("raised_at", BigInteger, nullable=False),
     Column("told_at", BigInteger, nullable=False),
+    # The store's own order of changes: a later report of any alert has a greater number.
+    Column("change", BigInteger, nullable=False),
     # Where it stands in the queue: see `groups`. It follows from the other alerts of its account.
     Column("last_day", String(10), nullable=False),
     Column("group_id", ID, nullable=False),
@@ -98,7 +100,7 @@ alerts: Final = Table(
         "snoozed_until",
     ),
     Index("ix_alerts_day", "business_day", "state", "place"),
-    Index("ix_alerts_told", "told_at", "alert_id"),
+    Index("ix_alerts_change", "change"),
     *(
         Index(
             name,

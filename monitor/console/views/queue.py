@@ -22,12 +22,12 @@ from monitor.console.replies import (
     store_of,
 )
 from monitor.dispositions.disposition import MEANINGS
+from monitor.store.intake import latest_change
 from monitor.store.queries import (
     COUNTED_MAX,
     QueryError,
     alert_page,
     counts,
-    latest_report,
     others_of_accounts,
 )
 from monitor.store.standing import Does, State
@@ -116,7 +116,7 @@ def queue(request: Request) -> Response:
     chosen, person, now = filter_of(params), person_of(request), now_of(request)
     wanted = chosen.wanted(person.name, now)
     with store_of(request).reading() as connection:
-        after = latest_report(connection)
+        after = latest_change(connection)
         try:
             found = alert_page(connection, wanted, cursor=params.get("cursor") or None)
         except QueryError as error:
@@ -134,7 +134,7 @@ def queue(request: Request) -> Response:
             "choices": CHOICES,
             "meanings": MEANINGS,
             "snooze_days_max": SNOOZE_DAYS_MAX,
-            "live_after": f"{after[0]}:{after[1]}",
+            "live_after": after,
         }
     return page(request, "queue.html", shown)
 

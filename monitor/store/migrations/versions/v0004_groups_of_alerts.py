@@ -31,7 +31,7 @@ _AFTER = {
         None,
     ),
     "day": (["business_day", "state", "place"], None),
-    "told": (["told_at", "alert_id"], None),
+    "change": (["change"], None),
     "incident": (["incident_id", "state", "place"], "incident_id IS NOT NULL"),
     "assignee": (["assignee", "state", "place"], "assignee IS NOT NULL"),
     "back": (["state", "place"], "is_back = 1"),
@@ -47,12 +47,16 @@ def upgrade() -> None:
     is_postgresql = op.get_bind().dialect.name == "postgresql"
     collation = "C" if is_postgresql else None
     op.add_column("alerts", sa.Column("last_day", sa.String(10), server_default="", nullable=False))
+    op.add_column(
+        "alerts", sa.Column("change", sa.BigInteger(), server_default="0", nullable=False)
+    )
     op.add_column("alerts", sa.Column("group_id", sa.String(64), server_default="", nullable=False))
     place = sa.Column("place", sa.String(160, collation), server_default="", nullable=False)
     op.add_column("alerts", place)
     _fill(op.get_bind())
     if is_postgresql:
         op.alter_column("alerts", "last_day", server_default=None)
+        op.alter_column("alerts", "change", server_default=None)
         op.alter_column("alerts", "group_id", server_default=None)
         op.alter_column("alerts", "place", server_default=None)
         op.alter_column("alerts", "account_id", type_=sa.String(256, collation))
@@ -69,19 +73,28 @@ def upgrade() -> None:
 
 
 def _fill(connection: sa.Connection) -> None:
-    """Write the last day, the group and the place of every alert, account by account."""
+    """Write the number, last day, group and place of every alert, account by account."""
     rows = connection.execute(
         sa.text(
             "SELECT alert_id, account_id, business_day, record, state, priority FROM alerts"
             " ORDER BY account_id"
         )
     ).all()
-    write_last_day = sa.text("UPDATE alerts SET last_day = :day WHERE alert_id = :alert_id")
+    numbers = {
+        alert_id: number
+        for number, alert_id in enumerate(
+            connection.scalars(sa.text("SELECT alert_id FROM alerts ORDER BY told_at, alert_id")), 1
+        )
+    }
+    write = sa.text(
+        "UPDATE alerts SET last_day = :day, change = :number WHERE alert_id = :alert_id"
+    )
     for account_id, its in groupby(rows, lambda row: row.account_id):
         members = []
         for row in its:
             last_day = last_day_of(msgspec.json.decode(row.record))
-            connection.execute(write_last_day, {"day": last_day, "alert_id": row.alert_id})
+            values = {"day": last_day, "number": numbers[row.alert_id], "alert_id": row.alert_id}
+            connection.execute(write, values)
             members.append(
                 GroupMember(
                     row.alert_id, account_id, row.business_day, last_day, row.state, row.priority
