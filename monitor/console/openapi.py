@@ -132,18 +132,19 @@ def _answers(schema: Schema, status: str = "200", *errors: str) -> dict[str, Any
     found: dict[str, Any] = {
         status: {"description": "Done.", "content": {"application/json": {"schema": schema}}}
     }
-    for error in ("400", "401", "403", *errors):
+    for error in ("400", "401", "403", "429", *errors):
         found[error] = {"description": _ERRORS[error], "content": problem}
     return {"responses": found}
 
 
 _ERRORS: Final = {
     "400": "The request cannot be read: the detail says why.",
-    "401": "Nobody is logged in.",
+    "401": "Nobody is logged in, or the token cannot be used.",
     "403": "The role is not enough, or a second person must decide.",
     "404": "It is not there.",
     "409": "Its state does not allow this, or somebody else acted first.",
     "412": "If-Match names another version.",
+    "429": "Too many tokens from this address were refused: wait as Retry-After says.",
     "503": "The broker does not answer.",
     "415": "The body must be application/json.",
 }
@@ -179,9 +180,8 @@ _IF_MATCH: Final = {
 _CSRF: Final = {
     "name": "X-CSRF-Token",
     "in": "header",
-    "required": True,
     "schema": _TEXT,
-    "description": "The token of the session, as every page has it.",
+    "description": "The token of the session, as every page has it; not needed with a bearer.",
 }
 
 
@@ -370,7 +370,7 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"session": []}],
+        "security": [{"session": []}, {"token": []}],
         "paths": _paths(),
         "components": {
             "schemas": _schemas(),
@@ -380,7 +380,12 @@ def document() -> dict[str, Any]:
                     "in": "cookie",
                     "name": "weir",
                     "description": "POST /login sets it; over https its name is __Host-weir.",
-                }
+                },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A service token, made by `weir user token add`.",
+                },
             },
         },
     }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streams.cli import user_token
 from streams.cli.options import AsJson, StoreUrl
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ user = typer.Typer(
     help="Add, list, disable and enable the people of the console, and set their passwords.",
     no_args_is_help=True,
 )
+user.add_typer(user_token.token)
 
 
 class OfRole(StrEnum):
@@ -70,7 +72,7 @@ def add(
     with store_of(store) as opened:
         from monitor.store.people import Role, add_user
 
-        add_user(opened, name, Role(role.value), password, _now())
+        add_user(opened, name, Role(role.value), password, now())
         _show(opened, name, as_json=as_json)
 
 
@@ -142,7 +144,7 @@ def password(
     with store_of(store) as opened:
         from monitor.store.people import set_password
 
-        set_password(opened, name, new, _now())
+        set_password(opened, name, new, now())
         _show(opened, name, as_json=as_json)
 
 
@@ -152,11 +154,12 @@ def _set_active(name: str, store: str | None, *, is_active: bool, as_json: bool)
     with store_of(store) as opened:
         from monitor.store.people import set_active
 
-        set_active(opened, name, _now(), is_active=is_active)
+        set_active(opened, name, now(), is_active=is_active)
         _show(opened, name, as_json=as_json)
 
 
-def _now() -> int:
+def now() -> int:
+    """Return the time in microseconds since 1970."""
     import time
 
     return time.time_ns() // 1000

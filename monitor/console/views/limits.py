@@ -43,6 +43,7 @@ from monitor.core.threshold import Threshold
 from monitor.policy.policy import Policy
 from monitor.store.limits import proposals_of
 from monitor.store.people import Role
+from monitor.store.programs.actors import accountable
 from monitor.store.proposals import Proposal, ProposalState
 from monitor.whatif import AccountChange
 
@@ -250,7 +251,7 @@ def proposal(request: Request) -> Response:
         found = found_proposal(connection, request.path_params["proposal_id"])
         shown = _shown(connection, found)
         is_published = found.made.detail["version"] in _versions(connection)
-    is_own = person.name == found.made.by
+    is_own = accountable(person.name) == accountable(found.made.by)
     is_open = found.progress is ProposalState.OPEN
     shown |= {
         "title": f"Proposal for {found.made.detail['threshold_id']}",

@@ -16,9 +16,12 @@ from argon2 import PasswordHasher
 
 from monitor.store import people
 from monitor.store.people import LoginError, Role, login, person_of
+from monitor.store.programs.tokens import Scope, TokenError, bearer
 from monitor.store.store import Store
 from streams.cli import user as command_user
+from streams.cli import user_token
 from streams.cli.exit_status import exit_status
+from streams.cli.user import now
 from tests.support.command_line import Weir, fields, weir_of
 from tests.support.rigs import command
 
@@ -164,6 +167,52 @@ def test_without_a_terminal_the_password_must_be_on_stdin(
     said = weir("user", "add", "Ann", "--role", "viewer")
     assert said.status == 2
     assert "--password-stdin" in said.err
+
+
+# -- tokens ---------------------------------------------------------------------------------------
+
+
+def test_a_token_is_shown_once_used_and_revoked(
+    weir: Weir, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "there are no tokens" in weir("user", "token", "list").out
+    add(weir, monkeypatch, "Ann")
+    made = fields(
+        weir("user", "token", "add", "nightly", "--for", "Ann", "--scope", "decide", "--json")
+    )
+    shown = weir("user", "token", "add", "other", "--for", "Ann")
+    assert bearer(store, shown.out.strip(), "", now()).role is Role.VIEWER
+    assert bearer(store, made["token"], "", now()).role is Role.ANALYST
+    listed = weir("user", "token", "list", "--json")
+    assert made["token"] not in listed.out + weir("user", "token", "list").out
+    assert [known["scope"] for known in fields(listed)["tokens"]] == ["decide", "read"]
+    assert fields(weir("user", "token", "revoke", "nightly", "--json"))["revoked_at"]
+    with pytest.raises(TokenError):
+        bearer(store, made["token"], "", now())
+    assert "revoked 2" in weir("user", "token", "list").out
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["add", "nightly", "--for", "Eve"], "the owner must be a user who may log in"),
+        (["add", "Nightly", "--for", "Ann"], "a token's name must"),
+        (["add", "nightly", "--for", "Ann", "--scope", "approve"], "needs approver"),
+        (["add", "nightly", "--for", "Ann", "--days", "366"], "365"),
+        (["revoke", "nightly"], "there is no token"),
+    ],
+)
+def test_a_token_that_cannot_be_is_refused(
+    weir: Weir, monkeypatch: pytest.MonkeyPatch, words: list[str], problem: str
+) -> None:
+    add(weir, monkeypatch, "Ann")
+    refused = weir("user", "token", *words)
+    assert (refused.status, refused.out) == (2, "")
+    assert problem in refused.err
+
+
+def test_the_scopes_are_those_of_the_store() -> None:
+    assert [scope.value for scope in user_token.OfScope] == [scope.value for scope in Scope]
 
 
 # -- the audit ------------------------------------------------------------------------------------
