@@ -6,6 +6,7 @@ from typing import Any, Final
 from monitor.console.filters import CHOICES, OF_API
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
+from monitor.store.programs.answers import KEY_LENGTH_MAX
 from monitor.store.proposals import ProposalState
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does, State
@@ -144,6 +145,7 @@ _ERRORS: Final = {
     "404": "It is not there.",
     "409": "Its state does not allow this, or somebody else acted first.",
     "412": "If-Match names another version.",
+    "422": "The Idempotency-Key was sent before with another request.",
     "429": "Too many tokens from this address were refused: wait as Retry-After says.",
     "503": "The broker does not answer.",
     "415": "The body must be application/json.",
@@ -187,7 +189,7 @@ _CSRF: Final = {
 
 def _limit_paths() -> dict[str, Any]:
     of_limit, of_proposal = _in_path("threshold_id"), _in_path("proposal_id")
-    write = ("404", "409", "415")
+    write = ("404", "409", "415", "422")
     asked = [
         {"name": "above", "in": "query", "schema": _TEXT, "description": "The other limit."},
         {
@@ -287,7 +289,7 @@ def _paths() -> dict[str, Any]:
         }
     )
     of_alert, of_incident = _in_path("alert_id"), _in_path("incident_id")
-    write = ("404", "409", "415")
+    write = ("404", "409", "415", "422")
     with_members = {
         "allOf": [whole, _ref("Incident"), _object({"member_alerts": _list_of(_ref("Alert"))})]
     }
@@ -359,6 +361,32 @@ def _paths() -> dict[str, Any]:
     }
 
 
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {**_TEXT, "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+    "description": "The same key with the same request gets the same answer, for 24 hours.",
+}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "schema": _TEXT,
+    "description": "ETags that the caller has: one that still holds is answered by 304.",
+}
+
+
+def _with_repeats(paths: dict[str, Any]) -> dict[str, Any]:
+    """Return paths with what holds for each of them: tags of a GET, keys of a POST."""
+    for item in paths.values():
+        if "post" in item:
+            item["post"]["parameters"] = [*item["post"].get("parameters", ()), _KEY]
+        if "get" in item:
+            get = item["get"]
+            get["parameters"] = [*get.get("parameters", ()), _IF_NONE_MATCH]
+            get["responses"]["304"] = {"description": "The caller has it."}
+    return paths
+
+
 def document() -> dict[str, Any]:
     """Return the description, as OpenAPI 3.1 has it."""
     return {
@@ -371,7 +399,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"session": []}, {"token": []}],
-        "paths": _paths(),
+        "paths": _with_repeats(_paths()),
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {

@@ -243,6 +243,21 @@ service_tokens: Final = Table(
 )
 """By which programs use the API for a user. One that was revoked stays, so that it is named."""
 
+answers: Final = Table(
+    "answers",
+    metadata,
+    Column("actor", NAME, primary_key=True),
+    Column("key", NAME, primary_key=True),
+    Column("fingerprint", ID, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("media_type", WORD, nullable=False),
+    Column("etag", NAME),
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_answers_at", "at"),
+)
+"""What requests with an Idempotency-Key were answered, for a day."""
+
 audit: Final = Table(
     "audit",
     metadata,

@@ -37,6 +37,7 @@ from monitor.console.replies import (
     person_of,
     see_other,
     store_of,
+    writing,
 )
 from monitor.core.alert import written
 from monitor.core.threshold import Threshold
@@ -197,7 +198,7 @@ def _curve(threshold: Threshold, answer: LimitAnswer, above: int) -> dict[str, A
 def post_proposal(request: Request, body: Body) -> Response:
     """Propose another limit."""
     ensure_known(body, ("above", "effective_from", "note"))
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         step = propose(
             connection,
             person_of(request),
@@ -211,7 +212,7 @@ def post_proposal(request: Request, body: Body) -> Response:
 
 def propose_limit(request: Request, body: Body) -> Response:
     """Propose what the form says, and show the proposal."""
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         step = propose(
             connection,
             person_of(request),
@@ -303,7 +304,7 @@ def difference(base: Policy, changed: Policy) -> list[str]:
 def post_decision(request: Request, body: Body) -> Response:
     """Approve or decline a proposal."""
     ensure_known(body, ("decision", "policy_sha256", "note"))
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         found = decide_on(
             connection,
             person_of(request),
@@ -317,6 +318,6 @@ def post_decision(request: Request, body: Body) -> Response:
 def decide_proposal(request: Request, body: Body) -> Response:
     """Approve or decline what the form says, and show the proposal again."""
     proposal_id = request.path_params["proposal_id"]
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         decide_on(connection, person_of(request), proposal_id, dict(body), now_of(request))
     return see_other(f"/proposals/{quote(proposal_id, safe='')}")

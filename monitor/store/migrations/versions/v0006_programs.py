@@ -1,4 +1,4 @@
-"""Programs that use the API: service tokens."""
+"""Programs that use the API: service tokens, and kept answers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,3 +28,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("service_tokens", schema=None) as batch_op:
         batch_op.create_index("ix_service_tokens_hash", ["token_hash"], unique=True)
+    op.create_table(
+        "answers",
+        sa.Column("actor", sa.String(length=256), nullable=False),
+        sa.Column("key", sa.String(length=256), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("media_type", sa.String(length=32), nullable=False),
+        sa.Column("etag", sa.String(length=256), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("actor", "key", name=op.f("pk_answers")),
+    )
+    with op.batch_alter_table("answers", schema=None) as batch_op:
+        batch_op.create_index("ix_answers_at", ["at"], unique=False)
