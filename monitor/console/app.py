@@ -21,6 +21,7 @@ from monitor.console.views import (
     alert,
     api,
     events,
+    exports,
     health,
     incident,
     limits,
@@ -85,6 +86,7 @@ OF_API: Final = (
         methods=["GET"],
     ),
     Route(f"{_V1}/alerts/{{alert_id:path}}", tagged(api.alert_object), methods=["GET"]),
+    Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
     Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
     Route(
         f"{_V1}/incidents/{{incident_id:path}}/close", posted_once(api.post_close), methods=["POST"]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from monitor.console.filters import CHOICES, OF_API
+from monitor.console.exports import FORMATS
+from monitor.console.filters import CHOICES, OF_API, OF_EXPORT
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
 from monitor.store.programs.answers import KEY_LENGTH_MAX
@@ -27,6 +28,8 @@ _ABOUT: Final = {
     "q": "The beginning of an account's id, or an alert_id.",
     "limit": "Items of a page.",
     "cursor": "`next` of the page before.",
+    "format": "How the file is written; csv if it is not given.",
+    "is_back": "true: those alone that were closed and came back.",
 }
 
 
@@ -138,6 +141,14 @@ def _answers(schema: Schema, status: str = "200", *errors: str) -> dict[str, Any
     return {"responses": found}
 
 
+def _export_answers() -> dict[str, Any]:
+    found = _answers({})
+    found["responses"]["200"]["content"] = {
+        chosen.media_type: {"schema": {}} for chosen in FORMATS.values()
+    }
+    return found
+
+
 _ERRORS: Final = {
     "400": "The request cannot be read: the detail says why.",
     "401": "Nobody is logged in, or the token cannot be used.",
@@ -156,9 +167,9 @@ def _takes(schema: Schema) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _query() -> list[dict[str, Any]]:
+def _query(names: Sequence[str] = OF_API) -> list[dict[str, Any]]:
     found = []
-    for name in OF_API:
+    for name in names:
         schema: dict[str, Any] = {**_TEXT}
         if name in CHOICES:
             schema["enum"] = list(CHOICES[name])
@@ -303,6 +314,13 @@ def _paths() -> dict[str, Any]:
                 **_answers(page_of_alerts),
             }
         },
+        "/api/v1/exports/alerts": {
+            "get": {
+                "summary": "Alerts by alert_id as a file: flat columns, decimals exact",
+                "parameters": _query(OF_EXPORT),
+                **_export_answers(),
+            }
+        },
         "/api/v1/alerts/{alert_id}": {
             "parameters": of_alert,
             "get": {"summary": "An alert with its history", **_answers(whole, "200", "404")},
@@ -377,10 +395,10 @@ _IF_NONE_MATCH: Final = {
 
 def _with_repeats(paths: dict[str, Any]) -> dict[str, Any]:
     """Return paths with what holds for each of them: tags of a GET, keys of a POST."""
-    for item in paths.values():
+    for path, item in paths.items():
         if "post" in item:
             item["post"]["parameters"] = [*item["post"].get("parameters", ()), _KEY]
-        if "get" in item:
+        if "get" in item and not path.startswith("/api/v1/exports/"):  # these are streamed
             get = item["get"]
             get["parameters"] = [*get.get("parameters", ()), _IF_NONE_MATCH]
             get["responses"]["304"] = {"description": "The caller has it."}
