@@ -18,7 +18,7 @@ PASSWORD_BYTES_MAX: Final = 4096
 
 user = typer.Typer(
     name="user",
-    help="Add, list, disable and enable the people of the console, and set their passwords.",
+    help="Add, list, disable and enable the people of the console; set their passwords and roles.",
     no_args_is_help=True,
 )
 user.add_typer(user_token.token)
@@ -99,6 +99,30 @@ def list_users(store: StoreUrl = None, as_json: AsJson = False) -> None:
         typer.echo(_line(fields))
     if not found:
         typer.echo("nobody may log in: weir console prints a link to make an administrator")
+
+
+@user.command()
+def role(
+    name: _Name,
+    role: Annotated[
+        OfRole, typer.Argument(help="What they may do from now on.", show_default=False)
+    ],
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user another role, and end all their sessions. Their tokens never do more than it.
+
+    Examples:
+
+        weir user role Ann approver
+    """
+    from streams.cli.options import store_of
+
+    with store_of(store) as opened:
+        from monitor.store.people import Role, set_role
+
+        set_role(opened, name, Role(role.value), now())
+        _show(opened, name, as_json=as_json)
 
 
 @user.command()

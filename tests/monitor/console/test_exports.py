@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from monitor.console.exports import FORMATS, FORMULA, ROWS_AT_A_TIME
+from monitor.console.exports import FORMATS, ROWS_AT_A_TIME
 from monitor.console.filters import CHOICES
 from monitor.store.programs.exports import COLUMNS, NUMBERS
 from tests.monitor.console.made_console import MadeConsole, identity, limit_alert
 from tests.support.laws import law
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 EXPORT = "/api/v1/exports/alerts"
 INCIDENT = identity("systemic 2026-02-14")
 

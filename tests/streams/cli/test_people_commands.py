@@ -153,6 +153,27 @@ def test_what_cannot_be_used_is_said(
     assert "Traceback" not in said.err
 
 
+def test_another_role_ends_the_sessions_of_the_old_one(
+    weir: Weir, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(weir, monkeypatch, "Ann")
+    token = login(store, "Ann", GOOD, "", now())
+    assert fields(weir("user", "role", "Ann", "viewer", "--json"))["role"] == "viewer"
+    assert person_of(store, token, now()) is None
+    person = person_of(store, login(store, "Ann", GOOD, "", now()), now())
+    assert person is not None
+    assert person.role is Role.VIEWER
+    with store.reading() as connection:
+        row = connection.exec_driver_sql(
+            "select subject, before, after from audit where action = 'role-set'"
+        ).one()
+    assert row[0] == "Ann"
+    assert json.loads(row[1]) == {"role": "analyst"}
+    assert json.loads(row[2]) == {"role": "viewer", "sessions_ended": 1}
+    assert weir("user", "role", "Eve", "viewer").status == 2
+    assert weir("user", "role", "Ann", "boss").status == 2
+
+
 @pytest.mark.parametrize("change", ["disable", "enable"])
 def test_nobody_is_no_user(weir: Weir, change: str) -> None:
     said = weir("user", change, "Cid")
