@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monitor.console.guard import SAFE, STATIC, Guard, OnRequest, Timed
+from monitor.console.repeats import posted_once, tagged
 from monitor.console.replies import AnswerError, posted, refused, see_other
 from monitor.console.transactions import Transactions
 from monitor.console.views import (
@@ -20,6 +21,7 @@ from monitor.console.views import (
     alert,
     api,
     events,
+    exports,
     health,
     incident,
     limits,
@@ -70,40 +72,45 @@ PAGES: Final = (
 _V1: Final = "/api/v1"
 
 OF_API: Final = (
-    Route(f"{_V1}/openapi.json", api.openapi_document, methods=["GET"]),
-    Route(f"{_V1}/health", api.health_object, methods=["GET"]),
-    Route(f"{_V1}/queue/take", posted(worklist.post_take), methods=["POST"]),
-    Route(f"{_V1}/queue/close", posted(worklist.post_close), methods=["POST"]),
-    Route(f"{_V1}/alerts", api.alert_list, methods=["GET"]),
+    Route(f"{_V1}/openapi.json", tagged(api.openapi_document), methods=["GET"]),
+    Route(f"{_V1}/health", tagged(api.health_object), methods=["GET"]),
+    Route(f"{_V1}/queue/take", posted_once(worklist.post_take), methods=["POST"]),
+    Route(f"{_V1}/queue/close", posted_once(worklist.post_close_all), methods=["POST"]),
+    Route(f"{_V1}/alerts", tagged(api.alert_list), methods=["GET"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/dispositions",
-        posted(api.post_disposition),
+        posted_once(api.post_disposition),
         methods=["POST"],
     ),
-    Route(f"{_V1}/alerts/{{alert_id:path}}/actions", posted(api.post_action), methods=["POST"]),
+    Route(
+        f"{_V1}/alerts/{{alert_id:path}}/actions", posted_once(api.post_action), methods=["POST"]
+    ),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/transactions",
-        of_alert.transaction_list,
+        tagged(of_alert.transaction_list),
         methods=["GET"],
     ),
-    Route(f"{_V1}/alerts/{{alert_id:path}}", api.alert_object, methods=["GET"]),
-    Route(f"{_V1}/incidents", api.incident_list, methods=["GET"]),
-    Route(f"{_V1}/incidents/{{incident_id:path}}/close", posted(api.post_close), methods=["POST"]),
-    Route(f"{_V1}/incidents/{{incident_id:path}}", api.incident_object, methods=["GET"]),
-    Route(f"{_V1}/limits", limits.limit_list, methods=["GET"]),
+    Route(f"{_V1}/alerts/{{alert_id:path}}", tagged(api.alert_object), methods=["GET"]),
+    Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
+    Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
+    Route(
+        f"{_V1}/incidents/{{incident_id:path}}/close", posted_once(api.post_close), methods=["POST"]
+    ),
+    Route(f"{_V1}/incidents/{{incident_id:path}}", tagged(api.incident_object), methods=["GET"]),
+    Route(f"{_V1}/limits", tagged(limits.limit_list), methods=["GET"]),
     Route(
         f"{_V1}/limits/{{threshold_id:path}}/proposals",
-        posted(limits.post_proposal),
+        posted_once(limits.post_proposal),
         methods=["POST"],
     ),
-    Route(f"{_V1}/limits/{{threshold_id:path}}", limits.limit_whatif, methods=["GET"]),
-    Route(f"{_V1}/proposals", limits.proposal_list, methods=["GET"]),
+    Route(f"{_V1}/limits/{{threshold_id:path}}", tagged(limits.limit_whatif), methods=["GET"]),
+    Route(f"{_V1}/proposals", tagged(limits.proposal_list), methods=["GET"]),
     Route(
         f"{_V1}/proposals/{{proposal_id:path}}/decision",
-        posted(limits.post_decision),
+        posted_once(limits.post_decision),
         methods=["POST"],
     ),
-    Route(f"{_V1}/proposals/{{proposal_id:path}}", limits.proposal_object, methods=["GET"]),
+    Route(f"{_V1}/proposals/{{proposal_id:path}}", tagged(limits.proposal_object), methods=["GET"]),
 )
 
 

@@ -15,6 +15,7 @@ from monitor.core.threshold import Severity
 from monitor.store import audit
 from monitor.store.desk import ConflictError, act
 from monitor.store.people import Person, Role
+from monitor.store.programs.actors import accountable
 from monitor.store.queries import assignable, rows_by_id
 from monitor.store.standing import Action, ActionError, Does, State, action_of
 
@@ -79,7 +80,8 @@ def needs_second(person: Person, row: Row[Any]) -> bool:
 
 
 def _is_second(person: Person, row: Row[Any]) -> bool:
-    return person.role >= Role.APPROVER and person.name != row.disposed_by
+    is_own = row.disposed_by and accountable(person.name) == accountable(row.disposed_by)
+    return person.role >= Role.APPROVER and not is_own
 
 
 def decide(
@@ -165,7 +167,7 @@ def _fields_of(
         **{name: _given(asked, name) for name in ("disposition", "note", "until", "assignee")},
     }
     if fields["assignee"] is None:
-        fields["assignee"] = person.name
+        fields["assignee"] = accountable(person.name)
     if does is Does.ASSIGN and fields["assignee"] != person.name:
         names = assignable(connection)
         if fields["assignee"] not in names:

@@ -25,11 +25,14 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "severity": tuple(Severity),
     "status": tuple(State),
     "tab": (*TABS, ALL),
+    "format": ("csv", "jsonl", "parquet"),
+    "is_back": ("true", "false"),
 }
 """Parameters that have only these values."""
 
 OF_QUEUE: Final = ("tab", *FILTERS, "q", "cursor", "done")
 OF_API: Final = ("status", *FILTERS, "q", "limit", "cursor")
+OF_EXPORT: Final = ("format", "status", *FILTERS, "q", "is_back")
 
 
 class Chip(NamedTuple):

@@ -6,7 +6,7 @@ A pure ASGI middleware. Every response gets the headers by which a browser guard
 import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from http import HTTPStatus
 from typing import Final
@@ -19,7 +19,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.store.people import TOKEN_LENGTH_MAX, Person, Role, person_of
+from monitor.store.people import TOKEN_LENGTH_MAX, Person, Role, ThrottledError, person_of
+from monitor.store.programs.tokens import TokenError, bearer
 from monitor.store.store import Store
 
 BODY_BYTES_MAX: Final = 2**20
@@ -71,11 +72,13 @@ class _RefusedError(Exception):
         self.response = response
 
 
-def _refusal(path: str, status: HTTPStatus, detail: str) -> _RefusedError:
+def _refusal(
+    path: str, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+) -> _RefusedError:
     if path.startswith(API):
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value}
         problem["detail"] = detail
-        return _RefusedError(JSONResponse(problem, status, media_type=PROBLEM))
+        return _RefusedError(JSONResponse(problem, status, headers, media_type=PROBLEM))
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status.phrase}</title>'
         f'<h1>{status.phrase}</h1><p>{escape(detail)}</p><p><a href="/">Back</a></p></html>'
@@ -138,14 +141,17 @@ class Guard:
         if not is_safe and not self._is_same_origin(headers):
             raise _refusal(path, HTTPStatus.FORBIDDEN, "the request comes from another site")
         needed = self._needs(method, path)
-        person = await self._person(scope)
+        by_token = path.startswith(API) and "authorization" in headers
+        person = await (self._bearer(scope, headers) if by_token else self._person(scope))
         scope["state"]["person"] = person
         if needed is not None:
             self._ensure_role(scope, person, needed)
         if is_safe:
             return receive
         body = await _body(path, headers, receive)
-        if person is not None and needed is not None:  # a login may come from a page of before
+        has_session = person is not None and not by_token  # a browser adds no token by itself
+        if has_session and needed is not None:  # a login may come from a page of before
+            assert person is not None
             sent = headers.get(CSRF_HEADER) or await _field(scope, body)
             if not hmac.compare_digest(sent.encode(), person.csrf.encode()):
                 detail = "the page is of an earlier session: load it again, and repeat the change"
@@ -172,6 +178,24 @@ class Guard:
             return None
         return await run_in_threadpool(person_of, self._store, token, self._clock())
 
+    async def _bearer(self, scope: Scope, headers: Headers) -> Person:
+        """Return who a service token is for. Raises _RefusedError if it cannot be used."""
+        path, challenge = scope["path"], {"WWW-Authenticate": "Bearer"}
+        kind, _, token = headers["authorization"].partition(" ")
+        if len(headers.getlist("authorization")) != 1 or kind.lower() != "bearer":
+            detail = "Authorization must be there once, as: Bearer TOKEN"
+            raise _refusal(path, HTTPStatus.UNAUTHORIZED, detail, challenge)
+        address = scope["client"][0] if scope.get("client") else ""
+        try:
+            return await run_in_threadpool(
+                bearer, self._store, token.strip(), address, self._clock()
+            )
+        except TokenError as error:
+            raise _refusal(path, HTTPStatus.UNAUTHORIZED, str(error), challenge) from error
+        except ThrottledError as error:
+            detail, wait = "too many tokens were refused: wait", {"Retry-After": str(error.seconds)}
+            raise _refusal(path, HTTPStatus.TOO_MANY_REQUESTS, detail, wait) from error
+
     def _ensure_role(self, scope: Scope, person: Person | None, needed: Role) -> None:
         path = scope["path"]
         if person is not None:
@@ -179,7 +203,8 @@ class Guard:
                 detail = f"the role must be {needed} or higher, not {person.role}"
                 raise _refusal(path, HTTPStatus.FORBIDDEN, detail)
         elif path.startswith(API):
-            raise _refusal(path, HTTPStatus.UNAUTHORIZED, "log in first")
+            detail = "log in first, or send a token"
+            raise _refusal(path, HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
         else:
             raise _RefusedError(RedirectResponse(_login_address(scope), HTTPStatus.SEE_OTHER))
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from monitor.console.filters import CHOICES, FILTERS, OF_API
+from monitor.console.exports import FORMATS
+from monitor.console.filters import CHOICES, FILTERS, OF_API, OF_EXPORT
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
+from monitor.store.programs.answers import KEY_LENGTH_MAX
 from monitor.store.proposals import ProposalState
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does, State
@@ -26,6 +28,8 @@ _ABOUT: Final = {
     "q": "The beginning of an account's id, or an alert_id.",
     "limit": "Items of a page.",
     "cursor": "`next` of the page before.",
+    "format": "How the file is written; csv if it is not given.",
+    "is_back": "true: those alone that were closed and came back.",
 }
 
 
@@ -137,18 +141,28 @@ def _answers(
     if preview is not None:
         shown = {"application/json": {"schema": preview}}
         found["200"] = {"description": "What would be done.", "content": shown}
-    for error in ("400", "401", "403", *errors):
+    for error in ("400", "401", "403", "429", *errors):
         found[error] = {"description": _ERRORS[error], "content": problem}
     return {"responses": found}
 
 
+def _export_answers() -> dict[str, Any]:
+    found = _answers({})
+    found["responses"]["200"]["content"] = {
+        chosen.media_type: {"schema": {}} for chosen in FORMATS.values()
+    }
+    return found
+
+
 _ERRORS: Final = {
     "400": "The request cannot be read: the detail says why.",
-    "401": "Nobody is logged in.",
+    "401": "Nobody is logged in, or the token cannot be used.",
     "403": "The role is not enough, or a second person must decide.",
     "404": "It is not there.",
     "409": "Its state does not allow this, or somebody else acted first.",
     "412": "If-Match names another version.",
+    "422": "The Idempotency-Key was sent before with another request.",
+    "429": "Too many tokens from this address were refused: wait as Retry-After says.",
     "503": "The broker does not answer.",
     "415": "The body must be application/json.",
 }
@@ -158,9 +172,9 @@ def _takes(schema: Schema) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _query() -> list[dict[str, Any]]:
+def _query(names: Sequence[str] = OF_API) -> list[dict[str, Any]]:
     found = []
-    for name in OF_API:
+    for name in names:
         schema: dict[str, Any] = {**_TEXT}
         if name in CHOICES:
             schema["enum"] = list(CHOICES[name])
@@ -184,15 +198,14 @@ _IF_MATCH: Final = {
 _CSRF: Final = {
     "name": "X-CSRF-Token",
     "in": "header",
-    "required": True,
     "schema": _TEXT,
-    "description": "The token of the session, as every page has it.",
+    "description": "The token of the session, as every page has it; not needed with a bearer.",
 }
 
 
 def _limit_paths() -> dict[str, Any]:
     of_limit, of_proposal = _in_path("threshold_id"), _in_path("proposal_id")
-    write = ("404", "409", "415")
+    write = ("404", "409", "415", "422")
     asked = [
         {"name": "above", "in": "query", "schema": _TEXT, "description": "The other limit."},
         {
@@ -333,7 +346,7 @@ def _paths() -> dict[str, Any]:
         }
     )
     of_alert, of_incident = _in_path("alert_id"), _in_path("incident_id")
-    write = ("404", "409", "415")
+    write = ("404", "409", "415", "422")
     with_members = {
         "allOf": [whole, _ref("Incident"), _object({"member_alerts": _list_of(_ref("Alert"))})]
     }
@@ -351,6 +364,13 @@ def _paths() -> dict[str, Any]:
                 "summary": "Alerts by priority, a page of them",
                 "parameters": _query(),
                 **_answers(page_of_alerts),
+            }
+        },
+        "/api/v1/exports/alerts": {
+            "get": {
+                "summary": "Alerts by alert_id as a file: flat columns, decimals exact",
+                "parameters": _query(OF_EXPORT),
+                **_export_answers(),
             }
         },
         "/api/v1/alerts/{alert_id}": {
@@ -412,6 +432,32 @@ def _paths() -> dict[str, Any]:
     }
 
 
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {**_TEXT, "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+    "description": "The same key with the same request gets the same answer, for 24 hours.",
+}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "schema": _TEXT,
+    "description": "ETags that the caller has: one that still holds is answered by 304.",
+}
+
+
+def _with_repeats(paths: dict[str, Any]) -> dict[str, Any]:
+    """Return paths with what holds for each of them: tags of a GET, keys of a POST."""
+    for path, item in paths.items():
+        if "post" in item:
+            item["post"]["parameters"] = [*item["post"].get("parameters", ()), _KEY]
+        if "get" in item and not path.startswith("/api/v1/exports/"):  # these are streamed
+            get = item["get"]
+            get["parameters"] = [*get.get("parameters", ()), _IF_NONE_MATCH]
+            get["responses"]["304"] = {"description": "The caller has it."}
+    return paths
+
+
 def document() -> dict[str, Any]:
     """Return the description, as OpenAPI 3.1 has it."""
     return {
@@ -423,8 +469,8 @@ def document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"session": []}],
-        "paths": _paths(),
+        "security": [{"session": []}, {"token": []}],
+        "paths": _with_repeats(_paths()),
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -433,7 +479,12 @@ def document() -> dict[str, Any]:
                     "in": "cookie",
                     "name": "weir",
                     "description": "POST /login sets it; over https its name is __Host-weir.",
-                }
+                },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A service token, made by `weir user token add`.",
+                },
             },
         },
     }

@@ -1,12 +1,14 @@
 """Replies: a page from a template, an object as JSON, or an error as the one or the other."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -61,6 +63,17 @@ def store_of(request: Request) -> Store:
     """Return the store that the app was made with."""
     store: Store = request.app.state.store
     return store
+
+
+@contextmanager
+def writing(request: Request) -> Iterator[Connection]:
+    """Begin the transaction of a request; it is that of its kept answer, if it has a key."""
+    begun: Connection | None = getattr(request.state, "transaction", None)
+    if begun is not None:
+        yield begun
+        return
+    with store_of(request).begin() as connection:
+        yield connection
 
 
 def now_of(request: Request) -> int:

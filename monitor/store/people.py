@@ -275,6 +275,28 @@ def set_active(
         )
 
 
+def set_role(store: Store, name: str, role: Role, at: int, *, by: str = COMMAND_LINE) -> None:
+    """Give a user another role, and end all their sessions: pages show what the role may do.
+
+    Raises PeopleError if there is no such user.
+    """
+    with store.begin() as connection:
+        _ensure_there(connection, name)
+        its = users_table.c.name == name
+        before = connection.execute(select(users_table.c.role).where(its)).scalar_one()
+        connection.execute(update(users_table).where(its).values(role=role.value))
+        after = {"role": role.value, "sessions_ended": _end_sessions(connection, name)}
+        append(
+            connection,
+            at=at,
+            actor=by,
+            action="role-set",
+            subject=name,
+            before={"role": before},
+            after=after,
+        )
+
+
 def _ensure_good(problems: list[str]) -> None:
     if problems:
         raise PeopleError(problems)

@@ -281,6 +281,36 @@ failed_logins: Final = Table(
     Index("ix_failed_logins_at", "at"),
 )
 
+service_tokens: Final = Table(
+    "service_tokens",
+    metadata,
+    Column("name", WORD, primary_key=True),
+    Column("token_hash", ID, nullable=False),
+    Column("owner", NAME, ForeignKey("users.name"), nullable=False),
+    Column("scope", WORD, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index("ix_service_tokens_hash", "token_hash", unique=True),
+)
+"""By which programs use the API for a user. One that was revoked stays, so that it is named."""
+
+answers: Final = Table(
+    "answers",
+    metadata,
+    Column("actor", NAME, primary_key=True),
+    Column("key", NAME, primary_key=True),
+    Column("fingerprint", ID, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("media_type", WORD, nullable=False),
+    Column("etag", NAME),
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_answers_at", "at"),
+)
+"""What requests with an Idempotency-Key were answered, for a day."""
+
 audit: Final = Table(
     "audit",
     metadata,

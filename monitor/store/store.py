@@ -22,6 +22,8 @@ ROWS_MAX: Final = 500
 LOG_BYTES: Final = 64 * 2**20
 """SQLite's log may grow so long before it is written into the database."""
 
+SHORTEN_MILLISECONDS: Final = 100
+
 SUPPORTED: Final = ("sqlite", "postgresql")
 
 
@@ -93,7 +95,11 @@ class Store:
         """
         if self._log is not None and self._log.exists() and self._log.stat().st_size > LOG_BYTES:
             with closing(self.engine.raw_connection()) as connection:
-                connection.cursor().execute("PRAGMA wal_checkpoint(RESTART)")
+                cursor = connection.cursor()
+                # Others cannot write while it waits for readers: it soon gives up, and tries later.
+                cursor.execute(f"PRAGMA busy_timeout={SHORTEN_MILLISECONDS}")
+                cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
     def close(self) -> None:
         """Give up the connections."""

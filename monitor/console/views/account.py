@@ -10,6 +10,7 @@ from starlette.responses import Response
 from monitor.console import words
 from monitor.console.filters import checked
 from monitor.console.replies import AnswerError, now_of, page, person_of, store_of
+from monitor.console.views.exports import addresses
 from monitor.console.views.queue import lines_of
 from monitor.core.alert import Kind
 from monitor.store import audit
@@ -156,6 +157,7 @@ def account(request: Request) -> Response:
         "days": days_of(records, None if of_limit is None else _limit_of(of_limit.record)),
         "lines": lines,
         "entries": entries,
+        "exports": addresses(account_id=account_id),
     }
     read(request, "account", account_id)
     return page(request, "account.html", shown)

@@ -21,6 +21,7 @@ from monitor.console.replies import (
     see_other,
     store_of,
 )
+from monitor.console.views.exports import addresses
 from monitor.console.views.queue import done_text, lines_of, seen_of
 from monitor.core.alert import Kind
 from monitor.dispositions.disposition import MEANINGS, Disposition
@@ -137,6 +138,7 @@ def incident(request: Request) -> Response:
             "record": json.loads(row.record),
             "lines": lines_of(connection, members, now, counts_more=False),
             "counts": member_counts(connection, [incident_id])[incident_id],
+            "exports": addresses(incident_id=incident_id),
             "preview": preview_of(connection, incident_id, person_of(request), now),
         }
     record = shown["record"]

@@ -21,6 +21,7 @@ from monitor.console.replies import (
     see_other,
     store_of,
 )
+from monitor.console.views.exports import addresses_of
 from monitor.dispositions.disposition import MEANINGS
 from monitor.store.intake import latest_change
 from monitor.store.queries import (
@@ -125,6 +126,7 @@ def queue(request: Request) -> Response:
         shown = {
             "title": f"{words.TABS.get(chosen.tab, 'Search')} - Queue",
             "filter": chosen,
+            "exports": addresses_of(chosen, person.name),
             "lines": lines,
             "counts": counts(connection, person.name, now),
             "counted_max": COUNTED_MAX,

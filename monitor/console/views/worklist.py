@@ -20,6 +20,7 @@ from monitor.console.replies import (
     person_of,
     see_other,
     store_of,
+    writing,
 )
 from monitor.console.views.queue import done_text
 from monitor.console.worklist import close_many, many_of, take_next
@@ -71,20 +72,20 @@ def post_take(request: Request, body: Body) -> Response:
     """Assign the next open alerts that nobody has, with the filters of the body."""
     person, now = person_of(request), now_of(request)
     wanted = _wanted_in(body, OF_FILTER, now)
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         done = take_next(connection, person, wanted, now)
     return as_json({"done": _fields(done)}, 201)
 
 
-def post_close(request: Request, body: Body) -> Response:
+def post_close_all(request: Request, body: Body) -> Response:
     """Say what closing the open alerts of filters would do; with that answer's digest, do it."""
     person, now = person_of(request), now_of(request)
     wanted = _wanted_in(body, (*OF_FILTER, "disposition", "note", "digest"), now)
     digest = body.get("digest")
     if digest is None:
-        with store_of(request).reading() as connection:
+        with writing(request) as connection:
             return as_json(many_of(connection, person, wanted).fields())
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         done = close_many(connection, person, body, wanted, str(digest))
     return as_json({"done": _fields(done)}, 201)
 

@@ -19,6 +19,7 @@ from monitor.console.transactions import (
 from monitor.store import people
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.people import Person, Role
+from monitor.store.programs.tokens import Scope, add_token
 from monitor.store.store import Store
 
 PASSWORD: Final = "corn rake lantern 7"  # noqa: S105 - of made people
@@ -169,6 +170,7 @@ class MadeConsole:
         )
         self._intake = Intake(self.store)
         self._offset = 0
+        self._programs = 0
         for name, role in names.items():
             people.add_user(self.store, name, role, PASSWORD, self.clock())
 
@@ -197,6 +199,16 @@ class MadeConsole:
                 person = people.person_of(self.store, token, self.clock())
                 assert person is not None
                 client.headers["X-CSRF-Token"] = person.csrf
+            yield client
+
+    @contextlib.contextmanager
+    def program(self, scope: Scope = Scope.READ, owner: str = "root") -> Iterator[TestClient]:
+        """Yield a client of a program that has a token of somebody."""
+        self._programs += 1
+        name = f"program-{self._programs}"
+        token = add_token(self.store, name, owner, scope, 30, self.clock())
+        with TestClient(self.app, follow_redirects=False) as client:
+            client.headers["Authorization"] = f"Bearer {token}"
             yield client
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from monitor.console.app import OF_API, PAGES, PUBLIC, needs
 from monitor.store.intake import RecordSort
 from monitor.store.people import Role, new_setup_token
+from monitor.store.programs.tokens import Scope
 from tests.monitor.console.made_console import (
     LIMIT,
     NAMES,
@@ -63,6 +64,28 @@ def test_every_route_lets_in_whom_it_must(console: MadeConsole, method: str, rou
         else:
             assert status not in {401, 403, 404, 405, 500}
             assert method != "GET" or status in {200, 303}
+
+
+@pytest.mark.parametrize(("method", "route"), ROUTES, ids=name_of)
+def test_every_route_lets_in_the_tokens_that_it_must(
+    console: MadeConsole, method: str, route: Route
+) -> None:
+    address = address_of(console, route)
+    if address == "/events":
+        return
+    needed = needs(method, address)
+    roles = {Scope.READ: Role.VIEWER, Scope.DECIDE: Role.ANALYST, Scope.APPROVE: Role.APPROVER}
+    for scope, role in roles.items():
+        with console.program(scope) as client:
+            status = client.request(method, address).status_code
+        if needed is None:
+            assert status not in {403, 404, 405, 500}
+        elif not address.startswith("/api/"):
+            assert status == 303  # pages are for people: to the login
+        elif role < needed:
+            assert status == 403
+        else:
+            assert status not in {401, 403, 404, 405, 500}
 
 
 def test_nobody_is_led_to_the_page_after_the_login(console: MadeConsole) -> None:
