@@ -13,6 +13,7 @@ from monitor.console import words
 from monitor.console.filters import checked
 from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.store.programs.webhooks import delivery_counts
 from monitor.store.queries import Health, health
 
 STALE_SECONDS: Final = 3600
@@ -35,10 +36,12 @@ def health_page(request: Request) -> Response:
     now = now_of(request)
     with store_of(request).reading() as connection:
         found = health(connection)
+        hooks = delivery_counts(connection)
     silence = 0 if found.latest is None else (now - found.latest) // MICROSECONDS
     shown = {
         "title": "Health",
         "health": found,
+        "webhooks": hooks,
         "samples": samples_of(found),
         "latest": "" if found.latest is None else words.ago(found.latest, now),
         "is_stale": silence > STALE_SECONDS,
@@ -76,5 +79,6 @@ def health_fields(connection: Connection) -> dict[str, Any]:
             for row in found.rejected
         ],
         "unsent": found.unsent,
+        "webhooks": delivery_counts(connection)._asdict(),
         "latest": None if found.latest is None else event_time_text(found.latest),
     }

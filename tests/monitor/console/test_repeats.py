@@ -95,7 +95,7 @@ def test_a_key_is_its_sender_s_own_and_kept_for_a_day(console: MadeConsole) -> N
 @pytest.mark.parametrize("key", ["", "x" * 256, "\x7f", "\u00e9"])
 def test_an_odd_key_is_a_problem(console: MadeConsole, key: str) -> None:
     with console.program(Scope.DECIDE) as client:
-        sent = {"Idempotency-Key": key.encode("latin-1")}
+        sent = {b"Idempotency-Key": key.encode("latin-1")}
         refused = client.post(ADDRESS, json=CLOSED, headers=sent)
     assert refused.status_code == 400
     assert "Idempotency-Key must" in refused.json()["detail"]
