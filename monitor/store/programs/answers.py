@@ -50,8 +50,8 @@ def begin_answer(
     row = {"actor": actor, "key": key, "fingerprint": fingerprint, "at": now}
     empty = {"status": 0, "media_type": "", "body": ""}
     noting = insert_into(connection, answers).values(**row, **empty).on_conflict_do_nothing()
-    if connection.execute(noting).rowcount:
-        return None
+    if connection.execute(noting.returning(answers.c.key)).scalar() is not None:
+        return None  # PostgreSQL's driver does not count the rows of such a statement
     held = connection.execute(select(answers).where(_its(actor, key))).one()
     if held.fingerprint != fingerprint:
         raise KeyUsedError
