@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, select, update
 from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS
 from monitor.review.membership import is_member
-from monitor.store.programs.webhooks import Told, enqueue
+from monitor.store.programs.webhooks import ToldAlert, enqueue
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
     OF_TOPICS,
@@ -114,7 +114,7 @@ class Intake:
         if not read:
             return set()
         insert_new(connection, revisions, [_revision_row(item) for item in read])
-        enqueue(connection, [Told(item.told_at, item.value) for item in read])
+        enqueue(connection, [ToldAlert(item.told_at, item.value) for item in read])
         incidents = {record["alert_id"]: record for record in _systemic_records(connection)}
         days: set[str] = set()
         for item in read:

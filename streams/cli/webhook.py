@@ -90,7 +90,7 @@ def remove(
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a webhook, and what waits for it. Status 2: there is none of this number.
+    """Remove a webhook, and what waits for it. Status 2: no webhook has this number.
 
     Examples:
 

@@ -15,7 +15,7 @@ KEPT: Final = 24 * HOUR
 KEY_LENGTH_MAX: Final = 255
 
 
-class Answer(NamedTuple):
+class KeptAnswer(NamedTuple):
     """What a request was answered: the status, the ETag if there was one, the body."""
 
     status: int
@@ -39,7 +39,7 @@ def fingerprint_of(method: str, path: str, body: bytes) -> str:
 
 def begin_answer(
     connection: Connection, actor: str, key: str, fingerprint: str, now: int
-) -> Answer | None:
+) -> KeptAnswer | None:
     """Return what a request with this key was answered; None if it is new: then it is noted.
 
     `end_answer` must follow in the same transaction, with all that the request does: so it is done
@@ -55,10 +55,10 @@ def begin_answer(
     held = connection.execute(select(answers).where(_its(actor, key))).one()
     if held.fingerprint != fingerprint:
         raise KeyUsedError
-    return Answer(held.status, held.media_type, held.etag, held.body)
+    return KeptAnswer(held.status, held.media_type, held.etag, held.body)
 
 
-def end_answer(connection: Connection, actor: str, key: str, answer: Answer) -> None:
+def end_answer(connection: Connection, actor: str, key: str, answer: KeptAnswer) -> None:
     """Keep what a request was answered."""
     connection.execute(update(answers).where(_its(actor, key)).values(**answer._asdict()))
 

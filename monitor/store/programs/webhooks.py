@@ -74,7 +74,7 @@ class Delivery(NamedTuple):
     attempts: int
 
 
-class Told(NamedTuple):
+class ToldAlert(NamedTuple):
     """A report of an alert: when it was told, and the record of the topic."""
 
     told_at: int
@@ -152,7 +152,7 @@ def add_webhook(  # noqa: PLR0913 - a webhook has these
 def remove_webhook(store: Store, number: int, at: int, *, by: str = COMMAND_LINE) -> int:
     """Remove a webhook, and return how many events were not delivered to it.
 
-    Raises WebhookError if there is none of this number.
+    Raises WebhookError if no webhook has this number.
     """
     with store.begin() as connection:
         found = _webhooks(connection).get(number)
@@ -206,7 +206,7 @@ def secret_of(secret_file: str) -> bytes:
     return secret
 
 
-def enqueue(connection: Connection, told: Sequence[Told]) -> None:
+def enqueue(connection: Connection, told: Sequence[ToldAlert]) -> None:
     """Note reports of alerts for the webhooks that were there when they were told, once each."""
     for webhook in _webhooks(connection).values():
         rows = [
@@ -224,7 +224,7 @@ def enqueue(connection: Connection, told: Sequence[Told]) -> None:
         insert_new(connection, deliveries, rows)
 
 
-def event_of(report: Told) -> str:
+def event_of(report: ToldAlert) -> str:
     """Return a report of an alert as a CloudEvent 1.0 in structured JSON."""
     record = report.record
     event = {

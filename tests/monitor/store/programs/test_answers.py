@@ -6,7 +6,7 @@ import pytest
 
 from monitor.store.programs.answers import (
     KEPT,
-    Answer,
+    KeptAnswer,
     KeyUsedError,
     begin_answer,
     end_answer,
@@ -15,11 +15,11 @@ from monitor.store.programs.answers import (
 from monitor.store.store import Store
 from tests.support.stored import NOW
 
-DONE = Answer(201, "application/json", '"1-1"', '{"done":"dispose"}')
+DONE = KeptAnswer(201, "application/json", '"1-1"', '{"done":"dispose"}')
 PRINT = fingerprint_of("POST", "/x", b"{}")
 
 
-def asked(store: Store, key: str, fingerprint: str = PRINT, now: int = NOW) -> Answer | None:
+def asked(store: Store, key: str, fingerprint: str = PRINT, now: int = NOW) -> KeptAnswer | None:
     with store.begin() as connection:
         known = begin_answer(connection, "Ann", key, fingerprint, now)
         if known is None:
