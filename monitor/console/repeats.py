@@ -21,7 +21,7 @@ from monitor.console.replies import (
 )
 from monitor.store.programs.answers import (
     KEY_LENGTH_MAX,
-    Answer,
+    KeptAnswer,
     KeyUsedError,
     begin_answer,
     end_answer,
@@ -87,14 +87,14 @@ def _checked(keys: list[str]) -> str:
     return key
 
 
-def _answer(response: Response) -> Answer:
+def _answer(response: Response) -> KeptAnswer:
     kind = response.headers["content-type"]
-    return Answer(
+    return KeptAnswer(
         response.status_code, kind, response.headers.get("etag"), bytes(response.body).decode()
     )
 
 
-def _response(answer: Answer, *, is_replayed: bool) -> Response:
+def _response(answer: KeptAnswer, *, is_replayed: bool) -> Response:
     headers = {"Cache-Control": "no-store", "Content-Type": answer.media_type}
     if answer.etag is not None:
         headers["ETag"] = answer.etag

@@ -18,6 +18,7 @@ from monitor.core.alert import Kind, Status
 from monitor.core.business_day import MICROSECONDS
 from monitor.review.membership import is_member
 from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
+from monitor.store.programs.webhooks import ToldAlert, enqueue
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
     IS_SYSTEMIC,
@@ -276,6 +277,7 @@ def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incident
             new.setdefault(key, item)
     rows = [_revision_row(item) for item in new.values()]
     insert_new(connection, revisions, rows)
+    enqueue(connection, [ToldAlert(item.told_at, item.value) for item in new.values()])
     for row in rows:
         told.setdefault(row["alert_id"], []).append(
             Revision(row["revision"], row["told_at"], row["status"], row["severity"], row["value"])

@@ -311,6 +311,35 @@ answers: Final = Table(
 )
 """What requests with an Idempotency-Key were answered, for a day."""
 
+webhooks: Final = Table(
+    "webhooks",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("url", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("secret_file", Text, nullable=False),
+    Column("allows_private", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+deliveries: Final = Table(
+    "deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("webhook", Integer, ForeignKey("webhooks.number"), nullable=False),
+    Column("event_id", NAME, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("first_try_at", BigInteger),
+    Column("outcome", WORD),
+    Column("ended_at", BigInteger),
+    Column("error", NAME),
+    Index("ix_deliveries_event", "webhook", "event_id", unique=True),
+    Index("ix_deliveries_due", "outcome", "next_at", "number"),
+)
+"""Events for webhooks; `outcome` is empty as long as one is tried."""
+
 audit: Final = Table(
     "audit",
     metadata,

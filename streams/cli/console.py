@@ -123,6 +123,7 @@ async def _serve(
     from streams.archive.metrics import ConsoleMetrics
     from streams.archive.publisher import Publisher
     from streams.archive.transactions import TransactionTopic
+    from streams.archive.webhooks import WebhookSender
     from streams.exposition import serve_metrics
 
     metrics = ConsoleMetrics()
@@ -149,8 +150,11 @@ async def _serve(
         )
     )
     publishing = asyncio.create_task(Publisher(settings, store, metrics.decisions).run())
+    sender = WebhookSender(store, on_outcome=metrics.webhook_try, on_turn=metrics.webhooks)
+    sending = asyncio.create_task(sender.run())
     try:
         await server.serve()
     finally:
         publishing.cancel()
-        await asyncio.gather(publishing, return_exceptions=True)
+        sending.cancel()
+        await asyncio.gather(publishing, sending, return_exceptions=True)

@@ -26,6 +26,7 @@ from streams.cli import (
     send,
     user,
     verify,
+    webhook,
     whatif,
     worker,
 )
@@ -81,6 +82,7 @@ for panel, commands in {
         app.command(rich_help_panel=panel)(command)
 app.add_typer(alerts.alerts, rich_help_panel=WORK)
 app.add_typer(user.user, rich_help_panel=WORK)
+app.add_typer(webhook.webhook, rich_help_panel=WORK)
 app.add_typer(policy.policy, rich_help_panel=RUN)
 
 

@@ -13,6 +13,7 @@ from monitor.console import words
 from monitor.console.filters import checked
 from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.store.programs.webhooks import delivery_counts
 from monitor.store.queries import Health, closed_days, health
 
 STALE_SECONDS: Final = 3600
@@ -35,12 +36,14 @@ def health_page(request: Request) -> Response:
     now = now_of(request)
     with store_of(request).reading() as connection:
         found, days = health(connection), closed_days(connection)
+        hooks = delivery_counts(connection)
     silence = 0 if found.latest is None else (now - found.latest) // MICROSECONDS
     shown = {
         "title": "Health",
         "health": found,
         "days": days,
         "partitions": sorted({number for day in days for number in day.partitions}),
+        "webhooks": hooks,
         "samples": samples_of(found),
         "latest": "" if found.latest is None else words.ago(found.latest, now),
         "is_stale": silence > STALE_SECONDS,
@@ -79,5 +82,6 @@ def health_fields(connection: Connection) -> dict[str, Any]:
         ],
         "closed_days": [day._asdict() for day in closed_days(connection)],
         "unsent": found.unsent,
+        "webhooks": delivery_counts(connection)._asdict(),
         "latest": None if found.latest is None else event_time_text(found.latest),
     }

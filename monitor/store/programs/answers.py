@@ -15,7 +15,7 @@ KEPT: Final = 24 * HOUR
 KEY_LENGTH_MAX: Final = 255
 
 
-class Answer(NamedTuple):
+class KeptAnswer(NamedTuple):
     """What a request was answered: the status, the ETag if there was one, the body."""
 
     status: int
@@ -39,7 +39,7 @@ def fingerprint_of(method: str, path: str, body: bytes) -> str:
 
 def begin_answer(
     connection: Connection, actor: str, key: str, fingerprint: str, now: int
-) -> Answer | None:
+) -> KeptAnswer | None:
     """Return what a request with this key was answered; None if it is new: then it is noted.
 
     `end_answer` must follow in the same transaction, with all that the request does: so it is done
@@ -50,15 +50,15 @@ def begin_answer(
     row = {"actor": actor, "key": key, "fingerprint": fingerprint, "at": now}
     empty = {"status": 0, "media_type": "", "body": ""}
     noting = insert_into(connection, answers).values(**row, **empty).on_conflict_do_nothing()
-    if connection.execute(noting).rowcount:
-        return None
+    if connection.execute(noting.returning(answers.c.key)).scalar() is not None:
+        return None  # PostgreSQL's driver does not count the rows of such a statement
     held = connection.execute(select(answers).where(_its(actor, key))).one()
     if held.fingerprint != fingerprint:
         raise KeyUsedError
-    return Answer(held.status, held.media_type, held.etag, held.body)
+    return KeptAnswer(held.status, held.media_type, held.etag, held.body)
 
 
-def end_answer(connection: Connection, actor: str, key: str, answer: Answer) -> None:
+def end_answer(connection: Connection, actor: str, key: str, answer: KeptAnswer) -> None:
     """Keep what a request was answered."""
     connection.execute(update(answers).where(_its(actor, key)).values(**answer._asdict()))
 

@@ -140,7 +140,7 @@ def _ensure_owner(connection: Connection, owner: str, scope: Scope) -> None:
 
 
 def revoke_token(store: Store, name: str, at: int, *, by: str = COMMAND_LINE) -> None:
-    """Let a token not be used any more. Raises PeopleError if there is none, or it was revoked."""
+    """Let a token not be used any more. Raises PeopleError without such a token."""
     with store.begin() as connection:
         its = service_tokens.c.name == name
         known = select(service_tokens).where(its).with_for_update()

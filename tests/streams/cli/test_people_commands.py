@@ -236,6 +236,28 @@ def test_the_scopes_are_those_of_the_store() -> None:
     assert [scope.value for scope in user_token.OfScope] == [scope.value for scope in Scope]
 
 
+# -- webhooks -------------------------------------------------------------------------------------
+
+
+def test_a_webhook_is_added_listed_and_removed(weir: Weir, tmp_path: Path) -> None:
+    assert "there are no webhooks" in weir("webhook", "list").out
+    (tmp_path / "secret").write_text("sixteen bytes or more")
+    add_it = ("webhook", "add", "https://a.example/x", "--secret-file", "secret")
+    made = fields(weir(*add_it, "--kinds", "review, systemic", "--allow-private", "--json"))
+    assert (made["number"], made["kinds"]) == (1, ["review", "systemic"])
+    assert weir(*add_it).out.startswith("2: https://a.example/x, every kind, secret in /")
+    assert len(fields(weir("webhook", "list", "--json"))["webhooks"]) == 2
+    assert "review, systemic, may be private" in weir("webhook", "list").out
+    assert fields(weir("webhook", "remove", "1", "--json")) == {"removed": 1, "not_delivered": 0}
+    assert weir("webhook", "remove", "1").status == 2
+    refused = weir("webhook", "add", "http://a.example/", "--secret-file", "none")
+    assert refused.status == 2
+    assert "must be https" in refused.err
+    assert "must be readable" in refused.err
+    assert "Traceback" not in refused.err
+    assert fields(weir("verify", "--json"))["entries"] == 3
+
+
 # -- the audit ------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,5 @@
 """Service tokens: who a program is by one, until when, and what is kept of it."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -38,30 +36,10 @@ from monitor.store.programs.tokens import (
 from monitor.store.schema import audit, metadata
 from monitor.store.store import Store
 from tests.support.laws import law
-from tests.support.postgres import PostgresUnavailableError, postgres
-from tests.support.stored import NOW, sqlite_store
+from tests.support.stored import NOW
 
 GOOD: Final = "five plain words here"
 HOME: Final = "192.0.2.1"
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    folder: Path = tmp_path_factory.mktemp("tokens")
-    if request.param == "sqlite":
-        made = sqlite_store(folder)
-        yield made
-        made.close()
-        return
-    try:
-        with postgres(folder) as url:
-            made = Store.open(url)
-            yield made
-            made.close()
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, tokens were tried on SQLite alone: {error}")
 
 
 @pytest.fixture
