@@ -149,8 +149,15 @@ async def _serve(
         )
     )
     publishing = asyncio.create_task(Publisher(settings, store, metrics.decisions).run())
+    serving = asyncio.create_task(server.serve())
     try:
-        await server.serve()
+        await asyncio.wait((serving, publishing), return_when=asyncio.FIRST_COMPLETED)
+        if publishing.done():  # it never ends but by a fault: no decision may wait unnoticed
+            server.should_exit = True
+            await serving
+            publishing.result()
+        await serving
     finally:
         publishing.cancel()
-        await asyncio.gather(publishing, return_exceptions=True)
+        serving.cancel()
+        await asyncio.gather(publishing, serving, return_exceptions=True)
