@@ -1,4 +1,4 @@
-"""`weir store`: backup and restore of the store."""
+"""`weir store`: backup, restore and pruning of the store."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 store = typer.Typer(
     name="store",
-    help="Keep the store of `weir archive` and `weir console`: back it up, and restore it.",
+    help="Keep the store of `weir archive` and `weir console`: back it up, restore it, prune it.",
     no_args_is_help=True,
 )
 
@@ -66,6 +66,49 @@ def restore(
     from monitor.store.keeping.backup import restore as restored
 
     _show("restored", restored(store_url(store), file, _now()), as_json=as_json)
+
+
+@store.command()
+def prune(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would go, and change nothing.")
+    ] = False,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take away what is older than WEIR_KEEP_... says; the archive does so once a day.
+
+    Alerts go only if they are closed or withdrawn, with their revisions and what was done with
+    them. What the topics still hold comes back by `weir archive --rebuild`, and goes again.
+
+    Examples:
+
+        WEIR_KEEP_ALERTS=730 weir store prune --dry-run
+
+        weir store prune --store sqlite:///weir.db --json
+    """
+    import os
+
+    from streams.cli.options import ensure_store_there, print_result, store_of, store_url
+    from streams.settings import settings_of
+
+    ensure_store_there(store)
+    # No broker is asked, so none has to be named.
+    settings = settings_of({"WEIR_BROKER": "127.0.0.1:9092", **os.environ}, store=store_url(store))
+    with store_of(settings.store) as opened:
+        from monitor.store.keeping.retention import prune as pruned
+        from streams.archive.pruning import retention_of
+
+        retention = retention_of(settings)
+        counts = pruned(opened, retention, _now(), is_dry_run=dry_run)
+    if as_json:
+        result = {"pruned": counts, "days": retention._asdict(), "is_dry_run": dry_run}
+        print_result(result, as_json=True)
+        return
+    for name, count in counts.items():
+        typer.echo(f"{name}: {count:,} {'would go' if dry_run else 'taken away'}")
+    if not retention.is_any():
+        typer.echo("everything is kept: WEIR_KEEP_ALERTS and the others say for how many days")
 
 
 def _now() -> int:

@@ -218,8 +218,7 @@ class Kills:
         for number in range(kills):
             before = self._answered(people)
             self._kill(number)
-            until(lambda before=before: self._answered(people) > before, "people act again",
-                  None, WAIT_SECONDS)  # fmt: skip
+            self._until_answered(people, before)
             done = self._answered(people)
             say(f"kill {number + 1}: {dict(self.kills)}, {done} actions answered")
         for person in people:
@@ -235,6 +234,9 @@ class Kills:
         for name in ("archive", "console"):
             self._running[name].kill()
         return self._outcome(people)
+
+    def _until_answered(self, people: list[_Worker], before: int) -> None:
+        until(lambda: self._answered(people) > before, "people act again", None, WAIT_SECONDS)
 
     def _answered(self, people: list[_Worker]) -> int:
         """Return how many actions were answered; nobody that was not killed may have ended."""

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
-from monitor.core.business_day import MICROSECONDS, day_text
+from monitor.core.business_day import MICROSECONDS, event_time_text
 from monitor.store.audit import PRUNE, append, pruned, take_away
 from monitor.store.people import COMMAND_LINE
 from monitor.store.schema import (
@@ -85,7 +85,7 @@ def _pruned(
                 take(table, table.c.alert_id.in_(piece))
             take(outbox, outbox.c.key.in_(piece))  # all of it is sent: _old_alerts sees to it
     if retention.account_days is not None:
-        first = day_text((now - retention.account_days * DAY) // DAY)
+        first = event_time_text(now - retention.account_days * DAY)[: len("2026-01-05")]
         take(account_days, account_days.c.business_day < first)
     if retention.rejections is not None:
         before = now - retention.rejections * DAY

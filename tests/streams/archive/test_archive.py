@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from streams.settings import Settings
 from streams.topics.catalog import Topics
 from streams.topics.dispositions import read_dispositions, write_dispositions
 from streams.wire import codec
-from tests.support.rigs import Broker, command, own_rig, records_of
+from tests.support.rigs import Broker, command, own_rig, records_of, running, until
 from tests.support.stored import contents, made_record, sqlite_store
 from tests.support.transactions import POLICY
 
@@ -174,7 +175,7 @@ def test_a_store_that_is_away_is_asked_again(
     away = [3, 3]
 
     def failing(which: int, after: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any) -> Any:
+        def call(*given: object) -> object:
             if away[which]:
                 away[which] -= 1
                 raise StoreAwayError("restarting")
@@ -246,6 +247,29 @@ def test_a_restored_store_goes_on_from_its_positions_and_loses_nothing(
     assert users(store) == people
     assert audit_rows(store)[:-1] == before[:-1]  # the backup is told there, the restore here
     assert json.loads(command("verify", "--json", **variables).stdout)["broken"] is None
+
+
+def test_a_rebuild_is_pruned_as_the_store_was_before(settings: Settings, tmp_path: Path) -> None:
+    """What the topics still hold comes back by a rebuild, and goes again at once."""
+    store = sqlite_store(tmp_path)
+    days = [
+        {"account_id": "A1", "business_day": day, "segment": None}
+        for day in ("2001-01-05", "2999-01-05")
+    ]
+    records = [Outgoing(b"A1", json.dumps(day).encode()) for day in days]
+    write(settings, Topics.of(settings).account_days, records)
+    variables = {**settings.variables(), "WEIR_KEEP_ACCOUNT_DAYS": "30"}
+    for words in ((), ("--rebuild",)):
+        done = command("archive", "--until-end", "--json", *words, **variables)
+        assert done.returncode == 0, done.stderr
+        assert [row[1] for row in contents(store)["account_days"]] == ["2999-01-05"]
+    with running(replace(settings, keep_account_days=30), "streams.cli", "archive") as archive:
+        until(lambda: "all that the topics hold" in archive.last_words(), "it runs", archive)
+        write(settings, Topics.of(settings).account_days, records)
+        until(lambda: len(contents(store)["account_days"]) == 2, "it takes both", archive)
+        assert archive.terminate() == 0  # the next pruning is a day away
+    assert command("store", "prune", **variables).returncode == 0
+    assert [row[1] for row in contents(store)["account_days"]] == ["2999-01-05"]
 
 
 def audit_rows(store: Store) -> list[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ from monitor.store.store import Store
 from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import NOW, contents, made_records, sqlite_store
 
-PASSWORD = "a password that is long enough"
+PASSWORD = "a password that is long enough"  # noqa: S105 - of a made person
 
 
 @pytest.fixture(scope="module")

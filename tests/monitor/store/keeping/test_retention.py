@@ -1,4 +1,4 @@
-"""Retention: only what is old and done goes, the audit stays a chain, and a rebuild changes nothing."""
+"""Retention: only what is old and done goes, and the audit stays a chain."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +106,7 @@ def test_closed_alerts_go_with_all_of_theirs_and_it_is_told(store: Store) -> Non
 
 def test_a_decision_that_is_not_published_keeps_its_alert(store: Store) -> None:
     Intake(store).take(made_records(5, 120))
-    alert_id = sorted(ids(store, State.OPEN))[0]
+    alert_id = min(ids(store, State.OPEN))
     said = {"disposition": "false-alarm", "note": None}
     with store.begin() as connection:
         act(connection, [Action(alert_id, Does.DISPOSE, "Ann", NOW + 10**9, None, said)])
