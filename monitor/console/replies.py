@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.console import words
 from monitor.store.people import Person, Role
-from monitor.store.store import Store
+from monitor.store.store import Store, StoreAwayError
 
 API: Final = "/api/"
 PROBLEM: Final = "application/problem+json"
@@ -193,6 +193,11 @@ def refused(request: Request, error: Exception) -> Response:
         status, detail, members = error.status, error.detail, error.members
     elif isinstance(error, HTTPException):
         status, detail = error.status_code, error.detail
+    elif isinstance(error, StoreAwayError):
+        status, detail = (
+            503,
+            "The store does not answer now. Look at what holds before you try again.",
+        )
     else:
         status, detail = 500, "The console failed. Its log says why."
     title = HTTPStatus(status).phrase

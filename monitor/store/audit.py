@@ -9,14 +9,17 @@ import hashlib
 import json
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from monitor.store.schema import audit
+from monitor.store.schema import audit, audit_anchors
 from monitor.store.store import take_turns
 
 FIRST_PREVIOUS: Final = "0" * 64
 """What the first entry has as the hash before it."""
+
+PRUNE: Final = "prune"
+"""The action of an entry that says what was taken away by age."""
 
 TEXT_LENGTH_MAX: Final = 256
 ACTION_LENGTH_MAX: Final = 32
@@ -73,9 +76,10 @@ def append(  # noqa: PLR0913 - an entry has these fields
         if len(value) > most:
             raise ValueError(f"{name} must have at most {most} characters, not {len(value)}")
     take_turns(connection, _LOCK)
-    last = connection.execute(
+    last: Any = connection.execute(
         select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
     ).one_or_none()
+    last = last or _anchor(connection)
     entry: dict[str, Any] = {
         "number": 1 if last is None else last.number + 1,
         "at": at,
@@ -91,9 +95,37 @@ def append(  # noqa: PLR0913 - an entry has these fields
     return int(entry["number"])
 
 
+def take_away(connection: Connection, number: int) -> Known:
+    """Take away all entries up to one, and return that one: the chain goes on from its hash.
+
+    Whoever does this adds the entry PRUNE that says so in the same transaction (`pruned`), or
+    `verify` finds the chain broken. Raises LookupError if there is no such entry.
+    """
+    found = connection.execute(select(audit.c.hash).where(audit.c.number == number)).scalar()
+    if found is None:
+        raise LookupError(f"there is no entry {number}")
+    connection.execute(delete(audit).where(audit.c.number <= number))
+    connection.execute(delete(audit_anchors))
+    connection.execute(insert(audit_anchors).values(number=number, hash=found))
+    return Known(number, found)
+
+
+def pruned(anchor: Known) -> dict[str, Any]:
+    """Return what the entry PRUNE says of entries that were taken away."""
+    return {"audit": anchor._asdict()}
+
+
 def verify(connection: Connection, known: Known | None = None) -> Verified:
-    """Read the chain from its first entry to its last, and stop at the first that is broken."""
-    entries, last = 0, FIRST_PREVIOUS
+    """Read the chain from its first entry to its last, and stop at the first that is broken.
+
+    If entries were taken away, it begins after them, and an entry must say so.
+    """
+    anchor = _anchor(connection)
+    first, last = (0, FIRST_PREVIOUS) if anchor is None else anchor
+    if known is not None and known.number <= first and known != anchor:
+        why = f"it was taken away: the audit begins with entry {first + 1}. Note a later one"
+        return Verified(0, known.number, why, last)
+    entries, is_said = 0, anchor is None
     chain = connection.execute(
         select(audit).order_by(audit.c.number),
         execution_options={"stream_results": True, "yield_per": _ROWS_AT_A_TIME},
@@ -101,17 +133,34 @@ def verify(connection: Connection, known: Known | None = None) -> Verified:
     with chain:
         try:
             for row in chain:
-                found = _fault(row, entries + 1, last, known)
+                found = _fault(row, first + entries + 1, last, known)
                 if found is not None:
                     return Verified(entries, *found, last)
                 entries, last = entries + 1, row.hash
+                is_said = is_said or (anchor is not None and _says(row, anchor))
         except DBAPIError as error:  # as a text that is not UTF-8
             why = f"this entry, or a later one, cannot be read: {error.orig}"
-            return Verified(entries, entries + 1, why, last)
-    if known is not None and known.number > entries:
-        why = f"it must be there, with the hash {known.hash}: the last entry is {entries}"
-        return Verified(entries, entries + 1, why, last)
+            return Verified(entries, first + entries + 1, why, last)
+    if not is_said:
+        why = "entries up to it were taken away, and no entry says so"
+        return Verified(0, first, why, last)
+    if known is not None and known.number > first + entries:
+        why = f"it must be there, with the hash {known.hash}: the last entry is {first + entries}"
+        return Verified(entries, first + entries + 1, why, last)
     return Verified(entries, None, None, last)
+
+
+def _anchor(connection: Connection) -> Known | None:
+    found = connection.execute(
+        select(audit_anchors).order_by(audit_anchors.c.number.desc()).limit(1)
+    ).one_or_none()
+    return None if found is None else Known(found.number, found.hash)
+
+
+def _says(row: Row[Any], anchor: Known) -> bool:
+    """Return whether an entry says that all up to an anchor was taken away."""
+    is_one = row.action == PRUNE and row.after is not None
+    return is_one and json.loads(row.after).get("audit") == anchor._asdict()
 
 
 def _fault(

@@ -5,49 +5,44 @@ on from there, so nothing is taken twice and nothing is left out.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from monitor.core.alert import Kind, Status
-from monitor.core.business_day import MICROSECONDS
 from monitor.review.membership import is_member
 from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
 from monitor.store.programs.webhooks import ToldAlert, enqueue
-from monitor.store.proposals import ProposalStep
+from monitor.store.records import (
+    Read,
+    RecordSort,
+    json_of,
+    take_account_days,
+    take_policies,
+    take_rejections,
+    take_segment_days,
+    take_steps,
+)
 from monitor.store.schema import (
     IS_SYSTEMIC,
     OF_TOPICS,
-    account_days,
     actions,
     alerts,
-    policies,
     progress,
-    proposal_steps,
-    rejection_counts,
-    rejections,
     revisions,
-    segment_days,
 )
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
 from monitor.store.store import (
     Store,
     in_pieces,
-    insert_into,
     insert_new,
     take_turns,
     upsert,
     write_many,
 )
-
-HOUR: Final = 3600 * MICROSECONDS
-SAMPLES_MAX: Final = 100
-"""Rejections of each reason that are kept whole."""
 
 _LOCK: Final = 7353716
 """Whoever lets alerts stand otherwise has it: groups follow from several alerts."""
@@ -55,34 +50,6 @@ _LOCK: Final = 7353716
 _LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 
 Fields = Mapping[str, Any]
-
-
-class RecordSort(StrEnum):
-    """What a record of a topic is."""
-
-    ALERT = "alert"
-    ACTION = "action"
-    REJECTION = "rejection"
-    ACCOUNT_DAY = "account-day"
-    SEGMENT_DAY = "segment-day"
-    POLICY = "policy"
-    PROPOSAL_STEP = "proposal-step"
-    PASSED_OVER = "passed-over"  # no such record: it counts as read
-
-
-class Read(NamedTuple):
-    """A record that was read: where it stands, when it was written (microseconds), and what it is.
-
-    `value` is an Action of the sort ACTION, a ProposalStep of the sort PROPOSAL_STEP, a text of the
-    sort POLICY, else the record's fields.
-    """
-
-    sort: RecordSort
-    topic: str
-    partition: int
-    offset: int
-    told_at: int
-    value: Any
 
 
 class Intake:
@@ -129,10 +96,10 @@ class Intake:
             by_sort[read.sort].append(read)
         changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
         changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
-        _take_rejections(connection, by_sort[RecordSort.REJECTION])
-        _take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
-        _take_segment_days(connection, by_sort[RecordSort.SEGMENT_DAY])
-        _take_policies(connection, by_sort[RecordSort.POLICY])
+        take_rejections(connection, by_sort[RecordSort.REJECTION])
+        take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
+        take_segment_days(connection, by_sort[RecordSort.SEGMENT_DAY])
+        take_policies(connection, by_sort[RecordSort.POLICY])
         take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
         _keep_positions(connection, new)
         return changed
@@ -221,10 +188,6 @@ def priority_of(record: Fields, incident_id: str | None) -> int:
     return max(0, min(100, round(base + over + kind + reading - explained)))
 
 
-def _json(fields: Fields) -> str:
-    return msgspec.json.encode(fields).decode()
-
-
 def _positions(connection: Connection) -> dict[tuple[str, int], int]:
     rows = connection.execute(select(progress)).all()
     return {(row.topic, row.partition): row.next_offset for row in rows}
@@ -254,7 +217,7 @@ def _revision_row(read: Read) -> dict[str, Any]:
         "status": record["status"],
         "severity": record["severity"],
         "value": _value_of(record),
-        "record": _json(record),
+        "record": json_of(record),
     }
 
 
@@ -353,7 +316,7 @@ def _alert_row(
         "incident_id": incident_id,
         "raised_at": min(told).told_at,
         "told_at": last.told_at,
-        "record": _json(record),
+        "record": json_of(record),
         **_standing_values(standing),
     }
 
@@ -398,7 +361,7 @@ def _action_row(action: Action) -> dict[str, Any]:
         "by": action.by,
         "at": action.at,
         "revision": action.revision,
-        "detail": _json(action.detail),
+        "detail": json_of(action.detail),
     }
 
 
@@ -481,123 +444,6 @@ _EXPLAINED: Final = (
     .where(alerts.c.alert_id == bindparam("of_alert"))
     .values(incident_id=bindparam("incident_id"), priority=bindparam("priority"))
 )
-
-
-# -- rejections, account-days and segment-days -----------------------------------------------------
-
-
-def _take_rejections(connection: Connection, read: Sequence[Read]) -> None:
-    if not read:
-        return
-    insert_new(
-        connection,
-        rejections,
-        [
-            {
-                "topic": item.topic,
-                "partition": item.partition,
-                "offset": item.offset,
-                "told_at": item.told_at,
-                "reason": item.value["reason"],
-                "record": _json(item.value),
-            }
-            for item in read
-        ],
-    )
-    counts = Counter((item.told_at - item.told_at % HOUR, item.value["reason"]) for item in read)
-    statement = insert_into(connection, rejection_counts)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["hour", "reason"],
-            set_={"rejected": rejection_counts.c.rejected + statement.excluded.rejected},
-        ),
-        [
-            {"hour": hour, "reason": reason, "rejected": number}
-            for (hour, reason), number in sorted(counts.items())
-        ],
-    )
-    for reason in {item.value["reason"] for item in read}:
-        of_reason = rejections.c.reason == reason
-        oldest = connection.execute(
-            select(rejections.c.told_at)
-            .where(of_reason)
-            .order_by(rejections.c.told_at.desc())
-            .offset(SAMPLES_MAX - 1)
-            .limit(1)
-        ).scalar()
-        if oldest is not None:
-            connection.execute(delete(rejections).where(of_reason, rejections.c.told_at < oldest))
-
-
-def _take_account_days(connection: Connection, read: Sequence[Read]) -> None:
-    """Keep the last record of each account-day: a later one replaces it."""
-    last = {(item.value["account_id"], item.value["business_day"]): item.value for item in read}
-    upsert(
-        connection,
-        account_days,
-        [
-            {
-                "account_id": account_id,
-                "business_day": day,
-                "segment": record.get("segment"),
-                "record": _json(record),
-            }
-            for (account_id, day), record in sorted(last.items())
-        ],
-    )
-
-
-def _take_segment_days(connection: Connection, read: Sequence[Read]) -> None:
-    """Keep the last record of each part of a segment-day."""
-    last = {
-        (
-            item.value["business_day"],
-            item.value["partition"],
-            item.value["segment"] or "",
-            item.value["part"],
-        ): item.value
-        for item in read
-    }
-    upsert(
-        connection,
-        segment_days,
-        [
-            {
-                "business_day": day,
-                "partition": partition,
-                "segment": segment,
-                "part": part,
-                "account_days": record["account_days"],
-                "breaches": sum(limit["breaches"] for limit in record["limits"]),
-                "record": _json(record),
-            }
-            for (day, partition, segment, part), record in sorted(last.items())
-        ],
-    )
-
-
-# -- policies, and proposals of other limits -------------------------------------------------------
-
-
-def _take_policies(connection: Connection, read: Sequence[Read]) -> None:
-    rows = [{"offset": item.offset, "told_at": item.told_at, "text": item.value} for item in read]
-    insert_new(connection, policies, rows)
-
-
-def take_steps(connection: Connection, steps: Sequence[ProposalStep]) -> None:
-    """Add what people did with proposals; one that is there already is left as it is."""
-    rows = [
-        {
-            "step_id": step.step_id,
-            "proposal_id": step.proposal_id,
-            "step": step.step.value,
-            "by": step.by,
-            "at": step.at,
-            "detail": _json(step.detail),
-        }
-        for step in steps
-    ]
-    insert_new(connection, proposal_steps, rows)
 
 
 __all__ = [

@@ -389,7 +389,7 @@ def health(connection: Connection, hours: int = 48) -> Health:
     )
 
 
-class ClosedDay(NamedTuple):
+class ReportedDay(NamedTuple):
     """A closed business day, as the partitions of the transactions topic report it."""
 
     business_day: str
@@ -398,7 +398,7 @@ class ClosedDay(NamedTuple):
     breaches: int
 
 
-def closed_days(connection: Connection, limit: int = 14) -> list[ClosedDay]:
+def closed_days(connection: Connection, limit: int = 14) -> list[ReportedDay]:
     """Return what partitions say of the latest business days, the latest first.
 
     A partition without any account-day on a day is not among its partitions.
@@ -416,7 +416,7 @@ def closed_days(connection: Connection, limit: int = 14) -> list[ClosedDay]:
     for day, *counted in connection.execute(sums.group_by(columns.business_day, columns.partition)):
         found.setdefault(day, []).append((counted[0], int(counted[1]), int(counted[2])))
     return [
-        ClosedDay(
+        ReportedDay(
             day,
             sorted(partition for partition, _, _ in its),
             sum(account_days for _, account_days, _ in its),

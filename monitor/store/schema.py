@@ -355,3 +355,11 @@ audit: Final = Table(
     Column("hash", ID, nullable=False),
 )
 """Who did what, only ever added to: each entry has the hash of the one before."""
+
+audit_anchors: Final = Table(
+    "audit_anchors",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("hash", ID, nullable=False),
+)
+"""The last entry that a pruning of the audit took away: the chain goes on from its hash."""

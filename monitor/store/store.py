@@ -31,6 +31,10 @@ class StoreError(Exception):
     """A database that cannot be used: the message says why, and what to do."""
 
 
+class StoreAwayError(StoreError):
+    """A database that does not answer now, or is busy for too long: it is worth asking again."""
+
+
 class Store:
     """The database of an archive and of consoles. Use `Store.open`, which brings it up to date."""
 
@@ -58,7 +62,8 @@ class Store:
             if not folder.is_dir():
                 raise StoreError(f"the store's folder {folder} must be there: make it first")
         try:
-            engine = create_engine(parsed)
+            # A connection that a restarted server has ended is found out before it is used.
+            engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", _prepare_sqlite)
                 event.listen(engine, "begin", _begin_sqlite)
@@ -75,14 +80,20 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Begin a transaction that is committed at the end, or undone by an exception."""
-        with self.engine.begin() as connection:
+        """Begin a transaction that is committed at the end, or undone by an exception.
+
+        Raises StoreAwayError if the database does not answer, or ends meanwhile.
+        """
+        with _saying_if_away(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Read all of one state of the database; nothing may be written."""
-        with self.engine.connect() as connection:
+        """Read all of one state of the database; nothing may be written.
+
+        Raises StoreAwayError as `begin`.
+        """
+        with _saying_if_away(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.execution_options(is_reading=True)
             yield connection
@@ -104,6 +115,17 @@ class Store:
     def close(self) -> None:
         """Give up the connections."""
         self.engine.dispose()
+
+
+@contextmanager
+def _saying_if_away() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        is_busy = "database is locked" in str(error.orig)
+        if not is_busy and not error.connection_invalidated and error.statement is not None:
+            raise
+        raise StoreAwayError(f"the store does not answer: {error.orig}") from error
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - DBAPI's

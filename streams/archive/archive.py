@@ -19,7 +19,7 @@ from monitor.review.membership import explanations_of
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.proposals import step_of
 from monitor.store.standing import Action, ActionError, action_of
-from monitor.store.store import Store, StoreError
+from monitor.store.store import Store, StoreAwayError, StoreError
 from streams.kafka.admin import require_topics
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.reader import TopicReader
@@ -31,6 +31,7 @@ from streams.wire import codec
 _log = logging.getLogger(__name__)
 
 READ_SECONDS: Final = 0.1
+RETRY_SECONDS: Final = 3.0
 _MICROSECONDS: Final = 1000  # a millisecond's
 
 
@@ -81,9 +82,20 @@ class Archive:
     ) -> Progress:
         """Take what the topics hold, and what comes, until cancelled; or only what they hold now.
 
-        Raises BrokerError if no broker answers or a topic is not there, and StoreError if the store
-        is of other topics than these.
+        A store that does not answer is asked again, from where it says that it is. Raises
+        BrokerError if no broker answers or a topic is not there, and StoreError if the store is of
+        other topics than these; `until_end`, StoreAwayError if it does not answer.
         """
+        while True:
+            try:
+                return await self._run(until_end=until_end, on_progress=on_progress)
+            except StoreAwayError as error:
+                if until_end:
+                    raise
+                _log.warning("the archive waits: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _run(self, *, until_end: bool, on_progress: Callable[[Progress], None]) -> Progress:
         try:
             async with AsyncExitStack() as stack:
                 self._positions = await asyncio.to_thread(self._intake.positions)

@@ -25,7 +25,7 @@ from monitor.store.programs.webhooks import (
     note_failed,
     secret_of,
 )
-from monitor.store.store import Store
+from monitor.store.store import Store, StoreAwayError
 
 _log = logging.getLogger(__name__)
 
@@ -139,9 +139,14 @@ class WebhookSender:
         self._on_turn = on_turn
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
+        """Deliver until cancelled. A store that does not answer is asked again."""
         while True:
-            if not await asyncio.to_thread(self.turn):
+            try:
+                tried = await asyncio.to_thread(self.turn)
+            except StoreAwayError as error:
+                _log.warning("webhooks wait: %s", error)
+                tried = 0
+            if not tried:
                 await asyncio.sleep(POLL_SECONDS)
 
     def turn(self) -> int:

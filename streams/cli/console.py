@@ -149,12 +149,21 @@ async def _serve(
             ssl_keyfile=tls[1] if tls else None,
         )
     )
-    publishing = asyncio.create_task(Publisher(settings, store, metrics.decisions).run())
     sender = WebhookSender(store, on_outcome=metrics.webhook_try, on_turn=metrics.webhooks)
-    sending = asyncio.create_task(sender.run())
+    sending = [
+        asyncio.create_task(Publisher(settings, store, metrics.decisions).run()),
+        asyncio.create_task(sender.run()),
+    ]
+    serving = asyncio.create_task(server.serve())
     try:
-        await server.serve()
+        await asyncio.wait((serving, *sending), return_when=asyncio.FIRST_COMPLETED)
+        ended = [task for task in sending if task.done()]
+        if ended:  # they never end but by a fault: nothing may wait unnoticed
+            server.should_exit = True
+            await serving
+            ended[0].result()
+        await serving
     finally:
-        publishing.cancel()
-        sending.cancel()
-        await asyncio.gather(publishing, sending, return_exceptions=True)
+        for task in (*sending, serving):
+            task.cancel()
+        await asyncio.gather(*sending, serving, return_exceptions=True)

@@ -24,6 +24,7 @@ from streams.cli import (
     replay,
     rules,
     send,
+    store,
     user,
     verify,
     webhook,
@@ -84,6 +85,7 @@ app.add_typer(alerts.alerts, rich_help_panel=WORK)
 app.add_typer(user.user, rich_help_panel=WORK)
 app.add_typer(webhook.webhook, rich_help_panel=WORK)
 app.add_typer(policy.policy, rich_help_panel=RUN)
+app.add_typer(store.store, rich_help_panel=RUN)
 
 
 def _without_types_of_switches(command: Any) -> None:  # noqa: ANN401 - Typer's own

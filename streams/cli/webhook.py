@@ -43,7 +43,7 @@ def add(
 
     Examples:
 
-        weir webhook add https://bank.example/weir --kinds review --secret-file secret.txt
+        weir webhook add https://bank.example/weir --kinds review --secret-file key
     """
     import time
 

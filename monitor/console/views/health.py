@@ -15,6 +15,7 @@ from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
 from monitor.store.programs.webhooks import delivery_counts
 from monitor.store.queries import Health, closed_days, health
+from monitor.store.store import StoreAwayError
 
 STALE_SECONDS: Final = 3600
 """Without any report for so long, the page says that the stream may stand still."""
@@ -25,7 +26,7 @@ def healthz(request: Request) -> Response:
     try:
         with store_of(request).reading() as connection:
             connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
+    except (StoreAwayError, SQLAlchemyError):
         return PlainTextResponse("the store does not answer", 503)
     return PlainTextResponse("ok")
 

@@ -50,10 +50,13 @@ def exported(console: MadeConsole, name: str, query: str = "") -> list[dict[str,
 
 def as_text(row: dict[str, Any]) -> dict[str, str | None]:
     return {
-        name: None if value is None else str(Decimal(value).normalize()) if name in NUMBERS
+        name: None
+        if value is None
+        else str(Decimal(value).normalize())
+        if name in NUMBERS
         else str(value)
         for name, value in row.items()
-    }  # fmt: skip
+    }
 
 
 def test_every_format_has_every_alert_once_with_the_same_values(console: MadeConsole) -> None:
@@ -77,13 +80,27 @@ def test_a_row_says_what_the_alert_says_and_who_closed_it(console: MadeConsole) 
     rows = {row["alert_id"]: row for row in exported(console, "jsonl")}
     row = rows[done["alert_id"]]
     assert row == {
-        "alert_id": done["alert_id"], "revision": 1, "told_at": done["told_at"],
-        "kind": "daily-amount", "account_id": "A2", "business_day": "2026-02-14",
-        "segment": "current", "threshold_id": "daily-amount", "currency": "EUR",
-        "value": "1234567.80", "limit": "2000.00", "times": "617.28", "severity": "medium",
-        "state": "closed", "assignee": None, "incident_id": INCIDENT, "reading": None,
-        "disposition": "suspicious", "by": "ana", "at": done["actions"][-1]["at"],
-    }  # fmt: skip
+        "alert_id": done["alert_id"],
+        "revision": 1,
+        "told_at": done["told_at"],
+        "kind": "daily-amount",
+        "account_id": "A2",
+        "business_day": "2026-02-14",
+        "segment": "current",
+        "threshold_id": "daily-amount",
+        "currency": "EUR",
+        "value": "1234567.80",
+        "limit": "2000.00",
+        "times": "617.28",
+        "severity": "medium",
+        "state": "closed",
+        "assignee": None,
+        "incident_id": INCIDENT,
+        "reading": None,
+        "disposition": "suspicious",
+        "by": "ana",
+        "at": done["actions"][-1]["at"],
+    }
     assert rows[identity("review A1")]["reading"] == "suspicion"
     assert rows[INCIDENT]["reading"] == "population-shift"
 
@@ -126,8 +143,14 @@ def test_an_export_is_kept_in_the_audit_with_its_filters(console: MadeConsole) -
 
 
 def test_pages_lead_to_exports_of_what_they_show(console: MadeConsole) -> None:
-    pages = ("/queue", "/queue?tab=back", "/queue?tab=mine", "/queue?tab=all&kind=review",
-             "/accounts/A1", f"/incidents/{INCIDENT}")  # fmt: skip
+    pages = (
+        "/queue",
+        "/queue?tab=back",
+        "/queue?tab=mine",
+        "/queue?tab=all&kind=review",
+        "/accounts/A1",
+        f"/incidents/{INCIDENT}",
+    )
     with console.client("ana") as client:
         address = f"/api/v1/alerts/{identity('A2 2026-02-14')}/actions"
         assert client.post(address, json={"action": "assign"}).status_code == 201

@@ -118,9 +118,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def test_people_who_take_at_once_never_take_the_same(store: Store) -> None:
     names = [f"person-{number}" for number in range(4)]
-    Intake(store).take([
-        read_alert(number, limit_alert(f"A{number}", "2026-02-14")) for number in range(40)
-    ])  # fmt: skip
+    Intake(store).take(
+        [read_alert(number, limit_alert(f"A{number}", "2026-02-14")) for number in range(40)]
+    )
 
     def take_all(name: str) -> list[str]:
         taken: list[str] = []

@@ -15,6 +15,7 @@ from monitor.review.membership import is_member
 from monitor.store import intake as intake_of_store
 from monitor.store.intake import Intake, Read, RecordSort, priority_of
 from monitor.store.queries import closed_days
+from monitor.store.records import SAMPLES_MAX
 from monitor.store.standing import Action, Does
 from monitor.store.store import Store
 from monitor.systemic.record import SegmentRecord
@@ -124,7 +125,7 @@ def test_rejections_are_counted_by_the_hour_and_the_latest_are_kept(tmp_path: Pa
     held = filled(sqlite_store(tmp_path), records, at_a_time=70)
     assert sum(row[2] for row in held["rejection_counts"]) == 450
     kept = [row for row in held["rejections"] if row[4] == "future"]
-    assert len(kept) == intake_of_store.SAMPLES_MAX
+    assert len(kept) == SAMPLES_MAX
     assert max(row[2] for row in kept) == 449
 
 

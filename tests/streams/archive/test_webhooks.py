@@ -124,10 +124,14 @@ def test_a_report_arrives_as_a_signed_cloud_event(rig: Rig) -> None:
     event = json.loads(body)
     assert event.pop("data") == made_record(ALERT, 1)
     assert event == {
-        "specversion": "1.0", "id": f"{ALERT}:1", "source": "/weir/alerts",
-        "type": "weir.alert.raised", "subject": ALERT, "time": event_time_text(NOW + 1_000_000),
+        "specversion": "1.0",
+        "id": f"{ALERT}:1",
+        "source": "/weir/alerts",
+        "type": "weir.alert.raised",
+        "subject": ALERT,
+        "time": event_time_text(NOW + 1_000_000),
         "datacontenttype": "application/json",
-    }  # fmt: skip
+    }
     stated = dict(part.split("=") for part in headers[SIGNATURE].split(","))
     assert int(stated["t"]) == rig.now // 1_000_000
     signed = hmac.new(SECRET, f"{stated['t']}.".encode() + body, hashlib.sha256)
@@ -175,8 +179,9 @@ def test_each_revision_is_one_event_and_a_rebuild_sends_nothing_again(rig: Rig) 
     rig.take(ALERT, revision=2, offset=2)
     assert rig.sender.turn() == 0
     assert [json.loads(body)["id"] for _, _, body in rig.receiver.got] == [
-        f"{ALERT}:1", f"{ALERT}:2",
-    ]  # fmt: skip
+        f"{ALERT}:1",
+        f"{ALERT}:2",
+    ]
 
 
 def test_only_kinds_that_are_asked_for_and_nothing_from_before(rig: Rig) -> None:
