@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monitor.console.guard import SAFE, STATIC, Guard, OnRequest, Timed
+from monitor.console.proxy import Proxy
 from monitor.console.repeats import posted_once, tagged
 from monitor.console.replies import AnswerError, posted, refused, see_other
 from monitor.console.transactions import Transactions
@@ -130,23 +131,33 @@ def needs(method: str, path: str) -> Role | None:
     return Role.ANALYST
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - a console stands on these
     store: Store,
     *,
     clock: Callable[[], int],
     hosts: frozenset[str],
     is_https: bool = False,
     transactions: Transactions | None = None,
+    proxy: Proxy | None = None,
     on_request: OnRequest | None = None,
 ) -> Starlette:
     """Return the console of a store, behind its guard.
 
     `on_request` is given method, status and seconds of each request but those of /events;
     `transactions` finds those behind an alert; without it, the page says that it cannot.
+    `proxy` may say who somebody is.
     `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
     """
     static = StaticFiles(directory=str(files("monitor.console") / "static"))
-    guard = Middleware(Guard, store=store, clock=clock, hosts=hosts, is_https=is_https, needs=needs)
+    guard = Middleware(
+        Guard,
+        store=store,
+        clock=clock,
+        hosts=hosts,
+        is_https=is_https,
+        needs=needs,
+        proxy=proxy,
+    )
     app = Starlette(
         routes=[*PAGES, *OF_API, Mount("/static", static, name="static")],
         middleware=[guard] if on_request is None else [Middleware(Timed, note=on_request), guard],

@@ -419,6 +419,27 @@ def login(store: Store, name: str, password: str, address: str, now: int) -> str
     return token
 
 
+def login_by_proxy(store: Store, name: str, address: str, now: int) -> str:
+    """Begin a session of a user whom a proxy has let in, and return its token.
+
+    Raises LoginError if nobody who is active has the name.
+    """
+    with store.begin() as connection:
+        active = select(users_table.c.name).where(
+            users_table.c.name == name, users_table.c.is_active
+        )
+        if _problems_of_name(name) or connection.execute(active).scalar() is None:
+            raise LoginError
+        connection.execute(
+            update(users_table).where(users_table.c.name == name).values(seen_at=now)
+        )
+        token = _token()
+        _begin_session(connection, name, token, now)
+        after = {"address": address, "by": "proxy"}
+        append(connection, at=now, actor=name, action="login", subject=name, after=after)
+    return token
+
+
 def _begin_try(store: Store, name: str, address: str, now: int) -> _Try:
     """Note a login as failed, before it is tried: logins at the same time cannot be too many.
 
