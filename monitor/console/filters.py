@@ -59,6 +59,12 @@ class Filter(NamedTuple):
             return wanted._replace(status=State.OPEN.value, is_back=True)
         return wanted if self.tab == ALL else wanted._replace(status=self.tab)
 
+    @property
+    def folds(self) -> bool:
+        """Whether each group is one row: where nothing narrower is asked for than a queue."""
+        is_narrow = any(name in self.values for name in ("account_id", "incident_id", "q"))
+        return self.tab in {"open", "back"} and not is_narrow
+
     def query(self, **other: str | None) -> str:
         """Return it as the query of an address; `other` replaces values, None removes them."""
         values = {"tab": self.tab, **self.values, **other}

@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -151,12 +151,44 @@ def alert_page(
     after = None if cursor is None else _read_cursor(cursor)
     places = _first_places(connection, wanted, after, limit + 1)
     ids = [alert_id for _, alert_id in places[:limit]]
-    found: dict[str, Row[Any]] = {}
-    for piece in in_pieces(ids):
-        of_page = select(alerts).where(alerts.c.alert_id.in_(piece))
-        found |= {row.alert_id: row for row in connection.execute(of_page)}
+    found = rows_by_id(connection, ids, alerts.c)
     rows = [found[alert_id] for alert_id in ids]
     return Page(rows, cursor_of(rows[-1]) if len(places) > limit else None)
+
+
+def group_page(
+    connection: Connection,
+    wanted: AlertFilter,
+    limit: int = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> Page:
+    """Return the first alert of each group that has any that is wanted, a page of them.
+
+    Raises QueryError as `alert_page`.
+    """
+    after = None if cursor is None else _read_cursor(cursor)
+    heads: dict[str, str] = {}  # a group's beginning of places, and the id of its first alert
+    while len(heads) <= limit:
+        places = _first_places(connection, wanted, after, _PLACES_AT_A_TIME)
+        for place, alert_id in places:
+            heads.setdefault(_group_in(place), alert_id)
+        if len(places) < _PLACES_AT_A_TIME:
+            break
+        after = _group_in(places[-1][0]) + _BEYOND
+    groups = list(heads)[:limit]
+    found = rows_by_id(connection, [heads[group] for group in groups], alerts.c)
+    rows = [found[heads[group]] for group in groups]
+    return Page(rows, _cursor(groups[-1] + _BEYOND) if len(heads) > limit else None)
+
+
+_PLACES_AT_A_TIME: Final = 200
+_BEYOND: Final = "~"
+"""After all that stands in a place: with it, a cursor is beyond a whole group."""
+
+
+def _group_in(place: str) -> str:
+    """Return how all places of a group begin."""
+    return place[: place.index(" ", place.index(" ") + 1) + 1]
 
 
 def _first_places(
@@ -179,10 +211,14 @@ def _first_places(
 
 def cursor_of(row: Row[Any]) -> str:
     """Return the cursor of the page that begins after an alert."""
-    return base64.urlsafe_b64encode(row.place.encode()).decode()
+    return _cursor(row.place)
 
 
-_PLACE: Final = re.compile(r"[01][0-9]{2} [^ \0]{1,64} [01][0-9]{2} [^ \0]{1,64}")
+def _cursor(place: str) -> str:
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+_PLACE: Final = re.compile(r"[01][0-9]{2} [^ \0]{1,64} (~|[01][0-9]{2} [^ \0]{1,64})")
 
 
 def _read_cursor(cursor: str) -> str:
@@ -327,11 +363,13 @@ def listed_rows(
     ).all()
 
 
-def rows_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+def rows_by_id(
+    connection: Connection, ids: Sequence[str], columns: Iterable[Any] = LISTED
+) -> dict[str, Row[Any]]:
     """Return alerts by their ids: the listed columns. One that is not there is left out."""
     found: dict[str, Row[Any]] = {}
     for piece in in_pieces(ids):
-        chosen = select(*LISTED).where(alerts.c.alert_id.in_(piece))
+        chosen = select(*columns).where(alerts.c.alert_id.in_(piece))
         found |= {row.alert_id: row for row in connection.execute(chosen)}
     return found
 

@@ -29,6 +29,7 @@ from monitor.store.queries import (
     QueryError,
     alert_page,
     counts,
+    group_page,
     others_of_accounts,
 )
 from monitor.store.standing import Does, State
@@ -112,14 +113,15 @@ def lines_of(
 
 
 def queue(request: Request) -> Response:
-    """Show a tab of the queue, with the filters that the address has."""
+    """Show a tab of the queue, with the filters that the address has: a row for each group."""
     params = checked(request.query_params, OF_QUEUE)
     chosen, person, now = filter_of(params), person_of(request), now_of(request)
     wanted = chosen.wanted(person.name, now)
     with store_of(request).reading() as connection:
         after = latest_change(connection)
         try:
-            found = alert_page(connection, wanted, cursor=params.get("cursor") or None)
+            page_of = group_page if chosen.folds else alert_page
+            found = page_of(connection, wanted, cursor=params.get("cursor") or None)
         except QueryError as error:
             raise AnswerError(400, str(error)) from error
         lines = lines_of(connection, found.rows, now)

@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, inspect, text
 
+from monitor.store import queries
 from monitor.store.intake import Intake
 from monitor.store.queries import (
     AlertFilter,
     QueryError,
     alert_page,
     counts,
+    group_page,
     health,
     incident_rows,
     member_counts,
@@ -31,6 +33,7 @@ from tests.support.laws import law
 from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import (
     MONDAY,
+    NOW,
     contents,
     filled,
     made_record,
@@ -131,6 +134,29 @@ def test_pages_have_every_alert_once_and_groups_whole(store: Store, limit: int) 
         assert ranks == sorted(ranks, reverse=True)
         with pytest.raises(QueryError, match="cursor"):
             alert_page(connection, AlertFilter(), cursor="nonsense")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+@pytest.mark.parametrize("at_a_time", [1, 2, 200])
+@pytest.mark.parametrize("wanted", [AlertFilter(), AlertFilter(status="open", now=NOW)])
+def test_pages_of_groups_have_the_first_of_each_once(
+    store: Store, limit: int, at_a_time: int, wanted: AlertFilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_PLACES_AT_A_TIME", at_a_time)
+    filled(store, made_records(5, 200))
+    with store.reading() as connection:
+        whole = alert_page(connection, wanted, limit=500).rows
+        firsts = [next(its).alert_id for _, its in groupby(whole, lambda row: row.group_id)]
+        found: list[str] = []
+        cursor = None
+        while True:
+            page = group_page(connection, wanted, limit=limit, cursor=cursor)
+            found += [row.alert_id for row in page.rows]
+            cursor = page.next
+            if cursor is None:
+                break
+    assert found == firsts
+    assert len(firsts) > 5
 
 
 @law(60)
