@@ -84,7 +84,7 @@
     "/": () => find("#search")?.focus(),
     g: () => { after = "g"; setTimeout(() => { after = ""; }, 1500); },
   };
-  const places = { q: "/queue", i: "/incidents", l: "/limits", h: "/health" };
+  const places = { q: "/queue", i: "/incidents", l: "/limits", h: "/health", t: "/tasks" };
 
   function pick(event) {
     const picker = find("#close[open] .reasons");
