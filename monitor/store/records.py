@@ -1,7 +1,7 @@
 """Records of the topics, and how those that stand by themselves are taken into a store.
 
-Rejections, account-days, segment-days, policies, and steps of proposals and of tasks: each is added within the
-transaction of an intake. Alerts and what people do with them are the intake's own.
+Rejections, account-days, segment-days, policies, and steps of proposals and of tasks: each is added
+within the transaction of an intake. Alerts and what people do with them are the intake's own.
 """
 
 from collections import Counter

@@ -1,8 +1,7 @@
 """Tasks as pages and in the API: the list of them, and the forms that open and end them."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -24,32 +23,31 @@ from monitor.console.replies import (
 from monitor.console.work.tasks import end_task, open_tasks, today_of
 from monitor.store.people import Person
 from monitor.store.programs.actors import accountable
-from monitor.store.work.tasklist import TaskFilter, tasks_of
+from monitor.store.work.tasklist import TaskFilter, task_page
 from monitor.store.work.tasks import TaskProgress, is_day
 
 TASK_TABS: Final = {"mine": "Mine", "open": "All open", "done": "Done", "dropped": "Dropped"}
-OF_TASKS: Final = ("status", "account_id", "assignee", "limit", "cursor")
+OF_TASKS: Final = ("progress", "account_id", "assignee", "limit", "cursor")
 PAGE: Final = 100
 
 
 def tasks(request: Request) -> Response:
     """Show tasks: a person's own, or all; those that are due first, so overdue ones first."""
-    params = checked(request.query_params, ("tab", "cursor"))
-    tab = params.get("tab") or "mine"
+    params = checked(request.query_params, ("show", "cursor"))
+    tab = params.get("show") or "mine"
     if tab not in TASK_TABS:
-        raise AnswerError(400, f"tab must be one of {', '.join(TASK_TABS)}, not {tab!r}")
+        raise AnswerError(400, f"show must be one of {', '.join(TASK_TABS)}, not {tab!r}")
     person, now = person_of(request), now_of(request)
     after = _after(params.get("cursor"))
     with store_of(request).reading() as connection:
-        found = tasks_of(connection, _wanted(tab, person), PAGE + 1, after)
-    more = len(found) > PAGE
+        found = task_page(connection, _wanted(tab, person), PAGE, after)
     shown = {
         "title": "Tasks",
         "tab": tab,
         "tabs": TASK_TABS,
-        "tasks": found[:PAGE],
+        "tasks": found.tasks,
         "today": today_of(now),
-        "next_cursor": _cursor(found[PAGE - 1].fields()) if more else None,
+        "next_cursor": _cursor(found.next),
     }
     return page(request, "tasks.html", shown)
 
@@ -60,8 +58,8 @@ def _wanted(tab: str, person: Person) -> TaskFilter:
     return TaskFilter(TaskProgress(tab))
 
 
-def _cursor(fields: Mapping[str, Any]) -> str:
-    return json.dumps([fields["due"], fields["task_id"]], separators=(",", ":"))
+def _cursor(last: tuple[str, str] | None) -> str | None:
+    return None if last is None else json.dumps(last, separators=(",", ":"))
 
 
 def _after(text: str | None) -> tuple[str, str] | None:
@@ -88,9 +86,9 @@ def _is_storable(text: str) -> bool:
 def task_list(request: Request) -> Response:
     """Answer with tasks by the day on which they are due."""
     params = checked(request.query_params, OF_TASKS)
-    said = params.get("status")
+    said = params.get("progress")
     if said and said not in list(TaskProgress):
-        raise AnswerError(400, f"status must be one of {', '.join(TaskProgress)}, not {said!r}")
+        raise AnswerError(400, f"progress must be one of {', '.join(TaskProgress)}, not {said!r}")
     wanted = TaskFilter(
         TaskProgress(said) if said else None,
         params.get("account_id") or None,
@@ -99,9 +97,9 @@ def task_list(request: Request) -> Response:
     )
     limit, after = limit_of(params), _after(params.get("cursor"))
     with store_of(request).reading() as connection:
-        found = tasks_of(connection, wanted, limit + 1, after)
-    items = [task.fields() for task in found[:limit]]
-    return as_json({"items": items, "next": _cursor(items[-1]) if len(found) > limit else None})
+        found = task_page(connection, wanted, limit, after)
+    items = [task.fields() for task in found.tasks]
+    return as_json({"items": items, "next": _cursor(found.next)})
 
 
 def post_tasks(request: Request, body: Body) -> Response:

@@ -220,11 +220,10 @@ def _keep(connection: Connection, step: TaskStep, now: int, before: dict[str, An
 
 def offer_for(connection: Connection, person: Person, row: Row[Any], now: int) -> list[Task]:
     """Open an offer task for a review that was closed as a service need, unless one is open."""
-    if row.kind != Kind.REVIEW.value or row.disposition != Disposition.SERVICE_NEED.value:
+    is_need = row.disposition == Disposition.SERVICE_NEED.value
+    if row.kind != Kind.REVIEW.value or not is_need or not (row.account_id or "").strip():
         return []
-    held = tasks_of(
-        connection, TaskFilter(TaskProgress.OPEN, row.account_id, row.alert_id)
-    )
+    held = tasks_of(connection, TaskFilter(TaskProgress.OPEN, row.account_id, row.alert_id))
     if any(task.kind is TaskKind.OFFER for task in held):
         return []
     asked = {"task": TaskKind.OFFER.value, "alert_id": row.alert_id}

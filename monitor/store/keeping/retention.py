@@ -1,7 +1,8 @@
 """Retention: how many days each sort of rows is kept, and what is taken away after that.
 
 What the topics still hold comes back if the store is made again from them, and goes again with the
-next pruning. Alerts go with their revisions, actions and tasks, and only if nobody has to work them.
+next pruning. Alerts go with their revisions, actions and tasks, and only if nobody has to work
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -83,12 +84,9 @@ def _pruned(
 
     if retention.alerts is not None:
         for piece in in_pieces(_old_alerts(connection, now - retention.alerts * DAY)):
-            tasks = list(connection.execute(
-                select(task_steps.c.task_id).where(task_steps.c.alert_id.in_(piece))
-            ).scalars())
-            for its_tasks in in_pieces(tasks):
-                take(task_steps, task_steps.c.task_id.in_(its_tasks))
-                take(outbox, outbox.c.key.in_(its_tasks))
+            tasks = _tasks_of(connection, piece)
+            take(outbox, outbox.c.key.in_(tasks))
+            take(task_steps, task_steps.c.task_id.in_(tasks))
             for table in (revisions, actions, alerts):
                 take(table, table.c.alert_id.in_(piece))
             take(outbox, outbox.c.key.in_(piece))  # all of it is sent: _old_alerts sees to it
@@ -111,6 +109,12 @@ def _pruned(
             counts[audit.name] = connection.execute(chosen).scalar_one()
             said = pruned(take_away(connection, number))
     return counts, said
+
+
+def _tasks_of(connection: Connection, alert_ids: Sequence[str]) -> Sequence[str]:
+    """Return the ids of alerts' tasks: few, as people open them one by one."""
+    chosen = select(task_steps.c.task_id).where(task_steps.c.alert_id.in_(alert_ids))
+    return list(connection.execute(chosen.distinct()).scalars())
 
 
 def _old_alerts(connection: Connection, before: int) -> Sequence[str]:

@@ -23,21 +23,36 @@ class TaskFilter(NamedTuple):
     task_id: str | None = None
 
 
-def tasks_of(
-    connection: Connection,
-    wanted: TaskFilter,
-    limit: int = LISTED_MAX,
-    after: tuple[str, str] | None = None,
-) -> list[Task]:
-    """Return tasks by the day on which they are due, then by id.
+class TaskPage(NamedTuple):
+    """Tasks of a page, and where the next one begins: the day and the id of the last; or None."""
 
-    `after` is the day and the id of the last one of the page before.
+    tasks: list[Task]
+    next: tuple[str, str] | None
+
+
+def task_page(
+    connection: Connection, wanted: TaskFilter, limit: int, after: tuple[str, str] | None = None
+) -> TaskPage:
+    """Return so many tasks, by the days on which they are due; `after` is `next` of the last page.
+
+    Pages are cut by day and id; within a page, tasks of a day stand in the order of their opening.
     """
     chosen = _chosen(wanted)
     if after is not None:
         chosen = chosen.where(tuple_(task_steps.c.due, task_steps.c.task_id) > after)
-    chosen = chosen.order_by(task_steps.c.due, task_steps.c.task_id).limit(limit)
-    ids = list(dict.fromkeys(connection.execute(chosen).scalars()))
+    chosen = chosen.order_by(task_steps.c.due, task_steps.c.task_id).limit(limit + 1)
+    rows = connection.execute(chosen).all()
+    shown = rows[:limit]
+    last = (shown[-1].due, shown[-1].task_id) if len(rows) > limit else None
+    return TaskPage(_tasks(connection, [row.task_id for row in shown]), last)
+
+
+def tasks_of(connection: Connection, wanted: TaskFilter, limit: int = LISTED_MAX) -> list[Task]:
+    """Return the tasks that are due first, LISTED_MAX of them at most."""
+    return task_page(connection, wanted, limit).tasks
+
+
+def _tasks(connection: Connection, ids: Sequence[str]) -> list[Task]:
     rows = connection.execute(select(task_steps).where(task_steps.c.task_id.in_(ids)))
     return tasks_in(
         TaskStep(row.task_id, TaskDoes(row.step), row.by, row.at, json.loads(row.detail))
@@ -46,7 +61,7 @@ def tasks_of(
 
 
 def _chosen(wanted: TaskFilter) -> Select[Any]:
-    chosen = select(task_steps.c.task_id).where(_OPENING)
+    chosen = select(task_steps.c.due, task_steps.c.task_id).where(_OPENING)
     for name in ("account_id", "alert_id", "assignee", "task_id"):
         value = getattr(wanted, name)
         if value is not None:
