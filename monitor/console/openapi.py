@@ -453,6 +453,18 @@ def _paths() -> dict[str, Any]:
                 **_answers(whole, "201", *write, "412"),
             },
         },
+        "/api/v1/alerts/{alert_id}/undo": {
+            "parameters": [*of_alert, _CSRF],
+            "post": {
+                "summary": "Take back your own last decision of the last ten minutes",
+                **_takes({**_object({}), "additionalProperties": False}),
+                **_answers(
+                    _object({"taken_back": _ref("Action"), "done": _list_of(_ref("Action"))}),
+                    "201",
+                    *write,
+                ),
+            },
+        },
         "/api/v1/alerts/{alert_id}/transactions": {
             "parameters": of_alert,
             "get": {

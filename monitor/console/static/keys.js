@@ -77,6 +77,7 @@
     s: () => open("#snooze", "button, input:not([type=hidden])"),
     c: () => { const field = find("#comment"); if (field) field.focus(); else openLine("#comment"); },
     u: () => press("#reopen") || submit("reopen"),
+    z: () => press("#undo"),
     n: () => press("#next"),
     m: () => press("#take"),
     t: () => press("#transactions"),

@@ -32,6 +32,7 @@ from monitor.console.replies import (
 from monitor.console.views.account import days_of, entry_of, read
 from monitor.console.views.queue import Line, lines_of, seen_of, seen_text
 from monitor.console.work.tasks import today_of
+from monitor.console.work.undo import offered
 from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import MEANINGS
 from monitor.store.people import Person
@@ -109,6 +110,7 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         "incident": incident,
         "incident_record": None if incident is None else json.loads(incident.record),
         "may": may(person, row, now),
+        "undo": offered(connection, person, row.alert_id, now),
         "needs_second": needs_second(person, row),
         "meanings": MEANINGS,
         "colleagues": [name for name in assignable(connection) if name != person.name],

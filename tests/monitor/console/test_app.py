@@ -188,6 +188,8 @@ def test_text_of_others_is_never_interpreted(console: MadeConsole) -> None:
             f"/api/v1/alerts/{ids[0]}/actions", json={"action": "comment", "note": HOSTILE}
         )
         assert answer.status_code == 201
+        client.post("/queue/views", data={"name": HOSTILE[:64], "query": f"q={quote(HOSTILE)}"})
+        assert HOSTILE[:64] in html.unescape(client.get("/queue").text)
         made_task = client.post(
             f"/api/v1/accounts/{quote(account, safe='')}/tasks",
             json={"task": "recovery", "alert_id": ids[0], "note": HOSTILE},
