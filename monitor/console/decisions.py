@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row
 
 from monitor.console.replies import AnswerError
+from monitor.console.work.tasks import offer_for
 from monitor.core.business_day import MICROSECONDS, event_time_of, event_time_text
 from monitor.core.threshold import Severity
 from monitor.store import audit
@@ -119,6 +120,8 @@ def decide(
             before=_standing(rows[action.alert_id]),
             after={**_standing(after[action.alert_id]), **action.detail},
         )
+        if action.does is Does.DISPOSE:
+            offer_for(connection, person, after[action.alert_id], now)
     return [Done(action.alert_id, action.does) for action in done]
 
 

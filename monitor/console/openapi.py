@@ -6,11 +6,13 @@ from typing import Any, Final
 from monitor.console.exports import FORMATS
 from monitor.console.filters import CHOICES, FILTERS, OF_API, OF_EXPORT
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
+from monitor.console.work.tasks import RECOVERY_ALL
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
 from monitor.store.programs.answers import KEY_LENGTH_MAX
 from monitor.store.proposals import ProposalState
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does, State
+from monitor.store.work.tasks import TASK_TEXTS, TaskKind, TaskProgress
 
 Schema = Mapping[str, Any]
 
@@ -119,6 +121,22 @@ def _schemas() -> dict[str, Any]:
                 "decision_note": _or_null(_TEXT),
             },
             ["proposal_id", "by", "at", "threshold_id", "above", "progress"],
+        ),
+        "Task": _object(
+            {
+                "task_id": _TEXT,
+                "task": {"enum": [kind.value for kind in TaskKind]},
+                "account_id": _TEXT,
+                "due": {"type": "string", "format": "date"},
+                "by": _TEXT,
+                "at": _TIME,
+                "progress": {"enum": [progress.value for progress in TaskProgress]},
+                **{
+                    name: _or_null(_TEXT)
+                    for name in (*TASK_TEXTS, "note", "ended_by", "ended_at", "end_note")
+                },
+            },
+            ["task_id", "task", "account_id", "due", "by", "at", "progress"],
         ),
         "Problem": _object(
             {"type": _TEXT, "title": _TEXT, "status": _NUMBER, "detail": _TEXT},
@@ -283,6 +301,48 @@ def _limit_paths() -> dict[str, Any]:
     }
 
 
+def _task_paths() -> dict[str, Any]:
+    note = _or_null({**_TEXT, "maxLength": NOTE_LENGTH_MAX})
+    opening = {
+        "task": {"enum": [RECOVERY_ALL, *(kind.value for kind in TaskKind)]},
+        "alert_id": _or_null({**_TEXT, "description": "An alert of the account."}),
+        "due": _or_null({"type": "string", "format": "date"}),
+        "assignee": _or_null(_TEXT),
+        "note": note,
+    }
+    ending = {"step": {"enum": ["done", "dropped"]}, "note": note}
+    asked = [
+        {"name": "progress", "in": "query", "schema": {"enum": list(TaskProgress)}},
+        *_query(("account_id", "assignee", "limit", "cursor")),
+    ]
+    write = ("404", "409", "415", "422")
+    return {
+        "/api/v1/tasks": {
+            "get": {
+                "summary": "Tasks with clients by the day on which they are due",
+                "parameters": asked,
+                **_answers(_page_of("Task")),
+            }
+        },
+        "/api/v1/accounts/{account_id}/tasks": {
+            "parameters": [*_in_path("account_id"), _CSRF],
+            "post": {
+                "summary": "Open a task, or those of the four steps that are not open",
+                **_takes({**_object(opening, ["task"]), "additionalProperties": False}),
+                **_answers(_object({"items": _list_of(_ref("Task"))}, ["items"]), "201", *write),
+            },
+        },
+        "/api/v1/tasks/{task_id}/steps": {
+            "parameters": [*_in_path("task_id"), _CSRF],
+            "post": {
+                "summary": "Take note that a task was done, or is dropped",
+                **_takes({**_object(ending, ["step"]), "additionalProperties": False}),
+                **_answers(_ref("Task"), "201", *write),
+            },
+        },
+    }
+
+
 def _queue_paths() -> dict[str, Any]:
     of_filter = {name: _or_null(_TEXT) for name in (*FILTERS, "q")}
     taking = {**_object(of_filter), "additionalProperties": False}
@@ -393,6 +453,18 @@ def _paths() -> dict[str, Any]:
                 **_answers(whole, "201", *write, "412"),
             },
         },
+        "/api/v1/alerts/{alert_id}/undo": {
+            "parameters": [*of_alert, _CSRF],
+            "post": {
+                "summary": "Take back your own last decision of the last ten minutes",
+                **_takes({**_object({}), "additionalProperties": False}),
+                **_answers(
+                    _object({"taken_back": _ref("Action"), "done": _list_of(_ref("Action"))}),
+                    "201",
+                    *write,
+                ),
+            },
+        },
         "/api/v1/alerts/{alert_id}/transactions": {
             "parameters": of_alert,
             "get": {
@@ -425,6 +497,7 @@ def _paths() -> dict[str, Any]:
         },
         **_queue_paths(),
         **_limit_paths(),
+        **_task_paths(),
         "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
         "/api/v1/openapi.json": {
             "get": {"summary": "This document", "security": [], **_answers({"type": "object"})}

@@ -25,6 +25,7 @@ from monitor.store.records import (
     take_rejections,
     take_segment_days,
     take_steps,
+    take_task_steps,
 )
 from monitor.store.schema import (
     IS_SYSTEMIC,
@@ -101,6 +102,7 @@ class Intake:
         take_segment_days(connection, by_sort[RecordSort.SEGMENT_DAY])
         take_policies(connection, by_sort[RecordSort.POLICY])
         take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
+        take_task_steps(connection, [read.value for read in by_sort[RecordSort.TASK_STEP]])
         _keep_positions(connection, new)
         return changed
 

@@ -31,6 +31,8 @@ from monitor.console.replies import (
 )
 from monitor.console.views.account import days_of, entry_of, read
 from monitor.console.views.queue import Line, lines_of, seen_of, seen_text
+from monitor.console.work.tasks import today_of
+from monitor.console.work.undo import offered
 from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import MEANINGS
 from monitor.store.people import Person
@@ -44,6 +46,7 @@ from monitor.store.queries import (
     days_of_account,
     revisions_of,
 )
+from monitor.store.work.tasklist import TaskFilter, tasks_of
 
 OTHERS_MAX: Final = 25
 
@@ -101,10 +104,13 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         "told": told,
         "entries": [entry_of(action) for action in actions_of(connection, row.alert_id)],
         "others": others,
+        "tasks": tasks_of(connection, TaskFilter(alert_id=row.alert_id)),
+        "today": today_of(now),
         "days": days_of(days, record),
         "incident": incident,
         "incident_record": None if incident is None else json.loads(incident.record),
         "may": may(person, row, now),
+        "undo": offered(connection, person, row.alert_id, now),
         "needs_second": needs_second(person, row),
         "meanings": MEANINGS,
         "colleagues": [name for name in assignable(connection) if name != person.name],

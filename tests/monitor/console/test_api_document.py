@@ -47,7 +47,11 @@ def test_every_route_is_asked() -> None:
 def test_every_answer_is_one_that_the_document_has(
     console: MadeConsole, path: str, method: str
 ) -> None:
-    names = NAMES | {"proposal_id": console.propose()}
+    names = NAMES | {
+        "proposal_id": console.propose(),
+        "task_id": console.open_task(),
+        "account_id": "A1",
+    }
     console.transactions.held = []
     api = schemathesis.openapi.from_asgi("/api/v1/openapi.json", console.app)
     operation = api[path][method.upper()]
