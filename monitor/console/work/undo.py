@@ -37,7 +37,7 @@ def undo_of(
 ) -> Undo | None:
     """Return how a person takes back their last decision on an alert; None if they cannot.
 
-    It is the last one of anybody (comments are none), theirs, at most MINUTES old, and has an
+    It is the last one of anybody (comments do not count), theirs, at most MINUTES old, and has an
     inverse. A reopening, a confirmation of a proposal and a declining have none.
     """
     ordered = sorted(actions, key=lambda action: (action.at, action.action_id))
@@ -60,7 +60,7 @@ def undo_of(
 
 
 def _kept(standing: Standing, now: int) -> tuple[object, ...]:
-    """Return what a decision changes; a snooze that has ended is none."""
+    """Return what a decision changes; a snooze that has ended does not count."""
     is_over = standing.snoozed_until is not None and standing.snoozed_until <= now
     state = State.OPEN if is_over else standing.state
     return state, standing.assignee, None if is_over else standing.snoozed_until
