@@ -31,7 +31,7 @@ from monitor.console.views import (
     worklist,
 )
 from monitor.console.views import transactions as of_alert
-from monitor.console.work import saved_views, task_views, undo_views
+from monitor.console.work import saved_views, task_views, undo
 from monitor.store.people import Role
 from monitor.store.store import Store
 
@@ -49,7 +49,7 @@ PAGES: Final = (
     Route("/queue/views", posted(saved_views.change_views), methods=["POST"]),
     Route("/alerts/actions", posted(queue.act_on_many), methods=["POST"]),
     Route("/alerts/{alert_id:path}/actions", posted(alert.act_on), methods=["POST"]),
-    Route("/alerts/{alert_id:path}/undo", posted(undo_views.undo_form), methods=["POST"]),
+    Route("/alerts/{alert_id:path}/undo", posted(undo.undo_form), methods=["POST"]),
     Route("/alerts/{alert_id:path}/transactions", of_alert.transactions, methods=["GET"]),
     Route("/alerts/{alert_id:path}", alert.alert, methods=["GET"]),
     Route("/accounts/{account_id:path}/tasks", posted(task_views.open_form), methods=["POST"]),
@@ -92,9 +92,7 @@ OF_API: Final = (
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/actions", posted_once(api.post_action), methods=["POST"]
     ),
-    Route(
-        f"{_V1}/alerts/{{alert_id:path}}/undo", posted_once(undo_views.post_undo), methods=["POST"]
-    ),
+    Route(f"{_V1}/alerts/{{alert_id:path}}/undo", posted_once(undo.post_undo), methods=["POST"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/transactions",
         tagged(of_alert.transaction_list),

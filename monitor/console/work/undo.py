@@ -6,10 +6,22 @@ offered only if the alert stands after it as it stood before.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Row
+from starlette.requests import Request
+from starlette.responses import Response
 
-from monitor.console.replies import AnswerError
+from monitor.console.replies import (
+    AnswerError,
+    Body,
+    as_json,
+    ensure_known,
+    now_of,
+    person_of,
+    see_other,
+    writing,
+)
 from monitor.console.work.tasks import end_task
 from monitor.core.business_day import MICROSECONDS, event_time_text
 from monitor.store import audit
@@ -37,7 +49,7 @@ def undo_of(
 ) -> Undo | None:
     """Return how a person takes back their last decision on an alert; None if they cannot.
 
-    It is the last one of anybody (comments are none), theirs, at most MINUTES old, and has an
+    It is the last one of anybody (comments do not count), theirs, at most MINUTES old, and has an
     inverse. A reopening, a confirmation of a proposal and a declining have none.
     """
     ordered = sorted(actions, key=lambda action: (action.at, action.action_id))
@@ -60,7 +72,7 @@ def undo_of(
 
 
 def _kept(standing: Standing, now: int) -> tuple[object, ...]:
-    """Return what a decision changes; a snooze that has ended is none."""
+    """Return what a decision changes; a snooze that has ended does not count."""
     is_over = standing.snoozed_until is not None and standing.snoozed_until <= now
     state = State.OPEN if is_over else standing.state
     return state, standing.assignee, None if is_over else standing.snoozed_until
@@ -146,3 +158,22 @@ def _drop_offer(connection: Connection, person: Person, decision: Action, now: i
         made = task.made
         if task.kind is TaskKind.OFFER and made.by == decision.by and made.at >= decision.at:
             end_task(connection, person, made.task_id, {"step": "dropped"}, now)
+
+
+def post_undo(request: Request, body: Body) -> Response:
+    """Take back a person's own last decision on an alert."""
+    ensure_known(body, ())
+    alert_id, now = request.path_params["alert_id"], now_of(request)
+    with writing(request) as connection:
+        undo = take_back(connection, person_of(request), alert_id, now)
+    taken, done = undo.decision.fields(), [step.fields() for step in undo.inverse]
+    return as_json({"taken_back": taken, "done": done}, 201)
+
+
+def undo_form(request: Request, body: Body) -> Response:
+    """Take back a person's own last decision on an alert, and show the alert again."""
+    alert_id, now = request.path_params["alert_id"], now_of(request)
+    with writing(request) as connection:
+        take_back(connection, person_of(request), alert_id, now)
+    query = f"?in={quote(body['in'], safe='')}" if body.get("in") else ""
+    return see_other(f"/alerts/{quote(alert_id, safe='')}{query}")

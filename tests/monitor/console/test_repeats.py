@@ -46,10 +46,8 @@ def posts(console: MadeConsole) -> list[tuple[str, Mapping[str, Any]]]:
     }
     found["post_tasks"] = ("/api/v1/accounts/A2/tasks", {"task": "recovery"})
     found["post_task_step"] = (f"/api/v1/tasks/{console.open_task()}/steps", {"step": "done"})
-    closed = identity("outlier A1 2026-02-13")
-    with console.program(Scope.APPROVE) as client:
-        client.post(f"/api/v1/alerts/{closed}/dispositions", json=CLOSED)
-    found["post_undo"] = (f"/api/v1/alerts/{closed}/undo", {})
+    taken = identity("outlier A1 2026-02-13")  # by the request before
+    found["post_undo"] = (f"/api/v1/alerts/{taken}/undo", {})
     posted = [route for route in OF_API if "POST" in (route.methods or ())]
     return [found[route.name] for route in posted]
 
