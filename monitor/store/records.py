@@ -62,8 +62,10 @@ def json_of(fields: Mapping[str, Any]) -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def take_rejections(connection: Connection, read: Sequence[Read]) -> None:
-    """Count rejections by hour and reason, and keep the latest of each reason whole."""
+def take_rejections(
+    connection: Connection, read: Sequence[Read], sampled: Sequence[Read]
+) -> None:
+    """Count rejections by hour and reason, and keep the latest of `sampled` of each reason whole."""
     if not read:
         return
     insert_new(
@@ -78,7 +80,7 @@ def take_rejections(connection: Connection, read: Sequence[Read]) -> None:
                 "reason": item.value["reason"],
                 "record": json_of(item.value),
             }
-            for item in read
+            for item in sampled
         ],
     )
     counts = Counter((item.told_at - item.told_at % HOUR, item.value["reason"]) for item in read)
