@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -18,26 +19,45 @@ PSEUDONYM: Final = "erased-"
 DIGITS: Final = 16
 NOT_NAMING: Final = frozenset(
     {
+        "above",
         "action",
+        "amount",
         "business_day",
         "by",
         "assignee",
+        "channel",
+        "credit_amount",
         "currency",
+        "days",
+        "debit_amount",
+        "direction",
         "disposition",
         "kind",
+        "limit",
+        "limit_ratio",
         "measure",
+        "model",
+        "over_by",
+        "policy_version",
         "reason",
         "role",
+        "score",
         "segment",
+        "segments",
         "severity",
+        "share",
         "state",
         "status",
+        "suggested_limit",
         "threshold_id",
+        "times_limit",
+        "type",
         "until",
+        "value_before",
         "verdict",
     }
 )
-"""Fields that name no account, though an account may be called as what they say: a segment."""
+"""Fields that name no account, though one may be called as what they say: a segment, an amount."""
 
 _WORD: Final = re.compile(r"[^\s\"'\\,;:(){}\[\]<>=]+")
 
@@ -65,19 +85,28 @@ def pseudonym(its_hash: str) -> str:
 def replaced(value: Any, replacement: Callable[[str], str | None]) -> Any:  # noqa: ANN401 - JSON
     """Return JSON with whole strings replaced, where `replacement` is not None.
 
-    Names of fields stay, and what the fields of `NOT_NAMING` say.
+    Names of fields stay, and the texts of the fields of `NOT_NAMING`; a `value` names somebody
+    only beside the `type` of what it names, else it is an amount.
     """
     if isinstance(value, str):
         other = replacement(value)
         return value if other is None else other
     if isinstance(value, Mapping):
         return {
-            name: its if name in NOT_NAMING and isinstance(its, str) else replaced(its, replacement)
+            name: its if _names_nobody(name, its, value) else replaced(its, replacement)
             for name, its in value.items()
         }
     if isinstance(value, list | tuple):
         return [replaced(item, replacement) for item in value]
     return value
+
+
+def _names_nobody(name: str, its: Any, fields: Mapping[str, Any]) -> bool:  # noqa: ANN401 - JSON
+    if isinstance(its, list | tuple):
+        return name in NOT_NAMING and all(isinstance(item, str) for item in its)
+    return isinstance(its, str) and (
+        name in NOT_NAMING or (name == "value" and "type" not in fields)
+    )
 
 
 def strings_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
@@ -88,6 +117,8 @@ def strings_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
         for name, its in value.items():
             yield str(name)
             yield from strings_in(its)
+            if str(name).endswith("_base64") and isinstance(its, str):
+                yield b64decode(its).decode(errors="replace")
     elif isinstance(value, list | tuple):
         for item in value:
             yield from strings_in(item)
