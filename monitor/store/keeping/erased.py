@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from monitor.store.records import Read, RecordSort
 from monitor.store.schema import actions, erased_accounts, erased_alerts, erasure_secrets
-from monitor.store.store import in_pieces, insert_new
+from monitor.store.store import in_pieces, insert_into
 
 PSEUDONYM: Final = "erased-"
 DIGITS: Final = 16
@@ -207,10 +207,17 @@ class Erased:
     def _forget(self, connection: Connection, ids: Sequence[str]) -> None:
         hashes = {name: self._keyed.hash_of(name) for name in ids}
         new = [name for name in ids if hashes[name] not in self._alerts]
-        insert_new(connection, erased_alerts, [{"alert_hash": hashes[name]} for name in new])
+        note_alerts(connection, [hashes[name] for name in new])
         for piece in in_pieces(new):
             connection.execute(delete(actions).where(actions.c.alert_id.in_(piece)))
         self._alerts |= {hashes[name] for name in new}
+
+
+def note_alerts(connection: Connection, hashes: Sequence[str]) -> None:
+    """Keep the hashes of alerts that were erased."""
+    if hashes:
+        noting = insert_into(connection, erased_alerts).on_conflict_do_nothing()
+        connection.execute(noting, [{"alert_hash": its} for its in hashes])
 
 
 _PASSED: Final = (

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, select, text, u
 from monitor.core.table_reader import ProblemsError
 from monitor.store.audit import ERASE, append, redact
 from monitor.store.intake import hold_alerts
-from monitor.store.keeping.erased import Keyed, replaced, strings_in
+from monitor.store.keeping.erased import Keyed, note_alerts, replaced, strings_in
 from monitor.store.people import Role
 from monitor.store.records import json_of
 from monitor.store.schema import (
@@ -27,7 +27,6 @@ from monitor.store.schema import (
     audit,
     deliveries,
     erased_accounts,
-    erased_alerts,
     erasure_secrets,
     outbox,
     proposal_steps,
@@ -200,8 +199,7 @@ class _Erasing:
             "passed_over": 0,
         }
         insert_new(self._connection, erased_accounts, [row])
-        hashes = [{"alert_hash": self._keyed.hash_of(name)} for name in its_alerts]
-        insert_new(self._connection, erased_alerts, hashes)
+        note_alerts(self._connection, [self._keyed.hash_of(name) for name in its_alerts])
 
     def _take(self, table: Table, its: ColumnElement[bool]) -> None:
         taken = self._connection.execute(delete(table).where(its)).rowcount
