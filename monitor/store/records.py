@@ -62,10 +62,8 @@ def json_of(fields: Mapping[str, Any]) -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def take_rejections(
-    connection: Connection, read: Sequence[Read], sampled: Sequence[Read]
-) -> None:
-    """Count rejections by hour and reason, and keep the latest of `sampled` of each reason whole."""
+def take_rejections(connection: Connection, read: Sequence[Read], sampled: Sequence[Read]) -> None:
+    """Count rejections by hour and reason, and keep the latest `sampled` ones of each whole."""
     if not read:
         return
     insert_new(

@@ -113,7 +113,7 @@ def prune(
 
 
 @store.command()
-def erase(  # noqa: PLR0913 - an erasure has these
+def erase(
     account: Annotated[
         str, typer.Argument(metavar="ACCOUNT", help="The account's id.", show_default=False)
     ],
@@ -163,7 +163,9 @@ def erase(  # noqa: PLR0913 - an erasure has these
     if not dry_run:
         typer.echo(f"where others name it, there is now {done.pseudonym}")
         if not done.is_overwritten:
-            typer.echo("the old log is still being read: run this again once archive and console rest")
+            typer.echo(
+                "the old log is still being read: run this again once archive and console rest"
+            )
     typer.echo(STILL_HELD)
 
 

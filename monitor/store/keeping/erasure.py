@@ -73,7 +73,7 @@ class Erasure(NamedTuple):
     is_overwritten: bool
 
 
-def erase(  # noqa: PLR0913 - an erasure has these
+def erase(
     store: Store, account_id: str, now: int, *, by: str, reason: str, is_dry_run: bool = False
 ) -> Erasure:
     """Erase an account; a dry run counts, and changes nothing.

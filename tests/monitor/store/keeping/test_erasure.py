@@ -252,7 +252,9 @@ def test_what_was_done_with_an_erased_alert_does_not_come_back(store: Store) -> 
     """In whichever order the topics are read: the alert first, or what was done with it."""
     records = [item for item in made_records(5, 120) if item.sort is RecordSort.ALERT]
     its = next(item for item in records if item.value["account_id"] == "A1")
-    Intake(store).take([item for item in records if item.value["alert_id"] != its.value["alert_id"]])
+    Intake(store).take(
+        [item for item in records if item.value["alert_id"] != its.value["alert_id"]]
+    )
     note = Action(its.value["alert_id"], Does.COMMENT, "Ann", NOW, None, {"note": "rich"})
     erase(store, "A1", LATER, by="Ann", reason=WHY)
     Intake(store).take([read_action(0, note)])
