@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -233,6 +234,23 @@ def test_any_other_change_of_the_audit_is_found(store: Store, change: str) -> No
     with store.begin() as connection:
         connection.execute(CHANGES[change])
         assert verify(connection).broken == (2 if change == "of another entry" else 1)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_redaction_that_no_entry_tells_is_found(store: Store, number: int) -> None:
+    """Another content with the hash of that content: of an entry that was redacted, or was not."""
+    audited(store)
+    erase(store, "A1", LATER, by="Ann", reason=WHY)
+    with store.begin() as connection:
+        connection.execute(delete(audit_redactions).where(audit_redactions.c.number == number))
+        its = audit.c.number == number
+        connection.execute(update(audit).where(its).values(subject="account A9"))
+        row = connection.execute(select(audit).where(its)).one()._asdict()
+        content = {name: value for name, value in row.items() if name != "hash"}
+        said = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        forged = {"number": number, "erasure": 5, "hash": sha256(said.encode()).hexdigest()}
+        connection.execute(insert(audit_redactions).values(**forged))
+        assert verify(connection).broken == 1
 
 
 def test_a_pruned_audit_that_was_redacted_is_whole(store: Store) -> None:
