@@ -118,7 +118,7 @@ def _ensure_may(connection: Connection, account_id: str, by: str, reason: str) -
         select(users.c.role).where(users.c.name == by, users.c.is_active)
     ).scalar()
     problems = []
-    if not 1 <= len(account_id) <= alerts.c.account_id.type.length or "\0" in account_id:
+    if not 1 <= len(account_id) <= _SUBJECT_MAX or "\0" in account_id:
         problems.append("an account's id must have 1 to 256 characters, and no NUL")
     if found is None or Role(found) is not Role.ADMIN:
         problems.append(f"--by must be an administrator who is active, not {by[:80]!r}")
