@@ -150,7 +150,8 @@ def _overwritten(store: Store) -> bool:
         cursor = connection.cursor()
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return bool(cursor.fetchone()[0] == 0)
+        found = cursor.fetchone()
+        return found is not None and bool(found[0] == 0)
 
 
 class _Erasing:
