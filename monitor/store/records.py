@@ -65,8 +65,8 @@ def json_of(fields: Mapping[str, Any]) -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def take_rejections(connection: Connection, read: Sequence[Read]) -> None:
-    """Count rejections by hour and reason, and keep the latest of each reason whole."""
+def take_rejections(connection: Connection, read: Sequence[Read], sampled: Sequence[Read]) -> None:
+    """Count rejections by hour and reason, and keep the latest `sampled` ones of each whole."""
     if not read:
         return
     insert_new(
@@ -81,7 +81,7 @@ def take_rejections(connection: Connection, read: Sequence[Read]) -> None:
                 "reason": item.value["reason"],
                 "record": json_of(item.value),
             }
-            for item in read
+            for item in sampled
         ],
     )
     counts = Counter((item.told_at - item.told_at % HOUR, item.value["reason"]) for item in read)

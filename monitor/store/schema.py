@@ -395,3 +395,38 @@ audit_anchors: Final = Table(
     Column("hash", ID, nullable=False),
 )
 """The last entry that a pruning of the audit took away: the chain goes on from its hash."""
+
+audit_redactions: Final = Table(
+    "audit_redactions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("erasure", Integer, primary_key=True, autoincrement=False),
+    Column("hash", ID, nullable=False),
+)
+"""Entries that an erasure redacted: the hash of what they say now. `erasure` is the entry that
+commits to it."""
+
+erasure_secrets: Final = Table(
+    "erasure_secrets",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("secret", ID, nullable=False),
+)
+"""The key of the hashes of what was erased: one row, from the first erasure on."""
+
+erased_accounts: Final = Table(
+    "erased_accounts",
+    metadata,
+    Column("account_hash", ID, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    Column("by", NAME, nullable=False),
+    Column("passed_over", BigInteger, nullable=False),
+)
+"""Accounts that must not come back; `passed_over` counts their records that came since."""
+
+erased_alerts: Final = Table(
+    "erased_alerts",
+    metadata,
+    Column("alert_hash", ID, primary_key=True),
+)
+"""Alerts of erased accounts: what people did with them must not come back either."""
