@@ -25,6 +25,7 @@ from monitor.console.views import (
     health,
     incident,
     limits,
+    paper,
     people,
     queue,
     worklist,
@@ -48,6 +49,7 @@ PAGES: Final = (
     Route("/alerts/{alert_id:path}/actions", posted(alert.act_on), methods=["POST"]),
     Route("/alerts/{alert_id:path}/transactions", of_alert.transactions, methods=["GET"]),
     Route("/alerts/{alert_id:path}", alert.alert, methods=["GET"]),
+    Route("/accounts/{account_id:path}/paper", paper.paper, methods=["GET"]),
     Route("/accounts/{account_id:path}", account.account, methods=["GET"]),
     Route("/incidents", incident.incidents, methods=["GET"]),
     Route("/incidents/{incident_id:path}/close", posted(incident.close), methods=["POST"]),
@@ -91,6 +93,7 @@ OF_API: Final = (
         methods=["GET"],
     ),
     Route(f"{_V1}/alerts/{{alert_id:path}}", tagged(api.alert_object), methods=["GET"]),
+    Route(f"{_V1}/accounts/{{account_id:path}}/paper", tagged(paper.paper_object), methods=["GET"]),
     Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
     Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
     Route(

@@ -33,6 +33,7 @@ OPERATIONS = [
     if method in item
 ]
 NAMES = {
+    "account_id": "A1",
     "alert_id": identity("A1 2026-02-14"),
     "incident_id": identity("systemic 2026-02-14"),
     "threshold_id": LIMIT,
