@@ -128,7 +128,7 @@ def _known(at: int, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def chronology(alerts: Iterable[PaperAlert]) -> list[dict[str, Any]]:
     """Return each report of the alerts in the order of time, and what it changed."""
-    found = []
+    found: list[tuple[int, str, int, dict[str, Any]]] = []
     for alert in alerts:
         before: Mapping[str, Any] | None = None
         for at, record in alert.revisions:
