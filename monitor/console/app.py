@@ -26,6 +26,7 @@ from monitor.console.views import (
     health,
     incident,
     limits,
+    paper,
     people,
     queue,
     worklist,
@@ -55,6 +56,7 @@ PAGES: Final = (
     Route("/accounts/{account_id:path}/tasks", posted(task_views.open_form), methods=["POST"]),
     Route("/tasks", task_views.tasks, methods=["GET"]),
     Route("/tasks/{task_id:path}/steps", posted(task_views.end_form), methods=["POST"]),
+    Route("/accounts/{account_id:path}/paper", paper.paper, methods=["GET"]),
     Route("/accounts/{account_id:path}", account.account, methods=["GET"]),
     Route("/incidents", incident.incidents, methods=["GET"]),
     Route("/incidents/{incident_id:path}/close", posted(incident.close), methods=["POST"]),
@@ -110,6 +112,7 @@ OF_API: Final = (
         posted_once(task_views.post_tasks),
         methods=["POST"],
     ),
+    Route(f"{_V1}/accounts/{{account_id:path}}/paper", tagged(paper.paper_object), methods=["GET"]),
     Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
     Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
     Route(

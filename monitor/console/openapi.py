@@ -138,10 +138,137 @@ def _schemas() -> dict[str, Any]:
             },
             ["task_id", "task", "account_id", "due", "by", "at", "progress"],
         ),
+        "WorkingPaper": _paper_schema(),
         "Problem": _object(
             {"type": _TEXT, "title": _TEXT, "status": _NUMBER, "detail": _TEXT},
             ["type", "title", "status", "detail"],
         ),
+    }
+
+
+def _paper_schema() -> dict[str, Any]:
+    """Return the schema of a working paper: everything is always there."""
+    day = {"type": "string", "format": "date"}
+    money = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"}
+    known = _all_of(at=_TIME, revision=_NUMBER, status=_TEXT, value=_TEXT)
+    return _all_of(
+        subject=_all_of(
+            account_id=_TEXT,
+            segment=_or_null(_TEXT),
+            branch=_or_null(_TEXT),
+            product=_or_null(_TEXT),
+            peer_group=_or_null(_TEXT),
+            as_of=_or_null(day),
+        ),
+        period=_object(
+            {
+                "from": day,
+                "to": day,
+                "business_days": _list_of(day),
+                "days_without_totals": {
+                    **_list_of(day),
+                    "description": "No closed totals are known of these: the amounts lack them.",
+                },
+            },
+            ["from", "to", "business_days", "days_without_totals"],
+        ),
+        amounts=_list_of(
+            _all_of(
+                currency=_TEXT,
+                direction={"enum": ["debit", "credit"]},
+                transactions={**_NUMBER, "minimum": 1},
+                amount=money,
+            )
+        ),
+        amounts_left_out={**_NUMBER, "description": "Totals that could not be read."},
+        alerts=_list_of(
+            _all_of(
+                alert_id=_TEXT,
+                kind=_TEXT,
+                business_day=day,
+                state={"enum": [state.value for state in State]},
+                disposition=_or_null(_TEXT),
+                known_then=known,
+                known_now=known,
+                why={**_list_of(_TEXT), "description": "Sentences."},
+                figures=_list_of(_all_of(name=_TEXT, value=_TEXT)),
+            )
+        ),
+        chronology=_list_of(
+            _all_of(
+                at=_TIME,
+                alert_id=_TEXT,
+                kind=_TEXT,
+                revision=_NUMBER,
+                status=_TEXT,
+                value=_TEXT,
+                changes=_list_of(_TEXT),
+            )
+        ),
+        decisions=_list_of(_ref("Action")),
+        transactions=_list_of(
+            _all_of(
+                partition=_NUMBER,
+                offset=_NUMBER,
+                transaction_id=_TEXT,
+                booked_at=_TIME,
+                business_day=day,
+                amount=money,
+                currency=_TEXT,
+                direction={"enum": ["debit", "credit"]},
+                counterparty_id=_or_null(_TEXT),
+                counterparty_institution=_or_null(_TEXT),
+                channel=_or_null(_TEXT),
+                branch=_or_null(_TEXT),
+                reverses=_or_null(_TEXT),
+                is_cause={"type": "boolean"},
+                is_again={"type": "boolean", "description": "The id came before: counted once."},
+            )
+        ),
+        counterparties=_list_of(
+            _all_of(
+                counterparty=_TEXT,
+                institution=_TEXT,
+                currency=_TEXT,
+                transactions=_NUMBER,
+                debit_amount=money,
+                credit_amount=money,
+            )
+        ),
+        records_read=_list_of(
+            _all_of(partition=_NUMBER, first_offset=_NUMBER, last_offset=_NUMBER)
+        ),
+        alerts_without_place=_NUMBER,
+        transactions_why_not={
+            **_or_null(_TEXT),
+            "description": "Why the topic could not be read; null if it was.",
+        },
+    )
+
+
+def _all_of(**properties: object) -> dict[str, Any]:
+    """Return an object that has just these members, all of them."""
+    return {**_object(properties, list(properties)), "additionalProperties": False}
+
+
+def _account_paths() -> dict[str, Any]:
+    chosen = {
+        "name": "alert",
+        "in": "query",
+        "description": "An alert of the account; it may be there again. None: all of them.",
+        "schema": _list_of(_TEXT),
+        "style": "form",
+        "explode": True,
+    }
+    return {
+        "/api/v1/accounts/{account_id}/paper": {
+            "parameters": _in_path("account_id"),
+            "get": {
+                "summary": "The working paper of an account and chosen alerts",
+                "parameters": [chosen],
+                **_answers(_ref("WorkingPaper"), "200", "404"),
+            },
+        }
     }
 
 
@@ -495,6 +622,7 @@ def _paths() -> dict[str, Any]:
                 **_answers(done, "201", *write),
             },
         },
+        **_account_paths(),
         **_queue_paths(),
         **_limit_paths(),
         **_task_paths(),

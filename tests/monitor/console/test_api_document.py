@@ -33,6 +33,7 @@ OPERATIONS = [
     if method in item
 ]
 NAMES = {
+    "account_id": "A1",
     "alert_id": identity("A1 2026-02-14"),
     "incident_id": identity("systemic 2026-02-14"),
     "threshold_id": LIMIT,
@@ -73,6 +74,8 @@ def test_every_answer_is_one_that_the_document_has(
         def ask(case: schemathesis.Case[Any], is_there: bool) -> None:  # noqa: FBT001 - drawn
             if is_there:
                 case.path_parameters = {name: names[name] for name in case.path_parameters or {}}
+                if path.endswith("/paper"):
+                    case.query = {"alert": [NAMES["alert_id"]]}
             statuses.add(case.call_and_validate(headers=headers, checks=CHECKS).status_code)
 
         ask()
