@@ -93,7 +93,7 @@ def amounts_of(records: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any
 
 
 def _minor(text: object, currency: object) -> int | None:
-    """Return an amount of the topic in minor units, however great; None if it is none."""
+    """Return an amount of the topic in minor units, however great; None if it is no amount."""
     exponent = EXPONENT.get(currency) if isinstance(currency, str) else None
     found = _AMOUNT.fullmatch(text) if isinstance(text, str) else None
     if exponent is None or found is None or len(found[2] or "") != exponent:

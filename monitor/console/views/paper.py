@@ -164,15 +164,16 @@ async def _transactions(request: Request, asked: _Asked) -> dict[str, Any]:
     source: Transactions | None = request.app.state.transactions
     found: dict[int, list[FoundTransactions]] = {}
     why_not: str | None = None
+    account_id = asked.fields["subject"]["account_id"]
     if source is None:
         places, why_not = {}, "this console has no broker to read transactions from"
-    account_id = asked.fields["subject"]["account_id"]
-    try:
-        for partition, offset in places:
-            part = await source.of_account(account_id, partition, offset)
-            found.setdefault(partition, []).append(part)
-    except NotReachableError as error:
-        found, why_not = {}, str(error)
+    else:
+        try:
+            for partition, offset in places:
+                part = await source.of_account(account_id, partition, offset)
+                found.setdefault(partition, []).append(part)
+        except NotReachableError as error:
+            found, why_not = {}, str(error)
     return {
         **await run_in_threadpool(transaction_fields, asked.alerts, found, asked.calendar),
         "alerts_without_place": without_place,

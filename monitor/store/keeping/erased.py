@@ -1,4 +1,4 @@
-"""What was erased from a store, and must not come back: known by keyed hashes alone."""
+"""Erased accounts of a store, which must not come back: known by keyed hashes alone."""
 
 import hashlib
 import hmac

@@ -134,7 +134,7 @@ def _ensure_may(connection: Connection, account_id: str, by: str, reason: str) -
 
 
 def _keyed(connection: Connection) -> Keyed:
-    """Return the store's secret, and make it if there is none yet."""
+    """Return the store's secret, which is made at the first time."""
     made = {"number": 1, "secret": secrets.token_hex(32)}
     insert_new(connection, erasure_secrets, [made])
     return Keyed(bytes.fromhex(connection.execute(select(erasure_secrets.c.secret)).scalar_one()))
@@ -337,7 +337,7 @@ _SUBJECT_MAX: Final = 256
 
 
 def _json(text: str) -> Any:  # noqa: ANN401 - JSON
-    """Return JSON of a column; a text that is none (an answer, a policy) is one string."""
+    """Return JSON of a column; any other text (an answer, a policy) is one string."""
     try:
         return json.loads(text)
     except ValueError:

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from monitor.console.app import OF_API
-from monitor.console.openapi import document
+from monitor.console.openapi.document import document
 from tests.monitor.console.made_console import LIMIT, MadeConsole, identity
 from tests.support.laws import examples
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.console.openapi import document
+from monitor.console.openapi.document import document
 from monitor.console.paper import amounts_of
 from monitor.core.money import EXPONENT, amount_text
 from monitor.store.intake import RecordSort
