@@ -11,17 +11,16 @@ from sqlalchemy import Connection, Row
 
 from monitor.console.replies import AnswerError
 from monitor.console.work.tasks import offer_for
-from monitor.core.business_day import MICROSECONDS, event_time_of, event_time_text
+from monitor.core.business_day import event_time_of, event_time_text
 from monitor.core.threshold import Severity
 from monitor.store import audit
 from monitor.store.desk import ConflictError, act
-from monitor.store.people import Person, Role
+from monitor.store.people import DAY, Person, Role
 from monitor.store.programs.actors import accountable
 from monitor.store.queries import assignable, rows_by_id
 from monitor.store.standing import Action, ActionError, Does, State, action_of
 
 SNOOZE_DAYS_MAX: Final = 180
-DAY: Final = 86_400 * MICROSECONDS
 
 ALLOWED: Final[Mapping[State, tuple[Does, ...]]] = {
     State.OPEN: (Does.DISPOSE, Does.ASSIGN, Does.RELEASE, Does.SNOOZE, Does.COMMENT),

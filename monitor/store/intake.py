@@ -101,7 +101,8 @@ class Intake:
         for read in new if erased is None else erased.without(connection, new):
             by_sort[read.sort].append(read)
         changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
-        changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
+        done = [read.value for read in by_sort[RecordSort.ACTION]]
+        changed |= _take_actions(connection, done, erased)
         rejected = by_sort[RecordSort.REJECTION]
         sampled = [read for read in rejected if erased is None or not erased.holds(read.value)]
         take_rejections(connection, rejected, sampled)
@@ -144,7 +145,12 @@ def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
     if not done:
         return set()
     hold_alerts(connection)
-    erased = erased_of(connection)
+    return _take_actions(connection, done, erased_of(connection))
+
+
+def _take_actions(
+    connection: Connection, done: Sequence[Action], erased: Erased | None
+) -> set[str]:
     insert_new(connection, actions, [_action_row(action, erased) for action in done])
     ids = sorted({action.alert_id for action in done})
     for piece in in_pieces(ids):

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from monitor.console import words
 from monitor.console.decisions import (
-    DAY,
     SNOOZE_DAYS_MAX,
     decide,
     may,
@@ -35,7 +34,7 @@ from monitor.console.work.tasks import today_of
 from monitor.console.work.undo import offered
 from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import MEANINGS
-from monitor.store.people import Person
+from monitor.store.people import DAY, Person
 from monitor.store.queries import (
     actions_of,
     alert_page,

@@ -7,12 +7,12 @@ from sqlalchemy import Connection, Row
 
 from monitor.console.replies import AnswerError
 from monitor.core.alert import Kind
-from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, TEXT_LENGTH_MAX, Disposition
 from monitor.store import audit
 from monitor.store.desk import take_task
 from monitor.store.intake import hold_alerts
-from monitor.store.people import Person, Role
+from monitor.store.people import DAY, Person, Role
 from monitor.store.programs.actors import accountable
 from monitor.store.queries import alert_row, alerts_of_account, assignable
 from monitor.store.standing import ActionError
@@ -28,7 +28,6 @@ from monitor.store.work.tasks import (
     task_step_of,
 )
 
-DAY: Final = 86_400 * MICROSECONDS
 DAYS_AHEAD: Final[Mapping[TaskKind, int]] = {
     TaskKind.ANTICIPATE: 1,
     TaskKind.ACKNOWLEDGE: 1,

@@ -19,7 +19,7 @@ from monitor.store.schema import (
     erasure_secrets,
     task_steps,
 )
-from monitor.store.store import in_pieces, insert_into
+from monitor.store.store import in_pieces, insert_new
 
 PSEUDONYM: Final = "erased-"
 DIGITS: Final = 16
@@ -229,9 +229,7 @@ class Erased:
 
 def note_alerts(connection: Connection, hashes: Sequence[str]) -> None:
     """Keep the hashes of alerts and tasks that were erased."""
-    if hashes:
-        noting = insert_into(connection, erased_alerts).on_conflict_do_nothing()
-        connection.execute(noting, [{"alert_hash": its} for its in hashes])
+    insert_new(connection, erased_alerts, [{"alert_hash": its} for its in hashes])
 
 
 _PASSED: Final = (

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
-from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.core.business_day import event_time_text
 from monitor.store.audit import PRUNE, append, pruned, take_away
-from monitor.store.people import COMMAND_LINE
+from monitor.store.people import COMMAND_LINE, DAY
 from monitor.store.schema import (
     account_days,
     actions,
@@ -30,7 +30,6 @@ from monitor.store.standing import State
 from monitor.store.store import Store, in_pieces
 from monitor.store.work.tasklist import ended_ids
 
-DAY: Final = 86_400 * MICROSECONDS
 SUBJECT: Final = "store"
 _DONE: Final = (State.CLOSED.value, State.WITHDRAWN.value)
 

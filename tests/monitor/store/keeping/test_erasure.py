@@ -1,10 +1,8 @@
 """Erasure: nothing of the account is left or comes back, and all else is as it was."""
 
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
@@ -23,7 +21,6 @@ from monitor.store.schema import (
     audit,
     audit_redactions,
     erased_accounts,
-    metadata,
     rejections,
     revisions,
     saved_views,
@@ -33,7 +30,6 @@ from monitor.store.standing import Action, Does
 from monitor.store.store import Store
 from monitor.store.work.tasks import TaskDoes, TaskStep
 from tests.support.laws import law
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import NOW, contents, made_records, read_action, sqlite_store
 
 LATER: Final = NOW + 10**12
@@ -44,27 +40,10 @@ NAMES: Final = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), m
 """Ids that nothing else of a record has in it, with quotes, blanks and letters of any script."""
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    try:
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            yield url
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, erasure was tried on SQLite alone: {error}")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = sqlite_store(tmp_path)
-    else:
-        opened = Store.open(request.getfixturevalue("postgres_url"))
-        with opened.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
-    with_admin(opened)
-    yield opened
-    opened.close()
+@pytest.fixture
+def store(either_store: Store) -> Store:
+    with_admin(either_store)
+    return either_store
 
 
 def with_admin(store: Store) -> None:

@@ -1,9 +1,5 @@
 """Retention: only what is old and done goes, and the audit stays a chain."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,39 +9,22 @@ from monitor.core.business_day import MICROSECONDS
 from monitor.store.audit import Known, append, verify
 from monitor.store.desk import act, mark_sent, take_task, unsent
 from monitor.store.intake import Intake
-from monitor.store.keeping.retention import DAY, Retention, prune
-from monitor.store.schema import actions, alerts, audit, audit_anchors, metadata, revisions
+from monitor.store.keeping.retention import Retention, prune
+from monitor.store.people import DAY
+from monitor.store.schema import actions, alerts, audit, audit_anchors, revisions
 from monitor.store.standing import Action, Does, State
 from monitor.store.store import Store
 from monitor.store.work.tasks import TaskDoes, TaskStep
 from tests.support.laws import law
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import NOW, contents, made_records, sqlite_store
 
 ALL = Retention(1, 1, 1, 1, 1)
 LATER = NOW + 400 * DAY
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    try:
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            yield url
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, retention was tried on SQLite alone: {error}")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = sqlite_store(tmp_path)
-    else:
-        opened = Store.open(request.getfixturevalue("postgres_url"))
-        with opened.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
-    yield opened
-    opened.close()
+@pytest.fixture
+def store(either_store: Store) -> Store:
+    return either_store
 
 
 def ids(store: Store, *states: State) -> set[str]:
