@@ -68,16 +68,18 @@ def _page_of(name: str) -> dict[str, Any]:
 def _answers(
     schema: Schema, status: str = "200", *errors: str, preview: Schema | None = None
 ) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": ref("Problem")}}
     found: dict[str, Any] = {
         status: {"description": "Done.", "content": {"application/json": {"schema": schema}}}
     }
     if preview is not None:
         shown = {"application/json": {"schema": preview}}
         found["200"] = {"description": "What would be done.", "content": shown}
-    for error in ("400", "401", "403", "429", *errors):
-        found[error] = {"description": _ERRORS[error], "content": problem}
-    return {"responses": found}
+    return {"responses": found | _problems(("400", "401", "403", "429", *errors))}
+
+
+def _problems(errors: Sequence[str]) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": ref("Problem")}}
+    return {error: {"description": _ERRORS[error], "content": problem} for error in errors}
 
 
 def _export_answers() -> dict[str, Any]:
@@ -139,7 +141,7 @@ _CSRF: Final = {
 
 def _limit_paths() -> dict[str, Any]:
     of_limit, of_proposal = _in_path("threshold_id"), _in_path("proposal_id")
-    write = ("404", "409", "415", "422")
+    write = ("404", "415")
     asked = [
         {"name": "above", "in": "query", "schema": TEXT, "description": "The other limit."},
         {
@@ -231,7 +233,7 @@ def _task_paths() -> dict[str, Any]:
         {"name": "progress", "in": "query", "schema": {"enum": list(TaskProgress)}},
         *_query(("account_id", "assignee", "limit", "cursor")),
     ]
-    write = ("404", "409", "415", "422")
+    write = ("404", "415")
     return {
         "/api/v1/tasks": {
             "get": {
@@ -259,6 +261,9 @@ def _task_paths() -> dict[str, Any]:
     }
 
 
+_COUNTED: Final = {"alerts": NUMBER, "accounts": NUMBER, "proposals": NUMBER}
+
+
 def _queue_paths() -> dict[str, Any]:
     of_filter = {name: or_null(TEXT) for name in (*FILTERS, "q")}
     taking = {**object_of(of_filter), "additionalProperties": False}
@@ -276,7 +281,7 @@ def _queue_paths() -> dict[str, Any]:
         ),
         "additionalProperties": False,
     }
-    preview = object_of({"alerts": NUMBER, "accounts": NUMBER, "proposals": NUMBER, "digest": TEXT})
+    would = object_of({**_COUNTED, "digest": TEXT})
     done = object_of({"done": list_of(object_of({}))})
     return {
         "/api/v1/queue/take": {
@@ -284,7 +289,7 @@ def _queue_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Take the next open alerts that nobody has: one with its group",
                 **_takes(taking),
-                **_answers(done, "201", "409", "415"),
+                **_answers(done, "201", "415"),
             },
         },
         "/api/v1/queue/close": {
@@ -292,7 +297,7 @@ def _queue_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Close all open alerts that filters find; without digest, preview it",
                 **_takes(closing),
-                **_answers(done, "201", "409", "415", preview=preview),
+                **_answers(done, "201", "415", preview=would),
             },
         },
     }
@@ -320,7 +325,7 @@ def _paths() -> dict[str, Any]:
         }
     )
     of_alert, of_incident = _in_path("alert_id"), _in_path("incident_id")
-    write = ("404", "409", "415", "422")
+    write = ("404", "415")
     with_members = {
         "allOf": [whole, ref("Incident"), object_of({"member_alerts": list_of(ref("Alert"))})]
     }
@@ -332,6 +337,7 @@ def _paths() -> dict[str, Any]:
         }
     )
     done = object_of({"done": list_of(object_of({}))})
+    would = object_of({**_COUNTED, "members": list_of(ref("Member"))})
     return {
         "/api/v1/alerts": {
             "get": {
@@ -408,7 +414,7 @@ def _paths() -> dict[str, Any]:
             "post": {
                 "summary": "Close the open members with one disposition, or preview that",
                 **_takes(closing),
-                **_answers(done, "201", *write),
+                **_answers(done, "201", *write, preview=would),
             },
         },
         **_account_paths(),
@@ -441,6 +447,7 @@ def _with_repeats(paths: dict[str, Any]) -> dict[str, Any]:
     for path, item in paths.items():
         if "post" in item:
             item["post"]["parameters"] = [*item["post"].get("parameters", ()), _KEY]
+            item["post"]["responses"].update(_problems(("409", "422")))
         if "get" in item and not path.startswith("/api/v1/exports/"):  # these are streamed
             get = item["get"]
             get["parameters"] = [*get.get("parameters", ()), _IF_NONE_MATCH]
