@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib.resources import files
 from operator import itemgetter
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any, Final, Self
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -150,13 +153,25 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _bring_up_to_date(engine: Engine) -> None:
     with engine.begin() as connection:
-        bring_to(connection, "head")
+        if MigrationContext.configure(connection).get_current_revision() != _newest():
+            bring_to(connection, "head")
+
+
+@cache
+def _newest() -> str | None:
+    """Return the revision of the newest tables. To read the migrations takes a while."""
+    return ScriptDirectory.from_config(_migrations()).get_current_head()
+
+
+def _migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("monitor.store") / "migrations"))
+    return config
 
 
 def bring_to(connection: Connection, revision: str) -> None:
     """Bring the tables to the form that a revision of the migrations has."""
-    config = Config()
-    config.set_main_option("script_location", str(files("monitor.store") / "migrations"))
+    config = _migrations()
     if connection.dialect.name == "postgresql":  # two that start together take turns
         connection.execute(text("SELECT pg_advisory_xact_lock(7353714)"))
     config.attributes["connection"] = connection

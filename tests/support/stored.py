@@ -1,7 +1,9 @@
 """Records of alerts as topics have them, made at random, for tests of the store."""
 
 import random
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import select
@@ -18,9 +20,19 @@ NOW = 1_767_900_000 * MICROSECONDS
 ALERTS, ACTIONS = "t.alerts.v1", "t.cases.v1"
 
 
-def sqlite_store(folder: Path) -> Store:
-    """Return a new store in a folder."""
-    return Store.open(f"sqlite:///{folder / 'weir.db'}")
+def sqlite_store(folder: Path, database: bytes | None = None) -> Store:
+    """Return a store in a folder: a copy of a database, or of an empty one that was made once."""
+    path = folder / "weir.db"
+    path.write_bytes(_new_database() if database is None else database)
+    return Store.open(f"sqlite:///{path}")
+
+
+@cache
+def _new_database() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "weir.db"
+        Store.open(f"sqlite:///{path}").close()
+        return path.read_bytes()
 
 
 def read_alert(offset: int, record: dict[str, Any], partition: int = 0) -> Read:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from argon2 import PasswordHasher
@@ -21,7 +21,7 @@ from monitor.store import people
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.people import Person, Role
 from monitor.store.programs.tokens import Scope, add_token
-from monitor.store.store import Store
+from tests.support.stored import sqlite_store
 
 PASSWORD: Final = "corn rake lantern 7"  # noqa: S105 - of made people
 NAMES: Final = {
@@ -158,11 +158,21 @@ class MadeTransactions:
         return FoundTransactions(self.held, 0, 9)
 
 
+class Begun(NamedTuple):
+    """A console as it was made once, to begin others alike: sooner than to make each by itself."""
+
+    database: bytes
+    now: int
+    offset: int
+
+
 class MadeConsole:
     """A console over a store in a folder, and clients of it by people's names."""
 
-    def __init__(self, folder: Path, names: Mapping[str, Role] = NAMES) -> None:
-        self.store = Store.open(f"sqlite:///{folder / 'store.db'}")
+    def __init__(
+        self, folder: Path, names: Mapping[str, Role] = NAMES, begun: Begun | None = None
+    ) -> None:
+        self.store = sqlite_store(folder, begun and begun.database)
         self.clock = Clock()
         hosts = frozenset({"testserver"})
         self.transactions = MadeTransactions()
@@ -172,8 +182,18 @@ class MadeConsole:
         self._intake = Intake(self.store)
         self._offset = 0
         self._programs = 0
+        if begun is not None:
+            self.clock.now, self._offset = begun.now, begun.offset
+            return
         for name, role in names.items():
             people.add_user(self.store, name, role, PASSWORD, self.clock())
+
+    def begun(self) -> Begun:
+        """Return the console as it stands now, and close it."""
+        self.close()  # whoever closes the last connection writes the log into the file
+        path = self.store.engine.url.database
+        assert path is not None
+        return Begun(Path(path).read_bytes(), self.clock.now, self._offset)
 
     def take(self, *records: Any, sort: RecordSort = RecordSort.ALERT) -> None:  # noqa: ANN401 - as Read's
         """Take records in as the archive does."""

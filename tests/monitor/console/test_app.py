@@ -293,9 +293,9 @@ def test_the_store_must_answer_for_good_health(console: MadeConsole, tmp_path: P
     with console.client() as client:
         assert client.get("/healthz").text == "ok"
         console.store.close()
-        for file in tmp_path.glob("store.db*"):
+        for file in tmp_path.glob("weir.db*"):
             file.unlink()
-        (tmp_path / "store.db").mkdir()
+        (tmp_path / "weir.db").mkdir()
         assert client.get("/healthz").status_code == 503
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
@@ -46,7 +45,6 @@ from monitor.store.schema import audit, failed_logins, metadata, sessions
 from monitor.store.schema import users as users_table
 from monitor.store.store import Store
 from tests.support.laws import law
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import NOW, sqlite_store
 
 GOOD: Final = "five plain words here"
@@ -647,17 +645,8 @@ def test_a_write_that_fails_has_no_entry(tmp_path: Path, monkeypatch: pytest.Mon
     store.close()
 
 
-def test_postgresql_keeps_the_same_rules_when_many_come_at_once() -> None:
-    try:
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            store = Store.open(url)
-            _many_at_once(store)
-            store.close()
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, people were tried on SQLite alone: {error}")
-
-
-def _many_at_once(store: Store) -> None:
+def test_postgresql_keeps_the_same_rules_when_many_come_at_once(postgres_url: str) -> None:
+    store = Store.open(postgres_url)
     setup = new_setup_token(store, NOW)
 
     def outcome(number: int) -> str:
@@ -687,3 +676,4 @@ def _many_at_once(store: Store) -> None:
     set_password(store, admin.name, OTHER, NOW)
     assert person_of(store, token, NOW) is None
     assert len(said(store)) == 9
+    store.close()
