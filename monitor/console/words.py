@@ -376,6 +376,7 @@ def _tipping(record: Record, origin: Record) -> str:
 
 def _why_review(record: Record) -> list[str]:
     said = evidence(record)
+    window, some = said.get("window_days"), _("some")
     found = [
         _(
             "Account %(account)s was over its limits on %(over)s business days, and near them on"
@@ -388,7 +389,7 @@ def _why_review(record: Record) -> list[str]:
             "That counts as %(days)s; more than %(least)s within %(window)s make a review.",
             days=amount(record),
             least=grouped(record.get("limit")),
-            window=grouped(said.get("window_days", _("some"))),
+            window=some if window is None else grouped(window),
         ),
     ]
     reasons = _reasons(record)

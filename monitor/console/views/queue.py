@@ -40,6 +40,7 @@ from monitor.store.standing import Does, State
 SEEN_MAX: Final = 500
 """Alerts that one form may name."""
 
+_NAMES: Final = {**words.TABS, ALL: N_("Search")}
 _DONE: Final = re.compile(r"([a-z]{4,10})\.([0-9]{1,6})")
 _SAID: Final = {
     Does.DISPOSE.value: nN_("%(num)s alert closed", "%(num)s alerts closed"),
@@ -131,9 +132,7 @@ def queue(request: Request) -> Response:
             raise AnswerError(400, str(error)) from error
         lines = lines_of(connection, found.rows, now)
         shown = {
-            "title": _(
-                "%(tab)s - Queue", tab=words.word({**words.TABS, ALL: N_("Search")}, chosen.tab)
-            ),
+            "title": _("%(tab)s - Queue", tab=words.word(_NAMES, chosen.tab)),
             "filter": chosen,
             "exports": addresses_of(chosen, person.name),
             "lines": lines,
