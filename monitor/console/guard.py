@@ -94,9 +94,10 @@ def _refusal(
         problem["detail"] = detail
         return _RefusedError(JSONResponse(problem, status, headers, media_type=PROBLEM))
     title = escape(_("The console refuses this (%(status)s)", status=status.value))
+    back = escape(_("Go back"))
     page = (
         f'<!doctype html><html lang="{spoken().tag}"><meta charset="utf-8"><title>{title}</title>'
-        f'<h1>{title}</h1><p>{escape(detail)}</p><p><a href="/">{escape(_("Back"))}</a></p></html>'
+        f'<h1>{title}</h1><p>{escape(detail)}</p><p><a href="/">{back}</a></p></html>'
     )
     return _RefusedError(HTMLResponse(page, status))
 

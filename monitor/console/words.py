@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from monitor.console.language.catalogue import N_, ngettext, quoting
 from monitor.console.language.catalogue import gettext as _
-from monitor.console.language.formats import day, grouped
+from monitor.console.language.formats import day, grouped, written_minute
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.store.standing import Does, State
@@ -139,7 +139,7 @@ FIELDS: Final = {
     "accounts": N_("accounts"),
     "breaches": N_("breaches"),
     "breach_days": N_("breach days"),
-    "counterfactual": N_("against the limit that history would set"),
+    "counterfactual": N_("counterfactual"),
     "days": N_("days"),
     "expected": N_("expected"),
     "grouped_days": N_("days that an incident explains"),
@@ -488,7 +488,7 @@ def figures(record: Record) -> list[tuple[str, str]]:
         (_("Segment"), str(record.get("segment") or _("none"))),
         (_("Direction"), word(DIRECTIONS, record.get("direction") or "")),
         (_("Transaction"), str(record.get("transaction_id") or "")),
-        (_("Its time"), str(record.get("event_time") or "")),
+        (_("Its time"), written_minute(str(record.get("event_time") or ""))),
         (_("Policy version"), str(record.get("policy_version") or "")),
         (_("Model"), str(evidence(record).get("model") or "")),
     ]

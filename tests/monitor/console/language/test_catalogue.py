@@ -2,10 +2,13 @@
 
 import doctest
 import re
+from html import unescape
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from monitor.console.language import catalogue, formats
 from monitor.console.language.catalogue import (
@@ -18,7 +21,7 @@ from monitor.console.language.catalogue import (
     speaking,
     spoken,
 )
-from tests.monitor.console.made_console import MadeConsole, identity
+from tests.monitor.console.made_console import MadeConsole, identity, limit_alert
 
 ZH = {"Accept-Language": "zh-CN,zh;q=0.9"}
 
@@ -52,8 +55,8 @@ def test_any_header_names_a_language(header: str) -> None:
 def test_no_digit_of_money_is_lost_in_any_language(
     whole: int,
     places: int,
-    is_below: bool,
-    language: catalogue.Language,  # noqa: FBT001 - drawn
+    is_below: bool,  # noqa: FBT001 - drawn
+    language: catalogue.Language,
 ) -> None:
     digits = str(whole).rjust(places + 1, "0")
     text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
@@ -141,3 +144,19 @@ def test_a_refusal_is_in_the_language_or_says_that_it_is_english(console: MadeCo
         assert "没有预警 no" in client.get("/alerts/no").text
         assert '<p class="warning" lang="en">' in client.get("/queue?x=1").text
         assert "须以控制台的名称之一访问" in client.get("/queue", headers={"Host": "x"}).text
+
+
+@pytest.mark.parametrize("account", ["A/1", "ä ?#%25&", 'x"><b>', "借方"])
+def test_a_page_of_any_name_comes_again_in_the_other_language(
+    console: MadeConsole, account: str
+) -> None:
+    console.take(limit_alert(account))
+    address = f"/accounts/{quote(account, safe='')}"
+    with console.client("ana") as client:
+        text = client.get(address).text
+        found = re.search(r'name="next" value="([^"]*)"', text)
+        assert found is not None
+        answer = client.post("/language", data={"language": "zh-Hans", "next": unescape(found[1])})
+        again = client.get(answer.headers["location"])
+    assert again.status_code == 200
+    assert f"<h1>账户 {escape(account)}</h1>" in again.text

@@ -252,7 +252,7 @@ def bare_texts(source: str) -> list[tuple[int, str]]:
     source = _TRANSLATED.sub(lambda found: blanked(found[0]), source)
     data = "".join(
         text if kind == "data" else re.sub(r"[^\n]", "\0", text)
-        for _, kind, text in Environment().lex(source)
+        for _, kind, text in Environment(autoescape=True).lex(source)
     )
     found = [(data.count("\n", 0, at.start()) + 1, at[2]) for at in _SHOWN.finditer(data)]
     for name in UNSEEN:
