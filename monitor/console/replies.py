@@ -60,7 +60,8 @@ def _environment() -> Environment:
     }
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_callables(_, ngettext, newstyle=True)  # type: ignore[attr-defined] - of the extension
+    install = environment.install_gettext_callables  # type: ignore[attr-defined]  # the extension's
+    install(_, ngettext, newstyle=True)
     return environment
 
 

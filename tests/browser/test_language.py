@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser import test_triage
 from tests.browser.test_triage import Served, log_in, press, states, until
-from tests.monitor.console.made_console import identity
+from tests.monitor.console.made_console import identity, limit_alert
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def test_an_alert_is_worked_in_chinese(page: Any, served: Served) -> None:  # no
     assert page.url.endswith("/queue")
     press(page, "j", "x")
     assert page.text_content("#chosen-count") == "已选 1 条"
-    served.take(test_triage.limit_alert("N1", severity="high"))
+    served.take(limit_alert("N1", severity="high"))
     until(page, "#new", "1 条新预警：按 . 键显示")
     alert = identity("A2 2026-02-14")
     page.goto(f"{served.address}/alerts/{alert}")
