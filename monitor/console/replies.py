@@ -126,7 +126,7 @@ def _address_of(request: Request) -> str:
     """Return the address of a page that is shown again in another language; else the queue's."""
     if request.method != "GET":
         return "/queue"
-    path, query = quote(request.url.path), request.url.query
+    path, query = quote(request.scope["path"]), request.url.query
     return f"{path}?{query}" if query else path
 
 

@@ -145,7 +145,7 @@ def test_a_refusal_is_in_the_language_or_says_that_it_is_english(console: MadeCo
         assert "须以控制台的名称之一访问" in client.get("/queue", headers={"Host": "x"}).text
 
 
-@pytest.mark.parametrize("account", ["A/1", "ä ?#%25&", 'x"><b>', "借方"])
+@pytest.mark.parametrize("account", ["A/1", "ä ?#%&", 'x"><b>', "借方"])
 def test_a_page_of_any_name_comes_again_in_the_other_language(
     console: MadeConsole, account: str
 ) -> None:
