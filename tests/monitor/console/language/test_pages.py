@@ -5,6 +5,7 @@ What a record says is no text of ours: it is listed in `CONTENT`, or stands in a
 `lang="en"`, in `<code>` or in `<pre>`.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from gettext import NullTranslations
@@ -285,3 +286,21 @@ def test_no_template_has_a_bare_text() -> None:
 )
 def test_bare_texts_are_found(source: str, texts: list[tuple[int, str]]) -> None:
     assert bare_texts(source) == texts
+
+
+def test_texts_of_scripts_are_translated(console: MadeConsole, marked: MarkedTexts) -> None:
+    with console.client("ana") as client:
+        client.cookies.set(COOKIE, "x-marked")
+        page = client.get("/queue").text
+    found = re.search(r'id="texts"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    for name, value in json.loads(found[1]).items():
+        for text in value if isinstance(value, list) else [value]:
+            assert (text[0], text[-1]) == (BEGIN, END), name
+    assert marked.asked
+    used = {
+        name
+        for path in (CONSOLE / "static").glob("*.js")
+        for name in re.findall(r"\btexts\.(\w+)", path.read_text(encoding="utf-8"))
+    }
+    assert used == set(json.loads(found[1])), "scripts use what there is"
