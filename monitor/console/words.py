@@ -350,9 +350,12 @@ def _why_limit(record: Record) -> list[str]:
         if ratio:
             times_limit = grouped(ratio)
             found.append(
-                _("That is %(over)s too much, %(times)s times the limit.", over=over,
-                  times=times_limit)
-            )  # fmt: skip
+                _(
+                    "That is %(over)s too much, %(times)s times the limit.",
+                    over=over,
+                    times=times_limit,
+                )
+            )
         else:
             found.append(_("That is %(over)s too much.", over=over))
     origin = said.get("origin")

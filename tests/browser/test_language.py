@@ -49,10 +49,16 @@ def test_chinese_pages_are_no_wider_than_the_window(
     log_in(page, served, "paul")
     proposal = served.propose()
     for address in (
-        "/queue", f"/alerts/{identity('A1 2026-02-14')}", f"/alerts/{identity('review A1')}",
-        f"/incidents/{identity('systemic 2026-02-14')}", "/accounts/A1", "/limits",
-        "/limits/daily-amount?above=1500", f"/proposals/{proposal}", "/health",
-    ):  # fmt: skip
+        "/queue",
+        f"/alerts/{identity('A1 2026-02-14')}",
+        f"/alerts/{identity('review A1')}",
+        f"/incidents/{identity('systemic 2026-02-14')}",
+        "/accounts/A1",
+        "/limits",
+        "/limits/daily-amount?above=1500",
+        f"/proposals/{proposal}",
+        "/health",
+    ):
         page.goto(f"{served.address}{address}")
         assert page.get_attribute("html", "lang") == "zh-Hans"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address

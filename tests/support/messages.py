@@ -19,8 +19,15 @@ CONSOLE: Final = Path(__file__).parents[2] / "monitor" / "console"
 LOCALE: Final = CONSOLE / "locale"
 TEMPLATE: Final = LOCALE / "console.pot"
 METHODS: Final = [("**.py", "python"), ("**.html", "jinja2")]
-OPTIONS: Final = {"**.html": {"newstyle_gettext": "true", "trimmed": "true", "silent": "false",
-                              "trim_blocks": "true", "lstrip_blocks": "true"}}  # fmt: skip
+OPTIONS: Final = {
+    "**.html": {
+        "newstyle_gettext": "true",
+        "trimmed": "true",
+        "silent": "false",
+        "trim_blocks": "true",
+        "lstrip_blocks": "true",
+    }
+}
 KEYWORDS: Final = {
     "_": None,
     "gettext": None,
@@ -51,9 +58,14 @@ def template_text() -> str:
 def _written(catalogue: Catalog, *, has_header: bool) -> str:
     file = io.BytesIO()
     write_po(
-        file, catalogue, width=96, no_location=True, omit_header=not has_header,
-        sort_output=True, ignore_obsolete=True,
-    )  # fmt: skip
+        file,
+        catalogue,
+        width=96,
+        no_location=True,
+        omit_header=not has_header,
+        sort_output=True,
+        ignore_obsolete=True,
+    )
     return file.getvalue().decode()
 
 

@@ -1,4 +1,4 @@
-"""Which language a request is answered in, and the texts of each.
+"""The language that a request is answered in, and the texts of each.
 
 English texts stand in the code and are the keys of the catalogues. The language is that of the
 context: of a request it is set once, by `Spoken`, and threads that work for the request have it.
@@ -90,9 +90,10 @@ class Said(str):
     __slots__ = ()
 
 
-class Quoting(Said):
+class Quoting(str):
     """A text that repeats what a record says in English; as HTML it marks that as English."""
 
+    __slots__ = ("html",)
     html: Markup
 
     def __html__(self) -> str:
@@ -152,7 +153,7 @@ def accepted(header: str) -> Language:
 
 
 def _weight(text: str) -> float:
-    """Return the weight of a part; 0 if it is none."""
+    """Return the weight of a part; 0 for anything else."""
     name, _, value = text.strip().partition("=")
     if not name:
         return 1.0

@@ -34,11 +34,19 @@ def test_examples_hold() -> None:
 @pytest.mark.parametrize(
     ("header", "tag"),
     [
-        ("", "en"), ("zh", "zh-Hans"), ("zh-CN", "zh-Hans"), ("ZH-hans-sg;q=0.2", "zh-Hans"),
-        ("en-GB,zh;q=0.9", "en"), ("zh;q=0,en;q=0.1", "en"), ("de,fr", "en"), ("*", "en"),
-        ("zh;q=x", "en"), (";;;,,=", "en"), ("zh;q=0.5,en;q=0.50001", "en"),
+        ("", "en"),
+        ("zh", "zh-Hans"),
+        ("zh-CN", "zh-Hans"),
+        ("ZH-hans-sg;q=0.2", "zh-Hans"),
+        ("en-GB,zh;q=0.9", "en"),
+        ("zh;q=0,en;q=0.1", "en"),
+        ("de,fr", "en"),
+        ("*", "en"),
+        ("zh;q=x", "en"),
+        (";;;,,=", "en"),
+        ("zh;q=0.5,en;q=0.50001", "en"),
     ],
-)  # fmt: skip
+)
 def test_a_browser_is_answered_in_what_it_likes_best(header: str, tag: str) -> None:
     assert accepted(header).tag == tag
 
@@ -49,9 +57,11 @@ def test_any_header_names_a_language(header: str) -> None:
 
 
 @given(
-    whole=st.integers(0, 10**24), places=st.integers(0, 4), is_below=st.booleans(),
+    whole=st.integers(0, 10**24),
+    places=st.integers(0, 4),
+    is_below=st.booleans(),
     language=st.sampled_from([ENGLISH, CHINESE]),
-)  # fmt: skip
+)
 def test_no_digit_of_money_is_lost_in_any_language(
     whole: int,
     places: int,

@@ -33,12 +33,47 @@ BEGIN, END = "\u27e6", "\u27e7"
 TEMPLATES: Final = CONSOLE / "templates"
 
 CONTENT: Final = (
-    "Weir", "daily-amount", "daily-count", "EUR", "UTC", "vera", "ana", "bob", "paul", "root",
-    "weir.transactions.v1", "current", "BANK07", "B09", "C1", "T1", "A1", "A2", "A3", "N1", "N2",
-    "half-space-trees-ed8db4ee@2026-02-18", "outlier", "review", "population-shift", "api",
-    "CSV", "JSON Lines", "Parquet", "X1", "X2", "too many", "because of it", "English", "简体中文",
-    "weir.account-day", "weir.alert", "weir.policy", "weir.rejection", "x",
-)  # fmt: skip
+    "Weir",
+    "daily-amount",
+    "daily-count",
+    "EUR",
+    "UTC",
+    "vera",
+    "ana",
+    "bob",
+    "paul",
+    "root",
+    "weir.transactions.v1",
+    "current",
+    "BANK07",
+    "B09",
+    "C1",
+    "T1",
+    "A1",
+    "A2",
+    "A3",
+    "N1",
+    "N2",
+    "half-space-trees-ed8db4ee@2026-02-18",
+    "outlier",
+    "review",
+    "population-shift",
+    "api",
+    "CSV",
+    "JSON Lines",
+    "Parquet",
+    "X1",
+    "X2",
+    "too many",
+    "because of it",
+    "English",
+    "简体中文",
+    "weir.account-day",
+    "weir.alert",
+    "weir.policy",
+    "weir.rejection",
+    "x",
+)
 """Names and texts of the made records, and names that are the same in every language."""
 
 SHOWN_ATTRIBUTES: Final = {"aria-label", "placeholder", "title", "alt", "data-label"}
@@ -136,11 +171,14 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
     """Yield the address of each page, as whom it is looked at, and the template it is of."""
     proposal = console.propose()
     for name, alert_id in (
-        ("limit", identity("A1 2026-02-14")), ("outlier", identity("outlier A1 2026-02-13")),
-        ("review", identity("review A1")), ("incident", identity("systemic 2026-02-14")),
-        ("critical", identity("C1 2026-02-10")), ("count", identity("count")),
+        ("limit", identity("A1 2026-02-14")),
+        ("outlier", identity("outlier A1 2026-02-13")),
+        ("review", identity("review A1")),
+        ("incident", identity("systemic 2026-02-14")),
+        ("critical", identity("C1 2026-02-10")),
+        ("count", identity("count")),
         ("withdrawn", identity("withdrawn")),
-    ):  # fmt: skip
+    ):
         yield f"/alerts/{alert_id}", "paul", f"alert.html of {name}"
         yield f"/alerts/{alert_id}", "ana", f"alert.html of {name}"
     yield f"/alerts/{identity('A1 2026-02-14')}/transactions", "vera", "transactions.html"
@@ -172,15 +210,33 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
 def fill(console: MadeConsole) -> None:
     """Add what the fixture has not: alerts of each kind and state, with all their sentences."""
     console.take(
-        limit_alert("N1", alert_id=identity("count"), kind="daily-count", value=41, limit=40,
-                    currency=None, value_before=39, direction="credit"),
+        limit_alert(
+            "N1",
+            alert_id=identity("count"),
+            kind="daily-count",
+            value=41,
+            limit=40,
+            currency=None,
+            value_before=39,
+            direction="credit",
+        ),
         limit_alert("N2", alert_id=identity("withdrawn"), revision=1, direction="both"),
-        limit_alert("N2", alert_id=identity("withdrawn"), revision=2, status="withdrawn",
-                    direction="both", value="2500.00"),
-        {**systemic("2026-02-12"), "segment": None, "verdict": "external-cause",
-         "suggested_limit": "2600.00",
-         "cause": {"type": "institution", "value": "BANK07", "lift": "4.20"}},
-    )  # fmt: skip
+        limit_alert(
+            "N2",
+            alert_id=identity("withdrawn"),
+            revision=2,
+            status="withdrawn",
+            direction="both",
+            value="2500.00",
+        ),
+        {
+            **systemic("2026-02-12"),
+            "segment": None,
+            "verdict": "external-cause",
+            "suggested_limit": "2600.00",
+            "cause": {"type": "institution", "value": "BANK07", "lift": "4.20"},
+        },
+    )
     actions = (
         ("ana", "A2 2026-02-14", {"action": "dispose", "disposition": "false-alarm"}),
         ("ana", "C1 2026-02-10", {"action": "dispose", "disposition": "suspicious"}),
@@ -188,16 +244,26 @@ def fill(console: MadeConsole) -> None:
         ("ana", "count", {"action": "assign"}),
         ("ana", "A1 2026-02-14", {"action": "comment", "note": "because of it"}),
         ("ana", "A1 2026-02-14", {"action": "release"}),
-    )  # fmt: skip
+    )
     for name, alert, body in actions:
         with console.client(name) as client:
             path = f"/api/v1/alerts/{identity(alert)}/actions"
             client.post(path, json=body)
     console.take(limit_alert("A2", revision=2, status="restated", value="3333.00", severity="high"))
     made = Transaction(
-        "X1", "A1", 1_771_059_600_000_000, 7095, "EUR", "debit", "C1", "BANK07", "api", None, None,
+        "X1",
+        "A1",
+        1_771_059_600_000_000,
+        7095,
+        "EUR",
+        "debit",
+        "C1",
+        "BANK07",
+        "api",
         None,
-    )  # fmt: skip
+        None,
+        None,
+    )
     console.transactions.held = [SeenTransaction(7, made), SeenTransaction(8, made)]
 
 
