@@ -27,11 +27,13 @@ from monitor.console.views import (
     health,
     incident,
     limits,
+    paper,
     people,
     queue,
     worklist,
 )
 from monitor.console.views import transactions as of_alert
+from monitor.console.work import saved_views, task_views, undo
 from monitor.store.people import Role
 from monitor.store.store import Store
 
@@ -46,10 +48,16 @@ PAGES: Final = (
     Route("/queue", queue.queue, methods=["GET"]),
     Route("/queue/take", posted(worklist.take), methods=["POST"]),
     Route("/queue/close", posted(worklist.close), methods=["POST"]),
+    Route("/queue/views", posted(saved_views.change_views), methods=["POST"]),
     Route("/alerts/actions", posted(queue.act_on_many), methods=["POST"]),
     Route("/alerts/{alert_id:path}/actions", posted(alert.act_on), methods=["POST"]),
+    Route("/alerts/{alert_id:path}/undo", posted(undo.undo_form), methods=["POST"]),
     Route("/alerts/{alert_id:path}/transactions", of_alert.transactions, methods=["GET"]),
     Route("/alerts/{alert_id:path}", alert.alert, methods=["GET"]),
+    Route("/accounts/{account_id:path}/tasks", posted(task_views.open_form), methods=["POST"]),
+    Route("/tasks", task_views.tasks, methods=["GET"]),
+    Route("/tasks/{task_id:path}/steps", posted(task_views.end_form), methods=["POST"]),
+    Route("/accounts/{account_id:path}/paper", paper.paper, methods=["GET"]),
     Route("/accounts/{account_id:path}", account.account, methods=["GET"]),
     Route("/incidents", incident.incidents, methods=["GET"]),
     Route("/incidents/{incident_id:path}/close", posted(incident.close), methods=["POST"]),
@@ -88,12 +96,25 @@ OF_API: Final = (
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/actions", posted_once(api.post_action), methods=["POST"]
     ),
+    Route(f"{_V1}/alerts/{{alert_id:path}}/undo", posted_once(undo.post_undo), methods=["POST"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/transactions",
         tagged(of_alert.transaction_list),
         methods=["GET"],
     ),
     Route(f"{_V1}/alerts/{{alert_id:path}}", tagged(api.alert_object), methods=["GET"]),
+    Route(f"{_V1}/tasks", tagged(task_views.task_list), methods=["GET"]),
+    Route(
+        f"{_V1}/tasks/{{task_id:path}}/steps",
+        posted_once(task_views.post_task_step),
+        methods=["POST"],
+    ),
+    Route(
+        f"{_V1}/accounts/{{account_id:path}}/tasks",
+        posted_once(task_views.post_tasks),
+        methods=["POST"],
+    ),
+    Route(f"{_V1}/accounts/{{account_id:path}}/paper", tagged(paper.paper_object), methods=["GET"]),
     Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
     Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
     Route(

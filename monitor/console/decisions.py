@@ -11,17 +11,17 @@ from sqlalchemy import Connection, Row
 
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
-from monitor.core.business_day import MICROSECONDS, event_time_of, event_time_text
+from monitor.console.work.tasks import offer_for
+from monitor.core.business_day import event_time_of, event_time_text
 from monitor.core.threshold import Severity
 from monitor.store import audit
 from monitor.store.desk import ConflictError, act
-from monitor.store.people import Person, Role
+from monitor.store.people import DAY, Person, Role
 from monitor.store.programs.actors import accountable
 from monitor.store.queries import assignable, rows_by_id
 from monitor.store.standing import Action, ActionError, Does, State, action_of
 
 SNOOZE_DAYS_MAX: Final = 180
-DAY: Final = 86_400 * MICROSECONDS
 
 ALLOWED: Final[Mapping[State, tuple[Does, ...]]] = {
     State.OPEN: (Does.DISPOSE, Does.ASSIGN, Does.RELEASE, Does.SNOOZE, Does.COMMENT),
@@ -120,6 +120,8 @@ def decide(
             before=_standing(rows[action.alert_id]),
             after={**_standing(after[action.alert_id]), **action.detail},
         )
+        if action.does is Does.DISPOSE:
+            offer_for(connection, person, after[action.alert_id], now)
     return [Done(action.alert_id, action.does) for action in done]
 
 

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from monitor.console import words
 from monitor.console.language.catalogue import LANGUAGES, N_, Said, ngettext, spoken
 from monitor.console.language.catalogue import gettext as _
-from monitor.console.language.formats import day, grouped, minute, written_minute
+from monitor.console.language.formats import day, grouped, minute, second, written_minute
 from monitor.store.people import Person, Role
 from monitor.store.store import Store, StoreAwayError
 
@@ -51,6 +51,7 @@ def _environment() -> Environment:
         "grouped": grouped,
         "minute": minute,
         "moment": words.moment,
+        "second": second,
         "written_minute": written_minute,
         "part": lambda text: quote(str(text), safe=""),
     }

@@ -15,6 +15,7 @@ from monitor.console.language.formats import day, grouped, written_minute
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.store.standing import Does, State
+from monitor.store.work.tasks import TaskKind, TaskProgress
 
 Record = Mapping[str, Any]
 
@@ -63,6 +64,18 @@ ACTIONS: Final = {
     Does.SNOOZE.value: N_("snoozed it"),
     Does.WAKE.value: N_("ended the snooze"),
     Does.COMMENT.value: N_("commented"),
+}
+TASKS: Final = {
+    TaskKind.ANTICIPATE.value: N_("Anticipate: tell the client what will happen"),
+    TaskKind.ACKNOWLEDGE.value: N_("Acknowledge: say that we bothered them"),
+    TaskKind.APOLOGISE.value: N_("Apologise"),
+    TaskKind.AMEND.value: N_("Amend: put right what it cost them"),
+    TaskKind.OFFER.value: N_("Offer: another product or limit"),
+}
+TASK_PROGRESS: Final = {
+    TaskProgress.OPEN.value: N_("open"),
+    TaskProgress.DONE.value: N_("done"),
+    TaskProgress.DROPPED.value: N_("dropped"),
 }
 DECIDED_BY: Final = {
     "records_times_usual": N_("times the usual number of records"),

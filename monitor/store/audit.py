@@ -7,12 +7,13 @@ with new hashes. For that, keep the number and hash of an entry elsewhere, and g
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from monitor.store.schema import audit, audit_anchors
+from monitor.store.schema import audit, audit_anchors, audit_redactions
 from monitor.store.store import take_turns
 
 FIRST_PREVIOUS: Final = "0" * 64
@@ -20,6 +21,9 @@ FIRST_PREVIOUS: Final = "0" * 64
 
 PRUNE: Final = "prune"
 """The action of an entry that says what was taken away by age."""
+
+ERASE: Final = "erase"
+"""The action of an entry that says which entries before it were redacted."""
 
 TEXT_LENGTH_MAX: Final = 256
 ACTION_LENGTH_MAX: Final = 32
@@ -105,6 +109,7 @@ def take_away(connection: Connection, number: int) -> Known:
     if found is None:
         raise LookupError(f"there is no entry {number}")
     connection.execute(delete(audit).where(audit.c.number <= number))
+    connection.execute(delete(audit_redactions).where(audit_redactions.c.erasure <= number))
     connection.execute(delete(audit_anchors))
     connection.execute(insert(audit_anchors).values(number=number, hash=found))
     return Known(number, found)
@@ -113,6 +118,60 @@ def take_away(connection: Connection, number: int) -> Known:
 def pruned(anchor: Known) -> dict[str, Any]:
     """Return what the entry PRUNE says of entries that were taken away."""
     return {"audit": anchor._asdict()}
+
+
+def redact(connection: Connection, changed: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Let entries say something else, and return what the entry ERASE must say of that.
+
+    `changed` has the new `subject`, `before` (as JSON) and `after` by number. The entry must be
+    the next of the audit, in the same transaction, or `verify` finds each of them broken.
+    """
+    take_turns(connection, _LOCK)
+    anchor = _anchor(connection)
+    last = connection.execute(select(func.max(audit.c.number))).scalar()
+    erasure = 1 + (last or (0 if anchor is None else anchor.number))
+    hashes: dict[int, str] = {}
+    for number, fields in sorted(changed.items()):
+        connection.execute(update(audit).where(audit.c.number == number).values(**fields))
+        row = connection.execute(select(audit).where(audit.c.number == number)).one()
+        hashes[number] = _hash_of(row._asdict())
+    if hashes:
+        connection.execute(
+            insert(audit_redactions),
+            [{"number": its, "erasure": erasure, "hash": said} for its, said in hashes.items()],
+        )
+    return {"redacted": len(hashes), "redactions": _digest_of(hashes.items())}
+
+
+def _digest_of(redacted: Iterable[tuple[int, str]]) -> str:
+    """Return a hash over the numbers and new hashes of entries."""
+    return hashlib.sha256(_canonical(sorted(redacted)).encode()).hexdigest()
+
+
+def _redactions(connection: Connection) -> dict[int, str]:
+    """Return the hashes of what redacted entries say now, if an entry ERASE commits to them."""
+    by_erasure: dict[int, list[tuple[int, str]]] = {}
+    for row in connection.execute(select(audit_redactions)):
+        by_erasure.setdefault(row.erasure, []).append((row.number, row.hash))
+    last: dict[int, tuple[int, str]] = {}
+    for erasure, redacted in sorted(by_erasure.items()):
+        chosen = select(audit.c.after).where(audit.c.number == erasure, audit.c.action == ERASE)
+        said = connection.execute(chosen).scalar()
+        if said is None or _digest_in(said) != _digest_of(redacted):
+            continue
+        for number, its in redacted:
+            if number < erasure:
+                last[number] = erasure, its
+    return {number: its for number, (_, its) in last.items()}
+
+
+def _digest_in(said: object) -> object:
+    """Return the digest that the text of an entry has; of a text that is broken, None."""
+    try:
+        fields = json.loads(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return fields.get("redactions") if isinstance(fields, dict) else None
 
 
 def verify(connection: Connection, known: Known | None = None) -> Verified:
@@ -126,6 +185,7 @@ def verify(connection: Connection, known: Known | None = None) -> Verified:
         why = f"it was taken away: the audit begins with entry {first + 1}. Note a later one"
         return Verified(0, known.number, why, last)
     entries, is_said = 0, anchor is None
+    redacted = _redactions(connection)
     chain = connection.execute(
         select(audit).order_by(audit.c.number),
         execution_options={"stream_results": True, "yield_per": _ROWS_AT_A_TIME},
@@ -133,7 +193,7 @@ def verify(connection: Connection, known: Known | None = None) -> Verified:
     with chain:
         try:
             for row in chain:
-                found = _fault(row, first + entries + 1, last, known)
+                found = _fault(row, first + entries + 1, last, known, redacted)
                 if found is not None:
                     return Verified(entries, *found, last)
                 entries, last = entries + 1, row.hash
@@ -164,7 +224,11 @@ def _says(row: Row[Any], anchor: Known) -> bool:
 
 
 def _fault(
-    row: Row[Any], number: int, previous: str, known: Known | None
+    row: Row[Any],
+    number: int,
+    previous: str,
+    known: Known | None,
+    redacted: Mapping[int, str],
 ) -> tuple[int, str] | None:
     """Return which entry is broken and why, if the row is not the entry that must come here."""
     if row.number > number:
@@ -173,7 +237,7 @@ def _fault(
         return row.number, "no entry may have this number: the first is 1"
     if row.previous != previous:
         return number, "it was changed, or the entry before it was: it has another hash of that one"
-    if row.hash != _hash_of(row._asdict()):
+    if _hash_of(row._asdict()) != redacted.get(number, row.hash):
         return number, "it was changed: its hash is that of another content"
     if known is not None and known.number == number and row.hash != known.hash:
         return number, f"it was changed: its hash must be {known.hash}, as it was noted"

@@ -14,8 +14,10 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from monitor.store.intake import hold_alerts, take_actions, take_steps
 from monitor.store.proposals import ProposalStep
+from monitor.store.records import take_task_steps
 from monitor.store.schema import actions, alerts, outbox
 from monitor.store.standing import Action, Does
+from monitor.store.work.tasks import TaskStep
 
 SENT_MAX: Final = 500
 
@@ -115,6 +117,23 @@ def take_step(connection: Connection, step: ProposalStep, policy: tuple[int, str
         [
             {"topic": topic.value, "key": key, "value": value, "written_at": step.at}
             for topic, key, value in outgoing
+        ],
+    )
+
+
+def take_task(connection: Connection, steps: Sequence[TaskStep]) -> None:
+    """Let what a person did with tasks count, and put it into the outbox."""
+    take_task_steps(connection, steps)
+    connection.execute(
+        insert(outbox),
+        [
+            {
+                "topic": Topic.CASES.value,
+                "key": step.task_id,
+                "value": json.dumps(step.fields(), ensure_ascii=False),
+                "written_at": step.at,
+            }
+            for step in steps
         ],
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from monitor.core.alert import Kind, Status
 from monitor.review.membership import is_member
 from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
+from monitor.store.keeping.erased import Erased, erased_of, replaced
 from monitor.store.programs.webhooks import ToldAlert, enqueue
 from monitor.store.records import (
     Read,
@@ -25,6 +26,7 @@ from monitor.store.records import (
     take_rejections,
     take_segment_days,
     take_steps,
+    take_task_steps,
 )
 from monitor.store.schema import (
     IS_SYSTEMIC,
@@ -58,6 +60,7 @@ class Intake:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._incidents: _Incidents | None = None  # None: to be read
+        self._erased = frozenset[str]()  # as the incidents were read
 
     def positions(self) -> dict[tuple[str, int], int]:
         """Return how far each partition was taken: the offset that is next."""
@@ -91,16 +94,23 @@ class Intake:
         new = [
             read for read in records if read.offset >= known.get((read.topic, read.partition), 0)
         ]
+        erased = erased_of(connection)
+        if erased is not None and erased.accounts != self._erased:
+            self._erased, self._incidents = erased.accounts, None
         by_sort: dict[RecordSort, list[Read]] = {sort: [] for sort in RecordSort}
-        for read in new:
+        for read in new if erased is None else erased.without(connection, new):
             by_sort[read.sort].append(read)
         changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
-        changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
-        take_rejections(connection, by_sort[RecordSort.REJECTION])
+        done = [read.value for read in by_sort[RecordSort.ACTION]]
+        changed |= _take_actions(connection, done, erased)
+        rejected = by_sort[RecordSort.REJECTION]
+        sampled = [read for read in rejected if erased is None or not erased.holds(read.value)]
+        take_rejections(connection, rejected, sampled)
         take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
         take_segment_days(connection, by_sort[RecordSort.SEGMENT_DAY])
         take_policies(connection, by_sort[RecordSort.POLICY])
         take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
+        take_task_steps(connection, [read.value for read in by_sort[RecordSort.TASK_STEP]])
         _keep_positions(connection, new)
         return changed
 
@@ -135,7 +145,13 @@ def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
     if not done:
         return set()
     hold_alerts(connection)
-    insert_new(connection, actions, [_action_row(action) for action in done])
+    return _take_actions(connection, done, erased_of(connection))
+
+
+def _take_actions(
+    connection: Connection, done: Sequence[Action], erased: Erased | None
+) -> set[str]:
+    insert_new(connection, actions, [_action_row(action, erased) for action in done])
     ids = sorted({action.alert_id for action in done})
     for piece in in_pieces(ids):
         standings = _standings_of(connection, _told(connection, piece))
@@ -353,7 +369,9 @@ def _standing_values(standing: Standing) -> dict[str, Any]:
     return {**standing._asdict(), "state": standing.state.value}
 
 
-def _action_row(action: Action) -> dict[str, Any]:
+def _action_row(action: Action, erased: Erased | None) -> dict[str, Any]:
+    """Return a row; its id is that of the action as it was done, so that it is taken once."""
+    detail = action.detail if erased is None else replaced(action.detail, erased.replacement)
     return {
         "action_id": action.action_id,
         "alert_id": action.alert_id,
@@ -361,7 +379,7 @@ def _action_row(action: Action) -> dict[str, Any]:
         "by": action.by,
         "at": action.at,
         "revision": action.revision,
-        "detail": json_of(action.detail),
+        "detail": json_of(detail),
     }
 
 

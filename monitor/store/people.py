@@ -24,6 +24,7 @@ from monitor.store.store import Store, take_turns
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 
 IDLE_MAX: Final = 30 * MINUTE
 SESSION_MAX: Final = 12 * HOUR

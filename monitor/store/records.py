@@ -1,7 +1,7 @@
 """Records of the topics, and how those that stand by themselves are taken into a store.
 
-Rejections, account-days, segment-days, policies, and steps of proposals: each is added within the
-transaction of an intake. Alerts and what people do with them are the intake's own.
+Rejections, account-days, segment-days, policies, and steps of proposals and of tasks: each is added
+within the transaction of an intake. Alerts and what people do with them are the intake's own.
 """
 
 from collections import Counter
@@ -21,8 +21,10 @@ from monitor.store.schema import (
     rejection_counts,
     rejections,
     segment_days,
+    task_steps,
 )
 from monitor.store.store import insert_into, insert_new, upsert
+from monitor.store.work.tasks import TaskStep
 
 HOUR: Final = 3600 * MICROSECONDS
 SAMPLES_MAX: Final = 100
@@ -39,14 +41,15 @@ class RecordSort(StrEnum):
     SEGMENT_DAY = "segment-day"
     POLICY = "policy"
     PROPOSAL_STEP = "proposal-step"
+    TASK_STEP = "task-step"
     PASSED_OVER = "passed-over"  # no such record: it counts as read
 
 
 class Read(NamedTuple):
     """A record that was read: where it stands, when it was written (microseconds), and what it is.
 
-    `value` is an Action of the sort ACTION, a ProposalStep of the sort PROPOSAL_STEP, a text of the
-    sort POLICY, else the record's fields.
+    `value` is an Action of the sort ACTION, a ProposalStep of the sort PROPOSAL_STEP, a
+    TaskStep of the sort TASK_STEP, a text of the sort POLICY, else the record's fields.
     """
 
     sort: RecordSort
@@ -62,8 +65,8 @@ def json_of(fields: Mapping[str, Any]) -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def take_rejections(connection: Connection, read: Sequence[Read]) -> None:
-    """Count rejections by hour and reason, and keep the latest of each reason whole."""
+def take_rejections(connection: Connection, read: Sequence[Read], sampled: Sequence[Read]) -> None:
+    """Count rejections by hour and reason, and keep the latest `sampled` ones of each whole."""
     if not read:
         return
     insert_new(
@@ -78,7 +81,7 @@ def take_rejections(connection: Connection, read: Sequence[Read]) -> None:
                 "reason": item.value["reason"],
                 "record": json_of(item.value),
             }
-            for item in read
+            for item in sampled
         ],
     )
     counts = Counter((item.told_at - item.told_at % HOUR, item.value["reason"]) for item in read)
@@ -173,3 +176,23 @@ def take_steps(connection: Connection, steps: Sequence[ProposalStep]) -> None:
         for step in steps
     ]
     insert_new(connection, proposal_steps, rows)
+
+
+def take_task_steps(connection: Connection, steps: Sequence[TaskStep]) -> None:
+    """Add what people did with tasks; one that is there already is left as it is."""
+    rows = [
+        {
+            "step_id": step.step_id,
+            "task_id": step.task_id,
+            "step": step.does.value,
+            "by": step.by,
+            "at": step.at,
+            **{
+                name: step.detail.get(name)
+                for name in ("account_id", "alert_id", "assignee", "due")
+            },
+            "detail": json_of(step.detail),
+        }
+        for step in steps
+    ]
+    insert_new(connection, task_steps, rows)

@@ -213,6 +213,27 @@ proposal_steps: Final = Table(
 )
 """Other limits that people propose, approve and decline: only ever added to."""
 
+task_steps: Final = Table(
+    "task_steps",
+    metadata,
+    Column("step_id", ID, primary_key=True),
+    Column("task_id", NAME, nullable=False),
+    Column("step", WORD, nullable=False),
+    Column("by", NAME, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # Of an opening alone, and also in its detail.
+    Column("account_id", NAME),
+    Column("alert_id", NAME),
+    Column("assignee", NAME),
+    Column("due", String(10)),
+    Column("detail", Text, nullable=False),
+    Index("ix_task_steps_task", "task_id", "at"),
+    Index("ix_task_steps_due", "step", "due", "task_id"),
+    Index("ix_task_steps_account", "account_id"),
+    Index("ix_task_steps_alert", "alert_id"),
+)
+"""Tasks with clients that people open, do and drop: only ever added to."""
+
 OF_TOPICS: Final = (
     progress,
     alerts,
@@ -224,6 +245,7 @@ OF_TOPICS: Final = (
     segment_days,
     policies,
     proposal_steps,
+    task_steps,
 )
 """Tables that are made again from the topics."""
 
@@ -280,6 +302,16 @@ failed_logins: Final = Table(
     Column("at", BigInteger, nullable=False),
     Index("ix_failed_logins_at", "at"),
 )
+
+saved_views: Final = Table(
+    "saved_views",
+    metadata,
+    Column("owner", NAME, primary_key=True),
+    Column("name", ID, primary_key=True),
+    Column("query", Text, nullable=False),
+    Column("saved_at", BigInteger, nullable=False),
+)
+"""Filters of the queue under a name, each of one person alone: in the store, and on no topic."""
 
 service_tokens: Final = Table(
     "service_tokens",
@@ -363,3 +395,38 @@ audit_anchors: Final = Table(
     Column("hash", ID, nullable=False),
 )
 """The last entry that a pruning of the audit took away: the chain goes on from its hash."""
+
+audit_redactions: Final = Table(
+    "audit_redactions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("erasure", Integer, primary_key=True, autoincrement=False),
+    Column("hash", ID, nullable=False),
+)
+"""Entries that an erasure redacted: the hash of what they say now. `erasure` is the entry that
+commits to it."""
+
+erasure_secrets: Final = Table(
+    "erasure_secrets",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("secret", ID, nullable=False),
+)
+"""The key of the hashes of what was erased: one row, from the first erasure on."""
+
+erased_accounts: Final = Table(
+    "erased_accounts",
+    metadata,
+    Column("account_hash", ID, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    Column("by", NAME, nullable=False),
+    Column("passed_over", BigInteger, nullable=False),
+)
+"""Accounts that must not come back; `passed_over` counts their records that came since."""
+
+erased_alerts: Final = Table(
+    "erased_alerts",
+    metadata,
+    Column("alert_hash", ID, primary_key=True),
+)
+"""Alerts of erased accounts: what people did with them must not come back either."""

@@ -215,7 +215,9 @@ def write_many(
         connection.exec_driver_sql(compiled.string, [dict(row) for row in rows])
     else:
         values = itemgetter(*names)
-        connection.exec_driver_sql(compiled.string, [values(row) for row in rows])
+        alone = len(names) == 1  # then a getter gives the value itself
+        parameters = [(values(row),) if alone else values(row) for row in rows]
+        connection.exec_driver_sql(compiled.string, parameters)
 
 
 def in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -20,6 +20,7 @@ from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.proposals import step_of
 from monitor.store.standing import Action, ActionError, action_of
 from monitor.store.store import Store, StoreAwayError, StoreError
+from monitor.store.work.tasks import task_step_of
 from streams.kafka.admin import require_topics
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.reader import TopicReader
@@ -188,6 +189,8 @@ def _case(value: bytes) -> tuple[RecordSort, Any]:
     try:
         if "proposal_id" in fields:
             return RecordSort.PROPOSAL_STEP, step_of(fields, "it")
+        if "task_id" in fields:
+            return RecordSort.TASK_STEP, task_step_of(fields, "it")
         return RecordSort.ACTION, action_of(fields, "it")
     except ActionError as error:
         raise ValueError("; ".join(error.problems)) from error

@@ -55,6 +55,7 @@ def _of_the_store() -> tuple[type[Exception], ...]:
         ("monitor.store.store", "StoreError"),
         ("monitor.store.people", "PeopleError"),
         ("monitor.store.programs.webhooks", "WebhookError"),
+        ("monitor.store.keeping.erasure", "ErasureError"),
     )
     loaded = [(sys.modules.get(module), name) for module, name in named]
     return tuple(getattr(module, name) for module, name in loaded if module is not None)

@@ -1,4 +1,4 @@
-"""`weir store`: backup, restore and pruning of the store."""
+"""`weir store`: backup, restore and pruning of the store, and erasure of an account."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 store = typer.Typer(
     name="store",
-    help="Keep the store of `weir archive` and `weir console`: back it up, restore it, prune it.",
+    help="Keep the store of `weir archive` and `weir console`: back it up, restore it, prune it,"
+    " erase an account.",
     no_args_is_help=True,
 )
 
@@ -109,6 +110,63 @@ def prune(
         typer.echo(f"{name}: {count:,} {'would go' if dry_run else 'taken away'}")
     if not retention.is_any():
         typer.echo("everything is kept: WEIR_KEEP_ALERTS and the others say for how many days")
+
+
+@store.command()
+def erase(
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="The account's id.", show_default=False)
+    ],
+    by: Annotated[
+        str, typer.Option("--by", metavar="NAME", help="An administrator.", show_default=False)
+    ],
+    reason: Annotated[
+        str,
+        typer.Option("--reason", metavar="TEXT", help="Why: the audit has it.", show_default=False),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would go, and change nothing.")
+    ] = False,
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what the store has of one account, and let it not come back.
+
+    Its alerts go, with all that was done with them, its days, and samples of rejections that name
+    it. Where others' records or the audit name it, a pseudonym stands instead; counts stay. The
+    topics still hold it: the archive passes that over.
+
+    Examples:
+
+        weir store erase A1 --by Ann --reason "request 12" --dry-run
+
+        weir store erase A1 --by Ann --reason "request 12" --store sqlite:///weir.db
+    """
+    from streams.cli.options import ensure_store_there, print_result, store_of
+
+    ensure_store_there(store)
+    with store_of(store) as opened:
+        from monitor.store.keeping.erasure import STILL_HELD
+        from monitor.store.keeping.erasure import erase as erased
+
+        done = erased(opened, account, _now(), by=by, reason=reason, is_dry_run=dry_run)
+    if as_json:
+        print_result({**done._asdict(), "still_held": STILL_HELD}, as_json=True)
+        return
+    for name, count in done.taken_away.items():
+        typer.echo(f"{name}: {count:,} {'would go' if dry_run else 'taken away'}")
+    for name, count in done.changed.items():
+        typer.echo(f"{name}: {count:,} {'would be changed' if dry_run else 'changed'}")
+    for name, count in done.mentions.items():
+        if count:
+            typer.echo(f"{name}: {count:,} stay with its id within a longer text: read them")
+    if not dry_run:
+        typer.echo(f"where others name it, there is now {done.pseudonym}")
+        if not done.is_overwritten:
+            typer.echo(
+                "the old log is still being read: run this again once archive and console rest"
+            )
+    typer.echo(STILL_HELD)
 
 
 def _now() -> int:

@@ -292,8 +292,11 @@ class Kills:
         for name in ("archive", "console"):
             process = self._running[name]
             if not process.is_running():
-                if process.exit_status() != -9:
-                    self.ended.append(f"{name} ended by itself: {process.last_words()}")
+                said = process.last_words()
+                # One that finds no database at its start says so, and ends: it is started again.
+                is_without = self._server is not None and "cannot be reached" in said
+                if process.exit_status() != -9 and not is_without:
+                    self.ended.append(f"{name} ended by itself: {said}")
                 self._start(name)
 
     def _is_all_sent(self) -> bool:

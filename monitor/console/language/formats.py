@@ -76,6 +76,17 @@ def minute(at: int | None) -> str:
     return format_datetime(found, language.minute, locale=language.locale)
 
 
+def second(at: int) -> str:
+    """Return microseconds since 1970 to the second, in the language's form, with its zone.
+
+    >>> second(1_700_000_000_000_000)
+    '2023-11-14 22:13:20 UTC'
+    """
+    language = spoken()
+    found = datetime.fromtimestamp(at // MICROSECONDS, UTC)
+    return format_datetime(found, f"{language.minute}:ss 'UTC'", locale=language.locale)
+
+
 def written_minute(text: str) -> str:
     """Return a time as 2026-01-05T09:00:00Z to the minute; any other text as it is.
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from monitor.console.decisions import Done, Seen, decide, state_of
 from monitor.console.filters import OF_API, api_wanted, checked, limit_of
-from monitor.console.openapi import document
+from monitor.console.openapi.document import document
 from monitor.console.repeats import hash_tag, tags_of
 from monitor.console.replies import (
     AnswerError,

@@ -36,6 +36,7 @@ from monitor.store.queries import (
     others_of_accounts,
 )
 from monitor.store.standing import Does, State
+from monitor.store.work.saved_views import views_of
 
 SEEN_MAX: Final = 500
 """Alerts that one form may name."""
@@ -136,6 +137,7 @@ def queue(request: Request) -> Response:
             "filter": chosen,
             "exports": addresses_of(chosen, person.name),
             "lines": lines,
+            "views": views_of(connection, person.name),
             "counts": counts(connection, person.name, now),
             "counted_max": COUNTED_MAX,
             "next_query": chosen.query(cursor=found.next) if found.next else None,

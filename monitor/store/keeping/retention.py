@@ -1,7 +1,8 @@
 """Retention: how many days each sort of rows is kept, and what is taken away after that.
 
 What the topics still hold comes back if the store is made again from them, and goes again with the
-next pruning. Alerts go with their revisions and actions, and only if nobody has to work them.
+next pruning. Alerts go with their revisions, actions and tasks, and only if nobody has to work
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
-from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.core.business_day import event_time_text
 from monitor.store.audit import PRUNE, append, pruned, take_away
-from monitor.store.people import COMMAND_LINE
+from monitor.store.people import COMMAND_LINE, DAY
 from monitor.store.schema import (
     account_days,
     actions,
@@ -23,11 +24,12 @@ from monitor.store.schema import (
     rejections,
     revisions,
     sessions,
+    task_steps,
 )
 from monitor.store.standing import State
 from monitor.store.store import Store, in_pieces
+from monitor.store.work.tasklist import ended_ids
 
-DAY: Final = 86_400 * MICROSECONDS
 SUBJECT: Final = "store"
 _DONE: Final = (State.CLOSED.value, State.WITHDRAWN.value)
 
@@ -81,6 +83,9 @@ def _pruned(
 
     if retention.alerts is not None:
         for piece in in_pieces(_old_alerts(connection, now - retention.alerts * DAY)):
+            tasks = _tasks_of(connection, piece)
+            take(outbox, outbox.c.key.in_(tasks))
+            take(task_steps, task_steps.c.task_id.in_(tasks))
             for table in (revisions, actions, alerts):
                 take(table, table.c.alert_id.in_(piece))
             take(outbox, outbox.c.key.in_(piece))  # all of it is sent: _old_alerts sees to it
@@ -105,19 +110,33 @@ def _pruned(
     return counts, said
 
 
+def _tasks_of(connection: Connection, alert_ids: Sequence[str]) -> Sequence[str]:
+    """Return the ids of alerts' tasks: few, as people open them one by one."""
+    chosen = select(task_steps.c.task_id).where(task_steps.c.alert_id.in_(alert_ids))
+    return list(connection.execute(chosen.distinct()).scalars())
+
+
 def _old_alerts(connection: Connection, before: int) -> Sequence[str]:
     """Return the ids of alerts that nobody has to work, and with which nothing was done since.
 
     An incident stays as long as one of its alerts does, and an alert whose decision waits for a
-    broker stays until it is published.
+    broker stays until it is published. So does one with a task that somebody has to do, or did
+    something with since.
     """
     touched = select(actions.c.alert_id).where(actions.c.at >= before)
     waiting = select(outbox.c.key).where(outbox.c.sent_at.is_(None))
+    tasks = task_steps.alias()
+    in_work = select(tasks.c.task_id).where((tasks.c.at >= before) | tasks.c.task_id.in_(waiting))
+    busy = select(task_steps.c.alert_id).where(
+        task_steps.c.alert_id.is_not(None)
+        & (task_steps.c.task_id.not_in(ended_ids()) | task_steps.c.task_id.in_(in_work))
+    )
     is_old = (
         alerts.c.state.in_(_DONE)
         & (alerts.c.told_at < before)
         & alerts.c.alert_id.not_in(touched)
         & alerts.c.alert_id.not_in(waiting)
+        & alerts.c.alert_id.not_in(busy)
     )
     rows = connection.execute(select(alerts.c.alert_id).where(is_old)).scalars()
     old = set(rows)

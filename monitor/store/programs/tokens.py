@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from monitor.store.audit import append
 from monitor.store.people import (
     COMMAND_LINE,
+    DAY,
     FAILURES_OF_AN_ADDRESS,
     FAILURES_WITHIN,
     HOUR,
@@ -30,7 +31,6 @@ from monitor.store.programs.actors import NAME, actor_of
 from monitor.store.schema import failed_logins, service_tokens, users
 from monitor.store.store import Store, take_turns
 
-DAY: Final = 24 * HOUR
 DAYS_MAX: Final = 365
 """A token ends after so many days at the latest."""
 

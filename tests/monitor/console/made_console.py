@@ -16,6 +16,7 @@ from monitor.console.transactions import (
     NotReachableError,
     SeenTransaction,
 )
+from monitor.console.work.tasks import open_tasks
 from monitor.store import people
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.people import Person, Role
@@ -188,6 +189,13 @@ class MadeConsole:
         with self.store.begin() as connection:
             asked = {"above": above, "note": "too many"}
             return propose(connection, person, LIMIT, asked, self.clock()).proposal_id
+
+    def open_task(self, name: str = "bob", account: str = "A1") -> str:
+        """Open a task with a client as a person, and return the task's id."""
+        person = Person(name, NAMES[name], "")
+        with self.store.begin() as connection:
+            asked = {"task": "offer", "note": "asked for more"}
+            return open_tasks(connection, person, account, asked, self.clock())[0].made.task_id
 
     @contextlib.contextmanager
     def client(self, name: str | None = None) -> Iterator[TestClient]:

@@ -1,11 +1,13 @@
 """Every route for every role, and text of others on every page."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.routing import Route
@@ -36,6 +38,8 @@ ROUTES = [(method, route) for route in (*PAGES, *OF_API) for method in sorted(ro
 def address_of(console: MadeConsole, route: Route) -> str:
     path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
     path = path.replace("{threshold_id:path}", LIMIT).replace("{incident_id:path}", INCIDENT)
+    if "{task_id:path}" in path:
+        return path.replace("{task_id:path}", console.open_task())
     if "{proposal_id:path}" in path:
         return path.replace("{proposal_id:path}", console.propose())
     return path
@@ -152,9 +156,9 @@ def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
 
 
 def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits"]
+    addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits", "/tasks"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
-    for address in (*addresses, *with_parts, f"/accounts/{account}"):
+    for address in (*addresses, *with_parts, f"/accounts/{account}", f"/accounts/{account}/paper"):
         yield address, client.get(address).text
     yield "incident", client.get(f"/incidents/{alert_ids[-1]}").text
     query = {"q": HOSTILE, "account_id": HOSTILE, "assignee": HOSTILE}
@@ -184,6 +188,16 @@ def test_text_of_others_is_never_interpreted(console: MadeConsole) -> None:
             f"/api/v1/alerts/{ids[0]}/actions", json={"action": "comment", "note": HOSTILE}
         )
         assert answer.status_code == 201
+        client.post("/queue/views", data={"name": HOSTILE[:64], "query": f"q={quote(HOSTILE)}"})
+        assert HOSTILE[:64] in html.unescape(client.get("/queue").text)
+        made_task = client.post(
+            f"/api/v1/accounts/{quote(account, safe='')}/tasks",
+            json={"task": "recovery", "alert_id": ids[0], "note": HOSTILE},
+        )
+        assert made_task.status_code == 201
+        ended = made_task.json()["items"][0]["task_id"]
+        client.post(f"/api/v1/tasks/{ended}/steps", json={"step": "done", "note": HOSTILE})
+        assert HOSTILE in html.unescape(client.get("/tasks?show=done").text)
         for address, text in pages(
             client, re.sub("[?#%/]", lambda c: f"%{ord(c[0]):02X}", account), ids
         ):

@@ -44,6 +44,10 @@ def posts(console: MadeConsole) -> list[tuple[str, Mapping[str, Any]]]:
         "post_proposal": (f"/api/v1/limits/{LIMIT}/proposals", {"above": "2600.00"}),
         "post_decision": (f"/api/v1/proposals/{proposal}/decision", {"decision": "decline"}),
     }
+    found["post_tasks"] = ("/api/v1/accounts/A2/tasks", {"task": "recovery"})
+    found["post_task_step"] = (f"/api/v1/tasks/{console.open_task()}/steps", {"step": "done"})
+    taken = identity("outlier A1 2026-02-13")  # by the request before
+    found["post_undo"] = (f"/api/v1/alerts/{taken}/undo", {})
     posted = [route for route in OF_API if "POST" in (route.methods or ())]
     return [found[route.name] for route in posted]
 
@@ -127,7 +131,12 @@ def test_a_request_that_failed_left_no_answer_and_did_nothing(
 def address_of(console: MadeConsole, route: Route) -> str:
     proposal = console.propose()
     return route.path.replace(":path}", "}").format(
-        alert_id=ALERT, incident_id=INCIDENT, threshold_id=LIMIT, proposal_id=proposal
+        alert_id=ALERT,
+        incident_id=INCIDENT,
+        threshold_id=LIMIT,
+        proposal_id=proposal,
+        task_id=console.open_task(),
+        account_id="A1",
     )
 
 

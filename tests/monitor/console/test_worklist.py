@@ -2,12 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import pytest
 
 from monitor.console.worklist import take_next
 from monitor.store.audit import verify
@@ -16,8 +11,7 @@ from monitor.store.people import Person, Role
 from monitor.store.queries import AlertFilter
 from monitor.store.store import Store
 from tests.monitor.console.made_console import MadeConsole, identity, limit_alert
-from tests.support.postgres import PostgresUnavailableError, postgres
-from tests.support.stored import NOW, read_alert, sqlite_store
+from tests.support.stored import NOW, read_alert
 
 OF_A1 = [
     identity("review A1"),
@@ -100,23 +94,8 @@ def test_a_form_shows_what_it_closes_before_it_does(console: MadeConsole) -> Non
         assert client.post("/queue/close", data={**form, "disposition": "odd"}).status_code == 400
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = sqlite_store(tmp_path)
-        yield opened
-        opened.close()
-        return
-    try:
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            opened = Store.open(url)
-            yield opened
-            opened.close()
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL: {error}")
-
-
-def test_people_who_take_at_once_never_take_the_same(store: Store) -> None:
+def test_people_who_take_at_once_never_take_the_same(either_store: Store) -> None:
+    store = either_store
     names = [f"person-{number}" for number in range(4)]
     Intake(store).take(
         [read_alert(number, limit_alert(f"A{number}", "2026-02-14")) for number in range(40)]

@@ -1,9 +1,7 @@
 """The store on both databases: the same tables, the same answers."""
 
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -30,7 +28,6 @@ from monitor.store.schema import OF_TOPICS, metadata
 from monitor.store.standing import State
 from monitor.store.store import Store, StoreError, bring_to
 from tests.support.laws import law
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import (
     MONDAY,
     NOW,
@@ -43,30 +40,9 @@ from tests.support.stored import (
 )
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    try:  # not in pytest's folder, which is of one user alone
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            yield url
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, the store was tried on SQLite alone: {error}")
-
-
-def emptied(store: Store) -> Store:
-    with store.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
-    return store
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = sqlite_store(tmp_path)
-    else:
-        opened = emptied(Store.open(request.getfixturevalue("postgres_url")))
-    yield opened
-    opened.close()
+@pytest.fixture
+def store(either_store: Store) -> Store:
+    return either_store
 
 
 def test_both_databases_hold_the_same(store: Store, tmp_path: Path) -> None:

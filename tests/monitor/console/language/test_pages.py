@@ -183,6 +183,12 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
         yield f"/alerts/{alert_id}", "ana", f"alert.html of {name}"
     yield f"/alerts/{identity('A1 2026-02-14')}/transactions", "vera", "transactions.html"
     yield "/accounts/A1", "vera", "account.html"
+    yield "/accounts/A1", "ana", "account.html"
+    yield "/accounts/A1/paper", "vera", "paper.html"
+    yield f"/accounts/N1/paper?alert={identity('count')}", "ana", "paper.html"
+    for tab in ("mine", "open", "done", "dropped"):
+        for name in ("bob", "vera"):
+            yield f"/tasks?show={tab}", name, "tasks.html"
     for tab in ("open", "mine", "back", "waiting", "snoozed", "closed", "withdrawn", "all"):
         yield f"/queue?tab={tab}", "ana", "queue.html"
     yield (

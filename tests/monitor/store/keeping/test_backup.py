@@ -3,9 +3,7 @@
 import json
 import sqlite3
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import select, text
@@ -18,19 +16,9 @@ from monitor.store.people import Role, add_user, login, person_of, users
 from monitor.store.schema import alerts, audit, metadata
 from monitor.store.standing import Action, Does
 from monitor.store.store import Store
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import NOW, contents, made_records, sqlite_store
 
 PASSWORD = "a password that is long enough"  # noqa: S105 - of a made person
-
-
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    try:
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            yield url
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, backups were tried on SQLite alone: {error}")
 
 
 def worked(store: Store) -> str:

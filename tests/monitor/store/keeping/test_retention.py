@@ -1,9 +1,5 @@
 """Retention: only what is old and done goes, and the audit stays a chain."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,40 +7,24 @@ from sqlalchemy import delete, func, select
 
 from monitor.core.business_day import MICROSECONDS
 from monitor.store.audit import Known, append, verify
-from monitor.store.desk import act
+from monitor.store.desk import act, mark_sent, take_task, unsent
 from monitor.store.intake import Intake
-from monitor.store.keeping.retention import DAY, Retention, prune
-from monitor.store.schema import actions, alerts, audit, audit_anchors, metadata, revisions
+from monitor.store.keeping.retention import Retention, prune
+from monitor.store.people import DAY
+from monitor.store.schema import actions, alerts, audit, audit_anchors, revisions
 from monitor.store.standing import Action, Does, State
 from monitor.store.store import Store
+from monitor.store.work.tasks import TaskDoes, TaskStep
 from tests.support.laws import law
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import NOW, contents, made_records, sqlite_store
 
 ALL = Retention(1, 1, 1, 1, 1)
 LATER = NOW + 400 * DAY
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    try:
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            yield url
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, retention was tried on SQLite alone: {error}")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = sqlite_store(tmp_path)
-    else:
-        opened = Store.open(request.getfixturevalue("postgres_url"))
-        with opened.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
-    yield opened
-    opened.close()
+@pytest.fixture
+def store(either_store: Store) -> Store:
+    return either_store
 
 
 def ids(store: Store, *states: State) -> set[str]:
@@ -151,3 +131,27 @@ def test_entries_that_somebody_takes_away_by_hand_are_missed(store: Store) -> No
         connection.execute(audit_anchors.insert().values(number=2, hash=last))
     with store.reading() as connection:
         assert verify(connection).broken == 2  # no entry says so
+
+
+def test_an_alert_with_a_task_stays_until_it_has_ended_long_ago(store: Store) -> None:
+    Intake(store).take(made_records(5, 120))
+    alert_id = min(name for name in ids(store, State.CLOSED) if not name.startswith("incident"))
+    detail = {"task": "amend", "account_id": "A1", "due": "2026-02-01", "alert_id": alert_id}
+    made = TaskStep.opened("Ann", NOW, detail)
+    ended = TaskStep(made.task_id, TaskDoes.DO, "Ann", NOW + DAY, {"note": None})
+    with store.begin() as connection:
+        take_task(connection, [made])
+        mark_sent(connection, [record.number for record in unsent(connection)], NOW)
+    prune(store, ALL, LATER)
+    assert alert_id in ids(store, State.CLOSED), "somebody has to do it"
+    with store.begin() as connection:
+        take_task(connection, [ended])
+    prune(store, ALL, LATER)
+    assert alert_id in ids(store, State.CLOSED), "no broker has its end yet"
+    with store.begin() as connection:
+        mark_sent(connection, [record.number for record in unsent(connection)], NOW)
+    prune(store, Retention(alerts=1), NOW + 2 * DAY - 1)
+    assert alert_id in ids(store, State.CLOSED), "it ended only just"
+    prune(store, ALL, LATER)
+    assert alert_id not in ids(store, State.CLOSED)
+    assert contents(store)["task_steps"] == []

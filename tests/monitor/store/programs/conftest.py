@@ -1,11 +1,8 @@
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from monitor.store.store import Store
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import sqlite_store
 
 
@@ -19,10 +16,6 @@ def shared(
         yield made
         made.close()
         return
-    try:
-        with TemporaryDirectory() as own, postgres(Path(own)) as url:
-            made = Store.open(url)
-            yield made
-            made.close()
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, programs were tried on SQLite alone: {error}")
+    made = Store.open(request.getfixturevalue("postgres_url"))
+    yield made
+    made.close()

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from monitor.store import people
 from monitor.store.audit import verify
 from monitor.store.people import (
+    DAY,
     FAILURES_OF_AN_ADDRESS,
     FAILURES_WITHIN,
     HOUR,
@@ -23,7 +24,6 @@ from monitor.store.people import (
 )
 from monitor.store.programs.actors import NAME, accountable, actor_of
 from monitor.store.programs.tokens import (
-    DAY,
     DAYS_MAX,
     PREFIX,
     Scope,

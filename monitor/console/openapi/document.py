@@ -1,22 +1,29 @@
 """The API's description: OpenAPI 3.1, written beside the routes that it describes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from monitor.console.exports import FORMATS
 from monitor.console.filters import CHOICES, FILTERS, OF_API, OF_EXPORT
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
+from monitor.console.openapi.schemas import (
+    NUMBER,
+    TEXT,
+    TIME,
+    Schema,
+    list_of,
+    object_of,
+    or_null,
+    ref,
+    schemas,
+)
+from monitor.console.work.tasks import RECOVERY_ALL
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
 from monitor.store.programs.answers import KEY_LENGTH_MAX
-from monitor.store.proposals import ProposalState
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
-from monitor.store.standing import Does, State
+from monitor.store.standing import Does
+from monitor.store.work.tasks import TaskKind, TaskProgress
 
-Schema = Mapping[str, Any]
-
-_TEXT: Final = {"type": "string"}
-_TIME: Final = {"type": "string", "format": "date-time"}
-_NUMBER: Final = {"type": "integer"}
 _ABOUT: Final = {
     "status": "How the alert stands with people.",
     "kind": "The kind of alert.",
@@ -33,117 +40,46 @@ _ABOUT: Final = {
 }
 
 
-def _or_null(schema: Schema) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _object(properties: Mapping[str, object], required: Sequence[str] = ()) -> dict[str, Any]:
-    return {"type": "object", "properties": dict(properties), "required": list(required)}
-
-
-def _list_of(schema: Schema) -> dict[str, Any]:
-    return {"type": "array", "items": schema}
-
-
-def _ref(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _schemas() -> dict[str, Any]:
-    standing = {
-        "alert_id": _TEXT,
-        "revision": _NUMBER,
-        "state": {"enum": [state.value for state in State]},
-        "assignee": _or_null(_TEXT),
-        "disposition": _or_null({"enum": [name.value for name in Disposition]}),
-        "version": {**_NUMBER, "description": "Counts people's actions."},
-        "priority": {**_NUMBER, "minimum": 0, "maximum": 100},
-        "incident_id": _or_null(_TEXT),
-        "is_back": {"type": "boolean", "description": "Was closed, and now says something else."},
-        "told_at": _TIME,
+def _account_paths() -> dict[str, Any]:
+    chosen = {
+        "name": "alert",
+        "in": "query",
+        "description": "An alert of the account; it may be there again. None: all of them.",
+        "schema": list_of(TEXT),
+        "style": "form",
+        "explode": True,
     }
-    alert = _object(standing, list(standing))
-    alert["description"] = "The fields of the alerts topic, and how people let it stand."
-    action = _object(
-        {"action": {"enum": [does.value for does in Does]}, "by": _TEXT, "at": _TIME},
-        ["action", "by", "at"],
-    )
-    history = {"revisions": _list_of({"type": "object"}), "actions": _list_of(_ref("Action"))}
-    members = {"member_states": {"type": "object", "additionalProperties": _NUMBER}}
-    member = {"alert_id": _TEXT, "version": _NUMBER, "revision": _or_null(_NUMBER)}
     return {
-        "Alert": alert,
-        "Action": action,
-        "AlertWithHistory": {"allOf": [_ref("Alert"), _object(history, list(history))]},
-        "Incident": {"allOf": [_ref("Alert"), _object(members, list(members))]},
-        "Member": _object(member, ["alert_id", "version"]),
-        "Disposition": {
-            **_object(
-                {
-                    "disposition": {"enum": [name.value for name in Disposition]},
-                    "note": _or_null({**_TEXT, "maxLength": NOTE_LENGTH_MAX}),
-                    "revision": _or_null({**_NUMBER, "minimum": 1}),
-                },
-                ["disposition"],
-            ),
-            "additionalProperties": False,
-        },
-        "Limit": _object(
-            {
-                "threshold_id": _TEXT,
-                "measure": _TEXT,
-                "direction": _TEXT,
-                "currency": _or_null(_TEXT),
-                "above": _TEXT,
-                "severity": _TEXT,
-                "scope": _TEXT,
-                "policy_version": _NUMBER,
+        "/api/v1/accounts/{account_id}/paper": {
+            "parameters": _in_path("account_id"),
+            "get": {
+                "summary": "The working paper of an account and chosen alerts",
+                "parameters": [chosen],
+                **_answers(ref("WorkingPaper"), "200", "404"),
             },
-            ["threshold_id", "measure", "above", "policy_version"],
-        ),
-        "Proposal": _object(
-            {
-                "proposal_id": _TEXT,
-                "by": _TEXT,
-                "at": _TIME,
-                "threshold_id": _TEXT,
-                "above": _TEXT,
-                "effective_from": {"type": "string", "format": "date"},
-                "base_version": _NUMBER,
-                "version": _NUMBER,
-                "policy_sha256": _TEXT,
-                "note": _or_null(_TEXT),
-                "progress": {"enum": [progress.value for progress in ProposalState]},
-                "decided_by": _or_null(_TEXT),
-                "decided_at": _or_null(_TIME),
-                "decision_note": _or_null(_TEXT),
-            },
-            ["proposal_id", "by", "at", "threshold_id", "above", "progress"],
-        ),
-        "Problem": _object(
-            {"type": _TEXT, "title": _TEXT, "status": _NUMBER, "detail": _TEXT},
-            ["type", "title", "status", "detail"],
-        ),
+        }
     }
 
 
 def _page_of(name: str) -> dict[str, Any]:
-    return _object({"items": _list_of(_ref(name)), "next": _or_null(_TEXT)}, ["items", "next"])
+    return object_of({"items": list_of(ref(name)), "next": or_null(TEXT)}, ["items", "next"])
 
 
 def _answers(
     schema: Schema, status: str = "200", *errors: str, preview: Schema | None = None
 ) -> dict[str, Any]:
-    problem = {"application/problem+json": {"schema": _ref("Problem")}}
     found: dict[str, Any] = {
         status: {"description": "Done.", "content": {"application/json": {"schema": schema}}}
     }
     if preview is not None:
         shown = {"application/json": {"schema": preview}}
         found["200"] = {"description": "What would be done.", "content": shown}
-    for error in ("400", "401", "403", "429", *errors):
-        found[error] = {"description": _ERRORS[error], "content": problem}
-    return {"responses": found}
+    return {"responses": found | _problems(("400", "401", "403", "429", *errors))}
+
+
+def _problems(errors: Sequence[str]) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": ref("Problem")}}
+    return {error: {"description": _ERRORS[error], "content": problem} for error in errors}
 
 
 def _export_answers() -> dict[str, Any]:
@@ -175,73 +111,73 @@ def _takes(schema: Schema) -> dict[str, Any]:
 def _query(names: Sequence[str] = OF_API) -> list[dict[str, Any]]:
     found = []
     for name in names:
-        schema: dict[str, Any] = {**_TEXT}
+        schema: dict[str, Any] = {**TEXT}
         if name in CHOICES:
             schema["enum"] = list(CHOICES[name])
         if name == "limit":
-            schema = {**_NUMBER, "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}
+            schema = {**NUMBER, "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}
         about = _ABOUT[name]
         found.append({"name": name, "in": "query", "description": about, "schema": schema})
     return found
 
 
 def _in_path(name: str) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "path", "required": True, "schema": _TEXT}]
+    return [{"name": name, "in": "path", "required": True, "schema": TEXT}]
 
 
 _IF_MATCH: Final = {
     "name": "If-Match",
     "in": "header",
-    "schema": _TEXT,
+    "schema": TEXT,
     "description": "The ETag of the alert as it was seen; another one is refused with 412.",
 }
 _CSRF: Final = {
     "name": "X-CSRF-Token",
     "in": "header",
-    "schema": _TEXT,
+    "schema": TEXT,
     "description": "The token of the session, as every page has it; not needed with a bearer.",
 }
 
 
 def _limit_paths() -> dict[str, Any]:
     of_limit, of_proposal = _in_path("threshold_id"), _in_path("proposal_id")
-    write = ("404", "409", "415", "422")
+    write = ("404", "415")
     asked = [
-        {"name": "above", "in": "query", "schema": _TEXT, "description": "The other limit."},
+        {"name": "above", "in": "query", "schema": TEXT, "description": "The other limit."},
         {
             "name": "days",
             "in": "query",
             "description": "Closed business days to look back.",
-            "schema": {**_NUMBER, "minimum": 1, "maximum": DAYS_MAX, "default": DAYS_DEFAULT},
+            "schema": {**NUMBER, "minimum": 1, "maximum": DAYS_MAX, "default": DAYS_DEFAULT},
         },
     ]
     proposing = {
-        **_object(
+        **object_of(
             {
-                "above": {**_TEXT, "description": "Money as decimal text, or a count."},
-                "effective_from": _or_null({"type": "string", "format": "date"}),
-                "note": _or_null({**_TEXT, "maxLength": NOTE_LENGTH_MAX}),
+                "above": {**TEXT, "description": "Money as decimal text, or a count."},
+                "effective_from": or_null({"type": "string", "format": "date"}),
+                "note": or_null({**TEXT, "maxLength": NOTE_LENGTH_MAX}),
             },
             ["above"],
         ),
         "additionalProperties": False,
     }
     deciding = {
-        **_object(
+        **object_of(
             {
                 "decision": {"enum": ["approve", "decline"]},
                 "policy_sha256": {
-                    **_or_null(_TEXT),
+                    **or_null(TEXT),
                     "description": "Of the text that was shown: an approval publishes that one.",
                 },
-                "note": _or_null({**_TEXT, "maxLength": NOTE_LENGTH_MAX}),
+                "note": or_null({**TEXT, "maxLength": NOTE_LENGTH_MAX}),
             },
             ["decision"],
         ),
         "additionalProperties": False,
     }
-    text_shown = _object({"policy": _or_null(_TEXT), "why_not": _or_null(_TEXT)})
-    with_whatif = {"allOf": [_ref("Limit"), _object({"whatif": _or_null(_object({}))})]}
+    text_shown = object_of({"policy": or_null(TEXT), "why_not": or_null(TEXT)})
+    with_whatif = {"allOf": [ref("Limit"), object_of({"whatif": or_null(object_of({}))})]}
     return {
         "/api/v1/limits": {
             "get": {"summary": "The limits that are in force last", **_answers(_page_of("Limit"))}
@@ -259,7 +195,7 @@ def _limit_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Propose another limit: a second person decides",
                 **_takes(proposing),
-                **_answers(_ref("Proposal"), "201", *write),
+                **_answers(ref("Proposal"), "201", *write),
             },
         },
         "/api/v1/proposals": {
@@ -269,7 +205,7 @@ def _limit_paths() -> dict[str, Any]:
             "parameters": of_proposal,
             "get": {
                 "summary": "A proposal, and the policy that an approval would publish",
-                **_answers({"allOf": [_ref("Proposal"), text_shown]}, "200", "404"),
+                **_answers({"allOf": [ref("Proposal"), text_shown]}, "200", "404"),
             },
         },
         "/api/v1/proposals/{proposal_id}/decision": {
@@ -277,40 +213,83 @@ def _limit_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Approve or decline a proposal",
                 **_takes(deciding),
-                **_answers(_ref("Proposal"), "201", *write),
+                **_answers(ref("Proposal"), "201", *write),
             },
         },
     }
 
 
+def _task_paths() -> dict[str, Any]:
+    note = or_null({**TEXT, "maxLength": NOTE_LENGTH_MAX})
+    opening = {
+        "task": {"enum": [RECOVERY_ALL, *(kind.value for kind in TaskKind)]},
+        "alert_id": or_null({**TEXT, "description": "An alert of the account."}),
+        "due": or_null({"type": "string", "format": "date"}),
+        "assignee": or_null(TEXT),
+        "note": note,
+    }
+    ending = {"step": {"enum": ["done", "dropped"]}, "note": note}
+    asked = [
+        {"name": "progress", "in": "query", "schema": {"enum": list(TaskProgress)}},
+        *_query(("account_id", "assignee", "limit", "cursor")),
+    ]
+    write = ("404", "415")
+    return {
+        "/api/v1/tasks": {
+            "get": {
+                "summary": "Tasks with clients by the day on which they are due",
+                "parameters": asked,
+                **_answers(_page_of("Task")),
+            }
+        },
+        "/api/v1/accounts/{account_id}/tasks": {
+            "parameters": [*_in_path("account_id"), _CSRF],
+            "post": {
+                "summary": "Open a task, or those of the four steps that are not open",
+                **_takes({**object_of(opening, ["task"]), "additionalProperties": False}),
+                **_answers(object_of({"items": list_of(ref("Task"))}, ["items"]), "201", *write),
+            },
+        },
+        "/api/v1/tasks/{task_id}/steps": {
+            "parameters": [*_in_path("task_id"), _CSRF],
+            "post": {
+                "summary": "Take note that a task was done, or is dropped",
+                **_takes({**object_of(ending, ["step"]), "additionalProperties": False}),
+                **_answers(ref("Task"), "201", *write),
+            },
+        },
+    }
+
+
+_COUNTED: Final = {"alerts": NUMBER, "accounts": NUMBER, "proposals": NUMBER}
+
+
 def _queue_paths() -> dict[str, Any]:
-    of_filter = {name: _or_null(_TEXT) for name in (*FILTERS, "q")}
-    taking = {**_object(of_filter), "additionalProperties": False}
+    of_filter = {name: or_null(TEXT) for name in (*FILTERS, "q")}
+    taking = {**object_of(of_filter), "additionalProperties": False}
     closing = {
-        **_object(
+        **object_of(
             {
                 **of_filter,
-                "disposition": _or_null({"enum": [name.value for name in Disposition]}),
-                "note": _or_null(_TEXT),
+                "disposition": or_null({"enum": [name.value for name in Disposition]}),
+                "note": or_null(TEXT),
                 "digest": {
-                    **_or_null(_TEXT),
+                    **or_null(TEXT),
                     "description": "Of the preview: without it, the answer is one.",
                 },
             }
         ),
         "additionalProperties": False,
     }
-    preview = _object(
-        {"alerts": _NUMBER, "accounts": _NUMBER, "proposals": _NUMBER, "digest": _TEXT}
-    )
-    done = _object({"done": _list_of(_object({}))})
+    would = object_of({**_COUNTED, "digest": TEXT})
+    done = object_of({"done": list_of(object_of({}))})
     return {
         "/api/v1/queue/take": {
             "parameters": [_CSRF],
             "post": {
                 "summary": "Take the next open alerts that nobody has: one with its group",
                 **_takes(taking),
-                **_answers(done, "201", "409", "415"),
+                **_answers(done, "201", "415"),
             },
         },
         "/api/v1/queue/close": {
@@ -318,46 +297,47 @@ def _queue_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Close all open alerts that filters find; without digest, preview it",
                 **_takes(closing),
-                **_answers(done, "201", "409", "415", preview=preview),
+                **_answers(done, "201", "415", preview=would),
             },
         },
     }
 
 
 def _paths() -> dict[str, Any]:
-    whole, page_of_alerts = _ref("AlertWithHistory"), _page_of("Alert")
-    action = _object(
+    whole, page_of_alerts = ref("AlertWithHistory"), _page_of("Alert")
+    action = object_of(
         {
             "action": {"enum": [does.value for does in Does if does is not Does.PROPOSE]},
-            "disposition": _or_null({"enum": [name.value for name in Disposition]}),
-            "note": _or_null(_TEXT),
-            "assignee": _or_null(_TEXT),
-            "until": _or_null(_TIME),
-            "revision": _or_null(_NUMBER),
+            "disposition": or_null({"enum": [name.value for name in Disposition]}),
+            "note": or_null(TEXT),
+            "assignee": or_null(TEXT),
+            "until": or_null(TIME),
+            "revision": or_null(NUMBER),
         },
         ["action"],
     )
-    closing = _object(
+    closing = object_of(
         {
             "disposition": {"enum": [name.value for name in Disposition]},
-            "note": _or_null(_TEXT),
+            "note": or_null(TEXT),
             "is_preview": {"type": "boolean"},
-            "members": _or_null(_list_of(_ref("Member"))),
+            "members": or_null(list_of(ref("Member"))),
         }
     )
     of_alert, of_incident = _in_path("alert_id"), _in_path("incident_id")
-    write = ("404", "409", "415", "422")
+    write = ("404", "415")
     with_members = {
-        "allOf": [whole, _ref("Incident"), _object({"member_alerts": _list_of(_ref("Alert"))})]
+        "allOf": [whole, ref("Incident"), object_of({"member_alerts": list_of(ref("Alert"))})]
     }
-    health = _object(
+    health = object_of(
         {
-            "positions": _list_of(_object({})),
-            "closed_days": _list_of(_object({})),
-            "unsent": _NUMBER,
+            "positions": list_of(object_of({})),
+            "closed_days": list_of(object_of({})),
+            "unsent": NUMBER,
         }
     )
-    done = _object({"done": _list_of(_object({}))})
+    done = object_of({"done": list_of(object_of({}))})
+    would = object_of({**_COUNTED, "members": list_of(ref("Member"))})
     return {
         "/api/v1/alerts": {
             "get": {
@@ -381,7 +361,7 @@ def _paths() -> dict[str, Any]:
             "parameters": [*of_alert, _IF_MATCH, _CSRF],
             "post": {
                 "summary": "Close an alert; of severity critical, propose it unless an approver",
-                **_takes(_ref("Disposition")),
+                **_takes(ref("Disposition")),
                 **_answers(whole, "201", *write, "412"),
             },
         },
@@ -393,12 +373,26 @@ def _paths() -> dict[str, Any]:
                 **_answers(whole, "201", *write, "412"),
             },
         },
+        "/api/v1/alerts/{alert_id}/undo": {
+            "parameters": [*of_alert, _CSRF],
+            "post": {
+                "summary": "Take back your own last decision of the last ten minutes",
+                **_takes({**object_of({}), "additionalProperties": False}),
+                **_answers(
+                    object_of({"taken_back": ref("Action"), "done": list_of(ref("Action"))}),
+                    "201",
+                    *write,
+                ),
+            },
+        },
         "/api/v1/alerts/{alert_id}/transactions": {
             "parameters": of_alert,
             "get": {
                 "summary": "Transactions of its account on the topic around its record",
                 **_answers(
-                    _object({"items": _list_of(_object({})), "partners": _list_of(_object({}))}),
+                    object_of(
+                        {"items": list_of(object_of({})), "partners": list_of(object_of({}))}
+                    ),
                     "200",
                     "404",
                     "503",
@@ -420,11 +414,13 @@ def _paths() -> dict[str, Any]:
             "post": {
                 "summary": "Close the open members with one disposition, or preview that",
                 **_takes(closing),
-                **_answers(done, "201", *write),
+                **_answers(done, "201", *write, preview=would),
             },
         },
+        **_account_paths(),
         **_queue_paths(),
         **_limit_paths(),
+        **_task_paths(),
         "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
         "/api/v1/openapi.json": {
             "get": {"summary": "This document", "security": [], **_answers({"type": "object"})}
@@ -435,13 +431,13 @@ def _paths() -> dict[str, Any]:
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {**_TEXT, "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+    "schema": {**TEXT, "minLength": 1, "maxLength": KEY_LENGTH_MAX},
     "description": "The same key with the same request gets the same answer, for 24 hours.",
 }
 _IF_NONE_MATCH: Final = {
     "name": "If-None-Match",
     "in": "header",
-    "schema": _TEXT,
+    "schema": TEXT,
     "description": "ETags that the caller has: one that still holds is answered by 304.",
 }
 
@@ -451,6 +447,7 @@ def _with_repeats(paths: dict[str, Any]) -> dict[str, Any]:
     for path, item in paths.items():
         if "post" in item:
             item["post"]["parameters"] = [*item["post"].get("parameters", ()), _KEY]
+            item["post"]["responses"].update(_problems(("409", "422")))
         if "get" in item and not path.startswith("/api/v1/exports/"):  # these are streamed
             get = item["get"]
             get["parameters"] = [*get.get("parameters", ()), _IF_NONE_MATCH]
@@ -472,7 +469,7 @@ def document() -> dict[str, Any]:
         "security": [{"session": []}, {"token": []}],
         "paths": _with_repeats(_paths()),
         "components": {
-            "schemas": _schemas(),
+            "schemas": schemas(),
             "securitySchemes": {
                 "session": {
                     "type": "apiKey",
