@@ -211,7 +211,10 @@ class Guard:
         assert self._proxy is not None
         if not self._proxy.trusts(address) or len(named) != 1:
             _log.warning("refused: %s named somebody, and may not", address)
-            detail = f"{self._proxy.header} must come once, from the proxy: see --proxy-network"
+            detail = _(
+                "%(header)s must come once, from the proxy: see --proxy-network",
+                header=self._proxy.header,
+            )
             raise _refusal(path, HTTPStatus.FORBIDDEN, detail)
         if person is not None and person.name == named[0]:
             return person
@@ -219,7 +222,7 @@ class Guard:
         try:
             token = await run_in_threadpool(login_by_proxy, self._store, named[0], address, now)
         except LoginError:
-            detail = "whom the proxy names must be an active user here: see weir user add"
+            detail = _("whom the proxy names must be an active user here: see weir user add")
             raise _refusal(path, HTTPStatus.FORBIDDEN, detail) from None
         scope["state"]["cookie"] = session_cookie(token, self._is_https)
         return await run_in_threadpool(person_of, self._store, token, now)

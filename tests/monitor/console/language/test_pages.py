@@ -20,9 +20,12 @@ from monitor.console.app import PAGES
 from monitor.console.language.catalogue import COOKIE, LANGUAGES, Language
 from monitor.console.transactions import SeenTransaction
 from monitor.core.transaction import Transaction
+from monitor.store.intake import RecordSort
+from monitor.store.people import DAY
 from tests.monitor.console.made_console import (
     LIMIT,
     MadeConsole,
+    account_day,
     identity,
     limit_alert,
     systemic,
@@ -66,6 +69,7 @@ CONTENT: Final = (
     "X2",
     "too many",
     "because of it",
+    "asked for more",
     "English",
     "简体中文",
     "weir.account-day",
@@ -186,6 +190,7 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
     yield "/accounts/A1", "ana", "account.html"
     yield "/accounts/A1/paper", "vera", "paper.html"
     yield f"/accounts/N1/paper?alert={identity('count')}", "ana", "paper.html"
+    yield "/accounts/N2/paper", "ana", "paper.html"
     for tab in ("mine", "open", "done", "dropped"):
         for name in ("bob", "vera"):
             yield f"/tasks?show={tab}", name, "tasks.html"
@@ -213,11 +218,33 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
     yield "/alerts/nope", "vera", "refused.html"
 
 
+def fill_tasks(console: MadeConsole) -> None:
+    """Add tasks of each kind that are open, overdue, done and dropped; one of each has a note."""
+    served = {**account_day("A1", "2026-02-16"), "tier": "gold", "adviser": "bob"}
+    console.take(served, sort=RecordSort.ACCOUNT_DAY)
+    alert_id = identity("A1 2026-02-14")
+    for step in ("done", "dropped", None):
+        task_id = console.open_task()
+        if step is not None:
+            with console.client("bob") as client:
+                path = f"/api/v1/tasks/{task_id}/steps"
+                client.post(path, json={"step": step, "note": "because of it"})
+    with console.client("ana") as client:
+        path = "/api/v1/accounts/A1/tasks"
+        client.post(path, json={"task": "recovery", "due": "2026-09-21", "alert_id": alert_id})
+        client.post("/queue/views", data={"query": "kind=review", "name": "x", "does": "save"})
+    console.clock.now += DAY
+
+
 def fill(console: MadeConsole) -> None:
     """Add what the fixture has not: alerts of each kind and state, with all their sentences."""
+    fill_tasks(console)
+    unread = [{**account_day("N1", "2025-12-01")["totals"][0], "currency": "XXX"}]
+    console.take({**account_day("N1", "2025-12-01"), "totals": unread}, sort=RecordSort.ACCOUNT_DAY)
     console.take(
         limit_alert(
             "N1",
+            "2025-12-01",
             alert_id=identity("count"),
             kind="daily-count",
             value=41,
@@ -225,6 +252,7 @@ def fill(console: MadeConsole) -> None:
             currency=None,
             value_before=39,
             direction="credit",
+            partition=None,
         ),
         limit_alert("N2", alert_id=identity("withdrawn"), revision=1, direction="both"),
         limit_alert(
@@ -283,12 +311,20 @@ def test_no_page_has_a_text_that_is_not_translated(
             client.cookies.set(COOKIE, "x-marked")
             answer = client.get(address)
         assert answer.status_code in {200, 404}, (address, answer.text)
-        assert BEGIN in answer.text, address
-        for text in VisibleTexts(answer.text).found:
-            left = unmarked(text)
-            if left:
-                faults[left] = f"{template}: {place_of(left)}"
+        faults |= faults_of(answer.text, template)
     assert not faults, "\n".join(f"{left!r} ({place})" for left, place in faults.items())
+    ensure_extracted(marked)
+
+
+def faults_of(page: str, template: str) -> dict[str, str]:
+    """Return the texts of a page that are not marked, each with where it may come from."""
+    assert BEGIN in page, page
+    left = [unmarked(text) for text in VisibleTexts(page).found]
+    return {text: f"{template}: {place_of(text)}" for text in left if text}
+
+
+def ensure_extracted(marked: MarkedTexts) -> None:
+    """Fail if a text was asked for that no catalogue can have."""
     known = {
         message.id if isinstance(message.id, str) else message.id[0] for message in extracted()
     }
