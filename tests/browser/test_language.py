@@ -43,6 +43,7 @@ def test_work_beside_alerts_is_done_in_chinese(page: Any, served: Served) -> Non
     log_in(page, served, "ana")
     page.click("button[name=language]")
     until(page, ".tabs", "待处理")
+    page.set_viewport_size({"width": 1024, "height": 900})
     lines = page.eval_on_selector_all(
         ".lines td.when time", "parts => parts.map((part) => part.getClientRects().length)"
     )

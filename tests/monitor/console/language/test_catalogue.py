@@ -169,3 +169,17 @@ def test_a_page_of_any_name_comes_again_in_the_other_language(
         again = client.get(answer.headers["location"])
     assert again.status_code == 200
     assert f"<h1>账户 {escape(account)}</h1>" in again.text
+
+
+def test_a_paper_is_in_the_readers_language_and_as_an_object_in_english(
+    console: MadeConsole,
+) -> None:
+    with console.client("vera") as client:
+        english = client.get("/api/v1/accounts/A1/paper").json()
+        chinese = client.get("/api/v1/accounts/A1/paper", headers=ZH).json()
+        page = client.get("/accounts/A1/paper", headers=ZH).text
+    assert chinese == english
+    assert re.search(r"由 vera 于 20\d\d年\d+月\d+日 \d\d:\d\d:\d\d UTC 查阅", page)
+    assert "<dd>2026年2月1日至2026年2月14日</dd>" in page
+    assert "数值：1,234,567.80 EUR；" in page
+    assert '<span lang="en">its greatest day is 5.9 times the limit</span>' in page
