@@ -64,8 +64,8 @@ def test_no_answer_to_a_form_has_a_text_that_is_not_translated(
         ended = console.open_task(account="A2")
         assert client.post(f"/api/v1/tasks/{ended}/steps", json={"step": "done"}).status_code == 201
         for number in range(29):
-            form = {"query": "tab=open", "name": f"view {number}", "does": "save"}
-            client.post("/queue/views", data={**form, "csrf": client.headers["X-CSRF-Token"]})
+            view = {"query": "tab=open", "name": f"view {number}", "does": "save"}
+            client.post("/queue/views", data={**view, "csrf": client.headers["X-CSRF-Token"]})
     faults: dict[str, str] = {}
     many = (400, "ana", "/queue/views", {"query": "tab=open", "name": "one more", "does": "save"})
     for status, name, address, form in (*forms(ended), many):
