@@ -28,7 +28,8 @@ ENV PATH=/opt/weir/bin:$PATH \
     WEIR_METRICS_PORT=9464 \
     WEIR_DATA_DIR=/tmp/weir \
     NUMBA_CACHE_DIR=/var/cache/weir
-RUN install --directory --owner weir --group weir /var/cache/weir
+# Volumes are mounted on both, and begin with what the image has there.
+RUN install --directory --owner weir --group weir /var/cache/weir /var/lib/weir
 USER 10001:10001
 # The models' kernels are compiled here, and not for 20 s at each start. Numba wants the folder to be
 # writable, so compose mounts a volume there, which begins with what the image has.

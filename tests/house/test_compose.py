@@ -12,8 +12,11 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
+import typer.main
 import yaml
 
+from streams.cli.main import app
+from streams.reference.commands import commands
 from streams.settings import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -122,6 +125,33 @@ def test_the_program_takes_the_environment_that_it_is_given(name: str) -> None:
     assert settings.metrics_host == "0.0.0.0"  # noqa: S104 - inside the project's network
 
 
+def test_archive_and_console_share_one_store() -> None:
+    sharing = {
+        name for name, service in SERVICES.items() if "store:/var/lib/weir" in mounts(service)
+    }
+    assert sharing == {"archive", "console"}
+    given = {SERVICES[name]["environment"]["WEIR_STORE"] for name in sharing}
+    assert len(given) == 1
+    assert without_variables(given.pop()).startswith("sqlite:////var/lib/weir/")
+    made = re.findall(r"^RUN install --directory .*$", DOCKERFILE, re.MULTILINE)
+    assert "/var/lib/weir" in made[0].split()
+
+
+def mounts(service: dict[str, Any]) -> list[str]:
+    found: list[str] = service.get("volumes", [])
+    return found
+
+
+def test_the_console_takes_the_options_that_it_is_given_and_needs_its_certificate() -> None:
+    options = SERVICES["console"]["command"][1:]
+    command = dict(commands(typer.main.get_command(app), "weir"))["weir console"]
+    known = {name for parameter in command.params for name in parameter.opts}
+    assert {option.partition("=")[0] for option in options} <= known
+    named = {value for option in options if (value := option.partition("=")[2])}
+    assert {f"/run/secrets/{name}" for name in SERVICES["console"]["secrets"]} <= named
+    assert set(SERVICES["console"]["secrets"]) == set(COMPOSE["secrets"])
+
+
 def test_every_service_of_ours_uses_the_same_partitions() -> None:
     ours = [service["environment"] for service in SERVICES.values() if "build" in service]
     assert len({environment["WEIR_PARTITIONS"] for environment in ours}) == 1
@@ -201,7 +231,12 @@ def resolved(program: Path, **environment: str) -> subprocess.CompletedProcess[s
 
 @pytest.mark.slow
 def test_compose_itself_resolves_it(docker_compose: Path) -> None:
-    done = resolved(docker_compose, GRAFANA_ADMIN_PASSWORD="chosen", WEIR_PARTITIONS="12")  # noqa: S106 - a test's
+    done = resolved(
+        docker_compose,
+        GRAFANA_ADMIN_PASSWORD="chosen",  # noqa: S106 - a test's
+        WEIR_PARTITIONS="12",
+        COMPOSE_PROFILES="console",
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     services = json.loads(done.stdout)["services"]

@@ -165,16 +165,19 @@ def test_every_alert_is_tested_to_fire() -> None:
         assert f'alertname="{rule["alert"]}"' in tests or f"alertname: {rule['alert']}\n" in tests
 
 
-def test_compose_and_prometheus_speak_of_the_same_workers() -> None:
+def test_prometheus_scrapes_every_service_of_ours_that_stays() -> None:
     config = yaml.safe_load((DASHBOARDS / "prometheus.yml").read_text(encoding="utf-8"))
-    job = next(job for job in config["scrape_configs"] if job["job_name"] == "weir")
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    workers = {
-        f"{name}:{service['environment']['WEIR_METRICS_PORT']}"
-        for name, service in compose["services"].items()
-        if "WEIR_METRICS_PORT" in (service.get("environment") or {})
+    targets = {
+        job["job_name"]: set(job["static_configs"][0]["targets"])
+        for job in config["scrape_configs"]
     }
-    assert set(job["static_configs"][0]["targets"]) == workers
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    jobs = {"archive": "weir-archive", "console": "weir-console"}
+    wanted: dict[str, set[str]] = {"prometheus": {"127.0.0.1:9090"}}
+    for name, service in compose["services"].items():
+        if port := (service.get("environment") or {}).get("WEIR_METRICS_PORT"):
+            wanted.setdefault(jobs.get(name, "weir"), set()).add(f"{name}:{port}")
+    assert targets == wanted
 
 
 # -- against the real thing -----------------------------------------------------------------------
