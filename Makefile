@@ -57,6 +57,10 @@ test-laws: $(TOOLS) $(KERNELS) ## The laws of the everyday tests, each on all of
 test-all: $(TOOLS) $(KERNELS) ## Every test
 	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) $(SHARED_OUT) $(ARGS)
 
+.PHONY: messages
+messages: $(TOOLS) ## Write the template of the console's messages, and bring catalogues up to date
+	@$(BIN)/python -m tests.support.messages
+
 .PHONY: lint
 lint: $(TOOLS) types ## Style, types, who may import whom, and the Compose file
 	@$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monitor.console.guard import SAFE, STATIC, Guard, OnRequest, Timed
+from monitor.console.language.catalogue import Spoken
 from monitor.console.proxy import Proxy
 from monitor.console.repeats import posted_once, tagged
 from monitor.console.replies import AnswerError, posted, refused, see_other
@@ -76,6 +77,7 @@ PAGES: Final = (
     Route("/logout", posted(people.log_out), methods=["POST"]),
     Route("/setup", people.setup_page, methods=["GET"]),
     Route("/setup", posted(people.set_up), methods=["POST"]),
+    Route("/language", posted(people.choose_language), methods=["POST"]),
 )
 
 _V1: Final = "/api/v1"
@@ -136,7 +138,7 @@ OF_API: Final = (
 )
 
 
-PUBLIC: Final = frozenset({"/healthz", "/login", "/setup", f"{_V1}/openapi.json"})
+PUBLIC: Final = frozenset({"/healthz", "/login", "/setup", "/language", f"{_V1}/openapi.json"})
 """Paths that need no login."""
 
 
@@ -179,9 +181,12 @@ def create_app(  # noqa: PLR0913 - a console stands on these
         needs=needs,
         proxy=proxy,
     )
+    outermost = [Middleware(Spoken), guard]
     app = Starlette(
         routes=[*PAGES, *OF_API, Mount("/static", static, name="static")],
-        middleware=[guard] if on_request is None else [Middleware(Timed, note=on_request), guard],
+        middleware=outermost
+        if on_request is None
+        else [Middleware(Timed, note=on_request), *outermost],
         exception_handlers={AnswerError: refused, HTTPException: refused, 500: refused},
     )
     app.state.store = store

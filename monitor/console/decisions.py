@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row
 
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
 from monitor.console.work.tasks import offer_for
 from monitor.core.business_day import event_time_of, event_time_text
@@ -93,9 +94,9 @@ def decide(
     alert is not there, 409 if its state does not allow it or somebody else acted first.
     """
     if not seen:
-        raise AnswerError(400, "choose at least one alert")
+        raise AnswerError(400, _("choose at least one alert"))
     if person.role < Role.ANALYST:
-        raise AnswerError(403, "the role must be analyst or higher to work alerts")
+        raise AnswerError(403, _("the role must be analyst or higher to work alerts"))
     ids = [shown.alert_id for shown in seen]
     rows = rows_by_id(connection, ids)
     asked_for = _does_of(asked)
@@ -104,7 +105,7 @@ def decide(
     for shown in dict.fromkeys(seen):
         row = rows.get(shown.alert_id)
         if row is None:
-            raise AnswerError(404, f"there is no alert {shown.alert_id}")
+            raise AnswerError(404, _("there is no alert %(alert_id)s", alert_id=shown.alert_id))
         if shown.version is None or shown.version == row.version:
             done.append(_action(person, row, asked_for, fields, (shown, now)))
     _let_count(connection, done, seen)
@@ -146,7 +147,7 @@ def _conflict(seen: Mapping[str, int], held: Mapping[str, int]) -> AnswerError:
         for name, version in sorted(held.items())
     ]
     return AnswerError(
-        409, "somebody else acted first: look at the alert again", conflicts=conflicts
+        409, _("somebody else acted first: look at the alert again"), conflicts=conflicts
     )
 
 
@@ -195,8 +196,12 @@ def _until(text: object, now: int) -> str:
     if until is None or not now < until <= now + SNOOZE_DAYS_MAX * DAY:
         raise AnswerError(
             400,
-            f"until must be a time after now and within {SNOOZE_DAYS_MAX} days, as"
-            f" 2026-01-05T09:00:00Z, not {text!r}",
+            _(
+                "until must be a time after now and within %(days)s days, as"
+                " 2026-01-05T09:00:00Z, not %(text)s",
+                days=SNOOZE_DAYS_MAX,
+                text=repr(text),
+            ),
         )
     return event_time_text(until)
 
@@ -209,7 +214,13 @@ def _action(
     state = state_of(row, now)
     if does not in ALLOWED[state]:
         raise AnswerError(
-            409, f"alert {row.alert_id} is {state.value}: {does.value} is not possible"
+            409,
+            _(
+                "alert %(alert_id)s is %(state)s: %(action)s is not possible",
+                alert_id=row.alert_id,
+                state=state.value,
+                action=does.value,
+            ),
         )
     does = _after_four_eyes(person, row, state, does, fields)
     revision = row.revision if seen.revision is None else seen.revision
@@ -227,13 +238,19 @@ def _after_four_eyes(
 ) -> Does:
     if state is State.WAITING and does in {Does.DISPOSE, Does.DECLINE}:
         if person.role < Role.APPROVER:
-            raise AnswerError(403, "the role must be approver or higher to confirm or to decline")
+            raise AnswerError(
+                403, _("the role must be approver or higher to confirm or to decline")
+            )
         if not _is_second(person, row):
-            raise AnswerError(403, "a second person must decide: this was proposed by you")
+            raise AnswerError(403, _("a second person must decide: this was proposed by you"))
         if does is Does.DISPOSE and fields["disposition"] != row.disposition:
             raise AnswerError(
                 409,
-                f"confirm it as {row.disposition}, or decline: not {fields['disposition']!r}",
+                _(
+                    "confirm it as %(disposition)s, or decline: not %(asked)s",
+                    disposition=row.disposition,
+                    asked=repr(fields["disposition"]),
+                ),
             )
         return does
     return Does.PROPOSE if does is Does.DISPOSE and needs_second(person, row) else does

@@ -6,8 +6,10 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
+from monitor.console.language.formats import day
 from monitor.console.replies import AnswerError
-from monitor.console.words import KINDS, TABS
+from monitor.console.words import FILTERS as FILTER_WORDS
+from monitor.console.words import KINDS, SEVERITIES, TABS, word
 from monitor.core.alert import Kind
 from monitor.core.threshold import Severity
 from monitor.dispositions.disposition import TEXT_LENGTH_MAX
@@ -74,8 +76,8 @@ class Filter(NamedTuple):
         """Return the filters that are set, each with the address without it."""
         return [
             Chip(
-                {"q": "search"}.get(name, name.replace("_", " ")),
-                KINDS.get(value, value) if name == "kind" else value,
+                word(FILTER_WORDS, name),
+                word({"kind": KINDS, "severity": SEVERITIES}.get(name, {}), day(value)),
                 f"/queue?{self.query(**{name: None})}",
             )
             for name, value in self.values.items()

@@ -20,6 +20,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.catalogue import spoken
 from monitor.console.proxy import Proxy
 from monitor.store.people import (
     TOKEN_LENGTH_MAX,
@@ -91,9 +93,11 @@ def _refusal(
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value}
         problem["detail"] = detail
         return _RefusedError(JSONResponse(problem, status, headers, media_type=PROBLEM))
+    title = escape(_("The console refuses this (%(status)s)", status=status.value))
+    back = escape(_("Go back"))
     page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status.phrase}</title>'
-        f'<h1>{status.phrase}</h1><p>{escape(detail)}</p><p><a href="/">Back</a></p></html>'
+        f'<!doctype html><html lang="{spoken().tag}"><meta charset="utf-8"><title>{title}</title>'
+        f'<h1>{title}</h1><p>{escape(detail)}</p><p><a href="/">{back}</a></p></html>'
     )
     return _RefusedError(HTMLResponse(page, status))
 
@@ -150,11 +154,11 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            detail = "the console must be called by one of its names: see weir console --name"
+            detail = _("the console must be called by one of its names: see weir console --name")
             raise _refusal(path, HTTPStatus.MISDIRECTED_REQUEST, detail)
         is_safe = method in SAFE
         if not is_safe and not self._is_same_origin(headers):
-            raise _refusal(path, HTTPStatus.FORBIDDEN, "the request comes from another site")
+            raise _refusal(path, HTTPStatus.FORBIDDEN, _("the request comes from another site"))
         needed = self._needs(method, path)
         by_token = path.startswith(API) and "authorization" in headers
         person = await (self._bearer(scope, headers) if by_token else self._person(scope, headers))
@@ -169,7 +173,9 @@ class Guard:
             assert person is not None
             sent = headers.get(CSRF_HEADER) or await _field(scope, body)
             if not hmac.compare_digest(sent.encode(), person.csrf.encode()):
-                detail = "the page is of an earlier session: load it again, and repeat the change"
+                detail = _(
+                    "the page is of an earlier session: load it again, and repeat the change"
+                )
                 raise _refusal(path, HTTPStatus.FORBIDDEN, detail)
         return _replaying(body, receive)
 
@@ -205,7 +211,10 @@ class Guard:
         assert self._proxy is not None
         if not self._proxy.trusts(address) or len(named) != 1:
             _log.warning("refused: %s named somebody, and may not", address)
-            detail = f"{self._proxy.header} must come once, from the proxy: see --proxy-network"
+            detail = _(
+                "%(header)s must come once, from the proxy: see --proxy-network",
+                header=self._proxy.header,
+            )
             raise _refusal(path, HTTPStatus.FORBIDDEN, detail)
         if person is not None and person.name == named[0]:
             return person
@@ -213,7 +222,7 @@ class Guard:
         try:
             token = await run_in_threadpool(login_by_proxy, self._store, named[0], address, now)
         except LoginError:
-            detail = "whom the proxy names must be an active user here: see weir user add"
+            detail = _("whom the proxy names must be an active user here: see weir user add")
             raise _refusal(path, HTTPStatus.FORBIDDEN, detail) from None
         scope["state"]["cookie"] = session_cookie(token, self._is_https)
         return await run_in_threadpool(person_of, self._store, token, now)
@@ -240,7 +249,11 @@ class Guard:
         path = scope["path"]
         if person is not None:
             if not person.role.allows(needed):
-                detail = f"the role must be {needed} or higher, not {person.role}"
+                detail = _(
+                    "the role must be %(needed)s or higher, not %(role)s",
+                    needed=needed,
+                    role=person.role,
+                )
                 raise _refusal(path, HTTPStatus.FORBIDDEN, detail)
         elif path.startswith(API):
             detail = "log in first, or send a token"
@@ -263,7 +276,7 @@ async def _body(path: str, headers: Headers, receive: Receive) -> bytes:
     too_long = _refusal(
         path,
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"a request must have at most {BODY_BYTES_MAX:,} bytes",
+        _("a request must have at most %(most)s bytes", most=f"{BODY_BYTES_MAX:,}"),
     )
     stated = headers.get("content-length", "0")
     if not stated.isascii() or not stated.isdigit() or int(stated[:20]) > BODY_BYTES_MAX:
@@ -272,7 +285,7 @@ async def _body(path: str, headers: Headers, receive: Receive) -> bytes:
     while is_more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _refusal(path, HTTPStatus.BAD_REQUEST, "the request must come to its end")
+            raise _refusal(path, HTTPStatus.BAD_REQUEST, _("the request must come to its end"))
         body += message.get("body", b"")
         if len(body) > BODY_BYTES_MAX:
             raise too_long

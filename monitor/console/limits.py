@@ -15,6 +15,8 @@ import tomlkit
 from sqlalchemy import Connection
 from tomlkit.exceptions import TOMLKitError
 
+from monitor.console.language.catalogue import N_
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
 from monitor.core.account import AMOUNT_CREDIT, AMOUNT_DEBIT, COUNT_CREDIT, COUNT_DEBIT, ZERO
 from monitor.core.alert import written
@@ -56,7 +58,7 @@ class InForce(NamedTuple):
         """The version that is in force last. Raises AnswerError (404) without one."""
         if self.book is None:
             raise AnswerError(
-                404, "no policy is on the policy topic: weir policy set FILE puts one there"
+                404, _("no policy is on the policy topic: weir policy set FILE puts one there")
             )
         return self.book.policies[-1]
 
@@ -119,7 +121,12 @@ def days_in(text: str | None) -> int:
         return DAYS_DEFAULT
     if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= DAYS_MAX):  # noqa: PLR2004 - digits
         raise AnswerError(
-            400, f"days must be a whole number from 1 to {DAYS_MAX}, not {text[:40]!r}"
+            400,
+            _(
+                "days must be a whole number from 1 to %(most)s, not %(text)s",
+                most=DAYS_MAX,
+                text=repr(text[:40]),
+            ),
         )
     return int(text)
 
@@ -246,12 +253,18 @@ def effective_day(text: object, policy: Policy) -> str:
         except ValueError:
             day = None
     if day is None:
-        raise AnswerError(400, f"effective_from must be a day as 2026-01-05, not {text!r}")
+        raise AnswerError(
+            400, _("effective_from must be a day as 2026-01-05, not %(text)s", text=repr(text))
+        )
     if day < policy.effective_from:
         raise AnswerError(
             400,
-            f"effective_from must be {policy.effective_from_text} or later: version"
-            f" {policy.version} is in force from then on",
+            _(
+                "effective_from must be %(day)s or later: version %(version)s is in force from then"
+                " on",
+                day=policy.effective_from_text,
+                version=policy.version,
+            ),
         )
     return day_text(day)
 
@@ -261,12 +274,14 @@ def propose(
 ) -> ProposalStep:
     """Propose another limit. Raises AnswerError if the role is not enough, or it cannot be."""
     if person.role < Role.ANALYST:
-        raise AnswerError(403, "the role must be analyst or higher to propose a limit")
+        raise AnswerError(403, _("the role must be analyst or higher to propose a limit"))
     policy = in_force(connection).last
     threshold = found_limit(policy, threshold_id)
     above = above_in(asked.get("above"), threshold)
     if above == threshold.above:
-        raise AnswerError(400, f"above must be another limit than {written(threshold, above)}")
+        raise AnswerError(
+            400, _("above must be another limit than %(above)s", above=written(threshold, above))
+        )
     day = effective_day(
         asked.get("effective_from") or first_open_day(connection, policy, now), policy
     )
@@ -300,7 +315,7 @@ def found_proposal(connection: Connection, proposal_id: str) -> Proposal:
     """Return a proposal. Raises AnswerError (404) if it is not there."""
     found = [] if "\0" in proposal_id else proposals_of(connection, proposal_id)
     if not found:
-        raise AnswerError(404, f"there is no proposal {proposal_id}")
+        raise AnswerError(404, _("there is no proposal %(proposal_id)s", proposal_id=proposal_id))
     return found[0]
 
 
@@ -320,14 +335,18 @@ def proposed_policy(connection: Connection, proposal: Proposal) -> tuple[Policy,
     if base.version != said["base_version"]:
         raise AnswerError(
             409,
-            f"version {base.version} is in force by now, and the proposal changes version"
-            f" {said['base_version']}: decline it, and propose it again",
+            _(
+                "version %(version)s is in force by now, and the proposal changes version"
+                " %(base)s: decline it, and propose it again",
+                version=base.version,
+                base=said["base_version"],
+            ),
         )
     threshold = found_limit(base, said["threshold_id"])
     above = above_in(said["above"], threshold)
     changed = amended(base, threshold, above, said["effective_from"])
     if sha256_of(changed) != said["policy_sha256"]:
-        raise AnswerError(409, "the text that comes of it is not the one that was proposed")
+        raise AnswerError(409, _("the text that comes of it is not the one that was proposed"))
     return base, changed
 
 
@@ -345,18 +364,18 @@ def decide_on(
     proposal = found_proposal(connection, proposal_id)
     is_own = accountable(person.name) == accountable(proposal.made.by)
     if person.role < Role.APPROVER and not (is_own and says == "decline"):
-        raise AnswerError(403, f"the role must be approver or higher to {says} it")
+        raise AnswerError(403, _("the role must be approver or higher to decide about it"))
     if is_own and says == "approve":
-        raise AnswerError(403, "a second person must approve: this was proposed by you")
+        raise AnswerError(403, _("a second person must approve: this was proposed by you"))
     if proposal.progress is not ProposalState.OPEN:
-        raise AnswerError(409, f"it is {proposal.progress.value} already")
+        raise AnswerError(409, _("it is %(progress)s already", progress=proposal.progress.value))
     note = _note_in(asked)
     at = max(now, proposal.made.at + 1)
     if says == "decline":
         step = ProposalStep(proposal_id, StepKind.DECLINE, person.name, at, {"note": note})
         take_step(connection, step, None)
     else:
-        _, changed = proposed_policy(connection, proposal)
+        changed = proposed_policy(connection, proposal)[1]
         if asked.get("policy_sha256") != sha256_of(changed):
             raise AnswerError(409, "policy_sha256 must be that of the text which was shown")
         detail = {"policy_sha256": sha256_of(changed), "note": note}
@@ -378,20 +397,39 @@ def _keep(connection: Connection, step: ProposalStep, now: int, before: dict[str
     )
 
 
+_AMOUNTS: Final = {
+    "debit": N_("amount a day out, %(currency)s"),
+    "credit": N_("amount a day in, %(currency)s"),
+    "both": N_("amount a day out and in, %(currency)s"),
+}
+_COUNTS: Final = {
+    "debit": N_("transactions a day out"),
+    "credit": N_("transactions a day in"),
+    "both": N_("transactions a day out and in"),
+}
+_COUNTS_IN: Final = {
+    "debit": N_("transactions a day out, %(currency)s"),
+    "credit": N_("transactions a day in, %(currency)s"),
+    "both": N_("transactions a day out and in, %(currency)s"),
+}
+
+
 def measure_text(threshold: Threshold) -> str:
     """Return what a limit measures, for a person."""
-    way = {"debit": "out", "credit": "in", "both": "out and in"}[threshold.direction.value]
+    way = threshold.direction.value
     if threshold.measure is Measure.AMOUNT:
-        return f"amount a day {way}, {threshold.currency}"
-    return f"transactions a day {way}" + (f", {threshold.currency}" if threshold.currency else "")
+        return _(_AMOUNTS[way], currency=threshold.currency)
+    if threshold.currency:
+        return _(_COUNTS_IN[way], currency=threshold.currency)
+    return _(_COUNTS[way])
 
 
 def scope_text(threshold: Threshold) -> str:
     """Return whom a limit is for."""
-    scopes = {
-        "account": threshold.account_id,
-        "peer group": threshold.peer_group,
-        "segment": threshold.segment,
-        "product": threshold.product,
-    }
-    return next((f"{name} {value}" for name, value in scopes.items() if value), "everyone")
+    scopes = (
+        (N_("account %(name)s"), threshold.account_id),
+        (N_("peer group %(name)s"), threshold.peer_group),
+        (N_("segment %(name)s"), threshold.segment),
+        (N_("product %(name)s"), threshold.product),
+    )
+    return next((_(text, name=name) for text, name in scopes if name), _("everyone"))

@@ -15,6 +15,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.console import words
+from monitor.console.language.catalogue import LANGUAGES, N_, Said, ngettext, spoken
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.formats import day, grouped, minute, second, written_minute
 from monitor.store.people import Person, Role
 from monitor.store.store import Store, StoreAwayError
 
@@ -44,15 +47,22 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "grouped": words.grouped,
+        "day": day,
+        "grouped": grouped,
+        "minute": minute,
         "moment": words.moment,
+        "second": second,
+        "written_minute": written_minute,
         "part": lambda text: quote(str(text), safe=""),
     }
     environment.globals |= {
         "words": words,
         "word": words.word,
-        "quantity": words.quantity,
     }
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    install = environment.install_gettext_callables  # type: ignore[attr-defined]  # the extension's
+    install(_, ngettext, newstyle=True)
     return environment
 
 
@@ -101,6 +111,9 @@ def page(
         "nonce": getattr(request.state, "nonce", ""),
         "can_act": person is not None and person.role >= Role.ANALYST,
         "path": request.url.path,
+        "language": spoken(),
+        "languages": LANGUAGES.values(),
+        "here": _address_of(request),
         "now": now_of(request),
         "title": "Weir",
         "live_after": None,
@@ -108,6 +121,14 @@ def page(
     }
     text = _TEMPLATES.get_template(template).render(shown)
     return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+
+def _address_of(request: Request) -> str:
+    """Return the address of a page that is shown again in another language; else the queue's."""
+    if request.method != "GET":
+        return "/queue"
+    path, query = quote(request.scope["path"]), request.url.query
+    return f"{path}?{query}" if query else path
 
 
 def see_other(address: str) -> RedirectResponse:
@@ -186,8 +207,22 @@ def ensure_known(body: Body, names: tuple[str, ...]) -> None:
         raise AnswerError(400, f"a member must be one of {', '.join(names)}, not {unknown[0]!r}")
 
 
+_TITLES: Final = {
+    400: N_("The request cannot be read"),
+    401: N_("Log in first"),
+    403: N_("This is not allowed"),
+    404: N_("There is nothing here"),
+    405: N_("This is not possible here"),
+    409: N_("Something has changed"),
+    503: N_("Try again later"),
+}
+
+
 def refused(request: Request, error: Exception) -> Response:
-    """Answer a request that is refused: a problem (RFC 9457) for programs, a page for people."""
+    """Answer a request that is refused: a problem (RFC 9457) for programs, a page for people.
+
+    A detail that is not in the reader's language is marked as English.
+    """
     members: Mapping[str, Any] = {}
     if isinstance(error, AnswerError):
         status, detail, members = error.status, error.detail, error.members
@@ -196,13 +231,16 @@ def refused(request: Request, error: Exception) -> Response:
     elif isinstance(error, StoreAwayError):
         status, detail = (
             503,
-            "The store does not answer now. Look at what holds before you try again.",
+            _("The store does not answer now. Look at what holds before you try again."),
         )
     else:
-        status, detail = 500, "The console failed. Its log says why."
-    title = HTTPStatus(status).phrase
+        status, detail = 500, _("The console failed. Its log says why.")
+    phrase = HTTPStatus(status).phrase
     if request.url.path.startswith(API):
-        problem = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        problem = {"type": "about:blank", "title": phrase, "status": status, "detail": detail}
         return as_json({**problem, **members}, status, media_type=PROBLEM)
+    title = _(_TITLES[status]) if status in _TITLES else phrase
+    if detail == phrase:  # of a route that is not there: it says no more than the title
+        detail = title
     shown = {"title": title, "status": status, "detail": detail, "members": members}
-    return page(request, "refused.html", shown, status)
+    return page(request, "refused.html", {**shown, "is_said": isinstance(detail, Said)}, status)

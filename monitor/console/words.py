@@ -1,105 +1,215 @@
 """Words for a person: kinds, states, verdicts, money as text, and sentences that say why.
 
 Everything here takes records as they are, of others: a field that is missing or odd is left out or
-shown as it stands, and nothing is computed from money but its thousands separators.
+shown as it stands, and nothing is computed from money but its thousands separators. Texts are in
+the language of the context; tables hold English, which `word` translates.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from monitor.console.language.catalogue import N_, ngettext, quoting
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.formats import day, grouped, written_minute
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.store.standing import Does, State
-from monitor.store.work.tasks import TaskKind
+from monitor.store.work.tasks import TaskKind, TaskProgress
 
 Record = Mapping[str, Any]
 
 KINDS: Final = {
-    Kind.DAILY_AMOUNT.value: "Over a daily amount",
-    Kind.DAILY_COUNT.value: "Over a daily count",
-    Kind.OUTLIER.value: "Strange day",
-    Kind.REVIEW.value: "Over limits repeatedly",
-    Kind.SYSTEMIC.value: "Many accounts at once",
+    Kind.DAILY_AMOUNT.value: N_("Over a daily amount"),
+    Kind.DAILY_COUNT.value: N_("Over a daily count"),
+    Kind.OUTLIER.value: N_("Strange day"),
+    Kind.REVIEW.value: N_("Over limits repeatedly"),
+    Kind.SYSTEMIC.value: N_("Many accounts at once"),
 }
 STATES: Final = {
-    State.OPEN.value: "open",
-    State.WAITING.value: "waits for a second person",
-    State.SNOOZED.value: "snoozed",
-    State.CLOSED.value: "closed",
-    State.WITHDRAWN.value: "withdrawn",
+    State.OPEN.value: N_("open"),
+    State.WAITING.value: N_("waits for a second person"),
+    State.SNOOZED.value: N_("snoozed"),
+    State.CLOSED.value: N_("closed"),
+    State.WITHDRAWN.value: N_("withdrawn"),
 }
 TABS: Final = {
-    "open": "Open",
-    "mine": "Mine",
-    "back": "Back",
-    "waiting": "Waiting",
-    "snoozed": "Snoozed",
-    "closed": "Closed",
-    "withdrawn": "Withdrawn",
+    "open": N_("Open"),
+    "mine": N_("Mine"),
+    "back": N_("Back"),
+    "waiting": N_("Waiting"),
+    "snoozed": N_("Snoozed"),
+    "closed": N_("Closed"),
+    "withdrawn": N_("Withdrawn"),
 }
 VERDICTS: Final = {
-    "limit-mis-set": "The limit is set wrongly",
-    "external-cause": "Something outside",
-    "population-shift": "The whole population has moved",
-    "data-fault": "The data is at fault",
-    "undecided": "Many at once, undecided why",
+    "limit-mis-set": N_("The limit is set wrongly"),
+    "external-cause": N_("Something outside"),
+    "population-shift": N_("The whole population has moved"),
+    "data-fault": N_("The data is at fault"),
+    "undecided": N_("Many at once, undecided why"),
 }
 READINGS: Final = {
-    "suspicion": "suspicion",
-    "service-need": "the customer needs more",
-    "unclear": "unclear",
+    "suspicion": N_("suspicion"),
+    "service-need": N_("the customer needs more"),
+    "unclear": N_("unclear"),
 }
 ACTIONS: Final = {
-    Does.DISPOSE.value: "closed it",
-    Does.PROPOSE.value: "proposed to close it",
-    Does.DECLINE.value: "declined the proposal",
-    Does.REOPEN.value: "reopened it",
-    Does.ASSIGN.value: "assigned it",
-    Does.RELEASE.value: "released it",
-    Does.SNOOZE.value: "snoozed it",
-    Does.WAKE.value: "ended the snooze",
-    Does.COMMENT.value: "commented",
+    Does.DISPOSE.value: N_("closed it"),
+    Does.PROPOSE.value: N_("proposed to close it"),
+    Does.DECLINE.value: N_("declined the proposal"),
+    Does.REOPEN.value: N_("reopened it"),
+    Does.ASSIGN.value: N_("assigned it"),
+    Does.RELEASE.value: N_("released it"),
+    Does.SNOOZE.value: N_("snoozed it"),
+    Does.WAKE.value: N_("ended the snooze"),
+    Does.COMMENT.value: N_("commented"),
 }
 TASKS: Final = {
-    TaskKind.ANTICIPATE.value: "Anticipate: tell the client what will happen",
-    TaskKind.ACKNOWLEDGE.value: "Acknowledge: say that we bothered them",
-    TaskKind.APOLOGISE.value: "Apologise",
-    TaskKind.AMEND.value: "Amend: put right what it cost them",
-    TaskKind.OFFER.value: "Offer: another product or limit",
+    TaskKind.ANTICIPATE.value: N_("Anticipate: tell the client what will happen"),
+    TaskKind.ACKNOWLEDGE.value: N_("Acknowledge: say that we bothered them"),
+    TaskKind.APOLOGISE.value: N_("Apologise"),
+    TaskKind.AMEND.value: N_("Amend: put right what it cost them"),
+    TaskKind.OFFER.value: N_("Offer: another product or limit"),
+}
+TASK_PROGRESS: Final = {
+    TaskProgress.OPEN.value: N_("open"),
+    TaskProgress.DONE.value: N_("done"),
+    TaskProgress.DROPPED.value: N_("dropped"),
 }
 DECIDED_BY: Final = {
-    "records_times_usual": "times the usual number of records",
-    "values_times_usual": "times the usual values",
-    "counterfactual_probability": (
+    "records_times_usual": N_("times the usual number of records"),
+    "values_times_usual": N_("times the usual values"),
+    "counterfactual_probability": N_(
         "probability of so many account-days over the limit that history would set"
     ),
-    "concentration_probability": "probability of such a share by chance",
-    "hot_payers_probability": "probability of so many strange payers by chance",
-    "history_breaches": "account-days over the limit in its history, too few to decide",
-    "share_statistic": "statistic of the share (an alarm is above 7)",
+    "concentration_probability": N_("probability of such a share by chance"),
+    "hot_payers_probability": N_("probability of so many strange payers by chance"),
+    "history_breaches": N_("account-days over the limit in its history, too few to decide"),
+    "share_statistic": N_("statistic of the share (an alarm is above 7)"),
 }
-_DIRECTIONS: Final = {"debit": "went out", "credit": "came in", "both": "moved"}
-_NUMBER: Final = re.compile(r"(-?)([0-9]+)((?:\.[0-9]+)?)")
-_THOUSANDS: Final = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+$)")
+SEVERITIES: Final = {
+    "low": N_("low"),
+    "medium": N_("medium"),
+    "high": N_("high"),
+    "critical": N_("critical"),
+}
+STATUSES: Final = {
+    "raised": N_("raised"),
+    "restated": N_("restated"),
+    "withdrawn": N_("withdrawn"),
+}
+DISPOSITIONS: Final = {
+    "suspicious": N_("suspicious"),
+    "service-need": N_("service-need"),
+    "false-alarm": N_("false-alarm"),
+    "limit-wrong": N_("limit-wrong"),
+    "data-fault": N_("data-fault"),
+}
+DIRECTIONS: Final = {"debit": N_("debit"), "credit": N_("credit"), "both": N_("both")}
+ROLES: Final = {
+    "viewer": N_("viewer"),
+    "analyst": N_("analyst"),
+    "approver": N_("approver"),
+    "admin": N_("admin"),
+}
+PROGRESS: Final = {
+    "open": N_("waits for a second person"),
+    "approved": N_("approved"),
+    "declined": N_("declined"),
+}
+ATTRIBUTES: Final = {
+    "segment": N_("Segment"),
+    "branch": N_("Branch"),
+    "product": N_("Product"),
+    "peer_group": N_("Peer group"),
+}
+FILTERS: Final = {
+    "kind": N_("kind"),
+    "severity": N_("severity"),
+    "account_id": N_("account"),
+    "incident_id": N_("incident"),
+    "assignee": N_("assignee"),
+    "business_day": N_("business day"),
+    "q": N_("search"),
+}
+DAY_KINDS: Final = {"breach": N_("breach"), "near": N_("near")}
+CAUSES: Final = {
+    "institution": N_("institution"),
+    "channel": N_("channel"),
+    "branch": N_("branch"),
+    "counterparty": N_("counterparty"),
+}
+FIELDS: Final = {
+    "status": N_("status"),
+    "severity": N_("severity"),
+    "value": N_("value"),
+    "limit": N_("limit"),
+    "segment": N_("segment"),
+    "verdict": N_("verdict"),
+    "grouped": N_("alerts explained"),
+    "account_days": N_("account-days"),
+    "accounts": N_("accounts"),
+    "breaches": N_("breaches"),
+    "breach_days": N_("breach days"),
+    "counterfactual": N_("counterfactual"),
+    "days": N_("days"),
+    "expected": N_("expected"),
+    "grouped_days": N_("days that an incident explains"),
+    "near_days": N_("near days"),
+    "one_in": N_("one day in"),
+    "origin": N_("origin"),
+    "concentration": N_("concentration"),
+    "hot_payers": N_("strange payers"),
+    "records": N_("records"),
+    "rejected": N_("rejected"),
+    "over_dispersion": N_("over-dispersion"),
+    "calendar_factor": N_("factor of the calendar"),
+    "share_statistic": N_("statistic of the share"),
+    "fault": N_("fault"),
+    "probability": N_("probability"),
+    "reading": N_("reading"),
+    "reasons": N_("reasons"),
+    "statistic": N_("statistic"),
+    "totals": N_("totals"),
+    "window_days": N_("days of the window"),
+    "why": N_("why"),
+}
+REJECTED: Final = {
+    "malformed": N_("malformed"),
+    "missing-field": N_("missing-field"),
+    "bad-amount": N_("bad-amount"),
+    "bad-time": N_("bad-time"),
+    "unknown-currency": N_("unknown-currency"),
+    "wrong-key": N_("wrong-key"),
+    "future": N_("future"),
+    "too-late": N_("too-late"),
+    "duplicate": N_("duplicate"),
+    "nothing-to-reverse": N_("nothing-to-reverse"),
+    "reversal-mismatch": N_("reversal-mismatch"),
+}
+_MOVED: Final = {
+    "debit": N_(
+        "On %(day)s, %(amount)s went out on account %(account)s; limit %(limit_id)s allows"
+        " %(limit)s."
+    ),
+    "credit": N_(
+        "On %(day)s, %(amount)s came in on account %(account)s; limit %(limit_id)s allows"
+        " %(limit)s."
+    ),
+    "both": N_(
+        "On %(day)s, %(amount)s moved on account %(account)s; limit %(limit_id)s allows %(limit)s."
+    ),
+}
+_ORIGINS: Final = {
+    "counterparty": N_("counterparty %(value)s"),
+    "institution": N_("at institution %(value)s"),
+    "channel": N_("channel %(value)s"),
+    "branch": N_("branch %(value)s"),
+}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LONG: Final = 200
 """Characters of a text of others that a sentence repeats."""
-
-
-def grouped(value: object) -> str:
-    """Return a number's text with thousands separators; any other text as it is.
-
-    >>> grouped("-1234567.80"), grouped(999), grouped("abc")
-    ('-1,234,567.80', '999', 'abc')
-    """
-    text = "" if value is None else str(value)
-    found = _NUMBER.fullmatch(text)
-    if found is None:
-        return text
-    sign, whole, rest = found.groups()
-    return sign + _THOUSANDS.sub(",", whole) + rest
 
 
 def moment(at: int | None) -> str:
@@ -120,10 +230,13 @@ def ago(at: int, now: int) -> str:
     '2 h ago'
     """
     seconds = max(0, (now - at) // MICROSECONDS)
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return f"{seconds} s ago"
+    if seconds >= 86_400:  # noqa: PLR2004 - a day
+        return _("%(number)s d ago", number=seconds // 86_400)
+    if seconds >= 3600:  # noqa: PLR2004 - an hour
+        return _("%(number)s h ago", number=seconds // 3600)
+    if seconds >= 60:  # noqa: PLR2004 - a minute
+        return _("%(number)s min ago", number=seconds // 60)
+    return _("%(number)s s ago", number=seconds)
 
 
 def amount(record: Record, name: str = "value") -> str:
@@ -134,19 +247,32 @@ def amount(record: Record, name: str = "value") -> str:
     text = grouped(value)
     match record.get("kind"):
         case Kind.OUTLIER.value:
-            return f"1 day in {text}"
+            return _("1 day in %(number)s", number=text)
         case Kind.REVIEW.value:
-            return f"{text} days"
+            return ngettext("%(num)s day", "%(num)s days", _number(value), num=text)
         case Kind.DAILY_COUNT.value:
-            return f"{text} transactions"
+            return ngettext("%(num)s transaction", "%(num)s transactions", _number(value), num=text)
         case _:
-            return f"{text} {record.get('currency') or ''}".strip()
+            return money(value, record.get("currency"))
+
+
+def money(value: object, currency: object) -> str:
+    """Return money with its currency; without one, the number alone."""
+    text = grouped(value)
+    if not currency:
+        return text
+    return _("%(amount)s %(currency)s", amount=text, currency=currency)
+
+
+def _number(value: object) -> int:
+    """Return a number for its grammar: 1, or any other one."""
+    return 1 if str(value) == "1" else 2
 
 
 def times(record: Record) -> str:
     """Return how many times its limit a value is, as the record says; else nothing."""
     found = evidence(record).get("times_limit")
-    return "" if found is None else f"{grouped(found)}x"
+    return "" if found is None else _("%(number)sx", number=grouped(found))
 
 
 def reading(record: Record) -> str:
@@ -157,9 +283,10 @@ def reading(record: Record) -> str:
 
 
 def word(words: Mapping[str, str], name: object) -> str:
-    """Return the words for a name; a name that has none stands for itself."""
+    """Return the words for a name, in the reader's language; a name without stands for itself."""
     text = "" if name is None else str(name)
-    return words.get(text, text)
+    found = words.get(text)
+    return text if found is None else _(found)
 
 
 def evidence(record: Record) -> Record:
@@ -185,39 +312,65 @@ def why(record: Record) -> list[str]:
         return [text for text in _why_systemic(record) if text]
     if kind == Kind.OUTLIER.value:
         found = [_why_outlier(record)]
-        found += _reasons(record, "It stands out because")
+        reasons = _reasons(record)
+        if reasons:
+            found.append(quoting(N_("It stands out because %(english)s."), reasons))
     elif kind == Kind.REVIEW.value:
         found = _why_review(record)
     else:
         found = _why_limit(record)
     if record.get("value_before") is not None:
-        found.append(f"The report before this one said {amount(record, 'value_before')}.")
+        before = amount(record, "value_before")
+        found.append(_("The report before this one said %(amount)s.", amount=before))
     if record.get("status") == "withdrawn":
-        found.append("This no longer holds: the alert was withdrawn.")
+        found.append(_("This no longer holds: the alert was withdrawn."))
     return found
 
 
 def _why_outlier(record: Record) -> str:
-    return (
-        f"About 1 business day in {grouped(record.get('value'))} is as strange as the days of"
-        f" account {record.get('account_id')} from {record.get('business_day')} on; the budget of"
-        f" alerts now begins at 1 in {grouped(record.get('limit'))}."
+    return _(
+        "About 1 business day in %(number)s is as strange as the days of account %(account)s from"
+        " %(day)s on; the budget of alerts now begins at 1 in %(limit)s.",
+        number=grouped(record.get("value")),
+        account=record.get("account_id"),
+        day=day(record.get("business_day")),
+        limit=grouped(record.get("limit")),
     )
 
 
 def _why_limit(record: Record) -> list[str]:
-    account, day = record.get("account_id"), record.get("business_day")
-    did = word(_DIRECTIONS, record.get("direction"))
     said = evidence(record)
     is_count = record.get("kind") == Kind.DAILY_COUNT.value
-    first = f"On {day}, {amount(record)} {did if not is_count else 'were made'} on account"
-    first += f" {account}; limit {record.get('threshold_id')} allows {amount(record, 'limit')}."
+    values = {
+        "day": day(record.get("business_day")),
+        "amount": amount(record),
+        "account": record.get("account_id"),
+        "limit_id": record.get("threshold_id"),
+        "limit": amount(record, "limit"),
+    }
+    if is_count:
+        first = _(
+            "On %(day)s, %(amount)s were made on account %(account)s; limit %(limit_id)s allows"
+            " %(limit)s.",
+            **values,
+        )
+    else:
+        first = _(_MOVED.get(str(record.get("direction")), _MOVED["both"]), **values)
     found = [first]
     if said.get("over_by") is not None:
-        unit = "" if is_count else f" {record.get('currency') or ''}".rstrip()
-        over = f"That is {grouped(said['over_by'])}{unit} too much"
+        over = money(said["over_by"], None if is_count else record.get("currency"))
         ratio = said.get("times_limit")
-        found.append(f"{over}, {grouped(ratio)} times the limit." if ratio else f"{over}.")
+        if ratio:
+            times_limit = grouped(ratio)
+            found.append(
+                _(
+                    "That is %(over)s too much, %(times)s times the limit.",
+                    over=over,
+                    times=times_limit,
+                )
+            )
+        else:
+            found.append(_("That is %(over)s too much.", over=over))
     origin = said.get("origin")
     if isinstance(origin, Mapping):
         found.append(_tipping(record, origin))
@@ -226,70 +379,100 @@ def _why_limit(record: Record) -> list[str]:
 
 def _tipping(record: Record, origin: Record) -> str:
     """Return a sentence about the transaction that took a day over its limit."""
-    parts = [f"Transaction {record.get('transaction_id')} took it over the limit"]
-    if origin.get("counterparty"):
-        parts.append(f"counterparty {origin['counterparty']}")
-    parts += [
-        f"{name} {origin[key]}"
-        for key, name in (
-            ("institution", "at institution"),
-            ("channel", "channel"),
-            ("branch", "branch"),
-        )
-        if origin.get(key)
-    ]
-    return ", ".join(parts) + "."
+    facts = [_(text, value=origin[name]) for name, text in _ORIGINS.items() if origin.get(name)]
+    transaction = record.get("transaction_id")
+    if not facts:
+        return _("Transaction %(transaction)s took it over the limit.", transaction=transaction)
+    return _(
+        "Transaction %(transaction)s took it over the limit, %(facts)s.",
+        transaction=transaction,
+        facts=joined(facts),
+    )
 
 
 def _why_review(record: Record) -> list[str]:
     said = evidence(record)
-    over, near = grouped(said.get("breach_days", 0)), grouped(said.get("near_days", 0))
-    account, window = record.get("account_id"), grouped(said.get("window_days", "some"))
-    least = grouped(record.get("limit"))
+    window, some = said.get("window_days"), _("some")
     found = [
-        f"Account {account} was over its limits on {over} business days, and near them on {near}.",
-        f"That counts as {amount(record)}; more than {least} within {window} make a review.",
+        _(
+            "Account %(account)s was over its limits on %(over)s business days, and near them on"
+            " %(near)s.",
+            account=record.get("account_id"),
+            over=grouped(said.get("breach_days", 0)),
+            near=grouped(said.get("near_days", 0)),
+        ),
+        _(
+            "That counts as %(days)s; more than %(least)s within %(window)s make a review.",
+            days=amount(record),
+            least=grouped(record.get("limit")),
+            window=some if window is None else grouped(window),
+        ),
     ]
-    if said.get("reading"):
-        found += _reasons(record, f"It reads as: {word(READINGS, said['reading'])}, because")
-    left_out = listed(said.get("grouped_days"))
+    reasons = _reasons(record)
+    if said.get("reading") and reasons:
+        its = word(READINGS, said["reading"])
+        message = N_("It reads as: %(reading)s, because %(english)s.")
+        found.append(quoting(message, reasons, reading=its))
+    left_out = len(listed(said.get("grouped_days")))
     if left_out:
         found.append(
-            f"{len(left_out)} further days do not count, because an incident explains them."
+            ngettext(
+                "%(num)s further day does not count, because an incident explains it.",
+                "%(num)s further days do not count, because an incident explains them.",
+                left_out,
+                num=grouped(left_out),
+            )
         )
     if said.get("why"):
-        found.append(f"It was withdrawn because {_short(said['why'])}.")
+        message = N_("It was withdrawn because %(english)s.")
+        found.append(quoting(message, short(said["why"])))
     return found
 
 
-def _reasons(record: Record, opening: str) -> list[str]:
-    reasons = [_short(reason) for reason in listed(evidence(record).get("reasons"))]
-    return [f"{opening} {'; '.join(reasons)}."] if reasons else []
+def _reasons(record: Record) -> str:
+    """Return the reasons of a record, which are in English; an empty text if it has none."""
+    return "; ".join(short(reason) for reason in listed(evidence(record).get("reasons")))
 
 
 def _why_systemic(record: Record) -> Iterator[str]:
     where = record.get("segment")
-    yield (
-        f"{word(VERDICTS, record.get('verdict'))}, in"
-        f" {'all segments' if where is None else f'segment {where}'}, up to"
-        f" {record.get('business_day')}."
-    )
+    verdict, last = word(VERDICTS, record.get("verdict")), day(record.get("business_day"))
+    if where is None:
+        yield _("%(verdict)s, in all segments, up to %(day)s.", verdict=verdict, day=last)
+    else:
+        yield _(
+            "%(verdict)s, in segment %(segment)s, up to %(day)s.",
+            verdict=verdict,
+            segment=where,
+            day=last,
+        )
     cause = record.get("cause")
     if isinstance(cause, Mapping):
-        yield (
-            f"The account-days have {cause.get('type')} {cause.get('value')} in common,"
-            f" {grouped(cause.get('lift'))} times its usual share."
+        yield _(
+            "The account-days have %(type)s %(value)s in common, %(lift)s times its usual share.",
+            type=word(CAUSES, cause.get("type")),
+            value=cause.get("value"),
+            lift=grouped(cause.get("lift")),
         )
     said = evidence(record)
     if said.get("breaches") is not None and said.get("expected") is not None:
-        yield (
-            f"{grouped(said['breaches'])} account-days were over the limit on the last day,"
-            f" where {grouped(said['expected'])} were to be expected."
+        yield _(
+            "%(breaches)s account-days were over the limit on the last day, where %(expected)s were"
+            " to be expected.",
+            breaches=grouped(said["breaches"]),
+            expected=grouped(said["expected"]),
         )
     yield decided_by(record)
     if record.get("suggested_limit") is not None:
-        yield f"History would set the limit to {grouped(record['suggested_limit'])}."
-    yield f"It explains {grouped(record.get('grouped', 0))} alerts of accounts."
+        suggested = grouped(record["suggested_limit"])
+        yield _("History would set the limit to %(limit)s.", limit=suggested)
+    explained = record.get("grouped", 0)
+    yield ngettext(
+        "It explains %(num)s alert of accounts.",
+        "It explains %(num)s alerts of accounts.",
+        _number(explained),
+        num=grouped(explained),
+    )
 
 
 def decided_by(record: Record) -> str:
@@ -300,10 +483,12 @@ def decided_by(record: Record) -> str:
     number = found.get("number")
     text = f"{number:.3g}" if isinstance(number, float) else grouped(number)
     name = str(found.get("name"))
-    return f"The number that decided is {text}: {DECIDED_BY.get(name, name.replace('_', ' '))}."
+    meaning = word(DECIDED_BY, name) if name in DECIDED_BY else name.replace("_", " ")
+    return _("The number that decided is %(number)s: %(meaning)s.", number=text, meaning=meaning)
 
 
-def _short(text: object) -> str:
+def short(text: object) -> str:
+    """Return a text of others, cut if it is long."""
     said = str(text)
     return said if len(said) <= LONG else f"{said[:LONG]}..."
 
@@ -311,17 +496,17 @@ def _short(text: object) -> str:
 def figures(record: Record) -> list[tuple[str, str]]:
     """Return an alert's figures, each with its name: those that are there."""
     pairs = [
-        ("Limit", str(record.get("threshold_id") or "")),
-        ("Value", amount(record)),
-        ("Allowed", amount(record, "limit")),
-        ("Times the limit", times(record)),
-        ("Severity", str(record.get("severity"))),
-        ("Segment", str(record.get("segment") or "none")),
-        ("Direction", str(record.get("direction") or "")),
-        ("Transaction", str(record.get("transaction_id") or "")),
-        ("Its time", str(record.get("event_time") or "")),
-        ("Policy version", str(record.get("policy_version") or "")),
-        ("Model", str(evidence(record).get("model") or "")),
+        (_("Limit"), str(record.get("threshold_id") or "")),
+        (_("Value"), amount(record)),
+        (_("Allowed"), amount(record, "limit")),
+        (_("Times the limit"), times(record)),
+        (_("Severity"), word(SEVERITIES, record.get("severity"))),
+        (_("Segment"), str(record.get("segment") or _("none"))),
+        (_("Direction"), word(DIRECTIONS, record.get("direction") or "")),
+        (_("Transaction"), str(record.get("transaction_id") or "")),
+        (_("Its time"), written_minute(str(record.get("event_time") or ""))),
+        (_("Policy version"), str(record.get("policy_version") or "")),
+        (_("Model"), str(evidence(record).get("model") or "")),
     ]
     return [(name, value) for name, value in pairs if value]
 
@@ -330,43 +515,53 @@ def changes(before: Record, after: Record) -> list[str]:
     """Return what a revision says differently from the one before it."""
     fields = ("status", "severity", "value", "limit", "segment", "verdict", "grouped")
     found = [
-        f"{name} {_shown(before, name)} -> {_shown(after, name)}"
+        _change(name, _shown(before, name), _shown(after, name))
         for name in fields
         if before.get(name) != after.get(name)
     ]
     then, now = evidence(before), evidence(after)
     names = sorted({*then, *now} - {"times_limit", "over_by", "model"}, key=str)
     found += [
-        f"{str(name).replace('_', ' ')} {_brief(then.get(name))} -> {_brief(now.get(name))}"
+        _change(name, _brief(name, then.get(name)), _brief(name, now.get(name)))
         for name in names
         if then.get(name) != now.get(name)
     ]
     return found
 
 
+def _change(name: object, before: str, after: str) -> str:
+    return _("%(name)s %(before)s -> %(after)s", name=field(name), before=before, after=after)
+
+
+def field(name: object) -> str:
+    """Return the words for a field of a record; those that have none stand for themselves."""
+    return word(FIELDS, name) if str(name) in FIELDS else str(name).replace("_", " ")
+
+
 def _shown(record: Record, name: str) -> str:
     if name in {"value", "limit"}:
-        return amount(record, name) or "none"
-    return _brief(record.get(name))
+        return amount(record, name) or _("none")
+    return _brief(name, record.get(name))
 
 
-def _brief(value: object) -> str:
+_VALUES: Final[Mapping[str, Mapping[str, str]]] = {
+    "status": STATUSES,
+    "severity": SEVERITIES,
+    "verdict": VERDICTS,
+    "reading": READINGS,
+}
+
+
+def _brief(name: object, value: object) -> str:
     if value is None:
-        return "none"
+        return _("none")
     if isinstance(value, list | Mapping):
-        return quantity(len(value), "entry", "entries")
-    return _short(grouped(value))
-
-
-def quantity(number: int, noun: str, plural: str | None = None) -> str:
-    """Return a number with its noun.
-
-    >>> quantity(1, "alert"), quantity(1200, "alert")
-    ('1 alert', '1,200 alerts')
-    """
-    return f"{grouped(number)} {noun if number == 1 else plural or noun + 's'}"
+        number = len(value)
+        return ngettext("%(num)s entry", "%(num)s entries", number, num=grouped(number))
+    words = _VALUES.get(str(name), {})
+    return short(grouped(value)) if str(value) not in words else word(words, value)
 
 
 def joined(texts: Sequence[str]) -> str:
     """Return texts as a list in a sentence."""
-    return ", ".join(texts)
+    return _(", ").join(texts)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row
 
 from monitor.console.decisions import Done, Seen, decide, needs_second
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
 from monitor.store.intake import hold_alerts
 from monitor.store.people import Person
@@ -78,7 +79,11 @@ def many_of(connection: Connection, person: Person, wanted: AlertFilter) -> Many
     rows = listed_rows(connection, wanted._replace(status=State.OPEN.value), MANY_MAX + 1)
     if len(rows) > MANY_MAX:
         raise AnswerError(
-            400, f"one decision closes at most {MANY_MAX:,} alerts: narrow the filters"
+            400,
+            _(
+                "one decision closes at most %(most)s alerts: narrow the filters",
+                most=f"{MANY_MAX:,}",
+            ),
         )
     seen = sorted(_seen(row) for row in rows)
     return Many(
@@ -106,7 +111,10 @@ def close_many(
     if many.digest != digest:
         raise AnswerError(
             409,
-            f"the alerts have changed, and are {many.alerts:,} now: look again",
+            _(
+                "the alerts have changed, and are %(number)s now: look again",
+                number=f"{many.alerts:,}",
+            ),
             **many.fields(),
         )
     closing = {

@@ -1,6 +1,8 @@
 // Draws an account's days. Money comes as text: numbers are made of it only to find the height.
 "use strict";
 (() => {
+  const texts = JSON.parse(document.getElementById("texts").textContent);
+  const filled = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const resolved = (name) => {
     const probe = document.createElement("span");
@@ -11,36 +13,32 @@
     return found || color(name);
   };
   const grouped = (text) => String(text).replace(/^(-?\d+)/, (all) => all.replace(/\B(?=(\d{3})+$)/g, ","));
-  const short = (number) => {
-    for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-      if (Math.abs(number) >= size) return `${+(number / size).toPrecision(3)}${unit}`;
-    }
-    return String(number);
-  };
+  const compact = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumSignificantDigits: 3 });
+  const short = (number) => compact.format(number);
 
   function draw(place) {
     const data = JSON.parse(document.getElementById(place.dataset.chart).textContent);
     const days = data.days.map((day) => Date.parse(`${day}T00:00:00Z`) / 1000);
-    const height = (texts) => texts.map((text) => (text === "" ? null : Number(text)));
+    const height = (amounts) => amounts.map((text) => (text === "" ? null : Number(text)));
     const limit = data.limit === null ? null : Number(data.limit);
     const tallest = Math.max(1, ...height(data.out), ...height(data.in));
     const isLog = limit > 0 && tallest > 20 * limit; // else the limit lies on the axis
     const above = (numbers) => (isLog ? numbers.map((number) => (number > 0 ? number : null)) : numbers);
     const columns = [days, above(height(data.out)), above(height(data.in))];
     if (isLog && !place.dataset.said) {
-      document.querySelector(`[data-caption="${place.dataset.chart}"]`).append(" (logarithmic)");
+      document.querySelector(`[data-caption="${place.dataset.chart}"]`).append(texts.logarithmic);
       place.dataset.said = "yes";
     }
-    const said = (texts) => (_, value, series, index) =>
-      index === null || index === undefined ? "" : `${grouped(texts[index])} ${data.unit}`;
+    const said = (shown) => (_, value, series, index) =>
+      index === null || index === undefined ? "" : filled(texts.money, { amount: grouped(shown[index]), unit: data.unit });
     const lines = [
-      { label: "Day", value: (_, time) => (time ? new Date(time * 1000).toISOString().slice(0, 10) : "") },
-      { label: "Out", stroke: resolved("--out"), fill: resolved("--out"), paths: uPlot.paths.bars({ size: [0.7, 40] }), points: { show: false }, value: said(data.out) },
-      { label: "In", stroke: resolved("--in"), width: 2, dash: [2, 2], points: { show: true, size: 5 }, value: said(data.in) },
+      { label: texts.day, value: (_, time) => (time ? new Date(time * 1000).toISOString().slice(0, 10) : "") },
+      { label: texts.out, stroke: resolved("--out"), fill: resolved("--out"), paths: uPlot.paths.bars({ size: [0.7, 40] }), points: { show: false }, value: said(data.out) },
+      { label: texts.in, stroke: resolved("--in"), width: 2, dash: [2, 2], points: { show: true, size: 5 }, value: said(data.in) },
     ];
     if (limit !== null) {
       columns.push(days.map(() => limit));
-      lines.push({ label: "Limit", stroke: resolved("--limit"), width: 2, dash: [8, 4], points: { show: false }, value: () => `${grouped(data.limit)} ${data.unit}` });
+      lines.push({ label: texts.limit, stroke: resolved("--limit"), width: 2, dash: [8, 4], points: { show: false }, value: () => filled(texts.money, { amount: grouped(data.limit), unit: data.unit }) });
     }
     const ink = resolved("--soft");
     const rule = resolved("--rule");

@@ -1,6 +1,8 @@
 // Draws alerts by limit. Money comes as text: numbers are made of it only to find its place.
 "use strict";
 (() => {
+  const texts = JSON.parse(document.getElementById("texts").textContent);
+  const filled = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
   const resolved = (name) => {
     const probe = document.createElement("span");
     probe.style.color = `var(${name})`;
@@ -9,12 +11,8 @@
     probe.remove();
     return found;
   };
-  const short = (number) => {
-    for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-      if (Math.abs(number) >= size) return `${+(number / size).toPrecision(3)}${unit}`;
-    }
-    return String(number);
-  };
+  const compact = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumSignificantDigits: 3 });
+  const short = (number) => compact.format(number);
 
   function draw(place) {
     const data = JSON.parse(document.getElementById(place.dataset.curve).textContent);
@@ -53,8 +51,8 @@
       width: Math.max(240, place.clientWidth), height: 260, plugins: [marks],
       scales: { x: { time: false, distr: 3 }, y: { distr: 3 } },
       series: [
-        { label: `Limit (${data.unit})`, value: (_, value, series, index) => (index === null || index === undefined ? "" : points[index][2]) },
-        { label: "Alerts", stroke: resolved("--out"), width: 2, points: { show: true, size: 4 } },
+        { label: filled(texts.limit_in, data), value: (_, value, series, index) => (index === null || index === undefined ? "" : points[index][2]) },
+        { label: texts.alerts, stroke: resolved("--out"), width: 2, points: { show: true, size: 4 } },
       ],
       axes: [
         { ...axis, values: (_, numbers) => numbers.map((number) => (number === null ? "" : short(number))) },

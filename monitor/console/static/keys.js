@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const find = (selector, from = document) => from.querySelector(selector);
+  const texts = JSON.parse(find("#texts")?.textContent ?? "{}"); // nobody is logged in: no keys either
+  const filled = (text, values) => text.replace(/{(\w+)}/g, (_, name) => values[name]);
   const lines = [...document.querySelectorAll("main .lines .line")];
   const chosen = find("#chosen");
   const help = find("#help");
@@ -28,7 +30,7 @@
   function count() {
     const number = picked().length;
     const place = find("#chosen-count");
-    if (place) place.textContent = number ? `${number} selected` : "none selected";
+    if (place) place.textContent = number ? filled(texts.chosen, { number }) : texts.none;
   }
   function select(line, is = !box(line).checked) {
     if (!box(line)) return;
@@ -153,10 +155,10 @@
     source.addEventListener("alert", (event) => {
       fresh.add(JSON.parse(event.data).alert_id);
       bar.hidden = false;
-      bar.textContent = `${fresh.size} new ${fresh.size === 1 ? "alert" : "alerts"}: press . to show `;
+      bar.textContent = `${filled(texts.fresh[fresh.size === 1 ? 0 : 1], { number: fresh.size })} `;
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = "Show";
+      button.textContent = texts.show;
       button.addEventListener("click", show);
       bar.append(button);
       document.title = `(${fresh.size}) ${title}`;
@@ -164,7 +166,7 @@
     source.addEventListener("error", () => {
       if (source.readyState === EventSource.CLOSED) {
         bar.hidden = false;
-        bar.textContent = "New alerts are not shown: reload the page.";
+        bar.textContent = texts.lost;
       }
     });
     window.addEventListener("pagehide", () => source.close());

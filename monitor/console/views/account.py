@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from monitor.console import words
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.formats import written_minute
 from monitor.console.replies import AnswerError, now_of, page, person_of, store_of
 from monitor.console.views.exports import addresses
 from monitor.console.views.queue import lines_of
@@ -35,11 +37,16 @@ class Days(NamedTuple):
     limit: str | None
     marked: str | None
 
+    @property
+    def shown_unit(self) -> str:
+        """The unit for a person."""
+        return _("transactions") if self.unit == "transactions" else self.unit
+
     def chart(self) -> dict[str, Any]:
         """Return what the chart draws."""
         names = _COUNTS if self.unit == "transactions" else tuple(_SERIES)
         return {
-            "unit": self.unit,
+            "unit": self.shown_unit,
             "days": [row["business_day"] for row in self.rows],
             "out": [row[names[0]] for row in self.rows],
             "in": [row[names[1]] for row in self.rows],
@@ -62,16 +69,20 @@ class HistoryEntry(NamedTuple):
 def entry_of(action: Action) -> HistoryEntry:
     """Return an action in words."""
     detail = action.detail
-    about = [str(detail[name]) for name in ("disposition", "assignee", "until") if detail.get(name)]
+    about = [
+        words.word(words.DISPOSITIONS, detail.get("disposition")),
+        str(detail.get("assignee") or ""),
+        written_minute(str(detail.get("until") or "")),
+    ]
     if action.revision is not None:
-        about.append(f"seen at revision {action.revision}")
+        about.append(_("seen at revision %(revision)s", revision=action.revision))
     did = words.word(words.ACTIONS, action.does.value)
     return HistoryEntry(
         action.alert_id,
         action.at,
         action.by,
         did,
-        words.joined(about),
+        words.joined([text for text in about if text]),
         str(detail.get("note") or ""),
     )
 
@@ -141,21 +152,21 @@ def account(request: Request) -> Response:
     checked(request.query_params, ())
     account_id, now = request.path_params["account_id"], now_of(request)
     if "\0" in account_id:
-        raise AnswerError(404, "there is no such account")
+        raise AnswerError(404, _("there is no such account"))
     with store_of(request).reading() as connection:
         records = days_of_account(connection, account_id)
         rows = alerts_of_account(connection, account_id)
         if not records and not rows:
-            raise AnswerError(404, f"nothing is known of account {account_id}")
+            raise AnswerError(404, _("nothing is known of account %(account)s", account=account_id))
         lines = lines_of(connection, rows, now, counts_more=False)
         tasks = tasks_of(connection, TaskFilter(account_id=account_id))
         entries = [entry_of(action) for action in actions_of_account(connection, account_id)]
     of_limit = next((row for row in rows if row.kind == Kind.DAILY_AMOUNT.value), None)
     latest = records[-1] if records else {}
     shown = {
-        "title": f"Account {account_id}",
+        "title": _("Account %(account)s", account=account_id),
         "account_id": account_id,
-        "attributes": [(name.replace("_", " "), latest.get(name)) for name in ATTRIBUTES],
+        "attributes": [(name, latest.get(name)) for name in ATTRIBUTES],
         "as_of": latest.get("business_day"),
         "days": days_of(records, None if of_limit is None else _limit_of(of_limit.record)),
         "lines": lines,

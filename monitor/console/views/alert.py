@@ -19,6 +19,7 @@ from monitor.console.decisions import (
     state_of,
 )
 from monitor.console.filters import OF_QUEUE, checked, filter_of
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -76,7 +77,7 @@ def found_row(connection: Connection, alert_id: str) -> Row[Any]:
     """Return an alert. Raises AnswerError (404) if it is not there."""
     row = None if "\0" in alert_id else alert_row(connection, alert_id)
     if row is None:
-        raise AnswerError(404, f"there is no alert {alert_id}")
+        raise AnswerError(404, _("there is no alert %(alert_id)s", alert_id=alert_id))
     return row
 
 
@@ -118,10 +119,10 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         "snoozes": [
             (name, event_time_text(tomorrow + (days - 1) * DAY)[: len("2026-01-05")])
             for name, days in (
-                ("tomorrow", 1),
-                ("in 3 days", 3),
-                ("in a week", 7),
-                ("in 30 days", 30),
+                (_("tomorrow"), 1),
+                (_("in 3 days"), 3),
+                (_("in a week"), 7),
+                (_("in 30 days"), 30),
             )
         ],
     }

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from monitor.console import words
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
 from monitor.store.programs.webhooks import delivery_counts
@@ -40,7 +41,7 @@ def health_page(request: Request) -> Response:
         hooks = delivery_counts(connection)
     silence = 0 if found.latest is None else (now - found.latest) // MICROSECONDS
     shown = {
-        "title": "Health",
+        "title": _("Health"),
         "health": found,
         "days": days,
         "partitions": sorted({number for day in days for number in day.partitions}),

@@ -12,6 +12,9 @@ from starlette.responses import Response
 from monitor.console import words
 from monitor.console.decisions import Done, Seen, decide, needs_second, state_of
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.catalogue import ngettext
+from monitor.console.language.formats import day, grouped
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -61,7 +64,7 @@ def found_incident(connection: Connection, incident_id: str) -> Row[Any]:
     """Return a systemic alert. Raises AnswerError (404) if it is not there."""
     row = None if "\0" in incident_id else alert_row(connection, incident_id)
     if row is None or row.kind != Kind.SYSTEMIC.value:
-        raise AnswerError(404, f"there is no incident {incident_id}")
+        raise AnswerError(404, _("there is no incident %(incident_id)s", incident_id=incident_id))
     return row
 
 
@@ -97,11 +100,16 @@ def close_members(
     if strangers:
         raise AnswerError(
             409,
-            f"{len(strangers)} alerts are no open members of the incident: look again",
+            ngettext(
+                "%(num)s alert is no open member of the incident: look again",
+                "%(num)s alerts are no open members of the incident: look again",
+                len(strangers),
+                num=len(strangers),
+            ),
             conflicts=[{"alert_id": name} for name in sorted(strangers)],
         )
     if not members:
-        raise AnswerError(409, "the incident has no open members")
+        raise AnswerError(409, _("the incident has no open members"))
     note = asked.get("note") or f"Closed with incident {row.alert_id}."
     closing = {"action": Does.DISPOSE.value, "disposition": asked.get("disposition"), "note": note}
     return decide(connection, person, closing, members, now)
@@ -123,7 +131,7 @@ def incidents(request: Request) -> Response:
         }
         for row in rows
     ]
-    return page(request, "incidents.html", {"title": "Incidents", "incidents": listed})
+    return page(request, "incidents.html", {"title": _("Incidents"), "incidents": listed})
 
 
 def incident(request: Request) -> Response:
@@ -143,11 +151,13 @@ def incident(request: Request) -> Response:
         }
     record = shown["record"]
     shown |= {
-        "title": f"Incident - {words.word(words.VERDICTS, record.get('verdict'))}",
+        "title": _(
+            "Incident - %(verdict)s", verdict=words.word(words.VERDICTS, record.get("verdict"))
+        ),
         "state": state_of(row, now).value,
         "why": words.why(record),
         "evidence": evidence_of(record),
-        "days": [str(day) for day in words.listed(words.evidence(record).get("days"))],
+        "days": [day(text) for text in words.listed(words.evidence(record).get("days"))],
         "days_shown": DAYS_SHOWN,
         "members_shown": MEMBERS_SHOWN,
         "meanings": MEANINGS,
@@ -164,8 +174,8 @@ def evidence_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         for member, text in members:
             if isinstance(text, list | Mapping):
                 continue
-            said = f"{text:.3g}" if isinstance(text, float) else words.grouped(text)
-            found.append((f"{name} {member}".strip().replace("_", " "), said))
+            said = f"{text:.3g}" if isinstance(text, float) else grouped(text)
+            found.append((f"{words.field(name)} {words.field(member)}".strip(), said))
     return found
 
 
@@ -184,7 +194,7 @@ def close(request: Request, body: Body) -> Response:
             preview = preview_of(connection, incident_id, person, now)
             record = json.loads(found_incident(connection, incident_id).record)
         shown = {
-            "title": "Close the members of an incident",
+            "title": _("Close the members of an incident"),
             "preview": preview,
             "members": json.dumps([list(seen) for seen in preview.members], separators=(",", ":")),
             "address": address,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.limits import (
     LimitAnswer,
     LimitQuestion,
@@ -87,7 +88,7 @@ def limits(request: Request) -> Response:
     book = policies.book
     policy = None if book is None else book.policies[-1]
     shown = {
-        "title": "Limits",
+        "title": _("Limits"),
         "policy": policy,
         "versions": [] if book is None else list(reversed(book.policies)),
         "limits": [limit_fields(policy, own) for own in policy.thresholds] if policy else [],
@@ -106,7 +107,7 @@ def limit(request: Request) -> Response:
         effective_from = first_open_day(connection, policy, now_of(request))
     threshold = question.threshold
     shown = {
-        "title": f"Limit {threshold.threshold_id}",
+        "title": _("Limit %(limit_id)s", limit_id=threshold.threshold_id),
         "limit": limit_fields(policy, threshold),
         "policy": policy,
         "above": str(written(threshold, question.above)),
@@ -188,7 +189,7 @@ def _curve(threshold: Threshold, answer: LimitAnswer, above: int) -> dict[str, A
         "alerts": list(answer.alerts),
         "now": str(written(threshold, threshold.above)),
         "then": str(written(threshold, above)),
-        "unit": threshold.currency or "transactions",
+        "unit": threshold.currency or _("transactions"),
     }
 
 
@@ -255,7 +256,7 @@ def proposal(request: Request) -> Response:
     is_own = accountable(person.name) == accountable(found.made.by)
     is_open = found.progress is ProposalState.OPEN
     shown |= {
-        "title": f"Proposal for {found.made.detail['threshold_id']}",
+        "title": _("Proposal for %(limit_id)s", limit_id=found.made.detail["threshold_id"]),
         "proposal": found,
         "said": found.made.detail,
         "is_published": is_published,

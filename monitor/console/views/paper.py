@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.console.decisions import state_of
+from monitor.console.language.catalogue import N_, Said, quoting
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.limits import in_force
 from monitor.console.paper import (
     PaperAlert,
@@ -46,8 +48,9 @@ async def paper(request: Request) -> Response:
     asked = await run_in_threadpool(_asked_for, request)
     fields = {**asked.fields, **await _transactions(request, asked)}
     shown = {
-        "title": f"Working paper: {fields['subject']['account_id']}",
+        "title": _("Working paper: %(account)s", account=fields["subject"]["account_id"]),
         "paper": fields,
+        "why_not": _why_not(fields["transactions_why_not"]),
         "entries": [
             entry_of(action)
             for action in sorted(
@@ -57,6 +60,15 @@ async def paper(request: Request) -> Response:
         ],
     }
     return await run_in_threadpool(page, request, "paper.html", shown)
+
+
+def _why_not(why: str | None) -> str:
+    """Return a sentence that says why no transactions are there; empty if they are."""
+    if why is None:
+        return ""
+    if isinstance(why, Said):
+        return _("The transactions are not on this paper: %(why)s.", why=why)
+    return quoting(N_("The transactions are not on this paper: %(english)s."), why)
 
 
 async def paper_object(request: Request) -> Response:
@@ -69,7 +81,7 @@ def _asked_for(request: Request) -> _Asked:
     account_id, now = request.path_params["account_id"], now_of(request)
     chosen = _chosen(request)
     if "\0" in account_id:
-        raise AnswerError(404, "there is no such account")
+        raise AnswerError(404, _("there is no such account"))
     with store_of(request).reading() as connection:
         rows = _rows(connection, account_id, chosen)
         alerts = [_paper_alert(connection, row, now) for row in rows]
@@ -118,20 +130,40 @@ def _chosen(request: Request) -> list[str]:
 
 def _rows(connection: Connection, account_id: str, chosen: Sequence[str]) -> Sequence[Row[Any]]:
     if len(chosen) > CHOSEN_MAX:
-        raise AnswerError(400, f"a paper is of at most {CHOSEN_MAX} alerts, not {len(chosen)}")
+        raise AnswerError(
+            400,
+            _(
+                "a paper is of at most %(most)s alerts, not %(number)s",
+                most=CHOSEN_MAX,
+                number=len(chosen),
+            ),
+        )
     if not chosen:
         rows = alerts_of_account(connection, account_id, CHOSEN_MAX + 1)
         if not rows:
-            raise AnswerError(404, f"account {account_id} has no alerts to write a paper of")
+            raise AnswerError(
+                404, _("account %(account)s has no alerts to write a paper of", account=account_id)
+            )
         if len(rows) > CHOSEN_MAX:
             raise AnswerError(
-                400, f"the account has more than {CHOSEN_MAX} alerts: choose some by alert=ID"
+                400,
+                _(
+                    "the account has more than %(most)s alerts: choose some by alert=ID",
+                    most=CHOSEN_MAX,
+                ),
             )
         return rows
     rows = [found_row(connection, alert_id) for alert_id in chosen]
     for row in rows:
         if row.account_id != account_id:
-            raise AnswerError(404, f"alert {row.alert_id} is not of account {account_id}")
+            raise AnswerError(
+                404,
+                _(
+                    "alert %(alert_id)s is not of account %(account)s",
+                    alert_id=row.alert_id,
+                    account=account_id,
+                ),
+            )
     return sorted(rows, key=lambda row: (row.business_day, row.alert_id), reverse=True)
 
 
@@ -166,7 +198,7 @@ async def _transactions(request: Request, asked: _Asked) -> dict[str, Any]:
     why_not: str | None = None
     account_id = asked.fields["subject"]["account_id"]
     if source is None:
-        places, why_not = {}, "this console has no broker to read transactions from"
+        places, why_not = {}, _("this console has no broker to read transactions from")
     else:
         try:
             for partition, offset in places:

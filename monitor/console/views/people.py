@@ -1,5 +1,6 @@
 """Logging in and out, and making the first administrator."""
 
+import hmac
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -7,8 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.console.filters import checked
-from monitor.console.guard import clearing_cookie, session_cookie, token_of
-from monitor.console.replies import Body, now_of, page, see_other, store_of
+from monitor.console.guard import CSRF_FIELD, CSRF_HEADER, clearing_cookie, session_cookie, token_of
+from monitor.console.language.catalogue import LANGUAGES, language_cookie
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.replies import AnswerError, Body, now_of, page, see_other, store_of
 from monitor.store.people import (
     LoginError,
     PeopleError,
@@ -37,7 +40,7 @@ def login_page(request: Request) -> Response:
 
 
 def _login_form(request: Request, following: str, problem: str, status: int) -> Response:
-    shown = {"title": "Log in", "problem": problem, "next": following, "name": ""}
+    shown = {"title": _("Log in"), "problem": problem, "next": following, "name": ""}
     return page(request, "login.html", shown, status)
 
 
@@ -49,9 +52,14 @@ def log_in(request: Request, body: Body) -> Response:
     try:
         token = login(store_of(request), name, password, address, now_of(request))
     except ThrottledError as error:
-        return _login_form(request, following, str(error), 429)
-    except LoginError as error:
-        return _login_form(request, following, str(error), 401)
+        return _login_form(
+            request,
+            following,
+            _("too many logins have failed: try again in %(seconds)s s", seconds=error.seconds),
+            429,
+        )
+    except LoginError:
+        return _login_form(request, following, _("the name or the password is wrong"), 401)
     answer = see_other(following)
     answer.headers.append("Set-Cookie", session_cookie(token, request.app.state.is_https))
     return answer
@@ -75,7 +83,7 @@ def setup_page(request: Request) -> Response:
 
 
 def _setup_form(request: Request, token: str, problems: list[str], status: int) -> Response:
-    shown = {"title": "Set up", "token": token, "problems": problems, "name": ""}
+    shown = {"title": _("Set up"), "token": token, "problems": problems, "name": ""}
     return page(request, "setup.html", shown, status)
 
 
@@ -83,9 +91,25 @@ def set_up(request: Request, body: Body) -> Response:
     """Make the first administrator, if the link is one that was given and not used."""
     token, name, password = (body.get(field, "") for field in ("token", "name", "password"))
     if password != body.get("again", password):
-        return _setup_form(request, token, ["the two passwords must be the same"], 400)
+        return _setup_form(request, token, [_("the two passwords must be the same")], 400)
     try:
         use_setup_token(store_of(request), token, name, password, now_of(request))
     except PeopleError as error:
         return _setup_form(request, token, error.problems, 400)
     return see_other("/login")
+
+
+def choose_language(request: Request, body: Body) -> Response:
+    """Keep a language in a cookie, and show the page again. Raises AnswerError (400, 403)."""
+    person = getattr(request.state, "person", None)
+    sent = request.headers.get(CSRF_HEADER) or body.get(CSRF_FIELD, "")
+    if person is not None and not hmac.compare_digest(sent.encode(), person.csrf.encode()):
+        raise AnswerError(403, _("the page is of an earlier session: load it again"))
+    tag = body.get("language", "")
+    if tag not in LANGUAGES:
+        raise AnswerError(400, _("language must be one of %(tags)s", tags=", ".join(LANGUAGES)))
+    address = body.get("next", "")
+    is_login = address.partition("?")[0] == "/login"
+    answer = see_other(address if is_login else _next_of(address))
+    answer.headers.append("Set-Cookie", language_cookie(tag, request.app.state.is_https))
+    return answer

@@ -11,7 +11,10 @@ from starlette.responses import Response
 
 from monitor.console import words
 from monitor.console.decisions import SNOOZE_DAYS_MAX, Done, Seen, decide, state_of
-from monitor.console.filters import CHOICES, OF_QUEUE, checked, filter_of
+from monitor.console.filters import ALL, CHOICES, OF_QUEUE, checked, filter_of
+from monitor.console.language.catalogue import N_, ngettext, nN_
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.formats import grouped
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -38,17 +41,20 @@ from monitor.store.work.saved_views import views_of
 SEEN_MAX: Final = 500
 """Alerts that one form may name."""
 
+_NAMES: Final = {**words.TABS, ALL: N_("Search")}
 _DONE: Final = re.compile(r"([a-z]{4,10})\.([0-9]{1,6})")
 _SAID: Final = {
-    Does.DISPOSE.value: "closed",
-    Does.PROPOSE.value: "wait for a second person",
-    Does.DECLINE.value: "declined",
-    Does.REOPEN.value: "reopened",
-    Does.ASSIGN.value: "assigned",
-    Does.RELEASE.value: "released",
-    Does.SNOOZE.value: "snoozed",
-    Does.WAKE.value: "woken",
-    Does.COMMENT.value: "commented on",
+    Does.DISPOSE.value: nN_("%(num)s alert closed", "%(num)s alerts closed"),
+    Does.PROPOSE.value: nN_(
+        "%(num)s alert waits for a second person", "%(num)s alerts wait for a second person"
+    ),
+    Does.DECLINE.value: nN_("%(num)s alert declined", "%(num)s alerts declined"),
+    Does.REOPEN.value: nN_("%(num)s alert reopened", "%(num)s alerts reopened"),
+    Does.ASSIGN.value: nN_("%(num)s alert assigned", "%(num)s alerts assigned"),
+    Does.RELEASE.value: nN_("%(num)s alert released", "%(num)s alerts released"),
+    Does.SNOOZE.value: nN_("%(num)s alert snoozed", "%(num)s alerts snoozed"),
+    Does.WAKE.value: nN_("%(num)s alert woken", "%(num)s alerts woken"),
+    Does.COMMENT.value: nN_("%(num)s alert commented on", "%(num)s alerts commented on"),
 }
 
 
@@ -127,7 +133,7 @@ def queue(request: Request) -> Response:
             raise AnswerError(400, str(error)) from error
         lines = lines_of(connection, found.rows, now)
         shown = {
-            "title": f"{words.TABS.get(chosen.tab, 'Search')} - Queue",
+            "title": _("%(tab)s - Queue", tab=words.word(_NAMES, chosen.tab)),
             "filter": chosen,
             "exports": addresses_of(chosen, person.name),
             "lines": lines,
@@ -148,13 +154,13 @@ def queue(request: Request) -> Response:
 def _done(text: str) -> str:
     """Return a sentence about the actions that an address names; nothing if it names none."""
     if text == "take.0":
-        return "Nothing is left here that nobody has."
+        return _("Nothing is left here that nobody has.")
     parts = [
-        f"{words.quantity(int(number), 'alert')} {_SAID[does]}"
+        ngettext(*_SAID[does], int(number), num=grouped(int(number)))
         for does, number in _DONE.findall(text)
         if does in _SAID
     ]
-    return f"{', '.join(parts)}." if parts else ""
+    return _("%(done)s.", done=words.joined(parts)) if parts else ""
 
 
 def done_text(done: Sequence[Done]) -> str:
@@ -167,7 +173,10 @@ def act_on_many(request: Request, body: Body) -> Response:
     """Do one thing with all alerts that a form has selected, or with none of them."""
     chosen = body["lists"].get("alert", [])
     if len(chosen) > SEEN_MAX:
-        raise AnswerError(400, f"choose at most {SEEN_MAX} alerts, not {len(chosen)}")
+        raise AnswerError(
+            400,
+            _("choose at most %(most)s alerts, not %(number)s", most=SEEN_MAX, number=len(chosen)),
+        )
     seen = [seen_of(text) for text in chosen]
     with store_of(request).begin() as connection:
         done = decide(connection, person_of(request), body, seen, now_of(request))

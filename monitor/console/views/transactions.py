@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from monitor.console import words
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.limits import in_force
 from monitor.console.replies import AnswerError, as_json, page, store_of
 from monitor.console.transactions import NotReachableError, Transactions, lines_of, partners_of
@@ -32,7 +33,7 @@ async def transactions(request: Request) -> Response:
     asked = await run_in_threadpool(_asked_for, request)
     fields = await _found(request, asked)
     shown = {
-        "title": f"Transactions of {asked.account_id}",
+        "title": _("Transactions of %(account)s", account=asked.account_id),
         "alert_id": request.path_params["alert_id"],
         "account_id": asked.account_id,
         "business_day": asked.business_day,
@@ -58,7 +59,9 @@ def _asked_for(request: Request) -> _Asked:
     record = json.loads(row.record)
     partition, offset = record.get("partition"), record.get("offset")
     if row.account_id is None or type(partition) is not int or type(offset) is not int:
-        raise AnswerError(404, "the alert is of no account, so that no transactions belong to it")
+        raise AnswerError(
+            404, _("the alert is of no account, so that no transactions belong to it")
+        )
     read(request, "transactions", alert_id)
     calendar = Calendar(ZoneInfo("UTC")) if book is None else book.calendar.calendar()
     return _Asked(row.account_id, partition, offset, row.business_day, calendar, record)
@@ -67,7 +70,7 @@ def _asked_for(request: Request) -> _Asked:
 async def _found(request: Request, asked: _Asked) -> dict[str, Any]:
     source: Transactions | None = request.app.state.transactions
     if source is None:
-        raise AnswerError(503, "this console has no broker to read transactions from")
+        raise AnswerError(503, _("this console has no broker to read transactions from"))
     try:
         found = await source.of_account(asked.account_id, asked.partition, asked.offset)
     except NotReachableError as error:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from monitor.console.decisions import Done
 from monitor.console.filters import FILTERS, OF_QUEUE, Filter, api_wanted, checked, filter_of
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -54,7 +55,7 @@ def close(request: Request, body: Body) -> Response:
     with store_of(request).reading() as connection:
         many = many_of(connection, person, wanted)
     shown = {
-        "title": "Close all alerts that match",
+        "title": _("Close all alerts that match"),
         "many": many,
         "filter": chosen,
         "disposition": body["disposition"],

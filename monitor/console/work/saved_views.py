@@ -5,9 +5,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.console.filters import OF_QUEUE, checked, filter_of
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError, Body, now_of, person_of, see_other, store_of
 from monitor.store.work.saved_views import (
     NAME_LENGTH_MAX,
+    VIEWS_MAX,
     SavedView,
     TooManyViewsError,
     remove_view,
@@ -20,15 +22,24 @@ def change_views(request: Request, body: Body) -> Response:
     chosen = filter_of(checked(QueryParams(body.get("query", "")), OF_QUEUE))
     name, owner = str(body.get("name", "")).strip(), person_of(request).name
     if not name or len(name) > NAME_LENGTH_MAX:
-        raise AnswerError(400, f"name must be a text of at most {NAME_LENGTH_MAX} characters")
+        raise AnswerError(
+            400, _("name must be a text of at most %(most)s characters", most=NAME_LENGTH_MAX)
+        )
     with store_of(request).begin() as connection:
         if body.get("does") == "remove":
             if not remove_view(connection, owner, name):
-                raise AnswerError(404, f"you have no view {name}")
+                raise AnswerError(404, _("you have no view %(name)s", name=name))
         else:
             try:
                 view = SavedView(name, chosen.query())
                 save_view(connection, owner, view, now_of(request))
             except TooManyViewsError as error:
-                raise AnswerError(400, str(error)) from error
+                raise AnswerError(
+                    400,
+                    _(
+                        "%(owner)s has %(most)s views: remove one first",
+                        owner=owner,
+                        most=VIEWS_MAX,
+                    ),
+                ) from error
     return see_other(f"/queue?{chosen.query()}")

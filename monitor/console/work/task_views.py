@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.console.filters import checked, limit_of
+from monitor.console.language.catalogue import N_
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -26,7 +28,12 @@ from monitor.store.programs.actors import accountable
 from monitor.store.work.tasklist import TaskFilter, task_page
 from monitor.store.work.tasks import TaskProgress, is_day
 
-TASK_TABS: Final = {"mine": "Mine", "open": "All open", "done": "Done", "dropped": "Dropped"}
+TASK_TABS: Final = {
+    "mine": N_("Mine"),
+    "open": N_("All open"),
+    "done": N_("Done"),
+    "dropped": N_("Dropped"),
+}
 OF_TASKS: Final = ("progress", "account_id", "assignee", "limit", "cursor")
 PAGE: Final = 100
 
@@ -42,7 +49,7 @@ def tasks(request: Request) -> Response:
     with store_of(request).reading() as connection:
         found = task_page(connection, _wanted(tab, person), PAGE, after)
     shown = {
-        "title": "Tasks",
+        "title": _("Tasks"),
         "tab": tab,
         "tabs": TASK_TABS,
         "tasks": found.tasks,

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
+from monitor.console.words import TASK_PROGRESS, word
 from monitor.core.alert import Kind
 from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, TEXT_LENGTH_MAX, Disposition
@@ -70,14 +72,17 @@ def open_tasks(
     known of the account or the alert is not one of its, 409 if all of them are open already.
     """
     if person.role < Role.ANALYST:
-        raise AnswerError(403, "the role must be analyst or higher to open tasks")
+        raise AnswerError(403, _("the role must be analyst or higher to open tasks"))
     kinds = _kinds(asked.get("task"))
     alert_id = _text(asked, "alert_id")
     hold_alerts(connection)
     record = _known(connection, account_id, alert_id)
     due = _text(asked, "due")
     if due is not None and (not is_day(due) or due < today_of(now)):
-        raise AnswerError(400, f"due must be a day as 2026-01-05, today or later, not {due!r}")
+        raise AnswerError(
+            400,
+            _("due must be a day as 2026-01-05, today or later, not %(text)s", text=repr(due)),
+        )
     adviser, tier = attribute(record, ADVISERS), attribute(record, TIERS)
     assignee = _assignee(connection, person, _text(asked, "assignee"), adviser, kinds)
     held = tasks_of(connection, TaskFilter(TaskProgress.OPEN, account_id, alert_id))
@@ -98,7 +103,7 @@ def open_tasks(
         }
         steps.append(_checked(TaskStep.opened(person.name, now, detail)))
     if not steps:
-        raise AnswerError(409, "each of these tasks is open already")
+        raise AnswerError(409, _("each of these tasks is open already"))
     take_task(connection, steps)
     for step in steps:
         _keep(connection, step, now, before={})
@@ -125,21 +130,30 @@ def _text(asked: Mapping[str, Any], name: str) -> str | None:
 def _note(asked: Mapping[str, Any]) -> str | None:
     note = _text(asked, "note")
     if note is not None and len(note) > NOTE_LENGTH_MAX:
-        raise AnswerError(400, f"note must be a text of at most {NOTE_LENGTH_MAX} characters")
+        raise AnswerError(
+            400, _("note must be a text of at most %(most)s characters", most=NOTE_LENGTH_MAX)
+        )
     return None if note is None else note.strip() or None
 
 
 def _known(connection: Connection, account_id: str, alert_id: str | None) -> dict[str, Any]:
     """Return the record of an account's latest day; empty if only alerts of it are known."""
     if "\0" in account_id:
-        raise AnswerError(404, "there is no such account")
+        raise AnswerError(404, _("there is no such account"))
     record = latest_day_of(connection, account_id)
     if not record and not alerts_of_account(connection, account_id, 1):
-        raise AnswerError(404, f"nothing is known of account {account_id}")
+        raise AnswerError(404, _("nothing is known of account %(account)s", account=account_id))
     if alert_id is not None:
         row = alert_row(connection, alert_id)
         if row is None or row.account_id != account_id:
-            raise AnswerError(404, f"account {account_id} has no alert {alert_id}")
+            raise AnswerError(
+                404,
+                _(
+                    "account %(account)s has no alert %(alert_id)s",
+                    account=account_id,
+                    alert_id=alert_id,
+                ),
+            )
     return record
 
 
@@ -178,7 +192,7 @@ def found_task(connection: Connection, task_id: str) -> Task:
     """Return a task. Raises AnswerError (404) if it is not there."""
     found = [] if "\0" in task_id else tasks_of(connection, TaskFilter(task_id=task_id))
     if not found:
-        raise AnswerError(404, f"there is no task {task_id}")
+        raise AnswerError(404, _("there is no task %(task_id)s", task_id=task_id))
     return found[0]
 
 
@@ -190,14 +204,18 @@ def end_task(
     400 if it cannot be read, 403 if the role is not enough, 404 without it, 409 if it has ended.
     """
     if person.role < Role.ANALYST:
-        raise AnswerError(403, "the role must be analyst or higher to work tasks")
+        raise AnswerError(403, _("the role must be analyst or higher to work tasks"))
     steps = {"done": TaskDoes.DO, "dropped": TaskDoes.DROP}
     if asked.get("step") not in list(steps):
         raise AnswerError(400, f"step must be done or dropped, not {asked.get('step')!r}")
     hold_alerts(connection)
     task = found_task(connection, task_id)
     if task.end is not None:
-        raise AnswerError(409, f"it is {task.progress.value} already, by {task.end.by}")
+        progress = word(TASK_PROGRESS, task.progress.value)
+        raise AnswerError(
+            409,
+            _("it is %(progress)s already, by %(who)s", progress=progress, who=task.end.by),
+        )
     at, detail = max(now, task.made.at + 1), {"note": _note(asked)}
     step = _checked(TaskStep(task_id, steps[asked["step"]], person.name, at, detail))
     take_task(connection, [step])

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -116,17 +117,20 @@ def take_back(connection: Connection, person: Person, alert_id: str, now: int) -
     403 if the role is not enough, 404 without the alert, 409 if there is nothing to take back.
     """
     if person.role < Role.ANALYST:
-        raise AnswerError(403, "the role must be analyst or higher to work alerts")
+        raise AnswerError(403, _("the role must be analyst or higher to work alerts"))
     hold_alerts(connection)
     row = None if "\0" in alert_id else alert_row(connection, alert_id)
     if row is None:
-        raise AnswerError(404, f"there is no alert {alert_id}")
+        raise AnswerError(404, _("there is no alert %(alert_id)s", alert_id=alert_id))
     undo = offered(connection, person, alert_id, now)
     if undo is None:
         raise AnswerError(
             409,
-            f"only your own last decision of the last {MINUTES} minutes can be taken back, and only"
-            " if the alert then stands as it did before it",
+            _(
+                "only your own last decision of the last %(minutes)s minutes can be taken back, and"
+                " only if the alert then stands as it did before it",
+                minutes=MINUTES,
+            ),
         )
     act(connection, [step._replace(revision=row.revision) for step in undo.inverse])
     _drop_offer(connection, person, undo.decision, now)

@@ -151,7 +151,10 @@ def test_a_broker_that_is_away_is_said_on_the_paper(console: MadeConsole) -> Non
     assert (answer.status_code, page.status_code) == (200, 200)
     assert answer.json()["transactions_why_not"].startswith("the broker does not answer")
     assert faults(answer.json()) == []
-    assert "The transactions are not on this paper: the broker does not answer" in page.text
+    assert (
+        'The transactions are not on this paper: <span lang="en">the broker does not answer'
+        in page.text
+    )
 
 
 def test_reading_a_paper_is_audited_for_the_account_and_each_alert(console: MadeConsole) -> None:

@@ -5,6 +5,7 @@ import doctest
 import pytest
 
 from monitor.console import words
+from monitor.console.language.formats import grouped
 from monitor.core.alert import Kind
 from monitor.store.standing import Does, State
 from monitor.systemic.alert import Verdict
@@ -35,7 +36,7 @@ def test_everything_has_words() -> None:
     ],
 )
 def test_numbers_keep_every_digit(value: object, text: str) -> None:
-    assert words.grouped(value) == text
+    assert grouped(value) == text
 
 
 def test_a_count_has_no_currency() -> None:

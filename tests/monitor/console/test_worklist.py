@@ -88,7 +88,7 @@ def test_a_form_shows_what_it_closes_before_it_does(console: MadeConsole) -> Non
         assert client.get("/api/v1/alerts?status=closed").json()["items"] == []
         done = client.post("/queue/close", data={**form, "digest": digest[1]})
         assert (
-            "3 alerts closed, 1 alert wait for a second person."
+            "3 alerts closed, 1 alert waits for a second person."
             in client.get(done.headers["location"]).text
         )
         assert client.post("/queue/close", data={**form, "disposition": "odd"}).status_code == 400
