@@ -69,8 +69,8 @@ def open_ages(
 ) -> OpenAges:
     """Return what is open at `now` (microseconds) by person and by age.
 
-    An alert is late once its first report is longer ago than its severity's target; a severity
-    without one has the longest. Of more than `limit`, the most urgent are counted.
+    An alert is late once its first report is longer ago than its severity's target. Of more than
+    `limit`, the most urgent are counted.
     """
     columns = alerts.c
     chosen = select(
@@ -80,11 +80,10 @@ def open_ages(
     for part in AlertFilter(status=State.OPEN.value, now=now).parts():
         found += connection.execute(chosen.where(*part.conditions()).limit(limit + 1))
     found.sort(key=lambda row: row[0])
-    longest = max(targets.values())
     counted: dict[str | None, list[int]] = {None: [0, 0, now]}
     for _, assignee, severity, raised_at in found[:limit]:
         entry = counted.setdefault(assignee, [0, 0, now])
-        entry[now - raised_at > targets.get(severity, longest)] += 1
+        entry[now - raised_at > targets[severity]] += 1
         entry[2] = min(entry[2], raised_at)
     people = [PersonOpen(name, *numbers) for name, numbers in counted.items()]
     people.sort(key=lambda person: (person.name is not None, person.name or ""))
