@@ -23,7 +23,6 @@ from monitor.store.figures.segments import (
     QUANTILES,
     WEEK,
     AccountSample,
-
     LimitDrift,
     LimitSpan,
     SegmentFigures,
@@ -333,5 +332,3 @@ def _description_fields(found: Described) -> dict[str, Any]:
             if counted.target.rows
         ],
     }
-
-

@@ -17,7 +17,6 @@ from monitor.store.figures.team import (
     CONFIRMED,
     DAY,
     DECIDED_MAX,
-    HOUR,
     OPEN_MAX,
     SHARED_MIN,
     TARGETS,
@@ -137,15 +136,18 @@ def team(request: Request) -> Response:
 def duration(length: int | None) -> str:
     """Return a length of time (microseconds) in its two greatest units; none as "-".
 
-    >>> duration(93_784_000_000), duration(59_000_000), duration(None)
-    ('1 d 2 h', '0 min', '-')
+    >>> [duration(seconds * 1_000_000) for seconds in (93_784, 86_400, 4_200, 59)]
+    ['1 d 2 h', '1 d', '1 h 10 min', '59 s']
     """
     if length is None:
         return "-"
-    minutes = length // (60 * MICROSECONDS)
-    if length >= DAY:
-        return f"{length // DAY} d {length % DAY // HOUR} h"
-    return f"{minutes // 60} h {minutes % 60} min" if length >= HOUR else f"{minutes} min"
+    seconds = length // MICROSECONDS
+    parts = (seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min")
+    for place, (number, unit) in enumerate(parts):
+        if number:
+            smaller, its_unit = parts[place + 1] if place + 1 < len(parts) else (0, "")
+            return f"{number} {unit} {smaller} {its_unit}" if smaller else f"{number} {unit}"
+    return f"{seconds} s"
 
 
 def share(per_mille: int | None) -> str:

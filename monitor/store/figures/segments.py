@@ -16,10 +16,11 @@ from sqlalchemy import Connection, Row, case, func, select
 from models.sketches.histogram import Sketch
 from monitor.core.business_day import day_of_text, day_text
 from monitor.store.schema import IS_SYSTEMIC, account_days, alerts, segment_days
+from monitor.systemic.assembly import SILENT_DAYS
 
 WEEK: Final = 7
 BEFORE: Final = 28
-"""Calendar days: a week up to the last closed business day, and the days before it."""
+"""Calendar days: a week up to the last closed business day of all, and the days before it."""
 
 QUANTILES: Final = (50, 90, 99)
 """In per cent."""
@@ -37,10 +38,18 @@ class Span(NamedTuple):
 
 
 def latest_span(connection: Connection) -> Span | None:
-    """Return the latest week that partitions told of, and the weeks before; None without any."""
-    last: str | None = connection.execute(select(func.max(segment_days.c.business_day))).scalar()
-    if last is None:
+    """Return the latest week that partitions told of, and the weeks before; None without any.
+
+    It ends with the last day that every partition told of; one that is more than a week behind the
+    others is not waited for, as nobody else waits for it.
+    """
+    its = segment_days.c
+    latest: str | None = connection.execute(select(func.max(its.business_day))).scalar()
+    if latest is None:
         return None
+    awaited = day_text(day_of_text(latest) - SILENT_DAYS)
+    last_of = select(func.max(its.business_day)).where(its.business_day >= awaited)
+    last = min(connection.execute(last_of.group_by(its.partition)).scalars())
     number = day_of_text(last)
     return Span(day_text(number - WEEK - BEFORE + 1), day_text(number - WEEK + 1), last)
 
@@ -254,9 +263,7 @@ def distance(first: Sketch, second: Sketch) -> Distance | None:
         for sketch in (first, second)
     ]
     # Whole numbers of Python's own: a product of two counts may outgrow 64 bits.
-    apart = [
-        below * second.total - other * first.total for below, other in zip(*sums, strict=True)
-    ]
+    apart = [below * second.total - other * first.total for below, other in zip(*sums, strict=True)]
     place = max(range(size), key=lambda number: abs(apart[number]))
     return Distance(
         Fraction(abs(apart[place]), first.total * second.total),

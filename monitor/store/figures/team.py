@@ -4,6 +4,7 @@ Each answer is read by an index, and is bounded: beyond the bound it says so, an
 holds. There is no clock here: whoever asks gives the moment.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -73,9 +74,9 @@ def open_ages(
     `limit`, the most urgent are counted.
     """
     columns = alerts.c
-    chosen = select(
-        columns.place, columns.assignee, columns.severity, columns.raised_at
-    ).order_by(columns.place)
+    chosen = select(columns.place, columns.assignee, columns.severity, columns.raised_at).order_by(
+        columns.place
+    )
     found: list[Any] = []
     for part in AlertFilter(status=State.OPEN.value, now=now).parts():
         found += connection.execute(chosen.where(*part.conditions()).limit(limit + 1))
@@ -247,9 +248,10 @@ class _WithModel(msgspec.Struct):
 
 
 def models_of(connection: Connection, closings: Iterable[Decision]) -> dict[str, str | None]:
-    """Return the model behind each strange day that was closed, by the alert's id.
+    """Return the detector behind each strange day that was closed, by the alert's id.
 
-    Its name is told without the day on which it was learned; None: the record names none.
+    That is the model's name without its digest, which each partition has of its own, and without
+    its day; None: the record names none.
     """
     ids = [closing.alert_id for closing in closings if closing.kind == Kind.OUTLIER.value]
     rows = rows_by_id(connection, ids, (alerts.c.alert_id, alerts.c.record))
@@ -261,7 +263,10 @@ def _model_in(record: str) -> str | None:
         model = msgspec.json.decode(record, type=_WithModel).evidence.model
     except msgspec.ValidationError:
         return None  # evidence of another form
-    return None if model is None else model.partition("@")[0]
+    return None if model is None else _DIGEST.sub("", model)
+
+
+_DIGEST: Final = re.compile(r"(-[0-9a-f]{8})?(@.*)?\Z", re.DOTALL)
 
 
 class TeamDay(NamedTuple):

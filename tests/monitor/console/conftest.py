@@ -14,6 +14,7 @@ from tests.monitor.console.made_console import (
     limit_alert,
     outlier,
     review,
+    segment_day,
     systemic,
 )
 
@@ -31,6 +32,7 @@ def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeCon
         *(account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)),
         sort=RecordSort.ACCOUNT_DAY,
     )
+    made.take(segment_day("2026-02-15"), sort=RecordSort.SEGMENT_DAY)
     made.take(REJECTION, sort=RecordSort.REJECTION)
     made.take(POLICY, sort=RecordSort.POLICY)
     yield made

@@ -37,6 +37,12 @@ from tests.support.laws import examples
 from tests.support.stored import NOW, filled, made_record, read_action, read_alert, sqlite_store
 
 PEOPLE = ("Ann", "Bob", "(token nightly for Ann)")
+DETECTORS = {
+    "loda-0a1b2c3d@2026-01-02": "loda",
+    "loda-ffffffff@2026-01-03": "loda",
+    "one-class-svm-12345678": "one-class-svm",
+    "by-hand": "by-hand",
+}
 SPREAD = 40 * DAY
 """Reports and decisions are spread over so long before `NOW`."""
 
@@ -52,7 +58,7 @@ def spread_records(seed: int, count: int = 90) -> list[Read]:
         if rng.random() < 0.4:
             record = made_record(alert_id, rng.randrange(1, 3))
             if kind == "outlier":
-                model = rng.choice(["loda-1@2026-01-02", "loda-1@2026-01-03", "gaussian-2", 7])
+                model = rng.choice([*DETECTORS, 7])
                 record["evidence"] = {**record["evidence"], "model": model}
             read.append(read_alert(offset, record)._replace(told_at=at))
         else:
@@ -224,7 +230,9 @@ def test_precision_counts_each_alert_once_as_it_stands(either_store: Store, seed
         assert row.closed == len(its)
         assert row.confirmed == sum(word in {"suspicious", "service-need"} for word in its)
         assert row.dispositions == Counter(its)
-        assert row.per_mille is None or abs(row.per_mille - 1000 * row.confirmed / row.closed) <= 0.5
+        assert (
+            row.per_mille is None or abs(row.per_mille - 1000 * row.confirmed / row.closed) <= 0.5
+        )
         assert (row.per_mille is None) == (row.closed < SHARED_MIN)
     assert sum(row.closed for row in by_kind) == len(expected)
     said = {
@@ -232,10 +240,7 @@ def test_precision_counts_each_alert_once_as_it_stands(either_store: Store, seed
         for name in expected
         if recount.last(name)["kind"] == Kind.OUTLIER
     }
-    assert models == {
-        name: model.partition("@")[0] if isinstance(model, str) else None
-        for name, model in said.items()
-    }
+    assert models == {name: DETECTORS.get(model) for name, model in said.items()}
 
 
 @tried
@@ -268,9 +273,7 @@ def test_the_most_urgent_are_counted_if_too_many_are_open(either_store: Store) -
 
 
 @pytest.mark.parametrize("severity", ["low", "medium", "high", "critical"])
-def test_an_alert_is_late_after_the_target_of_its_severity(
-    tmp_path: Path, severity: str
-) -> None:
+def test_an_alert_is_late_after_the_target_of_its_severity(tmp_path: Path, severity: str) -> None:
     store = sqlite_store(tmp_path)
     record = {**made_record("outlier/A1/739621", 1), "severity": severity, "status": "raised"}
     Intake(store).take([read_alert(0, record)])
@@ -313,4 +316,6 @@ def test_no_figure_reads_a_whole_table(tmp_path: Path) -> None:
     store.close()
     read = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH"))]
     assert len(read) >= len(DECIDES) * 2 + 5
-    assert [plan for plan in read if plan.startswith("SCAN") and not plan.startswith("SCAN anon")] == []
+    assert [
+        plan for plan in read if plan.startswith("SCAN") and not plan.startswith("SCAN anon")
+    ] == []
