@@ -1,4 +1,4 @@
-"""Groups of accounts: each segment's closed days, its limits, drift, verdicts, and what marks it."""
+"""Groups of accounts: a segment's closed days, limits, drift, verdicts, and what marks it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitor.console import words
 from monitor.console.decisions import state_of
 from monitor.console.filters import checked
 from monitor.console.limits import in_force, measure_text

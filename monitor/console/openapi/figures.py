@@ -59,9 +59,7 @@ def team_schema() -> dict[str, Any]:
         open=all_of(people=list_of(person), counted=COUNT, is_all=YES),
         decided=all_of(
             since=TIME,
-            is_all=_about(
-                YES, "False: there were too many, and `since` is later than 30 days ago."
-            ),
+            is_all=_about(YES, "False: there are too many, so `since` is later."),
             people=list_of(all_of(**who, **{f"days_{days}": or_null(decided) for days in WINDOWS})),
         ),
         days=list_of(
@@ -111,7 +109,7 @@ def group_schema() -> dict[str, Any]:
             "By per cent: the ends of the bucket of values that it lies in.",
         ),
     )
-    day = {name: COUNT for name in ("account_days", "breaches", "known", "hot")}
+    day = dict.fromkeys(("account_days", "breaches", "known", "hot"), COUNT)
     apart = all_of(
         difference=_about(TEXT, "The greatest difference of shares at or below a value."),
         at=TEXT,

@@ -183,7 +183,10 @@ def _person(name: str, decisions: Sequence[Decision]) -> PersonDecided:
     is_enough = len(waits) >= SHARED_MIN
     return PersonDecided(
         name,
-        *(counts[does.value] for does in DECIDES),
+        closed=counts[Does.DISPOSE.value],
+        proposed=counts[Does.PROPOSE.value],
+        declined=counts[Does.DECLINE.value],
+        reopened=counts[Does.REOPEN.value],
         waits=len(waits),
         median=ranked(waits, 50) if is_enough else None,
         p90=ranked(waits, 90) if is_enough else None,
@@ -314,4 +317,4 @@ def _raised(connection: Connection, begin: int, end: int) -> dict[str, int]:
     its = alerts.c.raised_at
     some = select(alerts.c.kind).where(its >= begin, its < end).limit(COUNTED_MAX).subquery()
     rows = connection.execute(select(some.c.kind, func.count()).group_by(some.c.kind))
-    return {kind: number for kind, number in rows}
+    return {row[0]: row[1] for row in rows}

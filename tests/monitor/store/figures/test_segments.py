@@ -174,18 +174,14 @@ def test_a_segment_has_what_its_days_came_to(
         assert its == []
         return
     assert found.left_out == 0
+    told_of = [(day.day, (day.account_days, day.breaches, day.hot + 1, day.hot)) for day in its]
     dates = sorted({day.day for day in its}, reverse=True)
     assert list(found.days) == [
         (
             day_text(date),
             *(
-                sum(number(day) for day in its if day.day == date)
-                for number in (
-                    lambda day: day.account_days,
-                    lambda day: day.breaches,
-                    lambda day: day.hot + 1,
-                    lambda day: day.hot,
-                )
+                sum(numbers[place] for number, numbers in told_of if number == date)
+                for place in range(4)
             ),
         )
         for date in dates
