@@ -16,6 +16,7 @@ from monitor.console.app import create_app
 from monitor.store import people
 from monitor.store.desk import unsent
 from monitor.store.intake import RecordSort
+from monitor.store.standing import Action, Does
 from tests.monitor.console.made_console import (
     PASSWORD,
     POLICY,
@@ -297,6 +298,12 @@ def test_axe_finds_nothing(
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append((address, "wider than the screen", str(page.evaluate(BEYOND))))
 
+    closed = {"disposition": "suspicious", "note": None}
+    done = [
+        Action(name, Does.DISPOSE, "ana", served.clock(), None, closed)
+        for name in (identity("A3 2026-02-14"), identity("outlier A1 2026-02-13"))
+    ]
+    served.take(*done, sort=RecordSort.ACTION)
     look("/login")
     look("/setup?token=x")
     log_in(page, served, "ana")
