@@ -16,8 +16,7 @@ from monitor.policy.policy import PolicyBook
 from monitor.store.figures.team import (
     CONFIRMED,
     DAY,
-    DECIDED_MAX,
-    OPEN_MAX,
+    READ_MAX,
     SHARED_MIN,
     TARGETS,
     Decided,
@@ -34,7 +33,6 @@ from monitor.store.figures.team import (
     open_ages,
     precision_by,
 )
-from monitor.store.queries import COUNTED_MAX
 
 WINDOWS: Final = (7, 30)
 """Days that are looked back on."""
@@ -126,9 +124,7 @@ def team(request: Request) -> Response:
         "duration": duration,
         "share": share,
         "shared_min": SHARED_MIN,
-        "open_max": OPEN_MAX,
-        "decided_max": DECIDED_MAX,
-        "counted_max": COUNTED_MAX,
+        "read_max": READ_MAX,
     }
     return page(request, "team.html", shown)
 
@@ -194,9 +190,9 @@ def team_fields(figures: TeamFigures) -> dict[str, Any]:
             {
                 "day": day.day,
                 "budget": budget,
-                "raised": day.all_raised,
-                "is_raised_capped": day.all_raised >= COUNTED_MAX,
-                "raised_by_kind": dict(day.raised),
+                "raised": day.raised,
+                "strange": day.strange,
+                "is_all_raised": day.raised < READ_MAX,
                 "decided": day.decided,
             }
             for day, budget in zip(figures.days, figures.budgets, strict=True)

@@ -67,8 +67,8 @@ def team_schema() -> dict[str, Any]:
                 day=DATE,
                 budget=_about(or_null(COUNT), "Of strange days; null: the policy states none."),
                 raised=COUNT,
-                is_raised_capped=_about(YES, "Counting stopped: there may be more."),
-                raised_by_kind=COUNTS,
+                strange=COUNT,
+                is_all_raised=_about(YES, "False: counting stopped, and there may be more."),
                 decided=_about(or_null(COUNT), "Null: not all of the day was read."),
             )
         ),

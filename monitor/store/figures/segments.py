@@ -7,6 +7,7 @@ values one lies, and both ends of it are told.
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -136,10 +137,21 @@ class LimitSpan:
     """
 
     def __init__(self, relative_error: float) -> None:
-        self.values = Sketch(relative_error)
+        self.relative_error = relative_error
         self.breaches = 0
         self.lowest: int | None = None
         self.highest: int | None = None
+        self._buckets: list[int] = []
+        self._counts: list[int] = []
+
+    @cached_property
+    def values(self) -> Sketch:
+        """The values of all that was added; nothing may be added after it was asked for."""
+        counts = np.zeros(max(self._buckets, default=-1) + 1, np.int64)
+        np.add.at(counts, self._buckets, self._counts)
+        values = Sketch(self.relative_error)
+        values.add_counts(counts)
+        return values
 
     @property
     def measured(self) -> int:
@@ -148,9 +160,8 @@ class LimitSpan:
 
     def add(self, limit: _LimitDay) -> None:
         """Count what a part of a segment-day says."""
-        counts = np.zeros(max(limit.values.buckets, default=-1) + 1, np.int64)
-        counts[limit.values.buckets] = limit.values.counts
-        self.values.add_counts(counts)
+        self._buckets += limit.values.buckets
+        self._counts += limit.values.counts
         self.breaches += limit.breaches
         if limit.values.counts:
             self.lowest = limit.above if self.lowest is None else min(self.lowest, limit.above)

@@ -116,9 +116,7 @@ def test_capacity_has_the_budget_of_the_day(console: MadeConsole) -> None:
     assert [(day["day"], day["budget"]) for day in days[:3]] == [
         ("2026-09-21", 20), ("2026-09-20", 20), ("2026-09-19", None)
     ]  # fmt: skip
-    assert days[0]["raised_by_kind"] == {
-        "daily-amount": 4, "outlier": 1, "review": 1, "systemic": 1
-    }  # fmt: skip
+    assert (days[0]["raised"], days[0]["strange"], days[0]["is_all_raised"]) == (7, 1, True)
     assert "2026-09-21 20 1 7 0 2026-09-20 20 0 0 0 2026-09-19 none 0 0 0" in text
 
 

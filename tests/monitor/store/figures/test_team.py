@@ -256,7 +256,8 @@ def test_days_count_first_reports_and_decisions(
     closings = [a for a in recount.decisions(0) if a.does in {Does.DISPOSE, Does.PROPOSE}]
     for day in found:
         raised = [name for name in recount.told if date_of(recount.raised_at(name)) == day.day]
-        assert day.raised == Counter(recount.last(name)["kind"] for name in raised)
+        assert day.raised == len(raised)
+        assert day.strange == sum(recount.last(name)["kind"] == Kind.OUTLIER for name in raised)
         if day.decided is None:
             assert not decided.is_all
         else:
