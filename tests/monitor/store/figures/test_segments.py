@@ -254,7 +254,8 @@ def test_a_sketch_of_another_error_is_left_out_and_counted(either_store: Store) 
     made = []
     for number, error in ((0, 0.02), (1, 0.01)):
         day = Day(rng)
-        day.day, day.segment, day.limits = MONDAY + number, "retail", [Told(rng, "daily-amount")]
+        day.day, day.partition, day.segment = MONDAY + number, 0, "retail"
+        day.limits = [Told(rng, "daily-amount")]
         day.limits[0].values = [5, 7]
         fields = day.fields()
         fields["limits"][0]["values"]["relative_error"] = error
