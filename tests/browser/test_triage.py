@@ -239,7 +239,7 @@ def test_figures_are_reached_by_keys_alone(page: Any, served: Served) -> None:  
     page.wait_for_url("**/groups")
     press(page, "g", "e")
     page.wait_for_url("**/team")
-    until(page, "h1", "Team")
+    assert page.text_content("h1") == "Team"
 
 
 def test_new_alerts_are_announced_and_rows_do_not_move(page: Any, served: Served) -> None:  # noqa: ANN401

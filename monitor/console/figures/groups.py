@@ -50,7 +50,7 @@ _OF: Final = "is"
 _INSIDE: Final = "inside"
 
 
-class Described(NamedTuple):
+class SegmentDescription(NamedTuple):
     """What marks a segment's accounts; `why_not` says why nothing is told, and is empty if it is.
 
     `missing` are attributes that no account-day has.
@@ -71,7 +71,7 @@ class GroupFigures(NamedTuple):
     sums: Sequence[SegmentSums]
     thresholds: Mapping[str, Threshold]
     verdicts: Sequence[Row[Any]]
-    described: Described
+    described: SegmentDescription
 
 
 def named(segment: str) -> str:
@@ -110,27 +110,27 @@ def _thresholds(book: PolicyBook, names: Sequence[str]) -> dict[str, Threshold]:
     return found
 
 
-def described(sample: AccountSample | None, segment: str) -> Described:
+def described(sample: AccountSample | None, segment: str) -> SegmentDescription:
     """Return what marks the accounts of a segment among those of a sample, in few words.
 
     Attributes alone are told, never amounts. Rows of the segment and of others are needed.
     """
     if sample is None:
-        return Described(None, ATTRIBUTES, None, "No closed account-day is known.")
+        return SegmentDescription(None, ATTRIBUTES, None, "No closed account-day is known.")
     inside = [str(record.get("segment") or "") == segment for record in sample.records]
     if min(sum(inside), len(inside) - sum(inside)) < SHARED_MIN:
         why_not = (
             f"A description needs {SHARED_MIN} account-days of the segment, and as many of others."
         )
-        return Described(sample, (), None, why_not)
+        return SegmentDescription(sample, (), None, why_not)
     columns = {name: _column(sample, name) for name in ATTRIBUTES}
     missing = [name for name, column in columns.items() if not any(column)]
     kept = {name: column for name, column in columns.items() if any(column)}
     if not kept:
-        return Described(sample, missing, None, "Account-days have no other attribute.")
+        return SegmentDescription(sample, missing, None, "Account-days have no other attribute.")
     table = table_of({_OF: [_INSIDE if is_in else "outside" for is_in in inside], **kept})
     question = Question([f"{_OF}={_INSIDE}"], values_max=2 * TOLD_MAX, tuples_max=TOLD_MAX)
-    return Described(sample, missing, describe(table.as_words(kept), question), "")
+    return SegmentDescription(sample, missing, describe(table.as_words(kept), question), "")
 
 
 def _column(sample: AccountSample, name: str) -> list[str | None]:
@@ -298,7 +298,7 @@ def limit_fields(limit: LimitDrift, threshold: Threshold | None) -> dict[str, An
     }
 
 
-def _description_fields(found: Described) -> dict[str, Any]:
+def _description_fields(found: SegmentDescription) -> dict[str, Any]:
     description = found.description
     return {
         "business_day": None if found.sample is None else found.sample.business_day,

@@ -48,7 +48,7 @@ class PersonWindows(NamedTuple):
 
 
 class TeamFigures(NamedTuple):
-    """All that the page shows; `budgets` are of the days, None where the policy states none."""
+    """All that the page shows; `budgets` are of the days, None if the policy states none."""
 
     now: int
     open: OpenAges

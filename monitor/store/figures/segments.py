@@ -179,7 +179,7 @@ class DaySums(NamedTuple):
 
 
 class LimitDrift(NamedTuple):
-    """A limit in the week and in the days before; None where it watched nothing then."""
+    """A limit in the week and in the days before; None if it watched nothing then."""
 
     threshold_id: str
     week: LimitSpan | None

@@ -91,7 +91,7 @@ def open_ages(
     return OpenAges(people, min(len(found), limit), len(found) <= limit)
 
 
-class Decision(NamedTuple):
+class TakenDecision(NamedTuple):
     """A person's decision, and the alert as it stands now (None: it is not in the store).
 
     `at` and `raised_at` (the alert's first report) are microseconds since 1970.
@@ -119,7 +119,7 @@ class Decision(NamedTuple):
 class Decided(NamedTuple):
     """Decisions from `since` on, the latest first; if not all were read, `since` is later."""
 
-    decisions: Sequence[Decision]
+    decisions: Sequence[TakenDecision]
     since: int
     is_all: bool
 
@@ -129,17 +129,21 @@ def decided_since(connection: Connection, since: int, limit: int = READ_MAX) -> 
     columns = actions.c
     chosen = (
         select(
-            columns.at, columns.action, columns.by, columns.action_id, columns.alert_id,
-            *(alerts.c[name] for name in Decision._fields[5:]),
+            columns.at,
+            columns.action,
+            columns.by,
+            columns.action_id,
+            columns.alert_id,
+            *(alerts.c[name] for name in TakenDecision._fields[5:]),
         )
         .outerjoin(alerts, alerts.c.alert_id == columns.alert_id)
         .order_by(columns.at.desc())
         .limit(limit + 1)
-    )  # fmt: skip
-    found: list[Decision] = []
+    )
+    found: list[TakenDecision] = []
     for does in DECIDES:
         rows = connection.execute(chosen.where(columns.action == does.value, columns.at >= since))
-        found += map(Decision._make, rows)
+        found += map(TakenDecision._make, rows)
     found.sort(key=lambda decision: (-decision.at, decision.action_id))
     if len(found) <= limit:
         return Decided(found, since, is_all=True)
@@ -168,16 +172,16 @@ EVERYBODY: Final = ""
 """The name of the row that has everybody's decisions."""
 
 
-def by_person(decisions: Iterable[Decision]) -> list[PersonDecided]:
+def by_person(decisions: Iterable[TakenDecision]) -> list[PersonDecided]:
     """Return what each person decided, by name; everybody first."""
-    of_person: dict[str, list[Decision]] = {EVERYBODY: []}
+    of_person: dict[str, list[TakenDecision]] = {EVERYBODY: []}
     for decision in decisions:
         of_person[EVERYBODY].append(decision)
         of_person.setdefault(decision.by, []).append(decision)
     return [_person(name, its) for name, its in sorted(of_person.items())]
 
 
-def _person(name: str, decisions: Sequence[Decision]) -> PersonDecided:
+def _person(name: str, decisions: Sequence[TakenDecision]) -> PersonDecided:
     counts = Counter(decision.does for decision in decisions)
     waits = sorted(wait for wait in (each.waited for each in decisions) if wait is not None)
     is_enough = len(waits) >= SHARED_MIN
@@ -222,9 +226,9 @@ class Precision(NamedTuple):
         return (2000 * self.confirmed + self.closed) // (2 * self.closed)
 
 
-def closed_alerts(decisions: Iterable[Decision]) -> list[Decision]:
+def closed_alerts(decisions: Iterable[TakenDecision]) -> list[TakenDecision]:
     """Return the last closing of each alert that stands closed now: each alert once."""
-    last: dict[str, Decision] = {}
+    last: dict[str, TakenDecision] = {}
     for decision in decisions:  # the latest first
         if decision.does == Does.DISPOSE.value and decision.state == State.CLOSED.value:
             last.setdefault(decision.alert_id, decision)
@@ -232,7 +236,7 @@ def closed_alerts(decisions: Iterable[Decision]) -> list[Decision]:
 
 
 def precision_by(
-    closings: Iterable[Decision], name_of: Callable[[Decision], str | None]
+    closings: Iterable[TakenDecision], name_of: Callable[[TakenDecision], str | None]
 ) -> list[Precision]:
     """Return what closed alerts turned out to be, by a name of each: most of them first."""
     found: dict[str | None, Counter[str]] = {}
@@ -250,7 +254,7 @@ class _WithModel(msgspec.Struct):
     evidence: _Evidence
 
 
-def models_of(connection: Connection, closings: Iterable[Decision]) -> dict[str, str | None]:
+def models_of(connection: Connection, closings: Iterable[TakenDecision]) -> dict[str, str | None]:
     """Return the detector behind each strange day that was closed, by the alert's id.
 
     That is the model's name without its digest, which each partition has of its own, and without

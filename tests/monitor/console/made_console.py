@@ -143,13 +143,27 @@ def segment_day(
 ) -> dict[str, Any]:
     """Return a closed day of a segment: 20 account-days, of amounts up to 200.00."""
     values = {"relative_error": 0.01, "buckets": [0, 100, 300], "counts": [5, 9, 6]}
-    limit = {"threshold_id": "daily-amount", "above": 200_000, "breaches": breaches,
-             "values": values, "causes": [], "accounts": []}  # fmt: skip
+    limit = {
+        "threshold_id": "daily-amount",
+        "above": 200_000,
+        "breaches": breaches,
+        "values": values,
+        "causes": [],
+        "accounts": [],
+    }
     return {
-        "partition": partition, "segments": 1, "part": 0, "business_day": day, "segment": segment,
-        "account_days": 20, "limits": [limit], "known": 18, "hot": 1, "hot_payers": [],
+        "partition": partition,
+        "segments": 1,
+        "part": 0,
+        "business_day": day,
+        "segment": segment,
+        "account_days": 20,
+        "limits": [limit],
+        "known": 18,
+        "hot": 1,
+        "hot_payers": [],
         "rejections": [],
-    }  # fmt: skip
+    }
 
 
 REJECTION: Final[Mapping[str, Any]] = {

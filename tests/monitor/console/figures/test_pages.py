@@ -114,8 +114,10 @@ def test_capacity_has_the_budget_of_the_day(console: MadeConsole) -> None:
         days = client.get("/api/v1/team").json()["days"]
         text = text_of(client, "/team")
     assert [(day["day"], day["budget"]) for day in days[:3]] == [
-        ("2026-09-21", 20), ("2026-09-20", 20), ("2026-09-19", None)
-    ]  # fmt: skip
+        ("2026-09-21", 20),
+        ("2026-09-20", 20),
+        ("2026-09-19", None),
+    ]
     assert (days[0]["raised"], days[0]["strange"], days[0]["is_all_raised"]) == (7, 1, True)
     assert "2026-09-21 20 1 7 0 2026-09-20 20 0 0 0 2026-09-19 none 0 0 0" in text
 
@@ -166,9 +168,14 @@ def test_a_group_compares_its_week_with_the_days_before(console: MadeConsole) ->
     rows = {row["segment"]: row for row in listed["items"]}
     assert set(rows) == {"current", NO_SEGMENT}
     assert rows["current"] == {
-        "segment": "current", "days": 7, "account_days": 140, "breaches": 14,
-        "days_before": 21, "account_days_before": 420, "breaches_before": 21,
-    }  # fmt: skip
+        "segment": "current",
+        "days": 7,
+        "account_days": 140,
+        "breaches": 14,
+        "days_before": 21,
+        "account_days_before": 420,
+        "breaches_before": 21,
+    }
     assert listed["span"] == {"first": "2026-01-25", "week": "2026-02-22", "last": "2026-02-28"}
     (limit,) = fields["limits"]
     assert (limit["measures"], limit["week"]["lowest_limit"]) == (
@@ -184,9 +191,11 @@ def test_a_group_compares_its_week_with_the_days_before(console: MadeConsole) ->
 
 def test_a_day_that_a_partition_has_not_closed_is_not_compared(console: MadeConsole) -> None:
     console.take(
-        segment_day("2026-02-20"), segment_day("2026-02-18", partition=1),
-        segment_day("2026-01-02", partition=2), sort=RecordSort.SEGMENT_DAY,
-    )  # fmt: skip
+        segment_day("2026-02-20"),
+        segment_day("2026-02-18", partition=1),
+        segment_day("2026-01-02", partition=2),
+        sort=RecordSort.SEGMENT_DAY,
+    )
     with console.client("vera") as client:
         assert client.get("/api/v1/groups").json()["span"]["last"] == "2026-02-18"
 

@@ -102,7 +102,7 @@ def read_of(offset: int, sort: RecordSort, value: Any) -> Read:  # noqa: ANN401 
 def taken(store: Store, seed: int) -> list[Day]:
     """Empty a store of the topics, take made segment-days, and return those that hold."""
     rng = random.Random(seed)  # noqa: S311 - made data
-    days = [Day(rng) for _ in range(rng.randrange(1, 60))]
+    days = [Day(rng) for _ in range(rng.randrange(1, 120))]
     intake = Intake(store)
     intake.forget()
     intake.take([read_of(at, RecordSort.SEGMENT_DAY, day.fields()) for at, day in enumerate(days)])
@@ -132,9 +132,7 @@ def test_segments_are_counted_as_partitions_told(either_store: Store, seed: int)
         span = latest_span(connection)
         assert span is not None
         found = segment_sums(connection, span)
-    assert span == (
-        day_text(last - WEEK - BEFORE + 1), day_text(last - WEEK + 1), day_text(last)
-    )  # fmt: skip
+    assert span == (day_text(last - WEEK - BEFORE + 1), day_text(last - WEEK + 1), day_text(last))
     expected = set()
     for segment in SEGMENTS:
         row: list[int] = []
@@ -280,11 +278,18 @@ def test_verdicts_and_samples_are_those_of_the_store(either_store: Store) -> Non
     intake.take([read_alert(at, made_record(name, 1)) for at, name in enumerate(names)])
     intake.take(
         [
-            read_of(at, RecordSort.ACCOUNT_DAY, {
-                "account_id": f"A{at}", "business_day": day_text(MONDAY + at // 3), "segment": "x"})
+            read_of(
+                at,
+                RecordSort.ACCOUNT_DAY,
+                {
+                    "account_id": f"A{at}",
+                    "business_day": day_text(MONDAY + at // 3),
+                    "segment": "x",
+                },
+            )
             for at in range(6)
         ]
-    )  # fmt: skip
+    )
     with either_store.reading() as connection:
         found = [row.alert_id for row in verdicts_of(connection, "retail")]
         whole, part = account_sample(connection), account_sample(connection, 2)

@@ -98,11 +98,14 @@ class Recount:
     def _standing(self, name: str) -> Standing:
         revisions = [
             Revision(
-                number, read.told_at, read.value["status"], read.value["severity"],
+                number,
+                read.told_at,
+                read.value["status"],
+                read.value["severity"],
                 read.value["value"],
             )
             for number, read in sorted(self.told[name].items())
-        ]  # fmt: skip
+        ]
         return standing_of(revisions, self.done.get(name, {}).values())
 
     def raised_at(self, name: str) -> int:
