@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from monitor.console.figures import groups, team
 from monitor.console.guard import SAFE, STATIC, Guard, OnRequest, Timed
 from monitor.console.language.catalogue import Spoken
 from monitor.console.proxy import Proxy
@@ -69,6 +70,9 @@ PAGES: Final = (
         "/proposals/{proposal_id:path}/decision", posted(limits.decide_proposal), methods=["POST"]
     ),
     Route("/proposals/{proposal_id:path}", limits.proposal, methods=["GET"]),
+    Route("/team", team.team, methods=["GET"]),
+    Route("/groups", groups.groups, methods=["GET"]),
+    Route("/groups/{segment:path}", groups.group, methods=["GET"]),
     Route("/health", health.health_page, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),
     Route("/events", events.events, methods=["GET"]),
@@ -135,6 +139,9 @@ OF_API: Final = (
         methods=["POST"],
     ),
     Route(f"{_V1}/proposals/{{proposal_id:path}}", tagged(limits.proposal_object), methods=["GET"]),
+    Route(f"{_V1}/team", tagged(team.team_object), methods=["GET"]),
+    Route(f"{_V1}/groups", tagged(groups.group_list), methods=["GET"]),
+    Route(f"{_V1}/groups/{{segment:path}}", tagged(groups.group_object), methods=["GET"]),
 )
 
 

@@ -101,6 +101,7 @@ alerts: Final = Table(
     ),
     Index("ix_alerts_day", "business_day", "state", "place"),
     Index("ix_alerts_change", "change"),
+    Index("ix_alerts_raised", "raised_at", "kind"),  # written in its order: it costs little
     *(
         Index(
             name,
@@ -144,6 +145,7 @@ actions: Final = Table(
     Column("revision", Integer),
     Column("detail", Text, nullable=False),
     Index("ix_actions_alert", "alert_id", "at"),
+    Index("ix_actions_at", "action", "at"),
 )
 """What people did: only ever added to. `action_id` follows from what it says."""
 

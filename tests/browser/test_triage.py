@@ -16,6 +16,7 @@ from monitor.console.app import create_app
 from monitor.store import people
 from monitor.store.desk import unsent
 from monitor.store.intake import RecordSort
+from monitor.store.standing import Action, Does
 from tests.monitor.console.made_console import (
     PASSWORD,
     POLICY,
@@ -27,6 +28,7 @@ from tests.monitor.console.made_console import (
     limit_alert,
     outlier,
     review,
+    segment_day,
     systemic,
 )
 
@@ -105,6 +107,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     )  # fmt: skip
     days = [account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)]
     made.take(*days, sort=RecordSort.ACCOUNT_DAY)
+    told = [segment_day(f"2026-02-{day:02d}") for day in range(1, 16)]
+    made.take(*told, sort=RecordSort.SEGMENT_DAY)
     made.take(REJECTION, sort=RecordSort.REJECTION)
     made.take(POLICY, sort=RecordSort.POLICY)
     yield made
@@ -224,6 +228,20 @@ def test_an_incident_is_closed_by_keys_alone(page: Any, served: Served) -> None:
     assert list(states(served).values()).count("closed nobody") == 3
 
 
+def test_figures_are_reached_by_keys_alone(page: Any, served: Served) -> None:  # noqa: ANN401
+    log_in(page, served, "vera")
+    press(page, "g", "g")
+    page.wait_for_url("**/groups")
+    page.locator("tbody a").first.focus()
+    press(page, "Enter")
+    page.wait_for_url("**/groups/current")
+    press(page, "Escape")
+    page.wait_for_url("**/groups")
+    press(page, "g", "e")
+    page.wait_for_url("**/team")
+    assert page.text_content("h1") == "Team"
+
+
 def test_new_alerts_are_announced_and_rows_do_not_move(page: Any, served: Served) -> None:  # noqa: ANN401
     log_in(page, served, "vera")
     rows = page.locator(".line").count()
@@ -280,6 +298,12 @@ def test_axe_finds_nothing(
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             found.append((address, "wider than the screen", str(page.evaluate(BEYOND))))
 
+    closed = {"disposition": "suspicious", "note": None}
+    done = [
+        Action(name, Does.DISPOSE, "ana", served.clock(), None, closed)
+        for name in (identity("A3 2026-02-14"), identity("outlier A1 2026-02-13"))
+    ]
+    served.take(*done, sort=RecordSort.ACTION)
     look("/login")
     look("/setup?token=x")
     log_in(page, served, "ana")
@@ -288,7 +312,8 @@ def test_axe_finds_nothing(
         f"/alerts/{identity('A1 2026-02-14')}", f"/alerts/{identity('review A1')}",
         f"/alerts/{identity('C1 2026-02-10')}", "/accounts/A1", "/incidents",
         f"/incidents/{incident}", "/health", "/nope", "/limits",
-        "/limits/daily-amount?above=1500", f"/proposals/{served.propose()}",
+        "/limits/daily-amount?above=1500", "/team", "/groups", "/groups/current",
+        f"/proposals/{served.propose()}",
     ):  # fmt: skip
         look(address)
     page.goto(f"{served.address}/queue")

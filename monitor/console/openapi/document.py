@@ -6,6 +6,12 @@ from typing import Any, Final
 from monitor.console.exports import FORMATS
 from monitor.console.filters import CHOICES, FILTERS, OF_API, OF_EXPORT
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
+from monitor.console.openapi.figures import (
+    group_schema,
+    span_schema,
+    sums_schema,
+    team_schema,
+)
 from monitor.console.openapi.schemas import (
     NUMBER,
     TEXT,
@@ -261,6 +267,34 @@ def _task_paths() -> dict[str, Any]:
     }
 
 
+def _figure_paths() -> dict[str, Any]:
+    segments = object_of(
+        {"span": or_null(span_schema()), "items": list_of(sums_schema()), "next": or_null(TEXT)},
+        ["span", "items", "next"],
+    )
+    return {
+        "/api/v1/team": {
+            "get": {
+                "summary": "What is open and late, who decided what, capacity, and precision",
+                **_answers(team_schema()),
+            }
+        },
+        "/api/v1/groups": {
+            "get": {
+                "summary": "Segments in the last closed week and before: most accounts first",
+                **_answers(segments),
+            }
+        },
+        "/api/v1/groups/{segment}": {
+            "parameters": _in_path("segment"),
+            "get": {
+                "summary": "A segment: its days, its limits now and before, and what marks it",
+                **_answers(group_schema(), "200", "404"),
+            },
+        },
+    }
+
+
 _COUNTED: Final = {"alerts": NUMBER, "accounts": NUMBER, "proposals": NUMBER}
 
 
@@ -421,6 +455,7 @@ def _paths() -> dict[str, Any]:
         **_queue_paths(),
         **_limit_paths(),
         **_task_paths(),
+        **_figure_paths(),
         "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
         "/api/v1/openapi.json": {
             "get": {"summary": "This document", "security": [], **_answers({"type": "object"})}

@@ -17,6 +17,7 @@ from tests.monitor.console.made_console import (
     limit_alert,
     outlier,
     review,
+    segment_day,
     systemic,
 )
 
@@ -34,6 +35,7 @@ def filled() -> Begun:
             *(account_day("A1", f"2026-02-{day:02d}") for day in range(1, 16)),
             sort=RecordSort.ACCOUNT_DAY,
         )
+        made.take(segment_day("2026-02-15"), sort=RecordSort.SEGMENT_DAY)
         made.take(REJECTION, sort=RecordSort.REJECTION)
         made.take(POLICY, sort=RecordSort.POLICY)
         return made.begun()

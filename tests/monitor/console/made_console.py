@@ -138,6 +138,34 @@ def account_day(account: str, day: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def segment_day(
+    day: str, segment: str | None = "current", partition: int = 0, breaches: int = 2
+) -> dict[str, Any]:
+    """Return a closed day of a segment: 20 account-days, of amounts up to 200.00."""
+    values = {"relative_error": 0.01, "buckets": [0, 100, 300], "counts": [5, 9, 6]}
+    limit = {
+        "threshold_id": "daily-amount",
+        "above": 200_000,
+        "breaches": breaches,
+        "values": values,
+        "causes": [],
+        "accounts": [],
+    }
+    return {
+        "partition": partition,
+        "segments": 1,
+        "part": 0,
+        "business_day": day,
+        "segment": segment,
+        "account_days": 20,
+        "limits": [limit],
+        "known": 18,
+        "hot": 1,
+        "hot_payers": [],
+        "rejections": [],
+    }
+
+
 REJECTION: Final[Mapping[str, Any]] = {
     "reason": "bad-amount", "detail": "amount is '-30.87'", "record": '{"amount": "-30.87"}',
     "topic": "weir.transactions.v1", "partition": 0, "offset": 4,

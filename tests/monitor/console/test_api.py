@@ -152,6 +152,8 @@ def test_health_says_how_far_the_store_is(console: MadeConsole) -> None:
     with console.client("vera") as client:
         found = client.get("/api/v1/health").json()
     topics = {row["topic"] for row in found["positions"]}
-    assert topics == {"weir.alert", "weir.account-day", "weir.rejection", "weir.policy"}
+    assert topics == {
+        f"weir.{sort}" for sort in ("alert", "account-day", "segment-day", "rejection", "policy")
+    }
     assert [(row["reason"], row["rejected"]) for row in found["rejected"]] == [("bad-amount", 1)]
     assert found["unsent"] == 0

@@ -27,6 +27,7 @@ from tests.monitor.console.made_console import (
     limit_alert,
     outlier,
     review,
+    segment_day,
     systemic,
 )
 
@@ -38,6 +39,7 @@ ROUTES = [(method, route) for route in (*PAGES, *OF_API) for method in sorted(ro
 def address_of(console: MadeConsole, route: Route) -> str:
     path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
     path = path.replace("{threshold_id:path}", LIMIT).replace("{incident_id:path}", INCIDENT)
+    path = path.replace("{segment:path}", "current")
     if "{task_id:path}" in path:
         return path.replace("{task_id:path}", console.open_task())
     if "{proposal_id:path}" in path:
@@ -157,6 +159,7 @@ def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
 
 def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
     addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits", "/tasks"]
+    addresses += ["/team", "/groups", f"/groups/{quote(f'{HOSTILE}segment', safe='')}"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
     for address in (*addresses, *with_parts, f"/accounts/{account}", f"/accounts/{account}/paper"):
         yield address, client.get(address).text
@@ -181,6 +184,14 @@ def test_text_of_others_is_never_interpreted(console: MadeConsole) -> None:
         {**hostile(account_day("H1", "2026-02-20")), "account_id": account},
         sort=RecordSort.ACCOUNT_DAY,
     )
+    told = [hostile(segment_day(f"2026-02-{day}", "current")) for day in range(14, 22)]
+    console.take(*told, sort=RecordSort.SEGMENT_DAY)
+    others = [
+        hostile(account_day(f"H{number}", "2026-02-28")) | {"branch": f"{HOSTILE}{number % 2}"}
+        for number in range(30)
+    ]
+    plain = [account_day(f"P{number}", "2026-02-28") for number in range(30)]
+    console.take(*others, *plain, sort=RecordSort.ACCOUNT_DAY)
     console.take({**hostile(dict(REJECTION)), "reason": "bad-amount"}, sort=RecordSort.REJECTION)
     seen = 0
     with console.client("ana") as client:

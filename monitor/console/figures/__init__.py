@@ -1,0 +1,1 @@
+"""Pages of figures, and their JSON: the team, and the groups of accounts."""

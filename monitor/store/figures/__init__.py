@@ -1,0 +1,1 @@
+"""Figures that pages show: of the team and its decisions, and of segments."""
