@@ -139,6 +139,9 @@ class Settings:
     store: str = _setting(
         _text, "The database of `weir archive` and `weir console`, as a URL.", STORE_DEFAULT
     )
+    store_days: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "Folder of sealed account-days; none: FILE.days beside an SQLite store.", None
+    )
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")
     )

@@ -28,7 +28,7 @@ from monitor.console.views import (
 )
 from monitor.console.views import transactions as of_alert
 from monitor.store.people import Role
-from monitor.store.store import Store
+from monitor.store.store import Store, StoreError
 
 
 def _home(request: Request) -> Response:
@@ -138,7 +138,12 @@ def create_app(
     app = Starlette(
         routes=[*PAGES, *OF_API, Mount("/static", static, name="static")],
         middleware=[guard] if on_request is None else [Middleware(Timed, note=on_request), guard],
-        exception_handlers={AnswerError: refused, HTTPException: refused, 500: refused},
+        exception_handlers={
+            AnswerError: refused,
+            StoreError: refused,
+            HTTPException: refused,
+            500: refused,
+        },
     )
     app.state.store = store
     app.state.clock = clock

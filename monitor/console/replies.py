@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.console import words
 from monitor.store.people import Person, Role
-from monitor.store.store import Store
+from monitor.store.store import Store, StoreError
 
 API: Final = "/api/"
 PROBLEM: Final = "application/problem+json"
@@ -178,6 +178,8 @@ def refused(request: Request, error: Exception) -> Response:
     members: Mapping[str, Any] = {}
     if isinstance(error, AnswerError):
         status, detail, members = error.status, error.detail, error.members
+    elif isinstance(error, StoreError):
+        status, detail = 503, str(error)
     elif isinstance(error, HTTPException):
         status, detail = error.status_code, error.detail
     else:

@@ -29,6 +29,7 @@ from monitor.store.schema import (
     rejections,
     revisions,
 )
+from monitor.store.sealing import sweep
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
 from monitor.store.store import Store, in_pieces, insert_into, insert_new, upsert
 
@@ -84,6 +85,7 @@ class Intake:
         with self._store.begin() as connection:
             for table in OF_TOPICS:
                 connection.execute(delete(table))
+        sweep(self._store)
 
     def take(self, records: Sequence[Read]) -> list[str]:
         """Take records in, and keep how far they go; return the ids of alerts that changed.

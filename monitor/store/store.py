@@ -18,6 +18,9 @@ BUSY_SECONDS: Final = 10
 ROWS_MAX: Final = 500
 """Of one statement: a database takes so many parameters, and no more."""
 
+DAYS_FOLDER: Final = "days_folder"
+"""The option of a connection that has the folder of sealed days' files (a Path, or None)."""
+
 SUPPORTED: Final = ("sqlite", "postgresql")
 
 
@@ -32,8 +35,11 @@ class Store:
         self.engine = engine
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, days: Path | None = None) -> Self:
         """Connect, and bring the tables to their newest form.
+
+        `days` is the folder of sealed days' files; beside an SQLite file it is FILE.days without
+        that, and of another database no day is sealed.
 
         Raises StoreError if the URL is no database's that is supported, or it cannot be reached.
         """
@@ -50,7 +56,9 @@ class Store:
             if not folder.is_dir():
                 raise StoreError(f"the store's folder {folder} must be there: make it first")
         try:
-            engine = create_engine(parsed)
+            if days is None and parsed.get_backend_name() == "sqlite" and parsed.database:
+                days = Path(f"{parsed.database}.days").absolute()
+            engine = create_engine(parsed, execution_options={DAYS_FOLDER: days})
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", _prepare_sqlite)
                 event.listen(engine, "begin", _begin_sqlite)

@@ -261,9 +261,14 @@ def store_of(url: str | None) -> Iterator["Store"]:
     for package in ("sqlalchemy", "alembic", "argon2"):
         _require(package, "console", f"a store needs {package}", "weir replay works without it")
 
-    from monitor.store.store import Store
+    import os
+    from pathlib import Path
 
-    store = Store.open(store_url(url))
+    from monitor.store.store import Store
+    from streams.settings import variable
+
+    days = os.environ.get(variable("store_days"))
+    store = Store.open(store_url(url), Path(days) if days else None)
     try:
         yield store
     finally:

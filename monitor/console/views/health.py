@@ -76,5 +76,6 @@ def health_fields(connection: Connection) -> dict[str, Any]:
             for row in found.rejected
         ],
         "unsent": found.unsent,
+        "lost_days": list(found.lost_days),
         "latest": None if found.latest is None else event_time_text(found.latest),
     }

@@ -1,0 +1,321 @@
+"""Account-days, wherever they stand: the young ones in the table, those of sealed days in files.
+
+A row of the table comes before the file's of the same account and day: it was told later. So an
+answer does not depend on which days are sealed. Amounts are whole minor units: never floats.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import duckdb
+import msgspec
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Connection, Row, func, select
+
+from models.arrays import Ints
+from monitor.core.money import EXPONENT, minor_units
+from monitor.core.threshold import Scope
+from monitor.store.schema import account_days, sealed_days
+from monitor.store.store import DAYS_FOLDER, StoreError
+
+READ_AT_A_TIME: Final = 5000
+FILES_AT_A_TIME: Final = 64
+
+_MINOR: Final = pa.decimal128(38, 0)
+_TOTALS: Final = pa.struct(
+    [
+        ("currency", pa.string()),
+        ("debit_count", pa.int64()),
+        ("debit_amount", _MINOR),
+        ("credit_count", pa.int64()),
+        ("credit_amount", _MINOR),
+    ]
+)
+ATTRIBUTES: Final = ("segment", "branch", "product", "peer_group")
+SCHEMA: Final = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("business_day", pa.string()),
+        *((name, pa.string()) for name in ATTRIBUTES),
+        ("totals", pa.list_(_TOTALS)),
+        ("record", pa.string()),
+    ]
+)
+"""A row is an account-day; amounts are minor units of the currency, `record` is the topic's.
+
+`totals` is null where the record's cannot be read: such a day is not sealed.
+"""
+
+
+_SCOPE: Final = pa.schema(
+    [(name, pa.string()) for name in ("own", "segment", "peer_group", "product")]
+)
+
+
+class _Totals(msgspec.Struct):
+    currency: str
+    debit_count: int
+    debit_amount: str
+    credit_count: int
+    credit_amount: str
+
+
+class _Record(msgspec.Struct):
+    totals: list[_Totals]
+
+
+_totals_of: Final = msgspec.json.Decoder(_Record).decode
+
+
+def folder_of(connection: Connection) -> Path | None:
+    """Return the folder of the files of sealed days; None if the store has none."""
+    folder: Path | None = connection.get_execution_options().get(DAYS_FOLDER)
+    return folder
+
+
+def row_of(record: str) -> dict[str, Any]:
+    """Return a record of the topic (JSON) as a row of SCHEMA."""
+    fields = json.loads(record)
+    groups = {name: fields.get(name) for name in ATTRIBUTES}
+    return {
+        "account_id": fields["account_id"],
+        "business_day": fields["business_day"],
+        **{name: value if isinstance(value, str) else None for name, value in groups.items()},
+        "totals": _written_totals(record),
+        "record": record,
+    }
+
+
+def _written_totals(record: str) -> list[dict[str, Any]] | None:
+    try:
+        found = _totals_of(record).totals
+    except msgspec.ValidationError:
+        return None
+    by_currency = {}
+    for total in found:
+        exponent = EXPONENT.get(total.currency)
+        if exponent is None:
+            return None
+        debit = minor_units(total.debit_amount, exponent)
+        credit = minor_units(total.credit_amount, exponent)
+        if debit is None or credit is None:
+            return None
+        by_currency[total.currency] = {
+            "currency": total.currency,
+            "debit_count": total.debit_count,
+            "debit_amount": debit,
+            "credit_count": total.credit_count,
+            "credit_amount": credit,
+        }
+    return list(by_currency.values())
+
+
+def table_of(records: Iterator[str]) -> pa.Table:
+    """Return records of the topic (JSON) as a table of SCHEMA."""
+    batches, rows = [], []
+    for record in records:
+        rows.append(row_of(record))
+        if len(rows) == READ_AT_A_TIME:
+            batches.append(pa.RecordBatch.from_pylist(rows, SCHEMA))
+            rows = []
+    batches.append(pa.RecordBatch.from_pylist(rows, SCHEMA))
+    return pa.Table.from_batches(batches, SCHEMA)
+
+
+def young_records(connection: Connection, first: str, last: str) -> Iterator[str]:
+    """Yield the records that stand in the table, of business days, by account within a day."""
+    chosen = (
+        select(account_days.c.record)
+        .where(account_days.c.business_day.between(first, last))
+        .order_by(account_days.c.business_day, account_days.c.account_id)
+    )
+    for row in connection.execute(chosen, execution_options={"yield_per": READ_AT_A_TIME}):
+        yield row.record
+
+
+def sealed_between(connection: Connection, first: str, last: str) -> Sequence[Row[Any]]:
+    """Return the sealed days of a range, the latest first."""
+    chosen = select(sealed_days).where(sealed_days.c.business_day.between(first, last))
+    return connection.execute(chosen.order_by(sealed_days.c.business_day.desc())).all()
+
+
+def lost_days(connection: Connection) -> list[str]:
+    """Return the sealed days whose files are not there, in order."""
+    folder = folder_of(connection)
+    return [
+        row.business_day
+        for row in reversed(sealed_between(connection, "", "9999-99-99"))
+        if folder is None or not (folder / row.file).is_file()
+    ]
+
+
+def files_of(connection: Connection, sealed: Sequence[Row[Any]]) -> list[str]:
+    """Return the paths of sealed days' files. Raises StoreError if a file is not there."""
+    folder = folder_of(connection)
+    paths = [None if folder is None else folder / row.file for row in sealed]
+    for row, path in zip(sealed, paths, strict=True):
+        if path is None or not path.is_file():
+            raise StoreError(
+                f"the account-days of {row.business_day} must be in {path or row.file}, and that"
+                " file is not there: weir archive --rebuild makes it again from the topics"
+            )
+    return [str(path) for path in paths]
+
+
+def closed_day(connection: Connection, *, is_latest: bool = True) -> str | None:
+    """Return the latest business day of which an account-day is there, or the first one."""
+    pick = func.max if is_latest else func.min
+    found = [
+        connection.execute(select(pick(table.c.business_day))).scalar()
+        for table in (account_days, sealed_days)
+    ]
+    days = [day for day in found if day is not None]
+    return (max(days) if is_latest else min(days)) if days else None
+
+
+@contextmanager
+def open_days(connection: Connection, first: str, last: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database whose view `days` has the account-days of a range, as SCHEMA has them.
+
+    Raises StoreError if a file of a sealed day is not there.
+    """
+    files = files_of(connection, sealed_between(connection, first, last))
+    young = table_of(young_records(connection, first, last))
+    with _database(files, young) as database:
+        yield database
+
+
+@contextmanager
+def _database(files: Sequence[str], young: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"threads": 1}) as database:
+        database.register("young", young)
+        names = ", ".join(SCHEMA.names)
+        view = f"SELECT {names} FROM young"  # noqa: S608 - our own names
+        if files:
+            quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+            old = f"(SELECT {names} FROM read_parquet([{quoted}]))"  # noqa: S608 - our own paths
+            if young.num_rows:
+                old += " old ANTI JOIN young USING (account_id, business_day)"
+            view = f"SELECT {names} FROM {old} UNION ALL {view}"  # noqa: S608
+        database.execute(f"CREATE VIEW days AS {view}")
+        yield database
+
+
+def rows_between(connection: Connection, first: str, last: str, columns: Sequence[str]) -> pa.Table:
+    """Return columns of the account-days of a range, by business day and account.
+
+    Raises StoreError if a file of a sealed day is not there.
+    """
+    assert set(columns) <= set(SCHEMA.names), "the columns of an account-day"
+    with open_days(connection, first, last) as database:
+        names = ", ".join(columns)
+        wanted = f"SELECT {names} FROM days ORDER BY business_day, account_id"  # noqa: S608
+        return database.sql(wanted).to_arrow_table()
+
+
+def latest_of_account(
+    connection: Connection, account_id: str, limit: int
+) -> list[Mapping[str, Any]]:
+    """Return the latest closed days of an account, by day: the records of the topic."""
+    its = select(account_days.c.business_day, account_days.c.record)
+    chosen = its.where(account_days.c.account_id == account_id)
+    ordered = chosen.order_by(account_days.c.business_day.desc()).limit(limit)
+    found = {row.business_day: row.record for row in connection.execute(ordered)}
+    sealed = sealed_between(connection, "", "9999-99-99")
+    for begin in range(0, len(sealed), FILES_AT_A_TIME):
+        piece = sealed[begin : begin + FILES_AT_A_TIME]
+        later = [day for day in found if day > piece[0].business_day]
+        if len(later) >= limit:
+            break
+        with duckdb.connect(config={"threads": 1}) as database:
+            rows = database.execute(
+                "SELECT business_day, record FROM read_parquet(?) WHERE account_id = ?",
+                [files_of(connection, piece), account_id],
+            ).fetchall()
+        found = {**dict(rows), **found}
+    return [json.loads(found[day]) for day in sorted(found)[-limit:]]
+
+
+class DayValues(NamedTuple):
+    """What account-days come to by one limit: of each its account, business day and value.
+
+    `accounts` are names, at whose places `places` point; `days` are texts, one an account-day;
+    `business_days` are all those of the range on which any account did anything.
+    """
+
+    business_days: Sequence[str]
+    accounts: Sequence[str]
+    places: Ints
+    days: Sequence[str]
+    values: Ints
+
+
+class Summed(NamedTuple):
+    """What a limit adds up: amounts and counts of an account-day's totals, in a currency or all."""
+
+    members: Sequence[str]
+    currency: str | None
+    greatest: int  # what is more is cut there
+
+
+def values_between(
+    connection: Connection,
+    first: str,
+    last: str,
+    summed: Summed,
+    own: Sequence[str],
+    decides: Callable[[Scope], bool],
+) -> DayValues:
+    """Return what the account-days of a range come to, of those that a limit decides for.
+
+    `decides` is asked once for each scope that there is: with an account of `own`, else with "".
+    Raises StoreError if a file is not there, and ValueError if a record cannot be read.
+    """
+    assert set(summed.members) <= set(_TOTALS.names), "members of a total"
+    added = " + ".join(f"total.{name}" for name in summed.members)
+    chosen = "" if summed.currency is None else "IF total.currency = $currency"
+    each = f"[({added})::DECIMAL(38, 0) FOR total IN totals {chosen}]"
+    asked: dict[str, Any] = {"own": list(own), "greatest": summed.greatest}
+    if summed.currency is not None:
+        asked["currency"] = summed.currency
+    with open_days(connection, first, last) as database:
+        valued = (
+            "CREATE TEMP TABLE valued AS SELECT account_id, business_day,"
+            " CASE WHEN list_contains($own::VARCHAR[], account_id) THEN account_id ELSE '' END own,"
+            " segment, peer_group, product, totals IS NULL AS is_unread,"
+            f" least(coalesce(list_sum({each}), 0), $greatest)::BIGINT AS value FROM days"  # noqa: S608
+        )
+        database.execute(valued, asked)
+        for account_id, day in database.execute(
+            "SELECT account_id, business_day FROM valued WHERE is_unread LIMIT 1"
+        ).fetchall():
+            raise ValueError(f"the totals of {account_id!r} on {day} cannot be read")
+        scopes = database.execute(
+            "SELECT DISTINCT own, segment, peer_group, product FROM valued"
+        ).fetchall()
+        decided = [scope for scope in scopes if decides(scope)]
+        places = pa.Table.from_pylist(
+            [dict(zip(_SCOPE.names, scope, strict=True)) for scope in decided], _SCOPE
+        )
+        database.register("decided", places)
+        same = " AND ".join(f"v.{name} IS NOT DISTINCT FROM d.{name}" for name in _SCOPE.names)
+        found = database.sql(
+            f"SELECT account_id, business_day, value FROM valued v JOIN decided d ON {same}"  # noqa: S608
+        ).to_arrow_table()
+        days = database.execute(
+            "SELECT DISTINCT business_day FROM valued ORDER BY business_day"
+        ).fetchall()
+    accounts = found["account_id"].combine_chunks().dictionary_encode()
+    if isinstance(accounts, pa.ChunkedArray):
+        accounts = accounts.combine_chunks()
+    return DayValues(
+        [day for (day,) in days],
+        accounts.dictionary.to_pylist(),
+        accounts.indices.to_numpy(zero_copy_only=False).astype(np.int64),
+        found["business_day"].to_pylist(),
+        found["value"].to_numpy(),
+    )
