@@ -20,6 +20,7 @@ from monitor.console.views import (
     alert,
     api,
     events,
+    explore,
     health,
     incident,
     limits,
@@ -54,6 +55,7 @@ PAGES: Final = (
         "/proposals/{proposal_id:path}/decision", posted(limits.decide_proposal), methods=["POST"]
     ),
     Route("/proposals/{proposal_id:path}", limits.proposal, methods=["GET"]),
+    Route("/explore", explore.explore, methods=["GET"]),
     Route("/health", health.health_page, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),
     Route("/events", events.events, methods=["GET"]),
@@ -92,6 +94,7 @@ OF_API: Final = (
         methods=["POST"],
     ),
     Route(f"{_V1}/limits/{{threshold_id:path}}", limits.limit_whatif, methods=["GET"]),
+    Route(f"{_V1}/explore/{{theme:path}}", explore.explore_object, methods=["GET"]),
     Route(f"{_V1}/proposals", limits.proposal_list, methods=["GET"]),
     Route(
         f"{_V1}/proposals/{{proposal_id:path}}/decision",

@@ -1,11 +1,13 @@
 """The API's description: OpenAPI 3.1, written beside the routes that it describes."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from monitor.console.filters import CHOICES, OF_API
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
+from monitor.store.cubes import DIMENSIONS
 from monitor.store.proposals import ProposalState
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does, State
@@ -137,6 +139,17 @@ def _answers(schema: Schema, status: str = "200", *errors: str) -> dict[str, Any
     return {"responses": found}
 
 
+_OF_EXPLORE: Final = {
+    "rows": "What stands down.",
+    "columns": "What stands across.",
+    "first": "The first business day.",
+    "last": "The last business day.",
+    **{
+        name: f"Only alerts with this {name}."
+        for name in dict.fromkeys(chain.from_iterable(DIMENSIONS.values()))
+    },
+}
+
 _ERRORS: Final = {
     "400": "The request cannot be read: the detail says why.",
     "401": "Nobody is logged in.",
@@ -222,6 +235,13 @@ def _limit_paths() -> dict[str, Any]:
         ),
         "additionalProperties": False,
     }
+    counts = {"type": "object", "additionalProperties": _NUMBER}
+    cell = _object({"row": _TEXT, "column": _TEXT, "alerts": _NUMBER}, ["row", "column", "alerts"])
+    members = {"cells": _list_of(cell), "row_totals": counts, "column_totals": counts}
+    cube = _object(
+        {"theme": _TEXT, "rows": _TEXT, "columns": _TEXT, **members, "total": _NUMBER},
+        ["theme", "rows", "columns", *members, "total"],
+    )
     text_shown = _object({"policy": _or_null(_TEXT), "why_not": _or_null(_TEXT)})
     with_whatif = {"allOf": [_ref("Limit"), _object({"whatif": _or_null(_object({}))})]}
     return {
@@ -242,6 +262,19 @@ def _limit_paths() -> dict[str, Any]:
                 "summary": "Propose another limit: a second person decides",
                 **_takes(proposing),
                 **_answers(_ref("Proposal"), "201", *write),
+            },
+        },
+        "/api/v1/explore/{theme}": {
+            "parameters": [
+                {"name": "theme", "in": "path", "required": True, "schema": {"enum": [*DIMENSIONS]}}
+            ],
+            "get": {
+                "summary": "A theme's alerts as a cube: cells, and totals of rows and columns",
+                "parameters": [
+                    {"name": name, "in": "query", "schema": _TEXT, "description": about}
+                    for name, about in _OF_EXPLORE.items()
+                ],
+                **_answers(cube, "200", "404"),
             },
         },
         "/api/v1/proposals": {

@@ -283,13 +283,14 @@ def values_between(
     if summed.currency is not None:
         asked["currency"] = summed.currency
     with open_days(connection, first, last) as database:
+        value = f"least(coalesce(list_sum({each}), 0), $greatest)::BIGINT AS value"
+        is_own = "list_contains($own::VARCHAR[], account_id)"
+        groups = "segment, peer_group, product, totals IS NULL AS is_unread"
         valued = (
-            "CREATE TEMP TABLE valued AS SELECT account_id, business_day,"
-            " CASE WHEN list_contains($own::VARCHAR[], account_id) THEN account_id ELSE '' END own,"
-            " segment, peer_group, product, totals IS NULL AS is_unread,"
-            f" least(coalesce(list_sum({each}), 0), $greatest)::BIGINT AS value FROM days"  # noqa: S608
+            f"SELECT account_id, business_day, CASE WHEN {is_own} THEN account_id ELSE '' END own,"  # noqa: S608
+            f" {groups}, {value} FROM days"
         )
-        database.execute(valued, asked)
+        database.execute(f"CREATE TEMP TABLE valued AS {valued}", asked)
         for account_id, day in database.execute(
             "SELECT account_id, business_day FROM valued WHERE is_unread LIMIT 1"
         ).fetchall():

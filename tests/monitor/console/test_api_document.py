@@ -36,6 +36,7 @@ NAMES = {
     "alert_id": identity("A1 2026-02-14"),
     "incident_id": identity("systemic 2026-02-14"),
     "threshold_id": LIMIT,
+    "theme": "breaches",
 }
 
 

@@ -35,6 +35,7 @@ ROUTES = [(method, route) for route in (*PAGES, *OF_API) for method in sorted(ro
 def address_of(console: MadeConsole, route: Route) -> str:
     path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
     path = path.replace("{threshold_id:path}", LIMIT).replace("{incident_id:path}", INCIDENT)
+    path = path.replace("{theme:path}", "breaches")
     if "{proposal_id:path}" in path:
         return path.replace("{proposal_id:path}", console.propose())
     return path
@@ -130,6 +131,7 @@ def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
 
 def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
     addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits"]
+    addresses += ["/explore", "/explore?theme=needs"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
     for address in (*addresses, *with_parts, f"/accounts/{account}"):
         yield address, client.get(address).text

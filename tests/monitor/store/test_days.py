@@ -57,7 +57,8 @@ def take(store: Store, offset: int, records: list[dict[str, Any]]) -> None:
 
 def everything(store: Store) -> list[dict[str, Any]]:
     with store.reading() as connection:
-        rows = rows_between(connection, DAYS[0], DAYS[-1], SCHEMA.names).to_pylist()
+        found = rows_between(connection, DAYS[0], DAYS[-1], SCHEMA.names)
+        rows: list[dict[str, Any]] = found.to_pylist()
         for account in {row["account_id"] for row in rows}:
             its = [row["record"] for row in rows if row["account_id"] == account][-3:]
             latest = latest_of_account(connection, account, 3)
