@@ -14,6 +14,9 @@ PREFIX: Final = "WEIR_"
 PORT_MAX: Final = 65_535
 _WHOLE: Final = re.compile("[0-9]{1,9}")
 SNAPSHOT_KEY_BYTES_MIN: Final = 16
+DAYS_MAX: Final = 36_500
+"""A hundred years, for which rows of the store may be kept."""
+
 STORE_DEFAULT: Final = "sqlite:///weir.db"
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
@@ -141,6 +144,21 @@ class Settings:
     )
     store_days: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Folder of sealed account-days; none: FILE.days beside an SQLite store.", None
+    )
+    keep_alerts: int | None = _setting(
+        _whole(1, DAYS_MAX), "Days that closed alerts stay in the store; none: for ever.", None
+    )
+    keep_account_days: int | None = _setting(
+        _whole(1, DAYS_MAX), "Days that account-days stay in the store; none: for ever.", None
+    )
+    keep_rejections: int | None = _setting(
+        _whole(1, DAYS_MAX), "Days that rejections stay in the store; none: for ever.", None
+    )
+    keep_audit: int | None = _setting(
+        _whole(1, DAYS_MAX), "Days that entries of the audit stay; none: for ever.", None
+    )
+    keep_sessions: int | None = _setting(
+        _whole(1, DAYS_MAX), "Days that sessions and failed logins stay; none: for ever.", None
     )
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")

@@ -13,6 +13,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from monitor.console.guard import SAFE, STATIC, Guard, OnRequest, Timed
+from monitor.console.proxy import Proxy
+from monitor.console.repeats import posted_once, tagged
 from monitor.console.replies import AnswerError, posted, refused, see_other
 from monitor.console.transactions import Transactions
 from monitor.console.views import (
@@ -21,13 +23,17 @@ from monitor.console.views import (
     api,
     events,
     explore,
+    exports,
     health,
     incident,
     limits,
+    paper,
     people,
     queue,
+    worklist,
 )
 from monitor.console.views import transactions as of_alert
+from monitor.console.work import saved_views, task_views, undo
 from monitor.store.people import Role
 from monitor.store.store import Store, StoreError
 
@@ -40,10 +46,18 @@ def _home(request: Request) -> Response:
 PAGES: Final = (
     Route("/", _home, methods=["GET"]),
     Route("/queue", queue.queue, methods=["GET"]),
+    Route("/queue/take", posted(worklist.take), methods=["POST"]),
+    Route("/queue/close", posted(worklist.close), methods=["POST"]),
+    Route("/queue/views", posted(saved_views.change_views), methods=["POST"]),
     Route("/alerts/actions", posted(queue.act_on_many), methods=["POST"]),
     Route("/alerts/{alert_id:path}/actions", posted(alert.act_on), methods=["POST"]),
+    Route("/alerts/{alert_id:path}/undo", posted(undo.undo_form), methods=["POST"]),
     Route("/alerts/{alert_id:path}/transactions", of_alert.transactions, methods=["GET"]),
     Route("/alerts/{alert_id:path}", alert.alert, methods=["GET"]),
+    Route("/accounts/{account_id:path}/tasks", posted(task_views.open_form), methods=["POST"]),
+    Route("/tasks", task_views.tasks, methods=["GET"]),
+    Route("/tasks/{task_id:path}/steps", posted(task_views.end_form), methods=["POST"]),
+    Route("/accounts/{account_id:path}/paper", paper.paper, methods=["GET"]),
     Route("/accounts/{account_id:path}", account.account, methods=["GET"]),
     Route("/incidents", incident.incidents, methods=["GET"]),
     Route("/incidents/{incident_id:path}/close", posted(incident.close), methods=["POST"]),
@@ -69,39 +83,59 @@ PAGES: Final = (
 _V1: Final = "/api/v1"
 
 OF_API: Final = (
-    Route(f"{_V1}/openapi.json", api.openapi_document, methods=["GET"]),
-    Route(f"{_V1}/health", api.health_object, methods=["GET"]),
-    Route(f"{_V1}/alerts", api.alert_list, methods=["GET"]),
+    Route(f"{_V1}/openapi.json", tagged(api.openapi_document), methods=["GET"]),
+    Route(f"{_V1}/health", tagged(api.health_object), methods=["GET"]),
+    Route(f"{_V1}/queue/take", posted_once(worklist.post_take), methods=["POST"]),
+    Route(f"{_V1}/queue/close", posted_once(worklist.post_close_all), methods=["POST"]),
+    Route(f"{_V1}/alerts", tagged(api.alert_list), methods=["GET"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/dispositions",
-        posted(api.post_disposition),
+        posted_once(api.post_disposition),
         methods=["POST"],
     ),
-    Route(f"{_V1}/alerts/{{alert_id:path}}/actions", posted(api.post_action), methods=["POST"]),
+    Route(
+        f"{_V1}/alerts/{{alert_id:path}}/actions", posted_once(api.post_action), methods=["POST"]
+    ),
+    Route(f"{_V1}/alerts/{{alert_id:path}}/undo", posted_once(undo.post_undo), methods=["POST"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/transactions",
-        of_alert.transaction_list,
+        tagged(of_alert.transaction_list),
         methods=["GET"],
     ),
-    Route(f"{_V1}/alerts/{{alert_id:path}}", api.alert_object, methods=["GET"]),
-    Route(f"{_V1}/incidents", api.incident_list, methods=["GET"]),
-    Route(f"{_V1}/incidents/{{incident_id:path}}/close", posted(api.post_close), methods=["POST"]),
-    Route(f"{_V1}/incidents/{{incident_id:path}}", api.incident_object, methods=["GET"]),
-    Route(f"{_V1}/limits", limits.limit_list, methods=["GET"]),
+    Route(f"{_V1}/alerts/{{alert_id:path}}", tagged(api.alert_object), methods=["GET"]),
+    Route(f"{_V1}/tasks", tagged(task_views.task_list), methods=["GET"]),
+    Route(
+        f"{_V1}/tasks/{{task_id:path}}/steps",
+        posted_once(task_views.post_task_step),
+        methods=["POST"],
+    ),
+    Route(
+        f"{_V1}/accounts/{{account_id:path}}/tasks",
+        posted_once(task_views.post_tasks),
+        methods=["POST"],
+    ),
+    Route(f"{_V1}/accounts/{{account_id:path}}/paper", tagged(paper.paper_object), methods=["GET"]),
+    Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
+    Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
+    Route(
+        f"{_V1}/incidents/{{incident_id:path}}/close", posted_once(api.post_close), methods=["POST"]
+    ),
+    Route(f"{_V1}/incidents/{{incident_id:path}}", tagged(api.incident_object), methods=["GET"]),
+    Route(f"{_V1}/limits", tagged(limits.limit_list), methods=["GET"]),
     Route(
         f"{_V1}/limits/{{threshold_id:path}}/proposals",
-        posted(limits.post_proposal),
+        posted_once(limits.post_proposal),
         methods=["POST"],
     ),
-    Route(f"{_V1}/limits/{{threshold_id:path}}", limits.limit_whatif, methods=["GET"]),
-    Route(f"{_V1}/explore/{{theme:path}}", explore.explore_object, methods=["GET"]),
-    Route(f"{_V1}/proposals", limits.proposal_list, methods=["GET"]),
+    Route(f"{_V1}/limits/{{threshold_id:path}}", tagged(limits.limit_whatif), methods=["GET"]),
+    Route(f"{_V1}/explore/{{theme:path}}", tagged(explore.explore_object), methods=["GET"]),
+    Route(f"{_V1}/proposals", tagged(limits.proposal_list), methods=["GET"]),
     Route(
         f"{_V1}/proposals/{{proposal_id:path}}/decision",
-        posted(limits.post_decision),
+        posted_once(limits.post_decision),
         methods=["POST"],
     ),
-    Route(f"{_V1}/proposals/{{proposal_id:path}}", limits.proposal_object, methods=["GET"]),
+    Route(f"{_V1}/proposals/{{proposal_id:path}}", tagged(limits.proposal_object), methods=["GET"]),
 )
 
 
@@ -121,23 +155,33 @@ def needs(method: str, path: str) -> Role | None:
     return Role.ANALYST
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - a console stands on these
     store: Store,
     *,
     clock: Callable[[], int],
     hosts: frozenset[str],
     is_https: bool = False,
     transactions: Transactions | None = None,
+    proxy: Proxy | None = None,
     on_request: OnRequest | None = None,
 ) -> Starlette:
     """Return the console of a store, behind its guard.
 
     `on_request` is given method, status and seconds of each request but those of /events;
     `transactions` finds those behind an alert; without it, the page says that it cannot.
+    `proxy` may say who somebody is.
     `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
     """
     static = StaticFiles(directory=str(files("monitor.console") / "static"))
-    guard = Middleware(Guard, store=store, clock=clock, hosts=hosts, is_https=is_https, needs=needs)
+    guard = Middleware(
+        Guard,
+        store=store,
+        clock=clock,
+        hosts=hosts,
+        is_https=is_https,
+        needs=needs,
+        proxy=proxy,
+    )
     app = Starlette(
         routes=[*PAGES, *OF_API, Mount("/static", static, name="static")],
         middleware=[guard] if on_request is None else [Middleware(Timed, note=on_request), guard],

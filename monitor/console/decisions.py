@@ -10,16 +10,17 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row
 
 from monitor.console.replies import AnswerError
-from monitor.core.business_day import MICROSECONDS, event_time_of, event_time_text
+from monitor.console.work.tasks import offer_for
+from monitor.core.business_day import event_time_of, event_time_text
 from monitor.core.threshold import Severity
 from monitor.store import audit
 from monitor.store.desk import ConflictError, act
-from monitor.store.people import Person, Role
+from monitor.store.people import DAY, Person, Role
+from monitor.store.programs.actors import accountable
 from monitor.store.queries import assignable, rows_by_id
 from monitor.store.standing import Action, ActionError, Does, State, action_of
 
 SNOOZE_DAYS_MAX: Final = 180
-DAY: Final = 86_400 * MICROSECONDS
 
 ALLOWED: Final[Mapping[State, tuple[Does, ...]]] = {
     State.OPEN: (Does.DISPOSE, Does.ASSIGN, Does.RELEASE, Does.SNOOZE, Does.COMMENT),
@@ -79,7 +80,8 @@ def needs_second(person: Person, row: Row[Any]) -> bool:
 
 
 def _is_second(person: Person, row: Row[Any]) -> bool:
-    return person.role >= Role.APPROVER and person.name != row.disposed_by
+    is_own = row.disposed_by and accountable(person.name) == accountable(row.disposed_by)
+    return person.role >= Role.APPROVER and not is_own
 
 
 def decide(
@@ -117,6 +119,8 @@ def decide(
             before=_standing(rows[action.alert_id]),
             after={**_standing(after[action.alert_id]), **action.detail},
         )
+        if action.does is Does.DISPOSE:
+            offer_for(connection, person, after[action.alert_id], now)
     return [Done(action.alert_id, action.does) for action in done]
 
 
@@ -165,7 +169,7 @@ def _fields_of(
         **{name: _given(asked, name) for name in ("disposition", "note", "until", "assignee")},
     }
     if fields["assignee"] is None:
-        fields["assignee"] = person.name
+        fields["assignee"] = accountable(person.name)
     if does is Does.ASSIGN and fields["assignee"] != person.name:
         names = assignable(connection)
         if fields["assignee"] not in names:

@@ -25,11 +25,14 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "severity": tuple(Severity),
     "status": tuple(State),
     "tab": (*TABS, ALL),
+    "format": ("csv", "jsonl", "parquet"),
+    "is_back": ("true", "false"),
 }
 """Parameters that have only these values."""
 
 OF_QUEUE: Final = ("tab", *FILTERS, "q", "cursor", "done")
 OF_API: Final = ("status", *FILTERS, "q", "limit", "cursor")
+OF_EXPORT: Final = ("format", "status", *FILTERS, "q", "is_back")
 
 
 class Chip(NamedTuple):
@@ -55,6 +58,12 @@ class Filter(NamedTuple):
         if self.tab == "back":
             return wanted._replace(status=State.OPEN.value, is_back=True)
         return wanted if self.tab == ALL else wanted._replace(status=self.tab)
+
+    @property
+    def folds(self) -> bool:
+        """Whether each group is one row: where nothing narrower is asked for than a queue."""
+        is_narrow = any(name in self.values for name in ("account_id", "incident_id", "q"))
+        return self.tab in {"open", "back"} and not is_narrow
 
     def query(self, **other: str | None) -> str:
         """Return it as the query of an address; `other` replaces values, None removes them."""

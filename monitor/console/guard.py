@@ -4,9 +4,10 @@ A pure ASGI middleware. Every response gets the headers by which a browser guard
 """
 
 import hmac
+import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from http import HTTPStatus
 from typing import Final
@@ -19,8 +20,20 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from monitor.store.people import TOKEN_LENGTH_MAX, Person, Role, person_of
+from monitor.console.proxy import Proxy
+from monitor.store.people import (
+    TOKEN_LENGTH_MAX,
+    LoginError,
+    Person,
+    Role,
+    ThrottledError,
+    login_by_proxy,
+    person_of,
+)
+from monitor.store.programs.tokens import TokenError, bearer
 from monitor.store.store import Store
+
+_log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX: Final = 2**20
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -71,11 +84,13 @@ class _RefusedError(Exception):
         self.response = response
 
 
-def _refusal(path: str, status: HTTPStatus, detail: str) -> _RefusedError:
+def _refusal(
+    path: str, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+) -> _RefusedError:
     if path.startswith(API):
         problem = {"type": "about:blank", "title": status.phrase, "status": status.value}
         problem["detail"] = detail
-        return _RefusedError(JSONResponse(problem, status, media_type=PROBLEM))
+        return _RefusedError(JSONResponse(problem, status, headers, media_type=PROBLEM))
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{status.phrase}</title>'
         f'<h1>{status.phrase}</h1><p>{escape(detail)}</p><p><a href="/">Back</a></p></html>'
@@ -88,10 +103,11 @@ class Guard:
 
     `clock` gives microseconds since 1970. `hosts` are the values of Host that are answered, with
     the port if browsers send one. `is_https`: browsers come by https straight to this process.
-    `needs` gives the role for a method and a path, None if everybody may.
+    `needs` gives the role for a method and a path, None if everybody may. `proxy` may say by its
+    header who somebody is; the header is refused from any other address.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - it looks at all of these
         self,
         app: ASGIApp,
         store: Store,
@@ -100,8 +116,10 @@ class Guard:
         hosts: frozenset[str],
         is_https: bool,
         needs: Needs,
+        proxy: Proxy | None = None,
     ) -> None:
         self._app = app
+        self._proxy = proxy
         self._store = store
         self._clock = clock
         self._hosts = frozenset(host.lower() for host in hosts)
@@ -118,7 +136,7 @@ class Guard:
             return
         nonce = secrets.token_urlsafe(16)
         scope.setdefault("state", {}).update(person=None, nonce=nonce)
-        sending = _with_headers(send, scope["path"], nonce)
+        sending = _with_headers(send, scope, nonce)
         try:
             receiving = await self._let_in(scope, receive)
         except _RefusedError as refused:
@@ -138,14 +156,17 @@ class Guard:
         if not is_safe and not self._is_same_origin(headers):
             raise _refusal(path, HTTPStatus.FORBIDDEN, "the request comes from another site")
         needed = self._needs(method, path)
-        person = await self._person(scope)
+        by_token = path.startswith(API) and "authorization" in headers
+        person = await (self._bearer(scope, headers) if by_token else self._person(scope, headers))
         scope["state"]["person"] = person
         if needed is not None:
             self._ensure_role(scope, person, needed)
         if is_safe:
             return receive
         body = await _body(path, headers, receive)
-        if person is not None and needed is not None:  # a login may come from a page of before
+        has_session = person is not None and not by_token  # a browser adds no token by itself
+        if has_session and needed is not None:  # a login may come from a page of before
+            assert person is not None
             sent = headers.get(CSRF_HEADER) or await _field(scope, body)
             if not hmac.compare_digest(sent.encode(), person.csrf.encode()):
                 detail = "the page is of an earlier session: load it again, and repeat the change"
@@ -166,11 +187,54 @@ class Guard:
         schemes = ("https",) if self._is_https else ("http", "https")  # https: to a proxy before us
         return origin.lower() in {f"{scheme}://{headers['host'].lower()}" for scheme in schemes}
 
-    async def _person(self, scope: Scope) -> Person | None:
+    async def _person(self, scope: Scope, headers: Headers) -> Person | None:
         token = token_of(HTTPConnection(scope), self._is_https)
-        if not token or scope["path"].startswith(STATIC):
+        if scope["path"].startswith(STATIC):
             return None
-        return await run_in_threadpool(person_of, self._store, token, self._clock())
+        person = None
+        if token:
+            person = await run_in_threadpool(person_of, self._store, token, self._clock())
+        named = [] if self._proxy is None else headers.getlist(self._proxy.header)
+        return await self._by_proxy(scope, named, person) if named else person
+
+    async def _by_proxy(
+        self, scope: Scope, named: list[str], person: Person | None
+    ) -> Person | None:
+        """Return whom the proxy names, in a session of theirs. Raises _RefusedError if none."""
+        path, address = scope["path"], scope["client"][0] if scope.get("client") else ""
+        assert self._proxy is not None
+        if not self._proxy.trusts(address) or len(named) != 1:
+            _log.warning("refused: %s named somebody, and may not", address)
+            detail = f"{self._proxy.header} must come once, from the proxy: see --proxy-network"
+            raise _refusal(path, HTTPStatus.FORBIDDEN, detail)
+        if person is not None and person.name == named[0]:
+            return person
+        now = self._clock()
+        try:
+            token = await run_in_threadpool(login_by_proxy, self._store, named[0], address, now)
+        except LoginError:
+            detail = "whom the proxy names must be an active user here: see weir user add"
+            raise _refusal(path, HTTPStatus.FORBIDDEN, detail) from None
+        scope["state"]["cookie"] = session_cookie(token, self._is_https)
+        return await run_in_threadpool(person_of, self._store, token, now)
+
+    async def _bearer(self, scope: Scope, headers: Headers) -> Person:
+        """Return who a service token is for. Raises _RefusedError if it cannot be used."""
+        path, challenge = scope["path"], {"WWW-Authenticate": "Bearer"}
+        kind, _, token = headers["authorization"].partition(" ")
+        if len(headers.getlist("authorization")) != 1 or kind.lower() != "bearer":
+            detail = "Authorization must be there once, as: Bearer TOKEN"
+            raise _refusal(path, HTTPStatus.UNAUTHORIZED, detail, challenge)
+        address = scope["client"][0] if scope.get("client") else ""
+        try:
+            return await run_in_threadpool(
+                bearer, self._store, token.strip(), address, self._clock()
+            )
+        except TokenError as error:
+            raise _refusal(path, HTTPStatus.UNAUTHORIZED, str(error), challenge) from error
+        except ThrottledError as error:
+            detail, wait = "too many tokens were refused: wait", {"Retry-After": str(error.seconds)}
+            raise _refusal(path, HTTPStatus.TOO_MANY_REQUESTS, detail, wait) from error
 
     def _ensure_role(self, scope: Scope, person: Person | None, needed: Role) -> None:
         path = scope["path"]
@@ -179,7 +243,8 @@ class Guard:
                 detail = f"the role must be {needed} or higher, not {person.role}"
                 raise _refusal(path, HTTPStatus.FORBIDDEN, detail)
         elif path.startswith(API):
-            raise _refusal(path, HTTPStatus.UNAUTHORIZED, "log in first")
+            detail = "log in first, or send a token"
+            raise _refusal(path, HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
         else:
             raise _RefusedError(RedirectResponse(_login_address(scope), HTTPStatus.SEE_OTHER))
 
@@ -241,7 +306,7 @@ async def _nothing_more() -> Message:
     return {"type": "http.disconnect"}
 
 
-def _with_headers(send: Send, path: str, nonce: str) -> Send:
+def _with_headers(send: Send, scope: Scope, nonce: str) -> Send:
     """Return a `send` that gives every response the headers of the guard."""
     policy = (
         f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}';"
@@ -256,8 +321,10 @@ def _with_headers(send: Send, path: str, nonce: str) -> Send:
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
-            if not path.startswith(STATIC):
+            if not scope["path"].startswith(STATIC):
                 headers["Cache-Control"] = "no-store"
+            if "cookie" in scope["state"] and "set-cookie" not in headers:
+                headers["Set-Cookie"] = scope["state"]["cookie"]
         await send(message)
 
     return sending

@@ -27,6 +27,7 @@ from monitor.store.days import Summed, closed_day, values_between
 from monitor.store.desk import take_step
 from monitor.store.limits import policy_rows, proposals_of
 from monitor.store.people import Person, Role
+from monitor.store.programs.actors import accountable
 from monitor.store.proposals import Proposal, ProposalState, ProposalStep, StepKind
 from monitor.whatif import (
     Change,
@@ -315,7 +316,7 @@ def decide_on(
     if says not in {"approve", "decline"}:
         raise AnswerError(400, f"decision must be approve or decline, not {says!r}")
     proposal = found_proposal(connection, proposal_id)
-    is_own = person.name == proposal.made.by
+    is_own = accountable(person.name) == accountable(proposal.made.by)
     if person.role < Role.APPROVER and not (is_own and says == "decline"):
         raise AnswerError(403, f"the role must be approver or higher to {says} it")
     if is_own and says == "approve":

@@ -1,12 +1,14 @@
 """Replies: a page from a template, an object as JSON, or an error as the one or the other."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.console import words
 from monitor.store.people import Person, Role
-from monitor.store.store import Store, StoreError
+from monitor.store.store import Store, StoreAwayError, StoreError
 
 API: Final = "/api/"
 PROBLEM: Final = "application/problem+json"
@@ -61,6 +63,17 @@ def store_of(request: Request) -> Store:
     """Return the store that the app was made with."""
     store: Store = request.app.state.store
     return store
+
+
+@contextmanager
+def writing(request: Request) -> Iterator[Connection]:
+    """Begin the transaction of a request; it is that of its kept answer, if it has a key."""
+    begun: Connection | None = getattr(request.state, "transaction", None)
+    if begun is not None:
+        yield begun
+        return
+    with store_of(request).begin() as connection:
+        yield connection
 
 
 def now_of(request: Request) -> int:
@@ -178,10 +191,15 @@ def refused(request: Request, error: Exception) -> Response:
     members: Mapping[str, Any] = {}
     if isinstance(error, AnswerError):
         status, detail, members = error.status, error.detail, error.members
-    elif isinstance(error, StoreError):
-        status, detail = 503, str(error)
     elif isinstance(error, HTTPException):
         status, detail = error.status_code, error.detail
+    elif isinstance(error, StoreAwayError):
+        status, detail = (
+            503,
+            "The store does not answer now. Look at what holds before you try again.",
+        )
+    elif isinstance(error, StoreError):
+        status, detail = 503, str(error)
     else:
         status, detail = 500, "The console failed. Its log says why."
     title = HTTPStatus(status).phrase

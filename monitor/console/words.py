@@ -12,6 +12,7 @@ from typing import Any, Final
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.store.standing import Does, State
+from monitor.store.work.tasks import TaskKind
 
 Record = Mapping[str, Any]
 
@@ -60,6 +61,13 @@ ACTIONS: Final = {
     Does.SNOOZE.value: "snoozed it",
     Does.WAKE.value: "ended the snooze",
     Does.COMMENT.value: "commented",
+}
+TASKS: Final = {
+    TaskKind.ANTICIPATE.value: "Anticipate: tell the client what will happen",
+    TaskKind.ACKNOWLEDGE.value: "Acknowledge: say that we bothered them",
+    TaskKind.APOLOGISE.value: "Apologise",
+    TaskKind.AMEND.value: "Amend: put right what it cost them",
+    TaskKind.OFFER.value: "Offer: another product or limit",
 }
 DECIDED_BY: Final = {
     "records_times_usual": "times the usual number of records",

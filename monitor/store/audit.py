@@ -7,15 +7,23 @@ with new hashes. For that, keep the number and hash of an entry elsewhere, and g
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, text
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from monitor.store.schema import audit
+from monitor.store.schema import audit, audit_anchors, audit_redactions
+from monitor.store.store import take_turns
 
 FIRST_PREVIOUS: Final = "0" * 64
 """What the first entry has as the hash before it."""
+
+PRUNE: Final = "prune"
+"""The action of an entry that says what was taken away by age."""
+
+ERASE: Final = "erase"
+"""The action of an entry that says which entries before it were redacted."""
 
 TEXT_LENGTH_MAX: Final = 256
 ACTION_LENGTH_MAX: Final = 32
@@ -72,9 +80,10 @@ def append(  # noqa: PLR0913 - an entry has these fields
         if len(value) > most:
             raise ValueError(f"{name} must have at most {most} characters, not {len(value)}")
     take_turns(connection, _LOCK)
-    last = connection.execute(
+    last: Any = connection.execute(
         select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
     ).one_or_none()
+    last = last or _anchor(connection)
     entry: dict[str, Any] = {
         "number": 1 if last is None else last.number + 1,
         "at": at,
@@ -90,18 +99,93 @@ def append(  # noqa: PLR0913 - an entry has these fields
     return int(entry["number"])
 
 
-def take_turns(connection: Connection, lock: int) -> None:
-    """Wait until no other transaction has this lock, and keep it until the end of this one.
+def take_away(connection: Connection, number: int) -> Known:
+    """Take away all entries up to one, and return that one: the chain goes on from its hash.
 
-    Each transaction that writes to SQLite has the whole database, so there is nothing to wait for.
+    Whoever does this adds the entry PRUNE that says so in the same transaction (`pruned`), or
+    `verify` finds the chain broken. Raises LookupError if there is no such entry.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+    found = connection.execute(select(audit.c.hash).where(audit.c.number == number)).scalar()
+    if found is None:
+        raise LookupError(f"there is no entry {number}")
+    connection.execute(delete(audit).where(audit.c.number <= number))
+    connection.execute(delete(audit_redactions).where(audit_redactions.c.erasure <= number))
+    connection.execute(delete(audit_anchors))
+    connection.execute(insert(audit_anchors).values(number=number, hash=found))
+    return Known(number, found)
+
+
+def pruned(anchor: Known) -> dict[str, Any]:
+    """Return what the entry PRUNE says of entries that were taken away."""
+    return {"audit": anchor._asdict()}
+
+
+def redact(connection: Connection, changed: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Let entries say something else, and return what the entry ERASE must say of that.
+
+    `changed` has the new `subject`, `before` (as JSON) and `after` by number. The entry must be
+    the next of the audit, in the same transaction, or `verify` finds each of them broken.
+    """
+    take_turns(connection, _LOCK)
+    anchor = _anchor(connection)
+    last = connection.execute(select(func.max(audit.c.number))).scalar()
+    erasure = 1 + (last or (0 if anchor is None else anchor.number))
+    hashes: dict[int, str] = {}
+    for number, fields in sorted(changed.items()):
+        connection.execute(update(audit).where(audit.c.number == number).values(**fields))
+        row = connection.execute(select(audit).where(audit.c.number == number)).one()
+        hashes[number] = _hash_of(row._asdict())
+    if hashes:
+        connection.execute(
+            insert(audit_redactions),
+            [{"number": its, "erasure": erasure, "hash": said} for its, said in hashes.items()],
+        )
+    return {"redacted": len(hashes), "redactions": _digest_of(hashes.items())}
+
+
+def _digest_of(redacted: Iterable[tuple[int, str]]) -> str:
+    """Return a hash over the numbers and new hashes of entries."""
+    return hashlib.sha256(_canonical(sorted(redacted)).encode()).hexdigest()
+
+
+def _redactions(connection: Connection) -> dict[int, str]:
+    """Return the hashes of what redacted entries say now, if an entry ERASE commits to them."""
+    by_erasure: dict[int, list[tuple[int, str]]] = {}
+    for row in connection.execute(select(audit_redactions)):
+        by_erasure.setdefault(row.erasure, []).append((row.number, row.hash))
+    last: dict[int, tuple[int, str]] = {}
+    for erasure, redacted in sorted(by_erasure.items()):
+        chosen = select(audit.c.after).where(audit.c.number == erasure, audit.c.action == ERASE)
+        said = connection.execute(chosen).scalar()
+        if said is None or _digest_in(said) != _digest_of(redacted):
+            continue
+        for number, its in redacted:
+            if number < erasure:
+                last[number] = erasure, its
+    return {number: its for number, (_, its) in last.items()}
+
+
+def _digest_in(said: object) -> object:
+    """Return the digest that the text of an entry has; of a text that is broken, None."""
+    try:
+        fields = json.loads(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    return fields.get("redactions") if isinstance(fields, dict) else None
 
 
 def verify(connection: Connection, known: Known | None = None) -> Verified:
-    """Read the chain from its first entry to its last, and stop at the first that is broken."""
-    entries, last = 0, FIRST_PREVIOUS
+    """Read the chain from its first entry to its last, and stop at the first that is broken.
+
+    If entries were taken away, it begins after them, and an entry must say so.
+    """
+    anchor = _anchor(connection)
+    first, last = (0, FIRST_PREVIOUS) if anchor is None else anchor
+    if known is not None and known.number <= first and known != anchor:
+        why = f"it was taken away: the audit begins with entry {first + 1}. Note a later one"
+        return Verified(0, known.number, why, last)
+    entries, is_said = 0, anchor is None
+    redacted = _redactions(connection)
     chain = connection.execute(
         select(audit).order_by(audit.c.number),
         execution_options={"stream_results": True, "yield_per": _ROWS_AT_A_TIME},
@@ -109,21 +193,42 @@ def verify(connection: Connection, known: Known | None = None) -> Verified:
     with chain:
         try:
             for row in chain:
-                found = _fault(row, entries + 1, last, known)
+                found = _fault(row, first + entries + 1, last, known, redacted)
                 if found is not None:
                     return Verified(entries, *found, last)
                 entries, last = entries + 1, row.hash
+                is_said = is_said or (anchor is not None and _says(row, anchor))
         except DBAPIError as error:  # as a text that is not UTF-8
             why = f"this entry, or a later one, cannot be read: {error.orig}"
-            return Verified(entries, entries + 1, why, last)
-    if known is not None and known.number > entries:
-        why = f"it must be there, with the hash {known.hash}: the last entry is {entries}"
-        return Verified(entries, entries + 1, why, last)
+            return Verified(entries, first + entries + 1, why, last)
+    if not is_said:
+        why = "entries up to it were taken away, and no entry says so"
+        return Verified(0, first, why, last)
+    if known is not None and known.number > first + entries:
+        why = f"it must be there, with the hash {known.hash}: the last entry is {first + entries}"
+        return Verified(entries, first + entries + 1, why, last)
     return Verified(entries, None, None, last)
 
 
+def _anchor(connection: Connection) -> Known | None:
+    found = connection.execute(
+        select(audit_anchors).order_by(audit_anchors.c.number.desc()).limit(1)
+    ).one_or_none()
+    return None if found is None else Known(found.number, found.hash)
+
+
+def _says(row: Row[Any], anchor: Known) -> bool:
+    """Return whether an entry says that all up to an anchor was taken away."""
+    is_one = row.action == PRUNE and row.after is not None
+    return is_one and json.loads(row.after).get("audit") == anchor._asdict()
+
+
 def _fault(
-    row: Row[Any], number: int, previous: str, known: Known | None
+    row: Row[Any],
+    number: int,
+    previous: str,
+    known: Known | None,
+    redacted: Mapping[int, str],
 ) -> tuple[int, str] | None:
     """Return which entry is broken and why, if the row is not the entry that must come here."""
     if row.number > number:
@@ -132,7 +237,7 @@ def _fault(
         return row.number, "no entry may have this number: the first is 1"
     if row.previous != previous:
         return number, "it was changed, or the entry before it was: it has another hash of that one"
-    if row.hash != _hash_of(row._asdict()):
+    if _hash_of(row._asdict()) != redacted.get(number, row.hash):
         return number, "it was changed: its hash is that of another content"
     if known is not None and known.number == number and row.hash != known.hash:
         return number, f"it was changed: its hash must be {known.hash}, as it was noted"

@@ -12,10 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from monitor.store.intake import take_actions, take_steps
+from monitor.store.intake import hold_alerts, take_actions, take_steps
 from monitor.store.proposals import ProposalStep
+from monitor.store.records import take_task_steps
 from monitor.store.schema import actions, alerts, outbox
 from monitor.store.standing import Action, Does
+from monitor.store.work.tasks import TaskStep
 
 SENT_MAX: Final = 500
 
@@ -51,6 +53,7 @@ def act(connection: Connection, done: Sequence[Action], seen: dict[str, int] | N
     `seen` has the version of each alert that the person saw. Raises ConflictError, and nothing is
     done, if another holds for any of them; and LookupError if an alert is not there.
     """
+    hold_alerts(connection)
     ids = sorted({action.alert_id for action in done})
     chosen = select(alerts.c.alert_id, alerts.c.version).where(alerts.c.alert_id.in_(ids))
     held = {row.alert_id: row.version for row in connection.execute(chosen)}
@@ -114,6 +117,23 @@ def take_step(connection: Connection, step: ProposalStep, policy: tuple[int, str
         [
             {"topic": topic.value, "key": key, "value": value, "written_at": step.at}
             for topic, key, value in outgoing
+        ],
+    )
+
+
+def take_task(connection: Connection, steps: Sequence[TaskStep]) -> None:
+    """Let what a person did with tasks count, and put it into the outbox."""
+    take_task_steps(connection, steps)
+    connection.execute(
+        insert(outbox),
+        [
+            {
+                "topic": Topic.CASES.value,
+                "key": step.task_id,
+                "value": json.dumps(step.fields(), ensure_ascii=False),
+                "written_at": step.at,
+            }
+            for step in steps
         ],
     )
 

@@ -5,68 +5,54 @@ on from there, so nothing is taken twice and nothing is left out.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from operator import itemgetter
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from monitor.core.alert import Kind, Status
-from monitor.core.business_day import MICROSECONDS
 from monitor.review.membership import is_member
-from monitor.store.proposals import ProposalStep
+from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
+from monitor.store.keeping.erased import Erased, erased_of, replaced
+from monitor.store.programs.webhooks import ToldAlert, enqueue
+from monitor.store.records import (
+    Read,
+    RecordSort,
+    json_of,
+    take_account_days,
+    take_policies,
+    take_rejections,
+    take_segment_days,
+    take_steps,
+    take_task_steps,
+)
 from monitor.store.schema import (
+    IS_SYSTEMIC,
     OF_TOPICS,
-    account_days,
     actions,
     alerts,
-    policies,
     progress,
-    proposal_steps,
-    rejection_counts,
-    rejections,
     revisions,
 )
 from monitor.store.sealing import sweep
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
-from monitor.store.store import Store, in_pieces, insert_into, insert_new, upsert
+from monitor.store.store import (
+    Store,
+    in_pieces,
+    insert_new,
+    take_turns,
+    upsert,
+    write_many,
+)
 
-HOUR: Final = 3600 * MICROSECONDS
-SAMPLES_MAX: Final = 100
-"""Rejections of each reason that are kept whole."""
+_LOCK: Final = 7353716
+"""Whoever lets alerts stand otherwise has it: groups follow from several alerts."""
 
 _LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 
 Fields = Mapping[str, Any]
-
-
-class RecordSort(StrEnum):
-    """What a record of a topic is."""
-
-    ALERT = "alert"
-    ACTION = "action"
-    REJECTION = "rejection"
-    ACCOUNT_DAY = "account-day"
-    POLICY = "policy"
-    PROPOSAL_STEP = "proposal-step"
-    PASSED_OVER = "passed-over"  # no such record: it counts as read
-
-
-class Read(NamedTuple):
-    """A record that was read: where it stands, when it was written (microseconds), and what it is.
-
-    `value` is an Action of the sort ACTION, a ProposalStep of the sort PROPOSAL_STEP, a text of the
-    sort POLICY, else the record's fields.
-    """
-
-    sort: RecordSort
-    topic: str
-    partition: int
-    offset: int
-    told_at: int
-    value: Any
 
 
 class Intake:
@@ -74,6 +60,8 @@ class Intake:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._incidents: _Incidents | None = None  # None: to be read
+        self._erased = frozenset[str]()  # as the incidents were read
 
     def positions(self) -> dict[tuple[str, int], int]:
         """Return how far each partition was taken: the offset that is next."""
@@ -82,6 +70,7 @@ class Intake:
 
     def forget(self) -> None:
         """Empty what follows from the topics, so that it is made again from their beginnings."""
+        self._incidents = None
         with self._store.begin() as connection:
             for table in OF_TOPICS:
                 connection.execute(delete(table))
@@ -92,40 +81,62 @@ class Intake:
 
         Those that were taken before are passed over.
         """
-        with self._store.begin() as connection:
-            known = _positions(connection)
-            new = [
-                read
-                for read in records
-                if read.offset >= known.get((read.topic, read.partition), 0)
-            ]
-            by_sort: dict[RecordSort, list[Read]] = {sort: [] for sort in RecordSort}
-            for read in new:
-                by_sort[read.sort].append(read)
-            changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
-            changed |= take_actions(connection, [read.value for read in by_sort[RecordSort.ACTION]])
-            _take_rejections(connection, by_sort[RecordSort.REJECTION])
-            _take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
-            _take_policies(connection, by_sort[RecordSort.POLICY])
-            take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
-            _keep_positions(connection, new)
-        return sorted(changed)
+        try:
+            with self._store.begin() as connection:
+                changed = sorted(self._take(connection, records))
+        except BaseException:
+            self._incidents = None  # it may have some that were undone
+            raise
+        self._store.shorten_log()
+        return changed
+
+    def _take(self, connection: Connection, records: Sequence[Read]) -> set[str]:
+        hold_alerts(connection)
+        known = _positions(connection)
+        new = [
+            read for read in records if read.offset >= known.get((read.topic, read.partition), 0)
+        ]
+        erased = erased_of(connection)
+        if erased is not None and erased.accounts != self._erased:
+            self._erased, self._incidents = erased.accounts, None
+        by_sort: dict[RecordSort, list[Read]] = {sort: [] for sort in RecordSort}
+        for read in new if erased is None else erased.without(connection, new):
+            by_sort[read.sort].append(read)
+        changed = self._take_alerts(connection, by_sort[RecordSort.ALERT])
+        done = [read.value for read in by_sort[RecordSort.ACTION]]
+        changed |= _take_actions(connection, done, erased)
+        rejected = by_sort[RecordSort.REJECTION]
+        sampled = [read for read in rejected if erased is None or not erased.holds(read.value)]
+        take_rejections(connection, rejected, sampled)
+        take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
+        take_segment_days(connection, by_sort[RecordSort.SEGMENT_DAY])
+        take_policies(connection, by_sort[RecordSort.POLICY])
+        take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
+        take_task_steps(connection, [read.value for read in by_sort[RecordSort.TASK_STEP]])
+        _keep_positions(connection, new)
+        return changed
 
     def _take_alerts(self, connection: Connection, read: Sequence[Read]) -> set[str]:
         if not read:
             return set()
-        insert_new(connection, revisions, [_revision_row(item) for item in read])
-        incidents = {record["alert_id"]: record for record in _systemic_records(connection)}
-        days: set[str] = set()
+        if self._incidents is None:
+            self._incidents = _Incidents(_systemic_records(connection))
+        incidents, days = self._incidents, set[str]()
         for item in read:
             if item.value["kind"] == Kind.SYSTEMIC.value:
-                before = incidents.get(item.value["alert_id"])
-                days |= _days_of(before) | _days_of(item.value)
-                if before is None or before["revision"] <= item.value["revision"]:
-                    incidents[item.value["alert_id"]] = item.value
+                days |= incidents.take(item.value)
         ids = sorted({item.value["alert_id"] for item in read})
-        _restate(connection, ids, incidents)
+        for piece in in_pieces(ids):
+            wanted = set(piece)
+            _restate(
+                connection, [item for item in read if item.value["alert_id"] in wanted], incidents
+            )
         return {*ids, *_group(connection, days, incidents)}
+
+
+def hold_alerts(connection: Connection) -> None:
+    """Let nobody else change alerts until the end of this transaction."""
+    take_turns(connection, _LOCK)
 
 
 def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
@@ -135,13 +146,47 @@ def take_actions(connection: Connection, done: Sequence[Action]) -> set[str]:
     """
     if not done:
         return set()
-    insert_new(connection, actions, [_action_row(action) for action in done])
+    hold_alerts(connection)
+    return _take_actions(connection, done, erased_of(connection))
+
+
+def _take_actions(
+    connection: Connection, done: Sequence[Action], erased: Erased | None
+) -> set[str]:
+    insert_new(connection, actions, [_action_row(action, erased) for action in done])
     ids = sorted({action.alert_id for action in done})
-    for alert_id, standing in _standings(connection, ids).items():
-        connection.execute(
-            update(alerts).where(alerts.c.alert_id == alert_id).values(_standing_values(standing))
-        )
+    for piece in in_pieces(ids):
+        standings = _standings_of(connection, _told(connection, piece))
+        chosen = _MEMBERS.where(alerts.c.alert_id.in_(piece))
+        members = {
+            row.alert_id: GroupMember(*row)._replace(state=standings[row.alert_id].state.value)
+            for row in connection.execute(chosen).all()
+        }
+        accounts = {member.account_id for member in members.values()}
+        places = place_changes(connection, accounts, members)
+        if members:
+            write_many(
+                connection,
+                _STANDING,
+                [
+                    {
+                        "of_alert": name,
+                        **_standing_values(standings[name]),
+                        **places[name]._asdict(),
+                    }
+                    for name in members
+                ],
+            )
+        write_places(connection, {name: its for name, its in places.items() if name not in members})
     return set(ids)
+
+
+_MEMBERS: Final = select(*(alerts.c[name] for name in GroupMember._fields))
+_STANDING: Final = (
+    update(alerts)
+    .where(alerts.c.alert_id == bindparam("of_alert"))
+    .values({name: bindparam(name) for name in (*Standing._fields, "group_id", "place")})
+)
 
 
 def priority_of(record: Fields, incident_id: str | None) -> int:
@@ -159,10 +204,6 @@ def priority_of(record: Fields, incident_id: str | None) -> int:
     reading = 15 if evidence.get("reading") == "suspicion" else 0
     explained = 30 if incident_id else 0
     return max(0, min(100, round(base + over + kind + reading - explained)))
-
-
-def _json(fields: Fields) -> str:
-    return msgspec.json.encode(fields).decode()
 
 
 def _positions(connection: Connection) -> dict[tuple[str, int], int]:
@@ -194,7 +235,7 @@ def _revision_row(read: Read) -> dict[str, Any]:
         "status": record["status"],
         "severity": record["severity"],
         "value": _value_of(record),
-        "record": _json(record),
+        "record": json_of(record),
     }
 
 
@@ -203,85 +244,136 @@ def _value_of(record: Fields) -> str | None:
     return None if value is None else str(value)
 
 
-def _restate(connection: Connection, ids: Sequence[str], incidents: Mapping[str, Fields]) -> None:
-    """Write alerts as their last revisions say, and as people's actions let them stand."""
-    for piece in in_pieces(ids):
-        told = connection.execute(
-            select(revisions).where(revisions.c.alert_id.in_(piece)).order_by(revisions.c.revision)
-        ).all()
-        of_alert: dict[str, list[Any]] = {}
-        for row in told:
-            of_alert.setdefault(row.alert_id, []).append(row)
-        standings = _standings_of(connection, of_alert)
-        rows = []
-        for alert_id, its in of_alert.items():
-            last, record = its[-1], msgspec.json.decode(its[-1].record)
-            incident_id = _incident_of(record, incidents)
-            rows.append(
-                {
-                    "alert_id": alert_id,
-                    "revision": last.revision,
-                    "kind": record["kind"],
-                    "status": last.status,
-                    "severity": last.severity,
-                    "account_id": record.get("account_id"),
-                    "business_day": record["business_day"],
-                    "segment": record.get("segment"),
-                    "threshold_id": record.get("threshold_id"),
-                    "value": last.value,
-                    "currency": record.get("currency"),
-                    "priority": priority_of(record, incident_id),
-                    "incident_id": incident_id,
-                    "raised_at": its[0].told_at,
-                    "told_at": last.told_at,
-                    "record": last.record,
-                    **_standing_values(standings[alert_id]),
-                }
-            )
-        upsert(connection, alerts, rows)
+def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incidents") -> None:
+    """Take revisions of alerts, and write these as their last ones and people's actions say.
 
-
-def _standings(connection: Connection, ids: Sequence[str]) -> dict[str, Standing]:
-    """Return how alerts stand that have any revision."""
-    standings: dict[str, Standing] = {}
-    for piece in in_pieces(ids):
-        told: dict[str, list[Any]] = {}
-        chosen = select(
-            revisions.c.alert_id,
-            revisions.c.revision,
-            revisions.c.told_at,
-            revisions.c.status,
-            revisions.c.severity,
-            revisions.c.value,
-        ).where(revisions.c.alert_id.in_(piece))
-        for row in connection.execute(chosen):
-            told.setdefault(row.alert_id, []).append(row)
-        standings |= _standings_of(connection, told)
-    return standings
-
-
-def _standings_of(connection: Connection, told: Mapping[str, Sequence[Any]]) -> dict[str, Standing]:
-    """Return how alerts stand whose revisions were read, as many as a statement takes."""
-    done: dict[str, list[Action]] = {}
-    for row in connection.execute(select(actions).where(actions.c.alert_id.in_(told))):
-        done.setdefault(row.alert_id, []).append(stored_action(row))
-    return {
-        alert_id: standing_of(
-            [
-                Revision(row.revision, row.told_at, row.status, row.severity, row.value)
-                for row in its
-            ],
-            done.get(alert_id, ()),
+    The first record of a revision holds.
+    """
+    told = _told(connection, sorted({item.value["alert_id"] for item in read}))
+    known = {(name, its.number) for name, revisions_of in told.items() for its in revisions_of}
+    new: dict[tuple[str, int], Read] = {}
+    for item in read:
+        key = item.value["alert_id"], item.value["revision"]
+        if key not in known:
+            new.setdefault(key, item)
+    rows = [_revision_row(item) for item in new.values()]
+    insert_new(connection, revisions, rows)
+    enqueue(connection, [ToldAlert(item.told_at, item.value) for item in new.values()])
+    for row in rows:
+        told.setdefault(row["alert_id"], []).append(
+            Revision(row["revision"], row["told_at"], row["status"], row["severity"], row["value"])
         )
-        for alert_id, its in told.items()
+    records = _last_records(connection, told, list(new.values()))
+    standings = _standings_of(connection, {name: told[name] for name in records})
+    alert_rows = {
+        name: _alert_row(record, told[name], standings[name], incidents)
+        for name, record in sorted(records.items())
     }
+    members = {
+        name: GroupMember(*(row[field] for field in GroupMember._fields[:-1]))
+        for name, row in alert_rows.items()
+    }
+    accounts = {member.account_id for member in members.values()}
+    places = place_changes(connection, accounts, members)
+    upsert(
+        connection,
+        alerts,
+        [
+            {**row, **places[row["alert_id"]]._asdict(), "change": number}
+            for number, row in enumerate(
+                sorted(alert_rows.values(), key=itemgetter("told_at")),
+                latest_change(connection) + 1,
+            )
+        ],
+    )
+    write_places(connection, {name: its for name, its in places.items() if name not in members})
+
+
+def latest_change(connection: Connection) -> int:
+    """Return the number of the latest report that the store took; 0 if it has none."""
+    return connection.execute(select(func.max(alerts.c.change))).scalar() or 0
+
+
+def _last_records(
+    connection: Connection, told: Mapping[str, Sequence[Revision]], new: Sequence[Read]
+) -> dict[str, Fields]:
+    """Return the last record of each alert that has a new revision."""
+    last = {item.value["alert_id"]: max(told[item.value["alert_id"]]).number for item in new}
+    records = {
+        item.value["alert_id"]: item.value
+        for item in new
+        if item.value["revision"] == last[item.value["alert_id"]]
+    }
+    late = sorted(last.keys() - records.keys())
+    if late:
+        chosen = select(alerts.c.alert_id, alerts.c.record).where(alerts.c.alert_id.in_(late))
+        for row in connection.execute(chosen).all():
+            records[row.alert_id] = msgspec.json.decode(row.record)
+    return records
+
+
+def _alert_row(
+    record: Fields, told: Sequence[Revision], standing: Standing, incidents: "_Incidents"
+) -> dict[str, Any]:
+    incident_id = incidents.of_alert(record)
+    last = max(told)
+    return {
+        "alert_id": record["alert_id"],
+        "revision": last.number,
+        "kind": record["kind"],
+        "status": last.status,
+        "severity": last.severity,
+        "account_id": record.get("account_id"),
+        "business_day": record["business_day"],
+        "last_day": last_day_of(record),
+        "segment": record.get("segment"),
+        "threshold_id": record.get("threshold_id"),
+        "value": last.value,
+        "currency": record.get("currency"),
+        "priority": priority_of(record, incident_id),
+        "incident_id": incident_id,
+        "raised_at": min(told).told_at,
+        "told_at": last.told_at,
+        "record": json_of(record),
+        **_standing_values(standing),
+    }
+
+
+def _told(connection: Connection, ids: Sequence[str]) -> dict[str, list[Revision]]:
+    """Return what was reported of alerts, as many as a statement takes."""
+    told: dict[str, list[Revision]] = {}
+    chosen = select(
+        revisions.c.alert_id,
+        revisions.c.revision,
+        revisions.c.told_at,
+        revisions.c.status,
+        revisions.c.severity,
+        revisions.c.value,
+    ).where(revisions.c.alert_id.in_(ids))
+    for alert_id, *its in connection.execute(chosen).all():
+        told.setdefault(alert_id, []).append(Revision(*its))
+    return told
+
+
+def _standings_of(
+    connection: Connection, told: Mapping[str, Sequence[Revision]]
+) -> dict[str, Standing]:
+    """Return how alerts stand, as many as a statement takes, of what was reported of them."""
+    done: dict[str, list[Action]] = {}
+    for row in connection.execute(
+        select(actions).where(actions.c.alert_id.in_(sorted(told)))
+    ).all():
+        done.setdefault(row.alert_id, []).append(stored_action(row))
+    return {name: standing_of(its, done.get(name, ())) for name, its in told.items()}
 
 
 def _standing_values(standing: Standing) -> dict[str, Any]:
     return {**standing._asdict(), "state": standing.state.value}
 
 
-def _action_row(action: Action) -> dict[str, Any]:
+def _action_row(action: Action, erased: Erased | None) -> dict[str, Any]:
+    """Return a row; its id is that of the action as it was done, so that it is taken once."""
+    detail = action.detail if erased is None else replaced(action.detail, erased.replacement)
     return {
         "action_id": action.action_id,
         "alert_id": action.alert_id,
@@ -289,7 +381,7 @@ def _action_row(action: Action) -> dict[str, Any]:
         "by": action.by,
         "at": action.at,
         "revision": action.revision,
-        "detail": _json(action.detail),
+        "detail": json_of(detail),
     }
 
 
@@ -303,136 +395,75 @@ def stored_action(row: Any) -> Action:  # noqa: ANN401 - a row of the table
 
 
 def _systemic_records(connection: Connection) -> list[Fields]:
-    of_kind = alerts.c.kind == Kind.SYSTEMIC.value
-    rows = connection.execute(select(alerts.c.record).where(of_kind)).all()
+    rows = connection.execute(select(alerts.c.record).where(IS_SYSTEMIC)).all()
     return [msgspec.json.decode(row.record) for row in rows]
 
 
-def _days_of(incident: Fields | None) -> set[str]:
-    return set() if incident is None else {*incident["evidence"]["days"]}
+class _Incidents:
+    """The systemic alerts of a store, by the days that they explain."""
 
+    def __init__(self, records: Iterable[Fields]) -> None:
+        self._by_id: dict[str, Fields] = {}
+        self._by_day: dict[str, set[str]] = {}
+        for record in records:
+            self.take(record)
 
-def _incident_of(record: Fields, incidents: Mapping[str, Fields]) -> str | None:
-    """Return the id of the first systemic alert that explains an alert of a limit."""
-    if record["kind"] not in _LIMIT_KINDS or record["status"] == Status.WITHDRAWN.value:
+    def take(self, record: Fields) -> set[str]:
+        """Take a revision; return the days of it, and of the one that it replaces."""
+        alert_id, days = record["alert_id"], {*record["evidence"]["days"]}
+        before = self._by_id.get(alert_id)
+        if before is not None:
+            days |= {*before["evidence"]["days"]}
+        if before is None or before["revision"] <= record["revision"]:
+            self._by_id[alert_id] = record
+            for day in days:
+                self._by_day.setdefault(day, set()).discard(alert_id)
+            for day in record["evidence"]["days"]:
+                self._by_day.setdefault(day, set()).add(alert_id)
+        return days
+
+    def of_alert(self, record: Fields) -> str | None:
+        """Return the id of the first systemic alert that explains an alert of a limit."""
+        if record["kind"] not in _LIMIT_KINDS or record["status"] == Status.WITHDRAWN.value:
+            return None
+        for incident_id in sorted(self._by_day.get(record["business_day"], ())):
+            if is_member(self._by_id[incident_id], record):
+                return incident_id
         return None
-    for incident_id in sorted(incidents):
-        incident = incidents[incident_id]
-        if record["business_day"] in incident["evidence"]["days"] and is_member(incident, record):
-            return incident_id
-    return None
 
 
-def _group(
-    connection: Connection, days: Iterable[str], incidents: Mapping[str, Fields]
-) -> set[str]:
+def _group(connection: Connection, days: Iterable[str], incidents: _Incidents) -> set[str]:
     """Let alerts of days say which systemic alert explains them; return those that changed."""
-    changed: set[str] = set()
+    changed: dict[str, GroupMember] = {}
+    rows: list[dict[str, Any]] = []
     for day in sorted(days):
-        rows = connection.execute(
-            select(alerts.c.alert_id, alerts.c.incident_id, alerts.c.record).where(
+        found = connection.execute(
+            select(*_MEMBERS.selected_columns, alerts.c.incident_id, alerts.c.record).where(
                 alerts.c.business_day == day, alerts.c.kind.in_(_LIMIT_KINDS)
             )
-        ).all()
-        for row in rows:
+        )
+        for row in found:
             record = msgspec.json.decode(row.record)
-            incident_id = _incident_of(record, incidents)
+            incident_id = incidents.of_alert(record)
             if incident_id != row.incident_id:
-                changed.add(row.alert_id)
-                connection.execute(
-                    update(alerts)
-                    .where(alerts.c.alert_id == row.alert_id)
-                    .values(incident_id=incident_id, priority=priority_of(record, incident_id))
+                priority = priority_of(record, incident_id)
+                rows.append(
+                    {"of_alert": row.alert_id, "incident_id": incident_id, "priority": priority}
                 )
-    return changed
+                its = GroupMember(*(getattr(row, name) for name in GroupMember._fields))
+                changed[row.alert_id] = its._replace(priority=priority)
+    if rows:
+        write_many(connection, _EXPLAINED, rows)
+        accounts = {member.account_id for member in changed.values()}
+        write_places(connection, place_changes(connection, accounts, changed))
+    return {*changed}
 
 
-# -- rejections and account-days -------------------------------------------------------------------
-
-
-def _take_rejections(connection: Connection, read: Sequence[Read]) -> None:
-    if not read:
-        return
-    insert_new(
-        connection,
-        rejections,
-        [
-            {
-                "topic": item.topic,
-                "partition": item.partition,
-                "offset": item.offset,
-                "told_at": item.told_at,
-                "reason": item.value["reason"],
-                "record": _json(item.value),
-            }
-            for item in read
-        ],
-    )
-    counts = Counter((item.told_at - item.told_at % HOUR, item.value["reason"]) for item in read)
-    statement = insert_into(connection, rejection_counts)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["hour", "reason"],
-            set_={"rejected": rejection_counts.c.rejected + statement.excluded.rejected},
-        ),
-        [
-            {"hour": hour, "reason": reason, "rejected": number}
-            for (hour, reason), number in sorted(counts.items())
-        ],
-    )
-    for reason in {item.value["reason"] for item in read}:
-        of_reason = rejections.c.reason == reason
-        oldest = connection.execute(
-            select(rejections.c.told_at)
-            .where(of_reason)
-            .order_by(rejections.c.told_at.desc())
-            .offset(SAMPLES_MAX - 1)
-            .limit(1)
-        ).scalar()
-        if oldest is not None:
-            connection.execute(delete(rejections).where(of_reason, rejections.c.told_at < oldest))
-
-
-def _take_account_days(connection: Connection, read: Sequence[Read]) -> None:
-    """Keep the last record of each account-day: a later one replaces it."""
-    last = {(item.value["account_id"], item.value["business_day"]): item.value for item in read}
-    upsert(
-        connection,
-        account_days,
-        [
-            {
-                "account_id": account_id,
-                "business_day": day,
-                "segment": record.get("segment"),
-                "record": _json(record),
-            }
-            for (account_id, day), record in sorted(last.items())
-        ],
-    )
-
-
-# -- policies, and proposals of other limits -------------------------------------------------------
-
-
-def _take_policies(connection: Connection, read: Sequence[Read]) -> None:
-    rows = [{"offset": item.offset, "told_at": item.told_at, "text": item.value} for item in read]
-    insert_new(connection, policies, rows)
-
-
-def take_steps(connection: Connection, steps: Sequence[ProposalStep]) -> None:
-    """Add what people did with proposals; one that is there already is left as it is."""
-    rows = [
-        {
-            "step_id": step.step_id,
-            "proposal_id": step.proposal_id,
-            "step": step.step.value,
-            "by": step.by,
-            "at": step.at,
-            "detail": _json(step.detail),
-        }
-        for step in steps
-    ]
-    insert_new(connection, proposal_steps, rows)
+_EXPLAINED: Final = (
+    update(alerts)
+    .where(alerts.c.alert_id == bindparam("of_alert"))
+    .values(incident_id=bindparam("incident_id"), priority=bindparam("priority"))
+)
 
 
 __all__ = [
@@ -440,6 +471,8 @@ __all__ = [
     "Read",
     "RecordSort",
     "State",
+    "hold_alerts",
+    "latest_change",
     "priority_of",
     "stored_action",
     "take_actions",

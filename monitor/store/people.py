@@ -16,14 +16,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 
 from monitor.core.table_reader import ProblemsError
-from monitor.store.audit import append, take_turns
+from monitor.store.audit import append
 from monitor.store.schema import failed_logins, sessions, setup_tokens
 from monitor.store.schema import users as users_table
-from monitor.store.store import Store
+from monitor.store.store import Store, take_turns
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 
 IDLE_MAX: Final = 30 * MINUTE
 SESSION_MAX: Final = 12 * HOUR
@@ -275,6 +276,28 @@ def set_active(
         )
 
 
+def set_role(store: Store, name: str, role: Role, at: int, *, by: str = COMMAND_LINE) -> None:
+    """Give a user another role, and end all their sessions: pages show what the role may do.
+
+    Raises PeopleError if there is no such user.
+    """
+    with store.begin() as connection:
+        _ensure_there(connection, name)
+        its = users_table.c.name == name
+        before = connection.execute(select(users_table.c.role).where(its)).scalar_one()
+        connection.execute(update(users_table).where(its).values(role=role.value))
+        after = {"role": role.value, "sessions_ended": _end_sessions(connection, name)}
+        append(
+            connection,
+            at=at,
+            actor=by,
+            action="role-set",
+            subject=name,
+            before={"role": before},
+            after=after,
+        )
+
+
 def _ensure_good(problems: list[str]) -> None:
     if problems:
         raise PeopleError(problems)
@@ -394,6 +417,27 @@ def login(store: Store, name: str, password: str, address: str, now: int) -> str
         append(connection, at=now, actor=subject, action=action, subject=subject, after=after)
     if not is_in:
         raise LoginError
+    return token
+
+
+def login_by_proxy(store: Store, name: str, address: str, now: int) -> str:
+    """Begin a session of a user whom a proxy has let in, and return its token.
+
+    Raises LoginError if nobody who is active has the name.
+    """
+    with store.begin() as connection:
+        active = select(users_table.c.name).where(
+            users_table.c.name == name, users_table.c.is_active
+        )
+        if _problems_of_name(name) or connection.execute(active).scalar() is None:
+            raise LoginError
+        connection.execute(
+            update(users_table).where(users_table.c.name == name).values(seen_at=now)
+        )
+        token = _token()
+        _begin_session(connection, name, token, now)
+        after = {"address": address, "by": "proxy"}
+        append(connection, at=now, actor=name, action="login", subject=name, after=after)
     return token
 
 

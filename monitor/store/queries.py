@@ -1,15 +1,28 @@
 """Answers what pages ask of a store: queues, an alert with its history, accounts, incidents."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from monitor.core.alert import Kind
 from monitor.store.days import latest_of_account, lost_days
 from monitor.store.intake import stored_action
 from monitor.store.schema import (
+    IS_SYSTEMIC,
     actions,
     alerts,
     outbox,
@@ -17,6 +30,7 @@ from monitor.store.schema import (
     rejection_counts,
     rejections,
     revisions,
+    segment_days,
     users,
 )
 from monitor.store.standing import Action, State
@@ -24,7 +38,6 @@ from monitor.store.store import in_pieces
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
-PRIORITY_MAX: Final = 100
 
 
 class QueryError(ValueError):
@@ -47,7 +60,6 @@ class AlertFilter(NamedTuple):
     is_unassigned: bool = False
     is_back: bool = False
     business_day: str | None = None
-    since: int | None = None
     text: str | None = None
     now: int = 0
     part: str | None = None
@@ -66,23 +78,32 @@ class AlertFilter(NamedTuple):
             found.append(_stands(self.status, self.now, self.part))
         for name in ("kind", "severity", "account_id", "incident_id", "assignee", "business_day"):
             value = getattr(self, name)
-            if value is not None:
+            if name == "kind" and value == Kind.SYSTEMIC.value:
+                found.append(IS_SYSTEMIC)
+            elif value is not None:
                 found.append(columns[name] == value)
         if self.is_unassigned:
             found.append(columns.assignee.is_(None))
         if self.is_back:
             found.append(columns.is_back)
-        if self.since is not None:
-            found.append(columns.told_at >= self.since)
         if self.text is not None:
-            found.append(
-                or_(
-                    columns.alert_id == self.text,
-                    columns.account_id.startswith(self.text, autoescape=True),
-                )
-            )
+            found.append(or_(columns.alert_id == self.text, _begins(self.text)))
         return found
 
+
+def _begins(text: str) -> ColumnElement[bool]:
+    """Return that an account's id begins with a text: a range of an index, bytes by bytes."""
+    begin = alerts.c.account_id >= text
+    last = ord(text[-1])
+    if last == sys.maxunicode:
+        return and_(begin, alerts.c.account_id.startswith(text, autoescape=True))
+    # Half characters (from U+D800 on) are in no text, so the next character is beyond them.
+    following = chr(_BEYOND_HALVES if last + 1 in _HALVES else last + 1)
+    return and_(begin, alerts.c.account_id < text[:-1] + following)
+
+
+_HALVES: Final = range(0xD800, 0xE000)
+_BEYOND_HALVES: Final = _HALVES.stop
 
 NEVER_SNOOZED: Final = "never-snoozed"
 SNOOZE_ENDED: Final = "snooze-ended"
@@ -121,55 +142,92 @@ def alert_page(
 ) -> Page:
     """Return the alerts that matter most, a page of them. Raises QueryError if it is no cursor.
 
-    A page begins after the row that the cursor names, so nothing moves when alerts come meanwhile.
+    An account's alerts of one episode stand together, where the most urgent of them does (see
+    `groups`). A page begins after the place that the cursor names, so nothing moves when alerts
+    come meanwhile.
     """
     limit = max(1, min(limit, LIMIT_MAX))
     after = None if cursor is None else _read_cursor(cursor)
     places = _first_places(connection, wanted, after, limit + 1)
     ids = [alert_id for _, alert_id in places[:limit]]
-    found: dict[str, Row[Any]] = {}
-    for piece in in_pieces(ids):
-        of_page = select(alerts).where(alerts.c.alert_id.in_(piece))
-        found |= {row.alert_id: row for row in connection.execute(of_page)}
+    found = rows_by_id(connection, ids, alerts.c)
     rows = [found[alert_id] for alert_id in ids]
     return Page(rows, cursor_of(rows[-1]) if len(places) > limit else None)
 
 
-Place = tuple[int, str]
-"""Where an alert stands in the queue: its priority and its id, the greatest first."""
+def group_page(
+    connection: Connection,
+    wanted: AlertFilter,
+    limit: int = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> Page:
+    """Return the first alert of each group that has any that is wanted, a page of them.
+
+    Raises QueryError as `alert_page`.
+    """
+    after = None if cursor is None else _read_cursor(cursor)
+    heads: dict[str, str] = {}  # a group's beginning of places, and the id of its first alert
+    while len(heads) <= limit:
+        places = _first_places(connection, wanted, after, _PLACES_AT_A_TIME)
+        for place, alert_id in places:
+            heads.setdefault(_group_in(place), alert_id)
+        if len(places) < _PLACES_AT_A_TIME:
+            break
+        after = _group_in(places[-1][0]) + _BEYOND
+    groups = list(heads)[:limit]
+    found = rows_by_id(connection, [heads[group] for group in groups], alerts.c)
+    rows = [found[heads[group]] for group in groups]
+    return Page(rows, _cursor(groups[-1] + _BEYOND) if len(heads) > limit else None)
+
+
+_PLACES_AT_A_TIME: Final = 200
+_BEYOND: Final = "~"
+"""After all that stands in a place: with it, a cursor is beyond a whole group."""
+
+
+def _group_in(place: str) -> str:
+    """Return how all places of a group begin."""
+    return place[: place.index(" ", place.index(" ") + 1) + 1]
 
 
 def _first_places(
-    connection: Connection, wanted: AlertFilter, after: Place | None, limit: int
-) -> list[Place]:
-    """Return the first places after one, of the alerts that are wanted.
+    connection: Connection, wanted: AlertFilter, after: str | None, limit: int
+) -> list[tuple[str, str]]:
+    """Return the first places after another, each with its alert's id, of what is wanted.
 
     What is open is asked for in two parts, what nobody has snoozed and what a snooze has ended of:
     so each is read in the order of an index, and a page does not sort all that is open.
     """
-    places: list[Place] = []
+    places: list[tuple[str, str]] = []
     for part in wanted.parts():
-        chosen = select(alerts.c.priority, alerts.c.alert_id).where(*part.conditions())
+        chosen = select(alerts.c.place, alerts.c.alert_id).where(*part.conditions())
         if after is not None:
-            chosen = chosen.where(tuple_(alerts.c.priority, alerts.c.alert_id) < tuple_(*after))
-        chosen = chosen.order_by(alerts.c.priority.desc(), alerts.c.alert_id.desc()).limit(limit)
-        places += [(row.priority, row.alert_id) for row in connection.execute(chosen)]
-    return sorted(places, reverse=True)[:limit]
+            chosen = chosen.where(alerts.c.place > after)
+        found = connection.execute(chosen.order_by(alerts.c.place).limit(limit))
+        places += [(row.place, row.alert_id) for row in found]
+    return sorted(places)[:limit]
 
 
 def cursor_of(row: Row[Any]) -> str:
     """Return the cursor of the page that begins after an alert."""
-    return base64.urlsafe_b64encode(f"{row.priority}:{row.alert_id}".encode()).decode()
+    return _cursor(row.place)
 
 
-def _read_cursor(cursor: str) -> tuple[int, str]:
+def _cursor(place: str) -> str:
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+_PLACE: Final = re.compile(r"[01][0-9]{2} [^ \0]{1,64} (~|[01][0-9]{2} [^ \0]{1,64})")
+
+
+def _read_cursor(cursor: str) -> str:
     try:
-        priority, _, alert_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(":")
-        if 0 <= int(priority) <= PRIORITY_MAX and "\0" not in alert_id:
-            return int(priority), alert_id
+        place = base64.urlsafe_b64decode(cursor.encode()).decode()
     except ValueError:
-        pass
-    raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}")
+        place = ""
+    if not _PLACE.fullmatch(place):
+        raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}")
+    return place
 
 
 def counts(connection: Connection, name: str, now: int) -> dict[str, int]:
@@ -194,22 +252,30 @@ def count_of(connection: Connection, wanted: AlertFilter) -> int:
     """Return how many alerts are wanted, up to COUNTED_MAX."""
     number = 0
     for part in wanted.parts():
-        some = select(alerts.c.alert_id).where(*part.conditions()).limit(COUNTED_MAX).subquery()
-        number += int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+        some = select(literal(1)).select_from(alerts).where(*part.conditions())
+        some_rows = some.limit(COUNTED_MAX).subquery()
+        number += int(connection.execute(select(func.count()).select_from(some_rows)).scalar_one())
     return min(number, COUNTED_MAX)
 
 
 def others_of_accounts(
     connection: Connection, account_ids: Sequence[str], now: int
 ) -> dict[str, int]:
-    """Return how many open alerts each account has."""
-    open_ones = AlertFilter(status="open", now=now).conditions()
-    rows = connection.execute(
-        select(alerts.c.account_id, func.count())
-        .where(alerts.c.account_id.in_(account_ids), *open_ones)
-        .group_by(alerts.c.account_id)
-    ).all()
-    return {row[0]: row[1] for row in rows}
+    """Return how many open alerts each account has that has any.
+
+    What is open is told apart here: so the database has one index to choose, that of accounts.
+    """
+    columns = alerts.c
+    chosen = select(columns.account_id, columns.state, columns.snoozed_until)
+    counted: Counter[str] = Counter()
+    for piece in in_pieces(account_ids):
+        for account_id, state, until in connection.execute(
+            chosen.where(columns.account_id.in_(piece))
+        ):
+            is_awake = state == State.SNOOZED.value and until is not None and until <= now
+            if state == State.OPEN.value or is_awake:
+                counted[account_id] += 1
+    return dict(counted)
 
 
 def alert_row(connection: Connection, alert_id: str) -> Row[Any] | None:
@@ -260,7 +326,7 @@ def actions_of_account(connection: Connection, account_id: str, limit: int = 100
 
 def incident_rows(connection: Connection, limit: int = 200) -> Sequence[Row[Any]]:
     """Return the systemic alerts, the latest business day first."""
-    of_kind = select(alerts).where(alerts.c.kind == Kind.SYSTEMIC.value)
+    of_kind = select(alerts).where(IS_SYSTEMIC)
     return connection.execute(
         of_kind.order_by(alerts.c.business_day.desc(), alerts.c.alert_id).limit(limit)
     ).all()
@@ -281,30 +347,28 @@ def open_members(connection: Connection, incident_id: str, now: int) -> Sequence
 
     A bank has many of them, so their records are left out.
     """
-    its = select(*LISTED).where(
-        *AlertFilter(status="open", incident_id=incident_id, now=now).conditions()
-    )
+    return listed_rows(connection, AlertFilter(status="open", incident_id=incident_id, now=now))
+
+
+def listed_rows(
+    connection: Connection, wanted: AlertFilter, limit: int | None = None
+) -> Sequence[Row[Any]]:
+    """Return alerts that are wanted, by day and account: the listed columns."""
+    its = select(*LISTED).where(*wanted.conditions())
     return connection.execute(
-        its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id)
+        its.order_by(alerts.c.business_day, alerts.c.account_id, alerts.c.alert_id).limit(limit)
     ).all()
 
 
-def rows_by_id(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+def rows_by_id(
+    connection: Connection, ids: Sequence[str], columns: Iterable[Any] = LISTED
+) -> dict[str, Row[Any]]:
     """Return alerts by their ids: the listed columns. One that is not there is left out."""
     found: dict[str, Row[Any]] = {}
     for piece in in_pieces(ids):
-        chosen = select(*LISTED).where(alerts.c.alert_id.in_(piece))
+        chosen = select(*columns).where(alerts.c.alert_id.in_(piece))
         found |= {row.alert_id: row for row in connection.execute(chosen)}
     return found
-
-
-def latest_report(connection: Connection) -> tuple[int, str]:
-    """Return the latest report of any alert, as `changed_since` takes it."""
-    last = select(alerts.c.told_at, alerts.c.alert_id)
-    row = connection.execute(
-        last.order_by(alerts.c.told_at.desc(), alerts.c.alert_id.desc()).limit(1)
-    ).one_or_none()
-    return (0, "") if row is None else (row.told_at, row.alert_id)
 
 
 def assignable(connection: Connection) -> Sequence[str]:
@@ -313,14 +377,18 @@ def assignable(connection: Connection) -> Sequence[str]:
     return connection.execute(may.order_by(users.c.name)).scalars().all()
 
 
-def member_counts(connection: Connection, incident_id: str) -> dict[str, int]:
-    """Return how many members a systemic alert has, by state."""
-    rows = connection.execute(
-        select(alerts.c.state, func.count())
-        .where(alerts.c.incident_id == incident_id)
-        .group_by(alerts.c.state)
-    ).all()
-    return {row[0]: row[1] for row in rows}
+def member_counts(connection: Connection, incident_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return how many members each systemic alert has, by state; none of one without members."""
+    found: dict[str, dict[str, int]] = {incident_id: {} for incident_id in incident_ids}
+    for piece in in_pieces(incident_ids):
+        rows = connection.execute(
+            select(alerts.c.incident_id, alerts.c.state, func.count())
+            .where(alerts.c.incident_id.in_(piece))
+            .group_by(alerts.c.incident_id, alerts.c.state)
+        ).all()
+        for incident_id, state, number in rows:
+            found[incident_id][state] = number
+    return found
 
 
 class Health(NamedTuple):
@@ -351,17 +419,51 @@ def health(connection: Connection, hours: int = 48) -> Health:
                 select(func.count()).select_from(outbox).where(outbox.c.sent_at.is_(None))
             ).scalar_one()
         ),
-        connection.execute(select(func.max(alerts.c.told_at))).scalar(),
+        connection.execute(
+            select(alerts.c.told_at).order_by(alerts.c.change.desc()).limit(1)
+        ).scalar(),
         lost_days(connection),
     )
 
 
-def changed_since(
-    connection: Connection, told_at: int, alert_id: str, limit: int = 100
-) -> Sequence[Row[Any]]:
-    """Return alerts that were reported after another one, in the order of reporting."""
-    place = tuple_(alerts.c.told_at, alerts.c.alert_id)
-    later: Select[Any] = select(alerts).where(place > tuple_(told_at, alert_id))
-    return connection.execute(
-        later.order_by(alerts.c.told_at, alerts.c.alert_id).limit(limit)
-    ).all()
+class ReportedDay(NamedTuple):
+    """A closed business day, as the partitions of the transactions topic report it."""
+
+    business_day: str
+    partitions: Sequence[int]
+    account_days: int
+    breaches: int
+
+
+def closed_days(connection: Connection, limit: int = 14) -> list[ReportedDay]:
+    """Return what partitions say of the latest business days, the latest first.
+
+    A partition without any account-day on a day is not among its partitions.
+    """
+    columns = segment_days.c
+    latest = select(columns.business_day).distinct()
+    days = connection.execute(latest.order_by(columns.business_day.desc()).limit(limit)).scalars()
+    sums = select(
+        columns.business_day,
+        columns.partition,
+        func.sum(columns.account_days),
+        func.sum(columns.breaches),
+    ).where(columns.business_day.in_(days.all()))
+    found: dict[str, list[tuple[int, int, int]]] = {}
+    for day, *counted in connection.execute(sums.group_by(columns.business_day, columns.partition)):
+        found.setdefault(day, []).append((counted[0], int(counted[1]), int(counted[2])))
+    return [
+        ReportedDay(
+            day,
+            sorted(partition for partition, _, _ in its),
+            sum(account_days for _, account_days, _ in its),
+            sum(breaches for _, _, breaches in its),
+        )
+        for day, its in sorted(found.items(), reverse=True)
+    ]
+
+
+def changed_since(connection: Connection, change: int, limit: int = 100) -> Sequence[Row[Any]]:
+    """Return alerts that the store was told of after a change, in the order of changes."""
+    later = select(*LISTED).where(alerts.c.change > change)
+    return connection.execute(later.order_by(alerts.c.change).limit(limit)).all()

@@ -19,6 +19,7 @@ from monitor.dispositions.disposition import (
     Disposed,
     Disposition,
 )
+from monitor.store.programs.actors import accountable
 
 _NAMESPACE: Final = UUID("4a0e1c52-0c5f-5d5b-8f39-3b6a7c1d9e21")
 """Of ids of actions. Never changed: an action that comes twice must have one id."""
@@ -223,7 +224,8 @@ def standing_of(revisions: Sequence[Revision], actions: Iterable[Action]) -> Sta
     if standing.state is State.CLOSED and closing is not None:
         seen = _seen(revisions, closing)
         if seen is not None and seen.substance != last.substance:
-            return standing._replace(state=State.OPEN, is_back=True, assignee=closing.by)
+            assignee = accountable(closing.by)  # a program has no queue of its own
+            return standing._replace(state=State.OPEN, is_back=True, assignee=assignee)
     elif last.status == Status.WITHDRAWN.value and standing.state is not State.CLOSED:
         return standing._replace(state=State.WITHDRAWN)
     return standing

@@ -1,8 +1,9 @@
 """A database that has the store's tables: SQLite or PostgreSQL, by its URL."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.resources import files
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -20,6 +21,10 @@ ROWS_MAX: Final = 500
 
 DAYS_FOLDER: Final = "days_folder"
 """The option of a connection that has the folder of sealed days' files (a Path, or None)."""
+LOG_BYTES: Final = 64 * 2**20
+"""SQLite's log may grow so long before it is written into the database."""
+
+SHORTEN_MILLISECONDS: Final = 100
 
 SUPPORTED: Final = ("sqlite", "postgresql")
 
@@ -28,11 +33,17 @@ class StoreError(Exception):
     """A database that cannot be used: the message says why, and what to do."""
 
 
+class StoreAwayError(StoreError):
+    """A database that does not answer now, or is busy for too long: it is worth asking again."""
+
+
 class Store:
     """The database of an archive and of consoles. Use `Store.open`, which brings it up to date."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        database = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._log = Path(f"{database}-wal") if database else None
 
     @classmethod
     def open(cls, url: str, days: Path | None = None) -> Self:
@@ -58,7 +69,12 @@ class Store:
         try:
             if days is None and parsed.get_backend_name() == "sqlite" and parsed.database:
                 days = Path(f"{parsed.database}.days").absolute()
-            engine = create_engine(parsed, execution_options={DAYS_FOLDER: days})
+            engine = create_engine(
+                parsed,
+                execution_options={DAYS_FOLDER: days},
+                # A connection that a restarted server has ended is found out before it is used.
+                pool_pre_ping=parsed.get_backend_name() != "sqlite",
+            )
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", _prepare_sqlite)
                 event.listen(engine, "begin", _begin_sqlite)
@@ -75,21 +91,52 @@ class Store:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """Begin a transaction that is committed at the end, or undone by an exception."""
-        with self.engine.begin() as connection:
+        """Begin a transaction that is committed at the end, or undone by an exception.
+
+        Raises StoreAwayError if the database does not answer, or ends meanwhile.
+        """
+        with _saying_if_away(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Read all of one state of the database; nothing may be written."""
-        with self.engine.connect() as connection:
+        """Read all of one state of the database; nothing may be written.
+
+        Raises StoreAwayError as `begin`.
+        """
+        with _saying_if_away(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.execution_options(is_reading=True)
             yield connection
 
+    def shorten_log(self) -> None:
+        """Write SQLite's log into the database if it has grown, and let it begin again.
+
+        SQLite does that by itself only if nobody reads at that moment; with some readers at once
+        that never comes, the log grows without end, and each page takes longer to find.
+        """
+        if self._log is not None and self._log.exists() and self._log.stat().st_size > LOG_BYTES:
+            with closing(self.engine.raw_connection()) as connection:
+                cursor = connection.cursor()
+                # Others cannot write while it waits for readers: it soon gives up, and tries later.
+                cursor.execute(f"PRAGMA busy_timeout={SHORTEN_MILLISECONDS}")
+                cursor.execute("PRAGMA wal_checkpoint(RESTART)")
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+
     def close(self) -> None:
         """Give up the connections."""
         self.engine.dispose()
+
+
+@contextmanager
+def _saying_if_away() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        is_busy = "database is locked" in str(error.orig)
+        if not is_busy and not error.connection_invalidated and error.statement is not None:
+            raise
+        raise StoreAwayError(f"the store does not answer: {error.orig}") from error
 
 
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - DBAPI's
@@ -99,6 +146,9 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: A
         "synchronous=NORMAL",
         f"busy_timeout={BUSY_SECONDS * 1000}",
         "foreign_keys=ON",
+        "cache_size=-65536",
+        "wal_autocheckpoint=4096",
+        "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -110,13 +160,27 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _bring_up_to_date(engine: Engine) -> None:
+    with engine.begin() as connection:
+        bring_to(connection, "head")
+
+
+def bring_to(connection: Connection, revision: str) -> None:
+    """Bring the tables to the form that a revision of the migrations has."""
     config = Config()
     config.set_main_option("script_location", str(files("monitor.store") / "migrations"))
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":  # two that start together take turns
-            connection.execute(text("SELECT pg_advisory_xact_lock(7353714)"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    if connection.dialect.name == "postgresql":  # two that start together take turns
+        connection.execute(text("SELECT pg_advisory_xact_lock(7353714)"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def take_turns(connection: Connection, lock: int) -> None:
+    """Wait until no other transaction has this lock, and keep it until the end of this one.
+
+    Each transaction that writes to SQLite has the whole database, so there is nothing to wait for.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
 _INSERT: Final[Mapping[str, Callable[[Table], Any]]] = {
@@ -133,8 +197,7 @@ def insert_into(connection: Connection, table: Table) -> Any:  # noqa: ANN401 - 
 def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add rows to a table; those whose key is there already are left as they are."""
     if rows:
-        statement = insert_into(connection, table).on_conflict_do_nothing()
-        connection.execute(statement, [dict(row) for row in rows])
+        write_many(connection, insert_into(connection, table).on_conflict_do_nothing(), rows)
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -144,10 +207,28 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     statement = insert_into(connection, table)
     keys = [column.name for column in table.primary_key]
     values = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=values),
-        [dict(row) for row in rows],
-    )
+    write_many(connection, statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+
+
+def write_many(
+    connection: Connection,
+    statement: Any,  # noqa: ANN401 - an insert or an update of a dialect
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Execute a statement for each row, which has its parameters by their names.
+
+    The values go to the driver as they are: to prepare each by its type takes SQLAlchemy as long as
+    the database takes to write it.
+    """
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    names = compiled.positiontup
+    if names is None:
+        connection.exec_driver_sql(compiled.string, [dict(row) for row in rows])
+    else:
+        values = itemgetter(*names)
+        alone = len(names) == 1  # then a getter gives the value itself
+        parameters = [(values(row),) if alone else values(row) for row in rows]
+        connection.exec_driver_sql(compiled.string, parameters)
 
 
 def in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from models.arrays import Bools
 from models.sketches.histogram import VALUE_MAX, Sketch
-from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, AccountDay
+from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, AccountDay, Totals
 from monitor.core.names import KINDS_MAX, OTHERS, SEGMENTS_MAX, within
 from monitor.core.threshold import LimitSet, Threshold, places_of, scope_of
 from monitor.core.transaction import Origin
@@ -180,7 +180,7 @@ class DaySum:
         for threshold, first, second, limit in limits:
             currency = threshold.currency
             if account_day.more is not None:
-                if currency is not None and currency not in account_day.totals:
+                if currency is not None and not _stands(account_day.totals.get(currency)):
                     continue
                 value = threshold.value_of(account_day)
             elif currency is None or currency == account_day.currency:
@@ -236,13 +236,12 @@ def _within_kinds(counts: Mapping[tuple[str, str], int]) -> dict[tuple[str, str]
 
 
 def _is_active(account_day: AccountDay) -> bool:
-    counts = account_day.counts
-    if counts and (counts[COUNT_DEBIT] or counts[COUNT_CREDIT]):
-        return True
-    more = account_day.more
-    return more is not None and any(
-        figures[COUNT_DEBIT] or figures[COUNT_CREDIT] for figures in more.values()
-    )
+    return _stands(account_day.counts) or any(map(_stands, (account_day.more or {}).values()))
+
+
+def _stands(figures: Totals | None) -> bool:
+    """Return whether any transaction of a currency stands: one that was not taken back."""
+    return bool(figures and (figures[COUNT_DEBIT] or figures[COUNT_CREDIT]))
 
 
 def _origin(account_day: AccountDay, threshold: Threshold) -> Origin | None:

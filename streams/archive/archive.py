@@ -21,7 +21,8 @@ from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.proposals import step_of
 from monitor.store.sealing import seal_quiet_days
 from monitor.store.standing import Action, ActionError, action_of
-from monitor.store.store import Store, StoreError
+from monitor.store.store import Store, StoreAwayError, StoreError
+from monitor.store.work.tasks import task_step_of
 from streams.kafka.admin import require_topics
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.reader import TopicReader
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 READ_SECONDS: Final = 0.1
 SEAL_SECONDS: Final = 600.0
+RETRY_SECONDS: Final = 3.0
 _MICROSECONDS: Final = 1000  # a millisecond's
 _NANOSECONDS: Final = 1000  # a microsecond's
 
@@ -70,6 +72,7 @@ class Archive:
             _Source(topics.cases, _case),
             _Source(topics.rejections, _rejection),
             _Source(topics.account_days, _account_day),
+            _Source(topics.segment_days, _segment_day),
             _Source(topics.policy, _policy),
         )
         self._positions: dict[tuple[str, int], int] = {}
@@ -86,9 +89,20 @@ class Archive:
     ) -> Progress:
         """Take what the topics hold, and what comes, until cancelled; or only what they hold now.
 
-        Raises BrokerError if no broker answers or a topic is not there, and StoreError if the store
-        is of other topics than these.
+        A store that does not answer is asked again, from where it says that it is. Raises
+        BrokerError if no broker answers or a topic is not there, and StoreError if the store is of
+        other topics than these; `until_end`, StoreAwayError if it does not answer.
         """
+        while True:
+            try:
+                return await self._run(until_end=until_end, on_progress=on_progress)
+            except StoreAwayError as error:
+                if until_end:
+                    raise
+                _log.warning("the archive waits: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _run(self, *, until_end: bool, on_progress: Callable[[Progress], None]) -> Progress:
         try:
             async with AsyncExitStack() as stack:
                 self._positions = await asyncio.to_thread(self._intake.positions)
@@ -193,6 +207,8 @@ def _case(value: bytes) -> tuple[RecordSort, Any]:
     try:
         if "proposal_id" in fields:
             return RecordSort.PROPOSAL_STEP, step_of(fields, "it")
+        if "task_id" in fields:
+            return RecordSort.TASK_STEP, task_step_of(fields, "it")
         return RecordSort.ACTION, action_of(fields, "it")
     except ActionError as error:
         raise ValueError("; ".join(error.problems)) from error
@@ -216,3 +232,8 @@ def _account_day(value: bytes) -> tuple[RecordSort, Any]:
     if not all(isinstance(fields.get(name), str) for name in ("account_id", "business_day")):
         raise ValueError("it is no account-day")
     return RecordSort.ACCOUNT_DAY, fields
+
+
+def _segment_day(value: bytes) -> tuple[RecordSort, Any]:
+    codec.segment_record(value)  # raises what is wrong with it
+    return RecordSort.SEGMENT_DAY, codec.plain(value)

@@ -9,6 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from monitor.store.programs.webhooks import DELIVERED, FAILED, GIVEN_UP, Deliveries
 from streams.archive.archive import Progress
 from streams.exposition import Metric
 
@@ -49,6 +50,17 @@ METRICS: Final = {
         "counter",
         "Decisions of people that were published.",
     ),
+    "webhook_tries": Metric(
+        "weir_console_webhook_tries_total",
+        "counter",
+        "Tries to deliver an event to a webhook, by what came of it.",
+        ("outcome",),
+    ),
+    "webhook_waiting": Metric(
+        "weir_console_webhook_waiting",
+        "gauge",
+        "Events that wait for a webhook's address to take them.",
+    ),
 }
 
 
@@ -83,6 +95,19 @@ class ConsoleMetrics:
         self._requests = Histogram(*_said("requests"), registry=self.registry, buckets=_SECONDS)
         self._unsent = Gauge(*_said("unsent"), registry=self.registry)
         self._published = Counter(*_said("published"), registry=self.registry)
+
+        self._webhook_tries = Counter(*_said("webhook_tries"), registry=self.registry)
+        self._webhook_waiting = Gauge(*_said("webhook_waiting"), registry=self.registry)
+        for outcome in (DELIVERED, FAILED, GIVEN_UP):  # so that a rate sees the first
+            self._webhook_tries.labels(outcome)
+
+    def webhook_try(self, outcome: str) -> None:
+        """Note what came of a try to deliver an event."""
+        self._webhook_tries.labels(outcome).inc()
+
+    def webhooks(self, found: Deliveries) -> None:
+        """Note how many events wait."""
+        self._webhook_waiting.set(found.waiting)
 
     def request(self, method: str, status: int, seconds: float) -> None:
         """Note a request that was answered."""

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from aiokafka.errors import KafkaError
 
 from monitor.store.desk import Topic, Unsent, mark_sent, unsent
-from monitor.store.store import Store
+from monitor.store.store import Store, StoreAwayError
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.producer import Outbox, Outgoing
 from streams.settings import Settings
@@ -47,7 +48,7 @@ class Publisher:
         }
 
     async def run(self) -> None:
-        """Publish until cancelled. A broker that does not answer is asked again."""
+        """Publish until cancelled. A broker or a store that does not answer is asked again."""
         while True:
             try:
                 async with Outbox(self._settings.broker, "weir-console") as outbox:
@@ -58,8 +59,15 @@ class Publisher:
                             await asyncio.sleep(POLL_SECONDS)
             except (BrokerError, KafkaError) as error:
                 _log.warning("decisions wait: %s", error)
-                self._on_turn(len(await asyncio.to_thread(self._waiting)), 0)
+                await self._tell_waiting()
                 await asyncio.sleep(RETRY_SECONDS)
+            except StoreAwayError as error:
+                _log.warning("decisions wait: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _tell_waiting(self) -> None:
+        with suppress(StoreAwayError):  # the next turn says so
+            self._on_turn(len(await asyncio.to_thread(self._waiting)), 0)
 
     async def drain(self) -> int:
         """Publish all that waits now; return how many decisions that were. Raises BrokerError."""

@@ -32,6 +32,7 @@ def archive(
     How far the topics were read stands in the database, with what was read: the archive may be
     stopped or killed at any moment, and goes on from there. `weir console` shows what it holds.
     People, sessions and the audit are the console's own, and --rebuild leaves them as they are.
+    What is older than the settings of retention say is taken away at its start and once a day.
 
     Examples:
 
@@ -68,6 +69,7 @@ async def _run(
     from monitor.store.intake import Intake
     from streams.archive.archive import Archive
     from streams.archive.metrics import ArchiveMetrics
+    from streams.archive.pruning import prune_daily, prune_now
     from streams.archive.publisher import Publisher
     from streams.exposition import serve_metrics
 
@@ -85,10 +87,24 @@ async def _run(
 
     work = asyncio.ensure_future(taking.run(until_end=until_end, on_progress=note))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
+    pruning = None if until_end else asyncio.ensure_future(prune_daily(settings, store))
+    if pruning is not None:  # one that fails must not go on unnoticed
+        pruning.add_done_callback(
+            lambda ended: work.cancel() if not ended.cancelled() and ended.exception() else None
+        )
     try:
-        return await work
+        progress = await work
     except asyncio.CancelledError:
+        if pruning is not None and pruning.done():
+            pruning.result()
         return None
+    else:
+        if until_end:  # a rebuild has brought back what was pruned before
+            prune_now(settings, store)
+        return progress
+    finally:
+        if pruning is not None:
+            pruning.cancel()
 
 
 class _Said:

@@ -8,6 +8,7 @@ import typer
 from streams.cli.options import Broker, StoreUrl
 
 if TYPE_CHECKING:
+    from monitor.console.proxy import Proxy
     from monitor.store.store import Store
     from streams.settings import Settings
 
@@ -25,6 +26,16 @@ def console(
     ] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: its key, PEM.")] = None,
+    proxy_header: Annotated[
+        str | None,
+        typer.Option(help="A header by which a proxy says who somebody is, as X-Forwarded-User."),
+    ] = None,
+    proxy_network: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The proxy's addresses, as 127.0.0.1/32: others are refused; repeatable."
+        ),
+    ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Do not open the page in a browser.")
     ] = False,
@@ -35,7 +46,8 @@ def console(
     made; `weir user add` makes others. What people decide goes to the topics by --broker; while no
     broker answers it waits in the store, and the page of health counts it.
 
-    On any address but loopback it needs a certificate.
+    On any address but loopback it needs a certificate. With --proxy-header, a proxy before it logs
+    people in: whom it names must be a user here.
 
     Examples:
 
@@ -61,6 +73,7 @@ def console(
             param_hint="'--host'",
         )
     settings = settings_of(os.environ, broker=broker, store=store)
+    proxy = _proxy_of(proxy_header, proxy_network or [])
     begin_log(verbose=False)
     with store_of(settings.store) as opened, said_if_interrupted("the console has ended"):
         ensure_free(host, port)
@@ -69,7 +82,18 @@ def console(
         names = {*(name or ()), host, *LOOPBACK[:2]}
         hosts = frozenset(names | {f"{known}:{port}" for known in names})
         tls = (certificate, key) if certificate and key else None
-        asyncio.run(_serve(settings, opened, (host, port), hosts, tls))
+        asyncio.run(_serve(settings, opened, (host, port), hosts, tls, proxy))
+
+
+def _proxy_of(header: str | None, networks: list[str]) -> "Proxy | None":
+    from monitor.console.proxy import Proxy
+
+    if (header is None) != (not networks):
+        raise typer.BadParameter("--proxy-header and --proxy-network go together")
+    try:
+        return None if header is None else Proxy.of(header, networks)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def ensure_free(host: str, port: int) -> None:
@@ -113,6 +137,7 @@ async def _serve(
     place: tuple[str, int],
     hosts: frozenset[str],
     tls: tuple[Path, Path] | None,
+    proxy: "Proxy | None",
 ) -> None:
     import asyncio
     import time
@@ -123,6 +148,7 @@ async def _serve(
     from streams.archive.metrics import ConsoleMetrics
     from streams.archive.publisher import Publisher
     from streams.archive.transactions import TransactionTopic
+    from streams.archive.webhooks import WebhookSender
     from streams.exposition import serve_metrics
 
     metrics = ConsoleMetrics()
@@ -133,6 +159,7 @@ async def _serve(
         hosts=hosts,
         is_https=tls is not None,
         transactions=TransactionTopic(settings),
+        proxy=proxy,
         on_request=metrics.request,
     )
     server = uvicorn.Server(
@@ -148,9 +175,21 @@ async def _serve(
             ssl_keyfile=tls[1] if tls else None,
         )
     )
-    publishing = asyncio.create_task(Publisher(settings, store, metrics.decisions).run())
+    sender = WebhookSender(store, on_outcome=metrics.webhook_try, on_turn=metrics.webhooks)
+    sending = [
+        asyncio.create_task(Publisher(settings, store, metrics.decisions).run()),
+        asyncio.create_task(sender.run()),
+    ]
+    serving = asyncio.create_task(server.serve())
     try:
-        await server.serve()
+        await asyncio.wait((serving, *sending), return_when=asyncio.FIRST_COMPLETED)
+        ended = [task for task in sending if task.done()]
+        if ended:  # they never end but by a fault: nothing may wait unnoticed
+            server.should_exit = True
+            await serving
+            ended[0].result()
+        await serving
     finally:
-        publishing.cancel()
-        await asyncio.gather(publishing, return_exceptions=True)
+        for task in (*sending, serving):
+            task.cancel()
+        await asyncio.gather(*sending, serving, return_exceptions=True)

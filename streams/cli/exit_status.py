@@ -51,7 +51,12 @@ def _of_the_store() -> tuple[type[Exception], ...]:
 
     Without the extra `console` it cannot be imported.
     """
-    named = (("monitor.store.store", "StoreError"), ("monitor.store.people", "PeopleError"))
+    named = (
+        ("monitor.store.store", "StoreError"),
+        ("monitor.store.people", "PeopleError"),
+        ("monitor.store.programs.webhooks", "WebhookError"),
+        ("monitor.store.keeping.erasure", "ErasureError"),
+    )
     loaded = [(sys.modules.get(module), name) for module, name in named]
     return tuple(getattr(module, name) for module, name in loaded if module is not None)
 

@@ -24,8 +24,10 @@ from streams.cli import (
     replay,
     rules,
     send,
+    store,
     user,
     verify,
+    webhook,
     whatif,
     worker,
 )
@@ -81,7 +83,9 @@ for panel, commands in {
         app.command(rich_help_panel=panel)(command)
 app.add_typer(alerts.alerts, rich_help_panel=WORK)
 app.add_typer(user.user, rich_help_panel=WORK)
+app.add_typer(webhook.webhook, rich_help_panel=WORK)
 app.add_typer(policy.policy, rich_help_panel=RUN)
+app.add_typer(store.store, rich_help_panel=RUN)
 
 
 def _without_types_of_switches(command: Any) -> None:  # noqa: ANN401 - Typer's own

@@ -258,8 +258,7 @@ def store_of(url: str | None) -> Iterator["Store"]:
 
     Raises StoreError if it cannot be used, and typer.Exit if the extra `console` is missing.
     """
-    for package in ("sqlalchemy", "alembic", "argon2"):
-        _require(package, "console", f"a store needs {package}", "weir replay works without it")
+    require_store()
 
     import os
     from pathlib import Path
@@ -273,6 +272,26 @@ def store_of(url: str | None) -> Iterator["Store"]:
         yield store
     finally:
         store.close()
+
+
+def require_store() -> None:
+    """Raise typer.Exit, having said so, if the extra `console` is missing."""
+    for package in ("sqlalchemy", "alembic", "argon2"):
+        _require(package, "console", f"a store needs {package}", "weir replay works without it")
+
+
+def ensure_store_there(store: str | None) -> None:
+    """Refuse a file that is not there: opening it would make it, and find nothing wrong.
+
+    Raises FileNotFoundError.
+    """
+    import errno
+    import os
+
+    scheme, _, file = store_url(store).partition(":///")
+    path = file.partition("?")[0]
+    if scheme.startswith("sqlite") and path and not Path(path).exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def _require(package: str, extra: str, need: str, rest: str) -> None:

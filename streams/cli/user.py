@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from streams.cli import user_token
 from streams.cli.options import AsJson, StoreUrl
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ PASSWORD_BYTES_MAX: Final = 4096
 
 user = typer.Typer(
     name="user",
-    help="Add, list, disable and enable the people of the console, and set their passwords.",
+    help="Add, list, disable and enable the people of the console; set their passwords and roles.",
     no_args_is_help=True,
 )
+user.add_typer(user_token.token)
 
 
 class OfRole(StrEnum):
@@ -70,7 +72,7 @@ def add(
     with store_of(store) as opened:
         from monitor.store.people import Role, add_user
 
-        add_user(opened, name, Role(role.value), password, _now())
+        add_user(opened, name, Role(role.value), password, now())
         _show(opened, name, as_json=as_json)
 
 
@@ -97,6 +99,30 @@ def list_users(store: StoreUrl = None, as_json: AsJson = False) -> None:
         typer.echo(_line(fields))
     if not found:
         typer.echo("nobody may log in: weir console prints a link to make an administrator")
+
+
+@user.command()
+def role(
+    name: _Name,
+    role: Annotated[
+        OfRole, typer.Argument(help="What they may do from now on.", show_default=False)
+    ],
+    store: StoreUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user another role, and end all their sessions. Their tokens never do more than it.
+
+    Examples:
+
+        weir user role Ann approver
+    """
+    from streams.cli.options import store_of
+
+    with store_of(store) as opened:
+        from monitor.store.people import Role, set_role
+
+        set_role(opened, name, Role(role.value), now())
+        _show(opened, name, as_json=as_json)
 
 
 @user.command()
@@ -142,7 +168,7 @@ def password(
     with store_of(store) as opened:
         from monitor.store.people import set_password
 
-        set_password(opened, name, new, _now())
+        set_password(opened, name, new, now())
         _show(opened, name, as_json=as_json)
 
 
@@ -152,11 +178,12 @@ def _set_active(name: str, store: str | None, *, is_active: bool, as_json: bool)
     with store_of(store) as opened:
         from monitor.store.people import set_active
 
-        set_active(opened, name, _now(), is_active=is_active)
+        set_active(opened, name, now(), is_active=is_active)
         _show(opened, name, as_json=as_json)
 
 
-def _now() -> int:
+def now() -> int:
+    """Return the time in microseconds since 1970."""
     import time
 
     return time.time_ns() // 1000

@@ -38,9 +38,9 @@ def verify(
         weir verify --store sqlite:///copy.db --json
     """
     from streams.cli.exit_status import EXIT_FAILED
-    from streams.cli.options import print_result, store_of
+    from streams.cli.options import ensure_store_there, print_result, store_of
 
-    _ensure_there(store)
+    ensure_store_there(store)
     noted = _known_of(known)
     with store_of(store) as opened:
         from monitor.store.audit import verify as verified
@@ -55,23 +55,6 @@ def verify(
     else:
         typer.echo(f"entry {found.broken} is broken: {found.why}")
     raise typer.Exit(0 if found.broken is None else EXIT_FAILED)
-
-
-def _ensure_there(store: str | None) -> None:
-    """Refuse a file that is not there: opening it would make it, and find nothing wrong.
-
-    Raises FileNotFoundError.
-    """
-    import errno
-    import os
-    from pathlib import Path
-
-    from streams.cli.options import store_url
-
-    scheme, _, file = store_url(store).partition(":///")
-    path = file.partition("?")[0]
-    if scheme.startswith("sqlite") and path and not Path(path).exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def _known_of(text: str | None) -> "Known | None":

@@ -71,8 +71,7 @@ class ConsoleProcess:
                 client.get("/healthz")
                 return self
             time.sleep(0.2)
-        self._log.seek(0)
-        said = self._log.read().decode(errors="replace")[-2000:]
+        said = self._said()
         self._end()
         raise ConsoleError(f"weir console must answer within {START_SECONDS_MAX:g} s: {said}")
 
@@ -82,7 +81,14 @@ class ConsoleProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if isinstance(error, ConsoleError):
+            error.add_note(f"the console said: {self._said()}")
         self._end()
+
+    def _said(self) -> str:
+        """Return the last words of the process."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-2000:]
 
     def _end(self) -> None:
         self._process.terminate()

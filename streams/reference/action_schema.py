@@ -1,4 +1,4 @@
-"""The schemas of what people do with alerts, but for dispositions, and with proposals of limits."""
+"""The schemas of what people do with alerts (but for dispositions), proposals, and tasks."""
 
 from typing import Any, Final
 
@@ -6,6 +6,7 @@ from monitor.core.business_day import RFC_3339
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, TEXT_LENGTH_MAX, Disposition
 from monitor.store.proposals import STEP_DETAILS, StepKind
 from monitor.store.standing import DETAILS, NEEDED, Does
+from monitor.store.work.tasks import TASK_TEXTS, TaskDoes, TaskKind
 
 _TEXT: Final = {"type": "string", "pattern": r"\S", "maxLength": TEXT_LENGTH_MAX}
 _NOTE: Final = {**_TEXT, "maxLength": NOTE_LENGTH_MAX}
@@ -119,4 +120,58 @@ def proposal_schema() -> dict[str, Any]:
             }
             for step, names in needed.items()
         ],
+    }
+
+
+# -- tasks with clients ----------------------------------------------------------------------------
+
+_OF_TASK: Final[dict[str, dict[str, Any]]] = {
+    "task": {
+        "description": "What is to be done: a step of service recovery, or an offer.",
+        "type": "string",
+        "enum": [kind.value for kind in TaskKind],
+    },
+    "account_id": {"description": "The client's account.", **_TEXT},
+    "due": {
+        "description": "By which day (YYYY-MM-DD).",
+        "type": "string",
+        "format": "date",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    },
+}
+_TASK_TEXTS: Final = {
+    "alert_id": "The alert that it follows from.",
+    "assignee": "Who is to do it.",
+    "tier": "The account's tier of service.",
+    "adviser": "The account's adviser.",
+}
+
+
+def task_schema() -> dict[str, Any]:
+    """Return the schema, but for the dialect that it is written in."""
+    texts = {
+        name: {"description": _TASK_TEXTS[name], **_TEXT, "type": ["string", "null"]}
+        for name in TASK_TEXTS
+    }
+    return {
+        "title": "Task with a client",
+        "description": (
+            "What a person did with a task, through the console; only ever added. The first end of"
+            " a task holds."
+        ),
+        "type": "object",
+        "properties": {
+            "task_id": {"description": "The task's. It is the record's key, too.", **_TEXT},
+            "action": {
+                "description": "What was done.",
+                "type": "string",
+                "enum": [does.value for does in TaskDoes],
+            },
+            "by": {"description": "Who.", **_TEXT},
+            "at": {"description": "When.", **_TIME},
+            "note": {"description": "Why, in words.", **_NOTE, "type": ["string", "null"]},
+        },
+        "required": ["task_id", "action", "by", "at"],
+        "if": {"properties": {"action": {"const": TaskDoes.OPEN.value}}, "required": ["action"]},
+        "then": {"properties": {**_OF_TASK, **texts}, "required": list(_OF_TASK)},
     }

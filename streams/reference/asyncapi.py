@@ -84,7 +84,8 @@ _DESCRIBED: Final = (
         "cases", "caseAction", "case-action", "The alert_id.",
         "What people did with alerts in the console besides disposing of them; only ever added. A"
         " record may come twice: the same content is the same action. Records with a"
-        " `proposal_id` are proposals of other limits (schemas/limit-proposal.json).", is_read=True,
+        " `proposal_id` are proposals of other limits (schemas/limit-proposal.json), those"
+        " with a `task_id` tasks with clients (schemas/client-task.json).", is_read=True,
     ),
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ from monitor.dispositions.disposition import (
     Disposition,
 )
 from monitor.review.reading import Reading
-from streams.reference.action_schema import action_schema, proposal_schema
+from streams.reference.action_schema import action_schema, proposal_schema, task_schema
 from streams.reference.samples import samples
 from streams.reference.systemic_schemas import left_out_schema, systemic_schemas
 from streams.wire.bounded import LEFT_OUT
@@ -139,6 +139,7 @@ def record_schemas() -> dict[str, Schema]:
         "disposition": {"$schema": DIALECT, **disposition_schema()},
         "case-action": {"$schema": DIALECT, **action_schema()},
         "limit-proposal": {"$schema": DIALECT, **proposal_schema()},
+        "client-task": {"$schema": DIALECT, **task_schema()},
     }
 
 

@@ -213,7 +213,7 @@ def problem_of(line: str, *, is_whole: bool) -> str | None:
     options: Any = root.params
     positionals = None
     rest = words[1:]
-    for length in (2, 1):
+    for length in (3, 2, 1):
         name = " ".join(words[: length + 1])
         if len(words) > length and name in COMMANDS:
             options, rest = COMMANDS[name].params, words[length + 1 :]
@@ -257,9 +257,9 @@ def _problem_of_words(
     ]
     if needed:
         return f"needed: {needed}"
-    is_needed = any(argument.required for argument in positionals)
-    is_too_much = values > 0 and (not positionals or (values > 1 and positionals[0].nargs == 1))
-    if is_too_much or (is_needed and not values):
+    least = sum(bool(argument.required) for argument in positionals)
+    is_too_much = values > len(positionals) and all(argument.nargs == 1 for argument in positionals)
+    if is_too_much or values < least:
         return f"{values} arguments for {len(positionals)}"
     return None
 
@@ -289,7 +289,7 @@ def test_a_call_that_is_none_is_told(line: str, problem: str) -> None:
 
 def test_there_are_calls_to_look_at() -> None:
     shown = {line.split(" --")[0] for page in PAGES for line, _ in command_lines(page)}
-    assert set(COMMANDS) <= {" ".join(call.split()[:size]) for call in shown for size in (2, 3)}
+    assert set(COMMANDS) <= {" ".join(call.split()[:size]) for call in shown for size in (2, 3, 4)}
 
 
 @each_page

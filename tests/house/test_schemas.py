@@ -20,6 +20,7 @@ from monitor.policy.document import policy_of
 from monitor.population import Population, rows_of
 from monitor.store.proposals import ProposalStep, StepKind, step_of
 from monitor.store.standing import Action, ActionError, Does, action_of
+from monitor.store.work.tasks import TaskDoes, TaskKind, TaskStep, task_step_of
 from streams.reference.schemas import record_schemas
 from streams.wire import codec
 from streams.wire.accounts import account_record_bytes, decode_account
@@ -190,6 +191,7 @@ def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
         "disposition": codec.disposition_bytes(Disposed("a", Disposition.SUSPICIOUS, "A", 0)),
         "case-action": json.dumps(AN_ACTION.fields()).encode(),
         "limit-proposal": json.dumps(A_PROPOSAL.fields()).encode(),
+        "client-task": json.dumps(A_TASK.fields()).encode(),
     }[sort]
     assert SCHEMAS[sort]["required"]
     for name in SCHEMAS[sort]["required"]:
@@ -366,3 +368,52 @@ def test_a_proposal_fits_exactly_where_it_can_be_used(data: st.DataObject) -> No
     except ActionError:
         is_used = False
     assert is_used == (faults("limit-proposal", json.dumps(fields).encode()) == []), fields
+
+
+A_TASK = TaskStep(
+    "t",
+    TaskDoes.OPEN,
+    "A",
+    0,
+    {
+        "task": "amend",
+        "account_id": "A1",
+        "due": "2026-01-05",
+        "alert_id": "a",
+        "assignee": None,
+        "tier": "gold",
+        "adviser": "B",
+        "note": "why",
+    },
+)
+OF_TASK: dict[str, tuple[object, ...]] = {
+    "task_id": TEXTS,
+    "action": (*TaskDoes, "shout", ""),
+    "by": TEXTS,
+    "at": CELLS["booked_at"],
+    "task": (*TaskKind, "sue", ""),
+    "account_id": TEXTS,
+    "due": ("2026-02-28", "2026-13-01", "soon", "2026-1-1", ""),
+    "alert_id": (*TEXTS, None),
+    "assignee": (*TEXTS, None),
+    "tier": (*TEXTS, None),
+    "adviser": (*TEXTS, None),
+    "note": (*TEXTS, None),
+}
+
+
+@law(300)
+@given(st.data())
+def test_a_task_fits_exactly_where_it_can_be_used(data: st.DataObject) -> None:
+    fields = A_TASK.fields() | {"action": data.draw(st.sampled_from(TaskDoes))}
+    for name in data.draw(st.sets(st.sampled_from(sorted(OF_TASK)), min_size=1, max_size=2)):
+        value = data.draw(st.sampled_from((*OF_TASK[name], *ODD, "left out")))
+        fields.pop(name, None)
+        if value != "left out":
+            fields[name] = value
+    try:
+        task_step_of(fields)
+        is_used = True
+    except ActionError:
+        is_used = False
+    assert is_used == (faults("client-task", json.dumps(fields).encode()) == []), fields

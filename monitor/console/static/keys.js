@@ -77,13 +77,15 @@
     s: () => open("#snooze", "button, input:not([type=hidden])"),
     c: () => { const field = find("#comment"); if (field) field.focus(); else openLine("#comment"); },
     u: () => press("#reopen") || submit("reopen"),
+    z: () => press("#undo"),
     n: () => press("#next"),
+    m: () => press("#take"),
     t: () => press("#transactions"),
     ".": show,
     "/": () => find("#search")?.focus(),
     g: () => { after = "g"; setTimeout(() => { after = ""; }, 1500); },
   };
-  const places = { q: "/queue", i: "/incidents", l: "/limits", h: "/health" };
+  const places = { q: "/queue", i: "/incidents", l: "/limits", h: "/health", t: "/tasks" };
 
   function pick(event) {
     const picker = find("#close[open] .reasons");

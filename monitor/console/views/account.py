@@ -10,11 +10,14 @@ from starlette.responses import Response
 from monitor.console import words
 from monitor.console.filters import checked
 from monitor.console.replies import AnswerError, now_of, page, person_of, store_of
+from monitor.console.views.exports import addresses
 from monitor.console.views.queue import lines_of
+from monitor.console.work.tasks import today_of
 from monitor.core.alert import Kind
 from monitor.store import audit
 from monitor.store.queries import actions_of_account, alerts_of_account, days_of_account
 from monitor.store.standing import Action
+from monitor.store.work.tasklist import TaskFilter, tasks_of
 
 ATTRIBUTES: Final = ("segment", "branch", "product", "peer_group")
 _SERIES: Final = {"debit_amount": "out", "credit_amount": "in"}
@@ -145,6 +148,7 @@ def account(request: Request) -> Response:
         if not records and not rows:
             raise AnswerError(404, f"nothing is known of account {account_id}")
         lines = lines_of(connection, rows, now, counts_more=False)
+        tasks = tasks_of(connection, TaskFilter(account_id=account_id))
         entries = [entry_of(action) for action in actions_of_account(connection, account_id)]
     of_limit = next((row for row in rows if row.kind == Kind.DAILY_AMOUNT.value), None)
     latest = records[-1] if records else {}
@@ -156,6 +160,9 @@ def account(request: Request) -> Response:
         "days": days_of(records, None if of_limit is None else _limit_of(of_limit.record)),
         "lines": lines,
         "entries": entries,
+        "tasks": tasks,
+        "today": today_of(now),
+        "exports": addresses(account_id=account_id),
     }
     read(request, "account", account_id)
     return page(request, "account.html", shown)

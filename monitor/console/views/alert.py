@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from monitor.console import words
 from monitor.console.decisions import (
-    DAY,
     SNOOZE_DAYS_MAX,
     decide,
     may,
@@ -31,9 +30,11 @@ from monitor.console.replies import (
 )
 from monitor.console.views.account import days_of, entry_of, read
 from monitor.console.views.queue import Line, lines_of, seen_of, seen_text
+from monitor.console.work.tasks import today_of
+from monitor.console.work.undo import offered
 from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import MEANINGS
-from monitor.store.people import Person
+from monitor.store.people import DAY, Person
 from monitor.store.queries import (
     actions_of,
     alert_page,
@@ -44,6 +45,7 @@ from monitor.store.queries import (
     days_of_account,
     revisions_of,
 )
+from monitor.store.work.tasklist import TaskFilter, tasks_of
 
 OTHERS_MAX: Final = 25
 
@@ -101,10 +103,13 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         "told": told,
         "entries": [entry_of(action) for action in actions_of(connection, row.alert_id)],
         "others": others,
+        "tasks": tasks_of(connection, TaskFilter(alert_id=row.alert_id)),
+        "today": today_of(now),
         "days": days_of(days, record),
         "incident": incident,
         "incident_record": None if incident is None else json.loads(incident.record),
         "may": may(person, row, now),
+        "undo": offered(connection, person, row.alert_id, now),
         "needs_second": needs_second(person, row),
         "meanings": MEANINGS,
         "colleagues": [name for name in assignable(connection) if name != person.name],

@@ -1,6 +1,7 @@
 """The API: the same alerts, decisions and incidents as the pages, as JSON."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ from starlette.responses import Response
 
 from monitor.console.decisions import Done, Seen, decide, state_of
 from monitor.console.filters import OF_API, api_wanted, checked, limit_of
-from monitor.console.openapi import document
+from monitor.console.openapi.document import document
+from monitor.console.repeats import hash_tag, tags_of
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -19,6 +21,7 @@ from monitor.console.replies import (
     now_of,
     person_of,
     store_of,
+    writing,
 )
 from monitor.console.views.account import read
 from monitor.console.views.alert import found_row
@@ -38,11 +41,16 @@ from monitor.store.queries import (
 from monitor.store.standing import Does
 
 _ANY: Final = "*"
+_TAG: Final = re.compile(r'"([0-9]+-[0-9]+)(?:-[0-9a-f]+)?"')
 
 
-def etag_of(row: Row[Any]) -> str:
-    """Return the entity tag of an alert: people's version, and the machine's revision."""
-    return f'"{row.version}-{row.revision}"'
+def etag_of(row: Row[Any], fields: Mapping[str, Any]) -> str:
+    """Return the entity tag of an alert: people's version, the machine's revision, and a hash.
+
+    Without the hash of what is shown, a snooze that ended would leave the tag as it was.
+    """
+    shown = hash_tag(json.dumps(fields, sort_keys=True).encode())
+    return f'"{row.version}-{row.revision}-{shown[1:]}'
 
 
 def summary(row: Row[Any], now: int) -> dict[str, Any]:
@@ -91,10 +99,7 @@ def alert_object(request: Request) -> Response:
         row = found_row(connection, alert_id)
         fields = whole(connection, row, now)
     read(request, "alert", alert_id)
-    headers = {"ETag": etag_of(row)}
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    return as_json(fields, headers=headers)
+    return as_json(fields, headers={"ETag": etag_of(row, fields)})
 
 
 def post_disposition(request: Request, body: Body) -> Response:
@@ -114,21 +119,39 @@ def _act(request: Request, asked: Mapping[str, Any]) -> Response:
     revision = asked.get("revision")
     if revision is not None and (type(revision) is not int or revision < 1):
         raise AnswerError(400, f"revision must be a whole number from 1 on, not {revision!r}")
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         row = found_row(connection, alert_id)
-        wanted = request.headers.get("if-match", _ANY).strip()
-        if wanted not in {_ANY, etag_of(row)}:
-            raise AnswerError(
-                412,
-                "the alert has changed: get it again",
-                alert_id=alert_id,
-                version=row.version,
-                revision=row.revision,
-            )
+        _ensure_match(request, row)
         done = decide(connection, person, asked, [Seen(alert_id, row.version, revision)], now)
         after = found_row(connection, alert_id)
         fields = {**whole(connection, after, now), "done": done[-1].does.value}
-    return as_json(fields, 201, {"ETag": etag_of(after)})
+    return as_json(fields, 201, {"ETag": etag_of(after, fields)})
+
+
+def _ensure_match(request: Request, row: Row[Any]) -> None:
+    """Raise AnswerError (412) with both versions, if If-Match names none of this alert."""
+    wanted = tags_of(request.headers, "if-match") or [_ANY]
+    held = f"{row.version}-{row.revision}"
+    if _ANY in wanted or held in {_seen_in(tag) for tag in wanted}:
+        return
+    conflict = {"alert_id": row.alert_id, "seen": wanted, "held": held}
+    raise AnswerError(
+        412,
+        "the alert has changed: get it again",
+        alert_id=row.alert_id,
+        version=row.version,
+        revision=row.revision,
+        conflicts=[conflict],
+    )
+
+
+def _seen_in(tag: str) -> str:
+    """Return the version and the revision that an alert's tag names; its hash does not matter.
+
+    The hash says how the alert is shown, as its priority, which nobody decides by.
+    """
+    found = _TAG.fullmatch(tag)
+    return "" if found is None else found[1]
 
 
 def incident_list(request: Request) -> Response:
@@ -136,10 +159,9 @@ def incident_list(request: Request) -> Response:
     checked(request.query_params, ())
     now = now_of(request)
     with store_of(request).reading() as connection:
-        items = [
-            {**summary(row, now), "member_states": member_counts(connection, row.alert_id)}
-            for row in incident_rows(connection)
-        ]
+        rows = incident_rows(connection)
+        counts = member_counts(connection, [row.alert_id for row in rows])
+    items = [{**summary(row, now), "member_states": counts[row.alert_id]} for row in rows]
     return as_json({"items": items, "next": None})
 
 
@@ -151,12 +173,12 @@ def incident_object(request: Request) -> Response:
         row = found_incident(connection, incident_id)
         fields = {
             **whole(connection, row, now),
-            "member_states": member_counts(connection, incident_id),
+            "member_states": member_counts(connection, [incident_id])[incident_id],
             "member_alerts": [
                 summary(member, now) for member in members_of(connection, incident_id)
             ],
         }
-    return as_json(fields, headers={"ETag": etag_of(row)})
+    return as_json(fields, headers={"ETag": etag_of(row, fields)})
 
 
 def post_close(request: Request, body: Body) -> Response:
@@ -167,7 +189,7 @@ def post_close(request: Request, body: Body) -> Response:
         now_of(request),
         person_of(request),
     )
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         if body.get("is_preview") is True:
             return as_json(preview_of(connection, incident_id, person, now).fields())
         members = None if body.get("members") is None else _members(body["members"])

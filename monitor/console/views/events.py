@@ -4,8 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
-from urllib.parse import quote, unquote
+from typing import Final, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,8 +13,9 @@ from starlette.responses import Response, StreamingResponse
 from monitor.console.filters import checked
 from monitor.console.guard import token_of
 from monitor.console.replies import AnswerError, now_of, person_of, store_of
+from monitor.store.intake import latest_change
 from monitor.store.people import person_of as person_of_token
-from monitor.store.queries import changed_since, latest_report
+from monitor.store.queries import changed_since
 from monitor.store.store import Store
 
 POLL_SECONDS: Final = 1.0
@@ -28,35 +28,40 @@ STREAMS_MAX: Final = 8
 
 _INTEGER_MAX: Final = 2**63 - 1
 
-Place = tuple[int, str]
-"""A report: when it was told, and of which alert."""
+
+class Report(NamedTuple):
+    """A report of an alert, by the number of its change."""
+
+    change: int
+    alert_id: str
+    revision: int
+    account_id: str | None
 
 
-def place_of(text: str) -> Place:
-    """Return the report that an event's id names. Raises AnswerError (400) if it names none."""
-    told_at, colon, alert_id = text.partition(":")
-    if colon and told_at.isascii() and told_at.isdigit() and int(told_at[:20]) <= _INTEGER_MAX:
-        return int(told_at), unquote(alert_id)
-    raise AnswerError(400, f"an event's id must be told_at:alert_id, not {text[:80]!r}")
+def change_of(text: str) -> int:
+    """Return the change that an event's id names. Raises AnswerError (400) if it names none."""
+    if text.isascii() and text.isdigit() and int(text[:20]) <= _INTEGER_MAX:
+        return int(text)
+    raise AnswerError(400, f"an event's id must be a whole number, not {text[:80]!r}")
 
 
-def event_text(row: tuple[int, str, int, str | None]) -> str:
-    """Return a report (told_at, alert_id, revision, account_id) as an event."""
-    told_at, alert_id, revision, account_id = row
-    data = json.dumps({"alert_id": alert_id, "revision": revision, "account_id": account_id})
-    return f"id: {told_at}:{quote(alert_id, safe='')}\nevent: alert\ndata: {data}\n\n"
+def event_text(report: Report) -> str:
+    """Return a report as an event."""
+    change, *its = report
+    data = json.dumps(dict(zip(Report._fields[1:], its, strict=True)))
+    return f"id: {change}\nevent: alert\ndata: {data}\n\n"
 
 
-def later(store: Store, place: Place) -> list[tuple[int, str, int, str | None]]:
-    """Return reports after one."""
+def later(store: Store, change: int) -> list[Report]:
+    """Return reports after a change; of a store that was made again since, from its latest on."""
     with store.reading() as connection:
-        rows = changed_since(connection, *place)
-        return [(row.told_at, row.alert_id, row.revision, row.account_id) for row in rows]
+        rows = changed_since(connection, min(change, latest_change(connection)))
+        return [Report(row.change, row.alert_id, row.revision, row.account_id) for row in rows]
 
 
 async def stream(
     store: Store,
-    place: Place,
+    change: int,
     is_welcome: Callable[[], Awaitable[bool]],
     seconds: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[str]:
@@ -68,15 +73,14 @@ async def stream(
             if not await is_welcome():
                 return
             checked_at = seconds()
-        rows = await run_in_threadpool(later, store, place)
-        for row in rows:
-            place = row[0], row[1]
-            said_at = seconds()
-            yield event_text(row)
+        reports = await run_in_threadpool(later, store, change)
+        for report in reports:
+            change, said_at = report.change, seconds()
+            yield event_text(report)
         if seconds() - said_at >= KEEP_ALIVE_SECONDS:
             said_at = seconds()
             yield ": nothing new\n\n"
-        if not rows:
+        if not reports:
             await asyncio.sleep(POLL_SECONDS)
 
 
@@ -85,7 +89,7 @@ async def events(request: Request) -> Response:
     params = checked(request.query_params, ("after",))
     store, name = store_of(request), person_of(request).name
     last = request.headers.get("last-event-id") or params.get("after")
-    place = place_of(last) if last else await run_in_threadpool(_latest, store)
+    change = change_of(last) if last else await run_in_threadpool(_latest, store)
     open_streams: dict[str, int] = request.app.state.streams
     if open_streams.get(name, 0) >= STREAMS_MAX:
         raise AnswerError(429, f"a person may have at most {STREAMS_MAX} streams of events")
@@ -97,7 +101,7 @@ async def events(request: Request) -> Response:
     async def counted() -> AsyncIterator[str]:
         open_streams[name] = open_streams.get(name, 0) + 1
         try:
-            async for text in stream(store, place, is_welcome):
+            async for text in stream(store, change, is_welcome):
                 yield text
         finally:
             open_streams[name] -= 1
@@ -106,6 +110,6 @@ async def events(request: Request) -> Response:
     return StreamingResponse(counted(), media_type="text/event-stream", headers=headers)
 
 
-def _latest(store: Store) -> Place:
+def _latest(store: Store) -> int:
     with store.reading() as connection:
-        return latest_report(connection)
+        return latest_change(connection)

@@ -13,7 +13,9 @@ from monitor.console import words
 from monitor.console.filters import checked
 from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
-from monitor.store.queries import Health, health
+from monitor.store.programs.webhooks import delivery_counts
+from monitor.store.queries import Health, closed_days, health
+from monitor.store.store import StoreAwayError
 
 STALE_SECONDS: Final = 3600
 """Without any report for so long, the page says that the stream may stand still."""
@@ -24,7 +26,7 @@ def healthz(request: Request) -> Response:
     try:
         with store_of(request).reading() as connection:
             connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
+    except (StoreAwayError, SQLAlchemyError):
         return PlainTextResponse("the store does not answer", 503)
     return PlainTextResponse("ok")
 
@@ -34,11 +36,15 @@ def health_page(request: Request) -> Response:
     checked(request.query_params, ())
     now = now_of(request)
     with store_of(request).reading() as connection:
-        found = health(connection)
+        found, days = health(connection), closed_days(connection)
+        hooks = delivery_counts(connection)
     silence = 0 if found.latest is None else (now - found.latest) // MICROSECONDS
     shown = {
         "title": "Health",
         "health": found,
+        "days": days,
+        "partitions": sorted({number for day in days for number in day.partitions}),
+        "webhooks": hooks,
         "samples": samples_of(found),
         "latest": "" if found.latest is None else words.ago(found.latest, now),
         "is_stale": silence > STALE_SECONDS,
@@ -75,7 +81,9 @@ def health_fields(connection: Connection) -> dict[str, Any]:
             {"hour": event_time_text(row.hour), "reason": row.reason, "rejected": row.rejected}
             for row in found.rejected
         ],
+        "closed_days": [day._asdict() for day in closed_days(connection)],
         "unsent": found.unsent,
         "lost_days": list(found.lost_days),
+        "webhooks": delivery_counts(connection)._asdict(),
         "latest": None if found.latest is None else event_time_text(found.latest),
     }

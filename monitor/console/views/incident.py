@@ -21,6 +21,7 @@ from monitor.console.replies import (
     see_other,
     store_of,
 )
+from monitor.console.views.exports import addresses
 from monitor.console.views.queue import done_text, lines_of, seen_of
 from monitor.core.alert import Kind
 from monitor.dispositions.disposition import MEANINGS, Disposition
@@ -35,6 +36,7 @@ from monitor.store.queries import (
 from monitor.store.standing import Does
 
 DAYS_SHOWN: Final = 62
+MEMBERS_SHOWN: Final = 100
 
 
 class Preview(NamedTuple):
@@ -110,15 +112,17 @@ def incidents(request: Request) -> Response:
     checked(request.query_params, ())
     now = now_of(request)
     with store_of(request).reading() as connection:
-        listed = [
-            {
-                "row": row,
-                "record": json.loads(row.record),
-                "state": state_of(row, now).value,
-                "members": member_counts(connection, row.alert_id),
-            }
-            for row in incident_rows(connection)
-        ]
+        rows = incident_rows(connection)
+        counts = member_counts(connection, [row.alert_id for row in rows])
+    listed = [
+        {
+            "row": row,
+            "record": json.loads(row.record),
+            "state": state_of(row, now).value,
+            "members": counts[row.alert_id],
+        }
+        for row in rows
+    ]
     return page(request, "incidents.html", {"title": "Incidents", "incidents": listed})
 
 
@@ -128,12 +132,13 @@ def incident(request: Request) -> Response:
     incident_id, now = request.path_params["incident_id"], now_of(request)
     with store_of(request).reading() as connection:
         row = found_incident(connection, incident_id)
-        members = members_of(connection, incident_id)
+        members = members_of(connection, incident_id, MEMBERS_SHOWN)
         shown = {
             "row": row,
             "record": json.loads(row.record),
             "lines": lines_of(connection, members, now, counts_more=False),
-            "counts": member_counts(connection, incident_id),
+            "counts": member_counts(connection, [incident_id])[incident_id],
+            "exports": addresses(incident_id=incident_id),
             "preview": preview_of(connection, incident_id, person_of(request), now),
         }
     record = shown["record"]
@@ -144,6 +149,7 @@ def incident(request: Request) -> Response:
         "evidence": evidence_of(record),
         "days": [str(day) for day in words.listed(words.evidence(record).get("days"))],
         "days_shown": DAYS_SHOWN,
+        "members_shown": MEMBERS_SHOWN,
         "meanings": MEANINGS,
         "is_done": bool(params.get("done")),
     }

@@ -37,12 +37,14 @@ from monitor.console.replies import (
     person_of,
     see_other,
     store_of,
+    writing,
 )
 from monitor.core.alert import written
 from monitor.core.threshold import Threshold
 from monitor.policy.policy import Policy
 from monitor.store.limits import proposals_of
 from monitor.store.people import Role
+from monitor.store.programs.actors import accountable
 from monitor.store.proposals import Proposal, ProposalState
 from monitor.whatif import AccountChange
 
@@ -196,7 +198,7 @@ def _curve(threshold: Threshold, answer: LimitAnswer, above: int) -> dict[str, A
 def post_proposal(request: Request, body: Body) -> Response:
     """Propose another limit."""
     ensure_known(body, ("above", "effective_from", "note"))
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         step = propose(
             connection,
             person_of(request),
@@ -210,7 +212,7 @@ def post_proposal(request: Request, body: Body) -> Response:
 
 def propose_limit(request: Request, body: Body) -> Response:
     """Propose what the form says, and show the proposal."""
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         step = propose(
             connection,
             person_of(request),
@@ -250,7 +252,7 @@ def proposal(request: Request) -> Response:
         found = found_proposal(connection, request.path_params["proposal_id"])
         shown = _shown(connection, found)
         is_published = found.made.detail["version"] in _versions(connection)
-    is_own = person.name == found.made.by
+    is_own = accountable(person.name) == accountable(found.made.by)
     is_open = found.progress is ProposalState.OPEN
     shown |= {
         "title": f"Proposal for {found.made.detail['threshold_id']}",
@@ -302,7 +304,7 @@ def difference(base: Policy, changed: Policy) -> list[str]:
 def post_decision(request: Request, body: Body) -> Response:
     """Approve or decline a proposal."""
     ensure_known(body, ("decision", "policy_sha256", "note"))
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         found = decide_on(
             connection,
             person_of(request),
@@ -316,6 +318,6 @@ def post_decision(request: Request, body: Body) -> Response:
 def decide_proposal(request: Request, body: Body) -> Response:
     """Approve or decline what the form says, and show the proposal again."""
     proposal_id = request.path_params["proposal_id"]
-    with store_of(request).begin() as connection:
+    with writing(request) as connection:
         decide_on(connection, person_of(request), proposal_id, dict(body), now_of(request))
     return see_other(f"/proposals/{quote(proposal_id, safe='')}")

@@ -1,4 +1,4 @@
-"""The queue: what is to be worked, by priority, one group of rows an account."""
+"""The queue: what is to be worked, by priority; an account's alerts of an episode are together."""
 
 import json
 import re
@@ -21,16 +21,19 @@ from monitor.console.replies import (
     see_other,
     store_of,
 )
+from monitor.console.views.exports import addresses_of
 from monitor.dispositions.disposition import MEANINGS
+from monitor.store.intake import latest_change
 from monitor.store.queries import (
     COUNTED_MAX,
     QueryError,
     alert_page,
     counts,
-    latest_report,
+    group_page,
     others_of_accounts,
 )
 from monitor.store.standing import Does, State
+from monitor.store.work.saved_views import views_of
 
 SEEN_MAX: Final = 500
 """Alerts that one form may name."""
@@ -50,7 +53,7 @@ _SAID: Final = {
 
 
 class Line(NamedTuple):
-    """A row of the queue: the alert in words. `is_first` of its account on the page."""
+    """A row of the queue: the alert in words. `is_first` of its group on the page."""
 
     row: Row[Any]
     record: Mapping[str, Any]
@@ -83,47 +86,52 @@ def seen_of(text: str) -> Seen:
 def lines_of(
     connection: Connection, rows: Sequence[Row[Any]], now: int, *, counts_more: bool = True
 ) -> list[Line]:
-    """Return alerts as rows; those of one account stand together, where the first of them is.
+    """Return alerts as rows; those of one group stand together, where the first of them is.
 
     `counts_more`: the first of each account says how many open ones it has beside these.
     """
-    groups: dict[object, list[Row[Any]]] = {}
+    groups: dict[str, list[Row[Any]]] = {}
     for row in rows:
-        key = ("alert", row.alert_id) if row.account_id is None else ("account", row.account_id)
-        groups.setdefault(key, []).append(row)
-    accounts = [row.account_id for row in rows if row.account_id is not None]
-    opened: Mapping[str, int] = {}
+        groups.setdefault(row.group_id, []).append(row)
+    more: dict[str, int] = {}
+    accounts = sorted({row.account_id for row in rows if row.account_id is not None})
     if counts_more and accounts:
-        opened = others_of_accounts(connection, sorted(set(accounts)), now)
-    found = []
-    for its in groups.values():
-        is_here = sum(state_of(row, now) is State.OPEN for row in its)
-        more = max(0, opened.get(its[0].account_id, 0) - is_here)
-        for place, row in enumerate(its):
-            record = json.loads(row.record)
-            is_first = place == 0
-            found.append(
-                Line(row, record, state_of(row, now).value, is_first, more if is_first else 0)
-            )
-    return found
+        more = dict(others_of_accounts(connection, accounts, now))
+        for row in rows:
+            if row.account_id in more and state_of(row, now) is State.OPEN:
+                more[row.account_id] -= 1
+    return [
+        Line(
+            row,
+            json.loads(row.record),
+            state_of(row, now).value,
+            place == 0,
+            max(0, more.pop(row.account_id, 0)),
+        )
+        for its in groups.values()
+        for place, row in enumerate(its)
+    ]
 
 
 def queue(request: Request) -> Response:
-    """Show a tab of the queue, with the filters that the address has."""
+    """Show a tab of the queue, with the filters that the address has: a row for each group."""
     params = checked(request.query_params, OF_QUEUE)
     chosen, person, now = filter_of(params), person_of(request), now_of(request)
     wanted = chosen.wanted(person.name, now)
     with store_of(request).reading() as connection:
-        after = latest_report(connection)
+        after = latest_change(connection)
         try:
-            found = alert_page(connection, wanted, cursor=params.get("cursor") or None)
+            page_of = group_page if chosen.folds else alert_page
+            found = page_of(connection, wanted, cursor=params.get("cursor") or None)
         except QueryError as error:
             raise AnswerError(400, str(error)) from error
         lines = lines_of(connection, found.rows, now)
         shown = {
             "title": f"{words.TABS.get(chosen.tab, 'Search')} - Queue",
             "filter": chosen,
+            "exports": addresses_of(chosen, person.name),
             "lines": lines,
+            "views": views_of(connection, person.name),
             "counts": counts(connection, person.name, now),
             "counted_max": COUNTED_MAX,
             "next_query": chosen.query(cursor=found.next) if found.next else None,
@@ -132,13 +140,15 @@ def queue(request: Request) -> Response:
             "choices": CHOICES,
             "meanings": MEANINGS,
             "snooze_days_max": SNOOZE_DAYS_MAX,
-            "live_after": f"{after[0]}:{after[1]}",
+            "live_after": after,
         }
     return page(request, "queue.html", shown)
 
 
 def _done(text: str) -> str:
     """Return a sentence about the actions that an address names; nothing if it names none."""
+    if text == "take.0":
+        return "Nothing is left here that nobody has."
     parts = [
         f"{words.quantity(int(number), 'alert')} {_SAID[does]}"
         for does, number in _DONE.findall(text)

@@ -16,9 +16,11 @@ from monitor.console.transactions import (
     NotReachableError,
     SeenTransaction,
 )
+from monitor.console.work.tasks import open_tasks
 from monitor.store import people
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.people import Person, Role
+from monitor.store.programs.tokens import Scope, add_token
 from monitor.store.store import Store
 
 PASSWORD: Final = "corn rake lantern 7"  # noqa: S105 - of made people
@@ -169,6 +171,7 @@ class MadeConsole:
         )
         self._intake = Intake(self.store)
         self._offset = 0
+        self._programs = 0
         for name, role in names.items():
             people.add_user(self.store, name, role, PASSWORD, self.clock())
 
@@ -187,6 +190,13 @@ class MadeConsole:
             asked = {"above": above, "note": "too many"}
             return propose(connection, person, LIMIT, asked, self.clock()).proposal_id
 
+    def open_task(self, name: str = "bob", account: str = "A1") -> str:
+        """Open a task with a client as a person, and return the task's id."""
+        person = Person(name, NAMES[name], "")
+        with self.store.begin() as connection:
+            asked = {"task": "offer", "note": "asked for more"}
+            return open_tasks(connection, person, account, asked, self.clock())[0].made.task_id
+
     @contextlib.contextmanager
     def client(self, name: str | None = None) -> Iterator[TestClient]:
         """Yield a client of somebody who is logged in; None: of nobody."""
@@ -197,6 +207,16 @@ class MadeConsole:
                 person = people.person_of(self.store, token, self.clock())
                 assert person is not None
                 client.headers["X-CSRF-Token"] = person.csrf
+            yield client
+
+    @contextlib.contextmanager
+    def program(self, scope: Scope = Scope.READ, owner: str = "root") -> Iterator[TestClient]:
+        """Yield a client of a program that has a token of somebody."""
+        self._programs += 1
+        name = f"program-{self._programs}"
+        token = add_token(self.store, name, owner, scope, 30, self.clock())
+        with TestClient(self.app, follow_redirects=False) as client:
+            client.headers["Authorization"] = f"Bearer {token}"
             yield client
 
     def close(self) -> None:

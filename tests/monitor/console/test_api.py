@@ -4,7 +4,7 @@ import pytest
 from starlette.routing import Route
 
 from monitor.console.app import OF_API, needs
-from monitor.console.openapi import document
+from monitor.console.openapi.document import document
 from tests.monitor.console.made_console import MadeConsole, identity, limit_alert
 
 ALERT = identity("A2 2026-02-14")

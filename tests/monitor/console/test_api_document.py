@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from monitor.console.app import OF_API
-from monitor.console.openapi import document
+from monitor.console.openapi.document import document
 from tests.monitor.console.made_console import LIMIT, MadeConsole, identity
 from tests.support.laws import examples
 
@@ -33,6 +33,7 @@ OPERATIONS = [
     if method in item
 ]
 NAMES = {
+    "account_id": "A1",
     "alert_id": identity("A1 2026-02-14"),
     "incident_id": identity("systemic 2026-02-14"),
     "threshold_id": LIMIT,
@@ -48,7 +49,11 @@ def test_every_route_is_asked() -> None:
 def test_every_answer_is_one_that_the_document_has(
     console: MadeConsole, path: str, method: str
 ) -> None:
-    names = NAMES | {"proposal_id": console.propose()}
+    names = NAMES | {
+        "proposal_id": console.propose(),
+        "task_id": console.open_task(),
+        "account_id": "A1",
+    }
     console.transactions.held = []
     api = schemathesis.openapi.from_asgi("/api/v1/openapi.json", console.app)
     operation = api[path][method.upper()]
@@ -70,6 +75,8 @@ def test_every_answer_is_one_that_the_document_has(
         def ask(case: schemathesis.Case[Any], is_there: bool) -> None:  # noqa: FBT001 - drawn
             if is_there:
                 case.path_parameters = {name: names[name] for name in case.path_parameters or {}}
+                if path.endswith("/paper"):
+                    case.query = {"alert": [NAMES["alert_id"]]}
             statuses.add(case.call_and_validate(headers=headers, checks=CHECKS).status_code)
 
         ask()

@@ -1,11 +1,13 @@
 """Every route for every role, and text of others on every page."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from starlette.routing import Route
@@ -13,6 +15,7 @@ from starlette.routing import Route
 from monitor.console.app import OF_API, PAGES, PUBLIC, needs
 from monitor.store.intake import RecordSort
 from monitor.store.people import Role, new_setup_token
+from monitor.store.programs.tokens import Scope
 from tests.monitor.console.made_console import (
     LIMIT,
     NAMES,
@@ -36,6 +39,8 @@ def address_of(console: MadeConsole, route: Route) -> str:
     path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
     path = path.replace("{threshold_id:path}", LIMIT).replace("{incident_id:path}", INCIDENT)
     path = path.replace("{theme:path}", "breaches")
+    if "{task_id:path}" in path:
+        return path.replace("{task_id:path}", console.open_task())
     if "{proposal_id:path}" in path:
         return path.replace("{proposal_id:path}", console.propose())
     return path
@@ -64,6 +69,28 @@ def test_every_route_lets_in_whom_it_must(console: MadeConsole, method: str, rou
         else:
             assert status not in {401, 403, 404, 405, 500}
             assert method != "GET" or status in {200, 303}
+
+
+@pytest.mark.parametrize(("method", "route"), ROUTES, ids=name_of)
+def test_every_route_lets_in_the_tokens_that_it_must(
+    console: MadeConsole, method: str, route: Route
+) -> None:
+    address = address_of(console, route)
+    if address == "/events":
+        return
+    needed = needs(method, address)
+    roles = {Scope.READ: Role.VIEWER, Scope.DECIDE: Role.ANALYST, Scope.APPROVE: Role.APPROVER}
+    for scope, role in roles.items():
+        with console.program(scope) as client:
+            status = client.request(method, address).status_code
+        if needed is None:
+            assert status not in {403, 404, 405, 500}
+        elif not address.startswith("/api/"):
+            assert status == 303  # pages are for people: to the login
+        elif role < needed:
+            assert status == 403
+        else:
+            assert status not in {401, 403, 404, 405, 500}
 
 
 def test_nobody_is_led_to_the_page_after_the_login(console: MadeConsole) -> None:
@@ -130,10 +157,10 @@ def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
 
 
 def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits"]
+    addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits", "/tasks"]
     addresses += ["/explore", "/explore?theme=needs"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
-    for address in (*addresses, *with_parts, f"/accounts/{account}"):
+    for address in (*addresses, *with_parts, f"/accounts/{account}", f"/accounts/{account}/paper"):
         yield address, client.get(address).text
     yield "incident", client.get(f"/incidents/{alert_ids[-1]}").text
     query = {"q": HOSTILE, "account_id": HOSTILE, "assignee": HOSTILE}
@@ -163,6 +190,16 @@ def test_text_of_others_is_never_interpreted(console: MadeConsole) -> None:
             f"/api/v1/alerts/{ids[0]}/actions", json={"action": "comment", "note": HOSTILE}
         )
         assert answer.status_code == 201
+        client.post("/queue/views", data={"name": HOSTILE[:64], "query": f"q={quote(HOSTILE)}"})
+        assert HOSTILE[:64] in html.unescape(client.get("/queue").text)
+        made_task = client.post(
+            f"/api/v1/accounts/{quote(account, safe='')}/tasks",
+            json={"task": "recovery", "alert_id": ids[0], "note": HOSTILE},
+        )
+        assert made_task.status_code == 201
+        ended = made_task.json()["items"][0]["task_id"]
+        client.post(f"/api/v1/tasks/{ended}/steps", json={"step": "done", "note": HOSTILE})
+        assert HOSTILE in html.unescape(client.get("/tasks?show=done").text)
         for address, text in pages(
             client, re.sub("[?#%/]", lambda c: f"%{ord(c[0]):02X}", account), ids
         ):
@@ -211,15 +248,22 @@ def test_money_is_text_with_separators(console: MadeConsole) -> None:
 
 def test_alerts_of_one_account_stand_together(console: MadeConsole) -> None:
     with console.client("vera") as client:
-        text = client.get("/queue").text
+        folded = client.get("/queue").text
+        text = client.get("/queue?account_id=A1").text
         narrow = client.get("/queue?kind=review").text
-    rows = re.findall(r'<tr class="(line[^"]*)" data-alert="([^"]+)"', text)
-    places = [name for _, name in rows]
     its = [identity("review A1"), MEMBER, identity("outlier A1 2026-02-13")]
-    at = places.index(its[0])
-    assert sorted(places[at : at + 3]) == sorted(its)
-    assert [style for style, _ in rows[at : at + 3]] == ["line", "line follows", "line follows"]
+    heads = [name for _, name in rows_in(folded)]
+    assert [name for name in heads if name in its] == [its[0]], "the most urgent stands for all"
+    assert "and 2 more of this account" in folded
+    rows = rows_in(text)
+    assert sorted(name for _, name in rows) == sorted(its)
+    assert [style for style, _ in rows] == ["line", "line follows", "line follows"]
     assert "and 2 more of this account" in narrow
+
+
+def rows_in(text: str) -> list[tuple[str, str]]:
+    """Return the style and the alert of each row of a page."""
+    return re.findall(r'<tr class="(line[^"]*)" data-alert="([^"]+)"', text)
 
 
 def test_an_alert_says_why_what_changed_and_what_it_is_part_of(console: MadeConsole) -> None:

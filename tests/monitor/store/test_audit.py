@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
@@ -17,7 +15,6 @@ from monitor.store.audit import FIRST_PREVIOUS, Known, Verified, append, verify
 from monitor.store.schema import audit
 from monitor.store.store import Store
 from tests.support.laws import law
-from tests.support.postgres import PostgresUnavailableError, postgres
 from tests.support.stored import sqlite_store
 
 FIELDS: Final = [column.name for column in audit.c]
@@ -239,24 +236,8 @@ def test_a_text_longer_than_its_column_is_refused(store: Store, field: str, most
         assert verify(connection).entries == 1
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def new_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        made = sqlite_store(tmp_path)
-        yield made
-        made.close()
-        return
-    try:
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            made = Store.open(url)
-            yield made
-            made.close()
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, the audit was tried on SQLite alone: {error}")
-
-
-def test_two_writers_at_once_make_one_chain(new_store: Store) -> None:
-    store = new_store
+def test_two_writers_at_once_make_one_chain(either_store: Store) -> None:
+    store = either_store
 
     def write(number: int) -> int:
         with store.begin() as connection:

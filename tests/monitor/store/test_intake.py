@@ -1,6 +1,7 @@
 """The store takes every record once: however it is cut, and whatever comes twice."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.sketches.histogram import Sketch
+from monitor.core.business_day import day_text
 from monitor.review.membership import is_member
 from monitor.store import intake as intake_of_store
 from monitor.store.intake import Intake, Read, RecordSort, priority_of
+from monitor.store.queries import closed_days
+from monitor.store.records import SAMPLES_MAX
 from monitor.store.standing import Action, Does
 from monitor.store.store import Store
+from monitor.systemic.record import SegmentRecord
+from monitor.systemic.segment_day import LimitDay, SegmentDay
 from tests.support.laws import law
 from tests.support.stored import (
     ALERTS,
+    MONDAY,
     NOW,
     contents,
     filled,
@@ -117,7 +125,7 @@ def test_rejections_are_counted_by_the_hour_and_the_latest_are_kept(tmp_path: Pa
     held = filled(sqlite_store(tmp_path), records, at_a_time=70)
     assert sum(row[2] for row in held["rejection_counts"]) == 450
     kept = [row for row in held["rejections"] if row[4] == "future"]
-    assert len(kept) == intake_of_store.SAMPLES_MAX
+    assert len(kept) == SAMPLES_MAX
     assert max(row[2] for row in kept) == 449
 
 
@@ -145,3 +153,43 @@ def test_what_follows_from_topics_is_forgotten_for_a_rebuild(tmp_path: Path) -> 
     assert not any(contents(store).values())
     assert filled(store, made_records(3), at_a_time=5) == whole
     assert Intake(store).positions()[ALERTS, 0] > 0
+
+
+def read_segment_day(offset: int, record: SegmentRecord) -> Read:
+    return Read(RecordSort.SEGMENT_DAY, "t.segment-days.v1", 0, offset, NOW, record.fields())
+
+
+@law(60)
+@given(
+    numbers=st.lists(st.integers(0, 50), min_size=24, max_size=24),
+    order=st.permutations(range(24)),
+    size=st.integers(1, 24),
+)
+def test_closed_days_add_up_whatever_the_order_and_the_last_of_a_part_holds(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], order: list[int], size: int
+) -> None:
+    parts = list(product(range(3), range(2), (None, "retail"), range(2)))
+    said = [
+        SegmentRecord(partition, 4, segment_day_of(day, segment, number), part)
+        for (day, partition, segment, part), number in zip(parts, numbers, strict=True)
+    ]
+    stale = [
+        SegmentRecord(partition, 4, segment_day_of(day, segment, 99), part)
+        for day, partition, segment, part in parts[:6]
+    ]
+    records = [*stale, *(said[number] for number in order)]
+    reads = [read_segment_day(offset, record) for offset, record in enumerate(records)]
+    store = new_store(tmp_path_factory)
+    filled(store, reads, at_a_time=size)
+    with store.reading() as connection:
+        days = closed_days(connection)
+    assert [day.business_day for day in days] == [day_text(MONDAY + day) for day in (2, 1, 0)]
+    for place, day in enumerate(reversed(days)):
+        its = numbers[8 * place : 8 * place + 8]
+        assert day.partitions == [0, 1]
+        assert (day.account_days, day.breaches) == (sum(its), sum(its))
+
+
+def segment_day_of(day: int, segment: str | None, number: int) -> SegmentDay:
+    limits = {"daily-amount": LimitDay(100, number, Sketch(), {})}
+    return SegmentDay(MONDAY + day, segment, number, limits, 0, 0, {}, {})

@@ -1,57 +1,48 @@
 """The store on both databases: the same tables, the same answers."""
 
-from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, MetaData, inspect, text
 
+from monitor.store import queries
 from monitor.store.intake import Intake
 from monitor.store.queries import (
     AlertFilter,
     QueryError,
     alert_page,
     counts,
+    group_page,
     health,
     incident_rows,
     member_counts,
     members_of,
 )
-from monitor.store.schema import metadata
+from monitor.store.schema import OF_TOPICS, metadata
 from monitor.store.standing import State
-from monitor.store.store import Store, StoreError
-from tests.support.postgres import PostgresUnavailableError, postgres
-from tests.support.stored import contents, filled, made_records, sqlite_store
+from monitor.store.store import Store, StoreError, bring_to
+from tests.support.laws import law
+from tests.support.stored import (
+    MONDAY,
+    NOW,
+    contents,
+    filled,
+    made_record,
+    made_records,
+    read_alert,
+    sqlite_store,
+)
 
 
-@pytest.fixture(scope="module")
-def postgres_url() -> Iterator[str]:
-    try:  # not in pytest's folder, which is of one user alone
-        with TemporaryDirectory() as folder, postgres(Path(folder)) as url:
-            yield url
-    except PostgresUnavailableError as error:
-        pytest.skip(f"NO POSTGRESQL, the store was tried on SQLite alone: {error}")
-
-
-def emptied(store: Store) -> Store:
-    with store.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
-    return store
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = sqlite_store(tmp_path)
-    else:
-        opened = emptied(Store.open(request.getfixturevalue("postgres_url")))
-    yield opened
-    opened.close()
+@pytest.fixture
+def store(either_store: Store) -> Store:
+    return either_store
 
 
 def test_both_databases_hold_the_same(store: Store, tmp_path: Path) -> None:
@@ -68,8 +59,35 @@ def test_the_tables_are_those_that_migrations_make(store: Store) -> None:
         assert set(inspect(connection).get_table_names()) > set(metadata.tables)
 
 
+def test_a_store_of_an_older_form_becomes_the_same(store: Store) -> None:
+    whole = filled(store, made_records(3, 150))
+    with store.begin() as connection:
+        rows = {
+            table.name: [dict(row._mapping) for row in connection.execute(table.select())]
+            for table in OF_TOPICS
+        }
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        bring_to(connection, "0003")
+        older = MetaData()
+        older.reflect(connection)
+        for name in rows.keys() & older.tables.keys():
+            table, its = older.tables[name], rows[name]
+            for row in its:
+                kept = {column: row[column] for column in row.keys() & table.columns.keys()}
+                connection.execute(table.insert(), kept)
+        bring_to(connection, "head")
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert contents(store) == whole
+
+
+def rank_of(group: list[Any]) -> int:
+    left = [row.priority for row in group if row.state not in ("closed", "withdrawn")]
+    return int(max(left or [row.priority for row in group]))
+
+
 @pytest.mark.parametrize("limit", [1, 3, 50])
-def test_pages_have_every_alert_once_and_the_greatest_first(store: Store, limit: int) -> None:
+def test_pages_have_every_alert_once_and_groups_whole(store: Store, limit: int) -> None:
     filled(store, made_records(5, 200))
     with store.reading() as connection:
         whole = alert_page(connection, AlertFilter(), limit=500).rows
@@ -82,11 +100,63 @@ def test_pages_have_every_alert_once_and_the_greatest_first(store: Store, limit:
             if cursor is None:
                 break
         assert [row.alert_id for row in found] == [row.alert_id for row in whole]
-        assert [row.priority for row in found] == sorted(
-            (row.priority for row in found), reverse=True
-        )
+        groups = [list(its) for _, its in groupby(found, lambda row: row.group_id)]
+        assert len(groups) == len({row.group_id for row in found})
+        for its in groups:
+            assert [row.priority for row in its] == sorted(
+                (row.priority for row in its), reverse=True
+            )
+        ranks = [rank_of(its) for its in groups]
+        assert ranks == sorted(ranks, reverse=True)
         with pytest.raises(QueryError, match="cursor"):
             alert_page(connection, AlertFilter(), cursor="nonsense")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+@pytest.mark.parametrize("at_a_time", [1, 2, 200])
+@pytest.mark.parametrize("wanted", [AlertFilter(), AlertFilter(status="open", now=NOW)])
+def test_pages_of_groups_have_the_first_of_each_once(
+    store: Store, limit: int, at_a_time: int, wanted: AlertFilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_PLACES_AT_A_TIME", at_a_time)
+    filled(store, made_records(5, 200))
+    with store.reading() as connection:
+        whole = alert_page(connection, wanted, limit=500).rows
+        firsts = [next(its).alert_id for _, its in groupby(whole, lambda row: row.group_id)]
+        found: list[str] = []
+        cursor = None
+        while True:
+            page = group_page(connection, wanted, limit=limit, cursor=cursor)
+            found += [row.alert_id for row in page.rows]
+            cursor = page.next
+            if cursor is None:
+                break
+    assert found == firsts
+    assert len(firsts) > 5
+
+
+@law(60)
+@given(
+    names=st.lists(st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1), min_size=1, max_size=9),
+    text=st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1, max_size=2),
+)
+def test_a_search_finds_the_accounts_that_begin_so(
+    tmp_path_factory: pytest.TempPathFactory, names: list[str], text: str
+) -> None:
+    store = sqlite_store(tmp_path_factory.mktemp("store"))
+    made = [
+        read_alert(number, {**made_record(f"daily-amount/A1/{MONDAY}", 1), **its})
+        for number, its in enumerate(
+            {"alert_id": f"id-{number}", "account_id": name} for number, name in enumerate(names)
+        )
+    ]
+    filled(store, made)
+    with store.reading() as connection:
+        found = alert_page(connection, AlertFilter(text=text), limit=500).rows
+    assert sorted(row.account_id for row in found) == sorted(
+        name for name in names if name.startswith(text)
+    )
+    store.close()
 
 
 def counted(connection: Connection, state: State) -> int:
@@ -114,7 +184,9 @@ def test_members_are_counted_by_state(store: Store) -> None:
         total = 0
         for incident in incidents:
             members = members_of(connection, incident.alert_id)
-            assert len(members) == sum(member_counts(connection, incident.alert_id).values())
+            assert len(members) == sum(
+                member_counts(connection, [incident.alert_id])[incident.alert_id].values()
+            )
             total += len(members)
         assert total == sum(row[12] is not None for row in contents(store)["alerts"]) > 0
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.profile.baseline import HOT_Z as MODELS_HOT_Z
@@ -156,8 +156,16 @@ def told_fields(bound: list[Engine], items: list[Transaction], run: int) -> list
     return [record.fields() for record in told_by(bound, items, run)]
 
 
+TAKEN_BACK_IN_ONE_CURRENCY = [
+    Made(1, 0, 1, None, None),
+    Made(1, 0, 1, None, None, "USD"),
+    Made(1, 0, 1, None, None, "EUR", 0),
+]
+
+
 @law(25)
 @given(made_items)
+@example(TAKEN_BACK_IN_ONE_CURRENCY)
 def test_totals_are_what_sql_counts(made: list[Made]) -> None:
     items = items_of(with_whole_reversals(made))
     told = joined(told_by(engines(2), items))

@@ -16,9 +16,12 @@ from argon2 import PasswordHasher
 
 from monitor.store import people
 from monitor.store.people import LoginError, Role, login, person_of
+from monitor.store.programs.tokens import Scope, TokenError, bearer
 from monitor.store.store import Store
 from streams.cli import user as command_user
+from streams.cli import user_token
 from streams.cli.exit_status import exit_status
+from streams.cli.user import now
 from tests.support.command_line import Weir, fields, weir_of
 from tests.support.rigs import command
 
@@ -150,6 +153,27 @@ def test_what_cannot_be_used_is_said(
     assert "Traceback" not in said.err
 
 
+def test_another_role_ends_the_sessions_of_the_old_one(
+    weir: Weir, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(weir, monkeypatch, "Ann")
+    token = login(store, "Ann", GOOD, "", now())
+    assert fields(weir("user", "role", "Ann", "viewer", "--json"))["role"] == "viewer"
+    assert person_of(store, token, now()) is None
+    person = person_of(store, login(store, "Ann", GOOD, "", now()), now())
+    assert person is not None
+    assert person.role is Role.VIEWER
+    with store.reading() as connection:
+        row = connection.exec_driver_sql(
+            "select subject, before, after from audit where action = 'role-set'"
+        ).one()
+    assert row[0] == "Ann"
+    assert json.loads(row[1]) == {"role": "analyst"}
+    assert json.loads(row[2]) == {"role": "viewer", "sessions_ended": 1}
+    assert weir("user", "role", "Eve", "viewer").status == 2
+    assert weir("user", "role", "Ann", "boss").status == 2
+
+
 @pytest.mark.parametrize("change", ["disable", "enable"])
 def test_nobody_is_no_user(weir: Weir, change: str) -> None:
     said = weir("user", change, "Cid")
@@ -164,6 +188,74 @@ def test_without_a_terminal_the_password_must_be_on_stdin(
     said = weir("user", "add", "Ann", "--role", "viewer")
     assert said.status == 2
     assert "--password-stdin" in said.err
+
+
+# -- tokens ---------------------------------------------------------------------------------------
+
+
+def test_a_token_is_shown_once_used_and_revoked(
+    weir: Weir, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "there are no tokens" in weir("user", "token", "list").out
+    add(weir, monkeypatch, "Ann")
+    made = fields(
+        weir("user", "token", "add", "nightly", "--for", "Ann", "--scope", "decide", "--json")
+    )
+    shown = weir("user", "token", "add", "other", "--for", "Ann")
+    assert bearer(store, shown.out.strip(), "", now()).role is Role.VIEWER
+    assert bearer(store, made["token"], "", now()).role is Role.ANALYST
+    listed = weir("user", "token", "list", "--json")
+    assert made["token"] not in listed.out + weir("user", "token", "list").out
+    assert [known["scope"] for known in fields(listed)["tokens"]] == ["decide", "read"]
+    assert fields(weir("user", "token", "revoke", "nightly", "--json"))["revoked_at"]
+    with pytest.raises(TokenError):
+        bearer(store, made["token"], "", now())
+    assert "revoked 2" in weir("user", "token", "list").out
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["add", "nightly", "--for", "Eve"], "the owner must be a user who may log in"),
+        (["add", "Nightly", "--for", "Ann"], "a token's name must"),
+        (["add", "nightly", "--for", "Ann", "--scope", "approve"], "needs approver"),
+        (["add", "nightly", "--for", "Ann", "--days", "366"], "365"),
+        (["revoke", "nightly"], "there is no token"),
+    ],
+)
+def test_a_token_that_cannot_be_is_refused(
+    weir: Weir, monkeypatch: pytest.MonkeyPatch, words: list[str], problem: str
+) -> None:
+    add(weir, monkeypatch, "Ann")
+    refused = weir("user", "token", *words)
+    assert (refused.status, refused.out) == (2, "")
+    assert problem in refused.err
+
+
+def test_the_scopes_are_those_of_the_store() -> None:
+    assert [scope.value for scope in user_token.OfScope] == [scope.value for scope in Scope]
+
+
+# -- webhooks -------------------------------------------------------------------------------------
+
+
+def test_a_webhook_is_added_listed_and_removed(weir: Weir, tmp_path: Path) -> None:
+    assert "there are no webhooks" in weir("webhook", "list").out
+    (tmp_path / "secret").write_text("sixteen bytes or more")
+    add_it = ("webhook", "add", "https://a.example/x", "--secret-file", "secret")
+    made = fields(weir(*add_it, "--kinds", "review, systemic", "--allow-private", "--json"))
+    assert (made["number"], made["kinds"]) == (1, ["review", "systemic"])
+    assert weir(*add_it).out.startswith("2: https://a.example/x, every kind, secret in /")
+    assert len(fields(weir("webhook", "list", "--json"))["webhooks"]) == 2
+    assert "review, systemic, may be private" in weir("webhook", "list").out
+    assert fields(weir("webhook", "remove", "1", "--json")) == {"removed": 1, "not_delivered": 0}
+    assert weir("webhook", "remove", "1").status == 2
+    refused = weir("webhook", "add", "http://a.example/", "--secret-file", "none")
+    assert refused.status == 2
+    assert "must be https" in refused.err
+    assert "must be readable" in refused.err
+    assert "Traceback" not in refused.err
+    assert fields(weir("verify", "--json"))["entries"] == 3
 
 
 # -- the audit ------------------------------------------------------------------------------------

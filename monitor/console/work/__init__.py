@@ -1,0 +1,1 @@
+"""Work beside alerts at the console: tasks, taking back, saved views."""

@@ -1,0 +1,1 @@
+"""Keeping the store: backup and restore, retention, erasure."""

@@ -1,0 +1,1 @@
+"""Programs that use the console's API: their tokens, their repeated requests, their webhooks."""

@@ -1,0 +1,1 @@
+"""Work beside alerts: tasks with a client, and views that somebody saved."""

@@ -1,0 +1,29 @@
+"""Archive, console and database are killed while people work: nothing is lost or doubled."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.support.postgres import PostgresUnavailableError
+from tests.support.rigs import Broker
+from tests.support.store_kills import own_kills
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_the_store_equals_the_topics_after_kills(embedded_broker: Broker, database: str) -> None:
+    try:  # not in pytest's folder, which is of one user alone
+        with (
+            TemporaryDirectory() as folder,
+            own_kills(
+                embedded_broker, Path(folder), 1, is_postgres=database == "postgresql"
+            ) as kills,
+        ):
+            outcome = kills.run(20)
+    except PostgresUnavailableError as error:
+        pytest.skip(f"NO POSTGRESQL, kills were tried on SQLite alone: {error}")
+    assert outcome.found == []
+    assert sum(outcome.kills.values()) == 20
+    assert sum(outcome.answered.values()) > 20
