@@ -4,9 +4,11 @@ A row of the table comes before the file's of the same account and day: it was t
 answer does not depend on which days are sealed. Amounts are whole minor units: never floats.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +16,7 @@ import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, func, select
 
 from models.arrays import Ints
@@ -24,6 +27,8 @@ from monitor.store.store import DAYS_FOLDER, StoreError
 
 READ_AT_A_TIME: Final = 5000
 FILES_AT_A_TIME: Final = 64
+LAST: Final = "9999-99-99"
+"""After every business day."""
 
 _MINOR: Final = pa.decimal128(38, 0)
 _TOTALS: Final = pa.struct(
@@ -148,22 +153,79 @@ def lost_days(connection: Connection) -> list[str]:
     folder = folder_of(connection)
     return [
         row.business_day
-        for row in reversed(sealed_between(connection, "", "9999-99-99"))
+        for row in reversed(sealed_between(connection, "", LAST))
         if folder is None or not (folder / row.file).is_file()
     ]
 
 
 def files_of(connection: Connection, sealed: Sequence[Row[Any]]) -> list[str]:
-    """Return the paths of sealed days' files. Raises StoreError if a file is not there."""
+    """Return the paths of sealed days' files.
+
+    Raises StoreError if a file is not there, or is not the one that was written.
+    """
     folder = folder_of(connection)
-    paths = [None if folder is None else folder / row.file for row in sealed]
-    for row, path in zip(sealed, paths, strict=True):
-        if path is None or not path.is_file():
+    paths = []
+    for row in sealed:
+        path = None if folder is None else folder / row.file
+        try:
+            found = None if path is None else path.stat()
+        except FileNotFoundError:
+            found = None
+        if path is None or found is None:
             raise StoreError(
                 f"the account-days of {row.business_day} must be in {path or row.file}, and that"
-                " file is not there: weir archive --rebuild makes it again from the topics"
+                f" file is not there: {_MADE_AGAIN}"
             )
-    return [str(path) for path in paths]
+        if _sha256_of(str(path), found.st_size, found.st_mtime_ns) != row.sha256:
+            raise StoreError(
+                f"{path} must be as it was written, and its sha256 is another one: {_MADE_AGAIN}"
+            )
+        paths.append(str(path))
+    return paths
+
+
+_MADE_AGAIN: Final = (
+    "put it back into the folder that WEIR_STORE_DAYS names (FILE.days beside an SQLite store), or"
+    " weir archive --rebuild makes it again from the topics"
+)
+
+
+@lru_cache(maxsize=4096)
+def _sha256_of(path: str, size: int, changed_at: int) -> str:
+    """Return the hash of a file: read once, as long as its size and time are the same."""
+    del size, changed_at
+    return sha256_of(Path(path))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def count_before(connection: Connection, first: str) -> int:
+    """Return how many account-days there are of business days before one, wherever they stand.
+
+    Those of a file that is not there, or is not the one that was written, are not there.
+    """
+    is_old = account_days.c.business_day < first
+    chosen = select(account_days.c.business_day, func.count()).where(is_old)
+    young = {row[0]: row[1] for row in connection.execute(chosen.group_by("business_day"))}
+    count = sum(young.values())
+    for row in connection.execute(select(sealed_days).where(sealed_days.c.business_day < first)):
+        try:
+            (path,) = files_of(connection, [row])
+        except StoreError:
+            continue
+        count += row.rows
+        if row.business_day in young:
+            names = select(account_days.c.account_id).where(
+                account_days.c.business_day == row.business_day
+            )
+            later = set(connection.execute(names).scalars())
+            its = pq.read_table(path, columns=["account_id"])["account_id"].to_pylist()
+            count -= sum(name in later for name in its)
+    return count
 
 
 def closed_day(connection: Connection, *, is_latest: bool = True) -> str | None:
@@ -181,17 +243,11 @@ def closed_day(connection: Connection, *, is_latest: bool = True) -> str | None:
 def open_days(connection: Connection, first: str, last: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database whose view `days` has the account-days of a range, as SCHEMA has them.
 
-    Raises StoreError if a file of a sealed day is not there.
+    Raises StoreError as `files_of`.
     """
     files = files_of(connection, sealed_between(connection, first, last))
     young = table_of(young_records(connection, first, last))
-    with _database(files, young) as database:
-        yield database
-
-
-@contextmanager
-def _database(files: Sequence[str], young: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": 1}) as database:
+    with _database() as database:
         database.register("young", young)
         names = ", ".join(SCHEMA.names)
         view = f"SELECT {names} FROM young"  # noqa: S608 - our own names
@@ -205,10 +261,22 @@ def _database(files: Sequence[str], young: pa.Table) -> Iterator[duckdb.DuckDBPy
         yield database
 
 
+@contextmanager
+def _database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory. Raises StoreError if a file went while it was read."""
+    try:
+        with duckdb.connect(config={"threads": 1}) as database:
+            yield database
+    except duckdb.IOException as error:
+        raise StoreError(
+            f"a file of account-days went while it was read: ask again ({error})"
+        ) from error
+
+
 def rows_between(connection: Connection, first: str, last: str, columns: Sequence[str]) -> pa.Table:
     """Return columns of the account-days of a range, by business day and account.
 
-    Raises StoreError if a file of a sealed day is not there.
+    Raises StoreError as `files_of`.
     """
     assert set(columns) <= set(SCHEMA.names), "the columns of an account-day"
     with open_days(connection, first, last) as database:
@@ -225,13 +293,13 @@ def latest_of_account(
     chosen = its.where(account_days.c.account_id == account_id)
     ordered = chosen.order_by(account_days.c.business_day.desc()).limit(limit)
     found = {row.business_day: row.record for row in connection.execute(ordered)}
-    sealed = sealed_between(connection, "", "9999-99-99")
+    sealed = sealed_between(connection, "", LAST)
     for begin in range(0, len(sealed), FILES_AT_A_TIME):
         piece = sealed[begin : begin + FILES_AT_A_TIME]
         later = [day for day in found if day > piece[0].business_day]
         if len(later) >= limit:
             break
-        with duckdb.connect(config={"threads": 1}) as database:
+        with _database() as database:
             rows = database.execute(
                 "SELECT business_day, record FROM read_parquet(?) WHERE account_id = ?",
                 [files_of(connection, piece), account_id],
@@ -262,6 +330,23 @@ class Summed(NamedTuple):
     greatest: int  # what is more is cut there
 
 
+class UnreadDaysError(StoreError):
+    """Account-days whose totals cannot be read: the message says how many, and one of them."""
+
+
+def _ensure_read(database: duckdb.DuckDBPyConnection) -> None:
+    unread, count, example = database.sql(
+        "SELECT count(*) FILTER (is_unread), count(*),"
+        " min((business_day, account_id)) FILTER (is_unread) FROM valued"
+    ).fetchall()[0]
+    if unread:
+        day, account_id = example
+        raise UnreadDaysError(
+            f"the totals of {unread} of {count} account-days cannot be read, as of {account_id!r}"
+            f" on {day}: choose days after it, or publish that account-day again as it must be"
+        )
+
+
 def values_between(
     connection: Connection,
     first: str,
@@ -273,7 +358,8 @@ def values_between(
     """Return what the account-days of a range come to, of those that a limit decides for.
 
     `decides` is asked once for each scope that there is: with an account of `own`, else with "".
-    Raises StoreError if a file is not there, and ValueError if a record cannot be read.
+    Raises StoreError as `files_of`, and UnreadDaysError if totals cannot be read: an answer
+    without them would be another one.
     """
     assert set(summed.members) <= set(_TOTALS.names), "members of a total"
     added = " + ".join(f"total.{name}" for name in summed.members)
@@ -291,10 +377,7 @@ def values_between(
             f" {groups}, {value} FROM days"
         )
         database.execute(f"CREATE TEMP TABLE valued AS {valued}", asked)
-        for account_id, day in database.execute(
-            "SELECT account_id, business_day FROM valued WHERE is_unread LIMIT 1"
-        ).fetchall():
-            raise ValueError(f"the totals of {account_id!r} on {day} cannot be read")
+        _ensure_read(database)
         scopes = database.execute(
             "SELECT DISTINCT own, segment, peer_group, product FROM valued"
         ).fetchall()

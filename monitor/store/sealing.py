@@ -5,15 +5,15 @@ of the table. So the store gives the same answers at whatever moment it is kille
 one left in the folder is swept away by the next pass.
 """
 
-import hashlib
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, Row, delete, select, update
 
 from monitor.core.business_day import day_of_text, day_text
 from monitor.store.days import (
@@ -22,16 +22,20 @@ from monitor.store.days import (
     files_of,
     folder_of,
     sealed_between,
+    sha256_of,
     table_of,
     young_records,
 )
 from monitor.store.schema import account_days, sealed_days
-from monitor.store.store import Store, StoreError, upsert
+from monitor.store.store import Store, take_turns, upsert
 
 QUIET_DAYS: Final = 7
 """A day is sealed once a day is closed that is so many days later."""
 GROUP_ROWS: Final = 10_000
 """Of a group of a file: one account is found by the bounds of its group."""
+
+_LOCK: Final = 7353719
+"""Whoever lets files count, or takes them away, has it."""
 
 OnStep = Callable[[str], None]
 
@@ -74,7 +78,8 @@ def seal_quiet_days(
 def seal(store: Store, day: str, now: int, on_step: OnStep = _pass_on) -> bool:
     """Seal a business day, or seal it again with what came since; return whether it was.
 
-    A day with a record whose totals cannot be read stays in the table.
+    A day with a record whose totals cannot be read stays in the table. Raises StoreError as
+    `files_of`.
     """
     on_step("read")
     with store.reading() as connection:
@@ -86,25 +91,51 @@ def seal(store: Store, day: str, now: int, on_step: OnStep = _pass_on) -> bool:
         if rows["totals"].null_count:
             return False
         if sealed:
-            (path,) = files_of(connection, sealed)
-            if _sha256_of(Path(path)) != sealed[0].sha256:
-                raise StoreError(
-                    f"{path} must be as it was written, and its sha256 is another one:"
-                    " weir archive --rebuild makes it again from the topics"
-                )
-            rows = _merged(pq.read_table(path, schema=SCHEMA), rows)
-    name = _next_name(day, sealed[0].file if sealed else None)
-    sha256 = _write(rows, folder / name, on_step)
-    on_step("commit")
+            rows = _merged(sealed_rows(connection, sealed[0]), rows)
+    written = _write(rows, folder, _next_name(day, sealed[0].file if sealed else None), on_step)
     with store.begin() as connection:
-        if list(young_records(connection, day, day)) != records:
-            return False  # something came meanwhile: the next pass seals it, and sweeps this file
-        file = {"rows": rows.num_rows, "sha256": sha256, "sealed_at": now, "file": name}
-        upsert(connection, sealed_days, [{"business_day": day, **file}])
+        hold_days(connection)
+        is_other = list(young_records(connection, day, day)) != records
+        if is_other or sealed_between(connection, day, day) != sealed:
+            return False  # something came or went meanwhile: the next pass seals it
+        on_step("rename")
+        if not _put(written):
+            return False  # another one swept it away: the next pass writes it again
+        on_step("commit")
+        upsert(connection, sealed_days, [{"business_day": day, "sealed_at": now, **_said(written)}])
         connection.execute(delete(account_days).where(account_days.c.business_day == day))
         on_step("committing")
     on_step("done")
     return True
+
+
+def hold_days(connection: Connection) -> None:
+    """Let no other process seal, rewrite or sweep files until the end of this transaction."""
+    take_turns(connection, _LOCK)
+
+
+def sealed_rows(connection: Connection, sealed: Row[Any]) -> pa.Table:
+    """Return the rows of a sealed day's file. Raises StoreError as `files_of`."""
+    (path,) = files_of(connection, [sealed])
+    return pq.read_table(path, schema=SCHEMA)
+
+
+def rewrite(connection: Connection, sealed: Row[Any], rows: pa.Table) -> None:
+    """Let a sealed day have other rows, in this transaction, which must hold the days.
+
+    They are in a file of another name, so that the one before counts if this is undone. Whichever
+    does not count is swept away.
+    """
+    its = sealed_days.c.business_day == sealed.business_day
+    if not rows.num_rows:
+        connection.execute(delete(sealed_days).where(its))
+        return
+    folder = folder_of(connection)
+    assert folder is not None, "its file was read"
+    written = _write(rows, folder, _next_name(sealed.business_day, sealed.file), _pass_on)
+    is_put = _put(written)
+    assert is_put, "nobody sweeps while the days are held"
+    connection.execute(update(sealed_days).where(its).values(_said(written)))
 
 
 def _merged(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -122,50 +153,61 @@ def _next_name(day: str, before: str | None) -> str:
     return f"{day}.{int(number or 1) + 1}.parquet"
 
 
-def _write(rows: pa.Table, path: Path, on_step: OnStep) -> str:
-    path.parent.mkdir(exist_ok=True, mode=0o700)
-    temporary = path.with_name(f"{path.name}.tmp")
+class _Written(NamedTuple):
+    temporary: Path
+    path: Path
+    rows: int
+    sha256: str
+
+
+def _said(written: _Written) -> dict[str, Any]:
+    return {"rows": written.rows, "sha256": written.sha256, "file": written.path.name}
+
+
+def _write(rows: pa.Table, folder: Path, name: str, on_step: OnStep) -> _Written:
+    """Write rows beside where they are to be, and let the disk have them."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    temporary = folder / f"{name}.{secrets.token_hex(8)}.tmp"
     on_step("write")
     with temporary.open("wb") as file:
         pq.write_table(rows, file, compression="zstd", row_group_size=GROUP_ROWS)
         file.flush()
         on_step("fsync")
         os.fsync(file.fileno())
-    sha256 = _sha256_of(temporary)
-    on_step("rename")
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    return _Written(temporary, folder / name, rows.num_rows, sha256_of(temporary))
+
+
+def _put(written: _Written) -> bool:
+    """Give a file its name, and let the disk have it; return False if it was swept away."""
+    try:
+        written.temporary.replace(written.path)
+    except FileNotFoundError:
+        return False
+    folder = os.open(written.path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return sha256
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return True
 
 
 def sweep(store: Store) -> int:
-    """Remove the files that no sealed day names: what a killed one left; return how many."""
-    with store.reading() as connection:
+    """Remove the files that no sealed day names: what a killed one left, or what was replaced.
+
+    Return how many. A file that is being written is swept too, and then is written again.
+    """
+    with store.begin() as connection:
         folder = folder_of(connection)
         if folder is None or not folder.is_dir():
             return 0
+        hold_days(connection)
         named = set(connection.execute(select(sealed_days.c.file)).scalars())
-    left = [
-        path
-        for pattern in ("*.parquet", "*.parquet.tmp")
-        for path in folder.glob(pattern)
-        if path.name not in named and _is_day(path.name[:10])
-    ]
-    for path in left:
-        path.unlink()
+        left = [
+            path
+            for pattern in ("*.parquet", "*.parquet.*tmp")
+            for path in folder.glob(pattern)
+            if path.name not in named and _is_day(path.name[:10])
+        ]
+        for path in left:
+            path.unlink(missing_ok=True)
     return len(left)
-
-
-def sealed_count(store: Store) -> int:
-    """Return how many account-days are in files."""
-    with store.reading() as connection:
-        return int(connection.execute(select(func.sum(sealed_days.c.rows))).scalar() or 0)

@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -67,8 +67,7 @@ class Store:
             if not folder.is_dir():
                 raise StoreError(f"the store's folder {folder} must be there: make it first")
         try:
-            if days is None and parsed.get_backend_name() == "sqlite" and parsed.database:
-                days = Path(f"{parsed.database}.days").absolute()
+            days = days or days_beside(parsed)
             engine = create_engine(
                 parsed,
                 execution_options={DAYS_FOLDER: days},
@@ -126,6 +125,13 @@ class Store:
     def close(self) -> None:
         """Give up the connections."""
         self.engine.dispose()
+
+
+def days_beside(url: URL) -> Path | None:
+    """Return where files of sealed days lie beside an SQLite store: FILE.days; else None."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return Path(f"{url.database}.days").absolute()
 
 
 @contextmanager

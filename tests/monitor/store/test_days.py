@@ -8,23 +8,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from monitor.store.days import (
-    SCHEMA,
     latest_of_account,
     lost_days,
     rows_between,
     table_of,
 )
-from monitor.store.intake import Intake, Read, RecordSort
-from monitor.store.schema import account_days, sealed_days
+from monitor.store.intake import Intake
+from monitor.store.schema import sealed_days
 from monitor.store.sealing import quiet_days, seal, seal_quiet_days, sweep
 from monitor.store.store import Store, StoreError
+from tests.support.account_days import DAYS, in_table, made, rows_of, take
 from tests.support.laws import law
 from tests.support.stored import sqlite_store
 
-DAYS = [f"2026-01-{day:02d}" for day in range(5, 15)]
 STEPS = ["read", "write", "fsync", "rename", "commit", "committing", "done"]
 
 
@@ -32,45 +31,16 @@ class KilledError(Exception):
     pass
 
 
-def made(rng: random.Random, account: str, day: str) -> dict[str, Any]:
-    totals = [
-        {"currency": currency, "debit_count": rng.randrange(9),
-         "debit_amount": f"{rng.randrange(10**rng.choice([1, 6, 14]))}{decimals}",
-         "credit_count": rng.randrange(3), "credit_amount": f"0{decimals}"}
-        for currency, decimals in (("EUR", ".01"), ("JPY", ""))[: rng.randrange(3)]
-    ]  # fmt: skip
-    return {
-        "account_id": account, "business_day": day, "segment": rng.choice(["a", None]),
-        "branch": rng.choice(["B1", "=1+1"]), "product": None, "peer_group": "C1",
-        "totals": totals, "breaches": [], "policy_version": 1, "score": None,
-    }  # fmt: skip
-
-
-def take(store: Store, offset: int, records: list[dict[str, Any]]) -> None:
-    Intake(store).take(
-        [
-            Read(RecordSort.ACCOUNT_DAY, "t", 0, offset + at, 0, record)
-            for at, record in enumerate(records)
-        ]
-    )
-
-
 def everything(store: Store) -> list[dict[str, Any]]:
+    rows = rows_of(store)
     with store.reading() as connection:
-        found = rows_between(connection, DAYS[0], DAYS[-1], SCHEMA.names)
-        rows: list[dict[str, Any]] = found.to_pylist()
         for account in {row["account_id"] for row in rows}:
             its = [row["record"] for row in rows if row["account_id"] == account][-3:]
             latest = latest_of_account(connection, account, 3)
             assert [record["business_day"] for record in latest] == [
                 row["business_day"] for row in table_of(iter(its)).to_pylist()
             ]
-        return rows
-
-
-def in_table(store: Store) -> int:
-    with store.reading() as connection:
-        return connection.execute(select(func.count()).select_from(account_days)).scalar_one()
+    return rows
 
 
 @pytest.fixture
@@ -151,6 +121,8 @@ def test_a_lost_or_changed_file_is_told(store: Store) -> None:
     folder = Path(str(store.engine.url.database) + ".days")
     changed = folder / f"{DAYS[0]}.parquet"
     changed.write_bytes(changed.read_bytes() + b"\0")
+    with pytest.raises(StoreError, match=r"sha256 is another one.*--rebuild"):
+        rows_of(store)
     take(store, 50, [made(rng, "A2", DAYS[0])])
     with pytest.raises(StoreError, match=r"sha256 is another one.*--rebuild"):
         seal_quiet_days(store, 8)
