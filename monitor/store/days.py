@@ -194,12 +194,7 @@ _MADE_AGAIN: Final = (
 def _sha256_of(path: str, size: int, changed_at: int) -> str:
     """Return the hash of a file: read once, as long as its size and time are the same."""
     del size, changed_at
-    return sha256_of(Path(path))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file, 64 hex digits."""
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -5,6 +5,7 @@ of the table. So the store gives the same answers at whatever moment it is kille
 one left in the folder is swept away by the next pass.
 """
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable
@@ -22,7 +23,6 @@ from monitor.store.days import (
     files_of,
     folder_of,
     sealed_between,
-    sha256_of,
     table_of,
     young_records,
 )
@@ -169,12 +169,14 @@ def _write(rows: pa.Table, folder: Path, name: str, on_step: OnStep) -> _Written
     folder.mkdir(exist_ok=True, mode=0o700)
     temporary = folder / f"{name}.{secrets.token_hex(8)}.tmp"
     on_step("write")
-    with temporary.open("wb") as file:
+    with temporary.open("w+b") as file:
         pq.write_table(rows, file, compression="zstd", row_group_size=GROUP_ROWS)
         file.flush()
         on_step("fsync")
         os.fsync(file.fileno())
-    return _Written(temporary, folder / name, rows.num_rows, sha256_of(temporary))
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return _Written(temporary, folder / name, rows.num_rows, sha256)
 
 
 def _put(written: _Written) -> bool:
