@@ -1,29 +1,40 @@
-"""Cubes: alerts counted by what they are and by whose they are, turned by the names of columns."""
+"""Cubes: alerts or accounts counted by what they are and whose, turned by names of columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
+import duckdb
 import msgspec
 import pyarrow as pa
 from sqlalchemy import Connection, select
 
 from monitor.core.alert import Kind, Status
+from monitor.core.business_day import day_of_text, day_text
 from monitor.review.reading import Reading
-from monitor.store.days import open_days
+from monitor.store.days import closed_day, open_days
 from monitor.store.schema import alerts
 
 NOT_SAID: Final = "(not said)"
-CELL_ALERTS_MAX: Final = 200
+LISTED_MAX: Final = 200
+SILENT_DEFAULT: Final = 5
+SILENT_MAX: Final = 60
+LOOK_BACK_DAYS: Final = 90
+"""Of accounts that fell silent, if no first day is asked for: calendar days, to the last one."""
 
 DIMENSIONS: Final[Mapping[str, Sequence[str]]] = {
     "breaches": ("segment", "branch", "product", "weekday", "severity", "kind", "limit", "day"),
     "needs": ("segment", "branch", "product", "weekday", "severity", "day"),
+    "silent": ("segment", "branch", "product", "peer_group", "weekday", "day"),
 }
 """The themes, and what each can be turned by."""
 
 
 class CubeQuestion(NamedTuple):
-    """A theme, what stands down and across, days (texts, None: all), and values that must hold."""
+    """A theme, what stands down and across, days (texts, None: all), and values that must hold.
+
+    `silent` is for how many closed business days, the last ones, an account has no day.
+    """
 
     theme: str
     rows: str
@@ -31,15 +42,19 @@ class CubeQuestion(NamedTuple):
     first: str | None
     last: str | None
     filters: Mapping[str, str]
+    silent: int = SILENT_DEFAULT
 
 
 class Cube(NamedTuple):
-    """How many alerts each row has in each column, and the alerts of it, as many as are shown."""
+    """How many each row has in each column, and what they are, as many as are shown.
+
+    Of an alert that is its alert_id, account and day, of an account "", itself and its last day.
+    """
 
     rows: Sequence[str]
     columns: Sequence[str]
     counts: Mapping[tuple[str, str], int]
-    alerts: Sequence[tuple[str, str, str]]  # alert_id, account_id, business_day
+    listed: Sequence[tuple[str, str, str]]
 
     def of_row(self, row: str) -> int:
         """Return the total of a row."""
@@ -51,7 +66,7 @@ class Cube(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many alerts there are."""
+        """How many there are."""
         return sum(self.counts.values())
 
 
@@ -65,20 +80,19 @@ _ALERTS: Final = pa.schema(
 def cube_of(connection: Connection, question: CubeQuestion) -> Cube:
     """Return the cube of a theme. Withdrawn alerts are not in it.
 
+    An account fell silent if it has an account-day, and none on the last closed business days: days
+    on which any account did something. It is counted as its last day has it.
+
     Branch and product are those of the account-day of the alert; where none is stored, they are
     not said. Raises StoreError if a file of a sealed day is not there.
     """
     names = DIMENSIONS[question.theme]
     assert {question.rows, question.columns, *question.filters} <= {*names}, "its dimensions"
-    found = _alerts_of(connection, question)
-    days = found["business_day"].to_pylist()
-    first, last = (min(days), max(days)) if days else ("", "")
     held = [f'"{name}" = $v{place}' for place, name in enumerate(question.filters)]
     values = {f"v{place}": value for place, value in enumerate(question.filters.values())}
     where = " WHERE " + " AND ".join(held) if held else ""
-    with open_days(connection, first, last) as database:
-        database.register("found", found)
-        database.execute(_JOINED, {"not_said": NOT_SAID})
+    joined = _silent if question.theme == "silent" else _alerts_with_days
+    with joined(connection, question) as database:
         counts = database.execute(
             f'SELECT "{question.rows}", "{question.columns}", count(*) FROM joined{where}'  # noqa: S608
             " GROUP BY ALL",
@@ -86,7 +100,7 @@ def cube_of(connection: Connection, question: CubeQuestion) -> Cube:
         ).fetchall()
         chosen = database.execute(
             f"SELECT alert_id, account_id, business_day FROM joined{where}"  # noqa: S608
-            f" ORDER BY business_day DESC, account_id, alert_id LIMIT {CELL_ALERTS_MAX}",
+            f" ORDER BY business_day DESC, account_id, alert_id LIMIT {LISTED_MAX}",
             values,
         ).fetchall()
     return Cube(
@@ -97,17 +111,58 @@ def cube_of(connection: Connection, question: CubeQuestion) -> Cube:
     )
 
 
-_JOINED: Final = """
+@contextmanager
+def _alerts_with_days(
+    connection: Connection, question: CubeQuestion
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database whose table `joined` has the alerts of a theme."""
+    found = _alerts_of(connection, question)
+    days = found["business_day"].to_pylist()
+    first, last = (min(days), max(days)) if days else ("", "")
+    with open_days(connection, first, last) as database:
+        database.register("found", found)
+        database.execute(_JOINED, {"not_said": NOT_SAID})
+        yield database
+
+
+@contextmanager
+def _silent(connection: Connection, question: CubeQuestion) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database whose table `joined` has the accounts that fell silent."""
+    last = question.last or closed_day(connection) or ""
+    first = question.first or (last and day_text(day_of_text(last) - LOOK_BACK_DAYS + 1))
+    with open_days(connection, first, last) as database:
+        database.execute(_SILENT, {"not_said": NOT_SAID, "silent": question.silent})
+        yield database
+
+
+_WEEKDAY: Final = """coalesce(isodow(try_cast({day} AS DATE)) || ' '
+    || dayname(try_cast({day} AS DATE)), $not_said)"""
+
+_SILENT: Final = f"""
+CREATE TEMP TABLE joined AS
+WITH latest AS (
+  SELECT * FROM days
+  QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY business_day DESC) = 1
+), closed AS (
+  SELECT DISTINCT business_day FROM days ORDER BY business_day DESC LIMIT $silent
+)
+SELECT '' AS alert_id, account_id, business_day,
+  coalesce(segment, $not_said) AS segment, coalesce(branch, $not_said) AS branch,
+  coalesce(product, $not_said) AS product, coalesce(peer_group, $not_said) AS peer_group,
+  {_WEEKDAY.format(day="business_day")} AS weekday, business_day AS day
+FROM latest WHERE business_day < (SELECT min(business_day) FROM closed)
+"""  # noqa: S608 - our own names
+
+_JOINED: Final = f"""
 CREATE TEMP TABLE joined AS SELECT
   f.alert_id, coalesce(f.account_id, '') AS account_id, f.business_day,
   coalesce(d.segment, f.segment, $not_said) AS segment,
   coalesce(d.branch, $not_said) AS branch, coalesce(d.product, $not_said) AS product,
-  coalesce(isodow(try_cast(f.business_day AS DATE)) || ' '
-    || dayname(try_cast(f.business_day AS DATE)), $not_said) AS weekday,
+  {_WEEKDAY.format(day="f.business_day")} AS weekday,
   f.severity, f.kind, coalesce(f.threshold_id, $not_said) AS "limit", f.business_day AS day
 FROM found f LEFT JOIN days d
   ON d.account_id = f.account_id AND d.business_day = f.business_day
-"""
+"""  # noqa: S608 - our own names
 
 
 def _alerts_of(connection: Connection, question: CubeQuestion) -> pa.Table:

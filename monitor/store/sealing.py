@@ -27,12 +27,15 @@ from monitor.store.days import (
     young_records,
 )
 from monitor.store.schema import account_days, sealed_days
-from monitor.store.store import Store, take_turns, upsert
+from monitor.store.store import Store, StoreError, days_beside, take_turns, upsert
 
 QUIET_DAYS: Final = 7
 """A day is sealed once a day is closed that is so many days later."""
 GROUP_ROWS: Final = 10_000
 """Of a group of a file: one account is found by the bounds of its group."""
+
+MARK: Final = "of-store.txt"
+"""The file of a folder that says whose it is."""
 
 _LOCK: Final = 7353719
 """Whoever lets files count, or takes them away, has it."""
@@ -85,6 +88,7 @@ def seal(store: Store, day: str, now: int, on_step: OnStep = _pass_on) -> bool:
     with store.reading() as connection:
         folder = folder_of(connection)
         assert folder is not None, "a store with a folder for its days"
+        _ensure_own(store, folder)
         records = list(young_records(connection, day, day))
         sealed = sealed_between(connection, day, day)
         rows = table_of(iter(records))
@@ -107,6 +111,30 @@ def seal(store: Store, day: str, now: int, on_step: OnStep = _pass_on) -> bool:
         on_step("committing")
     on_step("done")
     return True
+
+
+def _ensure_own(store: Store, folder: Path) -> None:
+    """Let a folder that a setting names say whose it is: another store's files must stay."""
+    url = store.engine.url
+    if folder.absolute() == days_beside(url):
+        return
+    is_file = url.get_backend_name() == "sqlite"
+    place = (
+        Path(str(url.database)).absolute() if is_file else f"{url.host}:{url.port} {url.database}"
+    )
+    its, mark = f"{url.get_backend_name()} {place}\n", folder / MARK
+    folder.mkdir(exist_ok=True, mode=0o700)
+    try:
+        said = mark.read_text("utf-8")
+    except FileNotFoundError:
+        mark.write_text(its, "utf-8")
+        return
+    if said != its:
+        raise StoreError(
+            f"{folder} must be the folder of this store alone ({its.strip()}), and its file {MARK}"
+            f" says {said.strip()!r}: let WEIR_STORE_DAYS name another folder, or remove that file"
+            " if the store only has another address"
+        )
 
 
 def hold_days(connection: Connection) -> None:
@@ -196,12 +224,14 @@ def _put(written: _Written) -> bool:
 def sweep(store: Store) -> int:
     """Remove the files that no sealed day names: what a killed one left, or what was replaced.
 
-    Return how many. A file that is being written is swept too, and then is written again.
+    Return how many. A file that is being written is swept too, and then is written again. Raises
+    StoreError if the folder is another store's.
     """
     with store.begin() as connection:
         folder = folder_of(connection)
         if folder is None or not folder.is_dir():
             return 0
+        _ensure_own(store, folder)
         hold_days(connection)
         named = set(connection.execute(select(sealed_days.c.file)).scalars())
         left = [

@@ -19,7 +19,7 @@ from monitor.dispositions.disposition import DispositionError, disposed_of
 from monitor.review.membership import explanations_of
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.proposals import step_of
-from monitor.store.sealing import seal_quiet_days
+from monitor.store.sealing import seal_quiet_days, sweep
 from monitor.store.standing import Action, ActionError, action_of
 from monitor.store.store import Store, StoreAwayError, StoreError
 from monitor.store.work.tasks import task_step_of
@@ -106,6 +106,7 @@ class Archive:
         try:
             async with AsyncExitStack() as stack:
                 self._positions = await asyncio.to_thread(self._intake.positions)
+                await asyncio.to_thread(sweep, self._store)  # what a killed one left in the folder
                 broker = self._settings.broker
                 partitions = await asyncio.to_thread(require_topics, broker, self.topics)
                 tails = [

@@ -260,18 +260,23 @@ def store_of(url: str | None) -> Iterator["Store"]:
     """
     require_store()
 
-    import os
-    from pathlib import Path
-
     from monitor.store.store import Store
-    from streams.settings import variable
 
-    days = os.environ.get(variable("store_days"))
-    store = Store.open(store_url(url), Path(days) if days else None)
+    store = Store.open(store_url(url), days_folder())
     try:
         yield store
     finally:
         store.close()
+
+
+def days_folder() -> Path | None:
+    """Return the folder of sealed days' files that WEIR_STORE_DAYS names, if it names one."""
+    import os
+
+    from streams.settings import variable
+
+    days = os.environ.get(variable("store_days"))
+    return Path(days) if days else None
 
 
 def require_store() -> None:

@@ -67,5 +67,5 @@ def in_table(store: Store) -> int:
 
 
 def files_in(folder: Path) -> list[str]:
-    """Return the names of a folder's files, in order; none if it is not there."""
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    """Return the names of a folder's files of days, in order; none if it is not there."""
+    return sorted(path.name for path in folder.glob("*.parquet*"))

@@ -57,7 +57,7 @@ def _account_paths() -> dict[str, Any]:
             "get": {
                 "summary": "The working paper of an account and chosen alerts",
                 "parameters": [chosen],
-                **_answers(ref("WorkingPaper"), "200", "404"),
+                **_answers(ref("WorkingPaper"), "200", "404", "503"),
             },
         }
     }
@@ -101,7 +101,7 @@ _ERRORS: Final = {
     "412": "If-Match names another version.",
     "422": "The Idempotency-Key was sent before with another request.",
     "429": "Too many tokens from this address were refused: wait as Retry-After says.",
-    "503": "The broker does not answer, or a file of sealed days is not there.",
+    "503": "The broker does not answer, or account-days that it needs cannot be read.",
     "415": "The body must be application/json.",
 }
 
@@ -189,7 +189,7 @@ def _limit_paths() -> dict[str, Any]:
             "get": {
                 "summary": "A limit, and what another one would change: accounts by name",
                 "parameters": asked,
-                **_answers(with_whatif, "200", "404"),
+                **_answers(with_whatif, "200", "404", "503"),
             },
         },
         "/api/v1/limits/{threshold_id}/proposals": {
@@ -226,6 +226,7 @@ _OF_EXPLORE: Final = {
     "columns": "What stands across.",
     "first": "The first business day.",
     "last": "The last business day.",
+    "silent": "Of the theme silent: on how many closed business days, the last, there is none.",
     **{
         name: f"Only those with this {name}."
         for name in dict.fromkeys(chain.from_iterable(DIMENSIONS.values()))

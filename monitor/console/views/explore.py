@@ -1,4 +1,4 @@
-"""Explore: the alerts of the archive as cubes that can be turned, filtered and drilled."""
+"""Explore: alerts and accounts of the archive as cubes that are turned, filtered and drilled."""
 
 import csv
 import io
@@ -8,19 +8,28 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from monitor.console.exports import safe_cell
 from monitor.console.filters import checked
 from monitor.console.replies import AnswerError, as_json, page, store_of
 from monitor.core.business_day import day_of_text
-from monitor.store.cubes import DIMENSIONS, Cube, CubeQuestion, cube_of
+from monitor.store.cubes import (
+    DIMENSIONS,
+    LOOK_BACK_DAYS,
+    SILENT_DEFAULT,
+    SILENT_MAX,
+    Cube,
+    CubeQuestion,
+    cube_of,
+)
 
 ABOUT: Final = {
     "breaches": "Breaches of limits",
     "needs": "Service needs",
+    "silent": "Accounts that fell silent",
 }
 CELLS_MAX: Final = 20_000
-_PARAMS: Final = ("rows", "columns", "first", "last")
+_PARAMS: Final = ("rows", "columns", "first", "last", "silent")
 _ALL: Final = tuple(sorted({name for names in DIMENSIONS.values() for name in names}))
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _question(theme: str, params: dict[str, str]) -> CubeQuestion:
@@ -38,9 +47,20 @@ def _question(theme: str, params: dict[str, str]) -> CubeQuestion:
         if params.get(name):
             _ensure_day(name, params[name])
     filters = {name: value for name, value in params.items() if name in names and value}
-    return CubeQuestion(
-        theme, down, across, params.get("first") or None, params.get("last") or None, filters
-    )
+    first, last = params.get("first") or None, params.get("last") or None
+    silent = _silent_of(theme, params.get("silent"))
+    return CubeQuestion(theme, down, across, first, last, filters, silent)
+
+
+def _silent_of(theme: str, text: str | None) -> int:
+    if not text:
+        return SILENT_DEFAULT
+    if theme != "silent":
+        raise AnswerError(400, f"silent is of the theme silent, not of {theme}")
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= len("60") else 0
+    if not 1 <= days <= SILENT_MAX:
+        raise AnswerError(400, f"silent must be 1 to {SILENT_MAX} business days, not {text[:40]!r}")
+    return days
 
 
 def _ensure_day(name: str, text: str) -> None:
@@ -70,7 +90,7 @@ def explore_object(request: Request) -> Response:
             "rows": question.rows,
             "columns": question.columns,
             "cells": [
-                {"row": row, "column": column, "alerts": number}
+                {"row": row, "column": column, "count": number}
                 for (row, column), number in sorted(cube.counts.items())
             ],
             "row_totals": {row: cube.of_row(row) for row in cube.rows},
@@ -81,7 +101,7 @@ def explore_object(request: Request) -> Response:
 
 
 def explore(request: Request) -> Response:
-    """Show a theme's cube: table, bars, and the alerts behind it; or send it as CSV."""
+    """Show a theme's cube: table, bars, and what is behind it; or send it as CSV."""
     theme = request.query_params.get("theme") or "breaches"
     question, cube, params = _answer(request, theme, "theme", "format")
     if params.get("format") == "csv":
@@ -94,6 +114,7 @@ def explore(request: Request) -> Response:
         "columns": question.columns,
         "first": question.first or "",
         "last": question.last or "",
+        "silent": str(question.silent) if theme == "silent" else "",
         **question.filters,
     }
 
@@ -110,17 +131,15 @@ def explore(request: Request) -> Response:
         "question": question,
         "cube": cube,
         "greatest": greatest,
+        "counted": "accounts" if theme == "silent" else "alerts",
+        "look_back": LOOK_BACK_DAYS,
+        "silent_max": SILENT_MAX,
         "turned": address(rows=question.columns, columns=question.rows),
         "download": address(format="csv"),
         "cell": lambda row, column: address(**{question.rows: row, question.columns: column}),
         "without": {name: address(**{name: ""}) for name in question.filters},
     }
     return page(request, "explore.html", shown)
-
-
-def safe_cell(text: str) -> str:
-    """Return a text that a spreadsheet takes for a text, and never for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _as_csv(question: CubeQuestion, cube: Cube) -> Response:

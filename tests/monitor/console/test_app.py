@@ -158,7 +158,7 @@ def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
 
 def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
     addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits", "/tasks"]
-    addresses += ["/explore", "/explore?theme=needs"]
+    addresses += ["/explore", "/explore?theme=needs", "/explore?theme=silent&silent=1"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
     for address in (*addresses, *with_parts, f"/accounts/{account}", f"/accounts/{account}/paper"):
         yield address, client.get(address).text

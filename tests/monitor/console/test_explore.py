@@ -4,18 +4,20 @@ import csv
 import datetime as dt
 import io
 import random
+import re
 from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from monitor.console.views.explore import safe_cell
+from monitor.console.exports import safe_cell
 from monitor.store.intake import RecordSort
 from monitor.store.sealing import seal_quiet_days
 from tests.monitor.console.made_console import MadeConsole, account_day, limit_alert, review
 
 BREACHES = "/api/v1/explore/breaches"
+SILENT = "/api/v1/explore/silent"
 
 
 def filled(console: MadeConsole) -> list[dict[str, Any]]:
@@ -55,7 +57,7 @@ def test_cells_and_totals_are_those_of_a_recount(
         assert client.get(BREACHES, params=asked).json() == found, "sealed or not"
         only = client.get(BREACHES, params={**asked, "branch": "=B2"}).json()
     counted = Counter((item[turn[0]], item[turn[1]]) for item in told)
-    assert {(cell["row"], cell["column"]): cell["alerts"] for cell in found["cells"]} == counted
+    assert {(cell["row"], cell["column"]): cell["count"] for cell in found["cells"]} == counted
     assert found["total"] == len(told)
     assert found["row_totals"] == Counter(item[turn[0]] for item in told)
     assert found["column_totals"] == Counter(item[turn[1]] for item in told)
@@ -99,6 +101,50 @@ def test_service_needs_are_reviews_that_read_so(console: MadeConsole) -> None:
     assert (found["total"], "N1" in text, "N2" in text) == (1, True, False)
 
 
+def test_accounts_that_fell_silent_are_those_of_a_recount(console: MadeConsole) -> None:
+    rng = random.Random(4)  # noqa: S311 - made data
+    dates = [f"2026-04-{day:02d}" for day in range(1, 21)]
+    days = [
+        {**account_day(f"S{number}", day), "branch": rng.choice(["B1", "=B2", None])}
+        for number in range(40)
+        for day in rng.sample(dates[: rng.randrange(3, 21)], 3)
+    ]
+    console.take(*days, sort=RecordSort.ACCOUNT_DAY)
+    latest: dict[str, dict[str, Any]] = {}
+    for day in sorted(days, key=lambda day: str(day["business_day"])):
+        latest[day["account_id"]] = day
+    since = sorted({day["business_day"] for day in days})[-4]
+    told = {name: day for name, day in latest.items() if day["business_day"] < since}
+    asked = {"rows": "branch", "columns": "weekday", "first": "2026-04-01", "silent": "4"}
+    with console.client("vera") as client:
+        found = client.get(SILENT, params=asked).json()
+        assert seal_quiet_days(console.store, 1)
+        assert client.get(SILENT, params=asked).json() == found, "sealed or not"
+        query = urlencode({**asked, "theme": "silent", "branch": "=B2"})
+        text = client.get(f"/explore?{query}").text
+        sheet = client.get(f"/explore?{query}&format=csv").text
+    assert found["row_totals"] == Counter(day["branch"] or "(not said)" for day in told.values())
+    assert found["total"] == len(told)
+    assert 0 < len(told) < len(latest)
+    only = {name for name, day in told.items() if day["branch"] == "=B2"}
+    assert only == set(re.findall(r'href="/accounts/(S[0-9]+)"', text))
+    assert "'=B2" in sheet
+    assert "&amp;silent=4&amp;" in text, "a cell keeps it"
+
+
+def test_an_account_of_the_last_days_is_not_silent(console: MadeConsole) -> None:
+    dates = [f"2026-04-{day:02d}" for day in (1, 2, 6)]
+    made = [account_day("B1", day) for day in dates] + [account_day("B2", dates[0])]
+    console.take(*made, sort=RecordSort.ACCOUNT_DAY)
+    asked = {"first": dates[0], "last": dates[-1]}
+    with console.client("vera") as client:
+        totals = [
+            client.get(SILENT, params={**asked, "silent": days}).json()["total"]
+            for days in (1, 2, 3, 60)
+        ]
+    assert totals == [1, 1, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("address", "status"),
     [
@@ -107,6 +153,11 @@ def test_service_needs_are_reviews_that_read_so(console: MadeConsole) -> None:
         (f"{BREACHES}?rows=branch&columns=branch", 400),
         (f"{BREACHES}?first=yesterday", 400),
         (f"{BREACHES}?nope=1", 400),
+        (f"{BREACHES}?silent=3", 400),
+        (f"{SILENT}?silent=0", 400),
+        (f"{SILENT}?silent=61", 400),
+        (f"{SILENT}?silent=%C2%B2", 400),
+        (f"{SILENT}?rows=severity", 400),
         ("/explore?format=xls", 400),
         ("/explore?theme=nope", 404),
     ],

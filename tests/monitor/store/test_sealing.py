@@ -137,7 +137,7 @@ def twins(sealing: Store, folder: Path, seed: int) -> Twins:
     )
 
 
-@law(12)
+@law(6)
 @given(seed=st.integers(0, 10**6), steps=st.lists(st.sampled_from(STEPS), max_size=9))
 def test_whatever_is_done_the_answer_is_that_of_a_store_that_never_seals(
     tmp_path_factory: pytest.TempPathFactory, seed: int, steps: list[str]
@@ -201,7 +201,7 @@ def test_a_kill_while_an_account_is_erased_leaves_what_was_or_what_must_be(
     assert seal_quiet_days(store, NOW) == []  # as the archive does when it starts
     assert rows_of(store) == after
     assert files_in(tmp_path / "days") == sorted(_named(store))
-    held = b"".join(path.read_bytes() for path in (tmp_path / "days").iterdir())
+    held = b"".join(path.read_bytes() for path in (tmp_path / "days").glob("*.parquet"))
     assert held.startswith(b"PAR1")
     assert not any('"A1"' in row["record"] for row in after)
 
@@ -314,3 +314,15 @@ def test_a_rebuild_believes_no_file_that_was(store: Store, tmp_path: Path) -> No
     Intake(store).forget()
     assert rows_of(store) == []
     assert files_in(tmp_path / "days") == []
+
+
+def test_a_folder_of_another_store_is_left_alone(store: Store, tmp_path: Path) -> None:
+    before = filled(store)
+    other = Store.open(f"sqlite:///{tmp_path / 'other.db'}", tmp_path / "days")
+    with pytest.raises(StoreError, match="this store alone"):
+        sweep(other)
+    take(other, 0, [made(random.Random(1), "A1", day) for day in DAYS])  # noqa: S311 - made data
+    with pytest.raises(StoreError, match="this store alone"):
+        seal_quiet_days(other, NOW)
+    other.close()
+    assert rows_of(store) == before
