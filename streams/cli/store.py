@@ -138,9 +138,9 @@ def erase(
     """Erase what the store has of one account, and let it not come back.
 
     Its alerts go, with all that was done with them, its days, and samples of rejections that name
-    it. Files of sealed account-days that name it are written again without it. Where others' records
-    or the audit name it, a pseudonym stands instead; counts stay. The topics still hold it: the
-    archive passes that over.
+    it. Files of sealed account-days that name it are written again without it. Where others'
+    records or the audit name it, a pseudonym stands instead; counts stay. The topics still hold
+    it: the archive passes that over.
 
     Examples:
 

@@ -287,7 +287,9 @@ def _task_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Open a task, or those of the four steps that are not open",
                 **_takes({**object_of(opening, ["task"]), "additionalProperties": False}),
-                **_answers(object_of({"items": list_of(ref("Task"))}, ["items"]), "201", *write),
+                **_answers(
+                    object_of({"items": list_of(ref("Task"))}, ["items"]), "201", *write, "503"
+                ),
             },
         },
         "/api/v1/tasks/{task_id}/steps": {
