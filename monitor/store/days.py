@@ -206,7 +206,7 @@ def count_before(connection: Connection, first: str) -> int:
     is_old = account_days.c.business_day < first
     chosen = select(account_days.c.business_day, func.count()).where(is_old)
     young = {row[0]: row[1] for row in connection.execute(chosen.group_by("business_day"))}
-    count = sum(young.values())
+    count: int = sum(young.values())
     for row in connection.execute(select(sealed_days).where(sealed_days.c.business_day < first)):
         try:
             (path,) = files_of(connection, [row])

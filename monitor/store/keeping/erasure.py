@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, select, text, update
@@ -256,7 +257,9 @@ class _Erasing:
         What a row of the table comes before is not counted twice, and is rewritten all the same.
         """
         hold_days(self._connection)
-        names = sorted({json_of(name)[1:-1] for name in self._names} | self._forms)
+        names = sorted(
+            {msgspec.json.encode(name).decode()[1:-1] for name in self._names} | self._forms
+        )
         named = ["|".join(map(re.escape, piece)) for piece in in_pieces(names)]
         for sealed in sealed_between(self._connection, "", LAST):
             rows = sealed_rows(self._connection, sealed)

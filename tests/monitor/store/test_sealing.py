@@ -1,7 +1,7 @@
 """Sealed days: whatever is done to a store, it answers as one that has all in its table."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from monitor.store.keeping.backup import BackupError, backup, restore
 from monitor.store.keeping.erasure import erase
 from monitor.store.keeping.retention import Retention, prune
 from monitor.store.people import DAY
-from monitor.store.schema import sealed_days, users
+from monitor.store.schema import erasure_secrets, sealed_days, users
 from monitor.store.sealing import seal, seal_quiet_days, sweep
 from monitor.store.store import Store, StoreError
 from tests.support.account_days import DAYS, files_in, in_table, made, rows_of, take
@@ -74,15 +74,14 @@ class Twins:
 
     def _erase(self) -> None:
         account = self._rng.choice(ACCOUNTS)
-        said = {"by": "Ann", "reason": "request"}
-        dry = erase(self.sealing, account, LATER, **said, is_dry_run=True)
-        done = erase(self.sealing, account, LATER, **said)
+        dry = erase(self.sealing, account, LATER, by="Ann", reason="request", is_dry_run=True)
+        done = erase(self.sealing, account, LATER, by="Ann", reason="request")
         with self.plain.begin() as connection:  # the pseudonyms are those of one secret
-            connection.execute(delete(erasure.erasure_secrets))
+            connection.execute(delete(erasure_secrets))
             with self.sealing.reading() as reading:
-                secrets = reading.execute(select(erasure.erasure_secrets)).all()
-            connection.execute(insert(erasure.erasure_secrets), [row._asdict() for row in secrets])
-        plain = erase(self.plain, account, LATER, **said)
+                secrets: Sequence[Any] = reading.execute(select(erasure_secrets)).all()
+            connection.execute(insert(erasure_secrets), [row._asdict() for row in secrets])
+        plain = erase(self.plain, account, LATER, by="Ann", reason="request")
         for name in ("taken_away", "changed", "mentions"):
             assert getattr(done, name) == getattr(plain, name) == getattr(dry, name)
         assert files_in(self._folder / "days") == sorted(_named(self.sealing))
