@@ -71,10 +71,19 @@ class Cube(NamedTuple):
 
 
 _ALERTS: Final = pa.schema(
-    [(name, pa.string()) for name in (
-        "alert_id", "account_id", "business_day", "segment", "kind", "severity", "threshold_id",
-    )]
-)  # fmt: skip
+    [
+        (name, pa.string())
+        for name in (
+            "alert_id",
+            "account_id",
+            "business_day",
+            "segment",
+            "kind",
+            "severity",
+            "threshold_id",
+        )
+    ]
+)
 
 
 def cube_of(connection: Connection, question: CubeQuestion) -> Cube:
