@@ -19,7 +19,7 @@ from monitor.console.language.catalogue import LANGUAGES, N_, Said, ngettext, sp
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.formats import day, grouped, minute, second, written_minute
 from monitor.store.people import Person, Role
-from monitor.store.store import Store, StoreAwayError
+from monitor.store.store import Store, StoreAwayError, StoreError
 
 API: Final = "/api/"
 PROBLEM: Final = "application/problem+json"
@@ -233,6 +233,8 @@ def refused(request: Request, error: Exception) -> Response:
             503,
             _("The store does not answer now. Look at what holds before you try again."),
         )
+    elif isinstance(error, StoreError):
+        status, detail = 503, str(error)
     else:
         status, detail = 500, _("The console failed. Its log says why.")
     phrase = HTTPStatus(status).phrase

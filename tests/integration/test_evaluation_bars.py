@@ -1,6 +1,7 @@
 """The bars that the outlier models have to clear, on sets whose truth is known.
 
-They are what docs/evaluation.md promises; its figures are of the same commands with more seeds and accounts.
+They are what docs/evaluation.md promises; its figures are of the same commands with more seeds and
+accounts.
 """
 
 import csv
