@@ -8,18 +8,20 @@ import json
 import sys
 from pathlib import Path
 
+from monitor.console.openapi.schemas import paper_schema
 from streams.reference.asyncapi import asyncapi
 from streams.reference.commands import command_page
-from streams.reference.schemas import record_schemas
+from streams.reference.schemas import DIALECT, record_schemas
 
 
 def documents() -> dict[Path, str]:
     """Return the text of each file, by its path in docs/."""
     import yaml  # noqa: PLC0415 - a development tool
 
+    paper = {"$schema": DIALECT, "title": "Working paper", **paper_schema()}
     schemas = {
         Path("schemas") / f"{name}.json": json.dumps(schema, indent=2) + "\n"
-        for name, schema in record_schemas().items()
+        for name, schema in {**record_schemas(), "working-paper": paper}.items()
     }
     note = "# Made by `make docs` from the code.\n"
     described = yaml.safe_dump(asyncapi(), sort_keys=False, width=100, allow_unicode=True)

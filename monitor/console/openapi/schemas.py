@@ -123,7 +123,7 @@ def schemas() -> dict[str, Any]:
             },
             ["task_id", "task", "account_id", "due", "by", "at", "progress"],
         ),
-        "WorkingPaper": _paper_schema(),
+        "WorkingPaper": paper_schema(),
         "Problem": object_of(
             {"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT},
             ["type", "title", "status", "detail"],
@@ -131,8 +131,8 @@ def schemas() -> dict[str, Any]:
     }
 
 
-def _paper_schema() -> dict[str, Any]:
-    """Return the schema of a working paper: everything is always there."""
+def paper_schema() -> dict[str, Any]:
+    """Return the schema of a working paper, whole: everything is always there."""
     day = {"type": "string", "format": "date"}
     money = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"}
     known = all_of(at=TIME, revision=NUMBER, status=TEXT, value=TEXT)
