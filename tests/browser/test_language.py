@@ -67,6 +67,23 @@ def test_work_beside_alerts_is_done_in_chinese(page: Any, served: Served) -> Non
     until(page, ".done", "已关闭 3 条预警，1 条预警待复核")
 
 
+def test_the_team_and_a_group_are_read_in_chinese(page: Any, served: Served) -> None:  # noqa: ANN401 - playwright's
+    log_in(page, served, "ana")
+    page.click("button[name=language]")
+    until(page, ".tabs", "待处理")
+    press(page, "g", "e")
+    until(page, "h1", "团队")
+    until(page, "main", "严重 4 小时，高 1 天，中 3 天，低 7 天。")
+    press(page, "g", "g")
+    until(page, "h1", "客群")
+    until(page, "main", "2026年2月9日至2026年2月15日")
+    page.click("main tbody a")
+    until(page, "h1", "客群 current")
+    until(page, "main", "分布差异小于 0.0001：两者分布相同。")
+    page.click("button[name=language]")
+    until(page, "h1", "Group current")
+
+
 @pytest.mark.parametrize("width", [1280, 320])
 def test_chinese_pages_are_no_wider_than_the_window(
     browser: Any,  # noqa: ANN401 - playwright's
@@ -89,6 +106,9 @@ def test_chinese_pages_are_no_wider_than_the_window(
         "/limits",
         "/limits/daily-amount?above=1500",
         f"/proposals/{proposal}",
+        "/team",
+        "/groups",
+        "/groups/current",
         "/health",
     ):
         page.goto(f"{served.address}{address}")

@@ -21,6 +21,7 @@ from monitor.console.language.catalogue import COOKIE, LANGUAGES, Language
 from monitor.console.transactions import SeenTransaction
 from monitor.core.transaction import Transaction
 from monitor.store.intake import RecordSort
+from monitor.store.figures.team import HOUR
 from monitor.store.people import DAY
 from tests.monitor.console.made_console import (
     LIMIT,
@@ -28,6 +29,8 @@ from tests.monitor.console.made_console import (
     account_day,
     identity,
     limit_alert,
+    outlier,
+    segment_day,
     systemic,
 )
 from tests.support.messages import CONSOLE, extracted
@@ -59,6 +62,7 @@ CONTENT: Final = (
     "N2",
     "half-space-trees-ed8db4ee@2026-02-18",
     "outlier",
+    "half-space-trees",
     "review",
     "population-shift",
     "api",
@@ -76,6 +80,8 @@ CONTENT: Final = (
     "weir.alert",
     "weir.policy",
     "weir.rejection",
+    "weir.segment-day",
+    "gone",
     "x",
 )
 """Names and texts of the made records, and names that are the same in every language."""
@@ -210,6 +216,11 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
     yield "/limits/daily-count", "ana", "limit.html"
     yield f"/proposals/{proposal}", "paul", "proposal.html"
     yield f"/proposals/{proposal}", "bob", "proposal.html"
+    yield "/team", "vera", "team.html"
+    yield "/groups", "vera", "groups.html"
+    yield "/groups/current", "vera", "group.html"
+    yield "/groups/(none)", "vera", "group.html"
+    yield "/groups/nope", "vera", "refused.html"
     yield "/health", "vera", "health.html"
     yield "/login", None, "login.html"
     yield "/setup?token=x", None, "setup.html"
@@ -236,9 +247,41 @@ def fill_tasks(console: MadeConsole) -> None:
     console.clock.now += DAY
 
 
+def fill_groups(console: MadeConsole) -> None:
+    """Add days of segments: limits that differ, of none, and not to be added up; and accounts."""
+    days = [segment_day(f"2026-02-{day:02d}") for day in range(14, 29)]
+    days[-1]["limits"] = [
+        {**days[-1]["limits"][0], "above": 300_000},
+        {**days[-1]["limits"][0], "threshold_id": "gone"},
+    ]
+    days[0]["limits"][0]["values"] = {"relative_error": 0.02, "buckets": [0], "counts": [1]}
+    days[-1]["limits"][0]["values"] = {**days[-1]["limits"][0]["values"], "buckets": [0, 100, 400]}
+    console.take(*days, segment_day("2026-02-28", None), sort=RecordSort.SEGMENT_DAY)
+    accounts = [
+        account_day(f"D{number}", "2026-02-28")
+        | {"segment": "current" if number < 20 else None, "branch": "B1" if number < 15 else None}
+        | {"peer_group": None if number < 30 else "C1", "product": f"P{number}"}
+        for number in range(40)
+    ]
+    console.take(*accounts, sort=RecordSort.ACCOUNT_DAY)
+
+
+def fill_team(console: MadeConsole) -> None:
+    """Let Ana close enough alerts for shares and times, each a day and an hour after its report."""
+    made = [*(limit_alert(f"T{number}") for number in range(10)), outlier("T1")]
+    console.take(*made)
+    console.clock.now += DAY + HOUR
+    with console.client("ana") as client:
+        for record in made:
+            path = f"/api/v1/alerts/{record['alert_id']}/actions"
+            client.post(path, json={"action": "dispose", "disposition": "suspicious"})
+
+
 def fill(console: MadeConsole) -> None:
     """Add what the fixture has not: alerts of each kind and state, with all their sentences."""
     fill_tasks(console)
+    fill_groups(console)
+    fill_team(console)
     unread = [{**account_day("N1", "2025-12-01")["totals"][0], "currency": "XXX"}]
     console.take({**account_day("N1", "2025-12-01"), "totals": unread}, sort=RecordSort.ACCOUNT_DAY)
     console.take(
