@@ -82,6 +82,7 @@ def test_the_team_and_a_group_are_read_in_chinese(page: Any, served: Served) -> 
     until(page, "main", "分布差异小于 0.0001：两者分布相同。")
     page.click("button[name=language]")
     until(page, "h1", "Group current")
+    assert page.url.partition("?")[0].endswith("/groups/current"), "the page is the same"
 
 
 @pytest.mark.parametrize("width", [1280, 320])
