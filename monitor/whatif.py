@@ -88,9 +88,32 @@ class LimitDays:
         if self._takes(day, scope):
             self._append(scope[0], day, self.threshold.value_of_totals(totals))
 
+    def add_columns(
+        self, business_days: Iterable[int], accounts: Sequence[str], columns: Sequence[Ints]
+    ) -> None:
+        """Take account-days that it decides for, as columns: places in `accounts`, days, values.
+
+        `business_days` are all those on which any account did anything. No account twice.
+        """
+        places, days, values = columns
+        named = [self._places.setdefault(name, len(self._places)) for name in accounts]
+        self._business_days.update(business_days)
+        self._account.frombytes(np.array(named, np.int64)[places].tobytes())
+        self._day.frombytes(days.astype(np.int64).tobytes())
+        self._value.frombytes(np.minimum(values, VALUE_MAX).astype(np.int64).tobytes())
+
+    @property
+    def own_accounts(self) -> frozenset[str]:
+        """The accounts that have limits of their own."""
+        return frozenset(self._own)
+
     def _takes(self, day: int, scope: Scope) -> bool:
         """Return whether the limit decides for an account-day; the business day counts anyway."""
         self._business_days.add(day)
+        return self.decides(scope)
+
+    def decides(self, scope: Scope) -> bool:
+        """Return whether the limit decides for whoever has a scope."""
         account_id, *groups = scope
         key = (account_id if account_id in self._own else None, *groups)
         decides = self._decides.get(key)

@@ -142,6 +142,9 @@ class Settings:
     store: str = _setting(
         _text, "The database of `weir archive` and `weir console`, as a URL.", STORE_DEFAULT
     )
+    store_days: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "Folder of sealed account-days; none: FILE.days beside an SQLite store.", None
+    )
     keep_alerts: int | None = _setting(
         _whole(1, DAYS_MAX), "Days that closed alerts stay in the store; none: for ever.", None
     )

@@ -24,6 +24,7 @@ from monitor.console.views import (
     alert,
     api,
     events,
+    explore,
     exports,
     health,
     incident,
@@ -36,7 +37,7 @@ from monitor.console.views import (
 from monitor.console.views import transactions as of_alert
 from monitor.console.work import saved_views, task_views, undo
 from monitor.store.people import Role
-from monitor.store.store import Store
+from monitor.store.store import Store, StoreError
 
 
 def _home(request: Request) -> Response:
@@ -73,6 +74,7 @@ PAGES: Final = (
     Route("/team", team.team, methods=["GET"]),
     Route("/groups", groups.groups, methods=["GET"]),
     Route("/groups/{segment:path}", groups.group, methods=["GET"]),
+    Route("/explore", explore.explore, methods=["GET"]),
     Route("/health", health.health_page, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),
     Route("/events", events.events, methods=["GET"]),
@@ -132,6 +134,7 @@ OF_API: Final = (
         methods=["POST"],
     ),
     Route(f"{_V1}/limits/{{threshold_id:path}}", tagged(limits.limit_whatif), methods=["GET"]),
+    Route(f"{_V1}/explore/{{theme:path}}", tagged(explore.explore_object), methods=["GET"]),
     Route(f"{_V1}/proposals", tagged(limits.proposal_list), methods=["GET"]),
     Route(
         f"{_V1}/proposals/{{proposal_id:path}}/decision",
@@ -194,7 +197,12 @@ def create_app(  # noqa: PLR0913 - a console stands on these
         middleware=outermost
         if on_request is None
         else [Middleware(Timed, note=on_request), *outermost],
-        exception_handlers={AnswerError: refused, HTTPException: refused, 500: refused},
+        exception_handlers={
+            AnswerError: refused,
+            StoreError: refused,
+            HTTPException: refused,
+            500: refused,
+        },
     )
     app.state.store = store
     app.state.clock = clock

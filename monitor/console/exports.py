@@ -41,7 +41,7 @@ def _pieces(rows: Iterable[Flat]) -> Iterator[list[Flat]]:
         yield piece
 
 
-def _cell(value: object) -> object:
+def safe_cell(value: object) -> object:
     """Return a cell of CSV: an apostrophe keeps a spreadsheet from running it as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
@@ -51,7 +51,7 @@ def _csv(rows: Iterable[Flat]) -> Iterator[bytes]:
     for piece in _pieces(rows):
         text = io.StringIO()
         lines = csv.writer(text)
-        lines.writerows([_cell(row[name]) for name in COLUMNS] for row in piece)
+        lines.writerows([safe_cell(row[name]) for name in COLUMNS] for row in piece)
         yield text.getvalue().encode("utf-8", "replace")
 
 

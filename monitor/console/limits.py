@@ -5,30 +5,29 @@ of a replay of the same days. Peer groups are those that the days were reported 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 import tomlkit
 from sqlalchemy import Connection
 from tomlkit.exceptions import TOMLKitError
 
+from models.sketches.histogram import VALUE_MAX
 from monitor.console.language.catalogue import N_
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
-from monitor.core.account import AMOUNT_CREDIT, AMOUNT_DEBIT, COUNT_CREDIT, COUNT_DEBIT, ZERO
+from monitor.core.account import AMOUNT_CREDIT, AMOUNT_DEBIT, COUNT_CREDIT, COUNT_DEBIT
 from monitor.core.alert import written
 from monitor.core.business_day import day_of_text, day_text
-from monitor.core.money import EXPONENT, minor_units
-from monitor.core.threshold import Measure, Scope, Threshold
+from monitor.core.threshold import Measure, Threshold, places_of
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX
 from monitor.policy.document import policy_of
 from monitor.policy.policy import Policy, PolicyBook, PolicyError
 from monitor.store import audit
+from monitor.store.days import Summed, closed_day, values_between
 from monitor.store.desk import take_step
-from monitor.store.limits import day_records, latest_closed_day, policy_rows, proposals_of
+from monitor.store.limits import policy_rows, proposals_of
 from monitor.store.people import Person, Role
 from monitor.store.programs.actors import accountable
 from monitor.store.proposals import Proposal, ProposalState, ProposalStep, StepKind
@@ -135,13 +134,11 @@ def answer_of(
     connection: Connection, policy: Policy, question: LimitQuestion
 ) -> LimitAnswer | None:
     """Return what another limit would change; None if no day is closed yet."""
-    last = latest_closed_day(connection)
+    last = closed_day(connection)
     if last is None:
         return None
     first = day_text(day_of_text(last) - question.days + 1)
-    days = LimitDays(policy, question.threshold)
-    for day, scope, totals in account_days_between(connection, first, last):
-        days.add_totals(day, scope, totals)
+    days = limit_days_between(connection, policy, question.threshold, first, last)
     marked = [question.threshold.above, question.above]
     limits = limits_around(days, marked)
     return LimitAnswer(
@@ -155,56 +152,32 @@ def answer_of(
     )
 
 
-class _WrittenTotals(msgspec.Struct):
-    currency: str
-    debit_count: int
-    debit_amount: str
-    credit_count: int
-    credit_amount: str
+_MEMBERS: Final = {
+    AMOUNT_DEBIT: "debit_amount",
+    AMOUNT_CREDIT: "credit_amount",
+    COUNT_DEBIT: "debit_count",
+    COUNT_CREDIT: "credit_count",
+}
 
 
-class _WrittenDay(msgspec.Struct):
-    account_id: str
-    business_day: str
-    totals: list[_WrittenTotals]
-    segment: str | None = None
-    product: str | None = None
-    peer_group: str | None = None
-
-
-_decode: Final = msgspec.json.Decoder(_WrittenDay).decode
-
-
-def account_days_between(
-    connection: Connection, first: str, last: str
-) -> Iterator[tuple[int, Scope, dict[str, list[int]]]]:
-    """Yield the closed account-days of business days: the day, whose it is, and its totals."""
-    day_number = cache(day_of_text)
-    for record in day_records(connection, first, last):
-        written_day = _decode(record)
-        scope = (
-            written_day.account_id,
-            written_day.segment,
-            written_day.peer_group,
-            written_day.product,
-        )
-        totals = {total.currency: _totals_of(total) for total in written_day.totals}
-        yield day_number(written_day.business_day), scope, totals
-
-
-def _totals_of(written_totals: _WrittenTotals) -> list[int]:
-    exponent = EXPONENT[written_totals.currency]
-    totals = [0] * (ZERO + 1)
-    totals[COUNT_DEBIT], totals[COUNT_CREDIT] = (
-        written_totals.debit_count,
-        written_totals.credit_count,
+def limit_days_between(
+    connection: Connection, policy: Policy, threshold: Threshold, first: str, last: str
+) -> LimitDays:
+    """Return the closed account-days of business days that a limit decides for."""
+    days = LimitDays(policy, threshold)
+    members = [_MEMBERS[place] for place in places_of(threshold) if place in _MEMBERS]
+    found = values_between(
+        connection,
+        first,
+        last,
+        Summed(members, threshold.currency, VALUE_MAX),
+        sorted(days.own_accounts),
+        days.decides,
     )
-    debit = minor_units(written_totals.debit_amount, exponent)
-    credit = minor_units(written_totals.credit_amount, exponent)
-    assert debit is not None, "an account-day has exact amounts"
-    assert credit is not None, "an account-day has exact amounts"
-    totals[AMOUNT_DEBIT], totals[AMOUNT_CREDIT] = debit, credit
-    return totals
+    numbers = {day: day_of_text(day) for day in found.business_days}
+    of_rows = np.array([numbers[day] for day in found.days], np.int64)
+    days.add_columns(numbers.values(), found.accounts, (found.places, of_rows, found.values))
+    return days
 
 
 # -- proposals -------------------------------------------------------------------------------------
@@ -238,7 +211,7 @@ def first_open_day(connection: Connection, policy: Policy, now: int) -> str:
 
     It is the first that no account-day was closed of; before any was, it is the day that it is.
     """
-    closed = latest_closed_day(connection)
+    closed = closed_day(connection)
     today = policy.calendar.calendar().day_of(now)
     day = today if closed is None else day_of_text(closed) + 1
     return day_text(max(day, policy.effective_from))

@@ -27,7 +27,7 @@ from monitor.console.language.formats import (
     written_minute,
 )
 from monitor.store.people import Person, Role
-from monitor.store.store import Store, StoreAwayError
+from monitor.store.store import Store, StoreAwayError, StoreError
 
 API: Final = "/api/"
 PROBLEM: Final = "application/problem+json"
@@ -243,6 +243,8 @@ def refused(request: Request, error: Exception) -> Response:
             503,
             _("The store does not answer now. Look at what holds before you try again."),
         )
+    elif isinstance(error, StoreError):
+        status, detail = 503, str(error)
     else:
         status, detail = 500, _("The console failed. Its log says why.")
     phrase = HTTPStatus(status).phrase

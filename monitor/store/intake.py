@@ -36,6 +36,7 @@ from monitor.store.schema import (
     progress,
     revisions,
 )
+from monitor.store.sealing import sweep
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
 from monitor.store.store import (
     Store,
@@ -73,6 +74,7 @@ class Intake:
         with self._store.begin() as connection:
             for table in OF_TOPICS:
                 connection.execute(delete(table))
+        sweep(self._store)
 
     def take(self, records: Sequence[Read]) -> list[str]:
         """Take records in, and keep how far they go; return the ids of alerts that changed.

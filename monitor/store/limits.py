@@ -1,15 +1,13 @@
-"""Answers what the pages of limits ask of a store: policies, proposals, and closed days."""
+"""Answers what the pages of limits ask of a store: policies and proposals."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from monitor.store.proposals import Proposal, ProposalStep, StepKind, proposals_in
-from monitor.store.schema import account_days, policies, proposal_steps
-
-READ_AT_A_TIME: Final = 5000
+from monitor.store.schema import policies, proposal_steps
 
 
 def policy_rows(connection: Connection) -> Sequence[Row[Any]]:
@@ -26,17 +24,3 @@ def proposals_of(connection: Connection, proposal_id: str | None = None) -> list
         ProposalStep(row.proposal_id, StepKind(row.step), row.by, row.at, json.loads(row.detail))
         for row in connection.execute(chosen)
     )
-
-
-def latest_closed_day(connection: Connection) -> str | None:
-    """Return the latest business day of which an account-day is closed."""
-    latest: str | None = connection.execute(select(func.max(account_days.c.business_day))).scalar()
-    return latest
-
-
-def day_records(connection: Connection, first: str, last: str) -> Iterator[str]:
-    """Yield the records of the closed account-days of business days, JSON as it is stored."""
-    chosen = select(account_days.c.record).where(account_days.c.business_day.between(first, last))
-    rows = connection.execution_options(yield_per=READ_AT_A_TIME).execute(chosen)
-    for row in rows:
-        yield row.record

@@ -1,7 +1,6 @@
 """Answers what pages ask of a store: queues, an alert with its history, accounts, incidents."""
 
 import base64
-import json
 import re
 import sys
 from collections import Counter
@@ -20,10 +19,10 @@ from sqlalchemy import (
 )
 
 from monitor.core.alert import Kind
+from monitor.store.days import latest_of_account, lost_days
 from monitor.store.intake import stored_action
 from monitor.store.schema import (
     IS_SYSTEMIC,
-    account_days,
     actions,
     alerts,
     outbox,
@@ -301,9 +300,7 @@ def days_of_account(
     connection: Connection, account_id: str, limit: int = 90
 ) -> list[Mapping[str, Any]]:
     """Return the latest closed days of an account, by day: the records of the topic."""
-    its = select(account_days.c.record).where(account_days.c.account_id == account_id)
-    rows = connection.execute(its.order_by(account_days.c.business_day.desc()).limit(limit)).all()
-    return [json.loads(row.record) for row in reversed(rows)]
+    return latest_of_account(connection, account_id, limit)
 
 
 def alerts_of_account(
@@ -402,6 +399,7 @@ class Health(NamedTuple):
     samples: Sequence[Row[Any]]
     unsent: int  # decisions of people that the broker does not have yet
     latest: int | None  # when the latest alert was reported
+    lost_days: Sequence[str]  # sealed business days whose files are not there
 
 
 def health(connection: Connection, hours: int = 48) -> Health:
@@ -424,6 +422,7 @@ def health(connection: Connection, hours: int = 48) -> Health:
         connection.execute(
             select(alerts.c.told_at).order_by(alerts.c.change.desc()).limit(1)
         ).scalar(),
+        lost_days(connection),
     )
 
 

@@ -180,6 +180,17 @@ account_days: Final = Table(
     Index("ix_account_days_day", "business_day"),
 )
 
+sealed_days: Final = Table(
+    "sealed_days",
+    metadata,
+    Column("business_day", String(10), primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("sha256", ID, nullable=False),
+    Column("sealed_at", BigInteger, nullable=False),
+    Column("file", NAME, nullable=False),
+)
+"""Business days whose account-days are in a file; a row of `account_days` comes before it."""
+
 segment_days: Final = Table(
     "segment_days",
     metadata,
@@ -244,6 +255,7 @@ OF_TOPICS: Final = (
     rejections,
     rejection_counts,
     account_days,
+    sealed_days,
     segment_days,
     policies,
     proposal_steps,

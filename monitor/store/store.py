@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -22,6 +22,8 @@ BUSY_SECONDS: Final = 10
 ROWS_MAX: Final = 500
 """Of one statement: a database takes so many parameters, and no more."""
 
+DAYS_FOLDER: Final = "days_folder"
+"""The option of a connection that has the folder of sealed days' files (a Path, or None)."""
 LOG_BYTES: Final = 64 * 2**20
 """SQLite's log may grow so long before it is written into the database."""
 
@@ -47,8 +49,11 @@ class Store:
         self._log = Path(f"{database}-wal") if database else None
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, days: Path | None = None) -> Self:
         """Connect, and bring the tables to their newest form.
+
+        `days` is the folder of sealed days' files; beside an SQLite file it is FILE.days without
+        that, and of another database no day is sealed.
 
         Raises StoreError if the URL is no database's that is supported, or it cannot be reached.
         """
@@ -65,8 +70,13 @@ class Store:
             if not folder.is_dir():
                 raise StoreError(f"the store's folder {folder} must be there: make it first")
         try:
-            # A connection that a restarted server has ended is found out before it is used.
-            engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+            days = days or days_beside(parsed)
+            engine = create_engine(
+                parsed,
+                execution_options={DAYS_FOLDER: days},
+                # A connection that a restarted server has ended is found out before it is used.
+                pool_pre_ping=parsed.get_backend_name() != "sqlite",
+            )
             if engine.dialect.name == "sqlite":
                 event.listen(engine, "connect", _prepare_sqlite)
                 event.listen(engine, "begin", _begin_sqlite)
@@ -118,6 +128,13 @@ class Store:
     def close(self) -> None:
         """Give up the connections."""
         self.engine.dispose()
+
+
+def days_beside(url: URL) -> Path | None:
+    """Return where files of sealed days lie beside an SQLite store: FILE.days; else None."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return Path(f"{url.database}.days").absolute()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ archive may be down for any time, and killed at any moment; no worker notices.
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from monitor.dispositions.disposition import DispositionError, disposed_of
 from monitor.review.membership import explanations_of
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.proposals import step_of
+from monitor.store.sealing import seal_quiet_days, sweep
 from monitor.store.standing import Action, ActionError, action_of
 from monitor.store.store import Store, StoreAwayError, StoreError
 from monitor.store.work.tasks import task_step_of
@@ -32,8 +34,10 @@ from streams.wire import codec
 _log = logging.getLogger(__name__)
 
 READ_SECONDS: Final = 0.1
+SEAL_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 3.0
 _MICROSECONDS: Final = 1000  # a millisecond's
+_NANOSECONDS: Final = 1000  # a microsecond's
 
 
 class Progress(NamedTuple):
@@ -59,7 +63,9 @@ class Archive:
     def __init__(self, settings: Settings, store: Store) -> None:
         topics = Topics.of(settings)
         self._settings = settings
+        self._store = store
         self._intake = Intake(store)
+        self._sealed_at = -SEAL_SECONDS
         self._sources = (
             _Source(topics.alerts, _alert),
             _Source(topics.dispositions, _disposition),
@@ -100,6 +106,7 @@ class Archive:
         try:
             async with AsyncExitStack() as stack:
                 self._positions = await asyncio.to_thread(self._intake.positions)
+                await asyncio.to_thread(sweep, self._store)  # what a killed one left in the folder
                 broker = self._settings.broker
                 partitions = await asyncio.to_thread(require_topics, broker, self.topics)
                 tails = [
@@ -107,11 +114,23 @@ class Archive:
                 ]
                 while True:
                     progress = await self._turn(tails)
+                    if progress.is_at_end:
+                        await self._seal()
                     on_progress(progress)
                     if until_end and progress.is_at_end:
                         return progress
         except KafkaError as error:
             raise BrokerError(f"no broker answers at {self._settings.broker}: {error!r}") from error
+
+    async def _seal(self) -> None:
+        """Seal quiet days while there is nothing to take, and not all the time."""
+        if time.monotonic() - self._sealed_at < SEAL_SECONDS:
+            return
+        now = time.time_ns() // _NANOSECONDS
+        days = await asyncio.to_thread(seal_quiet_days, self._store, now)
+        self._sealed_at = time.monotonic()
+        if days:
+            _log.info("sealed: %d business days, %s to %s", len(days), days[0], days[-1])
 
     async def _tail_of(self, topic: str, partitions: int, stack: AsyncExitStack) -> TopicReader:
         tail = TopicReader(self._settings.broker, topic, partitions)

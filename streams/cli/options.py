@@ -262,11 +262,21 @@ def store_of(url: str | None) -> Iterator["Store"]:
 
     from monitor.store.store import Store
 
-    store = Store.open(store_url(url))
+    store = Store.open(store_url(url), days_folder())
     try:
         yield store
     finally:
         store.close()
+
+
+def days_folder() -> Path | None:
+    """Return the folder of sealed days' files that WEIR_STORE_DAYS names, if it names one."""
+    import os
+
+    from streams.settings import variable
+
+    days = os.environ.get(variable("store_days"))
+    return Path(days) if days else None
 
 
 def require_store() -> None:

@@ -30,7 +30,9 @@ def backup(
 
     It is checked before it has its name: that the database is whole, and the chain of its audit.
     The manifest in it has the positions in the topics, the rows of each table, and the SHA-256 of
-    each file. It holds personal data and the hashes of passwords: keep it as you keep the store.
+    each file. The files of sealed account-days that the database names are in it; one that is not
+    there, or was changed, ends the backup. It holds personal data and the hashes of passwords: keep
+    it as you keep the store.
 
     Examples:
 
@@ -54,19 +56,21 @@ def restore(
     """Make a store of a backup, where none is; nothing is ever written over.
 
     Archive and console go on from there: the archive reads from the backup's positions what the
-    topics have had since. Everybody has to log in again.
+    topics have had since. Everybody has to log in again. Files of sealed account-days go into the
+    folder that WEIR_STORE_DAYS names, which must be empty; else into FILE.days beside SQLite's.
 
     Examples:
 
         weir store restore weir-2026-01-05.tar --store sqlite:///weir.db
     """
-    from streams.cli.options import require_store, store_url
+    from streams.cli.options import days_folder, require_store, store_url
 
     require_store()
 
     from monitor.store.keeping.backup import restore as restored
 
-    _show("restored", restored(store_url(store), file, _now()), as_json=as_json)
+    done = restored(store_url(store), file, _now(), days_folder())
+    _show("restored", done, as_json=as_json)
 
 
 @store.command()
@@ -80,7 +84,8 @@ def prune(
     """Take away what is older than the settings of retention say; the archive does so once a day.
 
     Alerts go only if they are closed or withdrawn, with their revisions and what was done with
-    them. What the topics still hold comes back by `weir archive --rebuild`, and goes again.
+    them, and account-days wherever they stand, in the table or in files of sealed days. What the
+    topics still hold comes back by `weir archive --rebuild`, and goes again.
 
     Examples:
 
@@ -133,8 +138,9 @@ def erase(
     """Erase what the store has of one account, and let it not come back.
 
     Its alerts go, with all that was done with them, its days, and samples of rejections that name
-    it. Where others' records or the audit name it, a pseudonym stands instead; counts stay. The
-    topics still hold it: the archive passes that over.
+    it. Files of sealed account-days that name it are written again without it. Where others'
+    records or the audit name it, a pseudonym stands instead; counts stay. The topics still hold
+    it: the archive passes that over.
 
     Examples:
 

@@ -312,8 +312,8 @@ def test_axe_finds_nothing(
         f"/alerts/{identity('A1 2026-02-14')}", f"/alerts/{identity('review A1')}",
         f"/alerts/{identity('C1 2026-02-10')}", "/accounts/A1", "/incidents",
         f"/incidents/{incident}", "/health", "/nope", "/limits",
-        "/limits/daily-amount?above=1500", "/team", "/groups", "/groups/current",
-        f"/proposals/{served.propose()}",
+        "/limits/daily-amount?above=1500", "/team", "/groups", "/groups/current", "/explore",
+        "/explore?theme=silent&silent=1", f"/proposals/{served.propose()}",
     ):  # fmt: skip
         look(address)
     page.goto(f"{served.address}/queue")

@@ -29,6 +29,7 @@ from sqlalchemy import func, select
 from monitor.core.business_day import event_time_text
 from monitor.policy.document import policy_of_bytes
 from monitor.store import schema
+from monitor.store.days import LAST, rows_between
 from monitor.store.people import Role, add_user, login, person_of
 from monitor.store.store import Store
 from streams.lab.broker import EmbeddedBroker, free_port
@@ -418,9 +419,11 @@ def _held(store: Store) -> dict[str, Counter[Row]]:
         held["proposals"] = Counter(
             (row.proposal_id, row.step, row.by, _time(row.at)) for row in steps
         )
-        days = connection.execute(select(schema.account_days))
+        names = ("account_id", "business_day", "record")
+        days = rows_between(connection, "", LAST, names).to_pylist()  # in the table or in files
         held["account-days"] = Counter(
-            (row.account_id, row.business_day, _text(json.loads(row.record))) for row in days
+            (row["account_id"], row["business_day"], _text(json.loads(row["record"])))
+            for row in days
         )
         counted = connection.execute(select(schema.rejection_counts))
         held["rejections"] = Counter({(row.hour, row.reason): row.rejected for row in counted})

@@ -1,6 +1,7 @@
 """The API's description: OpenAPI 3.1, written beside the routes that it describes."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 from monitor.console.exports import FORMATS
@@ -25,6 +26,7 @@ from monitor.console.openapi.schemas import (
 )
 from monitor.console.work.tasks import RECOVERY_ALL
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
+from monitor.store.cubes import DIMENSIONS
 from monitor.store.programs.answers import KEY_LENGTH_MAX
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does
@@ -61,7 +63,7 @@ def _account_paths() -> dict[str, Any]:
             "get": {
                 "summary": "The working paper of an account and chosen alerts",
                 "parameters": [chosen],
-                **_answers(ref("WorkingPaper"), "200", "404"),
+                **_answers(ref("WorkingPaper"), "200", "404", "503"),
             },
         }
     }
@@ -105,7 +107,7 @@ _ERRORS: Final = {
     "412": "If-Match names another version.",
     "422": "The Idempotency-Key was sent before with another request.",
     "429": "Too many tokens from this address were refused: wait as Retry-After says.",
-    "503": "The broker does not answer.",
+    "503": "The broker does not answer, or account-days that it needs cannot be read.",
     "415": "The body must be application/json.",
 }
 
@@ -193,7 +195,7 @@ def _limit_paths() -> dict[str, Any]:
             "get": {
                 "summary": "A limit, and what another one would change: accounts by name",
                 "parameters": asked,
-                **_answers(with_whatif, "200", "404"),
+                **_answers(with_whatif, "200", "404", "503"),
             },
         },
         "/api/v1/limits/{threshold_id}/proposals": {
@@ -225,6 +227,44 @@ def _limit_paths() -> dict[str, Any]:
     }
 
 
+_OF_EXPLORE: Final = {
+    "rows": "What stands down.",
+    "columns": "What stands across.",
+    "first": "The first business day.",
+    "last": "The last business day.",
+    "silent": "Of the theme silent: on how many closed business days, the last, there is none.",
+    **{
+        name: f"Only those with this {name}."
+        for name in dict.fromkeys(chain.from_iterable(DIMENSIONS.values()))
+    },
+}
+
+
+def _explore_paths() -> dict[str, Any]:
+    counts = {"type": "object", "additionalProperties": NUMBER}
+    cell = object_of({"row": TEXT, "column": TEXT, "count": NUMBER}, ["row", "column", "count"])
+    members = {"cells": list_of(cell), "row_totals": counts, "column_totals": counts}
+    cube = object_of(
+        {"theme": TEXT, "rows": TEXT, "columns": TEXT, **members, "total": NUMBER},
+        ["theme", "rows", "columns", *members, "total"],
+    )
+    return {
+        "/api/v1/explore/{theme}": {
+            "parameters": [
+                {"name": "theme", "in": "path", "required": True, "schema": {"enum": [*DIMENSIONS]}}
+            ],
+            "get": {
+                "summary": "A theme as a cube: its cells, and the totals of rows and columns",
+                "parameters": [
+                    {"name": name, "in": "query", "schema": TEXT, "description": about}
+                    for name, about in _OF_EXPLORE.items()
+                ],
+                **_answers(cube, "200", "404", "503"),
+            },
+        }
+    }
+
+
 def _task_paths() -> dict[str, Any]:
     note = or_null({**TEXT, "maxLength": NOTE_LENGTH_MAX})
     opening = {
@@ -253,7 +293,9 @@ def _task_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Open a task, or those of the four steps that are not open",
                 **_takes({**object_of(opening, ["task"]), "additionalProperties": False}),
-                **_answers(object_of({"items": list_of(ref("Task"))}, ["items"]), "201", *write),
+                **_answers(
+                    object_of({"items": list_of(ref("Task"))}, ["items"]), "201", *write, "503"
+                ),
             },
         },
         "/api/v1/tasks/{task_id}/steps": {
@@ -452,6 +494,7 @@ def _paths() -> dict[str, Any]:
             },
         },
         **_account_paths(),
+        **_explore_paths(),
         **_queue_paths(),
         **_limit_paths(),
         **_task_paths(),

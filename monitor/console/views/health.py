@@ -84,6 +84,7 @@ def health_fields(connection: Connection) -> dict[str, Any]:
         ],
         "closed_days": [day._asdict() for day in closed_days(connection)],
         "unsent": found.unsent,
+        "lost_days": list(found.lost_days),
         "webhooks": delivery_counts(connection)._asdict(),
         "latest": None if found.latest is None else event_time_text(found.latest),
     }

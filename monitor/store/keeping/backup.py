@@ -25,9 +25,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
 from monitor.store.audit import append, verify
+from monitor.store.days import LAST, files_of, folder_of, sealed_between
 from monitor.store.people import COMMAND_LINE
 from monitor.store.schema import metadata, progress, sessions, setup_tokens
-from monitor.store.store import Store, StoreError
+from monitor.store.store import Store, StoreError, days_beside
 
 FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -75,18 +76,12 @@ class Manifest(NamedTuple):
         return found
 
 
-def days_folder(url: URL) -> Path | None:
-    """Return where account-days lie beside a store: `weir.db.days`; None for PostgreSQL."""
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return None
-    return Path(f"{url.database}.days")
-
-
 def backup(store: Store, file: Path, now: int) -> Manifest:
     """Write a backup of a store into a file that is not there yet, and return its manifest.
 
     The copy is checked before the file has its name. Raises BackupError if the file is there, the
-    copy is not whole, or a program that it needs is missing.
+    copy is not whole, the file of a sealed day is not there or is not the one that was written, or
+    a program that it needs is missing.
     """
     if file.exists():
         raise BackupError(f"{file} is there already: name another file, or remove it first")
@@ -96,10 +91,11 @@ def backup(store: Store, file: Path, now: int) -> Manifest:
         folder = Path(made)
         name = DATABASE[store.engine.dialect.name]
         copied = _copied_sqlite if name == "weir.db" else _copied_postgres
-        stated = copied(store, folder / name)
-        paths = {name: folder / name, **_day_files(store.engine.url)}
+        stated, sealed = copied(store, folder / name)
+        paths = {name: folder / name, **_day_files(store, sealed, folder / DAYS)}
         whole = folder / "backup.tar"
         manifest = _packed(whole, paths, {**stated, "made_at": now})
+        _ensure_sealed(sealed, manifest.files)
         with whole.open("rb") as written:
             os.fsync(written.fileno())
         whole.chmod(0o600)
@@ -112,14 +108,16 @@ def backup(store: Store, file: Path, now: int) -> Manifest:
     return manifest
 
 
-def restore(url: str, file: Path, now: int) -> Manifest:
+def restore(url: str, file: Path, now: int, days: Path | None = None) -> Manifest:
     """Make a store of a backup, at a URL where none is, and return the backup's manifest.
 
+    `days` is the folder of sealed days' files, as `Store.open` has it; there must be none yet.
     Nobody is logged in there, and links to make an administrator are void. Raises BackupError if
     there is a store already, or the backup is damaged or of another sort of database.
     """
     target = make_url(url)
-    with tempfile.TemporaryDirectory(dir=_place_of(target)) as made:
+    days = days or days_beside(target)
+    with tempfile.TemporaryDirectory(dir=_place_of(target, days)) as made:
         folder = Path(made)
         manifest = _unpacked(file, folder)
         if manifest.database != target.get_backend_name():
@@ -127,8 +125,10 @@ def restore(url: str, file: Path, now: int) -> Manifest:
                 f"the backup is of {manifest.database}, and the store {target!r} is not: name one"
                 " that is"
             )
+        _place_days(folder / DAYS, days)
         if manifest.database == "sqlite":
-            _move_sqlite(folder, target)
+            assert target.database is not None, "of a file"
+            (folder / DATABASE["sqlite"]).replace(target.database)
         else:
             _run_postgres(
                 "pg_restore",
@@ -139,10 +139,11 @@ def restore(url: str, file: Path, now: int) -> Manifest:
                 f"--dbname={_libpq(target)}",
                 str(folder / DATABASE["postgresql"]),
             )
-    store = Store.open(url)
+    store = Store.open(url, days)
     try:
         with store.begin() as connection:
             _ensure_same(connection, manifest)
+            files_of(connection, sealed_between(connection, "", LAST))
             connection.execute(delete(sessions))
             connection.execute(delete(setup_tokens))
             after = {"made_at": manifest.made_at, "positions": dict(manifest.positions)}
@@ -162,7 +163,18 @@ def restore(url: str, file: Path, now: int) -> Manifest:
 # -- the copy of a database ------------------------------------------------------------------------
 
 
-def _copied_sqlite(store: Store, path: Path) -> dict[str, Any]:
+class _Copied(NamedTuple):
+    """What a copy of a database states of itself, and the hashes of its sealed days by file."""
+
+    stated: Mapping[str, Any]
+    sealed: Mapping[str, str]
+
+
+def _sealed_of(connection: Connection) -> dict[str, str]:
+    return {row.file: row.sha256 for row in sealed_between(connection, "", LAST)}
+
+
+def _copied_sqlite(store: Store, path: Path) -> _Copied:
     with (
         closing(sqlite3.connect(str(store.engine.url.database))) as source,
         closing(sqlite3.connect(path)) as copy,
@@ -174,16 +186,16 @@ def _copied_sqlite(store: Store, path: Path) -> dict[str, Any]:
         raise BackupError(f"the copy is not whole, and so the store may not be: {found}")
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
-        stated = _stated(connection)
+        copied = _Copied(_stated(connection), _sealed_of(connection))
     engine.dispose()
-    return stated
+    return copied
 
 
-def _copied_postgres(store: Store, path: Path) -> dict[str, Any]:
+def _copied_postgres(store: Store, path: Path) -> _Copied:
     """Dump the very state of the database that is counted: the dump takes its snapshot."""
     with store.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
-        stated = _stated(connection)
+        copied = _Copied(_stated(connection), _sealed_of(connection))
         url = store.engine.url
         _run_postgres(
             "pg_dump",
@@ -193,7 +205,7 @@ def _copied_postgres(store: Store, path: Path) -> dict[str, Any]:
             f"--file={path}",
             _libpq(url),
         )
-    return stated
+    return copied
 
 
 def _stated(connection: Connection) -> dict[str, Any]:
@@ -267,12 +279,57 @@ def _run_postgres(program: str, url: URL, *words: str) -> None:
 # -- the file --------------------------------------------------------------------------------------
 
 
-def _day_files(url: URL) -> dict[str, Path]:
-    folder = days_folder(url)
-    if folder is None or not folder.is_dir():
-        return {}
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {f"{DAYS}/{path.relative_to(folder).as_posix()}": path for path in found}
+def _day_files(store: Store, sealed: Mapping[str, str], folder: Path) -> dict[str, Path]:
+    """Copy the files of sealed days that a copy of a database names, before they are replaced.
+
+    Raises BackupError if one is not there.
+    """
+    folder.mkdir()
+    with store.reading() as connection:
+        of_store = folder_of(connection)
+    if sealed and of_store is None:
+        raise BackupError("the store names files of sealed days: WEIR_STORE_DAYS must say where")
+    for name in sealed:
+        assert of_store is not None, "it was seen"
+        try:
+            shutil.copyfile(of_store / name, folder / name)
+        except FileNotFoundError as error:
+            raise BackupError(
+                f"the store names {of_store / name}, of a sealed day, and it is not there. If it"
+                " was replaced meanwhile, take the backup again; else weir archive --rebuild makes"
+                " it again"
+            ) from error
+    return {f"{DAYS}/{name}": folder / name for name in sealed}
+
+
+def _ensure_sealed(sealed: Mapping[str, str], hashes: Mapping[str, str]) -> None:
+    """Raise BackupError if a file of a sealed day is not the one that was written."""
+    for name, sha256 in sealed.items():
+        if hashes[f"{DAYS}/{name}"] != sha256:
+            raise BackupError(
+                f"the file {name} of a sealed day must be as it was written, and its sha256 is"
+                " another one: weir archive --rebuild makes it again, then take the backup"
+            )
+
+
+def _place_days(packed: Path, folder: Path | None) -> None:
+    """Put the files of sealed days in their place, before the database that names them.
+
+    Raises BackupError if there is no such place.
+    """
+    found = sorted(packed.iterdir()) if packed.is_dir() else []
+    if not found:
+        return
+    if folder is None:
+        raise BackupError(
+            f"the backup has {len(found)} files of sealed days: WEIR_STORE_DAYS must name a folder"
+            " for them, which is not there yet or is empty"
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in found:
+        shutil.copyfile(path, folder / path.name)
+        with (folder / path.name).open("rb") as placed:
+            os.fsync(placed.fileno())
 
 
 def _packed(file: Path, paths: Mapping[str, Path], stated: Mapping[str, Any]) -> Manifest:
@@ -334,8 +391,10 @@ def _unpacked(file: Path, folder: Path) -> Manifest:
     return manifest
 
 
-def _place_of(url: URL) -> Path | None:
+def _place_of(url: URL, days: Path | None) -> Path | None:
     """Return where files are unpacked: beside the store. Raises BackupError if one is there."""
+    if days is not None and days.exists() and (not days.is_dir() or any(days.iterdir())):
+        raise BackupError(f"{days} is there already: a backup is restored where no store is")
     if url.get_backend_name() == "postgresql":
         with _postgres(url) as connection:
             if inspect(connection).get_table_names():
@@ -345,9 +404,9 @@ def _place_of(url: URL) -> Path | None:
         raise BackupError(
             f"the store must be sqlite:///FILE or postgresql+psycopg://..., not {url!r}"
         )
-    file, folder = Path(url.database), days_folder(url)
-    for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm"), folder):
-        if path is not None and path.exists():
+    file = Path(url.database)
+    for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")):
+        if path.exists():
             raise BackupError(f"{path} is there already: a backup is restored where no store is")
     if not file.absolute().parent.is_dir():
         raise BackupError(f"the store's folder {file.parent} must be there: make it first")
@@ -364,12 +423,3 @@ def _postgres(url: URL) -> Iterator[Connection]:
         raise BackupError(f"the store at {url!r} cannot be reached: {error.orig}") from error
     finally:
         engine.dispose()
-
-
-def _move_sqlite(folder: Path, url: URL) -> None:
-    """Put the files in their place, the database last: before that there is no store."""
-    days, of_store = folder / DAYS, days_folder(url)
-    if days.is_dir() and of_store is not None:
-        days.replace(of_store)
-    assert url.database is not None
-    (folder / DATABASE["sqlite"]).replace(url.database)

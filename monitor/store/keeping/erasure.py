@@ -12,10 +12,14 @@ from contextlib import closing
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, text, update
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, select, text, update
 
 from monitor.core.table_reader import ProblemsError
 from monitor.store.audit import ERASE, append, redact
+from monitor.store.days import LAST, SCHEMA, row_of, sealed_between
 from monitor.store.intake import hold_alerts
 from monitor.store.keeping.erased import Keyed, note_alerts, replaced, strings_in
 from monitor.store.people import Role
@@ -38,6 +42,7 @@ from monitor.store.schema import (
     task_steps,
     users,
 )
+from monitor.store.sealing import hold_days, rewrite, sealed_rows, sweep
 from monitor.store.store import Store, in_pieces, insert_new
 
 REASON_LENGTH_MAX: Final = 500
@@ -82,12 +87,13 @@ def erase(
     """Erase an account; a dry run counts, and changes nothing.
 
     Erasing one again takes what another way brought back. Raises ErasureError with all that is
-    wrong, as if `by` is no administrator that is active.
+    wrong, as if `by` is no administrator that is active, and StoreError if the file of a sealed day
+    is not there, or is not the one that was written.
     """
     with store.begin() as connection:
         _ensure_may(connection, account_id, by, reason)
         savepoint = connection.begin_nested() if is_dry_run else None
-        erasing = _Erasing(connection, account_id, _keyed(connection))
+        erasing = _Erasing(connection, account_id, _keyed(connection), is_dry_run=is_dry_run)
         entry = erasing.erased(now, by)
         if savepoint is not None:
             savepoint.rollback()
@@ -106,6 +112,8 @@ def erase(
                 subject=erasing.pseudonym,
                 after=after,
             )
+    if not is_dry_run:
+        sweep(store)  # what its days were in before; if this is killed first, the archive does so
     return Erasure(
         erasing.pseudonym if not is_dry_run else "",
         erasing.taken_away,
@@ -160,7 +168,9 @@ def _overwritten(store: Store) -> bool:
 class _Erasing:
     """An erasure, within its transaction."""
 
-    def __init__(self, connection: Connection, account_id: str, keyed: Keyed) -> None:
+    def __init__(
+        self, connection: Connection, account_id: str, keyed: Keyed, *, is_dry_run: bool
+    ) -> None:
         self.taken_away: dict[str, int] = {}
         self.changed: dict[str, int] = {}
         self.mentions: dict[str, int] = {}
@@ -168,13 +178,14 @@ class _Erasing:
         self._connection = connection
         self._account_id = account_id
         self._keyed = keyed
+        self._is_dry_run = is_dry_run
         self._names: dict[str, str] = {account_id: self.pseudonym}
-        forms = {
+        self._forms = {
             account_id,
             json.dumps(account_id)[1:-1],
             json.dumps(account_id, ensure_ascii=False)[1:-1],
         }
-        either = "|".join(map(re.escape, sorted(forms)))
+        either = "|".join(map(re.escape, sorted(self._forms)))
         self._mention: Final = re.compile(rf"(?<!\w)(?:{either})(?!\w)")
 
     def erased(self, now: int, by: str) -> dict[str, Any]:
@@ -186,6 +197,9 @@ class _Erasing:
         self._take_alerts(its_alerts)
         self._take_tasks()
         self._take_views()
+        for counts in (self.taken_away, self.changed, self.mentions):
+            counts[account_days.name] = 0
+        self._take_sealed()
         self._take(account_days, account_days.c.account_id == self._account_id)
         self._take_naming(rejections, "record")
         self._take_naming(answers, "body")
@@ -237,6 +251,52 @@ class _Erasing:
                 its = saved_views.c.owner == row.owner, saved_views.c.name == row.name
                 self._take(saved_views, and_(*its))
 
+    def _take_sealed(self) -> None:
+        """Rewrite the files of sealed days that name the account.
+
+        What a row of the table comes before is not counted twice, and is rewritten all the same.
+        """
+        hold_days(self._connection)
+        names = sorted(
+            {msgspec.json.encode(name).decode()[1:-1] for name in self._names} | self._forms
+        )
+        named = ["|".join(map(re.escape, piece)) for piece in in_pieces(names)]
+        for sealed in sealed_between(self._connection, "", LAST):
+            rows = sealed_rows(self._connection, sealed)
+            its = pc.equal(rows["account_id"], self._account_id)
+            for expression in named:
+                its = pc.or_(its, pc.match_substring_regex(rows["record"], expression))
+            if pc.any(its).as_py():
+                self._rewrite(sealed, rows, its)
+
+    def _rewrite(self, sealed: Row[Any], rows: pa.Table, its: pa.ChunkedArray) -> None:
+        later = self._later(sealed.business_day)
+        kept: list[dict[str, Any]] = []
+        is_other = False
+        for row in rows.filter(its).to_pylist():
+            counts = int(row["account_id"] not in later)
+            if row["account_id"] == self._account_id:
+                self.taken_away[account_days.name] += counts
+                is_other = True
+                continue
+            said = json.loads(row["record"])
+            other = replaced(said, self._names.get)
+            if other != said:
+                row = {**row_of(json_of(other)), "account_id": row["account_id"]}  # noqa: PLW2901
+                self.changed[account_days.name] += counts
+                is_other = True
+            if self._mention.search(row["record"]):
+                self.mentions[account_days.name] += counts
+            kept.append(row)
+        if is_other and not self._is_dry_run:
+            whole = [rows.filter(pc.invert(its)), pa.Table.from_pylist(kept, SCHEMA)]
+            rewrite(self._connection, sealed, pa.concat_tables(whole).sort_by("account_id"))
+
+    def _later(self, day: str) -> set[str]:
+        """Return the accounts whose account-day stands in the table."""
+        chosen = select(account_days.c.account_id).where(account_days.c.business_day == day)
+        return set(self._connection.execute(chosen).scalars())
+
     def _take_naming(
         self,
         table: Table,
@@ -277,7 +337,8 @@ class _Erasing:
             (outbox, "value"),
             (proposal_steps, "detail"),
         ):
-            self.changed[table.name] = self.mentions[table.name] = 0
+            self.changed.setdefault(table.name, 0)  # of account-days there are those in files
+            self.mentions.setdefault(table.name, 0)
             keys = list(table.primary_key)
             for row in self._rows(table, column):
                 held = getattr(row, column)

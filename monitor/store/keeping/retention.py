@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from monitor.core.business_day import event_time_text
 from monitor.store.audit import PRUNE, append, pruned, take_away
+from monitor.store.days import count_before
 from monitor.store.people import COMMAND_LINE, DAY
 from monitor.store.schema import (
     account_days,
@@ -23,9 +24,11 @@ from monitor.store.schema import (
     rejection_counts,
     rejections,
     revisions,
+    sealed_days,
     sessions,
     task_steps,
 )
+from monitor.store.sealing import hold_days, sweep
 from monitor.store.standing import State
 from monitor.store.store import Store, in_pieces
 from monitor.store.work.tasklist import ended_ids
@@ -59,6 +62,8 @@ def prune(
     """Take away what is older than it is kept, in one transaction; return the rows by table.
 
     Whatever was taken away is told by an entry of the audit. A dry run counts, and changes nothing.
+    Account-days are counted wherever they stand: the files of sealed days go after the transaction,
+    and if this is killed before that, the archive sweeps them away.
     """
     with store.begin() as connection:
         savepoint = connection.begin_nested() if is_dry_run else None
@@ -68,6 +73,8 @@ def prune(
         elif any(counts.values()):
             after = {"counts": counts, "days": retention._asdict(), **said}
             append(connection, at=now, actor=by, action=PRUNE, subject=SUBJECT, after=after)
+    if retention.account_days is not None and not is_dry_run:
+        sweep(store)
     return counts
 
 
@@ -91,7 +98,7 @@ def _pruned(
             take(outbox, outbox.c.key.in_(piece))  # all of it is sent: _old_alerts sees to it
     if retention.account_days is not None:
         first = event_time_text(now - retention.account_days * DAY)[: len("2026-01-05")]
-        take(account_days, account_days.c.business_day < first)
+        counts[account_days.name] = _take_days(connection, first)
     if retention.rejections is not None:
         before = now - retention.rejections * DAY
         take(rejections, rejections.c.told_at < before)
@@ -108,6 +115,15 @@ def _pruned(
             counts[audit.name] = connection.execute(chosen).scalar_one()
             said = pruned(take_away(connection, number))
     return counts, said
+
+
+def _take_days(connection: Connection, first: str) -> int:
+    """Take away the account-days before a business day, wherever they stand; return how many."""
+    hold_days(connection)
+    count = count_before(connection, first)
+    for table in (account_days, sealed_days):
+        connection.execute(delete(table).where(table.c.business_day < first))
+    return count
 
 
 def _tasks_of(connection: Connection, alert_ids: Sequence[str]) -> Sequence[str]:

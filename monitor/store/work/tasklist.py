@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, select, tuple_
 
-from monitor.store.schema import account_days, task_steps
+from monitor.store.days import latest_of_account
+from monitor.store.schema import task_steps
 from monitor.store.work.tasks import Task, TaskDoes, TaskProgress, TaskStep, tasks_in
 
 LISTED_MAX: Final = 500
@@ -88,12 +89,5 @@ def ended_ids() -> Select[Any]:
 
 def latest_day_of(connection: Connection, account_id: str) -> dict[str, Any]:
     """Return the record of an account's latest closed day; empty if none is known."""
-    chosen = (
-        select(account_days.c.record)
-        .where(account_days.c.account_id == account_id)
-        .order_by(account_days.c.business_day.desc())
-        .limit(1)
-    )
-    rows: Sequence[str] = connection.execute(chosen).scalars().all()
-    found: dict[str, Any] = json.loads(rows[0]) if rows else {}
-    return found
+    its = latest_of_account(connection, account_id, 1)
+    return dict(its[0]) if its else {}

@@ -38,6 +38,7 @@ NAMES = {
     "incident_id": identity("systemic 2026-02-14"),
     "threshold_id": LIMIT,
     "segment": "current",
+    "theme": "breaches",
 }
 
 

@@ -40,6 +40,7 @@ def address_of(console: MadeConsole, route: Route) -> str:
     path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
     path = path.replace("{threshold_id:path}", LIMIT).replace("{incident_id:path}", INCIDENT)
     path = path.replace("{segment:path}", "current")
+    path = path.replace("{theme:path}", "breaches")
     if "{task_id:path}" in path:
         return path.replace("{task_id:path}", console.open_task())
     if "{proposal_id:path}" in path:
@@ -160,6 +161,7 @@ def hostile(value: Any, name: str = "") -> Any:  # noqa: ANN401 - JSON
 def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str, str]]:  # noqa: ANN401
     addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits", "/tasks"]
     addresses += ["/team", "/groups", f"/groups/{quote(f'{HOSTILE}segment', safe='')}"]
+    addresses += ["/explore", "/explore?theme=needs", "/explore?theme=silent&silent=1"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
     for address in (*addresses, *with_parts, f"/accounts/{account}", f"/accounts/{account}/paper"):
         yield address, client.get(address).text

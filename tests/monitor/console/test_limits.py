@@ -23,6 +23,7 @@ from monitor.store.proposals import (
     step_of,
 )
 from monitor.store.schema import OF_TOPICS
+from monitor.store.sealing import seal_quiet_days
 from monitor.store.standing import ActionError
 from tests.monitor.console.made_console import LIMIT, POLICY, MadeConsole, account_day
 from tests.support.laws import law
@@ -92,6 +93,37 @@ def test_only_the_closed_days_that_are_asked_for_count(console: MadeConsole) -> 
     assert found["now"]["alerts"] == counted(last_week, 200_000).total()
     assert found["account_days"] == len(last_week)
     assert "Accounts that would not alert any more" in text
+
+
+def test_money_is_exact_whether_days_are_sealed_or_not(console: MadeConsole) -> None:
+    most = 9_007_199_254_740_993  # in cents; a float has no such number
+    days = []
+    for number, cents in enumerate((most - 1, most, most + 1)):
+        for day in range(1, 29):
+            made = account_day(f"D{number}", f"2026-03-{day:02d}")
+            made["totals"][0]["debit_amount"] = f"{cents // 100}.{cents % 100:02d}"
+            days.append(made)
+    console.take(*days, sort=RecordSort.ACCOUNT_DAY)
+    asked = {"above": f"{most // 100}.{most % 100 - 1:02d}", "days": "28"}
+    with console.client("vera") as client:
+        found = client.get(WHATIF, params=asked).json()["whatif"]
+        assert seal_quiet_days(console.store, 1)
+        assert client.get(WHATIF, params=asked).json()["whatif"] == found
+    assert (found["now"]["alerts"], found["then"]["alerts"]) == (3 * 28, 2 * 28)
+
+
+def test_totals_that_cannot_be_read_are_refused_with_their_count(console: MadeConsole) -> None:
+    days = made_days(7)
+    for day in days[:3]:
+        day["totals"] = [{"currency": "XXX", "debit_amount": "many"}]
+    console.take(*days, sort=RecordSort.ACCOUNT_DAY)
+    with console.client("vera") as client:
+        answer = client.get(WHATIF, params={"days": "28"})
+        page = client.get(f"/limits/{LIMIT}", params={"days": "28"})
+        later = client.get(WHATIF, params={"days": "7"})
+    assert (answer.status_code, page.status_code, later.status_code) == (503, 503, 200)
+    said = f"the totals of 3 of {len(days)} account-days cannot be read, as of 'D0'"
+    assert answer.json()["detail"].startswith(said)
 
 
 def test_two_people_put_another_limit_in_force(console: MadeConsole) -> None:

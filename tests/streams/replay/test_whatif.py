@@ -220,7 +220,7 @@ scope = { peer_group = "A" }
 @pytest.mark.parametrize(("limit", "above"), [("everyone", 100_00), ("coarse", 1_00)])
 def test_peer_groups_are_those_of_each_policy(limit: str, above: int) -> None:
     stated = policy_of(PEER_GROUPS)
-    batches = list(made_batches(Population(600, 42, 5)))
+    batches = list(made_batches(Population(300, 42, 5)))
     threshold = limit_of(stated, limit)
     answer = whatif(stated, threshold, above, batches, 1)
     now, _ = standing(stated, batches, 1)

@@ -1,6 +1,7 @@
 """A backup is of one state, is checked, and is restored where no store is, as it was."""
 
 import json
+import random
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -14,8 +15,10 @@ from monitor.store.intake import Intake
 from monitor.store.keeping.backup import MANIFEST, BackupError, backup, restore
 from monitor.store.people import Role, add_user, login, person_of, users
 from monitor.store.schema import alerts, audit, metadata
+from monitor.store.sealing import seal_quiet_days
 from monitor.store.standing import Action, Does
 from monitor.store.store import Store
+from tests.support.account_days import DAYS, files_in, made, rows_of, take
 from tests.support.stored import NOW, contents, made_records, sqlite_store
 
 PASSWORD = "a password that is long enough"  # noqa: S105 - of a made person
@@ -40,9 +43,10 @@ def audited(store: Store) -> list[object]:
 def test_a_restored_store_is_the_one_that_was_backed_up(tmp_path: Path) -> None:
     store = sqlite_store(tmp_path)
     token = worked(store)
-    days = tmp_path / "weir.db.days"
-    days.mkdir()
-    (days / "2026-01-05.parquet").write_bytes(b"columns")
+    rng = random.Random(1)  # noqa: S311 - made data
+    take(store, 0, [made(rng, "A1", day) for day in DAYS])
+    assert seal_quiet_days(store, NOW) == DAYS[:3]
+    (tmp_path / "weir.db.days" / "2026-01-05.9.parquet").write_bytes(b"left by a killed one")
     manifest = backup(store, tmp_path / "b.tar", NOW)
     before, entries = contents(store), audited(store)
     Intake(store).take(made_records(3, 120))
@@ -54,7 +58,11 @@ def test_a_restored_store_is_the_one_that_was_backed_up(tmp_path: Path) -> None:
     assert users(new) == users(store)
     assert person_of(new, token, NOW + 2) is None  # everybody logs in again
     assert audited(new)[:-1] == entries[:-1]  # then the backup is told here, the restore there
-    assert (tmp_path / "new.db.days/2026-01-05.parquet").read_bytes() == b"columns"
+    assert rows_of(new) == rows_of(store)
+    assert files_in(tmp_path / "new.db.days") == [f"{day}.parquet" for day in DAYS[:3]]
+    assert [name for name in manifest.files if name.startswith("days/")] == [
+        f"days/{day}.parquet" for day in reversed(DAYS[:3])
+    ]
     assert manifest.positions == {f"{row[0]}/{row[1]}": row[2] for row in before["progress"]}
 
 
@@ -85,6 +93,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="there already"):
         restore(f"sqlite:///{tmp_path / 'weir.db'}", tmp_path / "b.tar", NOW)
     (tmp_path / "other.db.days").mkdir()
+    (tmp_path / "other.db.days" / "2026-01-05.parquet").touch()
     with pytest.raises(BackupError, match="there already"):
         restore(f"sqlite:///{tmp_path / 'other.db'}", tmp_path / "b.tar", NOW)
 

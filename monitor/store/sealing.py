@@ -1,0 +1,245 @@
+"""Seals business days: the account-days of a day that is quiet move from the table into a file.
+
+The file is whole and on the disk before a transaction says that it counts, and takes the rows out
+of the table. So the store gives the same answers at whatever moment it is killed; what a killed
+one left in the folder is swept away by the next pass.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Connection, Row, delete, select, update
+
+from monitor.core.business_day import day_of_text, day_text
+from monitor.store.days import (
+    SCHEMA,
+    closed_day,
+    files_of,
+    folder_of,
+    sealed_between,
+    table_of,
+    young_records,
+)
+from monitor.store.schema import account_days, sealed_days
+from monitor.store.store import Store, StoreError, days_beside, take_turns, upsert
+
+QUIET_DAYS: Final = 7
+"""A day is sealed once a day is closed that is so many days later."""
+GROUP_ROWS: Final = 10_000
+"""Of a group of a file: one account is found by the bounds of its group."""
+
+MARK: Final = "of-store.txt"
+"""The file of a folder that says whose it is."""
+
+_LOCK: Final = 7353719
+"""Whoever lets files count, or takes them away, has it."""
+
+OnStep = Callable[[str], None]
+
+
+def _pass_on(step: str) -> None:
+    del step
+
+
+def quiet_days(store: Store, quiet: int = QUIET_DAYS) -> list[str]:
+    """Return the business days that can be sealed: those with rows in the table, in order."""
+    with store.reading() as connection:
+        latest = closed_day(connection)
+        if latest is None or folder_of(connection) is None or not _is_day(latest):
+            return []
+        until = day_text(day_of_text(latest) - quiet)
+        chosen = select(account_days.c.business_day).where(account_days.c.business_day <= until)
+        days = connection.execute(chosen.distinct().order_by("business_day")).scalars()
+        return [day for day in days if _is_day(day)]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return day_text(day_of_text(text)) == text
+    except ValueError:
+        return False
+
+
+def seal_quiet_days(
+    store: Store, now: int, quiet: int = QUIET_DAYS, on_step: OnStep = _pass_on
+) -> list[str]:
+    """Seal the days that are quiet, and return them; `now` is in microseconds since 1970.
+
+    `on_step` is told each step before it is made. Raises StoreError if a day's file is not there,
+    or is not the one that was written.
+    """
+    sweep(store)
+    return [day for day in quiet_days(store, quiet) if seal(store, day, now, on_step)]
+
+
+def seal(store: Store, day: str, now: int, on_step: OnStep = _pass_on) -> bool:
+    """Seal a business day, or seal it again with what came since; return whether it was.
+
+    A day with a record whose totals cannot be read stays in the table. Raises StoreError as
+    `files_of`.
+    """
+    on_step("read")
+    with store.reading() as connection:
+        folder = folder_of(connection)
+        assert folder is not None, "a store with a folder for its days"
+        _ensure_own(store, folder)
+        records = list(young_records(connection, day, day))
+        sealed = sealed_between(connection, day, day)
+        rows = table_of(iter(records))
+        if rows["totals"].null_count:
+            return False
+        if sealed:
+            rows = _merged(sealed_rows(connection, sealed[0]), rows)
+    written = _write(rows, folder, _next_name(day, sealed[0].file if sealed else None), on_step)
+    with store.begin() as connection:
+        hold_days(connection)
+        is_other = list(young_records(connection, day, day)) != records
+        if is_other or sealed_between(connection, day, day) != sealed:
+            return False  # something came or went meanwhile: the next pass seals it
+        on_step("rename")
+        if not _put(written):
+            return False  # another one swept it away: the next pass writes it again
+        on_step("commit")
+        upsert(connection, sealed_days, [{"business_day": day, "sealed_at": now, **_said(written)}])
+        connection.execute(delete(account_days).where(account_days.c.business_day == day))
+        on_step("committing")
+    on_step("done")
+    return True
+
+
+def _ensure_own(store: Store, folder: Path) -> None:
+    """Let a folder that a setting names say whose it is: another store's files must stay."""
+    url = store.engine.url
+    if folder.absolute() == days_beside(url):
+        return
+    is_file = url.get_backend_name() == "sqlite"
+    place = (
+        Path(str(url.database)).absolute() if is_file else f"{url.host}:{url.port} {url.database}"
+    )
+    its, mark = f"{url.get_backend_name()} {place}\n", folder / MARK
+    folder.mkdir(exist_ok=True, mode=0o700)
+    try:
+        said = mark.read_text("utf-8")
+    except FileNotFoundError:
+        mark.write_text(its, "utf-8")
+        return
+    if said != its:
+        raise StoreError(
+            f"{folder} must be the folder of this store alone ({its.strip()}), and its file {MARK}"
+            f" says {said.strip()!r}: let WEIR_STORE_DAYS name another folder, or remove that file"
+            " if the store only has another address"
+        )
+
+
+def hold_days(connection: Connection) -> None:
+    """Let no other process seal, rewrite or sweep files until the end of this transaction."""
+    take_turns(connection, _LOCK)
+
+
+def sealed_rows(connection: Connection, sealed: Row[Any]) -> pa.Table:
+    """Return the rows of a sealed day's file. Raises StoreError as `files_of`."""
+    (path,) = files_of(connection, [sealed])
+    return pq.read_table(path, schema=SCHEMA)
+
+
+def rewrite(connection: Connection, sealed: Row[Any], rows: pa.Table) -> None:
+    """Let a sealed day have other rows, in this transaction, which must hold the days.
+
+    They are in a file of another name, so that the one before counts if this is undone. Whichever
+    does not count is swept away.
+    """
+    its = sealed_days.c.business_day == sealed.business_day
+    if not rows.num_rows:
+        connection.execute(delete(sealed_days).where(its))
+        return
+    folder = folder_of(connection)
+    assert folder is not None, "its file was read"
+    written = _write(rows, folder, _next_name(sealed.business_day, sealed.file), _pass_on)
+    is_put = _put(written)
+    assert is_put, "nobody sweeps while the days are held"
+    connection.execute(update(sealed_days).where(its).values(_said(written)))
+
+
+def _merged(old: pa.Table, new: pa.Table) -> pa.Table:
+    """Return the rows of both, by account: the new one of an account that both have."""
+    by_account = {row["account_id"]: row for row in old.to_pylist()}
+    by_account |= {row["account_id"]: row for row in new.to_pylist()}
+    return pa.Table.from_pylist([by_account[name] for name in sorted(by_account)], SCHEMA)
+
+
+def _next_name(day: str, before: str | None) -> str:
+    """Return another name than the file has that counts: readers may be at that one."""
+    if before is None:
+        return f"{day}.parquet"
+    number = before.removeprefix(f"{day}.").removesuffix("parquet").rstrip(".")
+    return f"{day}.{int(number or 1) + 1}.parquet"
+
+
+class _Written(NamedTuple):
+    temporary: Path
+    path: Path
+    rows: int
+    sha256: str
+
+
+def _said(written: _Written) -> dict[str, Any]:
+    return {"rows": written.rows, "sha256": written.sha256, "file": written.path.name}
+
+
+def _write(rows: pa.Table, folder: Path, name: str, on_step: OnStep) -> _Written:
+    """Write rows beside where they are to be, and let the disk have them."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    temporary = folder / f"{name}.{secrets.token_hex(8)}.tmp"
+    on_step("write")
+    with temporary.open("w+b") as file:
+        pq.write_table(rows, file, compression="zstd", row_group_size=GROUP_ROWS)
+        file.flush()
+        on_step("fsync")
+        os.fsync(file.fileno())
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return _Written(temporary, folder / name, rows.num_rows, sha256)
+
+
+def _put(written: _Written) -> bool:
+    """Give a file its name, and let the disk have it; return False if it was swept away."""
+    try:
+        written.temporary.replace(written.path)
+    except FileNotFoundError:
+        return False
+    folder = os.open(written.path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return True
+
+
+def sweep(store: Store) -> int:
+    """Remove the files that no sealed day names: what a killed one left, or what was replaced.
+
+    Return how many. A file that is being written is swept too, and then is written again. Raises
+    StoreError if the folder is another store's.
+    """
+    with store.begin() as connection:
+        folder = folder_of(connection)
+        if folder is None or not folder.is_dir():
+            return 0
+        _ensure_own(store, folder)
+        hold_days(connection)
+        named = set(connection.execute(select(sealed_days.c.file)).scalars())
+        left = [
+            path
+            for pattern in ("*.parquet", "*.parquet.*tmp")
+            for path in folder.glob(pattern)
+            if path.name not in named and _is_day(path.name[:10])
+        ]
+        for path in left:
+            path.unlink(missing_ok=True)
+    return len(left)
