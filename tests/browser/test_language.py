@@ -67,6 +67,22 @@ def test_work_beside_alerts_is_done_in_chinese(page: Any, served: Served) -> Non
     until(page, ".done", "已关闭 3 条预警，1 条预警待复核")
 
 
+def test_a_table_is_explored_in_chinese(page: Any, served: Served) -> None:  # noqa: ANN401 - playwright's
+    log_in(page, served, "ana")
+    page.click("button[name=language]")
+    until(page, ".tabs", "待处理")
+    page.goto(f"{served.address}/explore")
+    until(page, "h1", "多维分析：限额超限")
+    page.select_option("select[name=rows]", "weekday")
+    page.select_option("select[name=columns]", "kind")
+    page.click(".filters button")
+    until(page, "thead", "单日金额超限")
+    page.click("tbody tr:has-text('星期六') td a")
+    until(page, "main p", "星期：星期六（移除）")
+    assert page.text_content("tfoot td.number") == "3"
+    assert page.text_content("section tbody td") == "2026年2月14日"
+
+
 def test_the_team_and_a_group_are_read_in_chinese(page: Any, served: Served) -> None:  # noqa: ANN401 - playwright's
     log_in(page, served, "ana")
     page.click("button[name=language]")
@@ -110,6 +126,8 @@ def test_chinese_pages_are_no_wider_than_the_window(
         "/team",
         "/groups",
         "/groups/current",
+        "/explore",
+        "/explore?theme=silent&silent=1",
         "/health",
     ):
         page.goto(f"{served.address}{address}")

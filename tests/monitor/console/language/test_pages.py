@@ -30,6 +30,7 @@ from tests.monitor.console.made_console import (
     identity,
     limit_alert,
     outlier,
+    review,
     segment_day,
     systemic,
 )
@@ -221,6 +222,13 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
     yield "/groups/current", "vera", "group.html"
     yield "/groups/(none)", "vera", "group.html"
     yield "/groups/nope", "vera", "refused.html"
+    yield "/explore", "vera", "explore.html"
+    yield "/explore?columns=kind&rows=limit&kind=daily-amount&severity=high", "vera", "explore.html"
+    yield "/explore?rows=day&columns=weekday&last=2026-02-01", "vera", "explore.html"
+    yield "/explore?theme=needs&rows=weekday&columns=severity", "vera", "explore.html"
+    yield "/explore?theme=silent&silent=1&rows=day&columns=peer_group", "vera", "explore.html"
+    yield "/explore?theme=silent&silent=60", "vera", "explore.html"
+    yield "/explore?theme=nope", "vera", "refused.html"
     yield "/health", "vera", "health.html"
     yield "/login", None, "login.html"
     yield "/setup?token=x", None, "setup.html"
@@ -267,7 +275,12 @@ def fill_groups(console: MadeConsole) -> None:
 
 
 def fill_team(console: MadeConsole) -> None:
-    """Let Ana close enough alerts for shares and times, each a day and an hour after its report."""
+    """Let Ana close enough alerts for shares and times, each a day and an hour after its report.
+
+    There is a review that reads as a need of service, too.
+    """
+    need = review("N2")
+    console.take({**need, "evidence": {**need["evidence"], "reading": "service-need"}})
     made = [*(limit_alert(f"T{number}") for number in range(10)), outlier("T1")]
     console.take(*made)
     console.clock.now += DAY + HOUR
