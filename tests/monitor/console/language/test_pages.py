@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from gettext import NullTranslations
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -23,6 +24,7 @@ from monitor.core.transaction import Transaction
 from monitor.store.figures.team import HOUR
 from monitor.store.intake import RecordSort
 from monitor.store.people import DAY
+from monitor.store.sealing import seal_quiet_days
 from tests.monitor.console.made_console import (
     LIMIT,
     MadeConsole,
@@ -369,6 +371,23 @@ def test_no_page_has_a_text_that_is_not_translated(
         assert answer.status_code in {200, 404}, (address, answer.text)
         faults |= faults_of(answer.text, template)
     assert not faults, "\n".join(f"{left!r} ({place})" for left, place in faults.items())
+    ensure_extracted(marked)
+
+
+def test_lost_files_of_sealed_days_are_told_in_the_language(
+    console: MadeConsole, marked: MarkedTexts
+) -> None:
+    fill(console)
+    sealed = seal_quiet_days(console.store, console.clock())
+    files = list(Path(f"{console.store.engine.url.database}.days").iterdir())
+    for path in files:
+        path.unlink()
+    with console.client("vera") as client:
+        client.cookies.set(COOKIE, "x-marked")
+        page = client.get("/health").text
+    assert len(files) == len(sealed) > 1
+    assert f"The files of {len(sealed)} sealed days are not there, from {sealed[0]} on." in page
+    assert not faults_of(page, "health.html")
     ensure_extracted(marked)
 
 
