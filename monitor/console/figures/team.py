@@ -154,18 +154,20 @@ def team_object(request: Request) -> Response:
 
 
 def team_fields(figures: TeamFigures) -> dict[str, Any]:
-    """Return the figures as the API writes them: times in whole seconds, shares per mille."""
+    """Return the figures as the API writes them: lengths in whole seconds, shares per mille.
+
+    No field is an age: two answers differ only if the figures do, and so do their tags.
+    """
     decided = figures.decided
     return {
-        "at": event_time_text(figures.now),
         "target_seconds": {name: _seconds(target) for name, target in TARGETS.items()},
         "open": {
-            "people": [_open_fields(person, figures.now) for person in figures.open.people],
+            "people": [_open_fields(person) for person in figures.open.people],
             "counted": figures.open.counted,
             "is_all": figures.open.is_all,
         },
         "decided": {
-            "since": event_time_text(decided.since),
+            "since": None if decided.is_all else event_time_text(decided.since),
             "is_all": decided.is_all,
             "people": [
                 {"name": person.name or None}
@@ -201,12 +203,12 @@ def _seconds(length: int | None) -> int | None:
     return None if length is None else length // MICROSECONDS
 
 
-def _open_fields(person: PersonOpen, now: int) -> dict[str, Any]:
+def _open_fields(person: PersonOpen) -> dict[str, Any]:
     return {
         "assignee": person.name,
         "within": person.within,
         "late": person.late,
-        "oldest_seconds": _seconds(now - person.oldest),
+        "oldest": event_time_text(person.oldest),
     }
 
 

@@ -50,16 +50,15 @@ def team_schema() -> dict[str, Any]:
         assignee=_about(or_null(TEXT), "Null: nobody has them."),
         within=COUNT,
         late=COUNT,
-        oldest_seconds=COUNT,
+        oldest=TIME,
     )
     who = {"name": _about(or_null(TEXT), "Null: everybody together.")}
     return all_of(
-        at=TIME,
         target_seconds=all_of(**{severity.value: COUNT for severity in Severity}),
         open=all_of(people=list_of(person), counted=COUNT, is_all=YES),
         decided=all_of(
-            since=TIME,
-            is_all=_about(YES, "False: there are too many, so `since` is later."),
+            since=_about(or_null(TIME), "Null: all of the windows' days were read."),
+            is_all=_about(YES, "False: there are too many, and `since` says from when on."),
             people=list_of(all_of(**who, **{f"days_{days}": or_null(decided) for days in WINDOWS})),
         ),
         days=list_of(

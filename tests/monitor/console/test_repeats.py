@@ -137,6 +137,8 @@ def address_of(console: MadeConsole, route: Route) -> str:
         proposal_id=proposal,
         task_id=console.open_task(),
         account_id="A1",
+        segment="current",
+        theme="breaches",
     )
 
 
