@@ -17,7 +17,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from monitor.console import words
 from monitor.console.language.catalogue import LANGUAGES, N_, Said, ngettext, spoken
 from monitor.console.language.catalogue import gettext as _
-from monitor.console.language.formats import day, grouped, minute, second, written_minute
+from monitor.console.language.formats import (
+    day,
+    duration,
+    grouped,
+    minute,
+    per_cent,
+    second,
+    written_minute,
+)
 from monitor.store.people import Person, Role
 from monitor.store.store import Store, StoreAwayError, StoreError
 
@@ -48,9 +56,11 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "day": day,
+        "duration": duration,
         "grouped": grouped,
         "minute": minute,
         "moment": words.moment,
+        "per_cent": per_cent,
         "second": second,
         "written_minute": written_minute,
         "part": lambda text: quote(str(text), safe=""),

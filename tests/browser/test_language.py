@@ -67,6 +67,40 @@ def test_work_beside_alerts_is_done_in_chinese(page: Any, served: Served) -> Non
     until(page, ".done", "已关闭 3 条预警，1 条预警待复核")
 
 
+def test_a_table_is_explored_in_chinese(page: Any, served: Served) -> None:  # noqa: ANN401 - playwright's
+    log_in(page, served, "ana")
+    page.click("button[name=language]")
+    until(page, ".tabs", "待处理")
+    page.goto(f"{served.address}/explore")
+    until(page, "h1", "多维分析：限额超限")
+    page.select_option("select[name=rows]", "weekday")
+    page.select_option("select[name=columns]", "kind")
+    page.click(".filters button")
+    until(page, "thead", "单日金额超限")
+    page.click("tbody tr:has-text('星期六') td a")
+    until(page, "main p", "星期：星期六（移除）")
+    assert page.text_content("tfoot td.number") == "3"
+    assert page.text_content("section tbody td") == "2026年2月14日"
+
+
+def test_the_team_and_a_group_are_read_in_chinese(page: Any, served: Served) -> None:  # noqa: ANN401 - playwright's
+    log_in(page, served, "ana")
+    page.click("button[name=language]")
+    until(page, ".tabs", "待处理")
+    press(page, "g", "e")
+    until(page, "h1", "团队")
+    until(page, "main", "严重 4 小时，高 1 天，中 3 天，低 7 天。")
+    press(page, "g", "g")
+    until(page, "h1", "客群")
+    until(page, "main", "2026年2月9日至2026年2月15日")
+    page.click("main tbody a")
+    until(page, "h1", "客群 current")
+    until(page, "main", "分布差异小于 0.0001：两者分布相同。")
+    page.click("button[name=language]")
+    until(page, "h1", "Group current")
+    assert page.url.partition("?")[0].endswith("/groups/current"), "the page is the same"
+
+
 @pytest.mark.parametrize("width", [1280, 320])
 def test_chinese_pages_are_no_wider_than_the_window(
     browser: Any,  # noqa: ANN401 - playwright's
@@ -89,6 +123,11 @@ def test_chinese_pages_are_no_wider_than_the_window(
         "/limits",
         "/limits/daily-amount?above=1500",
         f"/proposals/{proposal}",
+        "/team",
+        "/groups",
+        "/groups/current",
+        "/explore",
+        "/explore?theme=silent&silent=1",
         "/health",
     ):
         page.goto(f"{served.address}{address}")

@@ -10,11 +10,16 @@ from starlette.responses import Response
 
 from monitor.console.decisions import state_of
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import N_
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.formats import grouped, per_cent
 from monitor.console.limits import in_force, measure_text
 from monitor.console.replies import AnswerError, as_json, now_of, page, store_of
+from monitor.console.words import ATTRIBUTES as ATTRIBUTE_WORDS
+from monitor.console.words import word
 from monitor.core.alert import written
 from monitor.core.threshold import Threshold
-from monitor.insight.describe import Description, Question, describe
+from monitor.insight.describe import ColumnRelevance, Description, Question, describe
 from monitor.insight.table import NONE, table_of
 from monitor.policy.policy import PolicyBook, threshold_of
 from monitor.store.figures.segments import (
@@ -46,6 +51,15 @@ ATTRIBUTES: Final = ("branch", "product", "peer_group")
 TOLD_MAX: Final = 12
 """Tuples and marks of a description at most."""
 
+VALUES_MAX: Final = 2 * TOLD_MAX
+"""Values at most of an attribute that combinations have."""
+
+_NO_VALUE: Final = {NONE: N_("(none)")}
+_MISSING: Final = {
+    "branch": N_("No account-day says its branch."),
+    "product": N_("No account-day says its product."),
+    "peer_group": N_("No account-day says its peer group."),
+}
 _OF: Final = "is"
 _INSIDE: Final = "inside"
 
@@ -79,6 +93,11 @@ def named(segment: str) -> str:
     return segment or NO_SEGMENT
 
 
+def shown_name(segment: str) -> str:
+    """Return how a page names a segment."""
+    return word(_NO_VALUE, named(segment))
+
+
 def group_figures(connection: Connection, name: str) -> GroupFigures:
     """Return what is known of a segment. Raises AnswerError (404) if nothing is."""
     segment = "" if name == NO_SEGMENT else name
@@ -86,7 +105,12 @@ def group_figures(connection: Connection, name: str) -> GroupFigures:
     figures = None if span is None else segment_figures(connection, segment, span)
     if span is None or figures is None:
         raise AnswerError(
-            404, f"of the last {WEEK + BEFORE} days, no closed day of segment {name} is known"
+            404,
+            _(
+                "of the last %(days)s days, no closed day of segment %(name)s is known",
+                days=WEEK + BEFORE,
+                name=name,
+            ),
         )
     book = in_force(connection).book
     return GroupFigures(
@@ -116,21 +140,51 @@ def described(sample: AccountSample | None, segment: str) -> SegmentDescription:
     Attributes alone are told, never amounts. Rows of the segment and of others are needed.
     """
     if sample is None:
-        return SegmentDescription(None, ATTRIBUTES, None, "No closed account-day is known.")
+        return SegmentDescription(None, ATTRIBUTES, None, _("No closed account-day is known."))
     inside = [str(record.get("segment") or "") == segment for record in sample.records]
     if min(sum(inside), len(inside) - sum(inside)) < SHARED_MIN:
-        why_not = (
-            f"A description needs {SHARED_MIN} account-days of the segment, and as many of others."
+        why_not = _(
+            "A description needs %(least)s account-days of the segment, and as many of others.",
+            least=SHARED_MIN,
         )
         return SegmentDescription(sample, (), None, why_not)
     columns = {name: _column(sample, name) for name in ATTRIBUTES}
     missing = [name for name, column in columns.items() if not any(column)]
     kept = {name: column for name, column in columns.items() if any(column)}
     if not kept:
-        return SegmentDescription(sample, missing, None, "Account-days have no other attribute.")
+        why_not = _("Account-days have no other attribute.")
+        return SegmentDescription(sample, missing, None, why_not)
     table = table_of({_OF: [_INSIDE if is_in else "outside" for is_in in inside], **kept})
-    question = Question([f"{_OF}={_INSIDE}"], values_max=2 * TOLD_MAX, tuples_max=TOLD_MAX)
+    question = Question([f"{_OF}={_INSIDE}"], values_max=VALUES_MAX, tuples_max=TOLD_MAX)
     return SegmentDescription(sample, missing, describe(table.as_words(kept), question), "")
+
+
+def removed_attributes(description: Description | None) -> list[str]:
+    """Return a sentence for each attribute that is not in a description's combinations."""
+    relevances = [] if description is None else description.attributes
+    return [_why_removed(relevance) for relevance in relevances if relevance.removed]
+
+
+def _why_removed(relevance: ColumnRelevance) -> str:
+    attribute = word(ATTRIBUTE_WORDS, relevance.attribute)
+    if relevance.values == 1:
+        return _(
+            "%(attribute)s is left out of the combinations: all account-days have the same.",
+            attribute=attribute,
+        )
+    if relevance.values > VALUES_MAX:
+        return _(
+            "%(attribute)s is left out of the combinations: it has %(number)s values,"
+            " more than %(most)s.",
+            attribute=attribute,
+            number=grouped(relevance.values),
+            most=VALUES_MAX,
+        )
+    return _(
+        "%(attribute)s is left out of the combinations: with it there are more than %(most)s.",
+        attribute=attribute,
+        most=TOLD_MAX,
+    )
 
 
 def _column(sample: AccountSample, name: str) -> list[str | None]:
@@ -145,10 +199,11 @@ def groups(request: Request) -> Response:
         span = latest_span(connection)
         rows = [] if span is None else segment_sums(connection, span)
     shown = {
-        "title": "Groups",
+        "title": _("Groups"),
         "span": span,
         "rows": rows,
         "named": named,
+        "shown_name": shown_name,
         "share_of": share_of,
         "shared_min": SHARED_MIN,
         "before_days": BEFORE,
@@ -165,7 +220,7 @@ def share_of(part: int, whole: int) -> str:
     if whole < SHARED_MIN:
         return "-"
     hundredths = (20_000 * part + whole) // (2 * whole)
-    return f"{hundredths // 100}.{hundredths % 100:02d} %"
+    return per_cent(f"{hundredths // 100}.{hundredths % 100:02d}")
 
 
 def group_list(request: Request) -> Response:
@@ -189,8 +244,7 @@ def group(request: Request) -> Response:
         found = group_figures(connection, request.path_params["segment"])
     now = now_of(request)
     shown = {
-        "title": f"Group {named(found.segment)}",
-        "name": named(found.segment),
+        "title": _("Group %(name)s", name=shown_name(found.segment)),
         "span": found.span,
         "days": found.figures.days,
         "limits": [
@@ -205,6 +259,9 @@ def group(request: Request) -> Response:
             for row in found.verdicts
         ],
         "described": found.described,
+        "missing": [word(_MISSING, name) for name in found.described.missing],
+        "removed": removed_attributes(found.described.description),
+        "no_value": _NO_VALUE,
         "share_of": share_of,
         "shared_min": SHARED_MIN,
         "quantiles": QUANTILES,
@@ -224,10 +281,10 @@ def _compared(found: GroupFigures) -> list[tuple[str, int, int]]:
             sum(getattr(row, f"breaches{when}") for row in rows),
         )
         for title, rows, when in (
-            ("this one, this week", own, ""),
-            ("all others, this week", others, ""),
-            ("this one, before", own, "_before"),
-            ("all others, before", others, "_before"),
+            (_("this one, this week"), own, ""),
+            (_("all others, this week"), others, ""),
+            (_("this one, before"), own, "_before"),
+            (_("all others, before"), others, "_before"),
         )
     ]
 

@@ -8,8 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.formats import duration, per_cent
 from monitor.console.limits import in_force
 from monitor.console.replies import as_json, now_of, page, store_of
+from monitor.console.words import SEVERITIES, joined, word
 from monitor.core.business_day import MICROSECONDS, day_of_text, event_time_text
 from monitor.dispositions.disposition import Disposition
 from monitor.policy.policy import PolicyBook
@@ -114,36 +117,23 @@ def team(request: Request) -> Response:
     with store_of(request).reading() as connection:
         figures = team_figures(connection, now)
     shown = {
-        "title": "Team",
+        "title": _("Team"),
         "figures": figures,
         "capacity": list(zip(figures.days, figures.budgets, strict=True)),
-        "targets": {severity: duration(target) for severity, target in TARGETS.items()},
+        "targets": joined(
+            [
+                _("%(severity)s %(time)s", severity=word(SEVERITIES, name), time=duration(target))
+                for name, target in TARGETS.items()
+            ]
+        ),
         "windows": WINDOWS,
         "dispositions": list(Disposition),
         "confirmed": CONFIRMED,
-        "duration": duration,
         "share": share,
         "shared_min": SHARED_MIN,
         "read_max": READ_MAX,
     }
     return page(request, "team.html", shown)
-
-
-def duration(length: int | None) -> str:
-    """Return a length of time (microseconds) in its two greatest units; none as "-".
-
-    >>> [duration(seconds * 1_000_000) for seconds in (93_784, 86_400, 4_200, 59)]
-    ['1 d 2 h', '1 d', '1 h 10 min', '59 s']
-    """
-    if length is None:
-        return "-"
-    seconds = length // MICROSECONDS
-    parts = (seconds // 86_400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min")
-    for place, (number, unit) in enumerate(parts):
-        if number:
-            smaller, its_unit = parts[place + 1] if place + 1 < len(parts) else (0, "")
-            return f"{number} {unit} {smaller} {its_unit}" if smaller else f"{number} {unit}"
-    return f"{seconds} s"
 
 
 def share(per_mille: int | None) -> str:
@@ -152,7 +142,7 @@ def share(per_mille: int | None) -> str:
     >>> share(1000), share(5), share(None)
     ('100.0 %', '0.5 %', '-')
     """
-    return "-" if per_mille is None else f"{per_mille // 10}.{per_mille % 10} %"
+    return "-" if per_mille is None else per_cent(f"{per_mille // 10}.{per_mille % 10}")
 
 
 def team_object(request: Request) -> Response:

@@ -12,6 +12,7 @@ from babel.core import Locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.catalogue import spoken
 from monitor.core.business_day import MICROSECONDS
 
@@ -99,3 +100,34 @@ def written_minute(text: str) -> str:
         return text
     language = spoken()
     return format_datetime(found, language.minute, tzinfo=found.tzinfo, locale=language.locale)
+
+
+def duration(length: int | None) -> str:
+    """Return a length of time (microseconds) in its two greatest units; none as "-".
+
+    >>> [duration(seconds * 1_000_000) for seconds in (93_784, 86_400, 4_200, 59)]
+    ['1 d 2 h', '1 d', '1 h 10 min', '59 s']
+    """
+    if length is None:
+        return "-"
+    seconds = length // MICROSECONDS
+    days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
+    parts = (
+        (days, _("%(number)s d", number=grouped(days))),
+        (hours, _("%(number)s h", number=hours)),
+        (minutes, _("%(number)s min", number=minutes)),
+    )
+    for place, (number, text) in enumerate(parts):
+        if number:
+            smaller, its_text = parts[place + 1] if place + 1 < len(parts) else (0, "")
+            return f"{text} {its_text}" if smaller else text
+    return _("%(number)s s", number=seconds)
+
+
+def per_cent(value: object) -> str:
+    """Return the text of a number of hundredths as per cent.
+
+    >>> per_cent("12.50"), per_cent(90)
+    ('12.50 %', '90 %')
+    """
+    return _("%(number)s %%", number=grouped(value))

@@ -10,11 +10,16 @@ from starlette.responses import Response
 
 from monitor.console.exports import safe_cell
 from monitor.console.filters import checked
+from monitor.console.language.catalogue import N_
+from monitor.console.language.catalogue import gettext as _
+from monitor.console.language.formats import day, grouped
 from monitor.console.replies import AnswerError, as_json, page, store_of
+from monitor.console.words import ATTRIBUTES, KINDS, SEVERITIES, word
 from monitor.core.business_day import day_of_text
 from monitor.store.cubes import (
     DIMENSIONS,
     LOOK_BACK_DAYS,
+    NOT_SAID,
     SILENT_DEFAULT,
     SILENT_MAX,
     Cube,
@@ -23,11 +28,34 @@ from monitor.store.cubes import (
 )
 
 ABOUT: Final = {
-    "breaches": "Breaches of limits",
-    "needs": "Service needs",
-    "silent": "Accounts that fell silent",
+    "breaches": N_("Breaches of limits"),
+    "needs": N_("Service needs"),
+    "silent": N_("Accounts that fell silent"),
 }
+NAMES: Final = {
+    **ATTRIBUTES,
+    "weekday": N_("Weekday"),
+    "severity": N_("Severity"),
+    "kind": N_("Kind"),
+    "limit": N_("Limit"),
+    "day": N_("Business day"),
+}
+"""The words for what a table is turned by."""
+
+WEEKDAYS: Final = {
+    "1 Monday": N_("Monday"),
+    "2 Tuesday": N_("Tuesday"),
+    "3 Wednesday": N_("Wednesday"),
+    "4 Thursday": N_("Thursday"),
+    "5 Friday": N_("Friday"),
+    "6 Saturday": N_("Saturday"),
+    "7 Sunday": N_("Sunday"),
+}
+_VALUES: Final = {"weekday": WEEKDAYS, "severity": SEVERITIES, "kind": KINDS}
 CELLS_MAX: Final = 20_000
+SAID_MAX: Final = 40
+"""Characters of a text of others that a refusal repeats."""
+
 _PARAMS: Final = ("rows", "columns", "first", "last", "silent")
 _ALL: Final = tuple(sorted({name for names in DIMENSIONS.values() for name in names}))
 
@@ -36,13 +64,28 @@ def _question(theme: str, params: dict[str, str]) -> CubeQuestion:
     names = DIMENSIONS.get(theme)
     if names is None:
         known = ", ".join(DIMENSIONS)
-        raise AnswerError(404, f"a theme must be one of {known}, not {theme[:40]!r}")
+        raise AnswerError(
+            404,
+            _(
+                "a theme must be one of %(known)s, not %(theme)s",
+                known=known,
+                theme=repr(theme[:SAID_MAX]),
+            ),
+        )
     down, across = params.get("rows") or names[0], params.get("columns") or names[1]
     for name in (down, across, *(key for key in params if key not in _PARAMS)):
         if name not in names:
-            raise AnswerError(400, f"{theme} has {', '.join(names)}, and no {name[:40]!r}")
+            raise AnswerError(
+                400,
+                _(
+                    "%(theme)s has %(names)s, and no %(name)s",
+                    theme=theme,
+                    names=", ".join(names),
+                    name=repr(name[:SAID_MAX]),
+                ),
+            )
     if down == across:
-        raise AnswerError(400, f"rows and columns must differ, and both are {down}")
+        raise AnswerError(400, _("rows and columns must differ, and both are %(name)s", name=down))
     for name in ("first", "last"):
         if params.get(name):
             _ensure_day(name, params[name])
@@ -56,10 +99,17 @@ def _silent_of(theme: str, text: str | None) -> int:
     if not text:
         return SILENT_DEFAULT
     if theme != "silent":
-        raise AnswerError(400, f"silent is of the theme silent, not of {theme}")
+        raise AnswerError(400, _("silent is of the theme silent, not of %(theme)s", theme=theme))
     days = int(text) if text.isascii() and text.isdigit() and len(text) <= len("60") else 0
     if not 1 <= days <= SILENT_MAX:
-        raise AnswerError(400, f"silent must be 1 to {SILENT_MAX} business days, not {text[:40]!r}")
+        raise AnswerError(
+            400,
+            _(
+                "silent must be 1 to %(most)s business days, not %(text)s",
+                most=SILENT_MAX,
+                text=repr(text[:SAID_MAX]),
+            ),
+        )
     return days
 
 
@@ -67,7 +117,14 @@ def _ensure_day(name: str, text: str) -> None:
     try:
         day_of_text(text)
     except ValueError:
-        raise AnswerError(400, f"{name} must be a day as 2026-01-05, not {text[:40]!r}") from None
+        raise AnswerError(
+            400,
+            _(
+                "%(name)s must be a day as 2026-01-05, not %(text)s",
+                name=name,
+                text=repr(text[:SAID_MAX]),
+            ),
+        ) from None
 
 
 def _answer(request: Request, theme: str, *more: str) -> tuple[CubeQuestion, Cube, dict[str, str]]:
@@ -77,7 +134,13 @@ def _answer(request: Request, theme: str, *more: str) -> tuple[CubeQuestion, Cub
     with store_of(request).reading() as connection:
         cube = cube_of(connection, question)
     if len(cube.rows) * len(cube.columns) > CELLS_MAX:
-        raise AnswerError(400, f"the table has more than {CELLS_MAX} cells: filter it, or turn it")
+        raise AnswerError(
+            400,
+            _(
+                "the table has more than %(most)s cells: filter it, or turn it",
+                most=grouped(CELLS_MAX),
+            ),
+        )
     return question, cube, params
 
 
@@ -107,7 +170,8 @@ def explore(request: Request) -> Response:
     if params.get("format") == "csv":
         return _as_csv(question, cube)
     if params.get("format"):
-        raise AnswerError(400, f"format must be csv, not {params['format'][:40]!r}")
+        text = repr(params["format"][:SAID_MAX])
+        raise AnswerError(400, _("format must be csv, not %(text)s", text=text))
     kept = {
         "theme": theme,
         "rows": question.rows,
@@ -124,14 +188,15 @@ def explore(request: Request) -> Response:
 
     greatest = max((cube.of_row(row) for row in cube.rows), default=0)
     shown: dict[str, Any] = {
-        "title": "Explore",
+        "title": _("Explore: %(theme)s", theme=word(ABOUT, theme)),
         "themes": ABOUT,
         "theme": theme,
         "names": DIMENSIONS[theme],
         "question": question,
         "cube": cube,
         "greatest": greatest,
-        "counted": "accounts" if theme == "silent" else "alerts",
+        "dimensions": NAMES,
+        "told": told,
         "look_back": LOOK_BACK_DAYS,
         "silent_max": SILENT_MAX,
         "turned": address(rows=question.columns, columns=question.rows),
@@ -140,6 +205,13 @@ def explore(request: Request) -> Response:
         "without": {name: address(**{name: ""}) for name in question.filters},
     }
     return page(request, "explore.html", shown)
+
+
+def told(name: str, value: str) -> str:
+    """Return a value of what a table is turned by, as a page has it."""
+    if value == NOT_SAID:
+        return _("(not said)")
+    return day(value) if name == "day" else word(_VALUES.get(name, {}), value)
 
 
 def _as_csv(question: CubeQuestion, cube: Cube) -> Response:

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from monitor.console.figures.groups import NO_SEGMENT, share_of
-from monitor.console.figures.team import duration
+from monitor.console.language.formats import duration
 from monitor.console.openapi.document import document
 from monitor.store import people
 from monitor.store.figures import team
@@ -232,7 +232,7 @@ def test_a_group_is_described_by_what_marks_its_accounts(console: MadeConsole) -
     assert (mark["attribute"], mark["value"], mark["account_days"]) == ("branch", "B1", 15)
     assert (mark["share"], mark["share_elsewhere"]) == (0.75, 0.2)
     assert [row["values"] for row in fields["tuples"]] == [{"branch": "B1"}, {"branch": "B2"}]
-    assert "branch B1 15 75.0 % 20.0 %" in text
+    assert "Branch B1 15 75.0 % 20.0 %" in text
     assert "No account-day says its peer group." in text
 
 

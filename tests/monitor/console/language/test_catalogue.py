@@ -75,6 +75,34 @@ def test_no_digit_of_money_is_lost_in_any_language(
         assert formats.grouped(text).replace(",", "") == text
 
 
+@given(st.integers(0, 40 * 86_400), st.integers(0, 10**6))
+def test_a_length_of_time_has_the_same_numbers_in_any_language(seconds: int, parts: int) -> None:
+    texts = []
+    for language in (ENGLISH, CHINESE):
+        with speaking(language):
+            length = formats.duration(seconds * 10**6)
+            share = formats.per_cent(f"{parts // 100}.{parts % 100:02d}")
+            texts.append(re.findall(r"[0-9.,]+", f"{length} {share}"))
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (93_784, "1 d 2 h", "1 天 2 小时"),
+        (4_200, "1 h 10 min", "1 小时 10 分钟"),
+        (59, "59 s", "59 秒"),
+    ],
+)
+def test_a_length_of_time_has_the_units_of_the_language(
+    seconds: int, english: str, chinese: str
+) -> None:
+    assert formats.duration(seconds * 10**6) == english
+    with speaking(CHINESE):
+        assert formats.duration(seconds * 10**6) == chinese
+        assert formats.per_cent("12.50") == "12.50%"
+
+
 def test_the_language_of_a_context_ends_with_it() -> None:
     with speaking(CHINESE):
         assert spoken() is CHINESE
@@ -143,6 +171,9 @@ def test_the_api_stays_english(console: MadeConsole) -> None:
         client.cookies.set(COOKIE, "zh-Hans")
         for path in (f"/api/v1/alerts/{alert}", "/api/v1/limits", "/api/v1/alerts/no"):
             assert client.get(path).text.isascii()
+        for path in ("/api/v1/team", "/api/v1/groups", "/api/v1/groups/current"):
+            assert client.get(path).text.isascii()
+        assert client.get("/api/v1/groups/no").json()["detail"].startswith("of the last 35 days")
         refused = client.post(f"/api/v1/alerts/{alert}/actions", json={"action": "reopen"})
         assert refused.json()["detail"].endswith("is open: reopen is not possible")
 

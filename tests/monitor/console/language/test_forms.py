@@ -48,8 +48,14 @@ def forms(task_id: str) -> Iterator[tuple[int, str, str, Form]]:
     yield 404, "ana", "/tasks/x/steps", {"step": "done"}
 
 
-def asked_papers() -> Iterator[tuple[int, str]]:
-    """Yield for each paper that cannot be written, or not whole, the status and its address."""
+def asked_amiss() -> Iterator[tuple[int, str]]:
+    """Yield the status and the address of papers that cannot be whole, and of refused tables."""
+    yield 400, "/explore?rows=x"
+    yield 400, "/explore?rows=branch&columns=branch"
+    yield 400, "/explore?first=yesterday"
+    yield 400, "/explore?silent=3"
+    yield 400, "/explore?theme=silent&silent=61"
+    yield 400, "/explore?format=jsonl"
     yield 200, "/accounts/A1/paper"
     yield 404, "/accounts/x/paper"
     yield 404, f"/accounts/A2/paper?alert={identity('A1 2026-02-14')}"
@@ -79,13 +85,13 @@ def test_no_answer_to_a_form_has_a_text_that_is_not_translated(
     ensure_extracted(marked)
 
 
-def test_no_answer_about_a_paper_has_a_text_that_is_not_translated(
+def test_no_answer_about_a_paper_or_a_table_has_a_text_that_is_not_translated(
     console: MadeConsole, marked: MarkedTexts
 ) -> None:
     fill(console)
     console.transactions.held = None
     faults: dict[str, str] = {}
-    for status, address in asked_papers():
+    for status, address in asked_amiss():
         with console.client("vera") as client:
             client.cookies.set(COOKIE, "x-marked")
             answer = client.get(address)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from gettext import NullTranslations
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -20,14 +21,19 @@ from monitor.console.app import PAGES
 from monitor.console.language.catalogue import COOKIE, LANGUAGES, Language
 from monitor.console.transactions import SeenTransaction
 from monitor.core.transaction import Transaction
+from monitor.store.figures.team import HOUR
 from monitor.store.intake import RecordSort
 from monitor.store.people import DAY
+from monitor.store.sealing import seal_quiet_days
 from tests.monitor.console.made_console import (
     LIMIT,
     MadeConsole,
     account_day,
     identity,
     limit_alert,
+    outlier,
+    review,
+    segment_day,
     systemic,
 )
 from tests.support.messages import CONSOLE, extracted
@@ -59,6 +65,7 @@ CONTENT: Final = (
     "N2",
     "half-space-trees-ed8db4ee@2026-02-18",
     "outlier",
+    "half-space-trees",
     "review",
     "population-shift",
     "api",
@@ -76,6 +83,8 @@ CONTENT: Final = (
     "weir.alert",
     "weir.policy",
     "weir.rejection",
+    "weir.segment-day",
+    "gone",
     "x",
 )
 """Names and texts of the made records, and names that are the same in every language."""
@@ -210,6 +219,18 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
     yield "/limits/daily-count", "ana", "limit.html"
     yield f"/proposals/{proposal}", "paul", "proposal.html"
     yield f"/proposals/{proposal}", "bob", "proposal.html"
+    yield "/team", "vera", "team.html"
+    yield "/groups", "vera", "groups.html"
+    yield "/groups/current", "vera", "group.html"
+    yield "/groups/(none)", "vera", "group.html"
+    yield "/groups/nope", "vera", "refused.html"
+    yield "/explore", "vera", "explore.html"
+    yield "/explore?columns=kind&rows=limit&kind=daily-amount&severity=high", "vera", "explore.html"
+    yield "/explore?rows=day&columns=weekday&last=2026-02-01", "vera", "explore.html"
+    yield "/explore?theme=needs&rows=weekday&columns=severity", "vera", "explore.html"
+    yield "/explore?theme=silent&silent=1&rows=day&columns=peer_group", "vera", "explore.html"
+    yield "/explore?theme=silent&silent=60", "vera", "explore.html"
+    yield "/explore?theme=nope", "vera", "refused.html"
     yield "/health", "vera", "health.html"
     yield "/login", None, "login.html"
     yield "/setup?token=x", None, "setup.html"
@@ -236,9 +257,46 @@ def fill_tasks(console: MadeConsole) -> None:
     console.clock.now += DAY
 
 
+def fill_groups(console: MadeConsole) -> None:
+    """Add days of segments: limits that differ, of none, and not to be added up; and accounts."""
+    days = [segment_day(f"2026-02-{day:02d}") for day in range(14, 29)]
+    days[-1]["limits"] = [
+        {**days[-1]["limits"][0], "above": 300_000},
+        {**days[-1]["limits"][0], "threshold_id": "gone"},
+    ]
+    days[0]["limits"][0]["values"] = {"relative_error": 0.02, "buckets": [0], "counts": [1]}
+    days[-1]["limits"][0]["values"] = {**days[-1]["limits"][0]["values"], "buckets": [0, 100, 400]}
+    console.take(*days, segment_day("2026-02-28", None), sort=RecordSort.SEGMENT_DAY)
+    accounts = [
+        account_day(f"D{number}", "2026-02-28")
+        | {"segment": "current" if number < 20 else None, "branch": "B1" if number < 15 else None}
+        | {"peer_group": None if number < 30 else "C1", "product": f"P{number}"}
+        for number in range(40)
+    ]
+    console.take(*accounts, sort=RecordSort.ACCOUNT_DAY)
+
+
+def fill_team(console: MadeConsole) -> None:
+    """Let Ana close enough alerts for shares and times, each a day and an hour after its report.
+
+    There is a review that reads as a need of service, too.
+    """
+    need = review("N2")
+    console.take({**need, "evidence": {**need["evidence"], "reading": "service-need"}})
+    made = [*(limit_alert(f"T{number}") for number in range(10)), outlier("T1")]
+    console.take(*made)
+    console.clock.now += DAY + HOUR
+    with console.client("ana") as client:
+        for record in made:
+            path = f"/api/v1/alerts/{record['alert_id']}/actions"
+            client.post(path, json={"action": "dispose", "disposition": "suspicious"})
+
+
 def fill(console: MadeConsole) -> None:
     """Add what the fixture has not: alerts of each kind and state, with all their sentences."""
     fill_tasks(console)
+    fill_groups(console)
+    fill_team(console)
     unread = [{**account_day("N1", "2025-12-01")["totals"][0], "currency": "XXX"}]
     console.take({**account_day("N1", "2025-12-01"), "totals": unread}, sort=RecordSort.ACCOUNT_DAY)
     console.take(
@@ -313,6 +371,23 @@ def test_no_page_has_a_text_that_is_not_translated(
         assert answer.status_code in {200, 404}, (address, answer.text)
         faults |= faults_of(answer.text, template)
     assert not faults, "\n".join(f"{left!r} ({place})" for left, place in faults.items())
+    ensure_extracted(marked)
+
+
+def test_lost_files_of_sealed_days_are_told_in_the_language(
+    console: MadeConsole, marked: MarkedTexts
+) -> None:
+    fill(console)
+    sealed = seal_quiet_days(console.store, console.clock())
+    files = list(Path(f"{console.store.engine.url.database}.days").iterdir())
+    for path in files:
+        path.unlink()
+    with console.client("vera") as client:
+        client.cookies.set(COOKIE, "x-marked")
+        page = client.get("/health").text
+    assert len(files) == len(sealed) > 1
+    assert f"The files of {len(sealed)} sealed days are not there, from {sealed[0]} on." in page
+    assert not faults_of(page, "health.html")
     ensure_extracted(marked)
 
 
