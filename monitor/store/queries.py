@@ -221,13 +221,17 @@ _PLACE: Final = re.compile(r"[01][0-9]{2} [^ \0]{1,64} (~|[01][0-9]{2} [^ \0]{1,
 
 
 def _read_cursor(cursor: str) -> str:
+    return _text_in(cursor, _PLACE)
+
+
+def _text_in(cursor: str, form: re.Pattern[str]) -> str:
     try:
-        place = base64.urlsafe_b64decode(cursor.encode()).decode()
+        text = base64.urlsafe_b64decode(cursor.encode()).decode()
     except ValueError:
-        place = ""
-    if not _PLACE.fullmatch(place):
+        text = ""
+    if not form.fullmatch(text):
         raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}")
-    return place
+    return text
 
 
 def counts(connection: Connection, name: str, now: int) -> dict[str, int]:
@@ -324,12 +328,26 @@ def actions_of_account(connection: Connection, account_id: str, limit: int = 100
     return [stored_action(row) for row in rows]
 
 
-def incident_rows(connection: Connection, limit: int = 200) -> Sequence[Row[Any]]:
-    """Return the systemic alerts, the latest business day first."""
-    of_kind = select(alerts).where(IS_SYSTEMIC)
-    return connection.execute(
-        of_kind.order_by(alerts.c.business_day.desc(), alerts.c.alert_id).limit(limit)
-    ).all()
+def incident_page(
+    connection: Connection, limit: int = LIMIT_DEFAULT, cursor: str | None = None
+) -> Page:
+    """Return the systemic alerts, the latest business day first, a page of them.
+
+    Raises QueryError if it is no cursor.
+    """
+    its = select(alerts).where(IS_SYSTEMIC)
+    if cursor is not None:
+        day, alert_id = _text_in(cursor, _INCIDENT).split(" ")
+        earlier, same = alerts.c.business_day < day, alerts.c.business_day == day
+        its = its.where(or_(earlier, and_(same, alerts.c.alert_id > alert_id)))
+    by_day = its.order_by(alerts.c.business_day.desc(), alerts.c.alert_id)
+    found = connection.execute(by_day.limit(limit + 1)).all()
+    rows = found[:limit]
+    is_last = len(found) <= limit
+    return Page(rows, None if is_last else _cursor(f"{rows[-1].business_day} {rows[-1].alert_id}"))
+
+
+_INCIDENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [^ \0]{1,64}")
 
 
 def members_of(

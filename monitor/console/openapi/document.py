@@ -476,7 +476,11 @@ def _paths() -> dict[str, Any]:
             },
         },
         "/api/v1/incidents": {
-            "get": {"summary": "Incidents, the latest first", **_answers(_page_of("Incident"))}
+            "get": {
+                "summary": "Incidents, the latest first",
+                "parameters": _query(("limit", "cursor")),
+                **_answers(_page_of("Incident")),
+            }
         },
         "/api/v1/incidents/{incident_id}": {
             "parameters": of_incident,

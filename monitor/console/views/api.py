@@ -26,14 +26,18 @@ from monitor.console.replies import (
 from monitor.console.views.account import read
 from monitor.console.views.alert import found_row
 from monitor.console.views.health import health_fields
-from monitor.console.views.incident import close_members, found_incident, preview_of
+from monitor.console.views.incident import (
+    close_members,
+    found_incident,
+    listed_incidents,
+    preview_of,
+)
 from monitor.core.business_day import event_time_text
 from monitor.store.people import Person
 from monitor.store.queries import (
     QueryError,
     actions_of,
     alert_page,
-    incident_rows,
     member_counts,
     members_of,
     revisions_of,
@@ -156,13 +160,10 @@ def _seen_in(tag: str) -> str:
 
 def incident_list(request: Request) -> Response:
     """Answer with the incidents, the latest first."""
-    checked(request.query_params, ())
+    found, counts = listed_incidents(request, ("limit", "cursor"))
     now = now_of(request)
-    with store_of(request).reading() as connection:
-        rows = incident_rows(connection)
-        counts = member_counts(connection, [row.alert_id for row in rows])
-    items = [{**summary(row, now), "member_states": counts[row.alert_id]} for row in rows]
-    return as_json({"items": items, "next": None})
+    items = [{**summary(row, now), "member_states": counts[row.alert_id]} for row in found.rows]
+    return as_json({"items": items, "next": found.next})
 
 
 def incident_object(request: Request) -> Response:

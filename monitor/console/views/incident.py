@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from monitor.console import words
 from monitor.console.decisions import Done, Seen, decide, needs_second, state_of
-from monitor.console.filters import checked
+from monitor.console.filters import checked, limit_of
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.catalogue import ngettext
 from monitor.console.language.formats import day, grouped
@@ -30,8 +30,11 @@ from monitor.core.alert import Kind
 from monitor.dispositions.disposition import MEANINGS, Disposition
 from monitor.store.people import Person
 from monitor.store.queries import (
+    LIMIT_DEFAULT,
+    Page,
+    QueryError,
     alert_row,
-    incident_rows,
+    incident_page,
     member_counts,
     members_of,
     open_members,
@@ -117,11 +120,8 @@ def close_members(
 
 def incidents(request: Request) -> Response:
     """Show the incidents, the latest first."""
-    checked(request.query_params, ())
+    found, counts = listed_incidents(request, ("cursor",))
     now = now_of(request)
-    with store_of(request).reading() as connection:
-        rows = incident_rows(connection)
-        counts = member_counts(connection, [row.alert_id for row in rows])
     listed = [
         {
             "row": row,
@@ -129,9 +129,27 @@ def incidents(request: Request) -> Response:
             "state": state_of(row, now).value,
             "members": counts[row.alert_id],
         }
-        for row in rows
+        for row in found.rows
     ]
-    return page(request, "incidents.html", {"title": _("Incidents"), "incidents": listed})
+    shown = {"title": _("Incidents"), "incidents": listed, "next_cursor": found.next}
+    return page(request, "incidents.html", shown)
+
+
+def listed_incidents(
+    request: Request, known: Sequence[str]
+) -> tuple[Page, Mapping[str, Mapping[str, int]]]:
+    """Return the page of incidents that is asked for, and how many members each has by state.
+
+    `known` are the parameters that may be there. Raises AnswerError if one is not as it must be.
+    """
+    params = checked(request.query_params, known)
+    limit = limit_of(params) if "limit" in known else LIMIT_DEFAULT
+    with store_of(request).reading() as connection:
+        try:
+            found = incident_page(connection, limit, params.get("cursor") or None)
+        except QueryError as error:
+            raise AnswerError(400, str(error)) from error
+        return found, member_counts(connection, [row.alert_id for row in found.rows])
 
 
 def incident(request: Request) -> Response:

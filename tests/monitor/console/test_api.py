@@ -107,6 +107,8 @@ def test_an_incident_is_closed_by_a_program(console: MadeConsole) -> None:
         ("/api/v1/alerts?limit=0", "from 1 to 500"),
         ("/api/v1/alerts?limit=1e3", "from 1 to 500"),
         ("/api/v1/alerts?cursor=x", "cursor must be"),
+        ("/api/v1/incidents?cursor=x", "cursor must be"),
+        ("/api/v1/incidents?limit=501", "from 1 to 500"),
         ("/api/v1/alerts?cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTphCg==", "cursor must be"),
         ("/api/v1/alerts?kind=review&kind=outlier", "once"),
         ("/api/v1/alerts?account_id=%00", "at most 256 characters"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, inspect, text
 
+from monitor.core.business_day import day_of_text, day_text
 from monitor.store import queries
 from monitor.store.intake import Intake
 from monitor.store.queries import (
@@ -20,7 +21,7 @@ from monitor.store.queries import (
     counts,
     group_page,
     health,
-    incident_rows,
+    incident_page,
     member_counts,
     members_of,
 )
@@ -176,10 +177,31 @@ def test_counts_are_those_of_a_plain_count(store: Store) -> None:
         assert later["snoozed"] == 0
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_pages_of_incidents_have_each_of_them_once(store: Store, limit: int) -> None:
+    days = [MONDAY + number % 3 for number in range(7)]
+    records = [
+        {**made_record(f"incident-{number}", 1), "business_day": day_text(day)}
+        for number, day in enumerate(days)
+    ]
+    filled(store, [read_alert(offset, record) for offset, record in enumerate(records)])
+    seen: list[tuple[int, str]] = []
+    cursor: str | None = None
+    with store.reading() as connection:
+        while True:
+            found = incident_page(connection, limit, cursor)
+            seen += [(-day_of_text(row.business_day), row.alert_id) for row in found.rows]
+            cursor = found.next
+            if cursor is None:
+                break
+            assert len(found.rows) == limit
+    assert seen == sorted((-day, f"incident-{number}") for number, day in enumerate(days))
+
+
 def test_members_are_counted_by_state(store: Store) -> None:
     filled(store, made_records(5, 300))
     with store.reading() as connection:
-        incidents = incident_rows(connection)
+        incidents = incident_page(connection).rows
         assert incidents
         total = 0
         for incident in incidents:
