@@ -38,7 +38,7 @@ MARK: Final = "of-store.txt"
 """The file of a folder that says whose it is."""
 
 _LOCK: Final = 7353719
-"""Whoever lets files count, or takes them away, has it."""
+"""Whoever takes account-days in, lets files count, or takes either away, has it."""
 
 OnStep = Callable[[str], None]
 
@@ -138,7 +138,10 @@ def _ensure_own(store: Store, folder: Path) -> None:
 
 
 def hold_days(connection: Connection) -> None:
-    """Let no other process seal, rewrite or sweep files until the end of this transaction."""
+    """Let nobody else take account-days in, or seal, rewrite or sweep files, until the end of this.
+
+    Whoever holds alerts too does so first, and nobody changes rows before: so none waits in a ring.
+    """
     take_turns(connection, _LOCK)
 
 

@@ -83,6 +83,8 @@ def _pruned(
 ) -> tuple[dict[str, int], Mapping[str, Any]]:
     counts: dict[str, int] = {}
     said: Mapping[str, Any] = {}
+    if retention.account_days is not None:
+        hold_days(connection)  # before any row, as everybody does: nobody waits in a ring
 
     def take(table: Table, is_old: ColumnElement[bool]) -> None:
         taken = connection.execute(delete(table).where(is_old)).rowcount
@@ -118,8 +120,10 @@ def _pruned(
 
 
 def _take_days(connection: Connection, first: str) -> int:
-    """Take away the account-days before a business day, wherever they stand; return how many."""
-    hold_days(connection)
+    """Take away the account-days before a business day, wherever they stand; return how many.
+
+    The transaction must hold the days.
+    """
     count = count_before(connection, first)
     for table in (account_days, sealed_days):
         connection.execute(delete(table).where(table.c.business_day < first))

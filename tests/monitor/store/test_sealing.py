@@ -1,6 +1,8 @@
 """Sealed days: whatever is done to a store, it answers as one that has all in its table."""
 
+import json
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -246,6 +248,28 @@ def test_what_is_swept_while_it_is_written_is_written_again(store: Store, tmp_pa
     assert rows_of(store) == before
     assert (in_table(store), files_in(tmp_path / "days")) == (len(DAYS), [])
     assert seal(store, DAYS[0], NOW)
+
+
+def test_what_comes_while_a_day_is_sealed_is_not_taken_away_with_it(
+    store: Store, tmp_path: Path
+) -> None:
+    rng = random.Random(9)  # noqa: S311 - made data
+    take(store, 0, [made(rng, "A1", day) for day in DAYS])
+    late = [made(rng, "A1", DAYS[0]), made(rng, "A2", DAYS[0])]
+    url = store.engine.url.render_as_string(hide_password=False)
+    other = Store.open(url, tmp_path / "days")
+    coming = threading.Thread(target=take, args=(other, 100, late))
+
+    def comes(step: str) -> None:
+        if step == "rename":  # the rows were compared, and are not yet taken away
+            coming.start()
+            coming.join(0.5)
+
+    assert seal(store, DAYS[0], NOW, comes)
+    coming.join()
+    other.close()
+    its = [row for row in rows_of(store) if row["business_day"] == DAYS[0]]
+    assert [json.loads(row["record"]) for row in its] == late
 
 
 def test_an_account_that_is_erased_while_a_day_is_sealed_again_stays_away(store: Store) -> None:
