@@ -109,6 +109,8 @@ class Store:
         with _saying_if_away(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.execution_options(is_reading=True)
+            else:  # as it is, each statement would see what was committed before it
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     def shorten_log(self) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text
 from sqlalchemy.engine import make_url
 
+from monitor.store import days
 from monitor.store.intake import Intake
 from monitor.store.keeping import erasure, retention
 from monitor.store.keeping.backup import BackupError, backup, restore
@@ -270,6 +271,27 @@ def test_what_comes_while_a_day_is_sealed_is_not_taken_away_with_it(
     other.close()
     its = [row for row in rows_of(store) if row["business_day"] == DAYS[0]]
     assert [json.loads(row["record"]) for row in its] == late
+
+
+def test_a_day_that_is_sealed_while_it_is_read_is_read_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(9)  # noqa: S311 - made data
+    take(store, 0, [made(rng, account, day) for account in ACCOUNTS for day in DAYS])
+    before = rows_of(store)
+    sealed_between = days.sealed_between
+
+    def sealed_after(*asked: Any) -> Any:  # noqa: ANN401 - as it is
+        found = sealed_between(*asked)
+        with monkeypatch.context() as patched:
+            patched.setattr(days, "sealed_between", sealed_between)
+            assert seal_quiet_days(store, NOW) == DAYS[:3]
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(days, "sealed_between", sealed_after)
+        assert rows_of(store) == before
+    assert rows_of(store) == before
 
 
 def test_an_account_that_is_erased_while_a_day_is_sealed_again_stays_away(store: Store) -> None:
