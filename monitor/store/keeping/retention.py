@@ -66,6 +66,8 @@ def prune(
     and if this is killed before that, the archive sweeps them away.
     """
     with store.begin() as connection:
+        if retention.account_days is not None:
+            hold_days(connection)  # before any row, as everybody does: nobody waits in a ring
         savepoint = connection.begin_nested() if is_dry_run else None
         counts, said = _pruned(connection, retention, now)
         if savepoint is not None:
@@ -83,8 +85,6 @@ def _pruned(
 ) -> tuple[dict[str, int], Mapping[str, Any]]:
     counts: dict[str, int] = {}
     said: Mapping[str, Any] = {}
-    if retention.account_days is not None:
-        hold_days(connection)  # before any row, as everybody does: nobody waits in a ring
 
     def take(table: Table, is_old: ColumnElement[bool]) -> None:
         taken = connection.execute(delete(table).where(is_old)).rowcount
