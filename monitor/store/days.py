@@ -169,14 +169,17 @@ def files_of(connection: Connection, sealed: Sequence[Row[Any]]) -> list[str]:
         path = None if folder is None else folder / row.file
         try:
             found = None if path is None else path.stat()
-        except FileNotFoundError:
+            sha256 = found and _sha256_of(str(path), found.st_size, found.st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError):
             found = None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror}") from error
         if path is None or found is None:
             raise StoreError(
                 f"the account-days of {row.business_day} must be in {path or row.file}, and that"
                 f" file is not there: {_MADE_AGAIN}"
             )
-        if _sha256_of(str(path), found.st_size, found.st_mtime_ns) != row.sha256:
+        if sha256 != row.sha256:
             raise StoreError(
                 f"{path} must be as it was written, and its sha256 is another one: {_MADE_AGAIN}"
             )
