@@ -11,7 +11,7 @@ from starlette.responses import Response
 from monitor.console.exports import safe_cell
 from monitor.console.filters import checked
 from monitor.console.replies import AnswerError, as_json, page, store_of
-from monitor.core.business_day import day_of_text
+from monitor.core.business_day import day_of_text, day_text
 from monitor.store.cubes import (
     DIMENSIONS,
     LOOK_BACK_DAYS,
@@ -65,9 +65,11 @@ def _silent_of(theme: str, text: str | None) -> int:
 
 def _ensure_day(name: str, text: str) -> None:
     try:
-        day_of_text(text)
+        is_day = day_text(day_of_text(text)) == text  # days are compared as texts
     except ValueError:
-        raise AnswerError(400, f"{name} must be a day as 2026-01-05, not {text[:40]!r}") from None
+        is_day = False
+    if not is_day:
+        raise AnswerError(400, f"{name} must be a day as 2026-01-05, not {text[:40]!r}")
 
 
 def _answer(request: Request, theme: str, *more: str) -> tuple[CubeQuestion, Cube, dict[str, str]]:
