@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -85,6 +86,11 @@ class Store:
             raise StoreError(
                 f"{error.name} must be installed for {parsed.drivername}: pip install '.[postgres]'"
             ) from None
+        except CommandError as error:
+            raise StoreError(
+                f"the store at {parsed!r} must have tables of this version of Weir, or of one"
+                f" before it ({error}): use the version that it was last opened with"
+            ) from error
         except OperationalError as error:
             raise StoreError(f"the store at {parsed!r} cannot be reached: {error.orig}") from error
         except SQLAlchemyError as error:
