@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from monitor.console import words
-from monitor.console.language.catalogue import LANGUAGES, N_, Said, ngettext, spoken
+from monitor.console.language.catalogue import LANGUAGES, N_, Said, marked, ngettext, spoken
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.formats import (
     day,
@@ -76,14 +75,8 @@ def _environment() -> Environment:
     install(_, ngettext, newstyle=True)
     # Jinja looks up, calls and formats each text, also one without placeholders: a third of the
     # time of a page with a long table.
-    environment.globals |= {"_": _marked, "gettext": _marked}
+    environment.globals |= {"_": marked, "gettext": marked}
     return environment
-
-
-def _marked(message: str, **values: object) -> Markup:
-    """Return a text of a template in the language of the context, its values escaped."""
-    text = Markup(spoken().texts.gettext(message))  # noqa: S704 - texts of the code and catalogues
-    return text % values if values or "%" in text else text
 
 
 _TEMPLATES: Final = _environment()

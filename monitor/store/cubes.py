@@ -138,7 +138,7 @@ def _alerts_with_days(
 def _silent(connection: Connection, question: CubeQuestion) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database whose table `joined` has the accounts that fell silent."""
     last = question.last or closed_day(connection) or ""
-    first = question.first or (last and day_text(day_of_text(last) - LOOK_BACK_DAYS + 1))
+    first = question.first or (last and day_text(max(day_of_text(last) - LOOK_BACK_DAYS + 1, 1)))
     with open_days(connection, first, last) as database:
         database.execute(_SILENT, {"not_said": NOT_SAID, "silent": question.silent})
         yield database
@@ -156,8 +156,10 @@ WITH latest AS (
   SELECT DISTINCT business_day FROM days ORDER BY business_day DESC LIMIT $silent
 )
 SELECT '' AS alert_id, account_id, business_day,
-  coalesce(segment, $not_said) AS segment, coalesce(branch, $not_said) AS branch,
-  coalesce(product, $not_said) AS product, coalesce(peer_group, $not_said) AS peer_group,
+  coalesce(nullif(segment, ''), $not_said) AS segment,
+  coalesce(nullif(branch, ''), $not_said) AS branch,
+  coalesce(nullif(product, ''), $not_said) AS product,
+  coalesce(nullif(peer_group, ''), $not_said) AS peer_group,
   {_WEEKDAY.format(day="business_day")} AS weekday, business_day AS day
 FROM latest WHERE business_day < (SELECT min(business_day) FROM closed)
 """  # noqa: S608 - our own names
@@ -165,8 +167,9 @@ FROM latest WHERE business_day < (SELECT min(business_day) FROM closed)
 _JOINED: Final = f"""
 CREATE TEMP TABLE joined AS SELECT
   f.alert_id, coalesce(f.account_id, '') AS account_id, f.business_day,
-  coalesce(d.segment, f.segment, $not_said) AS segment,
-  coalesce(d.branch, $not_said) AS branch, coalesce(d.product, $not_said) AS product,
+  coalesce(nullif(d.segment, ''), nullif(f.segment, ''), $not_said) AS segment,
+  coalesce(nullif(d.branch, ''), $not_said) AS branch,
+  coalesce(nullif(d.product, ''), $not_said) AS product,
   {_WEEKDAY.format(day="f.business_day")} AS weekday,
   f.severity, f.kind, coalesce(f.threshold_id, $not_said) AS "limit", f.business_day AS day
 FROM found f LEFT JOIN days d

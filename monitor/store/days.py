@@ -6,11 +6,12 @@ answer does not depend on which days are sealed. Amounts are whole minor units: 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import duckdb
 import msgspec
@@ -61,11 +62,18 @@ _SCOPE: Final = pa.schema(
 )
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""Two of them fit 64 bits."""
+
+_GREAT: Final = re.compile(r"[0-9]{1,28}(?:\.[0-9]{1,4})?")
+"""A day's amount of many transactions: two of them fit `_MINOR`."""
+
+
 class _Totals(msgspec.Struct):
     currency: str
-    debit_count: int
+    debit_count: _Count
     debit_amount: str
-    credit_count: int
+    credit_count: _Count
     credit_amount: str
 
 
@@ -95,6 +103,16 @@ def row_of(record: str) -> dict[str, Any]:
     }
 
 
+def _minor_units(text: str, exponent: int) -> int | None:
+    """Return the minor units of a day's amount: it may be greater than a transaction's."""
+    found = minor_units(text, exponent)
+    if found is None and _GREAT.fullmatch(text):
+        whole, _, decimals = text.partition(".")
+        decimals, more = decimals[:exponent].ljust(exponent, "0"), decimals[exponent:]
+        return None if more.strip("0") else int(whole + decimals)
+    return found
+
+
 def _written_totals(record: str) -> list[dict[str, Any]] | None:
     try:
         found = _totals_of(record).totals
@@ -105,8 +123,8 @@ def _written_totals(record: str) -> list[dict[str, Any]] | None:
         exponent = EXPONENT.get(total.currency)
         if exponent is None:
             return None
-        debit = minor_units(total.debit_amount, exponent)
-        credit = minor_units(total.credit_amount, exponent)
+        debit = _minor_units(total.debit_amount, exponent)
+        credit = _minor_units(total.credit_amount, exponent)
         if debit is None or credit is None:
             return None
         by_currency[total.currency] = {
@@ -167,16 +185,21 @@ def files_of(connection: Connection, sealed: Sequence[Row[Any]]) -> list[str]:
     paths = []
     for row in sealed:
         path = None if folder is None else folder / row.file
+        sha256 = None
         try:
-            found = None if path is None else path.stat()
-        except FileNotFoundError:
-            found = None
-        if path is None or found is None:
+            if path is not None:
+                found = path.stat()
+                sha256 = _sha256_of(str(path), found.st_size, found.st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError):
+            sha256 = None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read: {error.strerror}") from error
+        if sha256 is None:
             raise StoreError(
                 f"the account-days of {row.business_day} must be in {path or row.file}, and that"
                 f" file is not there: {_MADE_AGAIN}"
             )
-        if _sha256_of(str(path), found.st_size, found.st_mtime_ns) != row.sha256:
+        if sha256 != row.sha256:
             raise StoreError(
                 f"{path} must be as it was written, and its sha256 is another one: {_MADE_AGAIN}"
             )

@@ -36,7 +36,7 @@ from monitor.store.schema import (
     progress,
     revisions,
 )
-from monitor.store.sealing import sweep
+from monitor.store.sealing import hold_days, sweep
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
 from monitor.store.store import (
     Store,
@@ -92,6 +92,8 @@ class Intake:
 
     def _take(self, connection: Connection, records: Sequence[Read]) -> set[str]:
         hold_alerts(connection)
+        if any(read.sort is RecordSort.ACCOUNT_DAY for read in records):
+            hold_days(connection)  # whoever seals their day would take away what it did not read
         known = _positions(connection)
         new = [
             read for read in records if read.offset >= known.get((read.topic, read.partition), 0)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, select
 
-from monitor.core.business_day import MICROSECONDS
+from monitor.core.business_day import MICROSECONDS, day_of_text, day_text
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
     account_days,
@@ -27,6 +27,10 @@ from monitor.store.store import insert_into, insert_new, upsert
 from monitor.store.work.tasks import TaskStep
 
 HOUR: Final = 3600 * MICROSECONDS
+NAME_LENGTH: Final = 256
+FIRST_DAY: Final = "1899-12-31"
+END_DAY: Final = "3000-01-02"
+"""Event times are of the years 1900 to 2999, whose business days a time zone moves by one."""
 SAMPLES_MAX: Final = 100
 """Rejections of each reason that are kept whole."""
 
@@ -107,6 +111,37 @@ def take_rejections(connection: Connection, read: Sequence[Read], sampled: Seque
         ).scalar()
         if oldest is not None:
             connection.execute(delete(rejections).where(of_reason, rejections.c.told_at < oldest))
+
+
+def account_day_of(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record's fields if they are an account-day's that a store can keep.
+
+    Raises ValueError if its account, business day or segment is none.
+    """
+    account_id, day, segment = (
+        fields.get(name) for name in ("account_id", "business_day", "segment")
+    )
+    for name, value in (("account_id", account_id), ("segment", segment)):
+        is_none = value is None and name == "segment"
+        is_text = isinstance(value, str) and len(value) <= NAME_LENGTH and "\0" not in value
+        if not (is_text or is_none):
+            raise ValueError(
+                f"it is no account-day: {name} must be a text of at most {NAME_LENGTH} characters"
+                f" without NUL, not {str(value)[:40]!r}"
+            )
+    if not isinstance(day, str) or not FIRST_DAY <= day < END_DAY or not _is_day(day):
+        raise ValueError(
+            "it is no account-day: business_day must be a day as 2026-01-05, from"
+            f" {FIRST_DAY} on and before {END_DAY}, not {str(day)[:40]!r}"
+        )
+    return fields
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return day_text(day_of_text(text)) == text
+    except ValueError:
+        return False
 
 
 def take_account_days(connection: Connection, read: Sequence[Read]) -> None:

@@ -7,8 +7,10 @@ one left in the folder is swept away by the next pass.
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -38,9 +40,25 @@ MARK: Final = "of-store.txt"
 """The file of a folder that says whose it is."""
 
 _LOCK: Final = 7353719
-"""Whoever lets files count, or takes them away, has it."""
+"""Whoever takes account-days in, lets files count, or takes either away, has it."""
+
+_OWN_NAME: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.[0-9]+)?\.parquet(?:\.[0-9a-f]{16}\.tmp)?"
+)
 
 OnStep = Callable[[str], None]
+
+
+@contextmanager
+def _saying_what_failed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or 'the disk'} cannot be used for sealed days ({error.strerror}):"
+            " WEIR_STORE_DAYS (FILE.days beside an SQLite store) must be a folder that can be"
+            " written to, and the folder that it is in must be there"
+        ) from error
 
 
 def _pass_on(step: str) -> None:
@@ -78,11 +96,12 @@ def seal_quiet_days(
     return [day for day in quiet_days(store, quiet) if seal(store, day, now, on_step)]
 
 
+@_saying_what_failed()
 def seal(store: Store, day: str, now: int, on_step: OnStep = _pass_on) -> bool:
     """Seal a business day, or seal it again with what came since; return whether it was.
 
     A day with a record whose totals cannot be read stays in the table. Raises StoreError as
-    `files_of`.
+    `files_of`, and if the folder cannot be written to.
     """
     on_step("read")
     with store.reading() as connection:
@@ -124,11 +143,11 @@ def _ensure_own(store: Store, folder: Path) -> None:
     )
     its, mark = f"{url.get_backend_name()} {place}\n", folder / MARK
     folder.mkdir(exist_ok=True, mode=0o700)
-    try:
-        said = mark.read_text("utf-8")
-    except FileNotFoundError:
-        mark.write_text(its, "utf-8")
-        return
+    if not mark.exists():  # and never there in part: this may be killed, and another one reads it
+        temporary = folder / f"{MARK}.{secrets.token_hex(8)}.tmp"
+        temporary.write_text(its, "utf-8")
+        temporary.replace(mark)
+    said = mark.read_text("utf-8", errors="replace")
     if said != its:
         raise StoreError(
             f"{folder} must be the folder of this store alone ({its.strip()}), and its file {MARK}"
@@ -138,7 +157,10 @@ def _ensure_own(store: Store, folder: Path) -> None:
 
 
 def hold_days(connection: Connection) -> None:
-    """Let no other process seal, rewrite or sweep files until the end of this transaction."""
+    """Let nobody else take account-days in, or seal, rewrite or sweep files, until the end of this.
+
+    Whoever holds alerts too does so first, and nobody changes rows before: so none waits in a ring.
+    """
     take_turns(connection, _LOCK)
 
 
@@ -148,6 +170,7 @@ def sealed_rows(connection: Connection, sealed: Row[Any]) -> pa.Table:
     return pq.read_table(path, schema=SCHEMA)
 
 
+@_saying_what_failed()
 def rewrite(connection: Connection, sealed: Row[Any], rows: pa.Table) -> None:
     """Let a sealed day have other rows, in this transaction, which must hold the days.
 
@@ -221,11 +244,18 @@ def _put(written: _Written) -> bool:
     return True
 
 
+def _is_own_name(name: str) -> bool:
+    """Whether a file may be one of ours: whoever has others in the folder is to keep them."""
+    found = _OWN_NAME.fullmatch(name)
+    return found is not None and _is_day(found[1])
+
+
+@_saying_what_failed()
 def sweep(store: Store) -> int:
     """Remove the files that no sealed day names: what a killed one left, or what was replaced.
 
     Return how many. A file that is being written is swept too, and then is written again. Raises
-    StoreError if the folder is another store's.
+    StoreError if the folder is another store's, or cannot be used.
     """
     with store.begin() as connection:
         folder = folder_of(connection)
@@ -238,7 +268,7 @@ def sweep(store: Store) -> int:
             path
             for pattern in ("*.parquet", "*.parquet.*tmp")
             for path in folder.glob(pattern)
-            if path.name not in named and _is_day(path.name[:10])
+            if path.name not in named and _is_own_name(path.name)
         ]
         for path in left:
             path.unlink(missing_ok=True)

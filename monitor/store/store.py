@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -85,6 +86,11 @@ class Store:
             raise StoreError(
                 f"{error.name} must be installed for {parsed.drivername}: pip install '.[postgres]'"
             ) from None
+        except CommandError as error:
+            raise StoreError(
+                f"the store at {parsed!r} must have tables of this version of Weir, or of one"
+                f" before it ({error}): use the version that it was last opened with"
+            ) from error
         except OperationalError as error:
             raise StoreError(f"the store at {parsed!r} cannot be reached: {error.orig}") from error
         except SQLAlchemyError as error:
@@ -109,6 +115,8 @@ class Store:
         with _saying_if_away(), self.engine.connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.execution_options(is_reading=True)
+            else:  # as it is, each statement would see what was committed before it
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     def shorten_log(self) -> None:

@@ -19,6 +19,7 @@ from monitor.dispositions.disposition import DispositionError, disposed_of
 from monitor.review.membership import explanations_of
 from monitor.store.intake import Intake, Read, RecordSort
 from monitor.store.proposals import step_of
+from monitor.store.records import account_day_of
 from monitor.store.sealing import seal_quiet_days, sweep
 from monitor.store.standing import Action, ActionError, action_of
 from monitor.store.store import Store, StoreAwayError, StoreError
@@ -185,8 +186,24 @@ class Archive:
         return Read(sort, source.topic, record.partition, record.offset, told_at, value)
 
 
-def _alert(value: bytes) -> tuple[RecordSort, Any]:
+def _fields(value: bytes) -> dict[str, Any]:
+    """Return a record's fields: with U+FFFD for NUL, which PostgreSQL has in no text."""
     fields = codec.plain(value)
+    return _without_nul(fields) if rb"\u0000" in value else fields
+
+
+def _without_nul(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_nul(name): _without_nul(item) for name, item in value.items()}
+    return value
+
+
+def _alert(value: bytes) -> tuple[RecordSort, Any]:
+    fields = _fields(value)
     if not is_alert(fields):
         raise ValueError("it is no alert")
     if not isinstance(fields["evidence"].get("origin"), dict | None):
@@ -229,12 +246,9 @@ def _rejection(value: bytes) -> tuple[RecordSort, Any]:
 
 
 def _account_day(value: bytes) -> tuple[RecordSort, Any]:
-    fields = codec.plain(value)
-    if not all(isinstance(fields.get(name), str) for name in ("account_id", "business_day")):
-        raise ValueError("it is no account-day")
-    return RecordSort.ACCOUNT_DAY, fields
+    return RecordSort.ACCOUNT_DAY, account_day_of(_fields(value))
 
 
 def _segment_day(value: bytes) -> tuple[RecordSort, Any]:
     codec.segment_record(value)  # raises what is wrong with it
-    return RecordSort.SEGMENT_DAY, codec.plain(value)
+    return RecordSort.SEGMENT_DAY, _fields(value)

@@ -1,6 +1,7 @@
 """Groups of accounts: a segment's closed days, limits, drift, verdicts, and what marks it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -44,6 +45,8 @@ from monitor.store.figures.team import SHARED_MIN
 
 NO_SEGMENT: Final = NONE
 """How an address, and the API, name the accounts that have no segment."""
+
+_LIKE_NONE: Final = re.compile(rf"\(*{re.escape(NO_SEGMENT)}\)*")
 
 ATTRIBUTES: Final = ("branch", "product", "peer_group")
 """What an account-day may say of its account, beside its segment."""
@@ -89,8 +92,25 @@ class GroupFigures(NamedTuple):
 
 
 def named(segment: str) -> str:
-    """Return how an address names a segment."""
-    return segment or NO_SEGMENT
+    """Return how an address names a segment: one that is named as none is has parentheses more.
+
+    >>> named(""), named("(none)"), named("((none))"), named("a")
+    ('(none)', '((none))', '(((none)))', 'a')
+    """
+    if not segment:
+        return NO_SEGMENT
+    return f"({segment})" if _LIKE_NONE.fullmatch(segment) else segment
+
+
+def segment_named(name: str) -> str:
+    """Return the segment that an address names.
+
+    >>> segment_named("(none)"), segment_named("((none))"), segment_named("a")
+    ('', '(none)', 'a')
+    """
+    if name == NO_SEGMENT:
+        return ""
+    return name[1:-1] if _LIKE_NONE.fullmatch(name) else name
 
 
 def shown_name(segment: str) -> str:
@@ -100,7 +120,7 @@ def shown_name(segment: str) -> str:
 
 def group_figures(connection: Connection, name: str) -> GroupFigures:
     """Return what is known of a segment. Raises AnswerError (404) if nothing is."""
-    segment = "" if name == NO_SEGMENT else name
+    segment = segment_named(name)
     span = None if "\0" in segment else latest_span(connection)
     figures = None if span is None else segment_figures(connection, segment, span)
     if span is None or figures is None:

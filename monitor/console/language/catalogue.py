@@ -110,6 +110,12 @@ def gettext(message: str, **values: object) -> str:
     return Said(text % values if values else text)
 
 
+def marked(message: str, **values: object) -> Markup:
+    """Return a text of a template in the language of the context, with its values escaped."""
+    text = Markup(spoken().texts.gettext(message))  # noqa: S704 - texts of the code and catalogues
+    return text % values if values or "%" in text else text
+
+
 def ngettext(singular: str, plural: str, number: int, **values: object) -> str:
     """Return a text for a number of things, in the language of the context."""
     text = spoken().texts.ngettext(singular, plural, number)

@@ -15,7 +15,7 @@ from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.formats import day, grouped
 from monitor.console.replies import AnswerError, as_json, page, store_of
 from monitor.console.words import ATTRIBUTES, KINDS, SEVERITIES, word
-from monitor.core.business_day import day_of_text
+from monitor.core.business_day import day_of_text, day_text
 from monitor.store.cubes import (
     DIMENSIONS,
     LOOK_BACK_DAYS,
@@ -115,8 +115,10 @@ def _silent_of(theme: str, text: str | None) -> int:
 
 def _ensure_day(name: str, text: str) -> None:
     try:
-        day_of_text(text)
+        is_day = day_text(day_of_text(text)) == text  # days are compared as texts
     except ValueError:
+        is_day = False
+    if not is_day:
         raise AnswerError(
             400,
             _(
@@ -124,7 +126,7 @@ def _ensure_day(name: str, text: str) -> None:
                 name=name,
                 text=repr(text[:SAID_MAX]),
             ),
-        ) from None
+        )
 
 
 def _answer(request: Request, theme: str, *more: str) -> tuple[CubeQuestion, Cube, dict[str, str]]:

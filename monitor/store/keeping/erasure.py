@@ -191,6 +191,7 @@ class _Erasing:
     def erased(self, now: int, by: str) -> dict[str, Any]:
         """Erase it, and return what the audit's entry must say of the redacted ones."""
         hold_alerts(self._connection)
+        hold_days(self._connection)
         its_alerts = self._alerts()
         self._names |= {name: self._keyed.pseudonym_of(name) for name in its_alerts}
         self._note(now, by, its_alerts)
@@ -256,7 +257,6 @@ class _Erasing:
 
         What a row of the table comes before is not counted twice, and is rewritten all the same.
         """
-        hold_days(self._connection)
         names = sorted(
             {msgspec.json.encode(name).decode()[1:-1] for name in self._names} | self._forms
         )

@@ -66,6 +66,8 @@ def prune(
     and if this is killed before that, the archive sweeps them away.
     """
     with store.begin() as connection:
+        if retention.account_days is not None:
+            hold_days(connection)  # before any row, as everybody does: nobody waits in a ring
         savepoint = connection.begin_nested() if is_dry_run else None
         counts, said = _pruned(connection, retention, now)
         if savepoint is not None:
@@ -118,8 +120,10 @@ def _pruned(
 
 
 def _take_days(connection: Connection, first: str) -> int:
-    """Take away the account-days before a business day, wherever they stand; return how many."""
-    hold_days(connection)
+    """Take away the account-days before a business day, wherever they stand; return how many.
+
+    The transaction must hold the days.
+    """
     count = count_before(connection, first)
     for table in (account_days, sealed_days):
         connection.execute(delete(table).where(table.c.business_day < first))

@@ -85,6 +85,26 @@ def test_a_download_has_no_formulas(console: MadeConsole) -> None:
     assert sum(int(row[-1]) for row in rows[1:-1]) == len(told)
 
 
+@pytest.mark.parametrize("theme", [BREACHES, SILENT])
+def test_what_is_empty_is_not_said_and_a_filter_finds_it(console: MadeConsole, theme: str) -> None:
+    empty = {"segment": "", "branch": "", "product": "", "peer_group": ""}
+    console.take(limit_alert("E1", "2026-03-20", segment=""), limit_alert("E2", "2026-03-20"))
+    console.take(
+        {**account_day("E1", "2026-03-20"), **empty},
+        account_day("E2", "2026-03-20"),
+        *(account_day("E3", f"2026-03-{day}") for day in range(21, 29)),
+        sort=RecordSort.ACCOUNT_DAY,
+    )
+    with console.client("vera") as client:
+        for name in ("segment", "branch"):
+            asked = {"rows": name, "columns": "weekday", "first": "2026-03-01"}
+            totals = client.get(theme, params=asked).json()["row_totals"]
+            assert len(totals) == 2
+            assert totals["(not said)"] == 1
+            asked[name] = "(not said)"
+            assert client.get(theme, params=asked).json()["total"] == 1
+
+
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
 def test_every_beginning_of_a_formula_is_made_text(begin: str) -> None:
     assert safe_cell(f"{begin}1") == f"'{begin}1"
@@ -152,6 +172,9 @@ def test_an_account_of_the_last_days_is_not_silent(console: MadeConsole) -> None
         (f"{BREACHES}?rows=tier", 400),
         (f"{BREACHES}?rows=branch&columns=branch", 400),
         (f"{BREACHES}?first=yesterday", 400),
+        (f"{BREACHES}?first=20260105", 400),
+        (f"{SILENT}?last=2026-W02-1", 400),
+        (f"{SILENT}?last=0001-01-02", 200),
         (f"{BREACHES}?nope=1", 400),
         (f"{BREACHES}?silent=3", 400),
         (f"{SILENT}?silent=0", 400),

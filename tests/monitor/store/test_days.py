@@ -149,3 +149,47 @@ def test_a_day_whose_totals_cannot_be_read_stays_in_the_table(store: Store) -> N
     take(store, 0, [made(rng, "A1", day) for day in DAYS] + [broken])
     assert seal_quiet_days(store, 7) == DAYS[1:3]
     assert len(everything(store)) == len(DAYS) + 1
+
+
+def total(**other: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a record's
+    its = {"currency": "EUR", "debit_count": 1, "debit_amount": "1.00"}
+    return [{**its, "credit_count": 0, "credit_amount": "0.00", **other}]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"debit_count": 2**63},
+        {"debit_count": 2**70},
+        {"debit_count": -1},
+        {"debit_amount": "9" * 40 + ".00"},
+        {"debit_amount": "-1.00"},
+        {"debit_amount": "1.005"},
+    ],
+)
+def test_a_total_that_no_day_has_is_not_read_and_stays(store: Store, other: dict[str, Any]) -> None:
+    rng = random.Random(8)  # noqa: S311 - made data
+    broken = {**made(rng, "A2", DAYS[0]), "totals": total(**other)}
+    take(store, 0, [made(rng, "A1", day) for day in DAYS] + [broken])
+    assert seal_quiet_days(store, 7) == DAYS[1:3]
+    assert [row["account_id"] for row in everything(store) if row["totals"] is None] == ["A2"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "text", "minor"),
+    [
+        ("EUR", "19999999999999999.98", 1999999999999999998),
+        ("JPY", "1999999999999999998", 1999999999999999998),
+        ("EUR", "1999999999999999999.9800", 199999999999999999998),
+    ],
+)
+def test_a_day_may_come_to_more_than_a_transaction_may(
+    store: Store, currency: str, text: str, minor: int
+) -> None:
+    rng = random.Random(8)  # noqa: S311 - made data
+    totals = total(currency=currency, debit_amount=text)
+    great = {**made(rng, "A2", DAYS[0]), "totals": totals}
+    take(store, 0, [made(rng, "A1", day) for day in DAYS] + [great])
+    assert seal_quiet_days(store, 7) == DAYS[:3]
+    (its,) = (row for row in everything(store) if row["account_id"] == "A2")
+    assert its["totals"][0]["debit_amount"] == minor

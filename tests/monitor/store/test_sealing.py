@@ -1,6 +1,8 @@
 """Sealed days: whatever is done to a store, it answers as one that has all in its table."""
 
+import json
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text
 from sqlalchemy.engine import make_url
 
+from monitor.store import days
 from monitor.store.intake import Intake
 from monitor.store.keeping import erasure, retention
 from monitor.store.keeping.backup import BackupError, backup, restore
@@ -19,7 +22,7 @@ from monitor.store.keeping.erasure import erase
 from monitor.store.keeping.retention import Retention, prune
 from monitor.store.people import DAY
 from monitor.store.schema import erasure_secrets, sealed_days, users
-from monitor.store.sealing import seal, seal_quiet_days, sweep
+from monitor.store.sealing import MARK, seal, seal_quiet_days, sweep
 from monitor.store.store import Store, StoreError
 from tests.support.account_days import DAYS, files_in, in_table, made, rows_of, take
 from tests.support.laws import law
@@ -248,6 +251,49 @@ def test_what_is_swept_while_it_is_written_is_written_again(store: Store, tmp_pa
     assert seal(store, DAYS[0], NOW)
 
 
+def test_what_comes_while_a_day_is_sealed_is_not_taken_away_with_it(
+    store: Store, tmp_path: Path
+) -> None:
+    rng = random.Random(9)  # noqa: S311 - made data
+    take(store, 0, [made(rng, "A1", day) for day in DAYS])
+    late = [made(rng, "A1", DAYS[0]), made(rng, "A2", DAYS[0])]
+    url = store.engine.url.render_as_string(hide_password=False)
+    other = Store.open(url, tmp_path / "days")
+    coming = threading.Thread(target=take, args=(other, 100, late))
+
+    def comes(step: str) -> None:
+        if step == "rename":  # the rows were compared, and are not yet taken away
+            coming.start()
+            coming.join(0.5)
+
+    assert seal(store, DAYS[0], NOW, comes)
+    coming.join()
+    other.close()
+    its = [row for row in rows_of(store) if row["business_day"] == DAYS[0]]
+    assert [json.loads(row["record"]) for row in its] == late
+
+
+def test_a_day_that_is_sealed_while_it_is_read_is_read_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(9)  # noqa: S311 - made data
+    take(store, 0, [made(rng, account, day) for account in ACCOUNTS for day in DAYS])
+    before = rows_of(store)
+    sealed_between = days.sealed_between
+
+    def sealed_after(*asked: Any) -> Any:  # noqa: ANN401 - as it is
+        found = sealed_between(*asked)
+        with monkeypatch.context() as patched:
+            patched.setattr(days, "sealed_between", sealed_between)
+            assert seal_quiet_days(store, NOW) == DAYS[:3]
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(days, "sealed_between", sealed_after)
+        assert rows_of(store) == before
+    assert rows_of(store) == before
+
+
 def test_an_account_that_is_erased_while_a_day_is_sealed_again_stays_away(store: Store) -> None:
     filled(store)
 
@@ -322,6 +368,61 @@ def test_a_rebuild_believes_no_file_that_was(store: Store, tmp_path: Path) -> No
     Intake(store).forget()
     assert rows_of(store) == []
     assert files_in(tmp_path / "days") == []
+
+
+def test_files_of_others_in_the_folder_are_left_alone(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    names = [f"{DAYS[0]}-report.parquet", f"{DAYS[0]}.parquet.bak", "all.parquet", "x.parquet.tmp"]
+    for name in names:
+        (tmp_path / "days" / name).write_text("theirs")
+    filled(store)
+    sweep(store)
+    assert all((tmp_path / "days" / name).read_text() == "theirs" for name in names)
+
+
+def test_a_mark_is_never_there_in_part(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+
+    def kill(*_: object, **__: object) -> None:
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "replace", kill)
+        with pytest.raises(KilledError):
+            sweep(store)
+    assert not (tmp_path / "days" / MARK).exists()
+    assert sweep(store) == 0
+    (tmp_path / "days" / MARK).write_bytes(b"\xff")
+    with pytest.raises(StoreError, match="this store alone"):
+        sweep(store)
+
+
+@pytest.mark.parametrize("folder", ["file", "missing/days"])
+def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    store = Store.open(f"sqlite:///{tmp_path / 'weir.db'}", tmp_path / folder)
+    take(store, 0, [made(random.Random(1), "A1", day) for day in DAYS])  # noqa: S311 - made data
+    before = rows_of(store)
+    with pytest.raises(StoreError, match=rf"{folder} cannot be used .*WEIR_STORE_DAYS"):
+        seal_quiet_days(store, NOW)
+    assert rows_of(store) == before
+    store.close()
+
+
+@pytest.mark.parametrize(("is_folder", "said"), [(True, "cannot be read"), (False, "not there")])
+def test_a_sealed_file_that_cannot_be_read_is_told(
+    store: Store, tmp_path: Path, *, is_folder: bool, said: str
+) -> None:
+    filled(store)
+    its = tmp_path / "days" / f"{DAYS[1]}.parquet"
+    its.unlink()
+    if is_folder:
+        its.mkdir()
+    else:
+        (tmp_path / "days").replace(tmp_path / "gone")
+        (tmp_path / "days").write_text("no folder")
+    with pytest.raises(StoreError, match=said):
+        rows_of(store)
 
 
 def test_a_folder_of_another_store_is_left_alone(store: Store, tmp_path: Path) -> None:

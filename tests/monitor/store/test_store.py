@@ -245,3 +245,19 @@ def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
     path.write_bytes(b"no database at all" * 100)
     with pytest.raises(StoreError, match="cannot be"):
         Store.open(f"sqlite:///{path}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE alembic_version SET version_num = '9999'",
+        "INSERT INTO alembic_version VALUES ('0003')",
+    ],
+)
+def test_tables_of_another_version_are_told(tmp_path: Path, statement: str) -> None:
+    store = sqlite_store(tmp_path)
+    with store.begin() as connection:
+        connection.exec_driver_sql(statement)
+    store.close()
+    with pytest.raises(StoreError, match="version that it was last opened with"):
+        Store.open(f"sqlite:///{tmp_path / 'weir.db'}")

@@ -132,10 +132,15 @@ def test_a_record_that_is_none_is_passed_over_and_counted(
     write(settings, topics.alerts, [Outgoing(b"k", value) for value in bad])
     write(settings, topics.cases, [Outgoing(b"k", b'{"action": "shout"}')])
     write_alerts(settings, 1)
-    progress = asyncio.run(Archive(settings, sqlite_store(tmp_path)).run(until_end=True))
-    assert progress.passed_over == 4
+    no_day = b'{"account_id": "A1", "business_day": "2026-02-31", "segment": null}'
+    no_nul = rb'{"account_id": "A1", "business_day": "2026-02-28", "segment": "a\u0000b"}'
+    write(settings, topics.account_days, [Outgoing(b"k", no_day), Outgoing(b"k", no_nul)])
+    store = sqlite_store(tmp_path)
+    progress = asyncio.run(Archive(settings, store).run(until_end=True))
+    assert progress.passed_over == 5
+    assert [row[1:3] for row in contents(store)["account_days"]] == [("2026-02-28", "a\ufffdb")]
     assert progress.taken[topics.alerts] == len(NAMES) + 3
-    assert caplog.text.count("passed over") == 4
+    assert caplog.text.count("passed over") == 5
 
 
 def test_somebody_who_was_second_is_told_so(settings: Settings, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 from starlette.testclient import TestClient
 
-from monitor.console.figures.groups import NO_SEGMENT, share_of
+from monitor.console.figures.groups import NO_SEGMENT, named, segment_named, share_of
 from monitor.console.language.formats import duration
 from monitor.console.openapi.document import document
 from monitor.store import people
@@ -141,6 +141,29 @@ def test_what_is_not_counted_whole_is_said(
 
 
 # -- groups ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("segment", ["", "(none)", "((none))", "(none", "none", "a/b", "()"])
+def test_a_segment_that_is_called_as_none_is_has_a_page_of_its_own(
+    console: MadeConsole, segment: str
+) -> None:
+    assert segment_named(named(segment)) == segment
+    names = ["", "(none)", "((none))"]
+    for number, name in enumerate(names):
+        made = {**segment_day("2026-02-15", name), "account_days": 20 + number}
+        console.take(made, sort=RecordSort.SEGMENT_DAY)
+    with console.client("vera") as client:
+        listed = client.get("/api/v1/groups").json()["items"]
+        counts = {
+            item["segment"]: client.get(f"/api/v1/groups/{item['segment']}").json()["days"][0]
+            for item in listed
+        }
+    assert {name: day["account_days"] for name, day in counts.items()} == {
+        "current": 20,
+        "(none)": 20,
+        "((none))": 21,
+        "(((none)))": 22,
+    }
 
 
 def week(console: MadeConsole, segment: str | None, breaches: int = 2) -> None:
