@@ -116,7 +116,7 @@ def take_rejections(connection: Connection, read: Sequence[Read], sampled: Seque
 def account_day_of(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a record's fields if they are an account-day's that a store can keep.
 
-    Raises ValueError if its account, business day or segment is none.
+    Raises ValueError if its account, business day or segment cannot be one.
     """
     account_id, day, segment = (
         fields.get(name) for name in ("account_id", "business_day", "segment")

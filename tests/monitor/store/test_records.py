@@ -1,4 +1,4 @@
-"""Records of the topics: what a store keeps of them, and what is none."""
+"""Records of the topics: what a store keeps of them, and what does not count as one."""
 
 from typing import Any, cast
 
