@@ -27,9 +27,11 @@ from tests.support.references import (
 )
 from tests.support.rigs import command
 
+MANY_ROWS = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
 REFERENCES = pytest.mark.parametrize(
     "reference",
-    [pytest.param(HANDBOOK, marks=pytest.mark.slow), BERKA, BIRMINGHAM],
+    [pytest.param(HANDBOOK, marks=MANY_ROWS), BERKA, BIRMINGHAM],
     ids=lambda reference: reference.name,
 )
 
@@ -92,7 +94,7 @@ SQL = {
 
 @pytest.mark.parametrize(
     "reference",
-    [pytest.param(HANDBOOK, marks=pytest.mark.slow), BERKA],
+    [pytest.param(HANDBOOK, marks=MANY_ROWS), BERKA],
     ids=lambda reference: reference.name,
 )
 def test_sql_over_the_same_file_names_the_same_account_days(reference: Reference) -> None:
