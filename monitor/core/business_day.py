@@ -114,6 +114,18 @@ def day_of_text(text: str) -> int:
     return date.fromisoformat(text).toordinal()
 
 
+def is_day_text(text: str) -> bool:
+    """Return whether a text is a business day as `day_text` writes it: such texts sort by day.
+
+    >>> is_day_text("2026-01-05"), is_day_text("20260105"), is_day_text("2026-02-31")
+    (True, False, False)
+    """
+    try:
+        return day_text(day_of_text(text)) == text
+    except ValueError:
+        return False
+
+
 class Calendar:
     """The business days of one time zone and cut-off.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import duckdb
 import msgspec
@@ -179,22 +179,27 @@ FROM found f LEFT JOIN days d
 
 def _alerts_of(connection: Connection, question: CubeQuestion) -> pa.Table:
     kinds = [Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value]
-    if question.theme == "needs":
+    columns = [alerts.c[name] for name in _ALERTS.names]
+    is_of_reviews = question.theme == "needs"
+    if is_of_reviews:  # records of others are not read: there may be a million
         kinds = [Kind.REVIEW.value]
-    chosen = select(*(alerts.c[name] for name in _ALERTS.names), alerts.c.record).where(
+        columns.append(alerts.c.record)
+    chosen = select(*columns).where(
         alerts.c.kind.in_(kinds), alerts.c.status != Status.WITHDRAWN.value
     )
     if question.first is not None:
         chosen = chosen.where(alerts.c.business_day >= question.first)
     if question.last is not None:
         chosen = chosen.where(alerts.c.business_day <= question.last)
-    rows = []
-    for row in connection.execute(chosen):
-        fields: dict[str, Any] = dict(row._mapping)  # noqa: SLF001 - its public name
-        del fields["record"]
-        if question.theme == "needs":
-            evidence = msgspec.json.decode(row.record)["evidence"]
-            if evidence.get("reading") != Reading.SERVICE_NEED.value:
-                continue
-        rows.append(fields)
+    rows = [
+        dict(zip(_ALERTS.names, row, strict=False))
+        for row in connection.execute(chosen)
+        if not is_of_reviews or _is_need(row.record)
+    ]
     return pa.Table.from_pylist(rows, _ALERTS)
+
+
+def _is_need(record: str) -> bool:
+    """Return whether a review reads as a service need."""
+    reading = msgspec.json.decode(record)["evidence"].get("reading")
+    return bool(reading == Reading.SERVICE_NEED.value)

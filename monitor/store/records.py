@@ -12,9 +12,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, select
 
-from monitor.core.business_day import MICROSECONDS, day_of_text, day_text
+from monitor.core.business_day import MICROSECONDS, is_day_text
 from monitor.store.proposals import ProposalStep
 from monitor.store.schema import (
+    NAME_LENGTH,
     account_days,
     policies,
     proposal_steps,
@@ -27,7 +28,6 @@ from monitor.store.store import insert_into, insert_new, upsert
 from monitor.store.work.tasks import TaskStep
 
 HOUR: Final = 3600 * MICROSECONDS
-NAME_LENGTH: Final = 256
 FIRST_DAY: Final = "1899-12-31"
 END_DAY: Final = "3000-01-02"
 """Event times are of the years 1900 to 2999, whose business days a time zone moves by one."""
@@ -129,19 +129,12 @@ def account_day_of(fields: Mapping[str, Any]) -> Mapping[str, Any]:
                 f"it is no account-day: {name} must be a text of at most {NAME_LENGTH} characters"
                 f" without NUL, not {str(value)[:40]!r}"
             )
-    if not isinstance(day, str) or not FIRST_DAY <= day < END_DAY or not _is_day(day):
+    if not isinstance(day, str) or not FIRST_DAY <= day < END_DAY or not is_day_text(day):
         raise ValueError(
             "it is no account-day: business_day must be a day as 2026-01-05, from"
             f" {FIRST_DAY} on and before {END_DAY}, not {str(day)[:40]!r}"
         )
     return fields
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return day_text(day_of_text(text)) == text
-    except ValueError:
-        return False
 
 
 def take_account_days(connection: Connection, read: Sequence[Read]) -> None:

@@ -33,12 +33,13 @@ metadata: Final = MetaData(
 )
 
 ID: Final = String(64)
-NAME: Final = String(256)
+NAME_LENGTH: Final = 256
+NAME: Final = String(NAME_LENGTH)
 WORD: Final = String(32)
 BYTEWISE: Final = "C"
 """PostgreSQL compares these texts by their bytes, as SQLite compares all: prefixes are ranges."""
 
-ACCOUNT: Final = NAME.with_variant(String(256, collation=BYTEWISE), "postgresql")
+ACCOUNT: Final = NAME.with_variant(String(NAME_LENGTH, collation=BYTEWISE), "postgresql")
 PLACE: Final = String(160).with_variant(String(160, collation=BYTEWISE), "postgresql")
 
 progress: Final = Table(

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, Row, delete, select, update
 
-from monitor.core.business_day import day_of_text, day_text
+from monitor.core.business_day import day_of_text, day_text, is_day_text
 from monitor.store.days import (
     SCHEMA,
     closed_day,
@@ -69,19 +69,12 @@ def quiet_days(store: Store, quiet: int = QUIET_DAYS) -> list[str]:
     """Return the business days that can be sealed: those with rows in the table, in order."""
     with store.reading() as connection:
         latest = closed_day(connection)
-        if latest is None or folder_of(connection) is None or not _is_day(latest):
+        if latest is None or folder_of(connection) is None or not is_day_text(latest):
             return []
         until = day_text(day_of_text(latest) - quiet)
         chosen = select(account_days.c.business_day).where(account_days.c.business_day <= until)
         days = connection.execute(chosen.distinct().order_by("business_day")).scalars()
-        return [day for day in days if _is_day(day)]
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return day_text(day_of_text(text)) == text
-    except ValueError:
-        return False
+        return [day for day in days if is_day_text(day)]
 
 
 def seal_quiet_days(
@@ -247,7 +240,7 @@ def _put(written: _Written) -> bool:
 def _is_own_name(name: str) -> bool:
     """Whether a file may be one of ours: whoever has others in the folder is to keep them."""
     found = _OWN_NAME.fullmatch(name)
-    return found is not None and _is_day(found[1])
+    return found is not None and is_day_text(found[1])
 
 
 @_saying_what_failed()

@@ -18,7 +18,6 @@ from monitor.dispositions.disposition import Disposition
 from monitor.policy.policy import PolicyBook
 from monitor.store.figures.team import (
     CONFIRMED,
-    DAY,
     READ_MAX,
     SHARED_MIN,
     TARGETS,
@@ -36,6 +35,7 @@ from monitor.store.figures.team import (
     open_ages,
     precision_by,
 )
+from monitor.store.people import DAY
 
 WINDOWS: Final = (7, 30)
 """Days that are looked back on."""

@@ -149,7 +149,6 @@ _CSRF: Final = {
 
 def _limit_paths() -> dict[str, Any]:
     of_limit, of_proposal = _in_path("threshold_id"), _in_path("proposal_id")
-    write = ("404", "415")
     asked = [
         {"name": "above", "in": "query", "schema": TEXT, "description": "The other limit."},
         {
@@ -203,7 +202,7 @@ def _limit_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Propose another limit: a second person decides",
                 **_takes(proposing),
-                **_answers(ref("Proposal"), "201", *write),
+                **_answers(ref("Proposal"), "201", *_WRITE),
             },
         },
         "/api/v1/proposals": {
@@ -221,7 +220,7 @@ def _limit_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Approve or decline a proposal",
                 **_takes(deciding),
-                **_answers(ref("Proposal"), "201", *write),
+                **_answers(ref("Proposal"), "201", *_WRITE),
             },
         },
     }
@@ -279,7 +278,6 @@ def _task_paths() -> dict[str, Any]:
         {"name": "progress", "in": "query", "schema": {"enum": list(TaskProgress)}},
         *_query(("account_id", "assignee", "limit", "cursor")),
     ]
-    write = ("404", "415")
     return {
         "/api/v1/tasks": {
             "get": {
@@ -294,7 +292,7 @@ def _task_paths() -> dict[str, Any]:
                 "summary": "Open a task, or those of the four steps that are not open",
                 **_takes({**object_of(opening, ["task"]), "additionalProperties": False}),
                 **_answers(
-                    object_of({"items": list_of(ref("Task"))}, ["items"]), "201", *write, "503"
+                    object_of({"items": list_of(ref("Task"))}, ["items"]), "201", *_WRITE, "503"
                 ),
             },
         },
@@ -303,7 +301,7 @@ def _task_paths() -> dict[str, Any]:
             "post": {
                 "summary": "Take note that a task was done, or is dropped",
                 **_takes({**object_of(ending, ["step"]), "additionalProperties": False}),
-                **_answers(ref("Task"), "201", *write),
+                **_answers(ref("Task"), "201", *_WRITE),
             },
         },
     }
@@ -336,6 +334,9 @@ def _figure_paths() -> dict[str, Any]:
         },
     }
 
+
+_WRITE: Final = ("404", "415")
+"""Refusals of what writes, besides those of every answer."""
 
 _COUNTED: Final = {"alerts": NUMBER, "accounts": NUMBER, "proposals": NUMBER}
 
@@ -401,7 +402,6 @@ def _paths() -> dict[str, Any]:
         }
     )
     of_alert, of_incident = _in_path("alert_id"), _in_path("incident_id")
-    write = ("404", "415")
     with_members = {
         "allOf": [whole, ref("Incident"), object_of({"member_alerts": list_of(ref("Alert"))})]
     }
@@ -438,7 +438,7 @@ def _paths() -> dict[str, Any]:
             "post": {
                 "summary": "Close an alert; of severity critical, propose it unless an approver",
                 **_takes(ref("Disposition")),
-                **_answers(whole, "201", *write, "412"),
+                **_answers(whole, "201", *_WRITE, "412"),
             },
         },
         "/api/v1/alerts/{alert_id}/actions": {
@@ -446,7 +446,7 @@ def _paths() -> dict[str, Any]:
             "post": {
                 "summary": "Act on an alert",
                 **_takes(action),
-                **_answers(whole, "201", *write, "412"),
+                **_answers(whole, "201", *_WRITE, "412"),
             },
         },
         "/api/v1/alerts/{alert_id}/undo": {
@@ -457,7 +457,7 @@ def _paths() -> dict[str, Any]:
                 **_answers(
                     object_of({"taken_back": ref("Action"), "done": list_of(ref("Action"))}),
                     "201",
-                    *write,
+                    *_WRITE,
                 ),
             },
         },
@@ -494,7 +494,7 @@ def _paths() -> dict[str, Any]:
             "post": {
                 "summary": "Close the open members with one disposition, or preview that",
                 **_takes(closing),
-                **_answers(done, "201", *write, preview=would),
+                **_answers(done, "201", *_WRITE, preview=would),
             },
         },
         **_account_paths(),

@@ -15,7 +15,7 @@ from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.formats import day, grouped
 from monitor.console.replies import AnswerError, as_json, page, store_of
 from monitor.console.words import ATTRIBUTES, KINDS, SEVERITIES, word
-from monitor.core.business_day import day_of_text, day_text
+from monitor.core.business_day import is_day_text
 from monitor.store.cubes import (
     DIMENSIONS,
     LOOK_BACK_DAYS,
@@ -114,11 +114,7 @@ def _silent_of(theme: str, text: str | None) -> int:
 
 
 def _ensure_day(name: str, text: str) -> None:
-    try:
-        is_day = day_text(day_of_text(text)) == text  # days are compared as texts
-    except ValueError:
-        is_day = False
-    if not is_day:
+    if not is_day_text(text):  # days are compared as texts
         raise AnswerError(
             400,
             _(

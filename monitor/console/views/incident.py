@@ -30,7 +30,6 @@ from monitor.core.alert import Kind
 from monitor.dispositions.disposition import MEANINGS, Disposition
 from monitor.store.people import Person
 from monitor.store.queries import (
-    LIMIT_DEFAULT,
     Page,
     QueryError,
     alert_row,
@@ -143,10 +142,9 @@ def listed_incidents(
     `known` are the parameters that may be there. Raises AnswerError if one is not as it must be.
     """
     params = checked(request.query_params, known)
-    limit = limit_of(params) if "limit" in known else LIMIT_DEFAULT
     with store_of(request).reading() as connection:
         try:
-            found = incident_page(connection, limit, params.get("cursor") or None)
+            found = incident_page(connection, limit_of(params), params.get("cursor") or None)
         except QueryError as error:
             raise AnswerError(400, str(error)) from error
         return found, member_counts(connection, [row.alert_id for row in found.rows])

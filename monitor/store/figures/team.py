@@ -17,12 +17,10 @@ from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.threshold import Severity
 from monitor.dispositions.disposition import Disposition
+from monitor.store.people import DAY, HOUR
 from monitor.store.queries import AlertFilter, rows_by_id
 from monitor.store.schema import actions, alerts
 from monitor.store.standing import Does, State
-
-HOUR: Final = 3600 * MICROSECONDS
-DAY: Final = 24 * HOUR
 
 TARGETS: Final[Mapping[str, int]] = {
     Severity.CRITICAL.value: 4 * HOUR,

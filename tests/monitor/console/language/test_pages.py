@@ -21,9 +21,8 @@ from monitor.console.app import PAGES
 from monitor.console.language.catalogue import COOKIE, LANGUAGES, Language
 from monitor.console.transactions import SeenTransaction
 from monitor.core.transaction import Transaction
-from monitor.store.figures.team import HOUR
 from monitor.store.intake import RecordSort
-from monitor.store.people import DAY
+from monitor.store.people import DAY, HOUR
 from monitor.store.sealing import seal_quiet_days
 from tests.monitor.console.made_console import (
     LIMIT,

@@ -13,10 +13,8 @@ from sqlalchemy import text
 
 from monitor.core.alert import Kind
 from monitor.store.figures.team import (
-    DAY,
     DECIDES,
     EVERYBODY,
-    HOUR,
     SHARED_MIN,
     TARGETS,
     by_person,
@@ -30,6 +28,7 @@ from monitor.store.figures.team import (
     ranked,
 )
 from monitor.store.intake import Intake
+from monitor.store.people import DAY, HOUR
 from monitor.store.records import Read, RecordSort
 from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
 from monitor.store.store import Store
