@@ -92,12 +92,27 @@ class Joining:
             if segments:
                 yield day, segments
 
+    def far_behind(self) -> list[int]:
+        """Return the partitions that the days wait for, and that need not be if they are silent."""
+        if not self._days:
+            return []
+        newest = max(self._days)
+        return [
+            number
+            for number in range(self._partitions)
+            if newest - self._told_to(number) > SILENT_DAYS
+        ]
+
     def _is_awaited(self, number: int, day: int, silent: Collection[int]) -> bool:
-        assert self._first is not None, "a day was told of"
-        last = self._last.get(number, self._first - 1)
+        last = self._told_to(number)
         if last >= day:
             return False
         return number not in silent or max(self._days) - last <= SILENT_DAYS
+
+    def _told_to(self, number: int) -> int:
+        """Return the last day that a partition told of; the one before the first, at least."""
+        assert self._first is not None, "a day was told of"
+        return self._last.get(number, self._first - 1)
 
     def _add(self, day: int, parts: Parts) -> None:
         segments = self._days.setdefault(day, {})

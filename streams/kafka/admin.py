@@ -104,27 +104,26 @@ def committed_without(
 
     Raises BrokerError if the broker refuses.
     """
-    try:
-        consumer = KafkaConsumer(
-            bootstrap_servers=broker.split(","),
-            group_id=group,
-            enable_auto_commit=False,
-            request_timeout_ms=TIMEOUT_MS,
-            bootstrap_timeout_ms=TIMEOUT_MS,
-        )
-        try:
-            logs = [TopicPartition(changelog, number) for number in range(partitions)]
-            firsts, ends = consumer.beginning_offsets(logs), consumer.end_offsets(logs)
-            return [
-                log.partition
-                for log in logs
-                if firsts[log] == ends[log]
-                and consumer.committed(TopicPartition(topic, log.partition))
-            ]
-        finally:
-            consumer.close()
-    except KafkaError as error:
-        raise BrokerError(f"the broker at {broker} refuses: {error}") from error
+    with _of_group(broker, group) as consumer:
+        logs = [TopicPartition(changelog, number) for number in range(partitions)]
+        firsts, ends = consumer.beginning_offsets(logs), consumer.end_offsets(logs)
+        return [
+            log.partition
+            for log in logs
+            if firsts[log] == ends[log] and consumer.committed(TopicPartition(topic, log.partition))
+        ]
+
+
+def committed_of(broker: str, group: str, topic: str, number: int) -> int:
+    """Return the offset that a group has committed of a partition; where it begins if it has none.
+
+    Raises BrokerError if the broker refuses.
+    """
+    with _of_group(broker, group) as consumer:
+        partition = TopicPartition(topic, number)
+        committed: int | None = consumer.committed(partition, timeout_ms=TIMEOUT_MS)
+        first: int = consumer.beginning_offsets([partition])[partition]
+        return max(committed or 0, first)
 
 
 def create_topics(broker: str, specs: Iterable[TopicSpec], replication: int) -> None:
@@ -188,6 +187,25 @@ def _admin(broker: str) -> Iterator[KafkaAdminClient]:
         raise BrokerError(f"the broker at {broker} refuses: {error}") from error
     finally:
         admin.close()
+
+
+@contextmanager
+def _of_group(broker: str, group: str) -> Iterator[KafkaConsumer]:
+    """Yield a consumer that asks in a group's name, and never joins it."""
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=broker.split(","),
+            group_id=group,
+            enable_auto_commit=False,
+            request_timeout_ms=TIMEOUT_MS,
+            bootstrap_timeout_ms=TIMEOUT_MS,
+        )
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+    except KafkaError as error:
+        raise BrokerError(f"the broker at {broker} refuses: {error}") from error
 
 
 def _partitions(admin: KafkaAdminClient) -> dict[str, int]:

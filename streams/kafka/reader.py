@@ -146,26 +146,47 @@ def first_record(
     It is looked for before `end`, in a loop of its own, for a thread that has none. Raises
     BrokerError if the broker does not answer within so many seconds.
     """
+    found = asyncio.run(_first_from(broker, partition, begin, seconds, end))
+    return found if found is not None and found < end else None
+
+
+async def has_record(broker: str, topic: str, number: int, begin: int, seconds: float) -> bool:
+    """Return whether a partition has a committed record at an offset or behind it.
+
+    Raises BrokerError if the broker does not answer within so many seconds.
+    """
+    return await _first_from(broker, (topic, number), begin, seconds) is not None
+
+
+async def _first_from(
+    broker: str, partition: tuple[str, int], begin: int, seconds: float, end: int | None = None
+) -> int | None:
+    """Return the offset of the first committed record from `begin` on, or None.
+
+    It is not looked for behind `end`, or behind where the partition ends.
+    """
+    topic, number = partition
+    tail = TopicReader(broker, topic, [number])
 
     async def look() -> int | None:
-        topic, number = partition
-        tail = TopicReader(broker, topic, [number])
         await tail.start()
         try:
             tail.go_to(number, begin)
-            while await tail.position(number) < end:
+            while not await _is_past(end):
                 if records := await tail.read():
-                    return int(records[0].offset) if records[0].offset < end else None
+                    return int(records[0].offset)
             return None
         finally:
             await tail.stop()
 
-    async def in_time() -> int | None:
-        async with asyncio.timeout(seconds):
-            return await look()
+    async def _is_past(end: int | None) -> bool:
+        if end is None:
+            return await tail.is_read(number)
+        return await tail.position(number) >= end
 
     try:
-        return asyncio.run(in_time())
+        async with asyncio.timeout(seconds):
+            return await look()
     except (TimeoutError, KafkaError) as error:
         raise BrokerError(f"the broker at {broker} does not answer: {error!r}") from error
 

@@ -8,7 +8,6 @@ id and revision.
 
 import logging
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from itertools import starmap
@@ -30,12 +29,9 @@ from streams.topics.catalog import Topics
 from streams.topics.incidents import decided_headers
 from streams.wire import codec
 from streams.worker.metrics import Metrics
+from streams.worker.silence import Silence, look_of
 
 _log = logging.getLogger(__name__)
-
-SILENT_SECONDS: Final = 60.0
-"""A partition of which nothing was heard for so long is silent; days are decided without it where
-it is a week of business days behind, too."""
 
 STATE_KEY: Final = b"systemic"
 STATE_KEY_BEFORE: Final = b"state"  # of format 1
@@ -90,8 +86,7 @@ class SystemicAgent:
         self._policies: PolicyBook | None = None
         self._run: SystemicRun | None = None
         self._generation = -1
-        self._heard_at: dict[int, float] = {}
-        self._began_at = 0.0
+        self._silence = Silence(look_of(settings, self._topics.transactions))
         self._pieces = Pieces({}, b"")
         self._number = 0
 
@@ -115,11 +110,12 @@ class SystemicAgent:
             self._run = await self._begin_anew(message.offset)
             self._generation = generation
         record = codec.segment_record(message.value)
-        self._heard_at[record.partition] = time.monotonic()
+        self._silence.heard(record.partition)
         late = self._run.joining.late
         self._run.take(record, message.offset)
         self._metrics.segment_days_late.inc(self._run.joining.late - late)
-        for decided in self._run.decide(self._silent()):
+        silent = await self._silence.among(self._run.joining.far_behind())
+        for decided in self._run.decide(silent):
             await self._tell(decided)
             await self._keep(self._run)
         self._metrics.segment_days_joined.inc()
@@ -128,8 +124,7 @@ class SystemicAgent:
     async def _begin_anew(self, offset: int) -> SystemicRun:
         """Return a detection that goes on from what was kept, and knows all before an offset."""
         assert self._policies is not None
-        self._began_at = time.monotonic()
-        self._heard_at.clear()
+        self._silence.begin()
         state = await self._kept()
         run = SystemicRun(self._policies, self._settings.partitions, state)
         first = state["joining"]["offset"] if state is not None else 0
@@ -162,14 +157,6 @@ class SystemicAgent:
             return None
         (self._number,) = _NUMBER.unpack_from(whole.value)
         return state_of(whole.value[_NUMBER.size :])
-
-    def _silent(self) -> list[int]:
-        now = time.monotonic()
-        return [
-            number
-            for number in range(self._settings.partitions)
-            if now - self._heard_at.get(number, self._began_at) > SILENT_SECONDS
-        ]
 
     async def _tell(self, decided: DecidedDay) -> None:
         """Tell of a day, and wait until the broker has it."""

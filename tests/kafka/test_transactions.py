@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from kafka import KafkaConsumer, TopicPartition
+from kafka.structs import OffsetAndMetadata
 from prometheus_client import CollectorRegistry
 
 from monitor.policy.document import DEFAULT_POLICY
@@ -22,6 +24,7 @@ from streams.topics.incidents import IncidentFollower
 from streams.topics.policies import read_policies
 from streams.wire import codec
 from streams.worker.metrics import Metrics
+from streams.worker.silence import Look, look_of
 from streams.worker.systemic import SystemicAgent
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.kafka.transactional import a_transaction, aborted, committed
@@ -109,6 +112,22 @@ def test_a_topic_that_ends_in_aborted_records_and_markers_is_read_to_its_end(
     assert first_record(settings.broker, partition, 0, fourth, SECONDS_MAX) == first
     assert first_record(settings.broker, partition, first + 1, fourth, SECONDS_MAX) == second
     assert first_record(settings.broker, partition, second + 1, third, SECONDS_MAX) is None
+
+
+def test_a_marker_does_not_keep_a_quiet_partition_from_being_silent(settings: Settings) -> None:
+    topic = Topics.of(settings).transactions
+    look = look_of(settings, topic)
+    assert asyncio.run(look(0)) == Look(0, is_waiting=False)
+    fill(settings, topic, [b"1", b"2"], b"never")
+    assert asyncio.run(look(0)) == Look(0, is_waiting=True)
+    first, second = asyncio.run(offsets_of(settings.broker, topic))
+    for committed_to, is_waiting in ((first + 1, True), (second, True), (second + 1, False)):
+        consumer = KafkaConsumer(
+            bootstrap_servers=settings.broker, group_id=settings.group, enable_auto_commit=False
+        )
+        consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(committed_to, "", -1)})
+        consumer.close()
+        assert asyncio.run(look(0)) == Look(committed_to, is_waiting)
 
 
 def test_dispositions_alerts_policies_accounts_and_incidents_know_nothing_of_what_was_aborted(

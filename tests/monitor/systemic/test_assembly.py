@@ -53,8 +53,10 @@ def test_what_comes_again_is_passed_over_even_where_it_is_less() -> None:
 def test_a_silent_partition_far_behind_is_not_waited_for() -> None:
     joining = Joining(2)
     take(joining, tell(0, 5), tell(1, 5, "b"), *[tell(0, day, "a") for day in range(6, 13)])
+    assert joining.far_behind() == []
     assert list(days_of(joining, 1)) == [5]
     take(joining, tell(0, 13, "a"))
+    assert joining.far_behind() == [1]
     assert list(days_of(joining)) == []
     assert list(joining.absent) == []  # the last day that was handed on had all
     assert list(days_of(joining, 1)) == [6, 7, 8, 9, 10, 11, 12, 13]

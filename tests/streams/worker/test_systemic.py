@@ -1,6 +1,7 @@
 """The systemic agent through crashes: each alert is told, and told again only in the same words."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,8 +20,10 @@ from streams.state import pieces
 from streams.topics.catalog import Topics
 from streams.topics.incidents import decided_headers
 from streams.wire import codec
+from streams.worker import silence
 from streams.worker import systemic as systemic_agent
 from streams.worker.metrics import Metrics
+from streams.worker.silence import Look
 from streams.worker.systemic import SystemicAgent, SystemicStateError, state_bytes, state_of
 from tests.support.transactions import POLICY, book
 
@@ -217,6 +220,31 @@ def test_an_episode_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None
     assert {day - DAY_FIRST for day in Verdicts(0, latest.values()).by_day} & set(EPISODE)
     decided = [headers for headers in broker.headers[TOPICS.systemic_state] if headers]
     assert decided[-1] == decided_headers(DAY_FIRST + DAYS - 2)  # the second is a day behind
+
+
+@pytest.mark.parametrize("is_waiting", [True, False])
+def test_a_day_is_decided_without_a_quiet_partition_only_if_no_record_waits_in_it(
+    monkeypatch: pytest.MonkeyPatch, *, is_waiting: bool
+) -> None:
+    """The records of the second partition come last, as from a worker that starts late."""
+
+    async def look(number: int) -> Look:
+        assert number == 1
+        return Look(0, is_waiting)
+
+    partition_of = {value: codec.segment_record(value).partition for value in RECORDS}
+    expected = FakeBroker()
+    live(expected, monkeypatch)
+    monkeypatch.setattr(
+        sys.modules[__name__], "RECORDS", sorted(RECORDS, key=partition_of.__getitem__)
+    )
+    monkeypatch.setattr(silence, "SILENT_SECONDS", -1.0)
+    monkeypatch.setattr(systemic_agent, "look_of", lambda *_: look)
+    broker = FakeBroker()
+    metrics = live(broker, monkeypatch)
+    assert broker.committed == len(RECORDS)
+    assert (alerts_in(broker) == alerts_in(expected)) is is_waiting
+    assert (metrics.segment_days_late._value.get() > 0) is not is_waiting
 
 
 @pytest.mark.parametrize(
