@@ -17,6 +17,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from monitor.core.alert import Kind
 from monitor.store.days import latest_of_account, lost_days
@@ -36,6 +37,8 @@ from monitor.store.schema import (
 from monitor.store.standing import Action, State
 from monitor.store.store import in_pieces
 
+Columns = ReadOnlyColumnCollection[str, Any]
+
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 500
 
@@ -47,7 +50,7 @@ class QueryError(ValueError):
 class AlertFilter(NamedTuple):
     """Which alerts are asked for: those that every part allows; None allows all.
 
-    `status` is a State; `part` one of the two parts of what is open. `now` (microseconds) decides
+    `status` is a State; `part` one of the parts that `parts` has. `now` (microseconds) decides
     whether a snooze has ended. `text` is the beginning of an account's id, or a whole alert_id.
     """
 
@@ -66,19 +69,20 @@ class AlertFilter(NamedTuple):
 
     def parts(self) -> list["AlertFilter"]:
         """Return what is wanted in parts that exclude each other, each in the order of an index."""
+        if self.status is None:
+            return [self._replace(status=state.value, part=AS_STORED) for state in State]
         if self.status != State.OPEN.value:
             return [self]
-        return [self._replace(part=part) for part in (NEVER_SNOOZED, SNOOZE_ENDED)]
+        return [self._replace(part=part) for part in (AS_STORED, SNOOZE_ENDED)]
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what a row of `alerts` must meet."""
-        columns = alerts.c
+    def conditions(self, columns: Columns = alerts.c) -> list[ColumnElement[bool]]:
+        """Return what a row of `alerts`, or of some of them, must meet."""
         found: list[ColumnElement[bool]] = []
         if self.status is not None:
-            found.append(_stands(self.status, self.now, self.part))
+            found.append(_stands(columns, self.status, self.now, self.part))
         for name in ("kind", "severity", "account_id", "incident_id", "assignee", "business_day"):
             value = getattr(self, name)
-            if name == "kind" and value == Kind.SYSTEMIC.value:
+            if name == "kind" and value == Kind.SYSTEMIC.value and columns is alerts.c:
                 found.append(IS_SYSTEMIC)
             elif value is not None:
                 found.append(columns[name] == value)
@@ -87,40 +91,59 @@ class AlertFilter(NamedTuple):
         if self.is_back:
             found.append(columns.is_back)
         if self.text is not None:
-            found.append(or_(columns.alert_id == self.text, _begins(self.text)))
+            found.append(or_(columns.alert_id == self.text, _begins(columns, self.text)))
         return found
 
+    def narrow(self, connection: Connection) -> ColumnElement[bool] | None:
+        """Return what alone leaves few rows, by an index of its own; None if nothing does.
 
-def _begins(text: str) -> ColumnElement[bool]:
+        The alerts of an account are few, and so are those of accounts that begin with a long text.
+        """
+        if self.account_id is not None:
+            return alerts.c.account_id == self.account_id
+        if self.text is None:
+            return None
+        begins = _begins(alerts.c, self.text)
+        some = select(literal(1)).select_from(alerts).where(begins).limit(_NARROW_MAX + 1)
+        found = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+        return or_(alerts.c.alert_id == self.text, begins) if found <= _NARROW_MAX else None
+
+
+_NARROW_MAX: Final = 2000
+"""So many rows are read and sorted sooner than the queue is searched for them."""
+
+
+def _begins(columns: Columns, text: str) -> ColumnElement[bool]:
     """Return that an account's id begins with a text: a range of an index, bytes by bytes."""
-    begin = alerts.c.account_id >= text
+    begin = columns.account_id >= text
     last = ord(text[-1])
     if last == sys.maxunicode:
-        return and_(begin, alerts.c.account_id.startswith(text, autoescape=True))
+        its: ColumnElement[bool] = columns.account_id.startswith(text, autoescape=True)
+        return and_(begin, its)
     # Half characters (from U+D800 on) are in no text, so the next character is beyond them.
     following = chr(_BEYOND_HALVES if last + 1 in _HALVES else last + 1)
-    return and_(begin, alerts.c.account_id < text[:-1] + following)
+    return and_(begin, columns.account_id < text[:-1] + following)
 
 
 _HALVES: Final = range(0xD800, 0xE000)
 _BEYOND_HALVES: Final = _HALVES.stop
 
-NEVER_SNOOZED: Final = "never-snoozed"
+AS_STORED: Final = "as-stored"  # whatever has become of a snooze since
 SNOOZE_ENDED: Final = "snooze-ended"
 
 
-def _stands(status: str, now: int, part: str | None) -> ColumnElement[bool]:
-    columns = alerts.c
+def _stands(columns: Columns, status: str, now: int, part: str | None) -> ColumnElement[bool]:
+    is_so: ColumnElement[bool] = columns.state == status
     ended = and_(columns.state == State.SNOOZED.value, columns.snoozed_until <= now)
     if part == SNOOZE_ENDED:
         return ended
-    if part == NEVER_SNOOZED:
-        return columns.state == status
+    if part == AS_STORED:
+        return is_so
     if status == State.OPEN.value:
-        return or_(columns.state == status, ended)
+        return or_(is_so, ended)
     if status == State.SNOOZED.value:
-        return and_(columns.state == status, columns.snoozed_until > now)
-    return columns.state == status
+        return and_(is_so, columns.snoozed_until > now)
+    return is_so
 
 
 class Page(NamedTuple):
@@ -198,12 +221,18 @@ def _first_places(
     What is open is asked for in two parts, what nobody has snoozed and what a snooze has ended of:
     so each is read in the order of an index, and a page does not sort all that is open.
     """
+    columns: Columns = alerts.c
+    narrow = wanted.narrow(connection)
+    if narrow is not None:
+        # Left to itself, a database goes through the whole queue in its order to find them.
+        few = select(*LISTED).where(narrow).cte("few").prefix_with("MATERIALIZED")
+        columns = few.c
     places: list[tuple[str, str]] = []
     for part in wanted.parts():
-        chosen = select(alerts.c.place, alerts.c.alert_id).where(*part.conditions())
+        chosen = select(columns.place, columns.alert_id).where(*part.conditions(columns))
         if after is not None:
-            chosen = chosen.where(alerts.c.place > after)
-        found = connection.execute(chosen.order_by(alerts.c.place).limit(limit))
+            chosen = chosen.where(columns.place > after)
+        found = connection.execute(chosen.order_by(columns.place).limit(limit))
         places += [(row.place, row.alert_id) for row in found]
     return sorted(places)[:limit]
 

@@ -1,6 +1,6 @@
 """The store on both databases: the same tables, the same answers."""
 
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Connection, MetaData, Row, inspect, text
 
 from monitor.core.business_day import day_of_text, day_text
 from monitor.store import queries
@@ -18,6 +18,7 @@ from monitor.store.queries import (
     AlertFilter,
     QueryError,
     alert_page,
+    count_of,
     counts,
     group_page,
     health,
@@ -134,6 +135,48 @@ def test_pages_of_groups_have_the_first_of_each_once(
                 break
     assert found == firsts
     assert len(firsts) > 5
+
+
+def is_wanted(row: Row[Any], wanted: AlertFilter) -> bool:
+    """Return whether a row is what a filter asks for, in plain words."""
+    is_awake = row.state == "snoozed" and row.snoozed_until <= wanted.now
+    stands = "open" if is_awake else row.state
+    begins = row.alert_id == wanted.text or (row.account_id or "").startswith(wanted.text or "")
+    return (
+        wanted.status in (None, stands)
+        and wanted.kind in (None, row.kind)
+        and wanted.account_id in (None, row.account_id)
+        and (wanted.text is None or begins)
+    )
+
+
+@pytest.mark.parametrize("narrow_max", [0, 3, 2000])
+def test_a_page_has_what_its_filter_says_whichever_way_it_is_found(
+    store: Store, narrow_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_NARROW_MAX", narrow_max)
+    filled(store, made_records(5, 200))
+    with store.reading() as connection:
+        every = alert_page(connection, AlertFilter(), limit=500).rows
+        names = sorted({row.account_id for row in every if row.account_id})
+        texts = [None, names[0], names[0][:1], names[-1][:2], every[0].alert_id, "nobody"]
+        found = 0
+        for now, status, kind, account_id, text_ in product(
+            (NOW, 2**60),
+            (None, *(state.value for state in State)),
+            (None, "daily-amount", "systemic"),
+            (None, *names[:2]),
+            texts,
+        ):
+            wanted = AlertFilter(
+                status=status, kind=kind, account_id=account_id, text=text_, now=now
+            )
+            rows = alert_page(connection, wanted, limit=500).rows
+            expected = [row.alert_id for row in every if is_wanted(row, wanted)]
+            assert [row.alert_id for row in rows] == expected, wanted
+            assert count_of(connection, wanted) == len(expected), wanted
+            found += len(rows)
+        assert found > 500
 
 
 @law(60)
