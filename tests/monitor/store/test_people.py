@@ -16,12 +16,11 @@ from sqlalchemy import delete, select, update
 
 from monitor.store import people
 from monitor.store.audit import verify
+from monitor.store.logins.credentials import COMMON, PASSWORD_LENGTH_MIN
 from monitor.store.people import (
-    COMMON,
     HOUR,
     IDLE_MAX,
     MINUTE,
-    PASSWORD_LENGTH_MIN,
     SECOND,
     SESSION_MAX,
     LoginError,
