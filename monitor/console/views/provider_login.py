@@ -125,7 +125,10 @@ def _let_in(request: Request, provider: "Provider", begun: Begun) -> str:
         _is_away(provider, error)
     except RefusedTokenError as error:
         _log.warning("%s let nobody in: %s", host, error)
-        detail = _("the answer of %(host)s must hold: the console's log says why not", host=host)
+        detail = _(
+            "the answer of %(host)s cannot be trusted: log in again. The console's log says why",
+            host=host,
+        )
     try:
         return login_by_provider(store, name, address, tried, now_of(request))
     except LoginError:
