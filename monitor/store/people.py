@@ -6,7 +6,6 @@ argon2id hash, of tokens their SHA-256. Each write has its entry in the audit, i
 
 import hashlib
 import secrets
-import unicodedata
 from enum import StrEnum
 from threading import BoundedSemaphore
 from typing import Final, NamedTuple
@@ -18,8 +17,8 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from monitor.core.table_reader import ProblemsError
 from monitor.store.audit import append
 from monitor.store.logins.credentials import (
-    NAME_LENGTH_MAX,
-    PASSWORD_LENGTH_MAX,
+    as_typed,
+    bytes_of,
     problems_of_name,
     problems_of_password,
 )
@@ -143,15 +142,9 @@ class ThrottledError(Exception):
 # -- passwords --------------------------------------------------------------------------
 
 
-def _bytes_of(password: str) -> bytes:
-    """Return the same bytes for the same characters, on whatever keyboard they were typed."""
-    typed = password[: PASSWORD_LENGTH_MAX + 1]
-    return unicodedata.normalize("NFKC", typed).encode("utf-8", "surrogatepass")
-
-
 def _hash_of_password(password: str) -> str:
     with _HASHES_AT_ONCE:
-        return HASHER.hash(_bytes_of(password))
+        return HASHER.hash(bytes_of(password))
 
 
 def _is_password(password: str, password_hash: str | None) -> bool:
@@ -161,7 +154,7 @@ def _is_password(password: str, password_hash: str | None) -> bool:
         return False
     try:
         with _HASHES_AT_ONCE:
-            return HASHER.verify(password_hash, _bytes_of(password))
+            return HASHER.verify(password_hash, bytes_of(password))
     except (VerificationError, InvalidHashError):
         return False
 
@@ -357,7 +350,7 @@ def login(store: Store, name: str, password: str, address: str, now: int) -> str
     Raises LoginError if the name or the password is wrong or the user is not active, and
     ThrottledError if too many logins of the name or from the address have failed.
     """
-    name = unicodedata.normalize("NFKC", name[: NAME_LENGTH_MAX + 1])
+    name = as_typed(name)
     address = _kept(address)
     tried = _begin_try(store, name, address, now)
     is_right = _is_password(password, tried.password_hash)

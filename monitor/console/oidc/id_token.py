@@ -12,9 +12,9 @@ from joserfc.jws import JWSRegistry
 from monitor.console.oidc.registration import RefusedTokenError, Registration
 
 ALGORITHMS: Final = (
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519",
-    "EdDSA",
-)  # fmt: skip
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "Ed25519", "EdDSA"),
+)
 """Signatures by a key of which the provider publishes one half: no `none`, and no shared secret."""
 
 _PUBLIC: Final = frozenset({"RSA", "EC", "OKP"})
@@ -23,12 +23,12 @@ LEEWAY: Final = 60
 
 
 def keys_of(published: object) -> KeySet:
-    """Return the keys of a provider (RFC 7517) that may sign. Raises ValueError if none may."""
+    """Return the public keys of a provider (RFC 7517). Raises ValueError if there are none."""
     listed = published.get("keys") if isinstance(published, Mapping) else None
     usable: list[Any] = [
         key
         for key in (listed if isinstance(listed, list) else [])
-        if isinstance(key, dict) and key.get("kty") in _PUBLIC and key.get("use", "sig") == "sig"
+        if isinstance(key, dict) and key.get("kty") in _PUBLIC
     ]
     try:
         return KeySet.import_key_set({"keys": usable})
@@ -55,7 +55,6 @@ def claims_of(
         "iss": {"essential": True, "value": registration.issuer},
         "aud": {"essential": True, "value": registration.client_id},
         "exp": {"essential": True},
-        "nonce": {"essential": True, "value": nonce},
     }
     params = {"nonce": nonce, "client_id": registration.client_id, "access_token": access_token}
     claims = CodeIDToken(token.claims, token.header, options, params)

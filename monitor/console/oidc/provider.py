@@ -234,7 +234,7 @@ class Provider:
         return str(address)
 
     def _object_at(self, address: str) -> Mapping[str, Any]:
-        """Return the JSON object at an address. Raises ProviderAwayError if there is none."""
+        """Return the JSON object at an address. Raises ProviderAwayError if it fails."""
         try:
             with (
                 self._session() as session,

@@ -154,7 +154,7 @@ def leave(request: Request) -> Response:
 
 
 def provider_of(request: Request) -> "Provider | None":
-    """Return the provider that people may log in by; None if there is none."""
+    """Return the provider that people may log in by; None without one."""
     found: Provider | None = request.app.state.provider
     return found
 

@@ -50,3 +50,14 @@ def problems_of_password(password: str, name: str) -> list[str]:
     if password.casefold() in COMMON:
         problems.append("a password must not be one of the commonest: take a few words of your own")
     return problems
+
+
+def as_typed(name: str) -> str:
+    """Return a name as a user may have it, on whatever keyboard it was typed."""
+    return unicodedata.normalize("NFKC", name[: NAME_LENGTH_MAX + 1])
+
+
+def bytes_of(password: str) -> bytes:
+    """Return the same bytes for the same characters, on whatever keyboard they were typed."""
+    typed = password[: PASSWORD_LENGTH_MAX + 1]
+    return unicodedata.normalize("NFKC", typed).encode("utf-8", "surrogatepass")
