@@ -106,7 +106,7 @@ $(BIN)/python:
 
 # Named, since a comma in a call would begin its next argument.
 RUNNING := --editable '.[demo,console]'
-DEVELOPMENT := --editable '.[demo,console,insight,postgres]' --group dev
+DEVELOPMENT := --editable '.[demo,console,oidc,insight,postgres]' --group dev
 
 # Runs pip, and shows that it goes on: what it fetches, and how much is installed by now.
 # Nothing is byte-compiled here: Python does so with what is used, and most never is.

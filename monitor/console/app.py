@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from monitor.console.figures import groups, team
 from monitor.console.guard import SAFE, STATIC, Guard, OnRequest, Timed
 from monitor.console.language.catalogue import Spoken
+from monitor.console.oidc.registration import CALLBACK
 from monitor.console.proxy import Proxy
 from monitor.console.repeats import posted_once, tagged
 from monitor.console.replies import AnswerError, posted, refused, see_other
@@ -31,6 +32,7 @@ from monitor.console.views import (
     limits,
     paper,
     people,
+    provider_login,
     queue,
     worklist,
 )
@@ -38,6 +40,9 @@ from monitor.console.views import transactions as of_alert
 from monitor.console.work import saved_views, task_views, undo
 from monitor.store.people import Role
 from monitor.store.store import Store, StoreError
+
+if TYPE_CHECKING:  # it imports what only the extra `oidc` brings
+    from monitor.console.oidc.provider import Provider
 
 
 def _home(request: Request) -> Response:
@@ -80,6 +85,9 @@ PAGES: Final = (
     Route("/events", events.events, methods=["GET"]),
     Route("/login", people.login_page, methods=["GET"]),
     Route("/login", posted(people.log_in), methods=["POST"]),
+    Route("/login/oidc", provider_login.begin, methods=["GET"]),
+    Route(CALLBACK, provider_login.finish, methods=["GET"]),
+    Route("/login/oidc/logout", provider_login.leave, methods=["GET"]),
     Route("/logout", posted(people.log_out), methods=["POST"]),
     Route("/setup", people.setup_page, methods=["GET"]),
     Route("/setup", posted(people.set_up), methods=["POST"]),
@@ -148,7 +156,18 @@ OF_API: Final = (
 )
 
 
-PUBLIC: Final = frozenset({"/healthz", "/login", "/setup", "/language", f"{_V1}/openapi.json"})
+PUBLIC: Final = frozenset(
+    {
+        "/healthz",
+        "/login",
+        "/login/oidc",
+        CALLBACK,
+        "/login/oidc/logout",
+        "/setup",
+        "/language",
+        f"{_V1}/openapi.json",
+    }
+)
 """Paths that need no login."""
 
 
@@ -172,13 +191,14 @@ def create_app(  # noqa: PLR0913 - a console stands on these
     is_https: bool = False,
     transactions: Transactions | None = None,
     proxy: Proxy | None = None,
+    provider: "Provider | None" = None,
     on_request: OnRequest | None = None,
 ) -> Starlette:
     """Return the console of a store, behind its guard.
 
     `on_request` is given method, status and seconds of each request but those of /events;
     `transactions` finds those behind an alert; without it, the page says that it cannot.
-    `proxy` may say who somebody is.
+    `proxy` may say who somebody is; people may log in by `provider`, too.
     `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
     """
     static = StaticFiles(directory=str(files("monitor.console") / "static"))
@@ -209,4 +229,5 @@ def create_app(  # noqa: PLR0913 - a console stands on these
     app.state.is_https = is_https
     app.state.streams = {}
     app.state.transactions = transactions
+    app.state.provider = provider
     return app

@@ -227,6 +227,7 @@ _TITLES: Final = {
     404: N_("There is nothing here"),
     405: N_("This is not possible here"),
     409: N_("Something has changed"),
+    429: N_("Wait, then try again"),
     503: N_("Try again later"),
 }
 

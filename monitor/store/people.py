@@ -6,7 +6,6 @@ argon2id hash, of tokens their SHA-256. Each write has its entry in the audit, i
 
 import hashlib
 import secrets
-import unicodedata
 from enum import StrEnum
 from threading import BoundedSemaphore
 from typing import Final, NamedTuple
@@ -17,6 +16,12 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 
 from monitor.core.table_reader import ProblemsError
 from monitor.store.audit import append
+from monitor.store.logins.credentials import (
+    as_typed,
+    bytes_of,
+    problems_of_name,
+    problems_of_password,
+)
 from monitor.store.schema import failed_logins, sessions, setup_tokens
 from monitor.store.schema import users as users_table
 from monitor.store.store import Store, take_turns
@@ -37,9 +42,6 @@ FAILURES_OF_A_NAME: Final = 5
 FAILURES_OF_AN_ADDRESS: Final = 20
 """With so many failed logins within `FAILURES_WITHIN`, a further one must wait."""
 
-NAME_LENGTH_MAX: Final = 64
-PASSWORD_LENGTH_MIN: Final = 12
-PASSWORD_LENGTH_MAX: Final = 128
 TOKEN_LENGTH_MAX: Final = 128
 _ADDRESS_LENGTH_MAX: Final = 256
 
@@ -50,20 +52,10 @@ SETUP: Final = "(setup)"
 UNKNOWN: Final = "(unknown)"
 """In place of a name that nobody has: a password that was typed as a name is not kept."""
 
-_COMMON: Final = """
-000000000000 012345678910 111111111111 112233445566 121212121212 123123123123 123456789012
-1234567890123 12345678901234 123456789123 1234qwerasdf 1q2w3e4r5t6y 1qaz2wsx3edc 1qazxsw23edc
-abc123abc123 abcd12345678 abcdefghijkl abcdefghijklm admin1234567 admin12345678 adminadminadmin
-administrator administrator1 asdfasdfasdf asdfghjkl123 baseball1234 changeme1234 changeme12345
-changemechangeme correcthorsebatterystaple dragon123456 football1234 iloveyou1234 iloveyouforever
-letmein12345 letmeinletmein monkey123456 p@ssw0rd1234 p@ssword1234 passw0rd1234 password1234
-password12345 password123456 password1234567 password12345678 password2026 passwordpassword
-princess1234 q1w2e3r4t5y6 qazwsxedcrfv qwerty123456 qwerty1234567 qwertyqwerty qwertyuiop12
-qwertyuiop123 qwertyuiopasdfgh qwertzuiopasdfgh sunshine1234 superman1234 trustno1trustno1
-weirweirweir welcome12345 welcome123456 zxcvbnm12345
-"""
-COMMON: Final = frozenset(_COMMON.split())
-"""The commonest passwords of at least `PASSWORD_LENGTH_MIN` characters."""
+PROVIDER: Final = "(provider)"
+"""In place of a name in a login that a provider decides: nobody has this name."""
+
+FAILED: Final = "login-failed"
 
 HASHER = PasswordHasher()
 """Argon2id with the library's defaults (RFC 9106, low memory); tests put a cheap one here."""
@@ -147,45 +139,12 @@ class ThrottledError(Exception):
         self.seconds = seconds
 
 
-# -- names and passwords --------------------------------------------------------------------------
-
-
-def _problems_of_name(name: str) -> list[str]:
-    problems = []
-    if not 1 <= len(name) <= NAME_LENGTH_MAX:
-        problems.append(f"a name must have 1 to {NAME_LENGTH_MAX} characters, not {len(name)}")
-    if not name.isprintable() or unicodedata.normalize("NFKC", name) != name:
-        problems.append(f"a name must be of plain printable characters, not {name[:80]!a}")
-    if name != name.strip():
-        problems.append(f"a name must not begin or end with a blank: {name[:80]!r}")
-    if name.startswith("("):
-        problems.append("a name must not begin with '(': the audit names others than users so")
-    return problems
-
-
-def _problems_of_password(password: str, name: str) -> list[str]:
-    problems = []
-    if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-        problems.append(
-            f"a password must have {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters,"
-            f" not {len(password)}"
-        )
-    if password.casefold() == name.casefold():
-        problems.append("a password must not be the name")
-    if password.casefold() in COMMON:
-        problems.append("a password must not be one of the commonest: take a few words of your own")
-    return problems
-
-
-def _bytes_of(password: str) -> bytes:
-    """Return the same bytes for the same characters, on whatever keyboard they were typed."""
-    typed = password[: PASSWORD_LENGTH_MAX + 1]
-    return unicodedata.normalize("NFKC", typed).encode("utf-8", "surrogatepass")
+# -- passwords --------------------------------------------------------------------------
 
 
 def _hash_of_password(password: str) -> str:
     with _HASHES_AT_ONCE:
-        return HASHER.hash(_bytes_of(password))
+        return HASHER.hash(bytes_of(password))
 
 
 def _is_password(password: str, password_hash: str | None) -> bool:
@@ -195,7 +154,7 @@ def _is_password(password: str, password_hash: str | None) -> bool:
         return False
     try:
         with _HASHES_AT_ONCE:
-            return HASHER.verify(password_hash, _bytes_of(password))
+            return HASHER.verify(password_hash, bytes_of(password))
     except (VerificationError, InvalidHashError):
         return False
 
@@ -227,7 +186,7 @@ def add_user(
     Raises PeopleError with all that is wrong with the name and the password, or if there is a user
     of this name, in capitals or not.
     """
-    _ensure_good([*_problems_of_name(name), *_problems_of_password(password, name)])
+    _ensure_good([*problems_of_name(name), *problems_of_password(password, name)])
     password_hash = _hash_of_password(password)
     with store.begin() as connection:
         take_turns(connection, _LOCK)
@@ -241,7 +200,7 @@ def set_password(
 
     Raises PeopleError with all that is wrong with the password, or if there is no such user.
     """
-    _ensure_good(_problems_of_password(password, name))
+    _ensure_good(problems_of_password(password, name))
     password_hash = _hash_of_password(password)
     with store.begin() as connection:
         _ensure_there(connection, name)
@@ -306,7 +265,7 @@ def _ensure_good(problems: list[str]) -> None:
 def _ensure_there(connection: Connection, name: str) -> bool:
     """Return whether a user is active. Raises PeopleError if there is no such user."""
     is_active = select(users_table.c.is_active).where(users_table.c.name == name)
-    can_be = not _problems_of_name(name)
+    can_be = not problems_of_name(name)
     row = connection.execute(is_active.with_for_update()).one_or_none() if can_be else None
     if row is None:
         raise PeopleError([f"there is no user {name[:80]!r}"])
@@ -353,7 +312,7 @@ def use_setup_token(store: Store, token: str, name: str, password: str, now: int
     """
     with store.reading() as connection:
         _ensure_setup(connection, token, now)  # before the work of a hash
-    _ensure_good([*_problems_of_name(name), *_problems_of_password(password, name)])
+    _ensure_good([*problems_of_name(name), *problems_of_password(password, name)])
     password_hash = _hash_of_password(password)
     with store.begin() as connection:
         take_turns(connection, _LOCK)
@@ -391,8 +350,8 @@ def login(store: Store, name: str, password: str, address: str, now: int) -> str
     Raises LoginError if the name or the password is wrong or the user is not active, and
     ThrottledError if too many logins of the name or from the address have failed.
     """
-    name = unicodedata.normalize("NFKC", name[: NAME_LENGTH_MAX + 1])
-    address = (address if address.isprintable() else ascii(address))[:_ADDRESS_LENGTH_MAX]
+    name = as_typed(name)
+    address = _kept(address)
     tried = _begin_try(store, name, address, now)
     is_right = _is_password(password, tried.password_hash)
     newer = None
@@ -411,7 +370,7 @@ def login(store: Store, name: str, password: str, address: str, now: int) -> str
             _begin_session(connection, name, token, now)
             action, is_in = "login", True
         else:
-            action, is_in = "login-failed", False
+            action, is_in = FAILED, False
         subject = UNKNOWN if tried.password_hash is None else name
         after = {"address": address}
         append(connection, at=now, actor=subject, action=action, subject=subject, after=after)
@@ -426,19 +385,69 @@ def login_by_proxy(store: Store, name: str, address: str, now: int) -> str:
     Raises LoginError if nobody who is active has the name.
     """
     with store.begin() as connection:
-        active = select(users_table.c.name).where(
-            users_table.c.name == name, users_table.c.is_active
-        )
-        if _problems_of_name(name) or connection.execute(active).scalar() is None:
-            raise LoginError
-        connection.execute(
-            update(users_table).where(users_table.c.name == name).values(seen_at=now)
-        )
-        token = _token()
-        _begin_session(connection, name, token, now)
-        after = {"address": address, "by": "proxy"}
-        append(connection, at=now, actor=name, action="login", subject=name, after=after)
+        token = _let_in(connection, name, now, {"address": address, "by": "proxy"})
+    if token is None:
+        raise LoginError
     return token
+
+
+def begin_try(store: Store, address: str, now: int) -> int:
+    """Note a login by a provider as failed until it has succeeded, and return its number.
+
+    Passwords that failed for a name do not count here: anybody could keep its owner out by them.
+    Raises ThrottledError if too many logins from the address have failed.
+    """
+    return _begin_try(store, PROVIDER, _kept(address), now).number
+
+
+def forget_try(store: Store, tried: int) -> None:
+    """Let a login not count as failed: it was not decided."""
+    with store.begin() as connection:
+        connection.execute(delete(failed_logins).where(failed_logins.c.number == tried))
+
+
+def login_by_provider(store: Store, name: str | None, address: str, tried: int, now: int) -> str:
+    """Begin a session of a user whom a provider has named, and return its token.
+
+    `name` is None if what the provider said does not hold; `tried` is the login's number
+    (`begin_try`). Raises LoginError if nobody who is active has the name: it then counts as failed.
+    """
+    address = _kept(address)
+    after = {"address": address, "by": "provider"}
+    with store.begin() as connection:
+        token = None if name is None else _let_in(connection, name, now, after)
+        if token is None:
+            can_be = name is not None and not problems_of_name(name)
+            named = select(users_table.c.name).where(users_table.c.name == name)
+            known = connection.execute(named).scalar() if can_be else None
+            subject = UNKNOWN if known is None else str(known)
+            append(connection, at=now, actor=subject, action=FAILED, subject=subject, after=after)
+        else:
+            _forget_failures(connection, _Try(tried, _hash_of_token(PROVIDER), None), address)
+    if token is None:
+        raise LoginError
+    return token
+
+
+def _let_in(connection: Connection, name: str, now: int, after: dict[str, str]) -> str | None:
+    """Begin a session of a user whom others vouch for; None if nobody who is active has the name.
+
+    `after` is what the audit says of it.
+    """
+    its = users_table.c.name == name
+    active = select(users_table.c.name).where(its, users_table.c.is_active).with_for_update()
+    if problems_of_name(name) or connection.execute(active).scalar() is None:
+        return None
+    connection.execute(update(users_table).where(its).values(seen_at=now))
+    token = _token()
+    _begin_session(connection, name, token, now)
+    append(connection, at=now, actor=name, action="login", subject=name, after=after)
+    return token
+
+
+def _kept(address: str) -> str:
+    """Return an address as a database takes it."""
+    return (address if address.isprintable() else ascii(address))[:_ADDRESS_LENGTH_MAX]
 
 
 def _begin_try(store: Store, name: str, address: str, now: int) -> _Try:
@@ -450,16 +459,15 @@ def _begin_try(store: Store, name: str, address: str, now: int) -> _Try:
     with store.begin() as connection:
         take_turns(connection, _LOCK)
         connection.execute(delete(failed_logins).where(failed_logins.c.at <= now - FAILURES_WITHIN))
-        free_at = max(
-            _free_at(connection, "name", name_hash, FAILURES_OF_A_NAME),
-            _free_at(connection, "address", address, FAILURES_OF_AN_ADDRESS),
-        )
+        free_at = _free_at(connection, "address", address, FAILURES_OF_AN_ADDRESS)
+        if name != PROVIDER:
+            free_at = max(free_at, _free_at(connection, "name", name_hash, FAILURES_OF_A_NAME))
         if free_at <= now:
             row = {"name": name_hash, "address": address, "at": now}
             noting = insert(failed_logins).values(**row).returning(failed_logins.c.number)
             number = connection.execute(noting).scalar_one()
             known = select(users_table.c.password_hash).where(users_table.c.name == name)
-            can_be = not _problems_of_name(name)  # a database may not even take it as a text
+            can_be = not problems_of_name(name)  # a database may not even take it as a text
             password_hash = connection.execute(known).scalar() if can_be else None
             return _Try(number, name_hash, password_hash)
     raise ThrottledError(-(-(free_at - now) // SECOND))

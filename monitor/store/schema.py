@@ -318,6 +318,17 @@ failed_logins: Final = Table(
     Index("ix_failed_logins_at", "at"),
 )
 
+begun_logins: Final = Table(
+    "begun_logins",
+    metadata,
+    Column("browser_hash", ID, primary_key=True),
+    Column("state_hash", ID, nullable=False),
+    Column("following", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Index("ix_begun_logins_until", "until"),
+)
+"""Logins that wait for a provider's answer: each is finished once, by the browser that began it."""
+
 saved_views: Final = Table(
     "saved_views",
     metadata,

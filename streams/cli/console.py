@@ -8,6 +8,7 @@ import typer
 from streams.cli.options import Broker, StoreUrl
 
 if TYPE_CHECKING:
+    from monitor.console.oidc.provider import Provider
     from monitor.console.proxy import Proxy
     from monitor.store.store import Store
     from streams.settings import Settings
@@ -36,6 +37,26 @@ def console(
             help="The proxy's addresses, as 127.0.0.1/32: others are refused; repeatable."
         ),
     ] = None,
+    oidc_issuer: Annotated[
+        str | None,
+        typer.Option(help="OpenID Connect: the provider's issuer, as https://login.bank.example."),
+    ] = None,
+    oidc_client_id: Annotated[
+        str | None, typer.Option(help="OpenID Connect: the console's id at the provider.")
+    ] = None,
+    oidc_secret_file: Annotated[
+        Path | None,
+        typer.Option(help="OpenID Connect: a file with the secret; without it, a public client."),
+    ] = None,
+    oidc_claim: Annotated[
+        str, typer.Option(help="OpenID Connect: the claim that has the name of a user here.")
+    ] = "preferred_username",
+    oidc_address: Annotated[
+        str | None,
+        typer.Option(
+            help="OpenID Connect: the console's address behind a proxy, as https://a.example."
+        ),
+    ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Do not open the page in a browser.")
     ] = False,
@@ -47,16 +68,20 @@ def console(
     broker answers it waits in the store, and the page of health counts it.
 
     On any address but loopback it needs a certificate. With --proxy-header, a proxy before it logs
-    people in: whom it names must be a user here.
+    people in: whom it names must be a user here. With --oidc-issuer they may log in by an OpenID
+    provider, too, which sends them back to ADDRESS/login/oidc/callback.
 
     Examples:
 
         weir console --broker kafka:9092 --store sqlite:///weir.db
 
         weir console --host 0.0.0.0 --certificate c.pem --key k.pem --name a.example
+
+        weir console --oidc-issuer https://login.a.example --oidc-client-id weir
     """
     import asyncio
     import os
+    from urllib.parse import urlsplit
 
     from streams.cli.exit_status import said_if_interrupted
     from streams.cli.options import store_of
@@ -73,16 +98,24 @@ def console(
             param_hint="'--host'",
         )
     settings = settings_of(os.environ, broker=broker, store=store)
-    proxy = _proxy_of(proxy_header, proxy_network or [])
+    names = {*(name or ()), host, *LOOPBACK[:2]}
+    shown = f"[{host}]" if ":" in host else host
+    address = f"{'https' if is_https else 'http'}://{(name or [shown])[0]}:{port}"
+    logins = (
+        _proxy_of(proxy_header, proxy_network or []),
+        _provider_of(
+            oidc_issuer, oidc_client_id, oidc_secret_file, oidc_claim, oidc_address or address
+        ),
+    )
+    if logins[1] is not None and urlsplit(logins[1].registration.home).hostname not in names:
+        raise typer.BadParameter("--oidc-address must be of one of the console's names: see --name")
     begin_log(verbose=False)
     with store_of(settings.store) as opened, said_if_interrupted("the console has ended"):
         ensure_free(host, port)
-        address = f"{'https' if is_https else 'http'}://{(name or [host])[0]}:{port}"
         say_where(opened, address, opens_browser=not no_browser)
-        names = {*(name or ()), host, *LOOPBACK[:2]}
         hosts = frozenset(names | {f"{known}:{port}" for known in names})
         tls = (certificate, key) if certificate and key else None
-        asyncio.run(_serve(settings, opened, (host, port), hosts, tls, proxy))
+        asyncio.run(_serve(settings, opened, (host, port), hosts, tls, logins))
 
 
 def _proxy_of(header: str | None, networks: list[str]) -> "Proxy | None":
@@ -92,6 +125,32 @@ def _proxy_of(header: str | None, networks: list[str]) -> "Proxy | None":
         raise typer.BadParameter("--proxy-header and --proxy-network go together")
     try:
         return None if header is None else Proxy.of(header, networks)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _provider_of(
+    issuer: str | None, client_id: str | None, secret_file: Path | None, claim: str, home: str
+) -> "Provider | None":
+    from monitor.console.oidc.registration import Registration
+    from streams.cli.options import require_oidc
+
+    if (issuer is None) != (client_id is None):
+        raise typer.BadParameter("--oidc-issuer and --oidc-client-id go together")
+    if issuer is None or client_id is None:
+        if secret_file is not None:
+            raise typer.BadParameter("--oidc-secret-file needs --oidc-issuer")
+        return None
+    require_oidc()
+    from monitor.console.oidc.provider import Provider
+
+    try:
+        secret = None if secret_file is None else secret_file.read_text(encoding="utf-8").strip()
+        return Provider(Registration.of(issuer, client_id, home, claim, secret))
+    except OSError as error:
+        raise typer.BadParameter(
+            f"the secret's file {secret_file} must be readable: {error.strerror}"
+        ) from None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -137,7 +196,7 @@ async def _serve(
     place: tuple[str, int],
     hosts: frozenset[str],
     tls: tuple[Path, Path] | None,
-    proxy: "Proxy | None",
+    logins: "tuple[Proxy | None, Provider | None]",
 ) -> None:
     import asyncio
     import time
@@ -159,7 +218,8 @@ async def _serve(
         hosts=hosts,
         is_https=tls is not None,
         transactions=TransactionTopic(settings),
-        proxy=proxy,
+        proxy=logins[0],
+        provider=logins[1],
         on_request=metrics.request,
     )
     server = uvicorn.Server(

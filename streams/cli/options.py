@@ -285,6 +285,13 @@ def require_store() -> None:
         _require(package, "console", f"a store needs {package}", "weir replay works without it")
 
 
+def require_oidc() -> None:
+    """Raise typer.Exit, having said so, if the extra `oidc` is missing."""
+    for package in ("authlib", "joserfc", "requests"):
+        need = f"--oidc-issuer needs {package}"
+        _require(package, "console,oidc", need, "weir console works without it")
+
+
 def ensure_store_there(store: str | None) -> None:
     """Refuse a file that is not there: opening it would make it, and find nothing wrong.
 

@@ -22,25 +22,40 @@ from monitor.store.people import (
 )
 
 HOME: Final = "/queue"
+LOGIN: Final = "/login"
+LEFT: Final = "left"
+"""A parameter of the login's page after a logout, if a provider may know the browser still."""
 
 
-def _next_of(address: str) -> str:
+def next_of(address: str) -> str:
     """Return a page of ours that an address names; else the queue."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return HOME
     is_ours = not parts.scheme and not parts.netloc and address.startswith("/")
-    return address if is_ours and not address.startswith(("//", "/\\", "/login")) else HOME
+    is_ours = is_ours and address.isprintable()  # browsers leave out tabs and ends of lines
+    return address if is_ours and not address.startswith(("//", "/\\", LOGIN)) else HOME
 
 
 def login_page(request: Request) -> Response:
     """Show the form to log in."""
-    params = checked(request.query_params, ("next",))
+    params = checked(request.query_params, ("next", LEFT))
     if getattr(request.state, "person", None) is not None:
         return see_other(HOME)
     return _login_form(request, params.get("next", ""), "", 200)
 
 
 def _login_form(request: Request, following: str, problem: str, status: int) -> Response:
-    shown = {"title": _("Log in"), "problem": problem, "next": following, "name": ""}
+    provider = request.app.state.provider
+    shown = {
+        "title": _("Log in"),
+        "problem": problem,
+        "next": following,
+        "name": "",
+        "host": provider and provider.registration.host,
+        "is_left": LEFT in request.query_params,
+    }
     return page(request, "login.html", shown, status)
 
 
@@ -48,7 +63,7 @@ def log_in(request: Request, body: Body) -> Response:
     """Begin a session, if the name and the password are somebody's."""
     name, password = body.get("name", ""), body.get("password", "")
     address = request.client.host if request.client else ""
-    following = _next_of(body.get("next", ""))
+    following = next_of(body.get("next", ""))
     try:
         token = login(store_of(request), name, password, address, now_of(request))
     except ThrottledError as error:
@@ -71,7 +86,7 @@ def log_out(request: Request, body: Body) -> Response:
     token = token_of(request, request.app.state.is_https)
     if token:
         logout(store_of(request), token, now_of(request))
-    answer = see_other("/login")
+    answer = see_other(LOGIN if request.app.state.provider is None else f"{LOGIN}?{LEFT}=1")
     answer.headers.append("Set-Cookie", clearing_cookie(request.app.state.is_https))
     return answer
 
@@ -96,7 +111,7 @@ def set_up(request: Request, body: Body) -> Response:
         use_setup_token(store_of(request), token, name, password, now_of(request))
     except PeopleError as error:
         return _setup_form(request, token, error.problems, 400)
-    return see_other("/login")
+    return see_other(LOGIN)
 
 
 def choose_language(request: Request, body: Body) -> Response:
@@ -109,7 +124,7 @@ def choose_language(request: Request, body: Body) -> Response:
     if tag not in LANGUAGES:
         raise AnswerError(400, _("language must be one of %(tags)s", tags=", ".join(LANGUAGES)))
     address = body.get("next", "")
-    is_login = address.partition("?")[0] == "/login"
-    answer = see_other(address if is_login else _next_of(address))
+    is_login = address.partition("?")[0] == LOGIN
+    answer = see_other(address if is_login else next_of(address))
     answer.headers.append("Set-Cookie", language_cookie(tag, request.app.state.is_https))
     return answer

@@ -27,7 +27,7 @@ from sqlalchemy.exc import OperationalError
 from monitor.store.audit import append, verify
 from monitor.store.days import LAST, files_of, folder_of, sealed_between
 from monitor.store.people import COMMAND_LINE
-from monitor.store.schema import metadata, progress, sessions, setup_tokens
+from monitor.store.schema import begun_logins, metadata, progress, sessions, setup_tokens
 from monitor.store.store import Store, StoreError, days_beside
 
 FORMAT: Final = 1
@@ -146,6 +146,7 @@ def restore(url: str, file: Path, now: int, days: Path | None = None) -> Manifes
             files_of(connection, sealed_between(connection, "", LAST))
             connection.execute(delete(sessions))
             connection.execute(delete(setup_tokens))
+            connection.execute(delete(begun_logins))
             after = {"made_at": manifest.made_at, "positions": dict(manifest.positions)}
             append(
                 connection,

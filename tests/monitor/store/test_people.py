@@ -16,12 +16,11 @@ from sqlalchemy import delete, select, update
 
 from monitor.store import people
 from monitor.store.audit import verify
+from monitor.store.logins.credentials import COMMON, PASSWORD_LENGTH_MIN, bytes_of
 from monitor.store.people import (
-    COMMON,
     HOUR,
     IDLE_MAX,
     MINUTE,
-    PASSWORD_LENGTH_MIN,
     SECOND,
     SESSION_MAX,
     LoginError,
@@ -186,7 +185,7 @@ def test_any_password_logs_in_and_no_other_does(
     with_users(shared_store)
     set_password(shared_store, "Ann", password, NOW)
     assert login(shared_store, "Ann", password, HOME, NOW)
-    if people._bytes_of(wrong) != people._bytes_of(password):
+    if bytes_of(wrong) != bytes_of(password):
         with pytest.raises(LoginError):
             login(shared_store, "Ann", wrong, HOME, NOW)
 

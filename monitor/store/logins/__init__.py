@@ -1,0 +1,1 @@
+"""Logins that take more than one request."""
