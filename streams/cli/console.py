@@ -25,6 +25,10 @@ def console(
         list[str] | None,
         typer.Option(help="A name that browsers use for it, as console.bank.example; repeatable."),
     ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Its address for browsers if a proxy ends TLS, as https://a.example."),
+    ] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: its key, PEM.")] = None,
     proxy_header: Annotated[
@@ -51,12 +55,6 @@ def console(
     oidc_claim: Annotated[
         str, typer.Option(help="OpenID Connect: the claim that has the name of a user here.")
     ] = "preferred_username",
-    oidc_address: Annotated[
-        str | None,
-        typer.Option(
-            help="OpenID Connect: the console's address behind a proxy, as https://a.example."
-        ),
-    ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Do not open the page in a browser.")
     ] = False,
@@ -67,8 +65,9 @@ def console(
     made; `weir user add` makes others. What people decide goes to the topics by --broker; while no
     broker answers it waits in the store, and the page of health counts it.
 
-    On any address but loopback it needs a certificate. With --proxy-header, a proxy before it logs
-    people in: whom it names must be a user here. With --oidc-issuer they may log in by an OpenID
+    On any address but loopback it needs a certificate. Behind a proxy that ends TLS it listens on
+    loopback, and --address says how browsers reach it. With --proxy-header, that proxy logs people
+    in: whom it names must be a user here. With --oidc-issuer they may log in by an OpenID
     provider, too, which sends them back to ADDRESS/login/oidc/callback.
 
     Examples:
@@ -81,7 +80,6 @@ def console(
     """
     import asyncio
     import os
-    from urllib.parse import urlsplit
 
     from streams.cli.exit_status import said_if_interrupted
     from streams.cli.options import store_of
@@ -98,24 +96,43 @@ def console(
             param_hint="'--host'",
         )
     settings = settings_of(os.environ, broker=broker, store=store)
-    names = {*(name or ()), host, *LOOPBACK[:2]}
     shown = f"[{host}]" if ":" in host else host
-    address = f"{'https' if is_https else 'http'}://{(name or [shown])[0]}:{port}"
+    names = {*(name or ()), shown, *LOOPBACK[:2]}
+    hosts = names | {f"{known}:{port}" for known in names}
+    if address is None:
+        address = f"{'https' if is_https else 'http'}://{(name or [shown])[0]}:{port}"
+    else:
+        address = address.rstrip("/")
+        hosts.add(_host_in(address))
     logins = (
         _proxy_of(proxy_header, proxy_network or []),
-        _provider_of(
-            oidc_issuer, oidc_client_id, oidc_secret_file, oidc_claim, oidc_address or address
-        ),
+        _provider_of(oidc_issuer, oidc_client_id, oidc_secret_file, oidc_claim, address),
     )
-    if logins[1] is not None and urlsplit(logins[1].registration.home).hostname not in names:
-        raise typer.BadParameter("--oidc-address must be of one of the console's names: see --name")
     begin_log(verbose=False)
     with store_of(settings.store) as opened, said_if_interrupted("the console has ended"):
         ensure_free(host, port)
         say_where(opened, address, opens_browser=not no_browser)
-        hosts = frozenset(names | {f"{known}:{port}" for known in names})
         tls = (certificate, key) if certificate and key else None
-        asyncio.run(_serve(settings, opened, (host, port), hosts, tls, logins))
+        sites = frozenset(hosts), address.startswith("https:")
+        asyncio.run(_serve(settings, opened, (host, port), sites, tls, logins))
+
+
+def _host_in(address: str) -> str:
+    """Return what browsers send as Host to an address of ours behind a proxy."""
+    from urllib.parse import urlsplit
+
+    host = address.removeprefix("https://")
+    try:
+        parts = urlsplit(address)
+        is_whole = parts.netloc == host and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        is_whole = False
+    if not is_whole or "@" in host or not address.startswith("https://"):
+        raise typer.BadParameter(
+            f"the address must be as https://console.bank.example, not {address!r}",
+            param_hint="'--address'",
+        )
+    return host
 
 
 def _proxy_of(header: str | None, networks: list[str]) -> "Proxy | None":
@@ -194,7 +211,7 @@ async def _serve(
     settings: "Settings",
     store: "Store",
     place: tuple[str, int],
-    hosts: frozenset[str],
+    sites: tuple[frozenset[str], bool],
     tls: tuple[Path, Path] | None,
     logins: "tuple[Proxy | None, Provider | None]",
 ) -> None:
@@ -215,8 +232,8 @@ async def _serve(
     app = create_app(
         store,
         clock=lambda: time.time_ns() // 1000,
-        hosts=hosts,
-        is_https=tls is not None,
+        hosts=sites[0],
+        is_https=sites[1],
         transactions=TransactionTopic(settings),
         proxy=logins[0],
         provider=logins[1],

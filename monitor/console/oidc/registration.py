@@ -72,9 +72,7 @@ class Registration:
         if urlsplit(issuer).query or urlsplit(issuer).fragment:
             raise ValueError(f"the issuer must have no query and no fragment, not {issuer!r}")
         if problem := problem_of_address(home):
-            raise ValueError(
-                f"the console's own address {problem}, not {home!r}: see --oidc-address"
-            )
+            raise ValueError(f"the console's own address {problem}, not {home!r}: see --address")
         if urlsplit(home)[2:] not in {("", "", ""), ("/", "", "")}:
             raise ValueError(f"the console's own address must have no path, not {home!r}")
         if not client_id or not client_id.isprintable():

@@ -67,7 +67,7 @@ def test_a_provider_is_known_by_the_options(weir: Weir, served: list[Any], tmp_p
     [
         (("--host", "::1"), "http://[::1]:8080/login/oidc/callback"),
         (
-            ("--name", "weir.bank.example", "--oidc-address", "https://weir.bank.example/"),
+            ("--address", "https://weir.bank.example/"),
             "https://weir.bank.example/login/oidc/callback",
         ),
     ],
@@ -78,6 +78,27 @@ def test_the_redirect_uri_follows_from_the_name(
     assert weir("console", "--no-browser", *ISSUER, *CLIENT, *options).status == 0
     assert registration_of(served).callback == callback
     assert registration_of(served).secret is None
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "is_https"),
+    [
+        ((), "127.0.0.1:8080", False),
+        (("--host", "::1"), "[::1]:8080", False),
+        (("--name", "a.example"), "a.example:8080", False),
+        (("--address", "https://a.example"), "a.example", True),
+        (("--address", "https://a.example:8443/"), "a.example:8443", True),
+    ],
+)
+def test_hosts_and_cookies_are_those_of_the_address_that_browsers_use(
+    weir: Weir, served: list[Any], options: tuple[str, ...], host: str, *, is_https: bool
+) -> None:
+    said = weir("console", "--no-browser", *options)
+    assert said.status == 0, said.err
+    hosts, is_secure = served[-1][3]
+    assert host in hosts
+    assert is_secure is is_https
+    assert f"//{host}" in said.err
 
 
 def test_without_the_options_there_is_no_provider(weir: Weir, served: list[Any]) -> None:
@@ -100,9 +121,12 @@ def test_without_the_options_there_is_no_provider(weir: Weir, served: list[Any])
         ((*ISSUER, *CLIENT, "--oidc-claim", "a b"), "the claim must be"),
         ((*ISSUER, *CLIENT, "--oidc-secret-file", "gone.txt"), "must be readable"),
         ((*ISSUER, *CLIENT, "--oidc-secret-file", "secret.txt"), "without blanks"),
-        ((*ISSUER, *CLIENT, "--name", "weir.bank.example"), "--oidc-address"),
-        ((*ISSUER, *CLIENT, "--oidc-address", "https://weir.bank.example"), "console's names"),
-        ((*ISSUER, *CLIENT, "--oidc-address", "https://localhost/weir"), "no path"),
+        ((*ISSUER, *CLIENT, "--name", "weir.bank.example"), "--address"),
+        (("--address", "http://weir.bank.example"), "must be as https://"),
+        (("--address", "weir.bank.example"), "must be as https://"),
+        (("--address", "https://weir.bank.example/console"), "must be as https://"),
+        (("--address", "https://ann@weir.bank.example"), "must be as https://"),
+        (("--address", "https://weir.bank.example:x"), "must be as https://"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused(
