@@ -13,9 +13,11 @@ from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic, overload
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
+_Array = TypeVar("_Array")
 
 
 _OWN_FOLDER: Final = Path(__file__).parent
@@ -84,3 +86,32 @@ def plain(kernel: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
             known[name] = plain(known[name])
     made = FunctionType(written.__code__, known, written.__name__, written.__defaults__)
     return cast("Callable[_Parameters, _Result]", made)
+
+
+def borrowed(array: _Array) -> _Array:
+    """Return an array as it is: in a kernel, one whose references are not counted.
+
+    A kernel counts a reference to an array at each call that it is handed to, which costs more than
+    a short function does. The caller keeps the array.
+    """
+    return array
+
+
+@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
+def _uncounted(_: Any, array: Any) -> Any:
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        copy = context.make_array(signature.return_type)(context, builder, args[0])
+        copy.meminfo = copy.meminfo.type(None)
+        copy.parent = copy.parent.type(None)
+        return copy._getvalue()  # noqa: SLF001 - numba's own way
+
+    return array(array), made
+
+
+@overload(borrowed)
+def _borrowed(array: Any) -> Any:
+    def in_kernels(array: Any) -> Any:  # numba wants the same parameters, annotations too
+        return _uncounted(array)
+
+    del array
+    return in_kernels

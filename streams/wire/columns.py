@@ -22,6 +22,7 @@ from streams.wire import codec
 from streams.wire.records import RecordBatch
 from streams.wire.rows import checks, texts, walk
 from streams.wire.rows.layout import (
+    FIELD_NAMES,
     NAME_BYTES,
     NOWHERE,
     ODD,
@@ -32,9 +33,9 @@ from streams.wire.rows.layout import (
     Batches,
     Rows,
     RunColumns,
+    currency_table,
     room_for_rows,
     room_for_texts,
-    vocabulary,
 )
 
 Piece = RecordBatch | Sequence[codec.Record]
@@ -130,7 +131,7 @@ def read_run(pieces: Iterable[Piece]) -> DecodedRun:
     is_compiled = _KERNELS.are_ready()
     columns = _walked(pieces, is_compiled=is_compiled)
     if is_compiled:
-        checks.read_values(*columns, VOCABULARY)
+        checks.read_values(*columns, _CURRENCY_TABLE)
     return DecodedRun(columns, pieces)
 
 
@@ -328,11 +329,9 @@ def _merged(
 # -- the kernels ----------------------------------------------------------------------------------
 
 
-VOCABULARY: Final = vocabulary(
-    [name.encode() for name in (*FIELDS, codec.FAULT)],
-    [(code, *CURRENCIES[code]) for code in CURRENCY_CODES],
-)
-"""What the kernels know of fields and currencies."""
+_CURRENCY_TABLE: Final = currency_table([(code, *CURRENCIES[code]) for code in CURRENCY_CODES])
+
+assert [name.decode() for name in FIELD_NAMES] == [*FIELDS, codec.FAULT]
 
 
 class _Kernels:
@@ -355,7 +354,7 @@ class _Kernels:
     def prepare(self) -> None:
         """Load or compile all of them, by one record."""
         columns = _walked([_SAMPLE], is_compiled=True)
-        checks.read_values(*columns, VOCABULARY)
+        checks.read_values(*columns, _CURRENCY_TABLE)
         _transactions(columns)
         self._are_ready = True
 

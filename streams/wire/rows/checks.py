@@ -5,18 +5,23 @@ A record that passes is a transaction. One that does not is odd, and Python says
 
 from typing import Any
 
-from models.kernels import compiled
+from models.arrays import Ints
+from models.kernels import borrowed, compiled
 from streams.wire.rows.fields import parse
 from streams.wire.rows.layout import (
     ACCOUNT,
     AMOUNT,
+    BLANK,
     BOOKED_AT,
     COUNTERPARTY,
     CURRENCY,
     DIRECTION,
+    END,
+    EXPONENT,
     ID,
     LETTER_A,
     LETTERS,
+    NUMBER,
     ODD,
     ORDINARY,
     REQUIRED_MAX,
@@ -26,7 +31,6 @@ from streams.wire.rows.layout import (
 from streams.wire.rows.values import NO_AMOUNT, NO_TIME, event_time, minor_units
 
 CURRENCY_LENGTH = 3
-BLANK, DELETE = 0x20, 0x7F
 VALUE_MAX = 1 << 30
 """Bytes of an ordinary value: places in it fit 32 bits."""
 
@@ -56,18 +60,13 @@ def is_same(data: Source, here: int, there: int, length: int) -> bool:
 
 @compiled
 def is_id(data: Source, at: int, length: int) -> bool:
-    """Return whether a text of plain ASCII is an id: without a blank around it, and printable."""
-    if length > 0 and (data[at] == BLANK or data[at + length - 1] == BLANK):
-        return False
-    for place in range(at, at + length):
-        if data[place] == DELETE:
-            return False
-    return True
+    """Return whether a plain text is an id, which has no blank around it."""
+    return length <= 0 or (data[at] != BLANK and data[at + length - 1] != BLANK)
 
 
 @compiled
-def currency_of(data: Source, at: int, length: int, words: Any) -> int:
-    """Return the number of a currency; -1 if the text is no code of one."""
+def code_of(data: Source, at: int, length: int) -> int:
+    """Return the code of a currency as a number of base 26; -1 if the text is no code."""
     if length != CURRENCY_LENGTH:
         return -1
     code = 0
@@ -76,8 +75,7 @@ def currency_of(data: Source, at: int, length: int, words: Any) -> int:
         if letter < 0 or letter >= LETTERS:
             return -1
         code = code * LETTERS + letter
-    number: int = words["currency"][code]
-    return number
+    return code
 
 
 @compiled
@@ -91,22 +89,22 @@ def has_ids(data: Source, row: Any) -> bool:
 
 
 @compiled
-def has_value(data: Source, row: Any, words: Any) -> bool:
+def has_value(data: Source, row: Any, currencies: Ints) -> bool:
     """Read currency, amount, time and direction; return whether each is one."""
     start = row["value_at"]
     at, length = row["at"], row["length"]
-    currency = currency_of(data, start + at[CURRENCY], length[CURRENCY], words)
-    if currency < 0:
+    code = code_of(data, start + at[CURRENCY], length[CURRENCY])
+    if code < 0 or currencies[code, NUMBER] < 0:
         return False
-    amount = minor_units(data, start + at[AMOUNT], length[AMOUNT], words["exponent"][currency])
+    amount = minor_units(data, start + at[AMOUNT], length[AMOUNT], currencies[code, EXPONENT])
     moment = event_time(data, start + at[BOOKED_AT], length[BOOKED_AT])
-    if amount == NO_AMOUNT or moment == NO_TIME or moment >= words["end"][currency]:
+    if amount == NO_AMOUNT or moment == NO_TIME or moment >= currencies[code, END]:
         return False
     direction = start + at[DIRECTION]
     is_credit = is_word(data, direction, length[DIRECTION], CREDIT)
     if not (is_credit or is_word(data, direction, length[DIRECTION], DEBIT)):
         return False
-    row["currency"] = currency
+    row["currency"] = currencies[code, NUMBER]
     row["amount"] = amount
     row["event_time"] = moment
     row["is_credit"] = is_credit
@@ -114,15 +112,15 @@ def has_value(data: Source, row: Any, words: Any) -> bool:
 
 
 @compiled
-def is_ordinary(data: Source, row: Any, words: Any) -> bool:
+def is_ordinary(data: Source, row: Any, currencies: Ints) -> bool:
     """Read a record into its row, and return whether it is an ordinary transaction."""
     size = row["value_length"]
-    if size < 0 or size > VALUE_MAX or not parse(data, row, words):
+    if size < 0 or size > VALUE_MAX or not parse(data, row):
         return False
     for field in range(REQUIRED_MAX):
         if row["length"][field] <= 0:
             return False
-    if not has_value(data, row, words) or not has_ids(data, row):
+    if not has_value(data, row, currencies) or not has_ids(data, row):
         return False
     length = row["length"][ACCOUNT]
     account = row["value_at"] + row["at"][ACCOUNT]
@@ -130,12 +128,13 @@ def is_ordinary(data: Source, row: Any, words: Any) -> bool:
 
 
 @compiled
-def read_values(data: Source, rows: Any, words: Any) -> int:
+def read_values(data: Source, rows: Any, currencies: Ints) -> int:
     """Read all records into their rows, and return how many are odd."""
+    data, currencies = borrowed(data), borrowed(currencies)
     odd = 0
     for place in range(rows.size):
         row = rows[place]
-        if is_ordinary(data, row, words):
+        if is_ordinary(data, row, currencies):
             row["state"] = ORDINARY
         else:
             row["state"] = ODD

@@ -1,8 +1,8 @@
 """Parse the value of a record: a flat JSON object of plain ASCII texts, as nearly all are.
 
 Fields may stand in any order, with blanks between them. Not ordinary, and so left to Python, are:
-an escape, a character beyond ASCII, a known field twice, a nested value, true and false, a number
-with a sign or a power, and the field by which a sender reports a fault.
+an escape, a character that is not of printable ASCII, a known field twice, a nested value, true and
+false, a number with a sign or a power, and the field by which a sender reports a fault.
 """
 
 from typing import Any
@@ -11,13 +11,17 @@ from models.kernels import compiled
 from streams.wire.rows.layout import (
     AMOUNT,
     FAULT,
+    FIELD,
+    FIELD_LENGTH,
     FIELDS_MAX,
+    PLAIN,
+    QUOTE,
     TEXT_MAX,
     Source,
 )
 
 TAB, LINE_FEED, RETURN, BLANK = 0x09, 0x0A, 0x0D, 0x20
-QUOTE, BACKSLASH, COMMA, COLON, OPEN, CLOSE = 0x22, 0x5C, 0x2C, 0x3A, 0x7B, 0x7D
+COMMA, COLON, OPEN, CLOSE = 0x2C, 0x3A, 0x7B, 0x7D
 ZERO, NINE, POINT = 0x30, 0x39, 0x2E
 LETTER_N, LETTER_U, LETTER_L = 0x6E, 0x75, 0x6C
 
@@ -44,14 +48,9 @@ def skip(data: Source, at: int, end: int) -> int:
 @compiled
 def text_end(data: Source, at: int, end: int) -> int:
     """Return where the quote after a plain text stands; -1 if the text is not plain."""
-    while at < end:
-        byte = data[at]
-        if byte == QUOTE:
-            return at
-        if byte < BLANK or byte >= 0x80 or byte == BACKSLASH:
-            return -1
+    while at < end and PLAIN[data[at]]:
         at += 1
-    return -1
+    return at if at < end and data[at] == QUOTE else -1
 
 
 @compiled
@@ -89,26 +88,39 @@ def value_at(data: Source, at: int, end: int) -> tuple[int, int, int, int]:
 
 
 @compiled
-def is_named(data: Source, at: int, length: int, field: int, words: Any) -> bool:
-    """Return whether a name is that of a field."""
-    if words["field_length"][field] != length:
+def is_named(data: Source, at: int, length: int, field: int) -> bool:
+    """Return whether a text is the name of a field."""
+    if FIELD_LENGTH[field] != length:
         return False
     for place in range(length):
-        if data[at + place] != words["field"][field, place]:
+        if data[at + place] != FIELD[field, place]:
             return False
     return True
 
 
 @compiled
-def field_of(data: Source, at: int, length: int, guess: int, words: Any) -> int:
-    """Return the number of the field of a name. `guess` is tried first: order is mostly kept."""
-    for turn in range(FAULT + 1):
-        field = guess + turn
-        if field > FAULT:
-            field -= FAULT + 1
-        if is_named(data, at, length, field, words):
+def field_of(data: Source, at: int, length: int) -> int:
+    """Return the number of the field that has a name."""
+    for field in range(FAULT + 1):
+        if is_named(data, at, length, field):
             return field
     return UNKNOWN
+
+
+@compiled
+def name_at(data: Source, at: int, end: int, guess: int) -> tuple[int, int]:
+    """Return the number of the field whose name begins at a place, and where the quote after it is.
+
+    The quote's place is -1 if the name is not plain. `guess` is tried first: order is mostly kept.
+    """
+    length = FIELD_LENGTH[guess]
+    close = at + length
+    if close < end and data[close] == QUOTE and is_named(data, at, length, guess):
+        return guess, close
+    close = text_end(data, at, end)
+    if close < 0:
+        return UNKNOWN, -1
+    return field_of(data, at, close - at), close
 
 
 @compiled
@@ -127,7 +139,7 @@ def take_value(data: Source, at: int, end: int, field: int, row: Any) -> int:
 
 
 @compiled
-def take_name(data: Source, at: int, end: int, guess: int, words: Any) -> tuple[int, int]:
+def take_name(data: Source, at: int, end: int, guess: int) -> tuple[int, int]:
     """Return the number of the field whose name comes next, and the place of its value.
 
     The place is -1 if there is no plain name, or no colon after it.
@@ -135,11 +147,9 @@ def take_name(data: Source, at: int, end: int, guess: int, words: Any) -> tuple[
     at = skip(data, at, end)
     if at >= end or data[at] != QUOTE:
         return UNKNOWN, -1
-    name = at + 1
-    at = text_end(data, name, end)
+    field, at = name_at(data, at + 1, end, guess)
     if at < 0:
         return UNKNOWN, -1
-    field = field_of(data, name, at - name, guess, words)
     at = skip(data, at + 1, end)
     if at >= end or data[at] != COLON:
         return UNKNOWN, -1
@@ -147,7 +157,7 @@ def take_name(data: Source, at: int, end: int, guess: int, words: Any) -> tuple[
 
 
 @compiled
-def parse(data: Source, row: Any, words: Any) -> bool:
+def parse(data: Source, row: Any) -> bool:
     """Note where the fields of a record stand, and return whether the object is ordinary."""
     at = row["value_at"]
     end = at + row["value_length"]
@@ -158,7 +168,7 @@ def parse(data: Source, row: Any, words: Any) -> bool:
         return False
     separator, met, guess = COMMA, 0, 0
     while separator == COMMA:
-        field, at = take_name(data, at + 1, end, guess, words)
+        field, at = take_name(data, at + 1, end, guess)
         if at < 0:
             return False
         if field != UNKNOWN:

@@ -40,6 +40,7 @@ NAMES_MAX: Final = FIELDS_MAX - COUNTERPARTY
 TEXT_MAX: Final = 256
 """Characters of an ordinary text."""
 
+BLANK, QUOTE, BACKSLASH, DELETE = 0x20, 0x22, 0x5C, 0x7F
 LETTERS: Final = 26
 LETTER_A: Final = 0x41
 
@@ -103,38 +104,52 @@ def room_for_rows(count: int) -> Rows:
     return rows
 
 
-FIELD_LENGTH_MAX: Final = 24
+FIELD_NAMES: Final = (
+    b"transaction_id",
+    b"account_id",
+    b"booked_at",
+    b"amount",
+    b"currency",
+    b"direction",
+    b"counterparty_id",
+    b"counterparty_institution",
+    b"channel",
+    b"segment",
+    b"branch",
+    b"reverses",
+    b"weir_fault",
+)
+"""The names of the fields by their numbers: constants of the kernels, so they stand here, too."""
+
+FIELD_LENGTH: Final = np.array([len(name) for name in FIELD_NAMES], np.int64)
+FIELD: Final = np.array([[*name.ljust(FIELD_LENGTH.max())] for name in FIELD_NAMES], np.uint8)
 
 
-def vocabulary(fields: Sequence[bytes], currencies: Sequence[tuple[str, int, int]]) -> Any:
-    """Return the names of the fields and the currencies, as kernels take them.
+def _plain() -> Bytes:
+    plain = np.zeros(256, np.uint8)
+    plain[BLANK:DELETE] = 1
+    plain[[QUOTE, BACKSLASH]] = 0
+    return plain
 
-    A currency is its code, its decimals and its end (an event time). By `currency` each three
-    capital letters (base 26) have its number, -1 if they are none.
+
+PLAIN: Final = _plain()
+"""By its byte, whether a character is one of plain texts: printable ASCII that needs no escape."""
+
+NUMBER, EXPONENT, END = range(3)
+"""Columns of `currency_table`."""
+
+
+def currency_table(currencies: Sequence[tuple[str, int, int]]) -> Ints:
+    """Return number, decimals and end of currencies, by the code as a number of base 26.
+
+    Each is given as its code, its decimals and its end (an event time). The number is its place
+    among those given; -1 stands where there is no currency.
     """
-    words = np.zeros(
-        1,
-        np.dtype(
-            [
-                ("field", "u1", (FAULT + 1, FIELD_LENGTH_MAX)),
-                ("field_length", "i8", (FAULT + 1,)),
-                ("currency", "i2", (LETTERS**3,)),
-                ("exponent", "i8", (len(currencies),)),
-                ("end", "i8", (len(currencies),)),
-            ],
-            align=True,
-        ),
-    )[0]
-    for number, name in enumerate(fields):
-        words["field"][number, : len(name)] = np.frombuffer(name, np.uint8)
-        words["field_length"][number] = len(name)
-    words["currency"] = -1
+    table = np.full((LETTERS**3, 3), -1, np.int64)
     for number, (code, exponent, end) in enumerate(currencies):
         first, second, third = (ord(letter) - LETTER_A for letter in code)
-        words["currency"][(first * LETTERS + second) * LETTERS + third] = number
-        words["exponent"][number] = exponent
-        words["end"][number] = end
-    return words
+        table[(first * LETTERS + second) * LETTERS + third] = number, exponent, end
+    return table
 
 
 class Texts(NamedTuple):

@@ -7,7 +7,7 @@ steps is gathered again: texts that were aimed at one slot cost room, and no tim
 from typing import Any
 
 from models.arrays import Bytes
-from models.kernels import compiled
+from models.kernels import borrowed, compiled
 from streams.wire.rows.layout import (
     ACCOUNT,
     COUNTERPARTY,
@@ -88,14 +88,23 @@ def is_text(row: Any, field: int) -> bool:
 @compiled
 def gather(data: Source, rows: Any, texts: Texts) -> None:
     """Gather the texts of all ordinary records."""
+    data, pairs = borrowed(data), borrowed(texts.pairs)
+    texts = Texts(
+        pairs,
+        borrowed(texts.names),
+        borrowed(texts.name),
+        borrowed(texts.used),
+        borrowed(texts.slots),
+        borrowed(texts.place),
+    )
     used, record = 0, 0
     for place in range(rows.size):
         row = rows[place]
         if row["state"] != ORDINARY:
             continue
         start = row["value_at"]
-        used = put(data, start + row["at"][ID], row["length"][ID], texts.pairs, used)
-        used = put(data, start + row["at"][ACCOUNT], row["length"][ACCOUNT], texts.pairs, used)
+        used = put(data, start + row["at"][ID], row["length"][ID], pairs, used)
+        used = put(data, start + row["at"][ACCOUNT], row["length"][ACCOUNT], pairs, used)
         for number in range(NAMES_MAX):
             field = COUNTERPARTY + number
             at, length = start + row["at"][field], row["length"][field]

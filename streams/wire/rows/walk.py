@@ -6,7 +6,7 @@ Source: https://kafka.apache.org/documentation/#recordbatch
 
 from typing import Any
 
-from models.kernels import compiled
+from models.kernels import borrowed, compiled
 from streams.wire.rows.layout import NOWHERE, ODD_HEADERS, Batches, Source
 
 SHIFT_MAX = 63
