@@ -97,7 +97,7 @@ def borrowed(array: _Array) -> _Array:
     return array
 
 
-@intrinsic  # type: ignore[untyped-decorator]  # numba has no types
+@intrinsic
 def _uncounted(_: Any, array: Any) -> Any:
     def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         copy = context.make_array(signature.return_type)(context, builder, args[0])
@@ -111,7 +111,7 @@ def _uncounted(_: Any, array: Any) -> Any:
 @overload(borrowed)
 def _borrowed(array: Any) -> Any:
     def in_kernels(array: Any) -> Any:  # numba wants the same parameters, annotations too
-        return _uncounted(array)
+        return _uncounted(array)  # type: ignore[call-arg]  # numba gives the first
 
     del array
     return in_kernels

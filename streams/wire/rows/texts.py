@@ -42,7 +42,7 @@ def put(data: Source, at: int, length: int, room: Bytes, used: int) -> int:
 @compiled
 def slot_of(data: Source, at: int, length: int, slots: int) -> int:
     """Return the first slot of a text; there are so many of them, a power of two."""
-    mixed = length
+    mixed = int(length)
     for place in range(at + max(0, length - HASHED_MAX), at + length):
         mixed = (mixed * 31 + data[place]) & 0x7FFF_FFFF
     return (mixed ^ (mixed >> 15)) & (slots - 1)

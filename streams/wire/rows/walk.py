@@ -84,7 +84,9 @@ def walk_record(data: Source, at: int, end: int, row: Any) -> int:
     if at < 0 or length < 1 or length > end - at:
         return NOWHERE
     end = at + length
-    at += 1  # attributes, which nobody has given a meaning yet
+    _, at = varint(data, at, end)  # attributes, a number to aiokafka: nobody uses them yet
+    if at < 0:
+        return NOWHERE
     timestamp, at = varint(data, at, end)
     if at < 0:
         return NOWHERE
@@ -110,6 +112,7 @@ def walk_record(data: Source, at: int, end: int, row: Any) -> int:
 @compiled
 def walk(data: Source, batches: Batches, rows: Any) -> int:
     """Fill rows by the records of batches; return the number of a damaged batch, -1 if none is."""
+    data = borrowed(data)
     for number in range(len(batches.start)):
         at, end = batches.start[number], batches.end[number]
         for place in range(batches.first_row[number], batches.end_row[number]):
