@@ -137,9 +137,10 @@ def test_one_field_after_the_other_is_odd_or_ordinary() -> None:
         good | {"booked_at": "2016-12-31T23:59:60Z"}, good | {"account_id": "A2"},
         good | {"currency": "DEM"}, good | {"segment": "x" * 257}, good | {"amount": ""},
     ]  # fmt: skip
-    run = read_run([numbered([encoded(fields) for fields in ordinary + odd])])
+    twice = encoded(GOOD)[:-1] + b', "currency": "EUR"}'
+    run = read_run([numbered([*map(encoded, ordinary + odd), twice])])
     states = (run.columns.rows["state"] == ORDINARY).tolist()
-    assert states == [True] * len(ordinary) + [False] * len(odd)
+    assert states == [True] * len(ordinary) + [False] * len(odd) + [False]
 
 
 def test_texts_aimed_at_one_slot_are_gathered_all_the_same() -> None:
