@@ -49,7 +49,9 @@ RECORD_BYTES_LEAST: Final = 7
 CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
 """The currencies by their numbers in `RunColumns`."""
 
-_DIRECTIONS: Final = (DEBIT, CREDIT)
+# An array hands out its objects in a fourth of the time that a function called for each takes.
+_CODES: Final = np.array(CURRENCY_CODES, np.object_)
+_DIRECTIONS: Final = np.array((DEBIT, CREDIT), np.object_)
 
 
 class DamagedBatchError(ValueError):
@@ -289,16 +291,16 @@ def _transactions(columns: RunColumns) -> list[Transaction]:
         rows = rows[rows["state"] == ORDINARY]
     pairs = _split(room.pairs, room.used[PAIR_BYTES])
     # The text behind the last line feed is no text: it becomes that of the number -1.
-    names: list[str | None] = [*_split(room.names, room.used[NAME_BYTES])]
+    names = np.array(_split(room.names, room.used[NAME_BYTES]), np.object_)
     names[-1] = None
     fields = zip(
         pairs[0 : 2 * count : 2],
         pairs[1 : 2 * count : 2],
         rows["event_time"].tolist(),
         rows["amount"].tolist(),
-        map(CURRENCY_CODES.__getitem__, rows["currency"].tolist()),
-        map(_DIRECTIONS.__getitem__, rows["is_credit"].tolist()),
-        *(map(names.__getitem__, numbers) for numbers in room.name[:count].T.tolist()),
+        _CODES[rows["currency"]].tolist(),
+        _DIRECTIONS[rows["is_credit"]].tolist(),
+        *names[room.name[:count].T].tolist(),
         strict=True,
     )
     # A NamedTuple's own constructor costs twice as much as this.

@@ -22,7 +22,14 @@ from streams.lab.bench import bench_batches
 from streams.wire import columns
 from streams.wire.columns import prepare, read_run
 from streams.wire.rows import checks, texts, walk
-from streams.wire.rows.layout import ORDINARY, Batches, RunColumns, room_for_rows, room_for_texts
+from streams.wire.rows.layout import (
+    NAME_BYTES,
+    ORDINARY,
+    Batches,
+    RunColumns,
+    room_for_rows,
+    room_for_texts,
+)
 from tests.support.edge_records import (
     WHOLE,
     at_each_edge,
@@ -153,6 +160,15 @@ def test_texts_aimed_at_one_slot_are_gathered_all_the_same() -> None:
     assert len(first) == 1
     records = numbered([encoded(GOOD | {"channel": channel}) for channel in channels * 2])
     assert assert_equal(records) == len(records)
+
+
+def test_a_name_is_not_taken_for_one_that_begins_like_it() -> None:
+    room = room_for_texts(1000, 20)._replace(slots=np.full(4, -1, np.int32))  # all of them meet
+    names = [b"a" * length for length in (7, 5, 3, 1, 0, 2, 4, 6)]
+    numbers = [plain(texts.name_of)(name, 0, len(name), room) for name in names * 2]
+    gathered = room.names[: room.used[NAME_BYTES]].tobytes().split(b"\n")
+    assert [gathered[number] for number in numbers] == names * 2
+    assert len(set(numbers)) < len(numbers)
 
 
 # -- pieces ---------------------------------------------------------------------------------------
