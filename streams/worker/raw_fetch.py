@@ -109,6 +109,9 @@ class RunRecords(PartitionRecords):  # type: ignore[misc]  # untyped
         for batch in _batches(self._records.data):
             parts = self._ordinary(batch)
             if parts is None:
+                if run.records >= self._records_max:
+                    yield run
+                    run = FetchedRun()
                 self._records = MemoryRecords(bytes(batch))
                 for record in super()._unpack_records():
                     run.add_records([record])
@@ -162,7 +165,7 @@ class RunRecords(PartitionRecords):  # type: ignore[misc]  # untyped
 
 
 def _batches(data: bytes) -> Iterator[memoryview]:
-    """Yield the whole batches of a fetch; from the first of an old format on, all that is left."""
+    """Yield the whole batches of a fetch; from one too short for format 2 on, all that is left."""
     view, at = memoryview(data), 0
     while at + _LOG_OVERHEAD <= len(view):
         end = (
