@@ -147,7 +147,9 @@ class RunRecords(PartitionRecords):  # type: ignore[misc]  # untyped
         """
         if len(batch) < _HEADER.size:
             return None
-        base, _, _, magic, crc, attributes, last_delta, *_, count = _HEADER.unpack_from(batch)
+        base, length, _, magic, crc, attributes, last_delta, *_, count = _HEADER.unpack_from(batch)
+        if length + _LOG_OVERHEAD != len(batch):
+            return None  # its length is a lie, or an old format: all that is left
         decode = DECODES.get(attributes & _CODEC)
         if magic != 2 or decode is None or attributes & ~(_CODEC | _APPEND_TIME):  # noqa: PLR2004 - the format
             return None

@@ -43,11 +43,12 @@ def records_of(piece: RecordBatch | Sequence[Any]) -> Sequence[Any]:
     if not isinstance(piece, RecordBatch):
         return piece
     attributes = 0 if piece.append_time is None else DefaultRecordBase.TIMESTAMP_TYPE_MASK
+    length = _HEADER.size - DefaultRecordBase.AFTER_LEN_OFFSET + len(piece.data)
+    times = piece.first_timestamp, piece.append_time or 0
     header = _HEADER.pack(
-        piece.first_offset, len(piece.data) + _HEADER.size - DefaultRecordBase.AFTER_LEN_OFFSET,
-        _NOBODY, _MAGIC, 0, attributes, piece.count - 1, piece.first_timestamp,
-        piece.append_time or 0, _NOBODY, _NOBODY, _NOBODY, piece.count,
-    )  # fmt: skip
+        *(piece.first_offset, length, _NOBODY, _MAGIC, 0, attributes, piece.count - 1, *times),
+        *(_NOBODY, _NOBODY, _NOBODY, piece.count),
+    )
     records, next_offset = [], piece.from_offset
     for record in DefaultRecordBatch(header + piece.data):
         if record.offset >= next_offset:  # aiokafka passes over what goes back
