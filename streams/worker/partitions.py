@@ -26,11 +26,11 @@ from streams.state.changelog import ensure_kept
 from streams.state.keys import LOST, StateLostError
 from streams.topics.accounts import AccountsFollower
 from streams.topics.catalog import Topics
+from streams.wire.columns import read_run
 from streams.worker.app import StateTable
 from streams.worker.lateness_log import LatenessLog
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
-from streams.worker.runs import read_run
 from streams.worker.transport import RunConsumer
 
 _log = logging.getLogger(__name__)

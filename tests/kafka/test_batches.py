@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import TopicPartition
+from streams.worker.runs import records_of
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.kafka.admin import TopicSpec, create_topics
@@ -18,7 +19,6 @@ from streams.kafka.compression import CODECS
 from streams.topics.catalog import Topics
 from streams.wire.records import RecordBatch
 from streams.worker.raw_fetch import FetchedRun, fetch_runs
-from streams.worker.runs import records_of
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.kafka.transactional import a_transaction, transact
 from tests.support.rigs import KAFKA, Broker, own_rig, running, send, until_ended

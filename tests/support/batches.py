@@ -4,15 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from aiokafka.record.default_records import DefaultRecordBase, DefaultRecordBatchBuilder
+from aiokafka.record.default_records import (
+    DefaultRecordBase,
+    DefaultRecordBatch,
+    DefaultRecordBatchBuilder,
+)
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from hypothesis import strategies as st
+
+from streams.wire.records import RecordBatch
 
 HEADER: Final = DefaultRecordBase.HEADER_STRUCT
 ABORT, COMMIT = b"\x00\x00\x00\x00", b"\x00\x00\x00\x01"
 CODECS: Final = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 TIME: Final = 1_767_603_600_000
+NOBODY: Final = -1
 
 
 class Made(NamedTuple):
@@ -195,3 +202,25 @@ def made_logs(draw: Any) -> MadeLog:  # noqa: ANN401 - hypothesis's
     for _ in range(draw(st.integers(1, 8))):
         draw(st.sampled_from(sorts))()
     return writing.log
+
+
+def records_of(piece: RecordBatch | Sequence[Any]) -> Sequence[Any]:
+    """Return the records of a piece, as aiokafka reads them.
+
+    Raises CorruptRecordException if the bytes of a batch are no records.
+    """
+    if not isinstance(piece, RecordBatch):
+        return piece
+    attributes = 0 if piece.append_time is None else DefaultRecordBase.TIMESTAMP_TYPE_MASK
+    length = HEADER.size - DefaultRecordBase.AFTER_LEN_OFFSET + len(piece.data)
+    times = piece.first_timestamp, piece.append_time or 0
+    header = HEADER.pack(
+        *(piece.first_offset, length, NOBODY, 2, 0, attributes, piece.count - 1, *times),
+        *(NOBODY, NOBODY, NOBODY, piece.count),
+    )
+    records, next_offset = [], piece.from_offset
+    for record in DefaultRecordBatch(header + piece.data):
+        if record.offset >= next_offset:  # aiokafka passes over what goes back
+            records.append(record)
+            next_offset = record.offset + 1
+    return records

@@ -4,8 +4,8 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
-from streams.worker.runs import read_run
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.support.made_stream import new_engine
 from tests.support.records import Record

@@ -29,8 +29,8 @@ from streams.state import changelog, journal
 from streams.state.pieces import PIECE_BYTES_MAX
 from streams.wire import codec
 from streams.wire.bounded import VALUE_BYTES_MAX, bounded_bytes
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
-from streams.worker.runs import read_run
 from tests.support.fake_log import TOPICS, Event, FakeOutbox, Log
 from tests.support.laws import law
 from tests.support.records import Record, record

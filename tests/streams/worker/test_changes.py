@@ -17,8 +17,8 @@ from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from streams.state import changelog
 from streams.wire import codec
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
-from streams.worker.runs import read_run
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.support.laws import law
 from tests.support.records import Record, record

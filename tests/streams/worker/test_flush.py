@@ -9,7 +9,7 @@ import pytest
 
 from streams.kafka.producer import Outgoing
 from streams.state.keys import is_seal
-from streams.worker.runs import read_run
+from streams.wire.columns import read_run
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log, Told
 from tests.support.lives import Life, idle
 from tests.support.made_stream import made_stream

@@ -13,7 +13,7 @@ from monitor.engine.engine import Engine
 from streams.state import changelog as state
 from streams.state import journal, keys, pieces
 from streams.state.pieces import PIECE_BYTES_MAX
-from streams.worker.runs import read_run
+from streams.wire.columns import read_run
 from tests.support.fake_log import MOVED, TOPICS, Event, FakeOutbox, Log, Told
 from tests.support.laws import law
 from tests.support.lives import Life, idle, live

@@ -18,8 +18,8 @@ from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from streams.state.changelog import keep, parts_of
 from streams.wire import codec
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
-from streams.worker.runs import read_run
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.support.lives import Life, idle
 from tests.support.made_stream import HOUR

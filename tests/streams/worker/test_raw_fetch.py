@@ -14,10 +14,10 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from hypothesis import example, given
 from hypothesis import strategies as st
+from streams.worker.runs import read_run, records_of
 
 from streams.wire.records import RecordBatch
 from streams.worker.raw_fetch import FetchedRun, fetch_runs
-from streams.worker.runs import read_run, records_of
 from tests.support.batches import (
     CODECS,
     HEADER,
