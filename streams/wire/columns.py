@@ -79,7 +79,7 @@ class DecodedRun:
         self.offsets: list[int] = columns.rows["offset"].tolist()
         times: list[int] = columns.rows["timestamp"].tolist()
         self.written_at = [time * codec.TIMESTAMP_UNIT for time in times]
-        self._pieces = pieces
+        self._single = [piece for piece in pieces if not isinstance(piece, RecordBatch)]
 
     @cached_property
     def items(self) -> list[Transaction | Rejection]:
@@ -104,12 +104,7 @@ class DecodedRun:
 
     @cached_property
     def _single_records(self) -> dict[int, codec.Record]:
-        return {
-            record.offset: record
-            for piece in self._pieces
-            if not isinstance(piece, RecordBatch)
-            for record in piece
-        }
+        return {record.offset: record for piece in self._single for record in piece}
 
     def _bare_record(self, place: int) -> BatchRecord:
         """Return a record without its headers, which no decision asks for."""

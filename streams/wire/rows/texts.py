@@ -80,7 +80,10 @@ def name_of(data: Source, at: int, length: int, texts: Texts) -> int:
 
 @compiled
 def is_text(row: Any, field: int) -> bool:
-    """Return whether a record has a text for a field. An empty segment or reversal is none."""
+    """Return whether a record has a text for a field.
+
+    A segment or a reversal without a character does not count.
+    """
     length = row["length"][field]
     return length > 0 or (length == 0 and field != SEGMENT and field != REVERSES)
 

@@ -120,7 +120,7 @@ def second_of(data: Source, at: int) -> int:
 
 @compiled
 def offset_of(data: Source, at: int, end: int) -> int:
-    """Return the seconds that an offset, Z or +HH:MM, is east of UTC; NO_TIME if it is none."""
+    """Return the seconds that an offset, Z or +HH:MM, is east of UTC; NO_TIME for others."""
     if at + 1 == end and data[at] == LETTER_Z:
         return 0
     if at + 6 != end or data[at + 3] != COLON:
