@@ -365,3 +365,8 @@ _KERNELS: Final = _Kernels()
 def prepare() -> None:
     """Load the kernels now: a second; the first time on a machine they are compiled."""
     _KERNELS.prepare()
+
+
+def prepare_soon() -> None:
+    """Load them in a thread, if nobody does yet; until they are there the codec reads."""
+    _KERNELS.are_ready()

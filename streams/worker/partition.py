@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
 from monitor.core.as_of import judged
-from monitor.core.transaction import Reason, Rejection, Transaction
+from monitor.core.transaction import Reason, Rejection
 from monitor.engine.engine import Engine, Step
 from monitor.ledger.ledger import Entry, rejection_rows
 from monitor.outliers.checkpoint import Memory, Parts
@@ -25,6 +25,7 @@ from streams.state.accounts import account_bytes
 from streams.state.pieces import Pieces
 from streams.topics.catalog import Topics
 from streams.wire import codec
+from streams.wire.columns import DecodedRun
 
 
 class Sender(Protocol):
@@ -42,29 +43,6 @@ class Acknowledged(Protocol):
 
     def ack(self) -> bool:
         """Let the offset be committed."""
-        ...
-
-
-class DecodedRun(Protocol):
-    """Records of the partition in the order of their offsets, and what each is by itself."""
-
-    @property
-    def offsets(self) -> list[int]:
-        """Where they stand."""
-        ...
-
-    @property
-    def written_at(self) -> list[int]:
-        """When each was written, in microseconds since 1970."""
-        ...
-
-    @property
-    def items(self) -> list[Transaction | Rejection]:
-        """What each is."""
-        ...
-
-    def record(self, offset: int) -> codec.Record:
-        """Return the one at an offset, as it was written."""
         ...
 
 

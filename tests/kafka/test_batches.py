@@ -11,7 +11,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import TopicPartition
-from streams.worker.runs import records_of
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.kafka.admin import TopicSpec, create_topics
@@ -21,6 +20,7 @@ from streams.wire.records import RecordBatch
 from streams.worker.raw_fetch import FetchedRun, fetch_runs
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.kafka.transactional import a_transaction, transact
+from tests.support.batches import records_of
 from tests.support.rigs import KAFKA, Broker, own_rig, running, send, until_ended
 
 SECONDS_MAX: Final = 60.0

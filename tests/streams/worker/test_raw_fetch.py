@@ -14,8 +14,8 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from hypothesis import example, given
 from hypothesis import strategies as st
-from streams.worker.runs import read_run, records_of
 
+from streams.wire.columns import read_run
 from streams.wire.records import RecordBatch
 from streams.worker.raw_fetch import FetchedRun, fetch_runs
 from tests.support.batches import (
@@ -29,6 +29,7 @@ from tests.support.batches import (
     emptied,
     made_logs,
     marker,
+    records_of,
 )
 from tests.support.laws import law
 
