@@ -126,11 +126,11 @@ $(PROGRAM): pyproject.toml | $(BIN)/python
 	$(call install,$(RUNNING))
 	@touch $@
 
-# Else the first worker after a change of the models would compile while somebody looks on.
-$(KERNELS): $(wildcard models/*.py models/*/*.py) $(PROGRAM)
-	@echo "compiling the models (after each change of them; half a minute)" >&2
+# Else the first worker after a change of the kernels would compile while somebody looks on.
+$(KERNELS): $(wildcard models/*.py models/*/*.py streams/wire/rows/*.py) $(PROGRAM)
+	@echo "compiling the models and the reading of records (after each change; half a minute)" >&2
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
-		'import streams.cli.views.live, streams.worker.worker; from models.learner.learner import prepare; prepare()'
+		'import streams.cli.views.live, streams.worker.worker; from models.learner import learner; from streams.wire import columns; learner.prepare(); columns.prepare()'
 	@touch $@
 
 # A new environment's pip may be too old to know dependency groups.

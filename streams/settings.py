@@ -111,7 +111,9 @@ class Settings:
         _whole(1, 65_536), "Buckets of state a partition; fixed once there is state.", 256
     )
     transport: str = _setting(
-        _one_of("run", "plain"), "run: a fetch at a time; plain: Faust's own, slower.", "run"
+        _one_of("run", "records", "plain"),
+        "run: batches at a time; records: record by record, in runs; plain: Faust's own, slowest.",
+        "run",
     )
     fetch_records: int = _setting(
         _whole(1, 100_000), "Most records that are taken from a partition at a time.", 5000

@@ -134,13 +134,18 @@ def _memory(policy_text: str, accounts: int) -> dict[str, object]:
 def _stages(policy_text: str, transactions: int) -> dict[str, object]:
     from monitor.policy.document import policy_of
     from streams.lab.bench import bench_batches
-    from streams.lab.stages import stage_costs
+    from streams.lab.stages import READ_MAX, reading_costs, stage_costs
 
     _say(f"the stages of {transactions:,} transactions")
     costs = stage_costs(policy_of(policy_text), bench_batches(transactions))
     rounded: dict[str, object] = {stage: round(cost, 2) for stage, cost in costs.items()}
     total = round(sum(costs.values()), 2)
-    return {"transactions": transactions, "cpu_us_per_transaction": rounded | {"all": total}}
+    reading = reading_costs(bench_batches(min(transactions, READ_MAX)))
+    return {
+        "transactions": transactions,
+        "cpu_us_per_transaction": rounded | {"all": total},
+        "reading_us_per_record": {way: round(cost, 2) for way, cost in reading.items()},
+    }
 
 
 def _bench(

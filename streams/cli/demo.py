@@ -168,7 +168,9 @@ def demo(
     accounts_map: AccountsMap = None,
     days: Annotated[int, typer.Option(help="Days of the made population.", min=1)] = 21,
     seed: Annotated[int, typer.Option(help="Seed of the made population.", min=0)] = 7,
-    transport: Annotated[str, typer.Option(help="run, or plain (Faust's own, slower).")] = "run",
+    transport: Annotated[
+        str, typer.Option(help="run, records (slower), or plain (Faust's own, slowest).")
+    ] = "run",
     keep: Annotated[
         bool,
         typer.Option(

@@ -30,7 +30,7 @@ def drill(
         str | None,
         typer.Option(help="A Kafka to drill on, host:port; by default an embedded broker."),
     ] = None,
-    transport: Annotated[str, typer.Option(help="run, or plain (Faust's own).")] = "run",
+    transport: Annotated[str, typer.Option(help="run, records, or plain (Faust's own).")] = "run",
     session_timeout: Annotated[
         float | None,
         typer.Option(

@@ -5,9 +5,12 @@ and writing batches.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
+
+from aiokafka.record.default_records import DefaultRecordBase, DefaultRecordBatchBuilder
 
 from monitor.core.alert import Alert
 from monitor.core.as_of import judged
@@ -22,12 +25,18 @@ from streams.interpreter import configure_interpreter
 from streams.kafka.partitioner import dealer
 from streams.state import changelog, journal
 from streams.state.accounts import account_bytes
-from streams.wire import codec
+from streams.wire import codec, columns
+from streams.wire.records import RecordBatch
 
 PARTITIONS: Final = 8
 RUN_RECORDS: Final = 2500
 RUNS_A_FLUSH: Final = 6  # a flush after 15,000 records of a partition, as a worker does
 WARM_UP_SHARE: Final = 10
+
+BATCH_RECORDS: Final = 500
+ROUNDS: Final = 3
+READ_MAX: Final = 60_000
+"""Records by which the reading is measured: more would tell no more."""
 
 STAGES: Final = ("decode", "decide", "models", "encode alerts", "keep limits", "keep models")
 
@@ -74,7 +83,8 @@ def stage_costs(policy: Policy, batches: Iterable[Batch]) -> dict[str, float]:
     The first tenth of the records is not counted: everything is loaded and warm then.
     """
     lanes = [_Lane(number, policy) for number in range(PARTITIONS)]
-    _fill(lanes, batches)
+    for lane, records in zip(lanes, _dealt(batches), strict=True):
+        lane.records = records
     seconds = dict.fromkeys(STAGES, 0.0)
     counted = 0
     runs = list(_runs(lanes))
@@ -90,14 +100,58 @@ def stage_costs(policy: Policy, batches: Iterable[Batch]) -> dict[str, float]:
     return {stage: 1e6 * spent / counted for stage, spent in seconds.items()}
 
 
-def _fill(lanes: list[_Lane], batches: Iterable[Batch]) -> None:
+def reading_costs(batches: Iterable[Batch]) -> dict[str, float]:
+    """Return the processor time of reading records in microseconds each, way by way.
+
+    The ways are the codec on records as a consumer makes them, and the kernels on the batches of
+    the same records: to rows alone, and on to transactions. They run by turns; each has the median
+    of its rounds.
+    """
+    records = [record for lane in _dealt(batches) for record in lane]
+    runs = [records[first : first + RUN_RECORDS] for first in range(0, len(records), RUN_RECORDS)]
+    pieces = [_batches(run) for run in runs]
+    columns.prepare()
+    ways: dict[str, Callable[[int], object]] = {
+        "codec": lambda number: codec.decode_run(runs[number]),
+        "rows": lambda number: columns.read_run(pieces[number]),
+        "rows and transactions": lambda number: columns.read_run(pieces[number]).items,
+    }
+    spent: dict[str, list[float]] = {way: [] for way in ways}
+    configure_interpreter()
+    for _ in range(ROUNDS):
+        for way, read in ways.items():
+            started = time.process_time()
+            for number in range(len(runs)):
+                read(number)
+            spent[way].append(time.process_time() - started)
+    return {way: 1e6 * median(seconds) / len(records) for way, seconds in spent.items()}
+
+
+def _batches(run: Sequence[_Record]) -> list[RecordBatch]:
+    """Return records as the batches that a broker has of them."""
+    made = []
+    for first in range(0, len(run), BATCH_RECORDS):
+        records = run[first : first + BATCH_RECORDS]
+        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1 << 30)
+        for number, record in enumerate(records):
+            builder.append(number, record.timestamp, record.key, record.value, [])
+        data = bytes(builder.build())[DefaultRecordBase.HEADER_STRUCT.size :]
+        start, time_of_first = records[0].offset, records[0].timestamp
+        made.append(RecordBatch(data, len(records), start, time_of_first, None, start))
+    return made
+
+
+def _dealt(batches: Iterable[Batch]) -> list[list[_Record]]:
+    """Return the records of each partition."""
     deal = dealer(PARTITIONS)
     now = time.time_ns() // 1_000_000
+    lanes: list[list[_Record]] = [[] for _ in range(PARTITIONS)]
     for batch in batches:
         for account_id, value, _ in records_of(batch):
             assert account_id is not None, "made rows have accounts"
-            records = lanes[deal(account_id)].records
+            records = lanes[deal(account_id)]
             records.append(_Record(len(records), now, account_id.encode(), value))
+    return lanes
 
 
 def _runs(lanes: list[_Lane]) -> Iterator[tuple[_Lane, list[_Record]]]:

@@ -71,18 +71,20 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
         consumer_max_fetch_size=1 << 22,
         stream_wait_empty=True,
     )
-    run_topics = {topics.transactions} if settings.transport == "run" else set()
+    has_runs = settings.transport != "plain"
+    run_topics = {topics.transactions} if has_runs else set()
     app.transport = RunTransport(
         app.conf.broker_consumer,
         app,
         run_topics=frozenset(run_topics),
         run_records_max=settings.fetch_records,
+        has_batches=settings.transport == "run",
     )
     topic = app.topic(
         topics.transactions,
         schema=RunSchema(),
         partitions=settings.partitions,
-        maxsize=RUNS_WAITING_MAX if settings.transport == "run" else None,
+        maxsize=RUNS_WAITING_MAX if has_runs else None,
     )
     table = app.Table(STATE_TABLE, key_type=bytes, value_type=bytes, partitions=settings.partitions)
     assert isinstance(table, StateTable)

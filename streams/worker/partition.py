@@ -25,6 +25,7 @@ from streams.state.accounts import account_bytes
 from streams.state.pieces import Pieces
 from streams.topics.catalog import Topics
 from streams.wire import codec
+from streams.wire.columns import DecodedRun
 
 
 class Sender(Protocol):
@@ -191,31 +192,32 @@ class Partition:
             and seal.writer == self.writer
         )
 
-    async def take(self, event: Acknowledged, records: Sequence[Any]) -> Step:
+    async def take(self, event: Acknowledged, run: DecodedRun) -> Step:
         """Decide on a run of records and send what is to be told; `event` is acked at a flush."""
         async with self._taking:
             skew = self.engine.policies.calendar.clock_skew
-            items = judged(codec.decode_run(records), codec.written_at(records), skew)
+            items = judged(run.items, run.written_at, skew)
             self.changes.apply()
-            self.engine.observe([record.offset for record in records], items)
+            self.engine.observe(run.offsets, items)
             self._events.append(event)
-            self.records_pending += len(records)
-            return await self._deliver(records)
+            self.records_pending += len(run.offsets)
+            return await self._deliver(run)
 
     async def tick(self) -> Step:
         """Send what comes without records: what a midnight left over, policies, attributes."""
         async with self._taking:
             self.changes.apply()
             self.engine.close_account_days()
-            return await self._deliver(())
+            return await self._deliver(None)
 
-    async def _deliver(self, records: Sequence[Any]) -> Step:
+    async def _deliver(self, run: DecodedRun | None) -> Step:
         step = self.engine.take_step()
         self._entries += step.entries
         if step.rejections or step.waiting:
-            by_offset = {record.offset: record for record in records}
+            of_run = set(run.offsets) if run is not None else set()
             for waiting in step.waiting:
-                key, rejection, _ = self._rejection(by_offset[waiting.offset], WAITS)
+                assert run is not None, "only a record that just came begins to wait"
+                key, rejection, _ = self._rejection(run.record(waiting.offset), WAITS)
                 assert rejection is not None
                 original = journal.Original(waiting.offset, key, rejection)
                 self._originals[waiting.offset] = original
@@ -223,8 +225,8 @@ class Partition:
             await self._send(
                 self._topics.rejections,
                 [
-                    self._rejection(by_offset[offset], why)
-                    if offset in by_offset
+                    self._rejection(run.record(offset), why)
+                    if run is not None and offset in of_run
                     else self._rejection_of_waiting(offset, why)
                     for offset, why in step.rejections
                 ],
@@ -255,7 +257,7 @@ class Partition:
             self._acks += await self._outbox.send(self._topics.segment_days, 0, records)
         return step
 
-    def _rejection(self, record: Any, why: Any) -> Outgoing:  # noqa: ANN401 - codec.Record
+    def _rejection(self, record: codec.Record, why: Rejection) -> Outgoing:
         where = {
             "topic": self._topics.transactions,
             "partition": self.number,

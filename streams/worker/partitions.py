@@ -26,6 +26,7 @@ from streams.state.changelog import ensure_kept
 from streams.state.keys import LOST, StateLostError
 from streams.topics.accounts import AccountsFollower
 from streams.topics.catalog import Topics
+from streams.wire.columns import read_run
 from streams.worker.app import StateTable
 from streams.worker.lateness_log import LatenessLog
 from streams.worker.metrics import Metrics
@@ -178,12 +179,13 @@ class Agents:
 
     async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
         started = time.perf_counter()
-        step = await partition.take(event, event.value)
+        run = read_run(event.value)
+        step = await partition.take(event, run)
         # First: what waits no more must not be counted twice, not even for a moment.
         self._metrics.reversals_waiting.labels(str(partition.number)).set(
             partition.engine.ledger.reversals_waiting
         )
-        self._count(step, len(event.value), time.perf_counter() - started)
+        self._count(step, len(run.offsets), time.perf_counter() - started)
         self.offsets_taken[partition.number] = event.message.offset
         self._decided_at = time.monotonic()
         if partition.records_pending >= self._settings.flush_records:

@@ -1,11 +1,12 @@
 """A Faust transport whose event is a run of records: what one fetch brought of one partition.
 
 Stock Faust spends about 70 us of plumbing on each record before an agent sees it; handed over a
-run at a time this is about 3 us. Group membership, rebalance, recovery, flow control and the
-commit timer stay Faust's own. What is overridden is little, but some of it is private
-(`_wait_next_records`, `_add_gap`, `_new_offset`, `_reset_state`, `_active_partitions`), so
-faust-streaming is pinned exactly and the kill and rebalance tests run in CI. The plain transport
-stays selectable (`WEIR_TRANSPORT=plain`).
+run at a time this is about 3 us, and most of that is aiokafka's objects: `raw_fetch` leaves them
+out. Group membership, rebalance, recovery, flow control and the commit timer stay Faust's own. What
+is overridden is little, but some of it is private (`_wait_next_records`, `_add_gap`, `_new_offset`,
+`_reset_state`, `_active_partitions`), so faust-streaming is pinned exactly and the kill and
+rebalance tests run in CI. Runs of aiokafka's records (`WEIR_TRANSPORT=records`) and the plain
+transport (`plain`) stay selectable.
 
 What makes it safe: deliveries of a partition are kept in order, and only the acknowledged prefix
 of them is committed; whatever is in flight is forgotten at a seek or when a partition is revoked,
@@ -26,6 +27,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types.tuples import TP, ConsumerMessage
 
 from streams.kafka.reader import READ_COMMITTED, end_of
+from streams.worker.raw_fetch import FetchedRun, fetch_runs
 
 FETCH_WAIT_MS: Final = 50
 
@@ -34,7 +36,7 @@ class RunMessage(ConsumerMessage):
     """A run of records of one partition as one message; `offset` is that of the last one."""
 
     __slots__ = ("run",)
-    run: list[Any]
+    run: FetchedRun
 
 
 class SingleRecord(NamedTuple):
@@ -48,14 +50,15 @@ class SingleRecord(NamedTuple):
 
 
 class RunSchema(faust.Schema[Any, Any]):
-    """Hands records on as they are, always as a run; decoding is the codec's, a run at a time."""
+    """Hands records on as they are, always as the pieces of a run (`FetchedRun.pieces`)."""
 
     def compile(self, app: Any, **_: Any) -> Any:  # noqa: ANN401 - Faust's own signature
         """Return the function by which Faust makes an event of a message."""
 
         async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ANN401, ARG001
-            run = message.run if isinstance(message, RunMessage) else [_single(message)]
-            return faust.Event(app, None, run, None, message)
+            is_run = isinstance(message, RunMessage)
+            pieces = message.run.pieces if is_run else [[_single(message)]]
+            return faust.Event(app, None, pieces, None, message)
 
         return decode
 
@@ -96,6 +99,14 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - no setting leads there
         consumer._isolation_level = READ_COMMITTED  # noqa: SLF001 - nor there
         return consumer
+
+    async def on_start(self) -> None:
+        """Start the consumer; what it fetches of run topics stays bytes, if it is to."""
+        await super().on_start()
+        transport = self.transport
+        assert isinstance(transport, RunTransport)
+        if transport.has_batches:  # nothing is fetched before the subscription, which comes later
+            fetch_runs(self._consumer, transport.run_topics, transport.run_records_max)
 
     def stands(self, tps: Iterable[TP]) -> dict[TP, Stand]:
         """Return where the consumer stands in partitions; those without a position are left out."""
@@ -144,6 +155,7 @@ class RunConsumer(Consumer):
         assert isinstance(transport, RunTransport)
         self._run_topics = transport.run_topics
         self._run_records_max = transport.run_records_max
+        self._has_batches = transport.has_batches
 
     def _new_consumer_thread(self) -> RunConsumerThread:
         return RunConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -178,10 +190,16 @@ class RunConsumer(Consumer):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             yield tp, message
 
-    def _messages(self, runs: dict[TP, list[Any]]) -> Iterator[tuple[TP, RunMessage]]:
-        for tp, run in runs.items():
-            for start in range(0, len(run), self._run_records_max):
-                yield tp, self._run_message(tp, run[start : start + self._run_records_max])
+    def _messages(self, fetched: dict[TP, list[Any]]) -> Iterator[tuple[TP, RunMessage]]:
+        for tp, of_partition in fetched.items():
+            for run in of_partition if self._has_batches else self._cut(of_partition):
+                yield tp, self._run_message(tp, run)
+
+    def _cut(self, records: list[Any]) -> Iterator[FetchedRun]:
+        for start in range(0, len(records), self._run_records_max):
+            run = FetchedRun()
+            run.add_records(records[start : start + self._run_records_max])
+            yield run
 
     def _single_messages(self, singles: dict[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
         if singles:
@@ -194,10 +212,9 @@ class RunConsumer(Consumer):
     def _is_active(self, tp: TP, active: set[TP] | None) -> bool:
         return active is None or tp in active or tp in self._buffered_partitions
 
-    def _run_message(self, tp: TP, run: list[Any]) -> RunMessage:
-        last = run[-1]
+    def _run_message(self, tp: TP, run: FetchedRun) -> RunMessage:
         message = RunMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type,
+            tp.topic, tp.partition, run.offset, run.timestamp / 1000.0, 0,
             None, None, None, None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
         message.run = run
@@ -296,7 +313,11 @@ class RunConsumer(Consumer):
 
 
 class RunTransport(Transport):
-    """Faust's aiokafka transport, with runs for the topics that are named."""
+    """Faust's aiokafka transport, with runs for the topics that are named.
+
+    A run has at most `run_records_max` records. If `has_batches`, ordinary record batches in it
+    stay bytes; otherwise every record is one that aiokafka makes.
+    """
 
     Consumer = RunConsumer
 
@@ -305,8 +326,10 @@ class RunTransport(Transport):
         *args: Any,  # noqa: ANN401 - Faust's own signature
         run_topics: frozenset[str],
         run_records_max: int,
+        has_batches: bool,
         **kwargs: Any,  # noqa: ANN401 - Faust's own signature
     ) -> None:
         super().__init__(*args, **kwargs)
         self.run_topics = run_topics
         self.run_records_max = run_records_max
+        self.has_batches = has_batches

@@ -9,7 +9,7 @@ from tests.support.rigs import Broker, own_rig, records, running, send, until_ta
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["run", "plain"])
+@pytest.mark.parametrize("transport", ["run", "records", "plain"])
 def test_records_that_are_fetched_as_a_recovery_ends_reach_the_agent(
     embedded_broker: Broker, tmp_path: Path, transport: str
 ) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiokafka.consumer.consumer as aiokafka_consumer
+import aiokafka.consumer.fetcher as aiokafka_fetcher
 import faust.transport.consumer as faust_consumer
 import faust.transport.drivers.aiokafka as faust_driver
 import jsonschema  # type: ignore[import-untyped]  # ships no types
@@ -159,12 +160,17 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 def test_every_private_name_that_the_transport_leans_on_stands_there() -> None:
-    ours = text_of(ROOT / "streams" / "worker" / "transport.py")
-    theirs = "".join(map(inspect.getsource, (faust_consumer, faust_driver, aiokafka_consumer)))
-    code = re.sub(r'(?s:""".*?""")|#[^\n]*', "", ours)
-    used = set(re.findall(r"\b(_[a-z][a-z_]+)\b", code))
-    leans_on = {name for name in used if re.search(rf"\b{name}\b", theirs)}
-    assert {"_wait_next_records", "_new_offset", "_fetch_max_wait_ms"} <= leans_on
+    leans_on: set[str] = set()
+    for file, modules in (
+        ("transport.py", (faust_consumer, faust_driver, aiokafka_consumer)),
+        ("raw_fetch.py", (aiokafka_consumer, aiokafka_fetcher)),
+    ):
+        theirs = "".join(map(inspect.getsource, modules))
+        ours = text_of(ROOT / "streams" / "worker" / file)
+        code = re.sub(r'(?s:""".*?""")|#[^\n]*', "", ours)
+        used = set(re.findall(r"\b(_[a-z][a-z_]+)\b", code))
+        leans_on |= {name for name in used if re.search(rf"\b{name}\b", theirs)}
+    assert {"_wait_next_records", "_new_offset", "_unpack_records"} <= leans_on
     stated = "".join(row[1] for row in tables(DOCS / "architecture.md", "of"))
     assert leans_on == set(re.findall(r"`(\w+)`", stated))
 

@@ -164,7 +164,8 @@ class ApacheKafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = [*self._java(), "kafka.tools.StorageTool", "format"]
         subprocess.run(
-            [*tool, "-t", cluster, "-c", str(self._properties())],
+            # The id may begin with a dash: then a word of its own is taken for an option.
+            [*tool, f"--cluster-id={cluster}", "-c", str(self._properties())],
             check=True, capture_output=True, timeout=START_SECONDS_MAX,
         )  # fmt: skip
 

@@ -107,7 +107,7 @@ def test_a_codec_without_its_library_is_said(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["run", "plain"])
+@pytest.mark.parametrize("transport", ["run", "records", "plain"])
 def test_a_worker_reads_and_writes_topics_of_every_compression(
     apache_kafka: ApacheKafka, tmp_path: Path, transport: str
 ) -> None:

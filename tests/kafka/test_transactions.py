@@ -216,7 +216,7 @@ def test_the_systemic_detection_goes_on_before_a_record_that_a_marker_stands_bef
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["run", "plain"])
+@pytest.mark.parametrize("transport", ["run", "records", "plain"])
 def test_a_worker_counts_committed_money_alone_and_lives_on_behind_markers(
     apache_kafka: ApacheKafka, tmp_path: Path, transport: str
 ) -> None:

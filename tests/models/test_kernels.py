@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.kernels import compiled, reference
+from models.arrays import Floats
+from models.detectors.gaussian import _score
+from models.kernels import CACHE_FOLDER, borrowed, cache_folder, compiled, reference
+from models.kernels import plain as plain_of
 from models.learner.columns import LearnerSettings
 from tests.support.made_payments import ACCOUNTS, SETTINGS, made_payments, small_learner
 from tests.support.seen import everything, same
@@ -62,6 +65,51 @@ def test_machine_code_is_kept_for_these_sources_and_no_others(tmp_path: Path) ->
     deep = tmp_path / "models" / "evidence" / "tail.py"
     deep.write_text(deep.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
     assert folder() != before
+
+
+def test_the_code_of_a_kernel_elsewhere_is_kept_for_its_folder_and_for_the_models(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "kernel.py"
+    source.write_text("a = 1\n", encoding="utf-8")
+    # Each folder is asked once in a process: the sources do not change while it runs.
+    before = cache_folder.__wrapped__(tmp_path)
+    assert before == cache_folder.__wrapped__(tmp_path) != CACHE_FOLDER
+    source.write_text("a = 2\n", encoding="utf-8")
+    assert cache_folder.__wrapped__(tmp_path) not in {before, CACHE_FOLDER}
+    kept = Path(compiled(doubled)._cache.cache_path)  # type: ignore[attr-defined]  # numba's
+    assert kept.is_relative_to(cache_folder(Path(__file__).parent))
+    assert Path(_score._cache.cache_path).is_relative_to(CACHE_FOLDER)  # type: ignore[attr-defined]
+
+
+def doubled(value: float) -> float:
+    return halved(value) * 4
+
+
+@compiled
+def halved(value: float) -> float:
+    return value / 2
+
+
+def test_the_plain_function_of_a_kernel_calls_plain_ones() -> None:
+    kernel = compiled(doubled)
+    assert plain_of(kernel)(3.0) == kernel(3.0) == 6.0
+    assert plain_of(kernel).__globals__["halved"] is plain_of(halved)
+    assert plain_of(ratio)(1.0, 2.0) == 0.5
+
+
+def test_a_borrowed_array_is_the_same_array() -> None:
+    kernel = compiled(written)
+    for run in (kernel, written):
+        array = np.zeros(3)
+        assert run(array) == 5.0
+        assert array.tolist() == [0.0, 5.0, 0.0]
+
+
+def written(array: Floats) -> float:
+    same_array = borrowed(array)
+    same_array[1] = 5.0
+    return float(array[1])
 
 
 # -- the law: machine code says what the source says ---------------------------------------------

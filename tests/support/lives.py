@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.support.made_stream import new_engine
@@ -31,7 +32,7 @@ class Life:
         while self._at < len(self._records) and count != 0:
             run = self._records[self._at : self._at + self._rng.randint(1, 6)]
             event = Event(self.outbox, self._rng, run[-1].offset)
-            await self.partition.take(event, run)
+            await self.partition.take(event, read_run([run]))
             self._at += len(run)
             count = None if count is None else count - 1
             match self._rng.randrange(4):

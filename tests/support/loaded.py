@@ -30,6 +30,9 @@ for name in MODULES:
     importlib.import_module(name)
 
 from streams.cli.main import main  # noqa: E402 - after what it would load by itself
+from streams.wire import columns  # noqa: E402 - likewise
+
+columns.prepare()
 
 for words in WRONG:
     with (

@@ -91,6 +91,8 @@ def test_the_stages_are_measured_and_appended_for_real(tmp_path: Path) -> None:
     (run,) = runs_of(series)
     assert run["figures"]["transactions"] == 20_000
     assert run["figures"]["cpu_us_per_transaction"]["all"] > 0
+    reading = run["figures"]["reading_us_per_record"]
+    assert 0 < reading["rows"] < reading["rows and transactions"] < reading["codec"]
 
 
 def test_neither_the_machines_name_nor_a_path_is_in_a_line(

@@ -24,6 +24,8 @@ def weir(
 ) -> Weir:
     """Run the command line here, in a folder of its own."""
     monkeypatch.setattr("streams.interpreter.configure_interpreter", lambda: None)
+    for name in [name for name in os.environ if name.startswith("WEIR_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("WEIR_STORE", "sqlite:///weir.db")
     monkeypatch.setenv("WEIR_BROKER", "127.0.0.1:1")
     monkeypatch.setenv("COLUMNS", "300")

@@ -29,6 +29,7 @@ from streams.state import changelog, journal
 from streams.state.pieces import PIECE_BYTES_MAX
 from streams.wire import codec
 from streams.wire.bounded import VALUE_BYTES_MAX, bounded_bytes
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, Event, FakeOutbox, Log
 from tests.support.laws import law
@@ -283,7 +284,7 @@ def test_accounts_with_long_ids_in_one_bucket_outgrow_no_record() -> None:
         partition = Partition(an_engine(), {}, outbox, TOPICS, lambda _: True)
         for first in range(0, accounts, 2000):
             part = items[first : first + 2000]
-            await partition.take(Event(outbox, rng, part[-1].offset), part)
+            await partition.take(Event(outbox, rng, part[-1].offset), read_run([part]))
             assert await partition.flush() is not None
         return log
 
@@ -304,7 +305,7 @@ def test_a_record_of_a_megabyte_of_escapes_is_rejected_and_the_partition_goes_on
         outbox = FakeOutbox(log, rng)
         partition = Partition(Engine(0, book()), {}, outbox, TOPICS, lambda _: True)
         run = [Record(0, ESCAPES), Record(1, ESCAPES[:10], ESCAPES), record(2, "T2")]
-        step = await partition.take(Event(outbox, rng, 2), run)
+        step = await partition.take(Event(outbox, rng, 2), read_run([run]))
         assert (step.transactions, len(step.rejections)) == (1, 2)
         assert await partition.flush() is not None
         return log

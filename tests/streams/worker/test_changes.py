@@ -17,6 +17,7 @@ from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from streams.state import changelog
 from streams.wire import codec
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.support.laws import law
@@ -86,7 +87,7 @@ class World:
                     self._say(book, partition)
                 run = self.records[at : at + rng.randint(1, 5)]
                 if run and rng.random() < 0.7:
-                    await partition.take(Event(outbox, rng, run[-1].offset), run)
+                    await partition.take(Event(outbox, rng, run[-1].offset), read_run([run]))
                     at += len(run)
                 if rng.random() < 0.3:
                     await partition.tick()
@@ -218,9 +219,9 @@ def test_a_flush_before_a_change_was_told_does_not_keep_it_as_told(what: str) ->
         engine.ledger.attributes = book
         outbox = FakeOutbox(log, rng)
         partition = Partition(engine, log.kept(), outbox, TOPICS, lambda _: True)
-        await partition.take(Event(outbox, rng, 0), records[:1])
+        await partition.take(Event(outbox, rng, 0), read_run([records[:1]]))
         await partition.flush()
-        await partition.take(Event(outbox, rng, 1), records[1:])
+        await partition.take(Event(outbox, rng, 1), read_run([records[1:]]))
         if what == "policy":
             lower = SCOPED.replace("version = 1", "version = 2").replace("500.00", "400.00")
             policies.add(policy_of(lower))

@@ -9,6 +9,7 @@ import pytest
 
 from streams.kafka.producer import Outgoing
 from streams.state.keys import is_seal
+from streams.wire.columns import read_run
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log, Told
 from tests.support.lives import Life, idle
 from tests.support.made_stream import made_stream
@@ -54,7 +55,7 @@ async def flushed_after_each_run(records: list[Record], batch_records: int) -> l
     life = Life(outbox, rng, records)
     for first in range(0, len(records), 7):
         run = records[first : first + 7]
-        await life.partition.take(Event(outbox, rng, run[-1].offset), run)
+        await life.partition.take(Event(outbox, rng, run[-1].offset), read_run([run]))
         flushed = await life.partition.flush()
         assert flushed is not None
         assert flushed.records == len(run)
@@ -83,7 +84,9 @@ def test_a_flush_waits_for_what_is_decided_and_not_yet_sent() -> None:
     async def run() -> None:
         outbox = GatedOutbox(Log(), rng)
         partition = Life(outbox, rng, records).partition
-        taking = asyncio.create_task(partition.take(Event(outbox, rng, 29), records[:30]))
+        taking = asyncio.create_task(
+            partition.take(Event(outbox, rng, 29), read_run([records[:30]]))
+        )
         await idle(3)
         assert partition.records_pending == 30
         flushing = asyncio.create_task(partition.flush())
@@ -108,11 +111,11 @@ def test_what_is_told_while_a_flush_goes_on_belongs_to_the_next_one() -> None:
     async def run() -> None:
         outbox = FakeOutbox(log, rng)
         partition = Life(outbox, rng, records).partition
-        await partition.take(Event(outbox, rng, 9), records[:10])
+        await partition.take(Event(outbox, rng, 9), read_run([records[:10]]))
         flushing = asyncio.create_task(partition.flush())
         await idle(2)
         assert not flushing.done()
-        await partition.take(Event(outbox, rng, 19), records[10:20])
+        await partition.take(Event(outbox, rng, 19), read_run([records[10:20]]))
         assert not flushing.done()
         flushed = await flushing
         assert flushed is not None
@@ -129,7 +132,7 @@ def test_a_broker_that_refuses_stops_the_flush_and_nothing_is_acknowledged() -> 
     async def run() -> None:
         outbox = FakeOutbox(Log(), rng, crash_at=8)
         partition = Life(outbox, rng, records).partition
-        await partition.take(Event(outbox, rng, 19), records[:20])
+        await partition.take(Event(outbox, rng, 19), read_run([records[:20]]))
         with pytest.raises(CrashError):
             await partition.flush()
         assert outbox.log.committed == 0

@@ -13,6 +13,7 @@ from monitor.engine.engine import Engine
 from streams.state import changelog as state
 from streams.state import journal, keys, pieces
 from streams.state.pieces import PIECE_BYTES_MAX
+from streams.wire.columns import read_run
 from tests.support.fake_log import MOVED, TOPICS, Event, FakeOutbox, Log, Told
 from tests.support.laws import law
 from tests.support.lives import Life, idle, live
@@ -243,7 +244,7 @@ def test_it_goes_on_as_it_is_only_where_its_own_seal_holds() -> None:
             return partition.is_settled
 
         assert not is_settled()  # nothing is sealed yet
-        await partition.take(Event(life.outbox, rng, 4), records[:5])
+        await partition.take(Event(life.outbox, rng, 4), read_run([records[:5]]))
         assert not is_settled()
         flushing = asyncio.create_task(partition.flush())
         await idle(3)

@@ -18,6 +18,7 @@ from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from streams.state.changelog import keep, parts_of
 from streams.wire import codec
+from streams.wire.columns import read_run
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
 from tests.support.lives import Life, idle
@@ -84,7 +85,7 @@ def warmed_up(text: str = WARM) -> Log:
         life = ModelledLife(outbox, rng, records, text)
         for first in range(0, len(records), 400):
             run = records[first : first + 400]
-            await life.partition.take(Event(outbox, rng, run[-1].offset), run)
+            await life.partition.take(Event(outbox, rng, run[-1].offset), read_run([run]))
             await life.partition.flush()
         log.committed = len(records)
 
@@ -314,7 +315,7 @@ def test_a_worker_that_lost_its_partition_writes_no_models_that_count() -> None:
         for life, end in ((old, first + 12), (new, first + 50)):
             run = records[first:end]
             event = Event(life.outbox, seeded(4), run[-1].offset)
-            await life.partition.take(event, run)
+            await life.partition.take(event, read_run([run]))
         await new.partition.flush()
         kept = parts_kept(log)
         await old.partition.flush()

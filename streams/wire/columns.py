@@ -1,0 +1,372 @@
+"""Runs of records as rows and as items: read by kernels if a record is ordinary, else by the codec.
+
+The items are those of `codec.decode_run`, whatever the bytes. Until the kernels are compiled on a
+machine, a thread compiles them, and the codec decodes every record.
+"""
+
+import threading
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import repeat
+from typing import Any, Final, NamedTuple
+
+import numba
+import numpy as np
+
+from models.arrays import Bytes, Ints
+from models.kernels import plain
+from monitor.core.currency import CURRENCIES
+from monitor.core.transaction import CREDIT, DEBIT, FIELDS, Rejection, Transaction
+from streams.wire import codec
+from streams.wire.records import RecordBatch
+from streams.wire.rows import checks, texts, walk
+from streams.wire.rows.layout import (
+    FIELD_NAMES,
+    NAME_BYTES,
+    NOWHERE,
+    ODD,
+    ODD_HEADERS,
+    ORDINARY,
+    PAIR_BYTES,
+    RECORDS,
+    Batches,
+    Rows,
+    RunColumns,
+    currency_table,
+    room_for_rows,
+    room_for_texts,
+)
+
+Piece = RecordBatch | Sequence[codec.Record]
+
+_Place = tuple[int, int, int, int]
+"""Of a batch: what `Batches` has of it."""
+
+RECORD_BYTES_LEAST: Final = 7
+"""Of a record in a batch: each of its parts has a byte at least."""
+
+CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
+"""The currencies by their numbers in `RunColumns`."""
+
+# An array hands out its objects in a fourth of the time that a function called for each takes.
+_CODES: Final = np.array(CURRENCY_CODES, np.object_)
+_DIRECTIONS: Final = np.array((DEBIT, CREDIT), np.object_)
+
+
+class DamagedBatchError(ValueError):
+    """Bytes of a record batch that are no records."""
+
+
+class BatchRecord(NamedTuple):
+    """A record of a batch, as `codec.Record` has it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, Any], ...]  # a value is bytes or None
+
+
+class DecodedRun:
+    """A run of records: when each was written, what each is, and the columns of all.
+
+    `offsets` and `written_at` (microseconds since 1970) have a number for each record.
+    """
+
+    def __init__(self, columns: RunColumns, pieces: Sequence[Piece]) -> None:
+        self.columns = columns
+        self.offsets: list[int] = columns.rows["offset"].tolist()
+        times: list[int] = columns.rows["timestamp"].tolist()
+        self.written_at = [time * codec.TIMESTAMP_UNIT for time in times]
+        self._single = [piece for piece in pieces if not isinstance(piece, RecordBatch)]
+
+    @cached_property
+    def items(self) -> list[Transaction | Rejection]:
+        """What each record is by itself: exactly what `codec.decode_run` says."""
+        odd = np.flatnonzero(self.columns.rows["state"] != ORDINARY).tolist()
+        items: list[Transaction | Rejection] = []
+        if len(odd) < len(self.offsets):
+            items += _transactions(self.columns)
+        if odd:
+            decoded = codec.decode_run(map(self._bare_record, odd))
+            items = _merged(items, odd, decoded)
+        return items
+
+    def record(self, offset: int) -> codec.Record:
+        """Return the record that has an offset. Raises KeyError if none has it."""
+        row = bisect_left(self.offsets, offset)
+        if row == len(self.offsets) or self.offsets[row] != offset:
+            raise KeyError(offset)
+        if self.columns.rows["headers_at"][row] == NOWHERE:
+            return self._single_records[offset]
+        return self._bare_record(row)._replace(headers=_headers(self.columns, row))
+
+    @cached_property
+    def _single_records(self) -> dict[int, codec.Record]:
+        return {record.offset: record for piece in self._single for record in piece}
+
+    def _bare_record(self, place: int) -> BatchRecord:
+        """Return a record without its headers, which no decision asks for."""
+        data, row = self.columns.data, self.columns.rows[place]
+        return BatchRecord(
+            int(row["offset"]),
+            int(row["timestamp"]),
+            _bytes_at(data, row["key_at"], row["key_length"]),
+            _bytes_at(data, row["value_at"], row["value_length"]),
+            (),
+        )
+
+
+def read_run(pieces: Iterable[Piece]) -> DecodedRun:
+    """Return the records of a run, whose pieces are in the order of their offsets.
+
+    A piece is a batch, or records as a consumer hands them on. Raises DamagedBatchError if the
+    bytes of a batch are no records: a reader of Kafka's refuses the same batches.
+    """
+    pieces = list(pieces)
+    is_compiled = _KERNELS.are_ready()
+    columns = _walked(pieces, is_compiled=is_compiled)
+    if is_compiled:
+        checks.read_values(*columns, _CURRENCY_TABLE)
+    return DecodedRun(columns, pieces)
+
+
+# -- pieces to rows -------------------------------------------------------------------------------
+
+
+def _walked(pieces: Sequence[Piece], *, is_compiled: bool) -> RunColumns:
+    """Return the rows of all records, none of them parsed."""
+    counts = [_count(piece) for piece in pieces]
+    rows = [0, *np.cumsum(counts, dtype=np.int64).tolist()]
+    parts: list[bytes] = []
+    size = 0
+    batches: list[_Place] = []
+    single: list[tuple[int, int, Sequence[codec.Record]]] = []
+    for row, end_row, piece in zip(rows, rows[1:], pieces, strict=False):
+        if isinstance(piece, RecordBatch):
+            parts.append(piece.data)
+            batches.append((size, size + len(piece.data), row, end_row))
+            size += len(piece.data)
+        else:
+            single.append((row, size, piece))
+            for record in piece:
+                key, value = record.key or b"", record.value or b""
+                parts += (key, value)
+                size += len(key) + len(value)
+    data = b"".join(parts)
+    columns = RunColumns(np.frombuffer(data, np.uint8), room_for_rows(rows[-1]))
+    for row, at, records in single:
+        _put_records(records, at, columns.rows[row : row + len(records)])
+    of_batches = [piece for piece in pieces if isinstance(piece, RecordBatch)]
+    if of_batches:
+        _walk(data, batches, of_batches, columns, is_compiled=is_compiled)
+        columns = _based(columns, of_batches)
+    return columns
+
+
+def _count(piece: Piece) -> int:
+    """Return how many records a piece has. Raises DamagedBatchError if its bytes have not so many.
+
+    So no memory is taken for a number that is wrong.
+    """
+    if not isinstance(piece, RecordBatch):
+        return len(piece)
+    if not 0 <= piece.count * RECORD_BYTES_LEAST <= len(piece.data):
+        raise _damaged(piece)
+    return piece.count
+
+
+def _damaged(batch: RecordBatch) -> DamagedBatchError:
+    return DamagedBatchError(
+        f"the batch at offset {batch.first_offset} must have {batch.count} whole records"
+        f" in its {len(batch.data)} bytes, and has not: it is damaged"
+    )
+
+
+def _put_records(records: Sequence[codec.Record], at: int, rows: Rows) -> None:
+    """Fill the rows of records whose keys and values stand one after the other from a place on."""
+    rows["offset"] = [record.offset for record in records]
+    rows["timestamp"] = [record.timestamp for record in records]
+    rows["key_length"] = [_length(record.key) for record in records]
+    rows["value_length"] = [_length(record.value) for record in records]
+    rows["headers_at"] = NOWHERE
+    key_sizes = np.maximum(rows["key_length"], 0)
+    sizes = key_sizes + np.maximum(rows["value_length"], 0)
+    rows["key_at"] = at + np.cumsum(sizes) - sizes
+    rows["value_at"] = rows["key_at"] + key_sizes
+
+
+def _length(part: bytes | None) -> int:
+    return -1 if part is None else len(part)
+
+
+def _walk(
+    data: bytes,
+    places: Sequence[_Place],
+    batches: Sequence[RecordBatch],
+    columns: RunColumns,
+    *,
+    is_compiled: bool,
+) -> None:
+    """Fill the rows of batches. Raises DamagedBatchError if the bytes of one are no records."""
+    by_column = list(zip(*places, strict=True))
+    if is_compiled:
+        arrays = Batches._make(np.array(column, np.int64) for column in by_column)
+        damaged = walk.walk(columns.data, arrays, columns.rows)
+    else:
+        damaged = plain(walk.walk)(data, Batches._make(by_column), columns.rows)
+    if damaged != NOWHERE:
+        raise _damaged(batches[damaged])
+    for row in np.flatnonzero(columns.rows["state"] == ODD_HEADERS).tolist():
+        try:
+            _headers(columns, row)
+        except UnicodeDecodeError as error:
+            within = next(n for n, (*_, end_row) in enumerate(places) if row < end_row)
+            raise _damaged(batches[within]) from error
+        columns.rows["state"][row] = ODD
+
+
+def _based(columns: RunColumns, batches: Sequence[RecordBatch]) -> RunColumns:
+    """Return rows whose offsets and times are no longer counted from those of their batches.
+
+    Records before the offset to begin from are left out. So is one whose offset is not above all
+    before it, as a consumer passes over it.
+    """
+    rows = columns.rows
+    places = np.flatnonzero(rows["headers_at"] != NOWHERE)
+    counts = [batch.count for batch in batches]
+
+    def of_each(numbers: Sequence[int]) -> Ints:
+        """Return the number of its batch for each record."""
+        return np.repeat(np.array(numbers, np.int64), counts)
+
+    offsets = rows["offset"][places] + of_each([batch.first_offset for batch in batches])
+    rows["offset"][places] = offsets
+    rows["timestamp"][places] *= of_each([batch.append_time is None for batch in batches])
+    rows["timestamp"][places] += of_each(
+        [b.first_timestamp if b.append_time is None else b.append_time for b in batches]
+    )
+    keep = offsets >= of_each([batch.from_offset for batch in batches])
+    keep[1:] &= offsets[1:] > np.maximum.accumulate(offsets)[:-1]
+    if keep.all():
+        return columns
+    return columns._replace(rows=np.delete(rows, places[~keep]))
+
+
+def _bytes_at(data: Bytes, at: int, length: int) -> bytes | None:
+    """Return some of the bytes of a run; None for a length of -1."""
+    return None if length < 0 else data[at : at + length].tobytes()
+
+
+def _headers(columns: RunColumns, row: int) -> tuple[tuple[str, Any], ...]:
+    """Return the headers of a record. Raises UnicodeDecodeError if a name is not UTF-8."""
+    part, view = plain(walk.part), columns.data.data
+    at, end = int(columns.rows["headers_at"][row]), columns.data.size
+    headers = []
+    for _ in range(columns.rows["headers"][row]):
+        name_at, name_length, at = part(view, at, end)
+        value_at, value_length, at = part(view, at, end)
+        name = _bytes_at(columns.data, name_at, name_length)
+        assert name is not None, "the walk refuses a name that is null"
+        headers.append((name.decode(), _bytes_at(columns.data, value_at, value_length)))
+    return tuple(headers)
+
+
+# -- rows to items --------------------------------------------------------------------------------
+
+
+def _transactions(columns: RunColumns) -> list[Transaction]:
+    """Return the transactions of the ordinary rows."""
+    data, rows = columns
+    room = room_for_texts(data.size, rows.size)
+    texts.gather(data, rows, room)
+    count = int(room.used[RECORDS])
+    if count < rows.size:
+        rows = rows[rows["state"] == ORDINARY]
+    pairs = _split(room.pairs, room.used[PAIR_BYTES])
+    # The text behind the last line feed is no text: it becomes that of the number -1.
+    names = np.array(_split(room.names, room.used[NAME_BYTES]), np.object_)
+    names[-1] = None
+    fields = zip(
+        pairs[0 : 2 * count : 2],
+        pairs[1 : 2 * count : 2],
+        rows["event_time"].tolist(),
+        rows["amount"].tolist(),
+        _CODES[rows["currency"]].tolist(),
+        _DIRECTIONS[rows["is_credit"]].tolist(),
+        *names[room.name[:count].T].tolist(),
+        strict=True,
+    )
+    # A NamedTuple's own constructor costs twice as much as this.
+    return list(map(tuple.__new__, repeat(Transaction), fields))
+
+
+def _split(room: Bytes, used: int) -> list[str]:
+    """Return the texts that a line feed follows each, and an empty one."""
+    return bytes(room[:used].data).decode("ascii").split("\n")
+
+
+def _merged(
+    ordinary: Sequence[Transaction | Rejection],
+    odd_rows: Sequence[int],
+    odd: Sequence[Transaction | Rejection],
+) -> list[Transaction | Rejection]:
+    """Return the items of all rows in order; the odd ones are of these rows."""
+    items: list[Transaction | Rejection] = []
+    taken = 0
+    for before, (row, item) in enumerate(zip(odd_rows, odd, strict=True)):
+        items += ordinary[taken : row - before]
+        taken = row - before
+        items.append(item)
+    items += ordinary[taken:]
+    return items
+
+
+# -- the kernels ----------------------------------------------------------------------------------
+
+
+_CURRENCY_TABLE: Final = currency_table([(code, *CURRENCIES[code]) for code in CURRENCY_CODES])
+
+assert [name.decode() for name in FIELD_NAMES] == [*FIELDS, codec.FAULT]
+
+
+class _Kernels:
+    """Whether the kernels can be called at once; if not, a thread loads or compiles them."""
+
+    def __init__(self) -> None:
+        self._are_ready = False
+        self._starting = threading.Lock()
+
+    def are_ready(self) -> bool:
+        """Return whether they are loaded. Once, begin to load them if they are not."""
+        if (
+            not self._are_ready
+            and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # set at run time
+            and self._starting.acquire(blocking=False)
+        ):
+            threading.Thread(target=self.prepare, name="kernels of rows", daemon=True).start()
+        return self._are_ready
+
+    def prepare(self) -> None:
+        """Load or compile all of them, by one record."""
+        columns = _walked([_SAMPLE], is_compiled=True)
+        checks.read_values(*columns, _CURRENCY_TABLE)
+        _transactions(columns)
+        self._are_ready = True
+
+
+_SAMPLE: Final = RecordBatch(bytes((12, 0, 0, 0, 1, 1, 0)), 1, 0, 0, None, 0)
+"""A record without a key and a value."""
+
+_KERNELS: Final = _Kernels()
+
+
+def prepare() -> None:
+    """Load the kernels now: a second; the first time on a machine they are compiled."""
+    _KERNELS.prepare()
+
+
+def prepare_soon() -> None:
+    """Load them in a thread, if nobody does yet; until they are there the codec reads."""
+    _KERNELS.are_ready()
