@@ -93,6 +93,13 @@ OF_API: Final = (
     Route(f"{_V1}/health", tagged(api.health_object), methods=["GET"]),
     Route(f"{_V1}/queue/take", posted_once(worklist.post_take), methods=["POST"]),
     Route(f"{_V1}/queue/close", posted_once(worklist.post_close_all), methods=["POST"]),
+    Route(f"{_V1}/views", tagged(saved_views.view_list), methods=["GET"]),
+    Route(f"{_V1}/views", posted_once(saved_views.post_view), methods=["POST"]),
+    Route(
+        f"{_V1}/views/{{name:path}}/remove",
+        posted_once(saved_views.post_view_removal),
+        methods=["POST"],
+    ),
     Route(f"{_V1}/alerts", tagged(api.alert_list), methods=["GET"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/dispositions",

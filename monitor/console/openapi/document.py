@@ -30,6 +30,7 @@ from monitor.store.cubes import DIMENSIONS
 from monitor.store.programs.answers import KEY_LENGTH_MAX
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does
+from monitor.store.work.saved_views import NAME_LENGTH_MAX
 from monitor.store.work.tasks import TaskKind, TaskProgress
 
 _ABOUT: Final = {
@@ -360,7 +361,36 @@ def _queue_paths() -> dict[str, Any]:
     }
     would = object_of({**_COUNTED, "digest": TEXT})
     done = object_of({"done": list_of(object_of({}))})
+    of_view = {"tab": {"enum": list(CHOICES["tab"])}, **dict.fromkeys((*FILTERS, "q"), TEXT)}
+    filters = {**object_of(of_view), "additionalProperties": False}
+    saving = {
+        **object_of(
+            {"name": {**TEXT, "maxLength": NAME_LENGTH_MAX}, "filters": filters},
+            ["name", "filters"],
+        ),
+        "additionalProperties": False,
+    }
     return {
+        "/api/v1/views": {
+            "get": {
+                "summary": "Your own saved views of the queue, by name",
+                **_answers(object_of({"items": list_of(ref("View"))}, ["items"])),
+            },
+            "post": {
+                "summary": "Save filters of the queue under a name; one of that name is replaced",
+                "parameters": [_CSRF],
+                **_takes(saving),
+                **_answers(ref("View"), "201", "415"),
+            },
+        },
+        "/api/v1/views/{name}/remove": {
+            "parameters": [*_in_path("name"), _CSRF],
+            "post": {
+                "summary": "Remove a view of your own",
+                **_takes({**object_of({}), "additionalProperties": False}),
+                **_answers(ref("View"), "201", *_WRITE),
+            },
+        },
         "/api/v1/queue/take": {
             "parameters": [_CSRF],
             "post": {
