@@ -36,6 +36,7 @@ from monitor.console.views import (
 )
 from monitor.console.views import transactions as of_alert
 from monitor.console.work import saved_views, task_views, undo
+from monitor.dispositions.deadlines import Deadlines
 from monitor.store.people import Role
 from monitor.store.store import Store, StoreError
 
@@ -87,6 +88,7 @@ PAGES: Final = (
 )
 
 _V1: Final = "/api/v1"
+DEADLINES: Final = Deadlines()
 
 OF_API: Final = (
     Route(f"{_V1}/openapi.json", tagged(api.openapi_document), methods=["GET"]),
@@ -179,13 +181,14 @@ def create_app(  # noqa: PLR0913 - a console stands on these
     is_https: bool = False,
     transactions: Transactions | None = None,
     proxy: Proxy | None = None,
+    deadlines: Deadlines = DEADLINES,
     on_request: OnRequest | None = None,
 ) -> Starlette:
     """Return the console of a store, behind its guard.
 
     `on_request` is given method, status and seconds of each request but those of /events;
     `transactions` finds those behind an alert; without it, the page says that it cannot.
-    `proxy` may say who somebody is.
+    `proxy` may say who somebody is. `deadlines` say when an open alert is late.
     `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
     """
     static = StaticFiles(directory=str(files("monitor.console") / "static"))
@@ -212,6 +215,7 @@ def create_app(  # noqa: PLR0913 - a console stands on these
         },
     )
     app.state.store = store
+    app.state.deadlines = deadlines
     app.state.clock = clock
     app.state.is_https = is_https
     app.state.streams = {}

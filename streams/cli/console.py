@@ -160,6 +160,7 @@ async def _serve(
         is_https=tls is not None,
         transactions=TransactionTopic(settings),
         proxy=proxy,
+        deadlines=settings.late_after,
         on_request=metrics.request,
     )
     server = uvicorn.Server(

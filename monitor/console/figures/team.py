@@ -14,13 +14,13 @@ from monitor.console.limits import in_force
 from monitor.console.replies import as_json, now_of, page, store_of
 from monitor.console.words import SEVERITIES, joined, word
 from monitor.core.business_day import MICROSECONDS, day_of_text, event_time_text
+from monitor.dispositions.deadlines import Deadlines
 from monitor.dispositions.disposition import Disposition
 from monitor.policy.policy import PolicyBook
 from monitor.store.figures.team import (
     CONFIRMED,
     READ_MAX,
     SHARED_MIN,
-    TARGETS,
     Decided,
     OpenAges,
     PersonDecided,
@@ -54,6 +54,7 @@ class TeamFigures(NamedTuple):
     """All that the page shows; `budgets` are of the days, None if the policy states none."""
 
     now: int
+    deadlines: Deadlines
     open: OpenAges
     decided: Decided
     people: Sequence[PersonWindows]
@@ -69,7 +70,7 @@ class TeamFigures(NamedTuple):
         return sum(row.closed for row in self.by_kind)
 
 
-def team_figures(connection: Connection, now: int) -> TeamFigures:
+def team_figures(connection: Connection, now: int, deadlines: Deadlines) -> TeamFigures:
     """Return what the store says of the team at a moment (microseconds since 1970)."""
     decided = decided_since(connection, now - max(WINDOWS) * DAY)
     closings = closed_alerts(decided.decisions)
@@ -79,7 +80,8 @@ def team_figures(connection: Connection, now: int) -> TeamFigures:
     book = in_force(connection).book
     return TeamFigures(
         now=now,
-        open=open_ages(connection, now),
+        deadlines=deadlines,
+        open=open_ages(connection, now, deadlines),
         decided=decided,
         people=_people(decided, now),
         days=days,
@@ -115,7 +117,7 @@ def team(request: Request) -> Response:
     checked(request.query_params, ())
     now = now_of(request)
     with store_of(request).reading() as connection:
-        figures = team_figures(connection, now)
+        figures = team_figures(connection, now, request.app.state.deadlines)
     shown = {
         "title": _("Team"),
         "figures": figures,
@@ -123,7 +125,7 @@ def team(request: Request) -> Response:
         "targets": joined(
             [
                 _("%(severity)s %(time)s", severity=word(SEVERITIES, name), time=duration(target))
-                for name, target in TARGETS.items()
+                for name, target in figures.deadlines.lengths().items()
             ]
         ),
         "windows": WINDOWS,
@@ -149,7 +151,7 @@ def team_object(request: Request) -> Response:
     """Answer with how the team works."""
     checked(request.query_params, ())
     with store_of(request).reading() as connection:
-        figures = team_figures(connection, now_of(request))
+        figures = team_figures(connection, now_of(request), request.app.state.deadlines)
     return as_json(team_fields(figures))
 
 
@@ -160,7 +162,7 @@ def team_fields(figures: TeamFigures) -> dict[str, Any]:
     """
     decided = figures.decided
     return {
-        "target_seconds": {name: _seconds(target) for name, target in TARGETS.items()},
+        "target_seconds": figures.deadlines._asdict(),
         "open": {
             "people": [_open_fields(person) for person in figures.open.people],
             "counted": figures.open.counted,
