@@ -26,7 +26,9 @@ from monitor.store.figures.team import (
     PersonDecided,
     PersonOpen,
     Precision,
+    TakenDecision,
     TeamDay,
+    alone_in,
     by_person,
     closed_alerts,
     days_until,
@@ -41,6 +43,9 @@ WINDOWS: Final = (7, 30)
 """Days that are looked back on."""
 
 CAPACITY_DAYS: Final = 14
+
+ALONE_SHOWN: Final = 20
+"""Closings without a second person that the page names; it counts all."""
 
 
 class PersonWindows(NamedTuple):
@@ -63,6 +68,7 @@ class TeamFigures(NamedTuple):
     by_limit: Sequence[Precision]
     by_kind: Sequence[Precision]
     by_model: Sequence[Precision]
+    alone: Sequence[TakenDecision]
 
     @property
     def closed(self) -> int:
@@ -89,6 +95,7 @@ def team_figures(connection: Connection, now: int, deadlines: Deadlines) -> Team
         by_limit=precision_by(closings, lambda closing: closing.threshold_id),
         by_kind=precision_by(closings, lambda closing: closing.kind),
         by_model=precision_by(by_models, lambda closing: models[closing.alert_id]),
+        alone=alone_in(connection, closings),
     )
 
 
@@ -134,6 +141,7 @@ def team(request: Request) -> Response:
         "share": share,
         "shared_min": SHARED_MIN,
         "read_max": READ_MAX,
+        "alone_shown": ALONE_SHOWN,
     }
     return page(request, "team.html", shown)
 
@@ -180,6 +188,10 @@ def team_fields(figures: TeamFigures) -> dict[str, Any]:
                 for person in figures.people
             ],
         },
+        "closed_alone": [
+            {"alert_id": each.alert_id, "by": each.by, "at": event_time_text(each.at)}
+            for each in figures.alone
+        ],
         "days": [
             {
                 "day": day.day,

@@ -9,6 +9,7 @@ from monitor.console.filters import CHOICES, FILTERS, OF_API, OF_EXPORT
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.console.openapi.figures import (
     group_schema,
+    health_schema,
     span_schema,
     sums_schema,
     team_schema,
@@ -435,13 +436,6 @@ def _paths() -> dict[str, Any]:
     with_members = {
         "allOf": [whole, ref("Incident"), object_of({"member_alerts": list_of(ref("Alert"))})]
     }
-    health = object_of(
-        {
-            "positions": list_of(object_of({})),
-            "closed_days": list_of(object_of({})),
-            "unsent": NUMBER,
-        }
-    )
     done = object_of({"done": list_of(object_of({}))})
     would = object_of({**_COUNTED, "members": list_of(ref("Member"))})
     return {
@@ -533,7 +527,7 @@ def _paths() -> dict[str, Any]:
         **_limit_paths(),
         **_task_paths(),
         **_figure_paths(),
-        "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
+        "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health_schema())}},
         "/api/v1/openapi.json": {
             "get": {"summary": "This document", "security": [], **_answers({"type": "object"})}
         },

@@ -66,7 +66,7 @@ def post_view(request: Request, body: Body) -> Response:
 
 
 def post_view_removal(request: Request, body: Body) -> Response:
-    """Remove a view, and answer with it. Raises AnswerError (404) if there is none of the name."""
+    """Remove a view, and answer with it. Raises AnswerError (404) if no view has the name."""
     ensure_known(body, ())
     return as_json(_fields(_remove(request, request.path_params["name"])), 201)
 

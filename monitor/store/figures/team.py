@@ -16,11 +16,13 @@ from sqlalchemy import Connection, case, func, select
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.dispositions.deadlines import Deadlines
-from monitor.dispositions.disposition import Disposition
+from monitor.dispositions.disposition import Disposition, needs_two
+from monitor.store.intake import stored_action
 from monitor.store.people import DAY
 from monitor.store.queries import AlertFilter, rows_by_id
 from monitor.store.schema import actions, alerts
-from monitor.store.standing import Does, State
+from monitor.store.standing import Action, Does, State, closed_alone
+from monitor.store.store import in_pieces
 
 READ_MAX: Final = 2_000
 """Open alerts, decisions, and first reports of a day that are read at most: each costs a look into
@@ -98,6 +100,7 @@ class TakenDecision(NamedTuple):
     threshold_id: str | None
     state: str | None
     disposition: str | None
+    severity: str | None
 
     @property
     def waited(self) -> int | None:
@@ -224,6 +227,17 @@ def closed_alerts(decisions: Iterable[TakenDecision]) -> list[TakenDecision]:
         if decision.does == Does.DISPOSE.value and decision.state == State.CLOSED.value:
             last.setdefault(decision.alert_id, decision)
     return list(last.values())
+
+
+def alone_in(connection: Connection, closings: Iterable[TakenDecision]) -> list[TakenDecision]:
+    """Return closings that needed a second person and had none: the latest first."""
+    needing = {each.alert_id: each for each in closings if needs_two(each.severity or "")}
+    done: dict[str, list[Action]] = {}
+    for piece in in_pieces(sorted(needing)):
+        for row in connection.execute(select(actions).where(actions.c.alert_id.in_(piece))):
+            done.setdefault(row.alert_id, []).append(stored_action(row))
+    alone = [needing[name] for name, its in done.items() if closed_alone(its) is not None]
+    return sorted(alone, key=lambda each: (-each.at, each.action_id))
 
 
 def precision_by(

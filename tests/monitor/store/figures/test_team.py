@@ -17,6 +17,7 @@ from monitor.store.figures.team import (
     DECIDES,
     EVERYBODY,
     SHARED_MIN,
+    alone_in,
     by_person,
     closed_alerts,
     date_of,
@@ -30,7 +31,15 @@ from monitor.store.figures.team import (
 from monitor.store.intake import Intake
 from monitor.store.people import DAY, HOUR
 from monitor.store.records import Read, RecordSort
-from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
+from monitor.store.standing import (
+    Action,
+    Does,
+    Revision,
+    Standing,
+    State,
+    closed_alone,
+    standing_of,
+)
 from monitor.store.store import Store
 from tests.support.laws import examples
 from tests.support.stored import NOW, filled, made_record, read_action, read_alert, sqlite_store
@@ -244,6 +253,24 @@ def test_precision_counts_each_alert_once_as_it_stands(either_store: Store, seed
         if recount.last(name)["kind"] == Kind.OUTLIER
     }
     assert models == {name: DETECTORS.get(model) for name, model in said.items()}
+
+
+@tried
+@given(seed=seeds)
+def test_critical_alerts_that_were_closed_alone_are_named(either_store: Store, seed: int) -> None:
+    recount = taken(either_store, seed)
+    with either_store.reading() as connection:
+        closings = closed_alerts(decided_since(connection, NOW - SPREAD).decisions)
+        found = alone_in(connection, closings)
+    expected = {}
+    for name, stands in recount.stands.items():
+        is_critical = recount.last(name)["severity"] == "critical"
+        if stands.state is State.CLOSED and is_critical:
+            alone = closed_alone(recount.done[name].values())
+            if alone is not None:
+                expected[name] = (alone.by, alone.at)
+    assert {each.alert_id: (each.by, each.at) for each in found} == expected
+    assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
 
 
 @tried
