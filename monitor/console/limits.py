@@ -298,7 +298,13 @@ def propose(
         },
     )
     take_step(connection, step, None)
-    _keep(connection, step, now, before={"above": str(written(threshold, threshold.above))})
+    audit.append_step(
+        connection,
+        step.proposal_id,
+        step.fields(),
+        at=now,
+        before={"above": str(written(threshold, threshold.above))},
+    )
     return step
 
 
@@ -379,20 +385,14 @@ def decide_on(
         detail = {"policy_sha256": sha256_of(changed), "note": note}
         step = ProposalStep(proposal_id, StepKind.APPROVE, person.name, at, detail)
         take_step(connection, step, (changed.version, changed.text))
-    _keep(connection, step, now, before={"progress": proposal.progress.value})
-    return found_proposal(connection, proposal_id)
-
-
-def _keep(connection: Connection, step: ProposalStep, now: int, before: dict[str, Any]) -> None:
-    audit.append(
+    audit.append_step(
         connection,
+        step.proposal_id,
+        step.fields(),
         at=now,
-        actor=step.by,
-        action=step.step.value,
-        subject=step.proposal_id,
-        before=before,
-        after=step.fields(),
+        before={"progress": proposal.progress.value},
     )
+    return found_proposal(connection, proposal_id)
 
 
 _AMOUNTS: Final = {
