@@ -10,6 +10,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from monitor.dispositions.deadlines import Deadlines
+
 PREFIX: Final = "WEIR_"
 PORT_MAX: Final = 65_535
 _WHOLE: Final = re.compile("[0-9]{1,9}")
@@ -161,6 +163,9 @@ class Settings:
     )
     keep_sessions: int | None = _setting(
         _whole(1, DAYS_MAX), "Days that sessions and failed logins stay; none: for ever.", None
+    )
+    late_after: Deadlines = _setting(  # noqa: RUF009 - as dataclasses.field
+        Deadlines.of, "How long after its first report an open alert is late.", Deadlines()
     )
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")

@@ -38,6 +38,7 @@ from monitor.console.views import (
 )
 from monitor.console.views import transactions as of_alert
 from monitor.console.work import saved_views, task_views, undo
+from monitor.dispositions.deadlines import Deadlines
 from monitor.store.people import Role
 from monitor.store.store import Store, StoreError
 
@@ -95,12 +96,20 @@ PAGES: Final = (
 )
 
 _V1: Final = "/api/v1"
+DEADLINES: Final = Deadlines()
 
 OF_API: Final = (
     Route(f"{_V1}/openapi.json", tagged(api.openapi_document), methods=["GET"]),
     Route(f"{_V1}/health", tagged(api.health_object), methods=["GET"]),
     Route(f"{_V1}/queue/take", posted_once(worklist.post_take), methods=["POST"]),
     Route(f"{_V1}/queue/close", posted_once(worklist.post_close_all), methods=["POST"]),
+    Route(f"{_V1}/views", tagged(saved_views.view_list), methods=["GET"]),
+    Route(f"{_V1}/views", posted_once(saved_views.post_view), methods=["POST"]),
+    Route(
+        f"{_V1}/views/{{name:path}}/remove",
+        posted_once(saved_views.post_view_removal),
+        methods=["POST"],
+    ),
     Route(f"{_V1}/alerts", tagged(api.alert_list), methods=["GET"]),
     Route(
         f"{_V1}/alerts/{{alert_id:path}}/dispositions",
@@ -192,13 +201,15 @@ def create_app(  # noqa: PLR0913 - a console stands on these
     transactions: Transactions | None = None,
     proxy: Proxy | None = None,
     provider: "Provider | None" = None,
+    deadlines: Deadlines = DEADLINES,
     on_request: OnRequest | None = None,
 ) -> Starlette:
     """Return the console of a store, behind its guard.
 
     `on_request` is given method, status and seconds of each request but those of /events;
     `transactions` finds those behind an alert; without it, the page says that it cannot.
-    `proxy` may say who somebody is; people may log in by `provider`, too.
+    `proxy` may say who somebody is; people may log in by `provider`, too. `deadlines` say when an
+    open alert is late.
     `clock` gives microseconds since 1970; `hosts` are the values of Host that are answered.
     """
     static = StaticFiles(directory=str(files("monitor.console") / "static"))
@@ -225,6 +236,7 @@ def create_app(  # noqa: PLR0913 - a console stands on these
         },
     )
     app.state.store = store
+    app.state.deadlines = deadlines
     app.state.clock = clock
     app.state.is_https = is_https
     app.state.streams = {}

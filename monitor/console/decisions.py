@@ -13,7 +13,7 @@ from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
 from monitor.console.work.tasks import offer_for
 from monitor.core.business_day import event_time_of, event_time_text
-from monitor.core.threshold import Severity
+from monitor.dispositions.disposition import needs_two
 from monitor.store import audit
 from monitor.store.desk import ConflictError, act
 from monitor.store.people import DAY, Person, Role
@@ -77,7 +77,7 @@ def may(person: Person, row: Row[Any], now: int) -> frozenset[str]:
 
 def needs_second(person: Person, row: Row[Any]) -> bool:
     """Return whether closing an alert by this person is only a proposal."""
-    return row.severity == Severity.CRITICAL.value and person.role < Role.APPROVER
+    return needs_two(row.severity) and person.role < Role.APPROVER
 
 
 def _is_second(person: Person, row: Row[Any]) -> bool:

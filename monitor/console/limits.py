@@ -5,7 +5,7 @@ of a replay of the same days. Peer groups are those that the days were reported 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -51,6 +51,7 @@ class InForce(NamedTuple):
 
     book: PolicyBook | None
     refused: Sequence[str]
+    published: Mapping[int, int]  # by version: when its record was written (microseconds)
 
     @property
     def last(self) -> Policy:
@@ -86,6 +87,7 @@ def in_force(connection: Connection) -> InForce:
     """Return the policies as workers take them from the topic, in its order."""
     book: PolicyBook | None = None
     refused: list[str] = []
+    published: dict[int, int] = {}
     for row in policy_rows(connection):
         try:
             policy = policy_of(row.text, f"record {row.offset} of the policy topic")
@@ -93,9 +95,32 @@ def in_force(connection: Connection) -> InForce:
                 book = PolicyBook([policy])
             else:
                 book.add(policy)
+            published.setdefault(policy.version, row.told_at)
         except PolicyError as error:
             refused.append(str(error))
-    return InForce(book, refused)
+    return InForce(book, refused, published)
+
+
+class SetAlone(NamedTuple):
+    """A policy version that no proposal made, and when its record was written (microseconds)."""
+
+    version: int
+    at: int
+
+
+def set_alone(connection: Connection, policies: InForce) -> list[SetAlone]:
+    """Return the versions on the topic that no second person approved here, the latest first."""
+    approved = {
+        proposal.made.detail["policy_sha256"]
+        for proposal in proposals_of(connection)
+        if proposal.progress is ProposalState.APPROVED
+    }
+    versions = () if policies.book is None else policies.book.policies
+    return [
+        SetAlone(policy.version, policies.published[policy.version])
+        for policy in reversed(versions)
+        if sha256_of(policy) not in approved
+    ]
 
 
 def found_limit(policy: Policy, threshold_id: str) -> Threshold:
@@ -273,7 +298,13 @@ def propose(
         },
     )
     take_step(connection, step, None)
-    _keep(connection, step, now, before={"above": str(written(threshold, threshold.above))})
+    audit.append_step(
+        connection,
+        step.proposal_id,
+        step.fields(),
+        at=now,
+        before={"above": str(written(threshold, threshold.above))},
+    )
     return step
 
 
@@ -354,20 +385,14 @@ def decide_on(
         detail = {"policy_sha256": sha256_of(changed), "note": note}
         step = ProposalStep(proposal_id, StepKind.APPROVE, person.name, at, detail)
         take_step(connection, step, (changed.version, changed.text))
-    _keep(connection, step, now, before={"progress": proposal.progress.value})
-    return found_proposal(connection, proposal_id)
-
-
-def _keep(connection: Connection, step: ProposalStep, now: int, before: dict[str, Any]) -> None:
-    audit.append(
+    audit.append_step(
         connection,
+        step.proposal_id,
+        step.fields(),
         at=now,
-        actor=step.by,
-        action=step.step.value,
-        subject=step.proposal_id,
-        before=before,
-        after=step.fields(),
+        before={"progress": proposal.progress.value},
     )
+    return found_proposal(connection, proposal_id)
 
 
 _AMOUNTS: Final = {

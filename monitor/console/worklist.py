@@ -8,7 +8,7 @@ accounts, and a digest of the alerts as they stand. It is done only to exactly t
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from sqlalchemy import Connection, Row
 
@@ -25,18 +25,36 @@ MANY_MAX: Final = 5000
 
 
 class Many(NamedTuple):
-    """What one decision would do to all alerts that a filter finds."""
+    """What one decision would do to many alerts: those of a filter, or an incident's members."""
 
     alerts: int
     accounts: int
     proposals: int  # alerts that a second person must decide about
-    digest: str
     seen: Sequence[Seen]
 
-    def fields(self) -> dict[str, Any]:
-        """Return it as the API writes it."""
-        names = ("alerts", "accounts", "proposals", "digest")
+    @classmethod
+    def of_rows(cls, person: Person, rows: Sequence[Row[Any]]) -> Self:
+        """Return what closing alerts by a person would do."""
+        return cls(
+            len(rows),
+            len({row.account_id for row in rows}),
+            sum(needs_second(person, row) for row in rows),
+            [_seen(row) for row in rows],
+        )
+
+    @property
+    def digest(self) -> str:
+        """A hash of the alerts as they stand, in whatever order."""
+        return hashlib.sha256(json.dumps(sorted(self.seen)).encode()).hexdigest()
+
+    def counts(self) -> dict[str, Any]:
+        """Return its numbers as the API writes them."""
+        names = ("alerts", "accounts", "proposals")
         return {name: getattr(self, name) for name in names}
+
+    def fields(self) -> dict[str, Any]:
+        """Return it as the API writes it of a filter: a closing names the digest again."""
+        return {**self.counts(), "digest": self.digest}
 
 
 def take_next(
@@ -85,14 +103,7 @@ def many_of(connection: Connection, person: Person, wanted: AlertFilter) -> Many
                 most=f"{MANY_MAX:,}",
             ),
         )
-    seen = sorted(_seen(row) for row in rows)
-    return Many(
-        len(rows),
-        len({row.account_id for row in rows}),
-        sum(needs_second(person, row) for row in rows),
-        hashlib.sha256(json.dumps(seen).encode()).hexdigest(),
-        seen,
-    )
+    return Many.of_rows(person, sorted(rows, key=lambda row: str(row.alert_id)))
 
 
 def close_many(

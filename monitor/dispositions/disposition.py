@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from monitor.core.business_day import event_time_of, event_time_text
 from monitor.core.table_reader import ProblemsError
+from monitor.core.threshold import Severity
 
 TEXT_LENGTH_MAX: Final = 256
 NOTE_LENGTH_MAX: Final = 4000
@@ -35,6 +36,11 @@ MEANINGS: Final = {
     Disposition.LIMIT_WRONG: "The limit is not right for such customers.",
     Disposition.DATA_FAULT: "The records were wrong: the day did not happen so.",
 }
+
+
+def needs_two(severity: str) -> bool:
+    """Return whether a second person must agree before an alert of a severity is closed."""
+    return severity == Severity.CRITICAL.value
 
 
 class DispositionError(ProblemsError):

@@ -99,6 +99,26 @@ def append(  # noqa: PLR0913 - an entry has these fields
     return int(entry["number"])
 
 
+def append_step(
+    connection: Connection,
+    subject: str,
+    step: Mapping[str, Any],
+    *,
+    at: int,
+    before: Mapping[str, Any],
+) -> None:
+    """Add an entry of a step of a proposal or of a task, whose fields say `by` and `action`."""
+    append(
+        connection,
+        at=at,
+        actor=step["by"],
+        action=step["action"],
+        subject=subject,
+        before=before,
+        after=step,
+    )
+
+
 def take_away(connection: Connection, number: int) -> Known:
     """Take away all entries up to one, and return that one: the chain goes on from its hash.
 

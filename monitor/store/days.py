@@ -176,10 +176,14 @@ def lost_days(connection: Connection) -> list[str]:
     ]
 
 
+class LostFileError(StoreError):
+    """The file of a sealed day that is not there."""
+
+
 def files_of(connection: Connection, sealed: Sequence[Row[Any]]) -> list[str]:
     """Return the paths of sealed days' files.
 
-    Raises StoreError if a file is not there, or is not the one that was written.
+    Raises StoreError if a file is not there (LostFileError), or is not the one that was written.
     """
     folder = folder_of(connection)
     paths = []
@@ -195,7 +199,7 @@ def files_of(connection: Connection, sealed: Sequence[Row[Any]]) -> list[str]:
         except OSError as error:
             raise StoreError(f"{path} cannot be read: {error.strerror}") from error
         if sha256 is None:
-            raise StoreError(
+            raise LostFileError(
                 f"the account-days of {row.business_day} must be in {path or row.file}, and that"
                 f" file is not there: {_MADE_AGAIN}"
             )

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 
 from monitor.core.business_day import event_time_text
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, TEXT_LENGTH_MAX
+from monitor.store.programs.actors import accountable
 from monitor.store.standing import ActionError, text_in, time_in
 
 _NAMESPACE: Final = UUID("0b6f2f36-98a4-5d0c-9a2e-7e52d4f1b9c3")
@@ -155,6 +156,7 @@ def _decision(made: ProposalStep, steps: Sequence[ProposalStep]) -> ProposalStep
         if step.step is StepKind.DECLINE:
             return step
         is_same = step.detail.get("policy_sha256") == made.detail["policy_sha256"]
-        if step.step is StepKind.APPROVE and step.by != made.by and is_same:
+        is_second = accountable(step.by) != accountable(made.by)
+        if step.step is StepKind.APPROVE and is_second and is_same:
             return step
     return None

@@ -6,6 +6,7 @@ one left in the folder is swept away by the next pass.
 """
 
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from monitor.core.business_day import day_of_text, day_text, is_day_text
 from monitor.store.days import (
     SCHEMA,
+    LostFileError,
     closed_day,
     files_of,
     folder_of,
@@ -45,6 +47,8 @@ _LOCK: Final = 7353719
 _OWN_NAME: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.[0-9]+)?\.parquet(?:\.[0-9a-f]{16}\.tmp)?"
 )
+
+_log = logging.getLogger(__name__)
 
 OnStep = Callable[[str], None]
 
@@ -82,11 +86,19 @@ def seal_quiet_days(
 ) -> list[str]:
     """Seal the days that are quiet, and return them; `now` is in microseconds since 1970.
 
-    `on_step` is told each step before it is made. Raises StoreError if a day's file is not there,
-    or is not the one that was written.
+    `on_step` is told each step before it is made. If the file of a day is lost, what came of the
+    day since stays in the table, and the log says so. Raises StoreError if a file is not the one
+    that was written, or the folder is not there.
     """
     sweep(store)
-    return [day for day in quiet_days(store, quiet) if seal(store, day, now, on_step)]
+    done = []
+    for day in quiet_days(store, quiet):
+        try:
+            if seal(store, day, now, on_step):
+                done.append(day)
+        except LostFileError as error:
+            _log.warning("a day is not sealed again, and is incomplete: %s", error)
+    return done
 
 
 @_saying_what_failed()
@@ -147,6 +159,29 @@ def _ensure_own(store: Store, folder: Path) -> None:
             f" says {said.strip()!r}: let WEIR_STORE_DAYS name another folder, or remove that file"
             " if the store only has another address"
         )
+
+
+def _ensure_there(store: Store, connection: Connection, folder: Path | None) -> None:
+    """Raise StoreError if there are sealed days, and their folder is not the one that was there.
+
+    It may be a file system that is not mounted: a new folder would be filled in its place. An empty
+    folder that a setting names is such a place; one beside SQLite's file has only lost its files.
+    """
+    names = connection.execute(select(sealed_days.c.file)).scalars().all()
+    if not names:
+        return
+    if folder is None:
+        raise StoreError(
+            f"WEIR_STORE_DAYS must name the folder of sealed days: {len(names)} are in files"
+        )
+    is_marked = folder.absolute() == days_beside(store.engine.url) or (folder / MARK).exists()
+    if folder.is_dir() and (is_marked or any((folder / name).is_file() for name in names)):
+        return
+    raise StoreError(
+        f"{folder} must have the files of {len(names)} sealed days, and is"
+        f" {'empty' if folder.is_dir() else 'not there'}: mount it or put it back, or"
+        " weir archive --rebuild makes them again from the topics"
+    )
 
 
 def hold_days(connection: Connection) -> None:
@@ -248,10 +283,11 @@ def sweep(store: Store) -> int:
     """Remove the files that no sealed day names: what a killed one left, or what was replaced.
 
     Return how many. A file that is being written is swept too, and then is written again. Raises
-    StoreError if the folder is another store's, or cannot be used.
+    StoreError if the folder is another store's, cannot be used, or has files and is not there.
     """
     with store.begin() as connection:
         folder = folder_of(connection)
+        _ensure_there(store, connection, folder)
         if folder is None or not folder.is_dir():
             return 0
         _ensure_own(store, folder)

@@ -231,6 +231,28 @@ def standing_of(revisions: Sequence[Revision], actions: Iterable[Action]) -> Sta
     return standing
 
 
+def closed_alone(actions: Iterable[Action]) -> Action | None:
+    """Return the last closing if nobody else had proposed it so; None if somebody had.
+
+    It counts for an alert that stands closed. A token and its user are one person.
+    """
+    proposed: Action | None = None
+    alone: Action | None = None
+    for action in sorted(actions, key=lambda action: (action.at, action.action_id)):
+        if action.does is Does.DISPOSE:
+            is_second = (
+                proposed is not None
+                and proposed.detail["disposition"] == action.detail["disposition"]
+                and accountable(proposed.by) != accountable(action.by)
+            )
+            proposed, alone = None, None if is_second else action
+        elif action.does is Does.PROPOSE:
+            proposed = action
+        elif action.does in {Does.DECLINE, Does.REOPEN}:
+            proposed, alone = None, None
+    return alone
+
+
 def _seen(revisions: Sequence[Revision], action: Action) -> Revision | None:
     """Return the revision that a person saw: the one they name, or the last one of that time.
 

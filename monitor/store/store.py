@@ -13,11 +13,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from monitor.store.schema import metadata
 
 BUSY_SECONDS: Final = 10
 ROWS_MAX: Final = 500
@@ -29,6 +31,9 @@ LOG_BYTES: Final = 64 * 2**20
 """SQLite's log may grow so long before it is written into the database."""
 
 SHORTEN_MILLISECONDS: Final = 100
+
+_LOCK: Final = 7353714
+"""Whoever makes the tables, or gives them another form, has it."""
 
 SUPPORTED: Final = ("sqlite", "postgresql")
 
@@ -177,9 +182,27 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _bring_up_to_date(engine: Engine) -> None:
-    with engine.begin() as connection:
-        if MigrationContext.configure(connection).get_current_revision() != _newest():
-            bring_to(connection, "head")
+    try:
+        with engine.begin() as connection:
+            if MigrationContext.configure(connection).get_current_revision() != _newest():
+                take_turns(connection, _LOCK)  # another one may make the tables at this moment
+                if MigrationContext.configure(connection).get_current_revision() is None:
+                    _ensure_no_tables(connection)
+                bring_to(connection, "head")
+    except BaseException:
+        engine.dispose()  # nobody will
+        raise
+
+
+def _ensure_no_tables(connection: Connection) -> None:
+    """Raise StoreError if there are tables of the store, and nothing says of which version."""
+    there = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    if there:
+        raise StoreError(
+            f"the store at {connection.engine.url!r} must say of which version its tables are, and"
+            f" its table alembic_version does not; {min(there)} is there. Restore a backup (weir"
+            " store restore), or name another database"
+        )
 
 
 @cache
@@ -197,8 +220,7 @@ def _migrations() -> Config:
 def bring_to(connection: Connection, revision: str) -> None:
     """Bring the tables to the form that a revision of the migrations has."""
     config = _migrations()
-    if connection.dialect.name == "postgresql":  # two that start together take turns
-        connection.execute(text("SELECT pg_advisory_xact_lock(7353714)"))
+    take_turns(connection, _LOCK)
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
 

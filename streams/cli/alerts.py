@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from monitor.dispositions.disposition import Disposed
     from streams.settings import Settings
 
+PROPOSED: Final = (
+    "{held} of them critical: proposed, not closed. A second person confirms at the console;"
+    " --alone closes without one"
+)
+ALONE: Final = "{held} of them critical: closed without a second person, and the console says so"
+
 WARNINGS_MAX: Final = 5
 """Alerts that were disposed of before and are named one by one; the others are counted."""
 
@@ -49,7 +55,7 @@ def stated(
 
 def add(
     disposed: "Sequence[Disposed]", alert_file: Path | None, to_file: Path | None,
-    broker: str | None, *, as_json: bool,
+    broker: str | None, *, alone: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Add dispositions to a file or the topic, and say so; warn of alerts disposed of before.
 
@@ -67,7 +73,12 @@ def add(
     if alert_file is None and to_file is None:
         require_place(alert_file, broker)
         settings = settings_of(os.environ, broker=broker)
-        before = asyncio.run(_write(settings, disposed))
+        before, held = asyncio.run(_write(settings, disposed, alone=alone))
+        if held and alone:
+            typer.echo(f"weir: {ALONE.format(held=f'{held:,}')}", err=True)
+        elif held:
+            result = {"dispositions": len(disposed) - held, "proposals": held}
+            typer.echo(f"weir: {PROPOSED.format(held=f'{held:,}')}", err=True)
     else:
         if alert_file is not None:
             require_place(alert_file, broker)
@@ -83,16 +94,32 @@ def add(
     print_result(result, as_json=as_json)
 
 
-async def _write(settings: "Settings", disposed: "Sequence[Disposed]") -> "list[Disposed]":
-    """Write them all, or none where an alert is not there; return what was there before."""
-    from streams.topics.alerts import read_alerts
-    from streams.topics.dispositions import read_dispositions, write_dispositions
+async def _write(
+    settings: "Settings", disposed: "Sequence[Disposed]", *, alone: bool
+) -> "tuple[list[Disposed], int]":
+    """Write them all, or none if an alert is not there; return what was there before.
 
-    there = {alert["alert_id"] async for alert in read_alerts(settings, follow=False)}
-    _refuse_unknown(disposed, there, "the topic")
+    Those that need a second person are proposed, unless `alone`; the number says how many need it.
+    """
+    from monitor.dispositions.disposition import needs_two
+    from monitor.dispositions.rules import last_told
+    from streams.topics.alerts import read_alerts
+    from streams.topics.dispositions import (
+        read_dispositions,
+        write_dispositions,
+        write_proposals,
+    )
+
+    there = last_told([alert async for alert in read_alerts(settings, follow=False)])
+    _refuse_unknown(disposed, set(there), "the topic")
     before = await read_dispositions(settings)
-    await write_dispositions(settings, disposed)
-    return before
+    held = [each for each in disposed if needs_two(there[each.alert_id]["severity"])]
+    if held and not alone:
+        await write_proposals(settings, held)
+        disposed = [each for each in disposed if each not in held]
+    if disposed:
+        await write_dispositions(settings, disposed)
+    return before, len(held)
 
 
 def _refuse_unknown(disposed: "Sequence[Disposed]", there: set[str], where: str) -> None:
@@ -295,6 +322,10 @@ def dispose(
             " NAME.dispositions.jsonl beside it.",
         ),
     ] = None,
+    alone: Annotated[
+        bool,
+        typer.Option("--alone", help="Close critical alerts, too, without a second person."),
+    ] = False,
     broker: Broker = None,
     as_json: AsJson = False,
 ) -> None:
@@ -305,6 +336,9 @@ def dispose(
     or in the file of --alerts; with --to alone Weir does not look. In a file of --from, lines
     without `by`, `at` or `note` get --by, now, and --note.
 
+    On the topic, a critical alert needs a second person: it is proposed, and an approver confirms
+    it at the console. --alone closes it at once; the console then shows by whom.
+
     Examples:
 
         weir alerts dispose ALERT --as service-need --by "A. Analyst" --note "seasonal trade"
@@ -314,7 +348,7 @@ def dispose(
         weir alerts dispose --from dispositions.jsonl --by audit --broker kafka:9092
     """
     disposed = stated(alert, said and said.value, by, note, from_file)
-    add(disposed, alert_file, to_file, broker, as_json=as_json)
+    add(disposed, alert_file, to_file, broker, alone=alone, as_json=as_json)
 
 
 @alerts.command()

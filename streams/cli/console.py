@@ -237,6 +237,7 @@ async def _serve(
         transactions=TransactionTopic(settings),
         proxy=logins[0],
         provider=logins[1],
+        deadlines=settings.late_after,
         on_request=metrics.request,
     )
     server = uvicorn.Server(

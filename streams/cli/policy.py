@@ -100,6 +100,9 @@ def set_version(file: _File, broker: Broker = None, as_json: AsJson = False) -> 
     and keep the old one if it cannot be used. If the workers have a policy file, set WEIR_POLICY
     to it: they refuse a version that does not fit it.
 
+    Nobody else has to agree, so the console shows the version as set without a second person. A
+    limit that is proposed there has one.
+
     Examples:
 
         weir policy set policy-2.toml --broker kafka:9092
@@ -115,4 +118,10 @@ def set_version(file: _File, broker: Broker = None, as_json: AsJson = False) -> 
     new = policy_of_file(file)
     book = book_of(settings.policy) if settings.policy else None
     changed = asyncio.run(set_policy(settings, new, book))
+    if changed:
+        typer.echo(
+            f"weir: version {new.version} is in force without a second person, and the console"
+            " says so",
+            err=True,
+        )
     print_result({"version": new.version, "changed": changed}, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import Any
 from monitor.dispositions.disposition import Disposed, DispositionError, disposed_of
 from monitor.dispositions.rules import Lesson, lesson_of
 from monitor.insight.rule_counts import rule_fields
+from monitor.store.standing import Action, Does
 from streams.kafka.admin import partitions_of, require_topic
 from streams.kafka.producer import Outbox, Outgoing
 from streams.kafka.reader import records_of_topic
@@ -48,6 +49,24 @@ async def write_dispositions(settings: Settings, dispositions: Sequence[Disposed
     records = [
         Outgoing(disposed.alert_id.encode(), codec.disposition_bytes(disposed))
         for disposed in dispositions
+    ]
+    async with Outbox(settings.broker) as outbox:
+        await outbox.write(topic, 0, records)
+
+
+async def write_proposals(settings: Settings, dispositions: Sequence[Disposed]) -> None:
+    """Propose dispositions on the topic of cases, where a second person finds them.
+
+    Raises BrokerError if no broker answers, or there is no such topic.
+    """
+    topic = Topics.of(settings).cases
+    require_topic(settings.broker, topic)
+    proposals = [
+        Action.of_disposition(disposed)._replace(does=Does.PROPOSE) for disposed in dispositions
+    ]
+    records = [
+        Outgoing(proposal.alert_id.encode(), json.dumps(proposal.fields()).encode())
+        for proposal in proposals
     ]
     async with Outbox(settings.broker) as outbox:
         await outbox.write(topic, 0, records)

@@ -31,6 +31,7 @@ from tests.monitor.console.made_console import (
     segment_day,
     systemic,
 )
+from tests.monitor.console.test_transactions import seen
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright must be installed")
 
@@ -47,6 +48,8 @@ BEYOND: Final = """[...document.querySelectorAll("main *")]
     .filter((part) => part.getBoundingClientRect().right > innerWidth + 1)
     .map((part) => part.outerHTML.slice(0, 120)).slice(0, 4)"""
 """What of a page is beyond the screen."""
+
+LONE: Final = identity("closed by one")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,9 @@ class Served(MadeConsole):
             time.sleep(0.05)
         port = self._server.servers[0].sockets[0].getsockname()[1]
         hosts = frozenset({f"127.0.0.1:{port}"})
-        self.app = create_app(self.store, clock=self.clock, hosts=hosts)
+        self.app = create_app(
+            self.store, clock=self.clock, hosts=hosts, transactions=self.transactions
+        )
         self.address = f"http://127.0.0.1:{port}"
 
     async def _asgi(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
@@ -277,6 +282,65 @@ def test_a_limit_is_changed_by_two_people(browser: Any, served: Served) -> None:
     second.context.close()
 
 
+class Looks:
+    """A page that axe-core looks at; `found` has its violations, and what is too wide."""
+
+    def __init__(self, page: Any, axe: str, served: Served) -> None:  # noqa: ANN401 - playwright's
+        self.page = page
+        self.found: list[tuple[str, str, str]] = []
+        self._axe = axe
+        self._served = served
+
+    def at(self, address: str) -> None:
+        self.page.goto(f"{self._served.address}{address}")
+        self.here(address)
+
+    def here(self, name: str) -> None:
+        self.page.evaluate("document.querySelectorAll('details').forEach((it) => it.open = true)")
+        self.axe(name)
+        if self.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            self.found.append((name, "wider than the screen", str(self.page.evaluate(BEYOND))))
+
+    def axe(self, name: str) -> None:
+        self.page.evaluate(self._axe)
+        for violation in self.page.evaluate("axe.run()")["violations"]:
+            self.found.append((name, violation["id"], violation["nodes"][0]["html"]))
+
+    def preview(self, address: str, button: str) -> None:
+        """Look at what closing many would do, as a page's form asks for it."""
+        self.page.goto(f"{self._served.address}{address}")
+        self.page.locator("#close > summary").click()
+        self.page.locator("#close input[value=false-alarm]").check()
+        self.page.locator(button).first.click()
+        until(self.page, "main .preview")
+        self.here(f"the preview of {address}")
+
+
+def fill(served: Served) -> None:
+    """Add what pages show once people have worked: closings, a task, policies, transactions."""
+    detail = {"disposition": "suspicious", "note": None}
+    served.take(limit_alert("C2", severity="critical", alert_id=LONE))
+    closed = (identity("A3 2026-02-14"), identity("outlier A1 2026-02-13"), LONE)
+    done = [Action(name, Does.DISPOSE, "eve", served.clock(), None, detail) for name in closed]
+    served.take(*done, sort=RecordSort.ACTION)
+    served.take(POLICY.replace("version = 1", "version = 2"), sort=RecordSort.POLICY)
+    served.open_task()
+    served.transactions.held = [seen(7), seen(8, reverses="T7"), seen(9, counterparty_id=None)]
+
+
+ALERT: Final = identity("A1 2026-02-14")
+INCIDENT: Final = identity("systemic 2026-02-14")
+ADDRESSES: Final = (
+    "/queue", "/queue?tab=all&kind=review", "/queue?tab=closed", f"/alerts/{ALERT}",
+    f"/alerts/{identity('review A1')}", f"/alerts/{identity('C1 2026-02-10')}", f"/alerts/{LONE}",
+    f"/alerts/{ALERT}/transactions", "/accounts/A1", "/accounts/A1/paper",
+    f"/accounts/A1/paper?alert={ALERT}", "/tasks?show=mine", "/tasks?show=open",
+    "/tasks?show=done", "/incidents", f"/incidents/{INCIDENT}", "/health", "/nope", "/limits",
+    "/limits/daily-amount?above=1500", "/team", "/groups", "/groups/current", "/explore",
+    "/explore?theme=silent&silent=1",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 320])
 def test_axe_finds_nothing(
@@ -286,39 +350,20 @@ def test_axe_finds_nothing(
         viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
     )
     page = context.new_page()
-    incident = identity("systemic 2026-02-14")
-    found = []
-
-    def look(address: str) -> None:
-        page.goto(f"{served.address}{address}")
-        page.evaluate("document.querySelectorAll('details').forEach((part) => part.open = true)")
-        page.evaluate(axe)
-        for violation in page.evaluate("axe.run()")["violations"]:
-            found.append((address, violation["id"], violation["nodes"][0]["html"]))
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append((address, "wider than the screen", str(page.evaluate(BEYOND))))
-
-    closed = {"disposition": "suspicious", "note": None}
-    done = [
-        Action(name, Does.DISPOSE, "ana", served.clock(), None, closed)
-        for name in (identity("A3 2026-02-14"), identity("outlier A1 2026-02-13"))
-    ]
-    served.take(*done, sort=RecordSort.ACTION)
-    look("/login")
-    look("/setup?token=x")
+    looks = Looks(page, axe, served)
+    fill(served)
+    looks.at("/login")
+    looks.at("/setup?token=x")
     log_in(page, served, "ana")
-    for address in (
-        "/queue", "/queue?tab=all&kind=review", "/queue?tab=closed",
-        f"/alerts/{identity('A1 2026-02-14')}", f"/alerts/{identity('review A1')}",
-        f"/alerts/{identity('C1 2026-02-10')}", "/accounts/A1", "/incidents",
-        f"/incidents/{incident}", "/health", "/nope", "/limits",
-        "/limits/daily-amount?above=1500", "/team", "/groups", "/groups/current", "/explore",
-        "/explore?theme=silent&silent=1", f"/proposals/{served.propose()}",
-    ):  # fmt: skip
-        look(address)
+    for address in (*ADDRESSES, f"/proposals/{served.propose()}"):
+        looks.at(address)
+    looks.preview("/queue", "button[formaction='/queue/close']")
+    looks.preview(f"/incidents/{INCIDENT}", "form[action$='/close'] button")
+    served.transactions.held = None  # the broker does not answer
+    looks.at(f"/alerts/{ALERT}/transactions")
+    looks.at("/accounts/A1/paper")
     page.goto(f"{served.address}/queue")
     page.keyboard.press("?")
-    page.evaluate(axe)
-    found += [("help", hit["id"], "") for hit in page.evaluate("axe.run()")["violations"]]
-    assert found == []
+    looks.axe("help")
+    assert looks.found == []
     context.close()

@@ -19,7 +19,6 @@ SMALL = 60
 """Lines below which a module that one other module imports is part of that one."""
 
 SMALL_WITH_A_REASON = {
-    "monitor/console/work/saved_views.py": "a form that writes, beside the queue that only reads",
     "models/arrays.py": "everybody's names for arrays",
     "models/kernels.py": "what compiles is one decision, beside those who are compiled",
     "streams/interpreter.py": "settings of the process, not of any part of it",

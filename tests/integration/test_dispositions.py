@@ -9,6 +9,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from monitor.core.alert import Alert
+from monitor.store.standing import Action, Does, action_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.replay.replay import Replay
 from streams.settings import Settings
@@ -30,15 +31,29 @@ def write_alerts(settings: Settings) -> list[dict[str, object]]:
     alerts = [output for output in told if isinstance(output, Alert)]
     assert alerts == told
 
+    write_records(settings, [codec.alert_bytes(alert) for alert in alerts])
+    return [json.loads(codec.alert_bytes(alert)) for alert in alerts]
+
+
+def write_records(settings: Settings, alerts: list[bytes]) -> None:
+    """Put records on the topic of alerts."""
+
     async def write() -> None:
-        records = [
-            Outgoing(alert.account_id.encode(), codec.alert_bytes(alert)) for alert in alerts
-        ]
         async with Outbox(settings.broker) as outbox:
-            await outbox.write(Topics.of(settings).alerts, 0, records)
+            await outbox.write(
+                Topics.of(settings).alerts, 0, [Outgoing(b"A", alert) for alert in alerts]
+            )
 
     asyncio.run(write())
-    return [json.loads(codec.alert_bytes(alert)) for alert in alerts]
+
+
+def records_in(settings: Settings, topic: str) -> list[bytes]:
+    """Return what the first partition of a topic holds."""
+    consumer = KafkaConsumer(bootstrap_servers=settings.broker, auto_offset_reset="earliest")
+    consumer.assign([TopicPartition(topic, 0)])
+    records = [record.value for read in consumer.poll(10_000).values() for record in read]
+    consumer.close()
+    return records
 
 
 def told_at_of(settings: Settings) -> dict[str, str]:
@@ -96,3 +111,29 @@ def test_what_is_disposed_of_teaches_what_alerts_are_shown_with(
             shown = json.loads(line)
             (rule,) = shown["rules"]
             assert (rule["then"], rule["confidence"]) == (labels[shown["value"]], 1)
+
+
+def test_a_critical_alert_is_proposed_unless_somebody_stands_for_it_alone(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with own_rig(embedded_broker, tmp_path, POLICY) as settings:
+        alerts = write_alerts(settings)[:3]
+        critical = {**alerts[0], "severity": "critical", "revision": 2, "status": "restated"}
+        write_records(settings, [json.dumps(critical).encode()])
+        words = [disposed(str(raised["alert_id"]), "false-alarm") for raised in alerts]
+        file = tmp_path / "words.jsonl"
+        file.write_bytes(b"\n".join(map(codec.disposition_bytes, words)))
+        said = command("alerts", "dispose", "--from", file, "--json", **settings.variables())
+        assert json.loads(said.stdout) == {"dispositions": 2, "proposals": 1}
+        assert "1 of them critical: proposed, not closed." in said.stderr
+        assert asyncio.run(read_dispositions(settings)) == words[1:]
+        (proposal,) = records_in(settings, Topics.of(settings).cases)
+        assert action_of(json.loads(proposal)) == Action.of_disposition(words[0])._replace(
+            does=Does.PROPOSE
+        )
+        alone = command("alerts", "dispose", words[0].alert_id, "--as", "false-alarm", "--by", "A",
+                        "--alone", "--json", **settings.variables())  # fmt: skip
+        assert json.loads(alone.stdout) == {"dispositions": 1}
+        assert "closed without a second person, and the console says so" in alone.stderr
+        assert len(asyncio.run(read_dispositions(settings))) == 3
+        assert len(records_in(settings, Topics.of(settings).cases)) == 1

@@ -47,6 +47,7 @@ def test_an_option_comes_before_the_environment() -> None:
 def test_settings_make_the_variables_that_make_them() -> None:
     stated = {
         "WEIR_POLICY": "p.toml", "WEIR_GROUP": "g", "WEIR_TOPIC_PREFIX": "", "WEIR_PARTITIONS": "8",
+        "WEIR_LATE_AFTER": "low=36h, high=30m",
         "WEIR_TRANSPORT": "plain", "WEIR_FLUSH_SECONDS": "0.25", "WEIR_DATA_DIR": "/var/weir",
     }  # fmt: skip
     settings = settings_of(BROKER | stated)
@@ -66,6 +67,8 @@ def test_settings_make_the_variables_that_make_them() -> None:
         ("PARTITIONS", "10001"), ("BUCKETS", "65537"), ("TRANSPORT", "fast"),
         ("FLUSH_SECONDS", "0"), ("FLUSH_SECONDS", "inf"), ("FLUSH_SECONDS", "nan"),
         ("FLUSH_SECONDS", "1e1"), ("FLUSH_SECONDS", "61"), ("METRICS_PORT", "65536"),
+        ("LATE_AFTER", ""), ("LATE_AFTER", "high"), ("LATE_AFTER", "urgent=1h"),
+        ("LATE_AFTER", "high=0h"), ("LATE_AFTER", "high=367d"), ("LATE_AFTER", "high=1h,high=2h"),
     ],
 )  # fmt: skip
 def test_a_value_that_cannot_be_is_said_with_its_variable(name: str, value: str) -> None:

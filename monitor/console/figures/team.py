@@ -14,19 +14,21 @@ from monitor.console.limits import in_force
 from monitor.console.replies import as_json, now_of, page, store_of
 from monitor.console.words import SEVERITIES, joined, word
 from monitor.core.business_day import MICROSECONDS, day_of_text, event_time_text
+from monitor.dispositions.deadlines import Deadlines
 from monitor.dispositions.disposition import Disposition
 from monitor.policy.policy import PolicyBook
 from monitor.store.figures.team import (
     CONFIRMED,
     READ_MAX,
     SHARED_MIN,
-    TARGETS,
     Decided,
     OpenAges,
     PersonDecided,
     PersonOpen,
     Precision,
+    TakenDecision,
     TeamDay,
+    alone_in,
     by_person,
     closed_alerts,
     days_until,
@@ -42,6 +44,9 @@ WINDOWS: Final = (7, 30)
 
 CAPACITY_DAYS: Final = 14
 
+ALONE_SHOWN: Final = 20
+"""Closings without a second person that the page names; it counts all."""
+
 
 class PersonWindows(NamedTuple):
     """What a person decided, in each of the windows; None: nothing in it."""
@@ -54,6 +59,7 @@ class TeamFigures(NamedTuple):
     """All that the page shows; `budgets` are of the days, None if the policy states none."""
 
     now: int
+    deadlines: Deadlines
     open: OpenAges
     decided: Decided
     people: Sequence[PersonWindows]
@@ -62,6 +68,7 @@ class TeamFigures(NamedTuple):
     by_limit: Sequence[Precision]
     by_kind: Sequence[Precision]
     by_model: Sequence[Precision]
+    alone: Sequence[TakenDecision]
 
     @property
     def closed(self) -> int:
@@ -69,7 +76,7 @@ class TeamFigures(NamedTuple):
         return sum(row.closed for row in self.by_kind)
 
 
-def team_figures(connection: Connection, now: int) -> TeamFigures:
+def team_figures(connection: Connection, now: int, deadlines: Deadlines) -> TeamFigures:
     """Return what the store says of the team at a moment (microseconds since 1970)."""
     decided = decided_since(connection, now - max(WINDOWS) * DAY)
     closings = closed_alerts(decided.decisions)
@@ -79,7 +86,8 @@ def team_figures(connection: Connection, now: int) -> TeamFigures:
     book = in_force(connection).book
     return TeamFigures(
         now=now,
-        open=open_ages(connection, now),
+        deadlines=deadlines,
+        open=open_ages(connection, now, deadlines),
         decided=decided,
         people=_people(decided, now),
         days=days,
@@ -87,6 +95,7 @@ def team_figures(connection: Connection, now: int) -> TeamFigures:
         by_limit=precision_by(closings, lambda closing: closing.threshold_id),
         by_kind=precision_by(closings, lambda closing: closing.kind),
         by_model=precision_by(by_models, lambda closing: models[closing.alert_id]),
+        alone=alone_in(connection, closings),
     )
 
 
@@ -115,7 +124,7 @@ def team(request: Request) -> Response:
     checked(request.query_params, ())
     now = now_of(request)
     with store_of(request).reading() as connection:
-        figures = team_figures(connection, now)
+        figures = team_figures(connection, now, request.app.state.deadlines)
     shown = {
         "title": _("Team"),
         "figures": figures,
@@ -123,7 +132,7 @@ def team(request: Request) -> Response:
         "targets": joined(
             [
                 _("%(severity)s %(time)s", severity=word(SEVERITIES, name), time=duration(target))
-                for name, target in TARGETS.items()
+                for name, target in figures.deadlines.lengths().items()
             ]
         ),
         "windows": WINDOWS,
@@ -132,6 +141,7 @@ def team(request: Request) -> Response:
         "share": share,
         "shared_min": SHARED_MIN,
         "read_max": READ_MAX,
+        "alone_shown": ALONE_SHOWN,
     }
     return page(request, "team.html", shown)
 
@@ -149,7 +159,7 @@ def team_object(request: Request) -> Response:
     """Answer with how the team works."""
     checked(request.query_params, ())
     with store_of(request).reading() as connection:
-        figures = team_figures(connection, now_of(request))
+        figures = team_figures(connection, now_of(request), request.app.state.deadlines)
     return as_json(team_fields(figures))
 
 
@@ -160,7 +170,7 @@ def team_fields(figures: TeamFigures) -> dict[str, Any]:
     """
     decided = figures.decided
     return {
-        "target_seconds": {name: _seconds(target) for name, target in TARGETS.items()},
+        "target_seconds": figures.deadlines._asdict(),
         "open": {
             "people": [_open_fields(person) for person in figures.open.people],
             "counted": figures.open.counted,
@@ -178,6 +188,10 @@ def team_fields(figures: TeamFigures) -> dict[str, Any]:
                 for person in figures.people
             ],
         },
+        "closed_alone": [
+            {"alert_id": each.alert_id, "by": each.by, "at": event_time_text(each.at)}
+            for each in figures.alone
+        ],
         "days": [
             {
                 "day": day.day,

@@ -9,6 +9,7 @@ from monitor.console.filters import CHOICES, FILTERS, OF_API, OF_EXPORT
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.console.openapi.figures import (
     group_schema,
+    health_schema,
     span_schema,
     sums_schema,
     team_schema,
@@ -30,6 +31,7 @@ from monitor.store.cubes import DIMENSIONS
 from monitor.store.programs.answers import KEY_LENGTH_MAX
 from monitor.store.queries import LIMIT_DEFAULT, LIMIT_MAX
 from monitor.store.standing import Does
+from monitor.store.work.saved_views import NAME_LENGTH_MAX
 from monitor.store.work.tasks import TaskKind, TaskProgress
 
 _ABOUT: Final = {
@@ -360,7 +362,36 @@ def _queue_paths() -> dict[str, Any]:
     }
     would = object_of({**_COUNTED, "digest": TEXT})
     done = object_of({"done": list_of(object_of({}))})
+    of_view = {"tab": {"enum": list(CHOICES["tab"])}, **dict.fromkeys((*FILTERS, "q"), TEXT)}
+    filters = {**object_of(of_view), "additionalProperties": False}
+    saving = {
+        **object_of(
+            {"name": {**TEXT, "maxLength": NAME_LENGTH_MAX}, "filters": filters},
+            ["name", "filters"],
+        ),
+        "additionalProperties": False,
+    }
     return {
+        "/api/v1/views": {
+            "get": {
+                "summary": "Your own saved views of the queue, by name",
+                **_answers(object_of({"items": list_of(ref("View"))}, ["items"])),
+            },
+            "post": {
+                "summary": "Save filters of the queue under a name; one of that name is replaced",
+                "parameters": [_CSRF],
+                **_takes(saving),
+                **_answers(ref("View"), "201", "415"),
+            },
+        },
+        "/api/v1/views/{name}/remove": {
+            "parameters": [*_in_path("name"), _CSRF],
+            "post": {
+                "summary": "Remove a view of your own",
+                **_takes({**object_of({}), "additionalProperties": False}),
+                **_answers(ref("View"), "201", *_WRITE),
+            },
+        },
         "/api/v1/queue/take": {
             "parameters": [_CSRF],
             "post": {
@@ -405,13 +436,6 @@ def _paths() -> dict[str, Any]:
     with_members = {
         "allOf": [whole, ref("Incident"), object_of({"member_alerts": list_of(ref("Alert"))})]
     }
-    health = object_of(
-        {
-            "positions": list_of(object_of({})),
-            "closed_days": list_of(object_of({})),
-            "unsent": NUMBER,
-        }
-    )
     done = object_of({"done": list_of(object_of({}))})
     would = object_of({**_COUNTED, "members": list_of(ref("Member"))})
     return {
@@ -503,7 +527,7 @@ def _paths() -> dict[str, Any]:
         **_limit_paths(),
         **_task_paths(),
         **_figure_paths(),
-        "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health)}},
+        "/api/v1/health": {"get": {"summary": "How far the store is", **_answers(health_schema())}},
         "/api/v1/openapi.json": {
             "get": {"summary": "This document", "security": [], **_answers({"type": "object"})}
         },

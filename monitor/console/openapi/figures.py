@@ -1,4 +1,4 @@
-"""The schemas of figures: of the team, and of groups of accounts."""
+"""The schemas of figures: of the store's health, of the team, and of groups of accounts."""
 
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from monitor.console.openapi.schemas import (
     TIME,
     all_of,
     list_of,
+    object_of,
     or_null,
 )
 from monitor.core.threshold import Severity
@@ -24,6 +25,21 @@ SHARE: Final = {"type": "number", "minimum": 0, "maximum": 1}
 
 def _about(schema: dict[str, Any], description: str) -> dict[str, Any]:
     return {**schema, "description": description}
+
+
+def health_schema() -> dict[str, Any]:
+    """Return the schema of how far the store is."""
+    policy = object_of({"version": NUMBER, "at": TIME}, ["version", "at"])
+    return object_of(
+        {
+            "positions": list_of(object_of({})),
+            "closed_days": list_of(object_of({})),
+            "unsent": NUMBER,
+            "policy_set_alone": _about(
+                or_null(policy), "The version in force last, if no second person approved it here."
+            ),
+        }
+    )
 
 
 def team_schema() -> dict[str, Any]:
@@ -60,6 +76,10 @@ def team_schema() -> dict[str, Any]:
             since=_about(or_null(TIME), "Null: all of the windows' days were read."),
             is_all=_about(YES, "False: there are too many, and `since` says from when on."),
             people=list_of(all_of(**who, **{f"days_{days}": or_null(decided) for days in WINDOWS})),
+        ),
+        closed_alone=_about(
+            list_of(all_of(alert_id=TEXT, by=TEXT, at=TIME)),
+            "Alerts that stand closed, and needed a second person who had no part in it.",
         ),
         days=list_of(
             all_of(

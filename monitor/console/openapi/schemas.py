@@ -123,6 +123,14 @@ def schemas() -> dict[str, Any]:
             },
             ["task_id", "task", "account_id", "due", "by", "at", "progress"],
         ),
+        "View": object_of(
+            {
+                "name": TEXT,
+                "filters": {"type": "object", "additionalProperties": TEXT},
+                "address": {**TEXT, "description": "The page of the queue with these filters."},
+            },
+            ["name", "filters", "address"],
+        ),
         "WorkingPaper": paper_schema(),
         "Problem": object_of(
             {"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT},

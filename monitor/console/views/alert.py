@@ -34,7 +34,7 @@ from monitor.console.views.queue import Line, lines_of, seen_of, seen_text
 from monitor.console.work.tasks import today_of
 from monitor.console.work.undo import offered
 from monitor.core.business_day import event_time_text
-from monitor.dispositions.disposition import MEANINGS
+from monitor.dispositions.disposition import MEANINGS, needs_two
 from monitor.store.people import DAY, Person
 from monitor.store.queries import (
     actions_of,
@@ -46,6 +46,7 @@ from monitor.store.queries import (
     days_of_account,
     revisions_of,
 )
+from monitor.store.standing import State, closed_alone
 from monitor.store.work.tasklist import TaskFilter, tasks_of
 
 OTHERS_MAX: Final = 25
@@ -91,6 +92,8 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         others = others_of(connection, row, now)
     incident = None if row.incident_id is None else alert_row(connection, row.incident_id)
     tomorrow = (now // DAY + 1) * DAY
+    done = actions_of(connection, row.alert_id)
+    is_closed = row.state == State.CLOSED.value and needs_two(row.severity)
     return {
         "title": f"{words.word(words.KINDS, row.kind)} - {row.account_id or row.segment or ''}",
         "row": row,
@@ -102,7 +105,8 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         "totals": words.rows_of(words.evidence(record).get("totals")),
         "strange_days": words.rows_of(words.evidence(record).get("days")),
         "told": told,
-        "entries": [entry_of(action) for action in actions_of(connection, row.alert_id)],
+        "entries": [entry_of(action) for action in done],
+        "alone": closed_alone(done) if is_closed else None,
         "others": others,
         "tasks": tasks_of(connection, TaskFilter(alert_id=row.alert_id)),
         "today": today_of(now),

@@ -30,6 +30,7 @@ from monitor.console.views.incident import (
     close_members,
     found_incident,
     listed_incidents,
+    preview_fields,
     preview_of,
 )
 from monitor.core.business_day import event_time_text
@@ -192,7 +193,7 @@ def post_close(request: Request, body: Body) -> Response:
     )
     with writing(request) as connection:
         if body.get("is_preview") is True:
-            return as_json(preview_of(connection, incident_id, person, now).fields())
+            return as_json(preview_fields(preview_of(connection, incident_id, person, now)))
         members = None if body.get("members") is None else _members(body["members"])
         done = close_members(connection, incident_id, person, body, members, now)
     return as_json({"done": _done_fields(done, person)}, 201)

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from monitor.console import words
 from monitor.console.filters import checked
 from monitor.console.language.catalogue import gettext as _
+from monitor.console.limits import SetAlone, in_force, set_alone
 from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
 from monitor.store.programs.webhooks import delivery_counts
@@ -39,6 +40,7 @@ def health_page(request: Request) -> Response:
     with store_of(request).reading() as connection:
         found, days = health(connection), closed_days(connection)
         hooks = delivery_counts(connection)
+        alone = policy_alone(connection)
     silence = 0 if found.latest is None else (now - found.latest) // MICROSECONDS
     shown = {
         "title": _("Health"),
@@ -46,11 +48,20 @@ def health_page(request: Request) -> Response:
         "days": days,
         "partitions": sorted({number for day in days for number in day.partitions}),
         "webhooks": hooks,
+        "alone": alone,
         "samples": samples_of(found),
         "latest": "" if found.latest is None else words.ago(found.latest, now),
         "is_stale": silence > STALE_SECONDS,
     }
     return page(request, "health.html", shown)
+
+
+def policy_alone(connection: Connection) -> SetAlone | None:
+    """Return the policy version that is in force last, if no second person approved it here."""
+    policies = in_force(connection)
+    alone = set_alone(connection, policies)
+    is_last = alone and policies.book and alone[0].version == policies.last.version
+    return alone[0] if is_last else None
 
 
 def samples_of(found: Health) -> list[Mapping[str, Any]]:
@@ -72,7 +83,7 @@ def samples_of(found: Health) -> list[Mapping[str, Any]]:
 
 def health_fields(connection: Connection) -> dict[str, Any]:
     """Return the same for a program."""
-    found = health(connection)
+    found, alone = health(connection), policy_alone(connection)
     return {
         "positions": [
             {"topic": row.topic, "partition": row.partition, "next_offset": row.next_offset}
@@ -86,5 +97,8 @@ def health_fields(connection: Connection) -> dict[str, Any]:
         "unsent": found.unsent,
         "lost_days": list(found.lost_days),
         "webhooks": delivery_counts(connection)._asdict(),
+        "policy_set_alone": None
+        if alone is None
+        else {"version": alone.version, "at": event_time_text(alone.at)},
         "latest": None if found.latest is None else event_time_text(found.latest),
     }

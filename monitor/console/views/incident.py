@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Row
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor.console import words
-from monitor.console.decisions import Done, Seen, decide, needs_second, state_of
+from monitor.console.decisions import Done, Seen, decide, state_of
 from monitor.console.filters import checked, limit_of
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.catalogue import ngettext
@@ -26,6 +26,7 @@ from monitor.console.replies import (
 )
 from monitor.console.views.exports import addresses
 from monitor.console.views.queue import done_text, lines_of, seen_of
+from monitor.console.worklist import Many
 from monitor.core.alert import Kind
 from monitor.dispositions.disposition import MEANINGS, Disposition
 from monitor.store.people import Person
@@ -44,24 +45,6 @@ DAYS_SHOWN: Final = 62
 MEMBERS_SHOWN: Final = 100
 
 
-class Preview(NamedTuple):
-    """What closing the open members of an incident would do."""
-
-    alerts: int
-    accounts: int
-    proposals: int  # alerts that a second person must decide about
-    members: Sequence[Seen]
-
-    def fields(self) -> dict[str, Any]:
-        """Return it as the API writes it: a closing names these members again."""
-        return {
-            "alerts": self.alerts,
-            "accounts": self.accounts,
-            "proposals": self.proposals,
-            "members": [seen._asdict() for seen in self.members],
-        }
-
-
 def found_incident(connection: Connection, incident_id: str) -> Row[Any]:
     """Return a systemic alert. Raises AnswerError (404) if it is not there."""
     row = None if "\0" in incident_id else alert_row(connection, incident_id)
@@ -70,16 +53,15 @@ def found_incident(connection: Connection, incident_id: str) -> Row[Any]:
     return row
 
 
-def preview_of(connection: Connection, incident_id: str, person: Person, now: int) -> Preview:
+def preview_of(connection: Connection, incident_id: str, person: Person, now: int) -> Many:
     """Return what closing the open members would do. Raises AnswerError (404) without incident."""
     found_incident(connection, incident_id)
-    rows = open_members(connection, incident_id, now)
-    return Preview(
-        len(rows),
-        len({row.account_id for row in rows}),
-        sum(needs_second(person, row) for row in rows),
-        [Seen(row.alert_id, row.version, row.revision) for row in rows],
-    )
+    return Many.of_rows(person, open_members(connection, incident_id, now))
+
+
+def preview_fields(preview: Many) -> dict[str, Any]:
+    """Return a preview as the API writes it: a closing names these members again."""
+    return {**preview.counts(), "members": [seen._asdict() for seen in preview.seen]}
 
 
 def close_members(
@@ -95,7 +77,7 @@ def close_members(
     Raises AnswerError as `decide` does, and 409 if an alert is no member any more.
     """
     row = found_incident(connection, incident_id)
-    current = preview_of(connection, incident_id, person, now).members
+    current = preview_of(connection, incident_id, person, now).seen
     if members is None:
         members = current
     strangers = {seen.alert_id for seen in members} - {seen.alert_id for seen in current}
@@ -212,7 +194,7 @@ def close(request: Request, body: Body) -> Response:
         shown = {
             "title": _("Close the members of an incident"),
             "preview": preview,
-            "members": json.dumps([list(seen) for seen in preview.members], separators=(",", ":")),
+            "members": json.dumps([list(seen) for seen in preview.seen], separators=(",", ":")),
             "address": address,
             "record": record,
             "disposition": body["disposition"],

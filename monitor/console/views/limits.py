@@ -26,6 +26,7 @@ from monitor.console.limits import (
     propose,
     proposed_policy,
     scope_text,
+    set_alone,
     sha256_of,
 )
 from monitor.console.replies import (
@@ -85,6 +86,7 @@ def limits(request: Request) -> Response:
     with store_of(request).reading() as connection:
         policies = in_force(connection)
         proposals = proposals_of(connection)[:PROPOSALS_SHOWN]
+        alone = set_alone(connection, policies)
     book = policies.book
     policy = None if book is None else book.policies[-1]
     shown = {
@@ -93,6 +95,7 @@ def limits(request: Request) -> Response:
         "versions": [] if book is None else list(reversed(book.policies)),
         "limits": [limit_fields(policy, own) for own in policy.thresholds] if policy else [],
         "refused": policies.refused,
+        "alone": {each.version: each.at for each in alone},
         "proposals": proposals,
     }
     return page(request, "limits.html", shown)

@@ -106,7 +106,7 @@ def open_tasks(
         raise AnswerError(409, _("each of these tasks is open already"))
     take_task(connection, steps)
     for step in steps:
-        _keep(connection, step, now, before={})
+        audit.append_step(connection, step.task_id, step.fields(), at=now, before={})
     return [Task(step) for step in steps]
 
 
@@ -219,20 +219,10 @@ def end_task(
     at, detail = max(now, task.made.at + 1), {"note": _note(asked)}
     step = _checked(TaskStep(task_id, steps[asked["step"]], person.name, at, detail))
     take_task(connection, [step])
-    _keep(connection, step, now, before={"progress": task.progress.value})
-    return found_task(connection, task_id)
-
-
-def _keep(connection: Connection, step: TaskStep, now: int, before: dict[str, Any]) -> None:
-    audit.append(
-        connection,
-        at=now,
-        actor=step.by,
-        action=step.does.value,
-        subject=step.task_id,
-        before=before,
-        after=step.fields(),
+    audit.append_step(
+        connection, step.task_id, step.fields(), at=now, before={"progress": task.progress.value}
     )
+    return found_task(connection, task_id)
 
 
 def offer_for(connection: Connection, person: Person, row: Row[Any], now: int) -> list[Task]:

@@ -15,20 +15,14 @@ from sqlalchemy import Connection, case, func, select
 
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
-from monitor.core.threshold import Severity
-from monitor.dispositions.disposition import Disposition
-from monitor.store.people import DAY, HOUR
+from monitor.dispositions.deadlines import Deadlines
+from monitor.dispositions.disposition import Disposition, needs_two
+from monitor.store.intake import stored_action
+from monitor.store.people import DAY
 from monitor.store.queries import AlertFilter, rows_by_id
 from monitor.store.schema import actions, alerts
-from monitor.store.standing import Does, State
-
-TARGETS: Final[Mapping[str, int]] = {
-    Severity.CRITICAL.value: 4 * HOUR,
-    Severity.HIGH.value: DAY,
-    Severity.MEDIUM.value: 3 * DAY,
-    Severity.LOW.value: 7 * DAY,
-}
-"""How long after its first report an alert of a severity is within its time (microseconds)."""
+from monitor.store.standing import Action, Does, State, closed_alone
+from monitor.store.store import in_pieces
 
 READ_MAX: Final = 2_000
 """Open alerts, decisions, and first reports of a day that are read at most: each costs a look into
@@ -64,17 +58,18 @@ class OpenAges(NamedTuple):
 
 
 def open_ages(
-    connection: Connection, now: int, targets: Mapping[str, int] = TARGETS, limit: int = READ_MAX
+    connection: Connection, now: int, deadlines: Deadlines, limit: int = READ_MAX
 ) -> OpenAges:
     """Return what is open at `now` (microseconds) by person and by age.
 
-    An alert is late once its first report is longer ago than its severity's target. Of more than
+    An alert is late once its first report is longer ago than its severity's deadline. Of more than
     `limit`, the most urgent are counted.
     """
     columns = alerts.c
     chosen = select(columns.place, columns.assignee, columns.severity, columns.raised_at).order_by(
         columns.place
     )
+    lengths = deadlines.lengths()
     found: list[Any] = []
     for part in AlertFilter(status=State.OPEN.value, now=now).parts():
         found += connection.execute(chosen.where(*part.conditions()).limit(limit + 1))
@@ -82,7 +77,7 @@ def open_ages(
     counted: dict[str | None, list[int]] = {None: [0, 0, now]}
     for _, assignee, severity, raised_at in found[:limit]:
         entry = counted.setdefault(assignee, [0, 0, now])
-        entry[now - raised_at > targets[severity]] += 1
+        entry[now - raised_at > lengths[severity]] += 1
         entry[2] = min(entry[2], raised_at)
     people = [PersonOpen(name, *numbers) for name, numbers in counted.items()]
     people.sort(key=lambda person: (person.name is not None, person.name or ""))
@@ -105,6 +100,7 @@ class TakenDecision(NamedTuple):
     threshold_id: str | None
     state: str | None
     disposition: str | None
+    severity: str | None
 
     @property
     def waited(self) -> int | None:
@@ -231,6 +227,17 @@ def closed_alerts(decisions: Iterable[TakenDecision]) -> list[TakenDecision]:
         if decision.does == Does.DISPOSE.value and decision.state == State.CLOSED.value:
             last.setdefault(decision.alert_id, decision)
     return list(last.values())
+
+
+def alone_in(connection: Connection, closings: Iterable[TakenDecision]) -> list[TakenDecision]:
+    """Return closings that needed a second person and had none: the latest first."""
+    needing = {each.alert_id: each for each in closings if needs_two(each.severity or "")}
+    done: dict[str, list[Action]] = {}
+    for piece in in_pieces(sorted(needing)):
+        for row in connection.execute(select(actions).where(actions.c.alert_id.in_(piece))):
+            done.setdefault(row.alert_id, []).append(stored_action(row))
+    alone = [needing[name] for name, its in done.items() if closed_alone(its) is not None]
+    return sorted(alone, key=lambda each: (-each.at, each.action_id))
 
 
 def precision_by(

@@ -39,6 +39,7 @@ NAMES = {
     "threshold_id": LIMIT,
     "segment": "current",
     "theme": "breaches",
+    "name": "mine",
 }
 
 

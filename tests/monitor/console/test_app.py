@@ -40,7 +40,7 @@ def address_of(console: MadeConsole, route: Route) -> str:
     path = route.path.replace("{alert_id:path}", MEMBER).replace("{account_id:path}", "A1")
     path = path.replace("{threshold_id:path}", LIMIT).replace("{incident_id:path}", INCIDENT)
     path = path.replace("{segment:path}", "current")
-    path = path.replace("{theme:path}", "breaches")
+    path = path.replace("{theme:path}", "breaches").replace("{name:path}", "x")
     if "{task_id:path}" in path:
         return path.replace("{task_id:path}", console.open_task())
     if "{proposal_id:path}" in path:

@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 
 from monitor.store.audit import verify
 from monitor.store.desk import unsent
+from monitor.store.intake import RecordSort
+from monitor.store.standing import Action, Does
 from tests.monitor.console.made_console import MadeConsole, identity, limit_alert
 
 PLAIN = identity("A2 2026-02-14")
@@ -124,6 +126,36 @@ def test_a_critical_alert_is_closed_by_two(console: MadeConsole) -> None:
         assert state(ana, CRITICAL) == ("closed", None, "suspicious")
     assert ("ana", "propose", CRITICAL) in audited(console)
     assert ("paul", "dispose", CRITICAL) in audited(console)
+
+
+def test_a_critical_alert_that_was_closed_elsewhere_by_nobody_else_is_shown_so(
+    console: MadeConsole,
+) -> None:
+    detail = {"disposition": "false-alarm", "note": None}
+    at = console.clock.now
+    closing = Action(CRITICAL, Does.DISPOSE, "eve", at, None, detail)
+    with console.client("vera") as client:
+        before = client.get("/team").text, client.get("/api/v1/team").json()["closed_alone"]
+        console.take(closing, sort=RecordSort.ACTION)
+        page = client.get(f"/alerts/{CRITICAL}").text
+        (named,) = client.get("/api/v1/team").json()["closed_alone"]
+        assert "eve closed this critical alert without a second person." in page
+        assert "1 critical alert was closed in the last 30 days without" in client.get("/team").text
+    assert (named["alert_id"], named["by"]) == (CRITICAL, "eve")
+    assert 'id="alone"' not in before[0]
+    assert before[1] == []
+
+
+def test_two_who_close_a_critical_alert_are_not_alone(console: MadeConsole) -> None:
+    with console.client("ana") as ana, console.client("paul") as paul:
+        assert act(ana, CRITICAL, "dispose", disposition="suspicious") == 303
+        assert act(paul, CRITICAL, "dispose", disposition="suspicious") == 303
+        assert "without a second person" not in ana.get(f"/alerts/{CRITICAL}").text
+        assert ana.get("/api/v1/team").json()["closed_alone"] == []
+        act(ana, CRITICAL, "reopen")
+        assert act(paul, CRITICAL, "dispose", disposition="suspicious") == 303
+        text = ana.get(f"/alerts/{CRITICAL}").text
+    assert "paul closed this critical alert without a second person." in text
 
 
 def test_nobody_confirms_a_proposal_of_their_own(console: MadeConsole) -> None:

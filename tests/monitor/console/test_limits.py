@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
+from monitor.core.business_day import event_time_text
 from monitor.policy.document import policy_of
 from monitor.store.desk import Topic, unsent
 from monitor.store.intake import Intake, Read, RecordSort
@@ -152,6 +154,43 @@ def test_two_people_put_another_limit_in_force(console: MadeConsole) -> None:
     assert policy_of(text).effective_from_text == "2026-03-01"
 
 
+def test_a_policy_that_no_second_person_approved_is_shown_so(console: MadeConsole) -> None:
+    def said(client: TestClient) -> tuple[Any, bool, bool]:
+        pages = [client.get(address).text for address in ("/health", "/limits")]
+        health, limits = ("it is in force without a second person here" in page for page in pages)
+        return client.get("/api/v1/health").json()["policy_set_alone"], health, limits
+
+    at = event_time_text(console.clock.now)
+    with console.client("paul") as client:
+        set_alone, *shown = said(client)
+        assert (set_alone["version"], shown) == (1, [True, True])
+        proposal_id = console.propose("bob")
+        proposed = client.get(f"/api/v1/proposals/{proposal_id}").json()
+        console.take(proposed["policy"], sort=RecordSort.POLICY)
+        assert said(client)[0]["version"] == 2, "it was proposed, and nobody has approved it"
+        done = client.post(
+            f"/api/v1/proposals/{proposal_id}/decision",
+            json={"decision": "decline"},
+        )
+        assert done.status_code == 201
+        assert said(client)[0] == {"version": 2, "at": said(client)[0]["at"]}
+    assert set_alone["at"] <= at
+
+
+def test_a_policy_that_two_people_made_is_not_shown_as_one_s(console: MadeConsole) -> None:
+    proposal_id = console.propose("bob")
+    with console.client("paul") as client:
+        asked = client.get(f"/api/v1/proposals/{proposal_id}").json()
+        body = {"decision": "approve", "policy_sha256": asked["policy_sha256"]}
+        done = client.post(f"/api/v1/proposals/{proposal_id}/decision", json=body)
+        assert done.status_code == 201
+        console.take(asked["policy"], sort=RecordSort.POLICY)
+        assert client.get("/api/v1/health").json()["policy_set_alone"] is None
+        text = client.get("/limits").text
+    assert "in force without a second person here" not in text
+    assert text.count(", without a second person") == 1, "version 1 among the versions"
+
+
 def test_an_analyst_cannot_approve_and_a_viewer_cannot_propose(console: MadeConsole) -> None:
     proposal_id = console.propose("bob")
     with console.client("ana") as client:
@@ -234,7 +273,7 @@ _DETAIL = {
 _STEPS = st.lists(
     st.tuples(
         st.sampled_from(list(StepKind)),
-        st.sampled_from(["bob", "paul"]),
+        st.sampled_from(["bob", "paul", "(token nightly for bob)"]),
         st.integers(1, 6),
         st.sampled_from(["aa", "bb"]),
     ),
@@ -268,7 +307,7 @@ def test_proposals_are_the_same_in_whatever_order_steps_come_and_however_often(
     assert found == proposals_in(steps)[0]
     if found.progress is ProposalState.APPROVED:
         assert found.decision is not None
-        assert found.decision.by != "bob"
+        assert found.decision.by == "paul"
         assert found.decision.detail["policy_sha256"] == "aa"
 
 

@@ -46,6 +46,8 @@ def posts(console: MadeConsole) -> list[tuple[str, Mapping[str, Any]]]:
     }
     found["post_tasks"] = ("/api/v1/accounts/A2/tasks", {"task": "recovery"})
     found["post_task_step"] = (f"/api/v1/tasks/{console.open_task()}/steps", {"step": "done"})
+    found["post_view"] = ("/api/v1/views", {"name": "x", "filters": {"tab": "mine"}})
+    found["post_view_removal"] = ("/api/v1/views/x/remove", {})
     taken = identity("outlier A1 2026-02-13")  # by the request before
     found["post_undo"] = (f"/api/v1/alerts/{taken}/undo", {})
     posted = [route for route in OF_API if "POST" in (route.methods or ())]
@@ -139,6 +141,7 @@ def address_of(console: MadeConsole, route: Route) -> str:
         account_id="A1",
         segment="current",
         theme="breaches",
+        name="x",
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.engine import make_url
 
 from monitor.store import days
+from monitor.store.days import LostFileError, lost_days, young_records
 from monitor.store.intake import Intake
 from monitor.store.keeping import erasure, retention
 from monitor.store.keeping.backup import BackupError, backup, restore
@@ -423,6 +424,75 @@ def test_a_sealed_file_that_cannot_be_read_is_told(
         (tmp_path / "days").write_text("no folder")
     with pytest.raises(StoreError, match=said):
         rows_of(store)
+
+
+def test_a_late_record_of_a_day_whose_file_is_lost_stays_and_the_others_are_sealed(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = filled(store)
+    its = tmp_path / "days" / f"{DAYS[1]}.parquet"
+    content = its.read_bytes()
+    its.unlink()
+    rng = random.Random(5)  # noqa: S311 - made data
+    take(store, 900, [made(rng, "A1", DAYS[0]), made(rng, "A1", DAYS[1])])
+    assert seal_quiet_days(store, LATER) == [DAYS[0]]
+    assert f"the account-days of {DAYS[1]} must be in" in caplog.text
+    with store.reading() as connection:
+        assert lost_days(connection) == [DAYS[1]], "as Health counts it"
+        assert len(list(young_records(connection, DAYS[1], DAYS[1]))) == 1
+    with pytest.raises(LostFileError):
+        rows_of(store)
+    its.write_bytes(content)
+    assert seal_quiet_days(store, LATER) == [DAYS[1]]
+    assert len(rows_of(store)) == len(before)
+
+
+def test_a_file_that_was_changed_ends_the_sealing(store: Store, tmp_path: Path) -> None:
+    filled(store)
+    its = tmp_path / "days" / f"{DAYS[1]}.parquet"
+    its.write_bytes(its.read_bytes() + b"x")
+    take(store, 900, [made(random.Random(5), "A1", DAYS[1])])  # noqa: S311 - made data
+    with pytest.raises(StoreError, match="another one"):
+        seal_quiet_days(store, LATER)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_folder_that_is_not_mounted_is_not_made(
+    store: Store, tmp_path: Path, *, is_there: bool
+) -> None:
+    before = filled(store)
+    folder = tmp_path / "days"
+    folder.replace(tmp_path / "elsewhere")
+    if is_there:
+        folder.mkdir()
+    said = "is empty: mount it" if is_there else "is not there: mount it"
+    for step in (sweep, lambda its: seal_quiet_days(its, LATER)):
+        with pytest.raises(StoreError, match=said):
+            step(store)
+    assert folder.exists() == is_there
+    if is_there:
+        assert files_in(folder) == []
+        folder.rmdir()
+    (tmp_path / "elsewhere").replace(folder)
+    assert sweep(store) == 0
+    assert rows_of(store) == before
+    (folder / MARK).unlink()  # as a backup that was restored
+    assert sweep(store) == 0
+
+
+def test_a_folder_beside_a_file_may_lose_its_files_but_not_itself(tmp_path: Path) -> None:
+    store = sqlite_store(tmp_path)
+    filled(store)
+    folder = tmp_path / "weir.db.days"
+    for path in folder.iterdir():
+        path.unlink()
+    assert sweep(store) == 0
+    folder.rmdir()
+    with pytest.raises(StoreError, match="is not there: mount it"):
+        sweep(store)
+    Intake(store).forget()
+    assert sweep(store) == 0, "a rebuild makes it again"
+    store.close()
 
 
 def test_a_folder_of_another_store_is_left_alone(store: Store, tmp_path: Path) -> None:

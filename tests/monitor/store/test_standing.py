@@ -15,6 +15,7 @@ from monitor.store.standing import (
     Standing,
     State,
     action_of,
+    closed_alone,
     standing_of,
 )
 from tests.support.laws import law
@@ -109,6 +110,37 @@ def test_a_second_person_decides_what_was_proposed() -> None:
         is State.OPEN
     )
     assert standing_of([RAISED], [proposed, closed(3, by="Eve")]).state is State.CLOSED
+
+
+def test_a_closing_that_nobody_else_proposed_is_alone() -> None:
+    proposed = does(Does.PROPOSE, 1, disposition="false-alarm", note=None)
+    other = does(Does.PROPOSE, 1, disposition="suspicious", note=None)
+    declined = does(Does.DECLINE, 2, "Eve", note=None)
+    by_eve = closed(3, by="Eve")
+    assert closed_alone([by_eve, proposed]) is None
+    assert closed_alone([by_eve]) == by_eve
+    assert closed_alone([proposed]) is None
+    assert closed_alone([other, by_eve]) == by_eve, "as something else"
+    assert closed_alone([proposed, declined, by_eve]) == by_eve
+    for by in ("Ann", "(token nightly for Ann)"):
+        own = closed(3, by=by)
+        assert closed_alone([proposed, own]) == own
+    again = closed(4, by="Eve", revision=2)
+    assert closed_alone([proposed, by_eve, again]) == again, "one proposal is for one closing"
+    assert closed_alone([by_eve, does(Does.REOPEN, 5, "Ann", note=None)]) is None
+
+
+@law(200)
+@given(seed=st.integers(0, 10**6))
+def test_a_closing_is_alone_in_whatever_order_actions_come(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - made data
+    done = [made_action(rng, OF, n) for n in range(rng.randrange(12))]
+    expected = closed_alone(done)
+    rng.shuffle(done)
+    assert closed_alone(done) == expected
+    if expected is not None:
+        last = max((a for a in done if a.does is Does.DISPOSE), key=lambda a: (a.at, a.action_id))
+        assert expected == last
 
 
 def test_a_snooze_ends_by_waking_or_by_closing() -> None:

@@ -284,6 +284,16 @@ def test_a_store_that_cannot_be_used_is_one_clear_message(url: str, said: str) -
         Store.open(url)
 
 
+def test_tables_without_a_version_are_told_and_left_as_they_are(store: Store) -> None:
+    filled(store, made_records(1))
+    with store.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+    held, url = contents(store), store.engine.url.render_as_string(hide_password=False)
+    with pytest.raises(StoreError, match="alembic_version does not; account_days is there"):
+        Store.open(url)
+    assert contents(store) == held
+
+
 def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
     path = tmp_path / "weir.db"
     path.write_bytes(b"no database at all" * 100)

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from monitor.console.figures.groups import NO_SEGMENT, named, segment_named, share_of
 from monitor.console.language.formats import duration
 from monitor.console.openapi.document import document
+from monitor.dispositions.deadlines import Deadlines
 from monitor.store import people
 from monitor.store.figures import team
 from monitor.store.intake import RecordSort
@@ -122,13 +123,35 @@ def test_capacity_has_the_budget_of_the_day(console: MadeConsole) -> None:
     assert "2026-09-21 20 1 7 0 2026-09-20 20 0 0 0 2026-09-19 none 0 0 0" in text
 
 
+def test_the_deadlines_are_those_of_the_app_and_are_shown(console: MadeConsole) -> None:
+    console.clock.now += 2 * people.HOUR
+    with console.client("vera") as client:
+        before = client.get("/api/v1/team").json()
+        shown = text_of(client, "/team")
+        assert "allows: critical 4 h, high 1 d, medium 3 d, low 7 d." in shown
+        console.app.state.deadlines = Deadlines.of("critical=30m,high=60m,medium=60m,low=60m")
+        after = client.get("/api/v1/team").json()
+        shown = text_of(client, "/team")
+        assert "allows: critical 30 min, high 1 h, medium 1 h, low 1 h." in shown
+    assert before["target_seconds"]["critical"] == 14_400
+    assert after["target_seconds"] == {
+        "critical": 1_800,
+        "high": 3_600,
+        "medium": 3_600,
+        "low": 3_600,
+    }
+    late = [sum(person["late"] for person in found["open"]["people"]) for found in (before, after)]
+    assert late == [0, after["open"]["counted"]]
+    assert late[1] > 0
+
+
 def test_what_is_not_counted_whole_is_said(
     console: MadeConsole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decided(console, 12)
     with console.client("vera") as client:
         assert "Only the" not in text_of(client, "/team")
-        monkeypatch.setattr(team.open_ages, "__defaults__", (team.TARGETS, 2))
+        monkeypatch.setattr(team.open_ages, "__defaults__", (2,))
         monkeypatch.setattr(team.decided_since, "__defaults__", (5,))
         text = text_of(client, "/team")
         fields = client.get("/api/v1/team").json()

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from monitor.core.alert import Kind
+from monitor.dispositions.deadlines import Deadlines
 from monitor.store.figures.team import (
     DECIDES,
     EVERYBODY,
     SHARED_MIN,
-    TARGETS,
+    alone_in,
     by_person,
     closed_alerts,
     date_of,
@@ -30,11 +31,20 @@ from monitor.store.figures.team import (
 from monitor.store.intake import Intake
 from monitor.store.people import DAY, HOUR
 from monitor.store.records import Read, RecordSort
-from monitor.store.standing import Action, Does, Revision, Standing, State, standing_of
+from monitor.store.standing import (
+    Action,
+    Does,
+    Revision,
+    Standing,
+    State,
+    closed_alone,
+    standing_of,
+)
 from monitor.store.store import Store
 from tests.support.laws import examples
 from tests.support.stored import NOW, filled, made_record, read_action, read_alert, sqlite_store
 
+LENGTHS = Deadlines().lengths()
 PEOPLE = ("Ann", "Bob", "(token nightly for Ann)")
 DETECTORS = {
     "loda-0a1b2c3d@2026-01-02": "loda",
@@ -127,7 +137,7 @@ class Recount:
             is_awake = stands.state is State.SNOOZED and (stands.snoozed_until or 0) <= NOW
             if stands.state is State.OPEN or is_awake:
                 age = NOW - self.raised_at(name)
-                yield stands.assignee, age > TARGETS[self.last(name)["severity"]], age
+                yield stands.assignee, age > LENGTHS[self.last(name)["severity"]], age
 
 
 seeds = st.integers(0, 10**6)
@@ -151,7 +161,7 @@ def taken(store: Store, seed: int) -> Recount:
 def test_what_is_open_is_counted_by_person_and_age(either_store: Store, seed: int) -> None:
     recount = taken(either_store, seed)
     with either_store.reading() as connection:
-        found = open_ages(connection, NOW)
+        found = open_ages(connection, NOW, Deadlines())
     expected = list(recount.open())
     assert (found.counted, found.is_all) == (len(expected), True)
     counted = Counter((assignee, is_late) for assignee, is_late, _ in expected)
@@ -246,6 +256,24 @@ def test_precision_counts_each_alert_once_as_it_stands(either_store: Store, seed
 
 
 @tried
+@given(seed=seeds)
+def test_critical_alerts_that_were_closed_alone_are_named(either_store: Store, seed: int) -> None:
+    recount = taken(either_store, seed)
+    with either_store.reading() as connection:
+        closings = closed_alerts(decided_since(connection, NOW - SPREAD).decisions)
+        found = alone_in(connection, closings)
+    expected = {}
+    for name, stands in recount.stands.items():
+        is_critical = recount.last(name)["severity"] == "critical"
+        if stands.state is State.CLOSED and is_critical:
+            alone = closed_alone(recount.done[name].values())
+            if alone is not None:
+                expected[name] = (alone.by, alone.at)
+    assert {each.alert_id: (each.by, each.at) for each in found} == expected
+    assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
+
+
+@tried
 @given(seed=seeds, days=st.integers(1, 45), limit=st.integers(5, 60))
 def test_days_count_first_reports_and_decisions(
     either_store: Store, seed: int, days: int, limit: int
@@ -269,7 +297,7 @@ def test_days_count_first_reports_and_decisions(
 def test_the_most_urgent_are_counted_if_too_many_are_open(either_store: Store) -> None:
     recount = taken(either_store, 3)
     with either_store.reading() as connection:
-        found = open_ages(connection, NOW, limit=5)
+        found = open_ages(connection, NOW, Deadlines(), limit=5)
     assert len(list(recount.open())) > 5
     assert (found.counted, found.is_all) == (5, False)
     assert sum(person.within + person.late for person in found.people) == 5
@@ -280,12 +308,13 @@ def test_an_alert_is_late_after_the_target_of_its_severity(tmp_path: Path, sever
     store = sqlite_store(tmp_path)
     record = {**made_record("outlier/A1/739621", 1), "severity": severity, "status": "raised"}
     Intake(store).take([read_alert(0, record)])
-    for age, late in ((TARGETS[severity], 0), (TARGETS[severity] + 1, 1)):
+    for age, late in ((LENGTHS[severity], 0), (LENGTHS[severity] + 1, 1)):
         with store.reading() as connection:
-            (person,) = open_ages(connection, NOW + age).people
+            (person,) = open_ages(connection, NOW + age, Deadlines()).people
         assert (person.within, person.late) == (1 - late, late)
     with store.reading() as connection:
-        (person,) = open_ages(connection, NOW + 2 * HOUR, {severity: HOUR}).people
+        stated = Deadlines.of(f"{severity}=1h")
+        (person,) = open_ages(connection, NOW + 2 * HOUR, stated).people
     assert person.late == 1
     store.close()
 
@@ -313,7 +342,7 @@ def test_no_figure_reads_a_whole_table(tmp_path: Path) -> None:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(connection, "execute", explained)
-            open_ages(connection, NOW)
+            open_ages(connection, NOW, Deadlines())
             decided = decided_since(connection, 0)
             days_until(connection, NOW, 3, decided)
     store.close()
