@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from monitor.console import words
+from monitor.console.language.catalogue import gettext as _
 from monitor.console.transactions import FoundTransactions, lines_of, partners_of
-from monitor.core.alert import Kind
+from monitor.core.alert import LIMIT_KINDS, Kind
 from monitor.core.business_day import Calendar, event_time_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.store.standing import Action
@@ -101,9 +102,42 @@ def _minor(text: object, currency: object) -> int | None:
     return int(found[1] + (found[2] or ""))
 
 
-def alert_fields(alert: PaperAlert) -> dict[str, Any]:
-    """Return a chosen alert: what was known first, what is known now, and why, in words."""
+def day_closed(record: Mapping[str, Any], days: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return what the business day of a limit's alert came to in the end, as a sentence.
+
+    `days` are closed account-days of its account; without its own, the day may still have grown.
+    None for an alert of another kind.
+    """
+    kind, currency = record.get("kind"), record.get("currency")
+    if kind not in LIMIT_KINDS:
+        return None
+    day = next((day for day in days if day.get("business_day") == record.get("business_day")), None)
+    rows, left_out = amounts_of([day] if day is not None else [])
+    if day is None or left_out:
+        return _("The day may have grown since: it is not known what it came to in the end.")
+    its = [
+        row
+        for row in rows
+        if record.get("direction") in (row["direction"], "both")
+        and currency in (row["currency"], None)
+    ]
+    if kind == Kind.DAILY_COUNT.value:
+        value = str(sum(row["transactions"] for row in its))
+    elif not isinstance(currency, str) or currency not in EXPONENT:
+        return None
+    else:
+        minor = sum(_minor(row["amount"], currency) or 0 for row in its)
+        value = amount_text(minor, EXPONENT[currency])
+    return _("The day closed at %(amount)s.", amount=words.amount({**record, "value": value}))
+
+
+def alert_fields(alert: PaperAlert, days: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a chosen alert: what was known first, what is known now, and why, in words.
+
+    `days` are closed account-days of its account.
+    """
     (first_at, first), (last_at, last) = alert.revisions[0], alert.revisions[-1]
+    closed = day_closed(last, days)
     return {
         "alert_id": alert.alert_id,
         "kind": alert.kind,
@@ -112,7 +146,7 @@ def alert_fields(alert: PaperAlert) -> dict[str, Any]:
         "disposition": alert.disposition,
         "known_then": _known(first_at, first),
         "known_now": _known(last_at, last),
-        "why": words.why(last),
+        "why": [*words.why(last), *([] if closed is None else [closed])],
         "figures": [{"name": name, "value": value} for name, value in words.figures(last)],
     }
 

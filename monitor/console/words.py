@@ -190,15 +190,16 @@ REJECTED: Final = {
 }
 _MOVED: Final = {
     "debit": N_(
-        "On %(day)s, %(amount)s went out on account %(account)s; limit %(limit_id)s allows"
-        " %(limit)s."
+        "When this was told, %(amount)s had gone out on account %(account)s on %(day)s; limit"
+        " %(limit_id)s allows %(limit)s."
     ),
     "credit": N_(
-        "On %(day)s, %(amount)s came in on account %(account)s; limit %(limit_id)s allows"
-        " %(limit)s."
+        "When this was told, %(amount)s had come in on account %(account)s on %(day)s; limit"
+        " %(limit_id)s allows %(limit)s."
     ),
     "both": N_(
-        "On %(day)s, %(amount)s moved on account %(account)s; limit %(limit_id)s allows %(limit)s."
+        "When this was told, %(amount)s had moved on account %(account)s on %(day)s; limit"
+        " %(limit_id)s allows %(limit)s."
     ),
 }
 _ORIGINS: Final = {
@@ -350,8 +351,8 @@ def _why_limit(record: Record) -> list[str]:
     }
     if is_count:
         first = _(
-            "On %(day)s, %(amount)s were made on account %(account)s; limit %(limit_id)s allows"
-            " %(limit)s.",
+            "When this was told, %(amount)s had been made on account %(account)s on %(day)s; limit"
+            " %(limit_id)s allows %(limit)s.",
             **values,
         )
     else:

@@ -24,6 +24,10 @@ class Kind(StrEnum):
     SYSTEMIC = "systemic"
 
 
+LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
+"""The kinds of an account-day over a limit of its own."""
+
+
 _KINDS: Final = {
     Measure.AMOUNT: Kind.DAILY_AMOUNT,
     Measure.COUNT: Kind.DAILY_COUNT,

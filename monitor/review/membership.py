@@ -7,14 +7,12 @@ counts by it (`grouped`), and whoever has both alerts of the topics asks `is_mem
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from monitor.core.alert import Kind, Status
+from monitor.core.alert import LIMIT_KINDS, Status
 from monitor.core.business_day import day_of_text
 from monitor.core.transaction import Origin
 
 UNDECIDED: Final = "undecided"
 """The verdict that explains nothing."""
-
-_LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 
 
 class DayExplanation(NamedTuple):
@@ -113,7 +111,7 @@ def is_member(systemic_alert: Mapping[str, Any], account_alert: Mapping[str, Any
     Both are the fields as they stand on the alerts topic, each of the latest revision. An alert
     that is withdrawn is a member of nothing, nor is one of another kind (an outlier, a review).
     """
-    if account_alert["kind"] not in _LIMIT_KINDS:
+    if account_alert["kind"] not in LIMIT_KINDS:
         return False
     if account_alert["status"] == Status.WITHDRAWN.value:
         return False

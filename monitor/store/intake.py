@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from monitor.core.alert import Kind, Status
+from monitor.core.alert import LIMIT_KINDS, Kind, Status
 from monitor.review.membership import is_member
 from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
 from monitor.store.keeping.erased import Erased, erased_of, replaced
@@ -50,7 +50,6 @@ from monitor.store.store import (
 _LOCK: Final = 7353716
 """Whoever lets alerts stand otherwise has it: groups follow from several alerts."""
 
-_LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 
 Fields = Mapping[str, Any]
 
@@ -426,7 +425,7 @@ class _Incidents:
 
     def of_alert(self, record: Fields) -> str | None:
         """Return the id of the first systemic alert that explains an alert of a limit."""
-        if record["kind"] not in _LIMIT_KINDS or record["status"] == Status.WITHDRAWN.value:
+        if record["kind"] not in LIMIT_KINDS or record["status"] == Status.WITHDRAWN.value:
             return None
         for incident_id in sorted(self._by_day.get(record["business_day"], ())):
             if is_member(self._by_id[incident_id], record):
@@ -441,7 +440,7 @@ def _group(connection: Connection, days: Iterable[str], incidents: _Incidents) -
     for day in sorted(days):
         found = connection.execute(
             select(*_MEMBERS.selected_columns, alerts.c.incident_id, alerts.c.record).where(
-                alerts.c.business_day == day, alerts.c.kind.in_(_LIMIT_KINDS)
+                alerts.c.business_day == day, alerts.c.kind.in_(LIMIT_KINDS)
             )
         )
         for row in found:

@@ -103,6 +103,9 @@ class DemoRun:
         ensure_free("127.0.0.1", port)
         with store_of(url) as store:
             say_where(store, f"http://127.0.0.1:{port}", opens_browser=self._opens_browser)
+        sys.stderr.write(
+            f"console: a second person: weir user add Ben --role approver --store {url}\n"
+        )
         return [
             ["archive", "--store", url],
             ["console", "--store", url, "--port", str(port), "--no-browser"],

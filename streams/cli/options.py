@@ -300,10 +300,16 @@ def ensure_store_there(store: str | None) -> None:
     import errno
     import os
 
+    missing = missing_store(store)
+    if missing is not None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), missing)
+
+
+def missing_store(store: str | None) -> str | None:
+    """Return the file of a store that opening it would make; None if it is there, or no file."""
     scheme, _, file = store_url(store).partition(":///")
     path = file.partition("?")[0]
-    if scheme.startswith("sqlite") and path and not Path(path).exists():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return path if scheme.startswith("sqlite") and path and not Path(path).exists() else None
 
 
 def _require(package: str, extra: str, need: str, rest: str) -> None:

@@ -58,7 +58,8 @@ def add(
 ) -> None:
     """Add a user, who may log in from now on. Status 2: the name or the password cannot be used.
 
-    The password is asked for on the terminal, or read from stdin.
+    The password is asked for on the terminal, or read from stdin. A store that is not there is
+    made, and it is said.
 
     Examples:
 
@@ -66,14 +67,17 @@ def add(
 
         weir user add Ann --role admin --password-stdin < password.txt
     """
-    from streams.cli.options import store_of
+    from streams.cli.options import missing_store, store_of
 
     password = _password_of(is_stdin=password_stdin)
+    made = missing_store(store)
     with store_of(store) as opened:
         from monitor.store.people import Role, add_user
 
         add_user(opened, name, Role(role.value), password, now())
         _show(opened, name, as_json=as_json)
+    if made is not None and not as_json:
+        typer.echo(f"weir: {made} was not there and was made: --store names another", err=True)
 
 
 @user.command("list")

@@ -15,7 +15,7 @@ from monitor.console.replies import AnswerError, now_of, page, person_of, store_
 from monitor.console.views.exports import addresses
 from monitor.console.views.queue import lines_of
 from monitor.console.work.tasks import today_of
-from monitor.core.alert import Kind
+from monitor.core.alert import LIMIT_KINDS, Kind
 from monitor.store import audit
 from monitor.store.queries import actions_of_account, alerts_of_account, days_of_account
 from monitor.store.standing import Action
@@ -135,12 +135,9 @@ def days_of(records: Sequence[Mapping[str, Any]], alert: Mapping[str, Any] | Non
     )
 
 
-_LIMITS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
-
-
 def _limit_in(alert: Mapping[str, Any], currency: object) -> object:
     """Return the limit that an alert is about; of a review that of its latest day in a currency."""
-    if alert.get("kind") in _LIMITS:
+    if alert.get("kind") in LIMIT_KINDS:
         return alert.get("limit")
     days = words.rows_of(words.evidence(alert).get("days"))
     limits = [day.get("limit") for day in days if day.get("currency") == currency]

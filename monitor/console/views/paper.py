@@ -106,7 +106,7 @@ def _asked_for(request: Request) -> _Asked:
         },
         "amounts": amounts,
         "amounts_left_out": left_out,
-        "alerts": [alert_fields(alert) for alert in alerts],
+        "alerts": [alert_fields(alert, records) for alert in alerts],
         "chronology": chronology(alerts),
         "decisions": decisions(alerts),
     }

@@ -10,10 +10,10 @@ from streams.topics.alert_list import TOLD_AT, Dispositions, times_limit
 Written = Mapping[str, Any]
 
 HEADER: Final = (
-    "alert", "told", "day", "account", "over its limit", "total of the day", "limit", "times",
+    "alert", "told", "day", "account", "over its limit", "total, when told", "limit", "times",
     "severity", "status", "disposition",
 )  # fmt: skip
-_RIGHT: Final = frozenset({"total of the day", "limit", "times"})
+_RIGHT: Final = frozenset({"total, when told", "limit", "times"})
 _OPTIONAL: Final = frozenset({"told", "disposition"})
 _SYSTEMIC_AT: Final = HEADER.index("over its limit")
 _SYSTEMIC_END: Final = HEADER.index("severity")

@@ -201,7 +201,7 @@ class ColumnWidths(NamedTuple):
     def head(self) -> str:
         """Return the names of the columns."""
         return self._line(
-            ("day", "account", "over its limit", "total of the day", "limit", "times", "")
+            ("day", "account", "over its limit", "total, when told", "limit", "times", "")
         )
 
     def row(self, alert: dict[str, Any]) -> Text:

@@ -281,7 +281,8 @@ def test_an_alert_says_why_what_changed_and_what_it_is_part_of(console: MadeCons
     with console.client("vera") as client:
         text = client.get(f"/alerts/{MEMBER}").text
         review_text = client.get(f"/alerts/{identity('review A1')}").text
-    assert "1,234,567.80 EUR went out on account A1" in text
+    assert "1,234,567.80 EUR had gone out on account A1" in text
+    assert "The day closed at 1,999.95 EUR." in text
     assert "1,232,567.80 EUR too much, 617.28 times the limit" in text
     assert f'href="/incidents/{INCIDENT}"' in text
     assert "Revision 1 said 3 days; revision 2 says 4 days." in review_text

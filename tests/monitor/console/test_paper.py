@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.console.openapi.document import document
-from monitor.console.paper import amounts_of
+from monitor.console.paper import amounts_of, day_closed
 from monitor.core.money import EXPONENT, amount_text
 from monitor.store.intake import RecordSort
 from tests.monitor.console.made_console import (
@@ -72,6 +72,49 @@ def test_amounts_are_the_exact_sums_of_the_days(days: list[list[Any]]) -> None:
     }
     assert got == wanted
     assert left_out == 0
+
+
+DAY = {
+    "business_day": "2026-02-14",
+    "totals": [
+        {"currency": "EUR", "debit_count": 2, "debit_amount": "900000.01",
+         "credit_count": 1, "credit_amount": "10.00"},
+        {"currency": "JPY", "debit_count": 4, "debit_amount": "7",
+         "credit_count": 0, "credit_amount": "0"},
+    ],
+}  # fmt: skip
+GROWN = "The day may have grown since: it is not known what it came to in the end."
+
+
+@pytest.mark.parametrize(
+    ("kind", "direction", "currency", "said"),
+    [
+        ("daily-amount", "debit", "EUR", "The day closed at 900,000.01 EUR."),
+        ("daily-amount", "both", "EUR", "The day closed at 900,010.01 EUR."),
+        ("daily-amount", "credit", "EUR", "The day closed at 10.00 EUR."),
+        ("daily-amount", "debit", "JPY", "The day closed at 7 JPY."),
+        ("daily-amount", "debit", "KWD", "The day closed at 0.000 KWD."),
+        ("daily-amount", "debit", None, None),
+        ("daily-amount", "debit", ["EUR"], None),
+        ("daily-amount", {}, "EUR", "The day closed at 0.00 EUR."),
+        ("daily-count", "debit", None, "The day closed at 6 transactions."),
+        ("daily-count", "both", "EUR", "The day closed at 3 transactions."),
+        ("review", None, None, None),
+    ],
+)
+def test_a_limit_s_alert_says_what_its_day_came_to(
+    kind: str, direction: object, currency: object, said: str | None
+) -> None:
+    record = {
+        "kind": kind, "direction": direction, "currency": currency,
+        "business_day": "2026-02-14", "value": "1.00",
+    }  # fmt: skip
+    other = {**DAY, "business_day": "2026-02-13", "totals": []}
+    assert day_closed(record, [other, DAY]) == said
+    is_of_limit = kind != "review"
+    assert day_closed(record, [other]) == (GROWN if is_of_limit else None)
+    odd = {**DAY, "totals": [{"currency": "EUR", "debit_amount": "x"}]}
+    assert day_closed(record, [odd]) == (GROWN if is_of_limit else None)
 
 
 @pytest.mark.parametrize(

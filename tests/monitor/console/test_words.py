@@ -42,7 +42,7 @@ def test_numbers_keep_every_digit(value: object, text: str) -> None:
 def test_a_count_has_no_currency() -> None:
     record = limit_alert("A", kind="daily-count", value=41, limit=40, currency=None)
     assert words.why(record)[0] == (
-        "On 2026-02-14, 41 transactions were made on account A;"
+        "When this was told, 41 transactions had been made on account A on 2026-02-14;"
         " limit daily-amount allows 40 transactions."
     )
 

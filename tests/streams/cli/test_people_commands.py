@@ -190,6 +190,18 @@ def test_without_a_terminal_the_password_must_be_on_stdin(
     assert "--password-stdin" in said.err
 
 
+def test_a_store_that_is_made_by_it_is_named(
+    weir: Weir, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'another.db'}"
+    for name, is_said in (("Ann", True), ("Ben", False)):
+        type_in(monkeypatch, GOOD.encode())
+        words = ["--role", "viewer", "--password-stdin", "--store", url]
+        said = weir("user", "add", name, *words)
+        assert said.status == 0, said.err
+        assert ("another.db was not there and was made" in said.err) is is_said
+
+
 # -- tokens ---------------------------------------------------------------------------------------
 
 
