@@ -237,7 +237,9 @@ def demo(
     from streams.lab.rig import LoadedWorker
 
     if keep and until_end:
-        raise typer.BadParameter("--keep ends at Ctrl-C: leave out --until-end")
+        raise typer.BadParameter(
+            "--keep ends at Ctrl-C: leave out --until-end (make demo gives it: weir demo --keep)"
+        )
     if port is not None and not keep:
         raise typer.BadParameter("--port is of --keep: the broker is for nobody else without it")
     count, of_accounts = _count_or_files(accounts, files or [], accounts_map)

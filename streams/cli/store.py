@@ -159,6 +159,8 @@ def erase(
     if as_json:
         print_result({**done._asdict(), "still_held": STILL_HELD}, as_json=True)
         return
+    if not any((*done.taken_away.values(), *done.changed.values(), *done.mentions.values())):
+        typer.echo(f"weir: the store has nothing of the account {account!r}", err=True)
     for name, count in done.taken_away.items():
         typer.echo(f"{name}: {count:,} {'would go' if dry_run else 'taken away'}")
     for name, count in done.changed.items():

@@ -46,6 +46,9 @@ def test_an_account_is_erased_by_an_administrator(tmp_path: Path) -> None:
     assert f"alerts: {dry['taken_away']['alerts']} taken away" in done.stdout
     left = len(contents(store)["alerts"])
     assert len(before["alerts"]) - left == dry["taken_away"]["alerts"] > 0
+    assert "nothing of the account" not in done.stderr
+    mistyped = command(*["a1" if word == "A1" else word for word in words], "Ann", "--dry-run")
+    assert "the store has nothing of the account 'a1'" in mistyped.stderr
 
 
 def test_a_mistake_is_one_message(tmp_path: Path) -> None:
