@@ -203,6 +203,25 @@ def group_page(
     return Page(rows, _cursor(groups[-1] + _BEYOND) if len(heads) > limit else None)
 
 
+def group_rows(
+    connection: Connection, wanted: AlertFilter, heads: Sequence[Row[Any]]
+) -> dict[str, list[Row[Any]]]:
+    """Return the alerts that are wanted of the groups of some, by group and in their order.
+
+    Those without an account are groups by themselves, and are left out.
+    """
+    groups = {row.group_id for row in heads}
+    accounts = sorted({row.account_id for row in heads if row.account_id is not None})
+    found: dict[str, list[Any]] = {}
+    for piece in in_pieces(accounts):
+        few = _few(alerts.c.account_id.in_(piece))
+        chosen = select(*few).where(*wanted.conditions(few)).order_by(few.place)
+        for row in connection.execute(chosen).all():
+            if row.group_id in groups:
+                found.setdefault(row.group_id, []).append(row)
+    return found
+
+
 _PLACES_AT_A_TIME: Final = 200
 _BEYOND: Final = "~"
 """After all that stands in a place: with it, a cursor is beyond a whole group."""
@@ -224,9 +243,7 @@ def _first_places(
     columns: Columns = alerts.c
     narrow = wanted.narrow(connection)
     if narrow is not None:
-        # Left to itself, a database goes through the whole queue in its order to find them.
-        few = select(*LISTED).where(narrow).cte("few").prefix_with("MATERIALIZED")
-        columns = few.c
+        columns = _few(narrow)
     places: list[tuple[str, str]] = []
     for part in wanted.parts():
         chosen = select(columns.place, columns.alert_id).where(*part.conditions(columns))
@@ -235,6 +252,14 @@ def _first_places(
         found = connection.execute(chosen.order_by(columns.place).limit(limit))
         places += [(row.place, row.alert_id) for row in found]
     return sorted(places)[:limit]
+
+
+def _few(narrow: ColumnElement[bool]) -> Columns:
+    """Return the columns of rows that are found first, whatever else is asked of them.
+
+    Left to itself, a database goes through the whole queue in its order to find them.
+    """
+    return select(*LISTED).where(narrow).cte("few").prefix_with("MATERIALIZED").c
 
 
 def cursor_of(row: Row[Any]) -> str:

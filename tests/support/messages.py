@@ -9,7 +9,7 @@ import io
 from pathlib import Path
 from typing import Final
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
@@ -100,12 +100,18 @@ def updated_text(name: str, path: Path) -> str:
     return header + _written(found, has_header=False)
 
 
+def _is_whole(message: Message) -> bool:
+    """Return whether a message is translated, in each of its forms."""
+    forms = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+    return all(forms)
+
+
 def main() -> None:
     """Write the template, and the catalogues."""
     TEMPLATE.write_text(template_text(), encoding="utf-8")
     for name, path in catalogues().items():
         path.write_text(updated_text(name, path), encoding="utf-8")
-        left = [message for message in read(name, path) if message.id and not message.string]
+        left = [message for message in read(name, path) if message.id and not _is_whole(message)]
         print(f"{path.relative_to(CONSOLE)}: {len(left)} untranslated")  # noqa: T201 - a command
 
 

@@ -33,6 +33,7 @@ from monitor.store.queries import (
     alert_page,
     counts,
     group_page,
+    group_rows,
     others_of_accounts,
 )
 from monitor.store.standing import Does, State
@@ -66,16 +67,29 @@ class Line(NamedTuple):
     state: str
     is_first: bool
     more: int  # open alerts of the account that are not on this page
+    members: Sequence[Row[Any]] = ()  # the alerts that a row stands for, if it is more than one
 
     @property
     def seen(self) -> str:
-        """How a form names the alert as it is shown."""
-        return seen_text(self.row)
+        """How a form names the alerts that the row stands for, as they are shown."""
+        return seen_text(*(self.members or (self.row,)))
 
 
-def seen_text(row: Row[Any]) -> str:
-    """Return how a form names an alert as it is shown."""
-    return json.dumps([row.alert_id, row.version, row.revision], separators=(",", ":"))
+def seen_text(*rows: Row[Any]) -> str:
+    """Return how a form names an alert, or all those of a row, as they are shown."""
+    seen = [[row.alert_id, row.version, row.revision] for row in rows]
+    return json.dumps(seen if len(seen) > 1 else seen[0], separators=(",", ":"))
+
+
+def all_seen_of(text: str) -> list[Seen]:
+    """Return the alerts that a row of a form names. Raises AnswerError as `seen_of`."""
+    try:
+        named = json.loads(text)
+    except (ValueError, RecursionError):
+        named = None
+    if isinstance(named, list) and named and isinstance(named[0], list):
+        return [seen_of(json.dumps(its)) for its in named]
+    return [seen_of(text)]
 
 
 def seen_of(text: str) -> Seen:
@@ -132,6 +146,13 @@ def queue(request: Request) -> Response:
         except QueryError as error:
             raise AnswerError(400, str(error)) from error
         lines = lines_of(connection, found.rows, now)
+        if chosen.folds:
+            members = group_rows(connection, wanted, found.rows)
+            lines = [
+                line._replace(members=its) if len(its) > 1 else line
+                for line in lines
+                for its in (members.get(line.row.group_id, ()),)
+            ]
         shown = {
             "title": _("%(tab)s - Queue", tab=words.word(_NAMES, chosen.tab)),
             "filter": chosen,
@@ -171,13 +192,12 @@ def done_text(done: Sequence[Done]) -> str:
 
 def act_on_many(request: Request, body: Body) -> Response:
     """Do one thing with all alerts that a form has selected, or with none of them."""
-    chosen = body["lists"].get("alert", [])
-    if len(chosen) > SEEN_MAX:
+    seen = [its for text in body["lists"].get("alert", []) for its in all_seen_of(text)]
+    if len(seen) > SEEN_MAX:
         raise AnswerError(
             400,
-            _("choose at most %(most)s alerts, not %(number)s", most=SEEN_MAX, number=len(chosen)),
+            _("choose at most %(most)s alerts, not %(number)s", most=SEEN_MAX, number=len(seen)),
         )
-    seen = [seen_of(text) for text in chosen]
     with store_of(request).begin() as connection:
         done = decide(connection, person_of(request), body, seen, now_of(request))
     query = body.get("query", "")

@@ -272,6 +272,32 @@ def test_alerts_of_one_account_stand_together(console: MadeConsole) -> None:
     assert "and 2 more of this account" in narrow
 
 
+def test_what_is_done_to_a_row_is_done_to_all_alerts_that_it_stands_for(
+    console: MadeConsole,
+) -> None:
+    its = {MEMBER, identity("review A1"), identity("outlier A1 2026-02-13")}
+    with console.client("ana") as client:
+        text = client.get("/queue").text
+        assert "3 alerts of this episode" in text
+        values = [
+            html.unescape(value) for value in re.findall(r'name="alert" value="([^"]+)"', text)
+        ]
+        (row,) = [value for value in values if MEMBER in value]
+        assert {name for name, _, _ in json.loads(row)} == its
+        form = {"query": "tab=open", "alert": row, "action": "assign"}
+        done = client.post("/alerts/actions", data=form)
+        assert "3 alerts assigned" in client.get(done.headers["location"]).text
+        again = client.post("/alerts/actions", data=form)
+        assert again.status_code == 409, "they stand otherwise now than the form has seen"
+        mine = {name for _, name in rows_in(client.get("/queue?tab=mine").text)}
+        assert mine == its
+        for odd in ("[[]]", "[[1,2,3]]", '[["x",1,1],3]', "[" * 2000):
+            odd_form = {**form, "alert": odd}
+            assert client.post("/alerts/actions", data=odd_form).status_code == 400
+        many = json.dumps([[f"x-{number}", 1, 1] for number in range(501)])
+        assert client.post("/alerts/actions", data={**form, "alert": many}).status_code == 400
+
+
 def rows_in(text: str) -> list[tuple[str, str]]:
     """Return the style and the alert of each row of a page."""
     return re.findall(r'<tr class="(line[^"]*)" data-alert="([^"]+)"', text)
