@@ -232,6 +232,7 @@ def test_an_alert_that_was_closed_and_says_something_else_is_back(console: MadeC
 
 def test_an_incident_is_closed_as_a_group_after_a_preview(console: MadeConsole) -> None:
     with console.client("ana") as client:
+        assert "the incident itself still is" not in client.get(f"/incidents/{INCIDENT}").text
         preview = client.post(f"/incidents/{INCIDENT}/close", data={"disposition": "data-fault"})
         assert "3 alerts" in preview.text
         assert "3 accounts" in preview.text
@@ -248,11 +249,13 @@ def test_an_incident_is_closed_as_a_group_after_a_preview(console: MadeConsole) 
         )
         done = client.post(f"/incidents/{INCIDENT}/close", data=form)
         assert done.headers["location"] == f"/incidents/{INCIDENT}?done=dispose.3"
-        assert client.get(done.headers["location"]).status_code == 200
+        assert "the incident itself still is" in client.get(done.headers["location"]).text
         assert client.get(f"/api/v1/incidents/{INCIDENT}").json()["member_states"] == {"closed": 3}
         again = client.post(f"/incidents/{INCIDENT}/close", data=form)
         assert again.status_code == 409
-    assert len([entry for entry in audited(console) if entry[1] == "dispose"]) == 3
+        assert act(client, INCIDENT, "dispose", disposition="data-fault") == 303
+        assert "the incident itself still is" not in client.get(f"/incidents/{INCIDENT}").text
+    assert len([entry for entry in audited(console) if entry[1] == "dispose"]) == 4
 
 
 def test_only_members_are_closed_with_an_incident(console: MadeConsole) -> None:
