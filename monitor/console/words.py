@@ -522,12 +522,34 @@ def changes(before: Record, after: Record) -> list[str]:
     ]
     then, now = evidence(before), evidence(after)
     names = sorted({*then, *now} - {"times_limit", "over_by", "model"}, key=str)
-    found += [
-        _change(name, _brief(name, then.get(name)), _brief(name, now.get(name)))
-        for name in names
-        if then.get(name) != now.get(name)
-    ]
+    for name in names:
+        if then.get(name) != now.get(name):
+            found += _evidence_changes(name, then.get(name), now.get(name))
     return found
+
+
+def _evidence_changes(name: str, then: object, now: object) -> list[str]:
+    """Return what has changed of a part of the evidence: of texts, those that came and went."""
+    before, after = _brief(name, then), _brief(name, now)
+    if _are_texts(then) and _are_texts(now):
+        came = joined([short(text) for text in listed(now) if text not in listed(then)])
+        went = joined([short(text) for text in listed(then) if text not in listed(now)])
+        found = [
+            quoting(message, texts, name=field(name))
+            for message, texts in (
+                (N_("%(name)s, new: %(english)s"), came),
+                (N_("%(name)s, no longer: %(english)s"), went),
+            )
+            if texts
+        ]
+        return found or [_("%(name)s in another order", name=field(name))]
+    if before == after:
+        return [_("%(name)s changed", name=field(name))]
+    return [_change(name, before, after)]
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _change(name: object, before: str, after: str) -> str:

@@ -1,6 +1,7 @@
 """Words: numbers as text, and sentences about alerts of every kind."""
 
 import doctest
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,27 @@ def test_changes_are_named() -> None:
         "status raised -> restated", "value 3 days -> 4 days",
         "breach days 3 -> 4", "days 3 entries -> 4 entries",
     ]  # fmt: skip
+
+
+def with_evidence(**said: object) -> dict[str, Any]:
+    return {"evidence": said}
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        (["a", "b"], ["b", "c"], ["reasons, new: c", "reasons, no longer: a"]),
+        (["a"], ["a", "b", "c"], ["reasons, new: b, c"]),
+        (["a", "b"], ["b", "a"], ["reasons in another order"]),
+        ([{"a": 1}], [{"a": 2}], ["reasons changed"]),
+        ([{"a": 1}], [{"a": 1}, 2], ["reasons 1 entry -> 2 entries"]),
+        (["a"], None, ["reasons 1 entry -> none"]),
+        ({"a": 1}, {"a": 2}, ["reasons changed"]),
+        (["a"], ["a"], []),
+    ],
+)
+def test_texts_that_came_and_went_are_named(then: object, now: object, expected: list[str]) -> None:
+    assert words.changes(with_evidence(reasons=then), with_evidence(reasons=now)) == expected
 
 
 def test_a_withdrawn_alert_says_so() -> None:
