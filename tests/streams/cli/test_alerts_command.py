@@ -52,7 +52,7 @@ def test_a_file_is_listed_by_day_with_ids_and_a_header(weir: Weir, alerts: list[
     said = weir("alerts", "--alerts", "a.jsonl")
     assert (said.status, said.err) == (0, "")
     assert said.out.splitlines()[0].split() == [
-        "alert", "day", "account", "over", "its", "limit", "total", "of", "the", "day", "limit",
+        "alert", "day", "account", "over", "its", "limit", "total,", "when", "told", "limit",
         "times", "severity", "status",
     ]  # fmt: skip
     assert sorted(ids_of(said.out)) == sorted(alert["alert_id"] for alert in alerts)
