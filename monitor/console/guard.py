@@ -52,29 +52,36 @@ Needs = Callable[[str, str], Role | None]
 """The role that a method and a path need; None: they are for everybody."""
 
 
-def _name_of_cookie(*, is_https: bool) -> str:
-    return "__Host-weir" if is_https else "weir"
+SESSION: Final = "weir"
+"""The session's cookie, by its name without the prefix that https gives it."""
+
+
+def cookie_name(name: str, *, is_https: bool) -> str:
+    """Return the name of a cookie of ours; with https no other host can have set it."""
+    return f"__Host-{name}" if is_https else name
+
+
+def cookie(name: str, value: str, *, is_https: bool, seconds: int | None = None) -> str:
+    """Return a Set-Cookie value: kept for so many seconds, or for as long as the browser runs."""
+    age = "" if seconds is None else f"; Max-Age={seconds}"
+    secure = "; Secure" if is_https else ""
+    full_name = cookie_name(name, is_https=is_https)
+    return f"{full_name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}"
 
 
 def session_cookie(token: str, is_https: bool) -> str:  # noqa: FBT001 - as it is asked for
     """Return a Set-Cookie value by which a browser keeps a session's token."""
-    return _cookie(token, "", is_https=is_https)
+    return cookie(SESSION, token, is_https=is_https)
 
 
 def clearing_cookie(is_https: bool) -> str:  # noqa: FBT001 - as it is asked for
     """Return a Set-Cookie value by which a browser forgets a session's token."""
-    return _cookie("", "; Max-Age=0", is_https=is_https)
-
-
-def _cookie(value: str, age: str, *, is_https: bool) -> str:
-    secure = "; Secure" if is_https else ""
-    name = _name_of_cookie(is_https=is_https)
-    return f"{name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}"
+    return cookie(SESSION, "", is_https=is_https, seconds=0)
 
 
 def token_of(request: HTTPConnection, is_https: bool) -> str:  # noqa: FBT001 - as the others
     """Return the session's token that a request has; an empty text if it has none."""
-    token = request.cookies.get(_name_of_cookie(is_https=is_https), "")
+    token = request.cookies.get(cookie_name(SESSION, is_https=is_https), "")
     return token if len(token) <= TOKEN_LENGTH_MAX else ""
 
 

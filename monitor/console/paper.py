@@ -131,13 +131,18 @@ def day_closed(record: Mapping[str, Any], days: Iterable[Mapping[str, Any]]) -> 
     return _("The day closed at %(amount)s.", amount=words.amount({**record, "value": value}))
 
 
+def why_of(record: Mapping[str, Any], days: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return why an alert was raised, and what its day came to, as sentences; as `day_closed`."""
+    closed = day_closed(record, days)
+    return words.why(record) if closed is None else [*words.why(record), closed]
+
+
 def alert_fields(alert: PaperAlert, days: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a chosen alert: what was known first, what is known now, and why, in words.
 
     `days` are closed account-days of its account.
     """
     (first_at, first), (last_at, last) = alert.revisions[0], alert.revisions[-1]
-    closed = day_closed(last, days)
     return {
         "alert_id": alert.alert_id,
         "kind": alert.kind,
@@ -146,7 +151,7 @@ def alert_fields(alert: PaperAlert, days: Iterable[Mapping[str, Any]]) -> dict[s
         "disposition": alert.disposition,
         "known_then": _known(first_at, first),
         "known_now": _known(last_at, last),
-        "why": [*words.why(last), *([] if closed is None else [closed])],
+        "why": why_of(last, days),
         "figures": [{"name": name, "value": value} for name, value in words.figures(last)],
     }
 

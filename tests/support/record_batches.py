@@ -1,17 +1,15 @@
 """Record batches as aiokafka builds and reads them."""
 
-import struct
 from collections.abc import Sequence
 
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from streams.wire import codec
 from streams.wire.columns import BatchRecord, DamagedBatchError, DecodedRun, read_run
 from streams.wire.records import RecordBatch
+from tests.support.batches import HEADER, records_of
 
-HEADER = struct.Struct(">qiibIhiqqqhii")
-LOG_APPEND_TIME = 8
 ROOM = 1 << 26
 
 
@@ -38,26 +36,15 @@ def batch_of(
 
 def by_aiokafka(batch: RecordBatch) -> list[BatchRecord] | None:
     """Return the records that a consumer takes of a batch; None if it refuses the batch."""
-    attributes = 0 if batch.append_time is None else LOG_APPEND_TIME
-    header = HEADER.pack(
-        batch.first_offset, len(batch.data) + HEADER.size - 12, 0, 2, 0, attributes,
-        batch.count - 1, batch.first_timestamp, batch.append_time or 0, -1, -1, -1, batch.count,
-    )  # fmt: skip
-    taken = []
-    next_offset = batch.from_offset
     try:
-        for record in DefaultRecordBatch(bytearray(header + batch.data)):
-            if record.offset >= next_offset:
-                next_offset = record.offset + 1
-                taken.append(
-                    BatchRecord(
-                        record.offset, record.timestamp, record.key, record.value,
-                        tuple(record.headers),
-                    )
-                )  # fmt: skip
+        return [
+            BatchRecord(
+                record.offset, record.timestamp, record.key, record.value, tuple(record.headers)
+            )
+            for record in records_of(batch)
+        ]
     except (CorruptRecordException, UnicodeDecodeError, OverflowError):
         return None
-    return taken
 
 
 def by_weir(batch: RecordBatch) -> list[codec.Record] | None:

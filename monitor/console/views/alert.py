@@ -20,7 +20,7 @@ from monitor.console.decisions import (
 )
 from monitor.console.filters import OF_QUEUE, checked, filter_of
 from monitor.console.language.catalogue import gettext as _
-from monitor.console.paper import day_closed
+from monitor.console.paper import why_of
 from monitor.console.replies import (
     AnswerError,
     Body,
@@ -91,7 +91,6 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
     if row.account_id is not None:
         days = days_of_account(connection, row.account_id)
         others = others_of(connection, row, now)
-    closed = day_closed(record, days)
     incident = None if row.incident_id is None else alert_row(connection, row.incident_id)
     tomorrow = (now // DAY + 1) * DAY
     done = actions_of(connection, row.alert_id)
@@ -102,7 +101,7 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         "record": record,
         "state": state_of(row, now).value,
         "seen": seen_text(row),
-        "why": [*words.why(record), *([] if closed is None else [closed])],
+        "why": why_of(record, days),
         "figures": words.figures(record),
         "totals": words.rows_of(words.evidence(record).get("totals")),
         "strange_days": words.rows_of(words.evidence(record).get("days")),

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from monitor.console.filters import checked
-from monitor.console.guard import session_cookie
+from monitor.console.guard import cookie, cookie_name, session_cookie
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.oidc.registration import ProviderAwayError, RefusedTokenError
 from monitor.console.replies import AnswerError, now_of, see_other, store_of
@@ -34,15 +34,8 @@ _ERROR: Final = re.compile(r"[a-z_]{1,40}")
 """An error of OAuth, as access_denied; any other text is not shown."""
 
 
-def _cookie(secret: str, seconds: int, *, is_https: bool) -> str:
-    """Return a Set-Cookie value by which a browser knows the login that it began."""
-    secure = "; Secure" if is_https else ""
-    age = f"Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
-    return f"{_name_of_cookie(is_https=is_https)}={secret}; Path=/; {age}"
-
-
-def _name_of_cookie(*, is_https: bool) -> str:
-    return "__Host-weir-login" if is_https else "weir-login"
+_BEGUN: Final = "weir-login"
+"""The cookie by which a browser knows the login that it began."""
 
 
 def begin(request: Request) -> Response:
@@ -61,8 +54,8 @@ def begin(request: Request) -> Response:
         _is_away(provider, error)
     answer = RedirectResponse(address, 303)
     is_https = provider.registration.is_https
-    cookie = _cookie(begun.secret, LOGIN_MAX // SECOND, is_https=is_https)
-    answer.headers.append("Set-Cookie", cookie)
+    kept = cookie(_BEGUN, begun.secret, is_https=is_https, seconds=LOGIN_MAX // SECOND)
+    answer.headers.append("Set-Cookie", kept)
     return answer
 
 
@@ -76,7 +69,7 @@ def finish(request: Request) -> Response:
     if provider is None or request.method != "GET":  # a HEAD must not use the code up
         return see_other(LOGIN)
     is_https = provider.registration.is_https
-    secret = request.cookies.get(_name_of_cookie(is_https=is_https), "")
+    secret = request.cookies.get(cookie_name(_BEGUN, is_https=is_https), "")
     begun = Begun(secret, _only(query, "state"))
     following = finish_login(store_of(request), begun, now_of(request))
     if following is None:
@@ -102,7 +95,7 @@ def finish(request: Request) -> Response:
     token = _let_in(request, provider, begun)
     answer = see_other(following)
     answer.headers.append("Set-Cookie", session_cookie(token, request.app.state.is_https))
-    answer.headers.append("Set-Cookie", _cookie("", 0, is_https=is_https))
+    answer.headers.append("Set-Cookie", cookie(_BEGUN, "", is_https=is_https, seconds=0))
     return answer
 
 

@@ -67,7 +67,7 @@ class Line(NamedTuple):
     state: str
     is_first: bool
     more: int  # open alerts of the account that are not on this page
-    members: Sequence[Row[Any]] = ()  # the alerts that a row stands for, if it is more than one
+    members: Sequence[Row[Any]] = ()  # the alerts that it stands for; none: its own alone
 
     @property
     def seen(self) -> str:
@@ -148,11 +148,7 @@ def queue(request: Request) -> Response:
         lines = lines_of(connection, found.rows, now)
         if chosen.folds:
             members = group_rows(connection, wanted, found.rows)
-            lines = [
-                line._replace(members=its) if len(its) > 1 else line
-                for line in lines
-                for its in (members.get(line.row.group_id, ()),)
-            ]
+            lines = [line._replace(members=members.get(line.row.group_id, ())) for line in lines]
         shown = {
             "title": _("%(tab)s - Queue", tab=words.word(_NAMES, chosen.tab)),
             "filter": chosen,

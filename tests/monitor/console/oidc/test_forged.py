@@ -4,7 +4,7 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pytest
@@ -35,31 +35,12 @@ from tests.support.openid.forged import (
     FOREIGN,
     OWN,
     ForgedProvider,
-    forged_provider,
     signed,
     signed_by_the_public_key,
     unsigned,
 )
 
 Claims = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[ForgedProvider]:
-    with forged_provider() as made:
-        yield made
-
-
-@pytest.fixture
-def forged(served: ForgedProvider) -> ForgedProvider:
-    """The provider as it is when it forges nothing."""
-    served.begin()
-    return served
-
-
-@pytest.fixture
-def logins(console: MadeConsole, forged: ForgedProvider) -> MadeLogins:
-    return MadeLogins(console, forged.issuer)
 
 
 def claims_for(logins: MadeLogins, forged: ForgedProvider, nonce: str) -> Claims:

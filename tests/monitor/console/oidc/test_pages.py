@@ -13,28 +13,11 @@ from tests.monitor.console.language import test_pages
 from tests.monitor.console.language.test_pages import MarkedTexts, ensure_extracted, faults_of
 from tests.monitor.console.made_console import NAMES, PASSWORD, SECOND, MadeConsole
 from tests.monitor.console.oidc.made_logins import MadeLogins, begun, finished
-from tests.support.openid.forged import ForgedProvider, forged_provider
+from tests.support.openid.forged import ForgedProvider
 
 marked = test_pages.marked
 
 PATHS: Final = [route.path for route in PAGES if route.path.startswith("/login/oidc")]
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[ForgedProvider]:
-    with forged_provider() as made:
-        yield made
-
-
-@pytest.fixture
-def forged(served: ForgedProvider) -> ForgedProvider:
-    served.begin()
-    return served
-
-
-@pytest.fixture
-def logins(console: MadeConsole, forged: ForgedProvider) -> MadeLogins:
-    return MadeLogins(console, forged.issuer)
 
 
 def test_the_three_pages_are_for_everybody() -> None:
