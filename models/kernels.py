@@ -6,6 +6,7 @@ The plain function is the reference; the tests hold the compiled one against it,
 import hashlib
 import inspect
 import os
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -86,6 +87,34 @@ def plain(kernel: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
             known[name] = plain(known[name])
     made = FunctionType(written.__code__, known, written.__name__, written.__defaults__)
     return cast("Callable[_Parameters, _Result]", made)
+
+
+class Loading:
+    """Whether some kernels can be called at once; if not, a thread loads or compiles them.
+
+    `load_all` calls each of them once, with the types of arguments that it will have.
+    """
+
+    def __init__(self, load_all: Callable[[], None], name: str) -> None:
+        self._load_all = load_all
+        self._name = name
+        self._are_ready = False
+        self._starting = threading.Lock()
+
+    def are_ready(self) -> bool:
+        """Return whether they are loaded. Once, begin to load them if they are not."""
+        if (
+            not self._are_ready
+            and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # set at run time
+            and self._starting.acquire(blocking=False)
+        ):
+            threading.Thread(target=self.load, name=self._name, daemon=True).start()
+        return self._are_ready
+
+    def load(self) -> None:
+        """Load or compile them now."""
+        self._load_all()
+        self._are_ready = True
 
 
 def borrowed(array: _Array) -> _Array:

@@ -117,6 +117,11 @@ class Settings:
         "run: batches at a time; records: record by record, in runs; plain: Faust's own, slowest.",
         "run",
     )
+    engine: str = _setting(
+        _one_of("arrays", "plain"),
+        "arrays: kernels decide on what is ordinary; plain: Python decides on every record.",
+        "arrays",
+    )
     fetch_records: int = _setting(
         _whole(1, 100_000), "Most records that are taken from a partition at a time.", 5000
     )

@@ -252,6 +252,15 @@ class LimitSet:
             product if product in self._products else None,
         )
 
+    @property
+    def has_owners(self) -> bool:
+        """Whether there are limits for one account."""
+        return bool(self._own)
+
+    def has_own(self, account_id: str) -> bool:
+        """Return whether there are limits for an account alone."""
+        return account_id in self._own
+
     def kinds(self) -> int:
         """Return how many kinds of account-days are told apart by what decides for them."""
         return max(len(self._watches), len(self._decide))

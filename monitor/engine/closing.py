@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.core.account import AccountDay, ClosedDay
 from monitor.engine.step import Step
-from monitor.ledger.ledger import Ledger, OpenDay
+from monitor.ledger.ledger import DayRows, Ledger, OpenDay
 from monitor.outliers.watch import OutlierWatch
 from monitor.review.reviews import Reviews
 
@@ -32,7 +32,7 @@ class ClosingDay:
     `version` is that of the policy that decided. They are emitted once `summing` is done, and None.
     """
 
-    __slots__ = ("_account_days", "_place", "_scores", "summing", "version")
+    __slots__ = ("_account_days", "_place", "_rows", "_scores", "summing", "version")
 
     def __init__(
         self,
@@ -40,9 +40,11 @@ class ClosingDay:
         version: int,
         scores: Sequence[float | None],
         summing: "DaySum | None" = None,
+        rows: DayRows | None = None,
     ) -> None:
         self._account_days = account_days
         self._scores = scores
+        self._rows = rows
         self._place = 0
         self.version = version
         self.summing = summing
@@ -50,13 +52,18 @@ class ClosingDay:
     @property
     def is_done(self) -> bool:
         """Whether all account-days were handed on."""
-        return self._place >= len(self._account_days)
+        return self._place >= len(self._account_days) + len(self._rows or ())
 
     def next_ones(self, count: int) -> list[tuple[AccountDay, float | None]]:
         """Return the next account-days with their scores, at most so many; they are done with."""
         place = slice(self._place, self._place + count)
         self._place += count
-        return list(zip(self._account_days[place], self._scores[place], strict=True))
+        next_ones = list(zip(self._account_days[place], self._scores[place], strict=True))
+        if self._rows is not None:
+            first = place.start - len(self._account_days)
+            numbers = range(max(first, 0), min(first + count, len(self._rows)))
+            next_ones += [(self._rows.take(number), None) for number in numbers]
+        return next_ones
 
 
 class Closing:
@@ -82,10 +89,11 @@ class Closing:
         What the models know of them is asked now: it must not depend on when the rest is done.
         """
         for closed in ended:
-            scores = self._outliers.day_scores(closed.account_days)
-            summing = self._summing(closed)
+            account_days = [*closed.account_days]
+            scores = self._outliers.day_scores(account_days)
+            summing = self._summing(closed, account_days)
             self.days.append(
-                ClosingDay(closed.account_days, closed.policy.version, scores, summing)
+                ClosingDay(account_days, closed.policy.version, scores, summing, closed.rows)
             )
         for closed in ended:
             # One without facts is done with: so it is if a crash lets a day close twice.
@@ -125,20 +133,21 @@ class Closing:
         emitted = closing.next_ones(at_most)
         for account_day, known in emitted:
             account = account_day.account
-            account.drop(account_day)
-            self._ledger.dirty.add(account)
+            if account.days:  # else it stood in rows, and has been given up
+                account.drop(account_day)
+                self._ledger.dirty.add(account)
+                self._ledger.forget_if_empty(account)
             score = known
             if known is _NOT_ASKED:
                 (score,) = self._outliers.day_scores([account_day])
             step.account_days.append(ClosedDay(account_day, closing.version, score))
-            self._ledger.forget_if_empty(account)
         if closing.is_done:
             self.days.popleft()
         return max(len(emitted), 1)
 
-    def _summing(self, closed: OpenDay) -> "DaySum | None":
+    def _summing(self, closed: OpenDay, account_days: list[AccountDay]) -> "DaySum | None":
         """Return what sums up a closed day in each segment, if its policy asks for it."""
-        day, account_days = closed.day, closed.account_days
+        day = closed.day
         rejections = self._ledger.take_rejections(day)
         payers = self._outliers.take_hot_payers(day)
         if closed.policy.systemic is None or self._ledger.is_summed_up(day):
@@ -146,4 +155,6 @@ class Closing:
         from monitor.systemic.summary import DaySum  # noqa: PLC0415 - loads numpy
 
         usual = self._outliers.day_usual(account_days, day)
-        return DaySum(day, account_days, closed.limits, usual, payers, rejections)
+        return DaySum(
+            day, [*account_days, *(closed.rows or ())], closed.limits, usual, payers, rejections
+        )  # fmt: skip

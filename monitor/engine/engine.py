@@ -6,6 +6,7 @@ what makes a replay after a crash, or from a file, decide as the stream did.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from monitor.core.account import (
     COUNT_CREDIT,
@@ -24,6 +25,7 @@ from monitor.core.waiting import ID_KEPT_MAX, kept_id
 from monitor.engine.closing import CLOSED_DAYS_MAX, Closing
 from monitor.engine.limit_alerts import retell, tell
 from monitor.engine.reversals import Reversals, Reversed
+from monitor.engine.run import Run
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, OF_NO_AMOUNT, SERIES_BITS, Entry, Ledger, OpenDay
 from monitor.outliers.watch import OutlierWatch
@@ -32,6 +34,10 @@ from monitor.review.membership import Verdicts
 from monitor.review.reviews import Reviews
 
 __all__ = ["Engine", "Step"]
+
+
+NOT_NEAR: Final = (0, 0, None)
+"""As the day of the record before: there is none."""
 
 
 class Engine:
@@ -46,13 +52,18 @@ class Engine:
     ) -> None:
         self.partition = partition
         self.policies = policies
-        self.ledger = Ledger(partition, policies, buckets)
+        self.ledger = self._new_ledger(buckets)
         self.outliers = OutlierWatch(partition, partitions, policies, self.ledger.calendar)
         self.reviews = Reviews(self.ledger, self._report)
         self._closing = Closing(self.ledger, self.outliers, self.reviews)
         self._reversals = Reversals(self.ledger)
+        # The day of the record before, from start to end: most likely the next is of it too.
+        self._day_near: tuple[int, int, OpenDay | None] = NOT_NEAR
         self._ended: list[OpenDay] = []  # days whose last records the models are still to see
         self._step = Step()
+
+    def _new_ledger(self, buckets: int) -> Ledger:
+        return Ledger(self.partition, self.policies, buckets)
 
     def take_step(self) -> Step:
         """Return what came since the last call, and begin the next Step."""
@@ -64,31 +75,26 @@ class Engine:
 
     # -- records ----------------------------------------------------------------------------------
 
-    def observe(  # noqa: C901, PLR0912, PLR0915 - the hot loop: a call each would cost a third more
+    def observe_run(self, run: Run) -> None:
+        """Take a run of records of this partition, in order."""
+        self.observe(run.offsets, run.judged(self.policies.calendar.clock_skew))
+
+    def observe(  # noqa: C901, PLR0912 - the hot loop: a call each would cost more
         self, offsets: Sequence[int], items: Sequence[Transaction | Rejection]
     ) -> None:
         """Take a run of records of this partition, in order.
 
         `items` has the transaction or the rejection that each record was decoded to.
         """
-        step, ledger, reviews = self._step, self.ledger, self.reviews
-        accounts, open_days, marks = ledger.accounts, ledger.open_days, ledger.marks
+        ledger, marks = self.ledger, self.ledger.marks
         redelivered_last = max(ledger.offset_last, ledger.offset_recovered_last)
-        day, open_day = 0, None
-        start = end = 0  # of the day of the record before: most likely this one is of it too
         for offset, item in zip(offsets, items, strict=True):
             if self._ended:
                 self._close_ended()
-            redelivered = offset <= redelivered_last and self._is_included(offset, item)
             if isinstance(item, Rejection):
-                if redelivered:
-                    step.redelivered += 1
-                else:
-                    step.rejections.append((offset, item))
-                    if item.reason is Reason.FUTURE:
-                        ledger.count_rejection(ledger.rejections, item)
+                self._set_aside(offset, item)
                 continue
-            transaction_id, account_id, event_time = item[:3]
+            _, account_id, event_time = item[:3]
             is_ahead = False
             if event_time > marks.second:
                 if account_id != marks.leader:
@@ -103,62 +109,79 @@ class Engine:
                     is_ahead = ledger.lead(offset, account_id, event_time)
                     if ledger.has_ended:
                         self._take_ended()
-                        start = end = 0
                 elif marks.first > marks.time:
                     marks.time = marks.first
                     if marks.time >= ledger.closes_next:
                         ledger.go_on(offset)
                         self._take_ended()
-                        start = end = 0
-            if redelivered:
-                step.redelivered += 1
-                continue
-            if not start <= event_time < end:
-                day = ledger.calendar.day_of(event_time)
-                open_day = ledger.open_day(day)
-                lone = ledger.lone
-                if open_day is None or (lone is not None and ledger.is_closed_to(account_id, day)):
-                    start = end = 0
-                    first = ledger.first_open_to(account_id)
-                    self._reject(offset, item, too_late(item, day, first))
-                    continue
-                if lone is None:
-                    start, end = open_day.start, open_day.end
-            assert open_day is not None
-            account = accounts.get(account_id)
-            if account is None:
-                account = ledger.account(account_id)
-            if len(transaction_id) > ID_KEPT_MAX:
-                transaction_id = kept_id(transaction_id)
-            key = account.tag + transaction_id
-            if reviews.forget_at is not None:  # as long as something is to be counted, too
-                reviews.count_closed(account)
-            for other in open_days.values():
-                if key in other.contents:
-                    ledger.forget_if_empty(account)
-                    self._reject(offset, item, duplicate(item, other.day))
-                    break
+            if offset <= redelivered_last and self._is_included(offset, item):
+                self._step.redelivered += 1
             else:
-                if item.reverses is None:
-                    step.ahead += is_ahead
-                    self._fold(offset, item, account, open_day, transaction_id, key, is_ahead)
-                else:
-                    done = self._reversals.reverse(offset, item, account, open_day, step)
-                    if done is not None:
-                        self._decide_reversed(offset, item, done)
+                self._take(offset, item, is_ahead)
+        self._run_done(offsets)
+
+    def _run_done(self, offsets: Sequence[int]) -> None:
+        """End a run: the models see what was taken in, and what has closed is gone on with."""
         if offsets:
-            ledger.offset_last = max(ledger.offset_last, offsets[-1])
+            self.ledger.offset_last = max(self.ledger.offset_last, offsets[-1])
         self._score()
         if self._ended:
             self._close_ended()
         self.close_account_days(max(CLOSED_DAYS_MAX, 4 * len(offsets)))
 
-    def _is_included(self, offset: int, item: Transaction | Rejection) -> bool:
+    def _set_aside(self, offset: int, rejection: Rejection) -> None:
+        """Report a record that is no transaction."""
+        if offset <= self.ledger.offset_last:
+            self._step.redelivered += 1
+            return
+        self._step.rejections.append((offset, rejection))
+        if rejection.reason is Reason.FUTURE:
+            self.ledger.count_rejection(self.ledger.rejections, rejection)
+
+    def _take(
+        self,
+        offset: int,
+        item: Transaction,
+        is_ahead: bool,  # noqa: FBT001 - hot: by its place
+    ) -> None:
+        """Decide on a transaction that has led the watermark as far as it can."""
+        ledger, reviews = self.ledger, self.reviews
+        transaction_id, account_id, event_time = item[:3]
+        start, end, open_day = self._day_near
+        if open_day is None or not start <= event_time < end or ledger.lone is not None:
+            day = ledger.calendar.day_of(event_time)
+            found = ledger.open_day(day)
+            if found is None or (ledger.lone is not None and ledger.is_closed_to(account_id, day)):
+                first = ledger.first_open_to(account_id)
+                self._reject(offset, item, too_late(item, day, first))
+                return
+            open_day = found
+            self._day_near = found.start, found.end, found
+        account = ledger.accounts.get(account_id)
+        if account is None:
+            account = ledger.account(account_id)
+        if len(transaction_id) > ID_KEPT_MAX:
+            transaction_id = kept_id(transaction_id)
+        key = account.tag + transaction_id
+        if reviews.forget_at is not None:  # as long as something is to be counted, too
+            reviews.count_closed(account)
+        for other in ledger.open_days.values():
+            if key in other.contents:
+                ledger.forget_if_empty(account)
+                self._reject(offset, item, duplicate(item, other.day))
+                return
+        if item.reverses is None:
+            self._step.ahead += is_ahead
+            self._fold(offset, item, account, open_day, transaction_id, key, is_ahead)
+            return
+        done = self._reversals.reverse(offset, item, account, open_day, self._step)
+        if done is not None:
+            self._decide_reversed(offset, item, done)
+
+    def _is_included(self, offset: int, item: Transaction) -> bool:
         ledger = self.ledger
         if offset <= ledger.offset_last:
             return True
-        if isinstance(item, Rejection):
-            return False  # a rejection changes no bucket: it is reported again, as it was
         return offset <= ledger.buckets[ledger.bucket_of(item.account_id)].offset_last
 
     def _reject(self, offset: int, item: Transaction, rejection: Rejection) -> None:
@@ -280,6 +303,7 @@ class Engine:
 
     def _take_ended(self) -> None:
         """Take the days that the ledger has closed; no original can come for what waits there."""
+        self._day_near = NOT_NEAR
         for closed in self.ledger.take_ended():
             self._reversals.reject_waiting(closed, self._step)
             self._ended.append(closed)
@@ -335,7 +359,7 @@ class Engine:
         Days that have closed keep what they were, emitted or not.
         """
         for account_id in account_ids:
-            account = self.ledger.accounts.get(account_id)
+            account = self.ledger.find(account_id)
             if account is None:
                 continue
             self.reviews.count_closed(account)
@@ -431,6 +455,9 @@ class Engine:
             self.reviews.restored(account)
         for account_day in closed:
             self._closing.add_restored(account_day)
+
+    def settle(self) -> None:
+        """Put what was restored where it belongs, once all of it is there."""
 
     def names_held(self) -> dict[str, int]:
         """Return how many names each table holds that records fill, those of the models too."""

@@ -5,7 +5,7 @@ It decides nothing, and knows nobody who does: days that end are handed over by 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 from zlib import crc32
 
 from monitor.core.account import SERIES, Account, AccountDay
@@ -62,6 +62,50 @@ class Entry(NamedTuple):
     reverses: tuple[str, int] | None = None
 
 
+class Contents(Protocol):
+    """Contents by key: a dictionary, or a table that stands for one."""
+
+    def __contains__(self, key: object, /) -> bool:
+        """Return whether a key is there."""
+        ...
+
+    def __getitem__(self, key: str, /) -> int:
+        """Return the content of a key. Raises KeyError if it is not there."""
+        ...
+
+    def __setitem__(self, key: str, content: int, /) -> None:
+        """Put a key, or its new content."""
+        ...
+
+    def __delitem__(self, key: str, /) -> None:
+        """Take a key out. Raises KeyError if it is not there."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many keys there are."""
+        ...
+
+    def get(self, key: str, /) -> int | None:
+        """Return the content of a key; None if it is not there."""
+        ...
+
+
+class DayRows(Protocol):
+    """Account-days of a closed day that are no objects before somebody asks for them."""
+
+    def __len__(self) -> int:
+        """Return how many they are."""
+        ...
+
+    def __iter__(self) -> Iterator[AccountDay]:
+        """Yield each as an object."""
+        ...
+
+    def take(self, number: int) -> AccountDay:
+        """Return the one that has a number, and forget it: it is emitted."""
+        ...
+
+
 class OpenDay:
     """A business day that still takes transactions: what it holds, by key, and whose it is.
 
@@ -71,7 +115,7 @@ class OpenDay:
 
     __slots__ = (
         "account_days", "contents", "day", "end", "holders", "limits", "links", "noted", "policy",
-        "start",
+        "rows", "start",
     )  # fmt: skip
 
     def __init__(self, day: int, start: int, end: int, policy: Policy, limits: LimitSet) -> None:
@@ -80,10 +124,11 @@ class OpenDay:
         self.end = end
         self.policy = policy
         self.limits = limits
-        self.contents: dict[str, int] = {}
+        self.contents: Contents = {}
         self.links: dict[str, Link] = {}
         self.holders: dict[Account, None] = {}
-        self.account_days: list[AccountDay] = []
+        self.account_days: dict[AccountDay, None] = {}  # in the order in which they began
+        self.rows: DayRows | None = None  # of a closed day: those that are no objects
         self.noted: list[AccountDay] = []  # those that came near a limit: they have facts
 
 
@@ -204,7 +249,7 @@ class Ledger:
         bucket = self.buckets[number]
         restored, closed = [], []
         for account_id, days_of in accounts:
-            account = Account(account_id, number, self._next_tag())
+            account = Account(account_id, number, self._tag_for(account_id))
             self.accounts[account_id] = bucket.accounts[account_id] = account
             restored.append(account)
             account.days = days_of(account)
@@ -216,7 +261,7 @@ class Ledger:
                 if open_day is None or self.is_closed_to(account.account_id, day):
                     closed.append(account_day)
                     continue
-                open_day.account_days.append(account_day)
+                open_day.account_days[account_day] = None
                 if account_day.facts is not None:
                     open_day.noted.append(account_day)
                 account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
@@ -254,13 +299,42 @@ class Ledger:
         if account is None:
             encoded = account_id.encode()
             bucket = crc32(encoded) % len(self.buckets)
-            account = Account(account_id, bucket, self._next_tag())
+            account = Account(account_id, bucket, self._tag_for(account_id))
             self.accounts[account_id] = self.buckets[bucket].accounts[account_id] = account
         return account
 
-    def _next_tag(self) -> str:
+    def _tag_for(self, account_id: str) -> str:  # noqa: ARG002 - whoever has tables asks for it
+        """Return the tag of an account that begins: see `Account`."""
         self._tags += 1
         return tag_of(self._tags)
+
+    def find(self, account_id: str) -> Account | None:
+        """Return an account of which something is held; None if nothing is."""
+        return self.accounts.get(account_id)
+
+    def is_held(self, account_id: str) -> bool:
+        """Return whether anything is held of an account."""
+        return account_id in self.accounts
+
+    def take_dirty(self) -> set[int]:
+        """Return the buckets that must be written, and forget that they must."""
+        dirty = self.dirty_buckets | {account.bucket for account in self.dirty}
+        self.dirty.clear()
+        self.dirty_buckets.clear()
+        return dirty
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether a bucket must be written."""
+        return bool(self.dirty)
+
+    def rows_of(self, bucket: int) -> Iterator[Account]:  # noqa: ARG002 - of those who have rows
+        """Yield the accounts of a bucket that are no objects, each as an object of its own."""
+        return iter(())
+
+    def count_accounts(self) -> int:
+        """Return of how many accounts anything is held."""
+        return len(self.accounts)
 
     def hold(self, account: Account, open_day: OpenDay) -> None:
         """Keep an account, though it may have no account-day, for as long as a day is open."""
@@ -295,7 +369,7 @@ class Ledger:
         account_day = AccountDay(account, open_day.day, watches, of_account)
         account_day.peer_group = peer_group
         account.days += (account_day,)
-        open_day.account_days.append(account_day)
+        open_day.account_days[account_day] = None
         return account_day
 
     @property
@@ -325,7 +399,11 @@ class Ledger:
             )
         for day in sorted(ended):
             held = self.open_days.pop(day) if day in self.open_days else self._new_day(day)
-            self._ended.append(held)
+            self._end(held)
+
+    def _end(self, closed: OpenDay) -> None:
+        """Take a day that has closed to those that have ended."""
+        self._ended.append(closed)
 
     def _set_first_open(self) -> int:
         """Set the first day that is open by the clock, and when it closes; return it."""

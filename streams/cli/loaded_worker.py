@@ -16,9 +16,9 @@ def main() -> None:
     import models.learner.learner  # noqa: F401 - loaded here, on purpose
     import streams.worker.worker  # noqa: F401 - likewise
     from streams.cli.main import main as weir
-    from streams.wire import columns
+    from streams.worker import engines
 
-    columns.prepare_soon()
+    engines.prepare_soon()
     gc.enable()
     line = sys.stdin.readline()
     if line:

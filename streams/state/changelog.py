@@ -20,6 +20,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from monitor.core.account import Account
 from monitor.engine.engine import Engine
 from monitor.ledger.ledger import Bucket, rejection_rows, rejections_of
 from monitor.ledger.watermark import Lone, Marks
@@ -114,9 +115,13 @@ def _offset_of(value: bytes) -> bytes:
     return value[: _OFFSET.size]
 
 
-def bucket_bytes(bucket: Bucket) -> bytes:
-    """Return a bucket; accounts that did not change since they were last written are not redone."""
+def bucket_bytes(bucket: Bucket, rows: Iterable[Account] = ()) -> bytes:
+    """Return a bucket; accounts that did not change since they were last written are not redone.
+
+    `rows` are those of its accounts that are no objects.
+    """
     accounts = bucket.accounts
+    of_rows = [account_bytes(account) for account in rows]
     for account in accounts.values():
         if not account.kept:
             account.kept = account_bytes(account)
@@ -126,8 +131,9 @@ def bucket_bytes(bucket: Bucket) -> bytes:
             b"\x93",
             encode(keys.FORMAT),
             encode(rejection_rows(bucket.rejections)),
-            _ARRAY.pack(_ARRAY_32, len(accounts)),
+            _ARRAY.pack(_ARRAY_32, len(accounts) + len(of_rows)),
             *[account.kept for account in accounts.values()],
+            *of_rows,
         )
     )
 
@@ -220,6 +226,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
         engine.policies_changed()
     engine.reviews.verdicts_restored()
     engine.attributes_changed(ledger.accounts)  # to what differs from what they were decided by
+    engine.settle()
     return Recovered(buckets, chunks, originals, _lost(seal, buckets, chunks))
 
 

@@ -4,18 +4,17 @@ The items are those of `codec.decode_run`, whatever the bytes. Until the kernels
 machine, a thread compiles them, and the codec decodes every record.
 """
 
-import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import repeat
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 
 from models.arrays import Bytes, Ints
-from models.kernels import plain
+from models.kernels import Loading, plain
+from monitor.core.as_of import judged
 from monitor.core.currency import CURRENCIES
 from monitor.core.transaction import CREDIT, DEBIT, FIELDS, Rejection, Transaction
 from streams.wire import codec
@@ -92,6 +91,39 @@ class DecodedRun:
             decoded = codec.decode_run(map(self._bare_record, odd))
             items = _merged(items, odd, decoded)
         return items
+
+    @property
+    def data(self) -> Bytes:
+        """The bytes in which the texts of ordinary rows stand."""
+        return self.columns.data
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of all records."""
+        return self.columns.rows
+
+    def judged(self, clock_skew: int) -> list[Transaction | Rejection]:
+        """Return what each record is as of its writing: `future` if it is dated too far ahead."""
+        return judged(self.items, self.written_at, clock_skew)
+
+    def judge_rows(self, clock_skew: int) -> None:
+        """Let no row be ordinary that is dated too far ahead: Python says so."""
+        rows = self.columns.rows
+        ahead = rows["event_time"] - rows["timestamp"] * codec.TIMESTAMP_UNIT > clock_skew
+        rows["state"][ahead & (rows["state"] == ORDINARY)] = ODD
+
+    def judged_at(self, places: Sequence[int], clock_skew: int) -> list[Transaction | Rejection]:
+        """Return what some of the records are, by their places in order, as `judged` has it."""
+        data, rows = self.columns
+        some = rows[list(places)]
+        odd = np.flatnonzero(some["state"] != ORDINARY).tolist()
+        items: list[Transaction | Rejection] = []
+        if len(odd) < len(some):
+            items += _transactions(RunColumns(data, some))
+        if odd:
+            records = [self._bare_record(places[place]) for place in odd]
+            items = _merged(items, odd, codec.decode_run(records))
+        return judged(items, [self.written_at[place] for place in places], clock_skew)
 
     def record(self, offset: int) -> codec.Record:
         """Return the record that has an offset. Raises KeyError if none has it."""
@@ -331,40 +363,22 @@ _CURRENCY_TABLE: Final = currency_table([(code, *CURRENCIES[code]) for code in C
 assert [name.decode() for name in FIELD_NAMES] == [*FIELDS, codec.FAULT]
 
 
-class _Kernels:
-    """Whether the kernels can be called at once; if not, a thread loads or compiles them."""
-
-    def __init__(self) -> None:
-        self._are_ready = False
-        self._starting = threading.Lock()
-
-    def are_ready(self) -> bool:
-        """Return whether they are loaded. Once, begin to load them if they are not."""
-        if (
-            not self._are_ready
-            and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # set at run time
-            and self._starting.acquire(blocking=False)
-        ):
-            threading.Thread(target=self.prepare, name="kernels of rows", daemon=True).start()
-        return self._are_ready
-
-    def prepare(self) -> None:
-        """Load or compile all of them, by one record."""
-        columns = _walked([_SAMPLE], is_compiled=True)
-        checks.read_values(*columns, _CURRENCY_TABLE)
-        _transactions(columns)
-        self._are_ready = True
+def _load() -> None:
+    """Load or compile all kernels, by one record."""
+    columns = _walked([_SAMPLE], is_compiled=True)
+    checks.read_values(*columns, _CURRENCY_TABLE)
+    _transactions(columns)
 
 
 _SAMPLE: Final = RecordBatch(bytes((12, 0, 0, 0, 1, 1, 0)), 1, 0, 0, None, 0)
 """A record without a key and a value."""
 
-_KERNELS: Final = _Kernels()
+_KERNELS: Final = Loading(_load, "kernels of rows")
 
 
 def prepare() -> None:
     """Load the kernels now: a second; the first time on a machine they are compiled."""
-    _KERNELS.prepare()
+    _KERNELS.load()
 
 
 def prepare_soon() -> None:

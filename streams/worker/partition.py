@@ -12,7 +12,6 @@ from itertools import starmap
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
-from monitor.core.as_of import judged
 from monitor.core.transaction import Reason, Rejection
 from monitor.engine.engine import Engine, Step
 from monitor.ledger.ledger import Entry, rejection_rows
@@ -69,7 +68,7 @@ class Changes:
 
     def note_account(self, account_id: str) -> None:
         """Note that an account has other attributes; without open days nothing is to be done."""
-        if account_id in self._engine.ledger.accounts:
+        if self._engine.ledger.is_held(account_id):
             self._accounts[account_id] = None
 
     def note_verdicts(self, verdicts: Verdicts) -> None:
@@ -186,7 +185,7 @@ class Partition:
         seal = changelog.newest_seal(self._kept)
         return (
             not self.records_pending
-            and not self.engine.ledger.dirty
+            and not self.engine.ledger.is_dirty
             and not self._is_writing
             and seal is not None
             and seal.writer == self.writer
@@ -195,10 +194,8 @@ class Partition:
     async def take(self, event: Acknowledged, run: DecodedRun) -> Step:
         """Decide on a run of records and send what is to be told; `event` is acked at a flush."""
         async with self._taking:
-            skew = self.engine.policies.calendar.clock_skew
-            items = judged(run.items, run.written_at, skew)
             self.changes.apply()
-            self.engine.observe(run.offsets, items)
+            self.engine.observe_run(run)
             self._events.append(event)
             self.records_pending += len(run.offsets)
             return await self._deliver(run)
@@ -282,7 +279,7 @@ class Partition:
         async with self._flushing:
             started = time.perf_counter()
             async with self._taking:
-                if not self.is_current() or not (self._events or self.engine.ledger.dirty):
+                if not self.is_current() or not (self._events or self.engine.ledger.is_dirty):
                     return None
                 if self.changes.has_policies:
                     return None  # a seal would say that they have decided: the next tick first
@@ -301,18 +298,17 @@ class Partition:
     def _snapshot(self) -> _Snapshot:
         ledger = self.engine.ledger
         needless = self._pieces.needless()
-        numbers = ledger.dirty_buckets | {account.bucket for account in ledger.dirty}
         for account in ledger.dirty:
             account.kept = account_bytes(account)
-        ledger.dirty.clear()
-        ledger.dirty_buckets.clear()
+        numbers = ledger.take_dirty()
         buckets = self._found_buckets(numbers)
         for number in sorted(numbers):
             bucket = ledger.buckets[number]
             # One that was recovered may include more than we have come to again: it still does.
             bucket.offset_last = max(bucket.offset_last, ledger.offset_last)
             key = keys.bucket_key(self.writer, number)
-            buckets += self._pieces.records(key, changelog.bucket_bytes(bucket))
+            value = changelog.bucket_bytes(bucket, ledger.rows_of(number))
+            buckets += self._pieces.records(key, value)
         seal = changelog.Seal(
             ledger.offset_last,
             ledger.marks.marks(),
@@ -343,7 +339,8 @@ class Partition:
             return None
         if ledger.lone is None:
             return b""
-        return changelog.bucket_bytes(ledger.buckets[ledger.bucket_of(ledger.lone.account_id)])
+        number = ledger.bucket_of(ledger.lone.account_id)
+        return changelog.bucket_bytes(ledger.buckets[number], ledger.rows_of(number))
 
     def _held(self, numbers: set[int]) -> tuple[int, int, int]:
         """Return what there must be once a snapshot of these buckets is sealed: see `state.Seal`.

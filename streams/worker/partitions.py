@@ -15,7 +15,7 @@ from faust.types.tuples import TP
 
 from monitor.core.transaction import Rejection
 from monitor.engine.coverage import currencies_seen, unwatched
-from monitor.engine.engine import Engine, Step
+from monitor.engine.engine import Step
 from monitor.policy.policy import PolicyBook
 from monitor.review.membership import NO_VERDICTS, Verdicts
 from streams.interpreter import building
@@ -28,6 +28,7 @@ from streams.topics.accounts import AccountsFollower
 from streams.topics.catalog import Topics
 from streams.wire.columns import read_run
 from streams.worker.app import StateTable
+from streams.worker.engines import engine_of
 from streams.worker.lateness_log import LatenessLog
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
@@ -117,9 +118,7 @@ class Agents:
             app = self._app
             kept = self._table.kept.setdefault(number, {})
             self._check_kept(number, kept)
-            engine = Engine(
-                number, self._policies, self._settings.buckets, self._settings.partitions
-            )
+            engine = engine_of(self._settings, number, self._policies)
             ledger = engine.ledger
             ledger.attributes = attributes
             engine.reviews.restore_verdicts(self._verdicts)
@@ -143,7 +142,7 @@ class Agents:
             self._metrics.recovery_duration.observe(time.perf_counter() - started)
             _log.info(
                 "partition %d: %d accounts, %d open transactions, from offset %d",
-                number, len(ledger.accounts), ledger.open_transactions(), ledger.offset_last + 1,
+                number, ledger.count_accounts(), ledger.open_transactions(), ledger.offset_last + 1,
             )  # fmt: skip
         return partition
 
@@ -343,7 +342,7 @@ class Agents:
                 continue
             label = str(number)
             engine = partition.engine
-            metrics.state_accounts.labels(label).set(len(engine.ledger.accounts))
+            metrics.state_accounts.labels(label).set(engine.ledger.count_accounts())
             metrics.state_bytes.labels(label).set(partition.state_bytes)
             metrics.accounts_known.labels(label).set(len(engine.ledger.attributes.known))
             metrics.systemic_behind.labels(label).set(engine.reviews.days_undecided)

@@ -23,7 +23,7 @@ from streams.state.keys import LOST, StateError
 from streams.topics.catalog import Topics, worker_topic_specs
 from streams.topics.incidents import IncidentFollower
 from streams.topics.policies import PolicyFollower, Refused
-from streams.wire import columns
+from streams.worker import engines
 from streams.worker.app import build_app, keep_passing_markers
 from streams.worker.liveness import EXIT_STALLED, Liveness
 from streams.worker.metrics import Metrics
@@ -79,7 +79,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         try:
-            columns.prepare_soon()
+            engines.prepare_soon()
             serve_metrics(self.settings, self.metrics.registry)
             await self._outbox.start()
             await asyncio.to_thread(ensure_topics, settings.broker, worker_topic_specs(settings))

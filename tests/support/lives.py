@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from streams.wire.columns import read_run
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, CrashError, Event, FakeOutbox, Log
-from tests.support.made_stream import new_engine
+from tests.support.made_stream import arrays_engine
 from tests.support.records import Record
 
 
@@ -18,7 +18,7 @@ class Life:
         self.is_current: Callable[[], bool] = lambda: True
         self.outbox = outbox
         self.partition = Partition(
-            new_engine(), outbox.log.kept(), outbox, TOPICS,
+            arrays_engine(), outbox.log.kept(), outbox, TOPICS,
             lambda _: self.is_current(),
         )  # fmt: skip
         assert self.partition.lost is None

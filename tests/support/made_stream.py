@@ -8,12 +8,14 @@ from monitor.core.account import ClosedDay, Told
 from monitor.core.alert import Alert
 from monitor.core.waiting import Waiting
 from monitor.engine.engine import Engine
+from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from streams.state import changelog
 from streams.state.accounts import facts_fields, review_fields
 from streams.wire import codec
 from tests.support.fake_log import TOPICS, Log
+from tests.support.open_days import contents_of
 from tests.support.records import GOOD_TIMESTAMP, Record, decided, record
 from tests.support.transactions import POLICY
 
@@ -88,6 +90,11 @@ def _made(rng: random.Random, offset: int, accounts: dict[str, str]) -> Record:
 def new_engine() -> Engine:
     """Return the engine of the made stream: few buckets, so that each has several accounts."""
     return Engine(0, PolicyBook([POLICY_SEGMENTED]), BUCKETS)
+
+
+def arrays_engine() -> Engine:
+    """Return the same engine with its ordinary accounts in arrays."""
+    return OrdinaryEngine(0, PolicyBook([POLICY_SEGMENTED]), BUCKETS)
 
 
 class Outcome(NamedTuple):
@@ -175,7 +182,7 @@ def _left_in(engine: Engine) -> tuple[Any, ...]:
     contents = {
         day: {
             (names[key[: key.index(" ") + 1]], key[key.index(" ") + 1 :]): content
-            for key, content in open_day.contents.items()
+            for key, content in contents_of(open_day).items()
         }
         for day, open_day in engine.ledger.open_days.items()
         if open_day.contents

@@ -16,6 +16,7 @@ from monitor.core.transaction import ID_LENGTH_MAX, Reason
 from monitor.core.waiting import ID_KEPT_MAX, kept_id
 from monitor.engine.engine import Engine
 from monitor.ledger.ledger import tag_of
+from tests.support.open_days import contents_of
 from tests.support.transactions import book, observed, transaction
 
 HONEST, SENDER = "A1", "E1"
@@ -137,7 +138,7 @@ def test_a_long_id_is_known_whole_and_takes_the_room_of_64_characters(size: int)
     assert step.rejections == []
     step = observed(engine, transaction(long + "b"))
     assert [rejection.reason for _, rejection in step.rejections] == [Reason.DUPLICATE]
-    assert max(map(len, engine.ledger.open_days[MONDAY].contents)) <= 64 + len(
+    assert max(map(len, contents_of(engine.ledger.open_days[MONDAY]))) <= 64 + len(
         engine.ledger.accounts["A1"].tag
     )
     step = observed(engine, transaction("R", reverses=long + "a"))

@@ -20,6 +20,7 @@ from streams.state import keys as kept_format
 from streams.state.accounts import account_bytes
 from streams.state.changelog import Seal
 from streams.state.keys import FORMAT, StateError
+from tests.support.open_days import contents_of
 from tests.support.transactions import POLICY
 
 WRITER = keys.next_writer((), b"w")
@@ -228,7 +229,7 @@ def test_a_chunk_counts_up_to_the_seal_and_beyond_it_where_its_bucket_does() -> 
     ((day, _),) = changelog.recover(recovered, kept).chunks
     assert day == MONDAY
     tags = {name: account.tag for name, account in recovered.ledger.accounts.items()}
-    assert set(recovered.ledger.open_days[MONDAY].contents) == {
+    assert set(contents_of(recovered.ledger.open_days[MONDAY])) == {
         *(f"{tags[first]}T{offset}" for offset in (8, 9)),
         *(f"{tags[second]}T{offset}" for offset in (8, 9, 10)),
     }
@@ -251,7 +252,7 @@ def test_what_reversals_have_left_follows_from_entries_in_any_order(order: tuple
     left = {
         key[-2:]: content >> SERIES_BITS
         for open_day in engine.ledger.open_days.values()
-        for key, content in open_day.contents.items()
+        for key, content in contents_of(open_day).items()
     }
     assert left == {"T0": 10 - 4 + 3, "T1": 4 - 3, "T2": 3, "T3": 9}
 

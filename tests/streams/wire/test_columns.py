@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.kernels import plain
+from models.kernels import Loading, plain
 from monitor.core.transaction import FIELDS, Transaction
 from streams.feed.rows import records_of
 from streams.lab.bench import bench_batches
@@ -263,8 +263,8 @@ def test_nothing_is_compiled_after_it_was_prepared() -> None:
 
 def test_the_codec_reads_while_the_kernels_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     started = threading.Event()
-    cold = columns._Kernels()
-    monkeypatch.setattr(cold, "prepare", started.set)
+    cold = Loading(started.set, "none")
+    monkeypatch.setattr(cold, "load", started.set)
     monkeypatch.setattr(columns, "_KERNELS", cold)
     rng = random.Random(9)  # noqa: S311 - seeded, and no secret
     records = edge_run(rng, 100)
@@ -275,7 +275,7 @@ def test_the_codec_reads_while_the_kernels_are_compiled(monkeypatch: pytest.Monk
 
 
 def test_a_thread_makes_the_kernels_ready() -> None:
-    kernels = columns._Kernels()
+    kernels = Loading(prepare, "kernels of rows")
     until = time.monotonic() + 60
     while not kernels.are_ready():
         assert time.monotonic() < until

@@ -7,6 +7,7 @@ import pytest
 
 from monitor.engine import closing as closing_day
 from monitor.engine.engine import Engine
+from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from tests.support import lives, made_stream
@@ -27,8 +28,11 @@ def a_usual_leap(monkeypatch: pytest.MonkeyPatch) -> None:
     def new_engine() -> Engine:
         return Engine(0, PolicyBook([policy]), made_stream.BUCKETS)
 
-    for module in (made_stream, lives):
-        monkeypatch.setattr(module, "new_engine", new_engine)
+    def arrays_engine() -> Engine:
+        return OrdinaryEngine(0, PolicyBook([policy]), made_stream.BUCKETS)
+
+    monkeypatch.setattr(made_stream, "new_engine", new_engine)
+    monkeypatch.setattr(lives, "arrays_engine", arrays_engine)
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
     monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends

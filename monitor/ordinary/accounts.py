@@ -1,0 +1,637 @@
+"""The ordinary accounts of a partition: what makes objects of rows, and rows of objects.
+
+Whatever is decided of an account that is not ordinary is decided on its objects, by the engine.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from models.arrays import Ints
+from models.kernels import compiled
+from monitor.core.account import SERIES, Account, AccountDay
+from monitor.core.attributes import NO_ATTRIBUTES, Attributes
+from monitor.core.currency import CURRENCIES
+from monitor.core.threshold import LimitSet, Watches
+from monitor.ledger.ledger import Entry, OpenDay
+from monitor.ordinary import layout, tables
+from monitor.ordinary.hashing import hash_of
+from monitor.ordinary.layout import IN_ROWS, NONE, OBJECT, Arrays, Table
+
+CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
+CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
+BETWEEN_IDS: Final = b"\xff".decode(errors="surrogateescape")
+"""As the last character of a tag: the byte that is in no text."""
+
+_ID_BYTES_MAX: Final = 1 << 12
+_GREAT: Final = -2
+"""The content of an id whose own content Python keeps, as it is too great."""
+
+
+@compiled
+def _look_up(numbers: Ints, ids: Table, data: Table, length: int) -> tuple[int, int]:
+    """Return the day and the content of an id; the day is 0 if it is not there."""
+    low, high = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
+    taken = ids[tables.place_of_id(ids, low, high)]
+    return int(taken["day"]), int(taken["content"])
+
+
+@compiled
+def _put(numbers: Ints, ids: Table, data: Table, length: int, day: int, content: int) -> None:
+    low, high = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
+    tables.put_id(numbers, ids, low, high, day, content)
+
+
+class IdContents:
+    """What an open day holds, by key, as the ledger asks for it; it stands in the table of ids."""
+
+    __slots__ = ("_accounts", "_day", "_size")
+
+    def __init__(self, accounts: "OrdinaryAccounts", day: int) -> None:
+        self._accounts = accounts
+        self._day = day
+        self._size = 0  # of those that kernels did not put
+
+    def __contains__(self, key: object) -> bool:
+        assert isinstance(key, str)
+        return self._accounts.find_id(key)[0] == self._day
+
+    def __getitem__(self, key: str) -> int:
+        day, content = self._accounts.find_id(key)
+        if day != self._day:
+            raise KeyError(key)
+        return content
+
+    def get(self, key: str) -> int | None:
+        """Return the content of a key; None if the day does not hold it."""
+        day, content = self._accounts.find_id(key)
+        return content if day == self._day else None
+
+    def __setitem__(self, key: str, content: int) -> None:
+        self._size += key not in self
+        self._accounts.put_id(key, self._day, content)
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._size -= 1
+        self._accounts.put_id(key, layout.NONE, 0)
+
+    def __len__(self) -> int:
+        return self._size + self._accounts.ids_by_kernels(self._day)
+
+
+class ClosedRows(Sequence[AccountDay]):
+    """The account-days of a closed day that are rows, in the order in which they began.
+
+    Each is made an object when it is asked for.
+    """
+
+    def __init__(self, accounts: "OrdinaryAccounts", open_day: OpenDay, places: Ints) -> None:
+        self._accounts = accounts
+        self._places = places
+        self._open_day = open_day
+        self._objects: dict[int, AccountDay] = {}  # by the number in this sequence
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, number: Any) -> Any:  # noqa: ANN401 - of a sequence
+        if isinstance(number, slice):
+            return [self[at] for at in range(*number.indices(len(self)))]
+        made = self._objects.get(number)
+        if made is None:
+            made = self._accounts.view(int(self._places[number]), self._open_day.limits)
+        return made
+
+    def take(self, number: int) -> AccountDay:
+        """Return an account-day that is emitted; its row is given up."""
+        made = self._objects.pop(number, None)
+        if made is None:
+            place = int(self._places[number])
+            made = self._accounts.view(place, self._open_day.limits)
+            self._accounts.give_up(place)
+        self._places[number] = NONE
+        return made
+
+    def make_object(self, place: int, account: Account) -> AccountDay | None:
+        """Return the account-day at a place as one of its account; None if it is not of these."""
+        (numbers,) = np.nonzero(self._places == place)
+        if not numbers.size:
+            return None
+        made: AccountDay = self[int(numbers[0])]
+        made.account = account
+        self._objects[int(numbers[0])] = made
+        self._places[numbers[0]] = NONE
+        return made
+
+
+class OrdinaryAccounts:
+    """The arrays of one partition, and what Python knows of their numbers.
+
+    `lateness` is nothing to them: the ledger says which days are open.
+    """
+
+    def __init__(self, buckets: int) -> None:
+        self.arrays: Arrays = layout.room_for_accounts(buckets, len(SERIES))
+        self.closed: list[ClosedRows] = []
+        self._segments: list[str] = []
+        self._segment_numbers: dict[str, int] = {}
+        self._owns: list[tuple[Attributes, str | None]] = []
+        self._own_numbers: dict[tuple[Attributes, str | None], int] = {}
+        self._terms: list[LimitSet] = []
+        self._kinds: list[tuple[LimitSet, AccountDay]] = []
+        self._kind_numbers: dict[tuple[int, int], int] = {}
+        self._kept_watches: list[Watches] = []  # so that none of another policy has the same id
+        self._great: dict[str, int] = {}
+        self._data = np.zeros(_ID_BYTES_MAX, np.uint8)
+        self._found: tuple[str, tuple[int, int]] | None = None
+        self._places: dict[int, int] = {}  # of open days in `opens`
+        self.own_of(NO_ATTRIBUTES, None)
+
+    # -- ids of transactions ----------------------------------------------------------------------
+
+    def find_id(self, key: str) -> tuple[int, int]:
+        """Return the business day that holds a key, 0 if none does, and its content."""
+        if self._found is not None and self._found[0] == key:
+            return self._found[1]
+        length = self._bytes_of(key)
+        day, content = _look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
+        if content == _GREAT and day > 0:
+            content = self._great[key]
+        self._found = key, (day, content)
+        return day, content
+
+    def put_id(self, key: str, day: int, content: int) -> None:
+        """Let a business day hold a key, with its content; day -1: none holds it any more."""
+        self._found = None
+        self.make_room()
+        self._great.pop(key, None)
+        if abs(content) >= layout.CONTENT_MAX:
+            self._great[key] = content
+            content = _GREAT
+        length = self._bytes_of(key)
+        _put(self.arrays.numbers, self.arrays.ids, self._data, length, day, content)
+
+    def _bytes_of(self, key: str) -> int:
+        data = key.encode("utf-8", "surrogateescape")
+        if len(data) > self._data.size:
+            self._data = np.zeros(2 * len(data), np.uint8)
+        self._data[: len(data)] = np.frombuffer(data, np.uint8)
+        return len(data)
+
+    def kernels_went_on(self) -> None:
+        """Forget what was found before kernels changed it."""
+        self._found = None
+
+    def ids_by_kernels(self, day: int) -> int:
+        """Return how many ids kernels have put for an open day."""
+        place = self._places.get(day)
+        return 0 if place is None else int(self.arrays.opens[place]["ids"])
+
+    # -- room -------------------------------------------------------------------------------------
+
+    def make_room(self) -> None:
+        """See that there is room for at least as many records again as a short run has."""
+        arrays, numbers = self.arrays, self.arrays.numbers
+        longer: dict[str, Any] = {}
+        used = int(numbers[layout.ACCOUNTS_USED])
+        if used + _SPARE > arrays.accounts.size:
+            accounts = longer["accounts"] = _longer(arrays.accounts, used + _SPARE)
+            index = longer["index"] = np.zeros(1 << (2 * accounts.size - 1).bit_length(), np.int32)
+            _reindex(index, accounts, used)
+        if numbers[layout.TEXTS_USED] + _SPARE_TEXTS > arrays.texts.size:
+            needed = int(numbers[layout.TEXTS_USED]) + _SPARE_TEXTS
+            longer["texts"] = _longer(arrays.texts, needed)
+        days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
+        if days + _SPARE > arrays.days.size:
+            longer["days"] = _longer(arrays.days, days + _SPARE)
+        if numbers[layout.ENTRIES_USED] + _SPARE > arrays.entries.size:
+            longer["entries"] = _longer(arrays.entries, int(numbers[layout.ENTRIES_USED]) + _SPARE)
+        texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * _SPARE
+        if texts > arrays.entry_texts.size:
+            longer["entry_texts"] = _longer(arrays.entry_texts, texts)
+        if numbers[layout.IDS_USED] + _SPARE > arrays.ids.size * 3 // 5:
+            longer["ids"] = self._ids_moved()
+        if longer:
+            self.arrays = arrays._replace(**longer)
+
+    def _ids_moved(self) -> Table:
+        """Return the ids of open days in a table with room for as many again."""
+        arrays, numbers = self.arrays, self.arrays.numbers
+        first_day = int(arrays.opens[0]["day"]) if numbers[layout.OPENS_USED] else 1 << 31
+        held = int(np.count_nonzero(arrays.ids["day"] >= max(first_day, 1)))
+        ids = np.zeros(1 << (2 * (held + _SPARE) * 5 // 3).bit_length(), layout.IDS)
+        numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, ids, first_day)
+        return ids
+
+    # -- open days --------------------------------------------------------------------------------
+
+    def open_days_are(self, open_days: Sequence[OpenDay]) -> None:
+        """Say which days are open, in order, and by which limits each is decided."""
+        arrays = self.arrays
+        before = {int(row["day"]): row.copy() for row in self._opens()}
+        if len(open_days) > arrays.opens.size:
+            arrays = self.arrays = arrays._replace(opens=_longer(arrays.opens, len(open_days)))
+        for place, open_day in enumerate(open_days):
+            row = arrays.opens[place]
+            kept = before.get(open_day.day)
+            if kept is not None:
+                arrays.opens[place] = kept
+            else:
+                row["day"], row["start"], row["end"] = open_day.day, open_day.start, open_day.end
+                row["ids"] = row["account_days"] = 0
+                row["first"] = row["last"] = NONE
+            row["terms"] = self._terms_of(open_day.limits)
+        arrays.numbers[layout.OPENS_USED] = len(open_days)
+        self._places = {open_day.day: place for place, open_day in enumerate(open_days)}
+
+    def _opens(self) -> Table:
+        return self.arrays.opens[: self.arrays.numbers[layout.OPENS_USED]]
+
+    def _terms_of(self, limits: LimitSet) -> int:
+        for number, known in enumerate(self._terms):
+            if known is limits:
+                return number
+        self._terms.append(limits)
+        return len(self._terms) - 1
+
+    def close(self, open_day: OpenDay) -> ClosedRows | None:
+        """Return the rows of a day that has closed; None if it has none."""
+        place = self._places.get(open_day.day)
+        if place is None:
+            return None
+        row = self.arrays.opens[place]
+        if not row["account_days"]:
+            return None
+        places = tables.places_of_day(self.arrays.days, int(row["first"]), int(row["account_days"]))
+        closed = ClosedRows(self, open_day, places)
+        self.closed.append(closed)
+        return closed
+
+    def closed_done(self, closed: ClosedRows) -> None:
+        """Forget of a closed day whose account-days have all been emitted."""
+        self.closed.remove(closed)
+
+    # -- names and limits -------------------------------------------------------------------------
+
+    def own_of(self, attributes: Attributes, account_id: str | None) -> int:
+        """Return the number of attributes, and of the account if limits are for it alone."""
+        number = self._own_numbers.get((attributes, account_id))
+        if number is None:
+            number = self._own_numbers[attributes, account_id] = len(self._owns)
+            self._owns.append((attributes, account_id))
+            if number >= self.arrays.own_segment.size:
+                own_segment = _longer(self.arrays.own_segment, number + 1)
+                self.arrays = self.arrays._replace(own_segment=own_segment)
+            segment = self.segment_number(attributes.segment)
+            self.arrays.own_segment[number] = NONE if segment is None else segment
+        return number
+
+    def segment_number(self, segment: str | None) -> int | None:
+        """Return the number of a segment, -1 of no segment; None if it can have none."""
+        if segment is None:
+            return NONE
+        self._know_segments()
+        number = self._segment_numbers.get(segment)
+        if number is None:
+            arrays = self.arrays
+            if arrays.numbers[layout.SEGMENTS_USED] == arrays.segments.size:
+                return None
+            self.make_room()
+            arrays = self.arrays
+            length = self._bytes_of(segment)
+            number = int(
+                tables.add_segment(
+                    arrays.numbers, arrays.segments, arrays.texts, self._data, 0, length
+                )
+            )
+            self._know_segments()
+        return number
+
+    def segment(self, number: int) -> str | None:
+        """Return the segment that has a number; None of -1."""
+        if number == NONE:
+            return None
+        if number >= len(self._segments):
+            self._know_segments()
+        return self._segments[number]
+
+    def _know_segments(self) -> None:
+        """Learn the names to which kernels have given numbers."""
+        for number in range(len(self._segments), self.arrays.numbers[layout.SEGMENTS_USED]):
+            name = self.arrays.segments[number]
+            text = self._text(int(name["at"]), int(name["length"]))
+            self._segments.append(text)
+            self._segment_numbers[text] = number
+
+    def _text(self, at: int, length: int) -> str:
+        return self.arrays.texts[at : at + length].tobytes().decode()
+
+    def learn_kind(self, open_day: OpenDay, segment: int, number: int) -> None:
+        """Learn which limits watch account-days of a segment and an account."""
+        own = max(int(self.arrays.accounts[number]["own"]), 0)
+        self.kind_of(open_day, segment, own)
+
+    def kind_of(self, open_day: OpenDay, segment: int, own: int) -> int:
+        """Return the number of the limits that watch such account-days."""
+        arrays = self.arrays
+        key = tables.kind_key(self._terms_of(open_day.limits), segment, own)
+        place = tables.place_of_kind(arrays.kind_keys, key)
+        if arrays.kind_keys[place]:
+            return int(arrays.kind_of[place])
+        attributes, account_id = self._owns[own]
+        scope = (account_id or "", self.segment(segment), None, attributes.product)
+        watches = open_day.limits.watches_of(*scope)
+        kind = self._kind_numbers.get((id(open_day.limits), id(watches)))
+        if kind is None:
+            kind = self._kind_numbers[id(open_day.limits), id(watches)] = len(self._kinds)
+            self._kept_watches.append(watches)
+            of_kind = AccountDay(
+                Account(account_id or "", 0, ""), open_day.day, watches, attributes
+            )
+            of_kind.segment = self.segment(segment)
+            self._kinds.append((open_day.limits, of_kind))
+            if kind >= arrays.watch_at.shape[0]:
+                room = _taller(arrays.watch_at, NONE), _taller(arrays.watch_count, 0)
+                self.arrays = arrays._replace(watch_at=room[0], watch_count=room[1])
+        self._put_kind(key, kind)
+        return kind
+
+    def _put_kind(self, key: Table, kind: int) -> None:
+        arrays = self.arrays
+        if 2 * np.count_nonzero(arrays.kind_keys) > arrays.kind_keys.size:
+            keys = np.zeros(2 * arrays.kind_keys.size, np.uint64)
+            kinds = np.full(keys.size, NONE, np.int32)
+            for place in np.flatnonzero(arrays.kind_keys).tolist():
+                into = tables.place_of_kind(keys, arrays.kind_keys[place])
+                keys[into], kinds[into] = arrays.kind_keys[place], arrays.kind_of[place]
+            arrays = self.arrays = arrays._replace(kind_keys=keys, kind_of=kinds)
+        place = tables.place_of_kind(arrays.kind_keys, key)
+        arrays.kind_keys[place], arrays.kind_of[place] = key, kind
+
+    def learn_watches(self, open_day: OpenDay, segment: int, number: int, series: int) -> None:
+        """Learn which limits a transaction can move, of an account-day that is there or begins."""
+        arrays = self.arrays
+        account = arrays.accounts[number]
+        place = tables.day_of_account(arrays.days, int(account["head"]), open_day.day)
+        if place == NONE:
+            kind = self.kind_of(open_day, segment, max(int(account["own"]), 0))
+        else:
+            kind = int(arrays.days[place]["kind"])
+        arrays = self.arrays
+        limits, of_kind = self._kinds[kind]
+        watches = limits.watch(of_kind, series)
+        rows = np.zeros(len(watches), layout.WATCHES)
+        for row, watch in zip(rows, watches, strict=True):
+            look_above = min(watch.look_above, layout.CONTENT_MAX)
+            row["first"], row["second"], row["look_above"] = watch.first, watch.second, look_above
+        arrays.watch_at[kind, series] = arrays.watches.size
+        arrays.watch_count[kind, series] = len(rows)
+        self.arrays = arrays._replace(watches=np.concatenate([arrays.watches, rows]))
+
+    # -- rows and objects -------------------------------------------------------------------------
+
+    def number_of(self, account_id: str) -> int:
+        """Return the number of an account, which begins if it has none."""
+        self.make_room()
+        arrays = self.arrays
+        length = self._bytes_of(account_id)
+        return int(
+            tables.known_or_new(
+                arrays.numbers, arrays.accounts, arrays.index, arrays.texts, arrays.bucket_first,
+                self._data, 0, length,
+            )
+        )  # fmt: skip
+
+    def has_rows(self, account_id: str) -> bool:
+        """Return whether anything of an account stands in rows."""
+        arrays = self.arrays
+        length = self._bytes_of(account_id)
+        return bool(
+            _has_rows(
+                arrays.numbers, arrays.accounts, arrays.index, arrays.texts, self._data, length
+            )
+        )
+
+    def account_ids(self) -> Iterator[str]:
+        """Yield the ids of the accounts of which something stands in rows."""
+        accounts = self.arrays.accounts[: self.arrays.numbers[layout.ACCOUNTS_USED]]
+        for number in np.flatnonzero(accounts["head"] != NONE).tolist():
+            yield self.account_id(number)
+
+    def account_id(self, number: int) -> str:
+        """Return the id of an account."""
+        account = self.arrays.accounts[number]
+        return self._text(int(account["id_at"]), int(account["id_length"]))
+
+    def count(self) -> int:
+        """Return of how many accounts something stands in rows."""
+        used = self.arrays.numbers[layout.ACCOUNTS_USED]
+        return int(np.count_nonzero(self.arrays.accounts["head"][:used] != NONE))
+
+    def make_object(self, account: Account, open_days: dict[int, OpenDay]) -> None:
+        """Take an account's rows into an object, which has its days from here on."""
+        number = self.number_of(account.account_id)
+        arrays = self.arrays
+        arrays.accounts[number]["state"] = OBJECT
+        place = int(arrays.accounts[number]["head"])
+        if place == NONE:
+            return
+        made: list[AccountDay] = []
+        while place != NONE:
+            next_place = int(arrays.days[place]["next"])
+            open_day = open_days.get(int(arrays.days[place]["day"]))
+            if open_day is not None:
+                account_day = self.view(place, open_day.limits, account)
+                open_day.account_days[account_day] = None
+                opens = arrays.opens[self._places[open_day.day]]
+                tables.unlink_day(arrays.days, opens, place)
+                made.append(account_day)
+            else:
+                of_closed = (closed.make_object(place, account) for closed in self.closed)
+                made.append(next(found for found in of_closed if found is not None))
+            self.give_up(place)
+            place = next_place
+        account.days = tuple(reversed(made))
+
+    def view(self, place: int, limits: LimitSet, account: Account | None = None) -> AccountDay:
+        """Return the account-day of a row as an object."""
+        totals, segment_time, number, _, _, _, day, _, segment, currency = self.arrays.days[
+            place
+        ].item()
+        of_account = self.arrays.accounts[number]
+        attributes, _ = self._owns[max(int(of_account["own"]), 0)]
+        if account is None:
+            account = Account(self.account_id(number), int(of_account["bucket"]), "")
+        account_day = AccountDay(account, day, None, attributes)
+        account_day.segment = self.segment(segment)
+        account_day.segment_time = segment_time
+        account_day.currency = CURRENCY_CODES[currency]
+        account_day.counts = totals.tolist() if hasattr(totals, "tolist") else list(totals)
+        account_day.watches = limits.watches_of(
+            account.account_id, account_day.segment, None, attributes.product
+        )
+        return account_day
+
+    def give_up(self, place: int) -> None:
+        """Take a row from its account; its bucket must be written."""
+        arrays = self.arrays
+        number = int(arrays.days[place]["account"])
+        arrays.bucket_dirty[arrays.accounts[number]["bucket"]] = 1
+        tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, place)
+
+    def forget_object(self, account: Account) -> None:
+        """Let an account of which nothing is held any more begin in rows again."""
+        number = self.number_of(account.account_id)
+        self.arrays.accounts[number]["state"] = IN_ROWS
+        self.arrays.accounts[number]["own"] = NONE
+
+    def put_rows(
+        self, account: Account, open_days: dict[int, OpenDay], account_id: str | None
+    ) -> bool:
+        """Make rows of an account's open days, if each can be one; return whether they are.
+
+        `account_id` is its id if a limit is for it alone.
+        """
+        prepared: list[tuple[int, ...]] = []
+        for account_day in account.days:
+            if account_day.told or account_day.facts is not None:
+                return False  # as most that are not ordinary
+            segment = self.segment_number(account_day.segment)
+            totals = account_day.counts
+            if (
+                account_day.day not in open_days
+                or account_day.more is not None
+                or account_day.peer_group is not None
+                or account_day.currency not in CURRENCY_NUMBER
+                or max(totals) >= layout.TOTAL_MAX
+                or min(totals) < 0
+                or segment is None
+            ):
+                return False
+            own = self.own_of(account_day.attributes, account_id)
+            open_day = open_days[account_day.day]
+            kind = self.kind_of(open_day, segment, own)
+            prepared.append(
+                (
+                    own, self._places[account_day.day], kind, segment, account_day.segment_time,
+                    CURRENCY_NUMBER[account_day.currency], *totals[:4],
+                )
+            )  # fmt: skip
+        if len({own for own, *_ in prepared}) > 1:
+            return False  # its days were decided by several attributes
+        number = self.number_of(account.account_id)
+        arrays = self.arrays
+        for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
+            del open_days[account_day.day].account_days[account_day]
+            _put_day(
+                arrays.numbers, arrays.accounts, arrays.days, arrays.opens, number, own, *of_day
+            )
+        row = arrays.accounts[number]
+        row["state"] = IN_ROWS
+        if not prepared:
+            row["own"] = NONE
+        arrays.bucket_dirty[row["bucket"]] = 1
+        return True
+
+    # -- what is kept -----------------------------------------------------------------------------
+
+    def take_entries(self) -> list[Entry]:
+        """Return the transactions that were taken in since the last call."""
+        arrays, numbers = self.arrays, self.arrays.numbers
+        rows = arrays.entries[: numbers[layout.ENTRIES_USED]].tolist()
+        texts = arrays.entry_texts[: numbers[layout.ENTRY_TEXTS_USED]].tobytes().decode()
+        numbers[layout.ENTRIES_USED] = numbers[layout.ENTRY_TEXTS_USED] = 0
+        names = {number: self.account_id(number) for number in {row[3] for row in rows}}
+        return [
+            Entry(offset, names[account], texts[at : at + length], day, content)
+            for offset, at, content, account, day, length in rows
+        ]
+
+    def take_ahead(self) -> int:
+        """Return how many transactions led too far since the last call."""
+        ahead = int(self.arrays.numbers[layout.AHEAD])
+        self.arrays.numbers[layout.AHEAD] = 0
+        return ahead
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether a bucket must be written."""
+        return bool(self.arrays.bucket_dirty.any())
+
+    def take_dirty(self) -> list[int]:
+        """Return the buckets that must be written, and forget them."""
+        dirty = np.flatnonzero(self.arrays.bucket_dirty).tolist()
+        self.arrays.bucket_dirty[:] = 0
+        return dirty
+
+    def accounts_of(self, bucket: int) -> Iterator[Account]:
+        """Yield what stands of a bucket's accounts in rows, each as an object of its own."""
+        arrays = self.arrays
+        number = int(arrays.bucket_first[bucket])
+        while number != NONE:
+            place = int(arrays.accounts[number]["head"])
+            if place != NONE:
+                account = Account(self.account_id(number), bucket, "")
+                days = []
+                while place != NONE:
+                    days.append(self.view(place, _NO_LIMITS, account))
+                    place = int(arrays.days[place]["next"])
+                account.days = tuple(reversed(days))
+                yield account
+            number = int(arrays.accounts[number]["bucket_next"])
+
+
+_NO_LIMITS: Final = LimitSet(())
+
+_SPARE: Final = 4096
+"""Records for which there is room after more room was made, at least."""
+
+_SPARE_TEXTS: Final = 1 << 15
+"""Bytes of new names for which there is room then."""
+
+
+def _longer(array: Table, least: int) -> Table:
+    """Return an array with twice the room, or what is needed."""
+    longer = np.zeros(max(2 * array.size, least), array.dtype)
+    longer[: array.size] = array
+    return longer
+
+
+def _taller(array: Table, filled: int) -> Table:
+    taller = np.full((2 * array.shape[0], array.shape[1]), filled, array.dtype)
+    taller[: array.shape[0]] = array
+    return taller
+
+
+@compiled
+def _reindex(index: Table, accounts: Table, used: int) -> None:
+    for number in range(used):
+        tables.put_number(index, accounts[number]["hash"], number)
+
+
+@compiled
+def _has_rows(
+    numbers: Ints, accounts: Table, index: Table, texts: Table, data: Table, length: int
+) -> bool:
+    hash_, _ = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
+    number = tables.account_of(accounts, index, texts, data, 0, length, hash_)
+    return number != NONE and accounts[number]["head"] != NONE
+
+
+@compiled
+def _put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
+    numbers: Ints, accounts: Table, days: Table, opens: Table, number: int, own: int,
+    open_place: int, kind: int, segment: int, segment_time: int, currency: int, count_debit: int,
+    amount_debit: int, count_credit: int, amount_credit: int,
+) -> None:  # fmt: skip
+    account = accounts[number]
+    account["own"] = own
+    place = tables.add_day(numbers, days, account, number, opens[open_place])
+    row = days[place]
+    row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
+    row["currency"] = currency
+    row["totals"][0], row["totals"][1] = count_debit, amount_debit
+    row["totals"][2], row["totals"][3] = count_credit, amount_credit

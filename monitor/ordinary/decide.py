@@ -1,0 +1,275 @@
+"""Takes the ordinary records of a run into the arrays, and says which ones Python is to decide.
+
+It goes on to the end of the run, or to a record before which Python has something to do once: days
+close or begin, a limit is met first, an array has no room. What is remarkable is put down, and so
+are all further records of its account; as a record changes its own account only, Python decides
+these after the others.
+"""
+
+import numpy as np
+
+from models.arrays import Bytes
+from models.kernels import borrowed, compiled
+from monitor.ordinary.hashing import U64, hash_of
+from monitor.ordinary.layout import (
+    ACCOUNT,
+    ACCOUNTS_USED,
+    AMOUNT_MAX,
+    ASKS_OWN,
+    BY_ITSELF,
+    CLOCK_MAX,
+    DAYS_USED,
+    DEFERRED,
+    ENTRIES_USED,
+    ENTRY_TEXTS_USED,
+    FIRST,
+    FIRST_OPEN,
+    FREE_DAYS,
+    ID,
+    ID_KEPT_MAX,
+    IDS_USED,
+    IN_ROWS,
+    KEY_0,
+    KEY_1,
+    LEAD,
+    LEADER,
+    LEAVING,
+    NEVER,
+    NONE,
+    OFFSET_LAST,
+    OPENS_USED,
+    REJECTED,
+    REVERSES,
+    SECOND,
+    SEGMENT,
+    SEGMENTS_USED,
+    TEXTS_USED,
+    TIME,
+    TOTAL_MAX,
+    Arrays,
+    RunPlaces,
+    Table,
+)
+from monitor.ordinary.tables import (
+    SEPARATOR,
+    add_day,
+    add_segment,
+    day_of_account,
+    kind_key,
+    known_or_new,
+    place_of_id,
+    place_of_kind,
+    segment_of,
+)
+
+END, CLOCK, DAY, KIND, WATCH, ROOM = range(6)
+"""Why it stopped: at the end; before a record by which the clock's day goes on; before one of a day
+that is not open yet; before one that meets a limit first (a kind of limits, or one in a direction
+and currency); before one for which there may be no room."""
+
+SERIES_BITS = 12
+NO_AMOUNT = 1 << (SERIES_BITS - 1)
+TEXT_MAX = 256
+"""Bytes of an ordinary text."""
+
+COUNT_DEBIT, COUNT_CREDIT = 0, 2
+"""Places of totals, as `core/account.py` has them; the amount stands behind the count."""
+
+
+@compiled
+def records_with_room(arrays: Arrays) -> int:
+    """Return for how many records there is room, whatever they are."""
+    numbers = arrays.numbers
+    records: int = min(
+        arrays.accounts.size - numbers[ACCOUNTS_USED],
+        arrays.index.size // 2 - numbers[ACCOUNTS_USED],
+        arrays.days.size - numbers[DAYS_USED] + numbers[FREE_DAYS],
+        arrays.ids.size * 3 // 5 - numbers[IDS_USED],
+        arrays.entries.size - numbers[ENTRIES_USED],
+        (arrays.entry_texts.size - numbers[ENTRY_TEXTS_USED]) // ID_KEPT_MAX,
+    )
+    return records
+
+
+@compiled
+def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every array at hand
+    arrays: Arrays, data: Bytes, rows: Table, run: RunPlaces, begin: int
+) -> tuple[int, int]:
+    """Take records from a place on; return the place of the one that it stopped before, and why."""
+    numbers, accounts, days = arrays.numbers, borrowed(arrays.accounts), borrowed(arrays.days)
+    opens, ids, texts = borrowed(arrays.opens), borrowed(arrays.ids), borrowed(arrays.texts)
+    index, segments = borrowed(arrays.index), borrowed(arrays.segments)
+    bucket_first, entries = borrowed(arrays.bucket_first), borrowed(arrays.entries)
+    watches, watch_at = borrowed(arrays.watches), borrowed(arrays.watch_at)
+    numbers = borrowed(numbers)
+    joined = np.empty(2 * TEXT_MAX, np.uint8)
+    end = min(rows.size, begin + records_with_room(arrays))
+    start_of_day = end_of_day = 0
+    open_ = opens[0]
+    for place in range(begin, end):
+        row = rows[place]
+        if row["state"] == REJECTED:
+            run.deferred[numbers[DEFERRED]] = place
+            run.is_ahead[numbers[DEFERRED]] = 0
+            numbers[DEFERRED] += 1
+            continue
+        at = row["value_at"]
+        account_at, account_length = at + row["at"][ACCOUNT], int(row["length"][ACCOUNT])
+        if row["state"] == BY_ITSELF:
+            number = int(run.account[place])
+        else:
+            number = known_or_new(
+                numbers, accounts, index, texts, bucket_first, data, account_at, account_length
+            )
+            run.account[place] = number
+        if texts.size - numbers[TEXTS_USED] < 2 * TEXT_MAX:
+            return place, ROOM
+        time = row["event_time"]
+        is_ahead = False
+        if time > numbers[SECOND]:
+            leader, first, second = numbers[LEADER], numbers[FIRST], numbers[SECOND]
+            if number != leader:
+                if time > first:
+                    leader, second, first = number, first, time
+                else:
+                    second = time
+            elif time > first:
+                first = time
+            watermark = numbers[TIME]
+            if first - second > numbers[LEAD]:
+                watermark = max(watermark, second)
+                is_ahead = number == leader and time > second + numbers[LEAD]
+            else:
+                watermark = max(watermark, first)
+            if watermark >= numbers[CLOCK_MAX]:
+                return place, CLOCK
+            numbers[LEADER], numbers[FIRST], numbers[SECOND] = leader, first, second
+            numbers[TIME] = watermark
+        account = accounts[number]
+        is_ours = account["state"] == IN_ROWS
+        if not (start_of_day <= time < end_of_day):
+            start_of_day = end_of_day = 0
+            for held in range(numbers[OPENS_USED]):
+                if opens[held]["start"] <= time < opens[held]["end"]:
+                    open_ = opens[held]
+                    start_of_day, end_of_day = open_["start"], open_["end"]
+            if end_of_day == start_of_day:
+                if time >= numbers[FIRST_OPEN]:
+                    return place, DAY
+                is_ours = False
+        id_length = int(row["length"][ID])
+        is_ours = (
+            is_ours
+            and row["state"] != BY_ITSELF
+            and row["offset"] > numbers[OFFSET_LAST]
+            and row["length"][REVERSES] < 0
+            and id_length <= ID_KEPT_MAX
+            and row["amount"] < AMOUNT_MAX
+            and (account["own"] != NONE or numbers[ASKS_OWN] == 0)
+        )
+        low = high = U64(0)
+        day_at = segment = named = kind = NONE
+        series = count_at = id_at = 0
+        amount = int(row["amount"])
+        if is_ours:
+            for letter in range(account_length):
+                joined[letter] = data[account_at + letter]
+            joined[account_length] = SEPARATOR
+            id_at = at + row["at"][ID]
+            for letter in range(id_length):
+                joined[account_length + 1 + letter] = data[id_at + letter]
+            low, high = hash_of(
+                joined, 0, account_length + 1 + id_length, numbers[KEY_0], numbers[KEY_1]
+            )
+            taken = ids[place_of_id(ids, low, high)]
+            is_ours = taken["day"] == 0 or taken["day"] < opens[0]["day"]
+        if is_ours and row["length"][SEGMENT] > 0:
+            segment_at = at + row["at"][SEGMENT]
+            segment_length = int(row["length"][SEGMENT])
+            segment = segment_of(numbers, segments, texts, data, segment_at, segment_length)
+            if segment == NONE:
+                is_ours = numbers[SEGMENTS_USED] < segments.size
+                if is_ours:
+                    segment = add_segment(
+                        numbers, segments, texts, data, segment_at, segment_length
+                    )  # fmt: skip
+        if is_ours:
+            day_at = day_of_account(days, int(account["head"]), open_["day"])
+            series = 2 * int(row["currency"]) + int(row["is_credit"])
+            own = 0 if account["own"] == NONE else int(account["own"])
+            if day_at == NONE:
+                named = segment
+                if segment == NONE:
+                    named = int(arrays.own_segment[own])
+                key = kind_key(int(open_["terms"]), named, own)
+                kind_at = place_of_kind(arrays.kind_keys, key)
+                if arrays.kind_keys[kind_at] == 0:
+                    return place, KIND
+                kind = int(arrays.kind_of[kind_at])
+            else:
+                day = days[day_at]
+                kind = int(day["kind"])
+                is_ours = (
+                    day["currency"] == row["currency"]
+                    and (segment == NONE or segment == day["segment"])
+                    and day["totals"][1] < TOTAL_MAX
+                    and day["totals"][3] < TOTAL_MAX
+                )
+        if is_ours:
+            first_watch = int(watch_at[kind, series])
+            if first_watch == NONE:
+                return place, WATCH
+            count_at = COUNT_CREDIT if row["is_credit"] else COUNT_DEBIT
+            for watch_place in range(
+                first_watch, first_watch + int(arrays.watch_count[kind, series])
+            ):
+                watch = watches[watch_place]
+                value = 0
+                for where in (watch["first"], watch["second"]):
+                    if day_at != NONE:
+                        value += days[day_at]["totals"][where]
+                    if where == count_at:
+                        value += 1
+                    elif where == count_at + 1:
+                        value += amount
+                is_ours = is_ours and value <= watch["look_above"]
+        if not is_ours or is_ahead:
+            if account["state"] == IN_ROWS:
+                account["state"] = LEAVING
+            run.deferred[numbers[DEFERRED]] = place
+            run.is_ahead[numbers[DEFERRED]] = is_ahead
+            numbers[DEFERRED] += 1
+            continue
+        if day_at == NONE:
+            day_at = add_day(numbers, days, account, number, open_)
+            day = days[day_at]
+            day["kind"] = kind
+            day["currency"] = row["currency"]
+            day["segment"] = named
+            day["segment_time"] = NEVER
+        day = days[day_at]
+        if segment != NONE and time > day["segment_time"]:
+            day["segment_time"] = time
+        day["totals"][count_at] += 1
+        day["totals"][count_at + 1] += amount
+        content = (amount << SERIES_BITS if amount else 1 << SERIES_BITS | NO_AMOUNT) | series
+        taken = ids[place_of_id(ids, low, high)]
+        if taken["day"] == 0:
+            numbers[IDS_USED] += 1
+        taken["low"], taken["high"] = low, high
+        taken["content"] = content
+        taken["day"] = open_["day"]
+        open_["ids"] += 1
+        entry = entries[numbers[ENTRIES_USED]]
+        entry["offset"] = row["offset"]
+        entry["account"] = number
+        entry["day"] = open_["day"]
+        entry["content"] = content
+        entry["id_at"] = numbers[ENTRY_TEXTS_USED]
+        entry["id_length"] = id_length
+        for letter in range(id_length):
+            arrays.entry_texts[numbers[ENTRY_TEXTS_USED] + letter] = data[id_at + letter]
+        numbers[ENTRY_TEXTS_USED] += id_length
+        numbers[ENTRIES_USED] += 1
+        arrays.bucket_dirty[account["bucket"]] = 1
+    return end, END if end == rows.size else ROOM

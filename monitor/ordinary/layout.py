@@ -1,0 +1,216 @@
+"""The arrays that have the ordinary accounts of one partition.
+
+An account is ordinary as long as all that is held of it is account-days in one currency each, of
+which nothing was told. As soon as there is more, it is an `Account` with its objects, and only its
+id stands here.
+"""
+
+import secrets
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from models.arrays import Bytes, Ints
+
+Table = Any
+"""An array of one of the kinds of rows below; numpy has no static type for it."""
+
+NONE: Final = -1
+"""As a place in an array: there is none."""
+
+NEVER: Final = -(1 << 62)
+"""An event time before any other, as in the ledger."""
+
+# -- what a record has: the fields that kernels read of the rows of a run -------------------------
+
+REJECTED: Final = 0
+"""Of a record's `state`: it is no transaction."""
+
+ORDINARY: Final = 1
+"""Of a record's `state`: a transaction whose texts stand in the bytes of its run."""
+
+BY_ITSELF: Final = 2
+"""Of a record's `state`: a transaction that Python has read; its account is known already."""
+
+ID, ACCOUNT = 0, 1
+SEGMENT, REVERSES = 9, 11
+"""Places of texts in a row of a run."""
+
+ID_KEPT_MAX: Final = 40
+"""Characters up to which a transaction's id is kept as it is, as in core/waiting.py."""
+
+# -- what is held ---------------------------------------------------------------------------------
+
+IN_ROWS, LEAVING, OBJECT = range(3)
+"""Of an account's `state`: its account-days are rows here; so they are, and Python decides its next
+record; it is an `Account` with its objects."""
+
+ACCOUNTS: Final = np.dtype(
+    [
+        ("hash", "u8"),
+        ("id_at", "i8"),
+        ("id_length", "i4"),
+        ("bucket", "i4"),
+        ("bucket_next", "i4"),
+        ("head", "i4"),
+        ("own", "i4"),
+        ("state", "u1"),
+    ],
+    align=True,
+)
+"""An account: where its id stands in `texts`, the next account of its bucket, its latest day.
+
+`own` is the number of what tells its limits apart beside its segment, -1 if nobody has looked yet.
+"""
+
+DAYS: Final = np.dtype(
+    [
+        ("totals", "i8", (5,)),
+        ("segment_time", "i8"),
+        ("account", "i4"),
+        ("next", "i4"),
+        ("after", "i4"),
+        ("before", "i4"),
+        ("day", "i4"),
+        ("kind", "i4"),
+        ("segment", "i4"),
+        ("currency", "i2"),
+    ],
+    align=True,
+)
+"""An account-day: its totals as `core/account.py` has them, in one currency (by its number).
+
+`next` is an earlier one of its account. `after` and `before` are others of its business day, in the
+order in which they began. `kind` says which limits watch it; `segment` is a number, or -1.
+"""
+
+OPENS: Final = np.dtype(
+    [
+        ("start", "i8"),
+        ("end", "i8"),
+        ("ids", "i8"),
+        ("day", "i4"),
+        ("terms", "i4"),
+        ("first", "i4"),
+        ("last", "i4"),
+        ("account_days", "i4"),
+    ],
+    align=True,
+)
+"""An open business day: when it is, what it holds, and by which limits it is decided (`terms`)."""
+
+IDS: Final = np.dtype([("low", "u8"), ("high", "u8"), ("content", "i8"), ("day", "i8")])
+"""A transaction of an open day: 128 bits of a keyed hash of its account and its id, and its content
+as `ledger.py` has it. `day` 0 is an empty place, one before the first open day a place to be used
+again."""
+
+WATCHES: Final = np.dtype([("first", "i8"), ("second", "i8"), ("look_above", "i8")])
+"""A limit that a transaction can take an account-day over: two places of its totals, and the sum
+above which Python looks."""
+
+ENTRIES: Final = np.dtype(
+    [
+        ("offset", "i8"),
+        ("id_at", "i8"),
+        ("content", "i8"),
+        ("account", "i4"),
+        ("day", "i4"),
+        ("id_length", "i4"),
+    ],
+    align=True,
+)
+"""A transaction that was taken in since state was kept last; its id stands in `entry_texts`."""
+
+NAMES: Final = np.dtype([("hash", "u8"), ("at", "i8"), ("length", "i8")])
+"""The name of a segment, by its number: where it stands in `texts`."""
+
+CONTENT_MAX: Final = 1 << 62
+"""What is greater is Python's."""
+
+AMOUNT_MAX: Final = 1 << 49
+"""Minor units that are Python's: the content of such a transaction, or a sum, may be too great."""
+
+TOTAL_MAX: Final = 1 << 61
+"""A sum of minor units from which on an account-day is Python's."""
+
+(
+    LEADER, FIRST, SECOND, TIME, LEAD, CLOCK_MAX, OFFSET_LAST, FIRST_OPEN, ASKS_OWN,
+    ACCOUNTS_USED, TEXTS_USED, DAYS_USED, DAYS_FREE, FREE_DAYS, IDS_USED, ENTRIES_USED,
+    ENTRY_TEXTS_USED, OPENS_USED, SEGMENTS_USED, DEFERRED, AHEAD, KEY_0, KEY_1,
+) = range(23)  # fmt: skip
+"""Places in `numbers`.
+
+`LEADER` to `LEAD` are those of the watermark, the leader by its number. A record that takes the
+watermark to `CLOCK_MAX` is Python's: days close, or the clock's day is another. Up to `OFFSET_LAST`
+records come again. `FIRST_OPEN` is the start of the first day that is open. `ASKS_OWN` is 1 if
+Python has to say what tells a new account's limits apart. `DAYS_FREE` is the first of `FREE_DAYS`
+places in `days` that are to be used again, each of which has the next one in `next`. `AHEAD` counts
+the transactions that lead too far.
+"""
+
+
+class Arrays(NamedTuple):
+    """All of one partition. Numbers of accounts, days, segments are places in these arrays."""
+
+    numbers: Ints
+    accounts: Table  # ACCOUNTS
+    index: Table  # i4, by hash: an account's number and 1; 0 is an empty place
+    texts: Bytes  # ids of accounts and names of segments, one after the other
+    bucket_first: Table  # i4: the account of each bucket that came last
+    bucket_dirty: Table  # u1: whether the bucket must be written
+    days: Table  # DAYS
+    opens: Table  # OPENS
+    ids: Table  # IDS, by hash
+    segments: Table  # NAMES
+    own_segment: Table  # i4, by `own`: the segment that its attributes name
+    kind_keys: Table  # u8, by hash
+    kind_of: Table  # i4, beside them
+    watch_at: Table  # i4 (kinds, series): the first watch; -1 if Python was not asked yet
+    watch_count: Table  # i4 (kinds, series)
+    watches: Table  # WATCHES
+    entries: Table  # ENTRIES
+    entry_texts: Bytes
+
+
+class RunPlaces(NamedTuple):
+    """What a kernel says of the records of a run, by their places.
+
+    `account` has the number of each record's account. `deferred` has the places of those that
+    Python is to decide, in order, and `is_ahead` whether each of these leads too far.
+    """
+
+    account: Table  # i4
+    deferred: Ints
+    is_ahead: Table  # u1
+
+
+SEGMENTS_MAX: Final = 4096
+"""Names of segments that have a number; account-days of further ones are objects."""
+
+
+def room_for_accounts(buckets: int, series: int) -> Arrays:
+    """Return the arrays of a partition that has seen nothing, with a key of their own."""
+    numbers = np.zeros(32, np.int64)
+    numbers[[LEADER, DAYS_FREE, OFFSET_LAST]] = NONE
+    numbers[[FIRST, SECOND, TIME, CLOCK_MAX, FIRST_OPEN]] = NEVER
+    numbers[[KEY_0, KEY_1]] = np.frombuffer(secrets.token_bytes(16), np.int64)
+    return Arrays(
+        numbers=numbers,
+        accounts=np.zeros(1 << 10, ACCOUNTS),
+        index=np.zeros(1 << 11, np.int32),
+        texts=np.zeros(1 << 15, np.uint8),
+        bucket_first=np.full(buckets, NONE, np.int32),
+        bucket_dirty=np.zeros(buckets, np.uint8),
+        days=np.zeros(1 << 10, DAYS),
+        opens=np.zeros(64, OPENS),
+        ids=np.zeros(1 << 12, IDS),
+        segments=np.zeros(SEGMENTS_MAX, NAMES),
+        own_segment=np.full(16, NONE, np.int32),
+        kind_keys=np.zeros(1 << 8, np.uint64),
+        kind_of=np.full(1 << 8, NONE, np.int32),
+        watch_at=np.full((16, series), NONE, np.int32),
+        watch_count=np.zeros((16, series), np.int32),
+        watches=np.zeros(64, WATCHES),
+        entries=np.zeros(1 << 12, ENTRIES),
+        entry_texts=np.zeros(1 << 17, np.uint8),
+    )

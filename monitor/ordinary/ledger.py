@@ -1,0 +1,148 @@
+"""The ledger of a partition whose ordinary accounts stand in arrays.
+
+An account is an `Account` from when somebody asks for it until nothing of it is remarkable.
+"""
+
+from collections.abc import Iterator
+
+from monitor.core.account import Account
+from monitor.core.threshold import LimitSet
+from monitor.ledger.ledger import Ledger, OpenDay
+from monitor.ordinary.accounts import BETWEEN_IDS, IdContents, OrdinaryAccounts
+from monitor.policy.policy import PolicyBook
+
+
+class OrdinaryLedger(Ledger):
+    """A ledger, with the accounts that stand in `ordinary` beside those in `accounts`.
+
+    There are none before `begin_rows`: until then it is a ledger as any other.
+    """
+
+    def __init__(self, partition: int, policies: PolicyBook, buckets: int) -> None:
+        super().__init__(partition, policies, buckets)
+        self.ordinary: OrdinaryAccounts | None = None
+
+    def begin_rows(self) -> OrdinaryAccounts:
+        """Let accounts stand in rows from here on, as they become ordinary; return their arrays."""
+        if self.ordinary is None:
+            self.ordinary = OrdinaryAccounts(len(self.buckets))
+            self.know_days()
+            for account in self.accounts.values():
+                self.ordinary.make_object(account, self.open_days)
+            for day, open_day in self.open_days.items():
+                held = open_day.contents
+                assert isinstance(held, dict), "no table had it before"
+                open_day.contents = contents = IdContents(self.ordinary, day)
+                for key, content in held.items():
+                    contents[key] = content
+        return self.ordinary
+
+    def account(self, account_id: str) -> Account:
+        """Return an account by its id, out of its rows if it has any; a new one if it is new."""
+        account = self.accounts.get(account_id)
+        if account is None:
+            account = super().account(account_id)
+            if self.ordinary is not None:
+                self.ordinary.make_object(account, self.open_days)
+        return account
+
+    def find(self, account_id: str) -> Account | None:
+        """Return an account of which something is held; None if nothing is."""
+        return self.account(account_id) if self.is_held(account_id) else None
+
+    def is_held(self, account_id: str) -> bool:
+        """Return whether anything is held of an account."""
+        return account_id in self.accounts or (
+            self.ordinary is not None and self.ordinary.has_rows(account_id)
+        )
+
+    def count_accounts(self) -> int:
+        """Return of how many accounts anything is held."""
+        of_rows = 0 if self.ordinary is None else self.ordinary.count()
+        return len(self.accounts) + of_rows
+
+    def make_objects(self) -> None:
+        """Make objects of all accounts, for what concerns them all."""
+        if self.ordinary is not None:
+            for account_id in list(self.ordinary.account_ids()):
+                self.account(account_id)
+
+    def make_rows(self, account: Account) -> None:
+        """Make rows of an account, if nothing of it is remarkable."""
+        if (
+            self.ordinary is not None
+            and account.review is None
+            and not account.waiting
+            and account.held_until < (self.day_open_first or 0)
+            and self.accounts.get(account.account_id) is account
+            and self.ordinary.put_rows(account, self.open_days, self._own_id(account.account_id))
+        ):
+            del self.accounts[account.account_id]
+            del self.buckets[account.bucket].accounts[account.account_id]
+            self.dirty.discard(account)
+
+    def _own_id(self, account_id: str) -> str | None:
+        is_own = any(limits.has_own(account_id) for limits in self._limit_sets())
+        return account_id if is_own else None
+
+    def _limit_sets(self) -> Iterator[LimitSet]:
+        return (open_day.limits for open_day in self.open_days.values())
+
+    @property
+    def asks_own(self) -> bool:
+        """Whether an account that begins may have limits that others of its segment have not."""
+        return bool(self.attributes.known) or any(
+            limits.has_owners for limits in self._limit_sets()
+        )
+
+    def forget_if_empty(self, account: Account) -> None:
+        """Forget an account of which nothing is held."""
+        super().forget_if_empty(account)
+        if self.ordinary is not None and self.accounts.get(account.account_id) is not account:
+            self.ordinary.forget_object(account)
+
+    def take_dirty(self) -> set[int]:
+        """Return the buckets that must be written, and forget that they must."""
+        dirty = super().take_dirty()
+        return dirty if self.ordinary is None else dirty.union(self.ordinary.take_dirty())
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether a bucket must be written."""
+        return super().is_dirty or (self.ordinary is not None and self.ordinary.is_dirty)
+
+    def rows_of(self, bucket: int) -> Iterator[Account]:
+        """Yield the accounts of a bucket that are no objects, each as an object of its own."""
+        return iter(()) if self.ordinary is None else self.ordinary.accounts_of(bucket)
+
+    def _tag_for(self, account_id: str) -> str:
+        return account_id + BETWEEN_IDS
+
+    def _new_day(self, day: int) -> OpenDay:
+        open_day = super()._new_day(day)
+        if self.ordinary is not None:
+            open_day.contents = IdContents(self.ordinary, day)
+        return open_day
+
+    def open_day(self, day: int) -> OpenDay | None:
+        """Return a day that still takes transactions; None if it is closed."""
+        is_new = day not in self.open_days
+        open_day = super().open_day(day)
+        if is_new and open_day is not None:
+            self.know_days()
+        return open_day
+
+    def know_days(self) -> None:
+        """Say to the arrays which days are open, and by which limits."""
+        if self.ordinary is not None:
+            days = [self.open_days[day] for day in sorted(self.open_days)]
+            self.ordinary.open_days_are(days)
+
+    def _end(self, closed: OpenDay) -> None:
+        if self.ordinary is not None:
+            closed.rows = self.ordinary.close(closed)
+        super()._end(closed)
+
+    def _close_days(self) -> None:
+        super()._close_days()
+        self.know_days()

@@ -1,0 +1,288 @@
+"""Where an account, a transaction's id, a segment and a kind of limits stand in their arrays."""
+
+import numpy as np
+
+from models.arrays import Bytes, Ints
+from models.kernels import compiled
+from monitor.ordinary.hashing import U64, hash_of
+from monitor.ordinary.layout import (
+    ACCOUNTS_USED,
+    DAYS_FREE,
+    DAYS_USED,
+    FREE_DAYS,
+    IDS_USED,
+    IN_ROWS,
+    KEY_0,
+    KEY_1,
+    NONE,
+    SEGMENTS_USED,
+    TEXTS_USED,
+    Table,
+)
+
+SEPARATOR = 0xFF
+"""Between the ids of an account and a transaction: no byte of UTF-8."""
+
+CRC_TABLE = np.zeros(256, np.uint32)
+for _number in range(256):
+    _rest = _number
+    for _ in range(8):
+        _rest = _rest >> 1 ^ (0xEDB88320 if _rest & 1 else 0)
+    CRC_TABLE[_number] = _rest
+
+
+@compiled
+def crc32(data: Bytes, at: int, length: int) -> int:
+    """Return the CRC-32 of some bytes, as `zlib.crc32` has it."""
+    rest = np.uint32(0xFFFFFFFF)
+    for place in range(at, at + length):
+        rest = (rest >> np.uint32(8)) ^ CRC_TABLE[(rest ^ np.uint32(data[place])) & np.uint32(0xFF)]
+    return int(rest ^ np.uint32(0xFFFFFFFF))
+
+
+@compiled
+def is_same(data: Bytes, at: int, texts: Bytes, there: int, length: int) -> bool:
+    """Return whether bytes of a run are a text that is kept."""
+    for place in range(length):  # noqa: SIM110 - as a kernel has it
+        if data[at + place] != texts[there + place]:
+            return False
+    return True
+
+
+@compiled
+def account_of(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
+    accounts: Table, index: Table, texts: Bytes, data: Bytes, at: int, length: int,
+    hash_: U64,
+) -> int:  # fmt: skip
+    """Return the number of the account whose id stands in `data`; -1 if there is none."""
+    mask = index.size - 1
+    place = int(np.int64(hash_ & U64(mask)))
+    while index[place] != 0:
+        number = int(index[place]) - 1
+        account = accounts[number]
+        if (
+            account["hash"] == hash_
+            and account["id_length"] == length
+            and is_same(data, at, texts, account["id_at"], length)
+        ):
+            return number
+        place = (place + 1) & mask
+    return NONE
+
+
+@compiled
+def put_number(index: Table, hash_: U64, number: int) -> None:
+    """Put a number into an index by hash; there is room."""
+    mask = index.size - 1
+    place = int(np.int64(hash_ & U64(mask)))
+    while index[place] != 0:
+        place = (place + 1) & mask
+    index[place] = number + 1
+
+
+@compiled
+def add_account(  # noqa: PLR0913, PLR0917 - as above
+    numbers: Ints, accounts: Table, index: Table, texts: Bytes,
+    bucket_first: Table, data: Bytes, at: int, length: int, hash_: U64,
+) -> int:  # fmt: skip
+    """Return the number of an account that begins; there is room for it."""
+    number = int(numbers[ACCOUNTS_USED])
+    account = accounts[number]
+    account["hash"] = hash_
+    account["id_at"] = numbers[TEXTS_USED]
+    account["id_length"] = length
+    for place in range(length):
+        texts[numbers[TEXTS_USED] + place] = data[at + place]
+    bucket = crc32(data, at, length) % bucket_first.size
+    account["bucket"] = bucket
+    account["bucket_next"] = bucket_first[bucket]
+    account["head"] = NONE
+    account["own"] = NONE
+    account["state"] = IN_ROWS
+    bucket_first[bucket] = number
+    put_number(index, hash_, number)
+    numbers[TEXTS_USED] += length
+    numbers[ACCOUNTS_USED] += 1
+    return number
+
+
+@compiled
+def known_or_new(  # noqa: PLR0913, PLR0917 - as above
+    numbers: Ints, accounts: Table, index: Table, texts: Bytes,
+    bucket_first: Table, data: Bytes, at: int, length: int,
+) -> int:  # fmt: skip
+    """Return the number of an account, which begins if there is none; there is room for it."""
+    hash_, _ = hash_of(data, at, length, numbers[KEY_0], numbers[KEY_1])
+    number = account_of(accounts, index, texts, data, at, length, hash_)
+    if number == NONE:
+        number = add_account(
+            numbers, accounts, index, texts, bucket_first, data, at, length, hash_
+        )  # fmt: skip
+    return number
+
+
+@compiled
+def place_of_id(ids: Table, low: U64, high: U64) -> int:
+    """Return where an id stands, or where it would."""
+    mask = ids.size - 1
+    place = int(np.int64(low & U64(mask)))
+    while ids[place]["day"] != 0 and (ids[place]["low"] != low or ids[place]["high"] != high):
+        place = (place + 1) & mask
+    return place
+
+
+@compiled
+def put_id(numbers: Ints, ids: Table, low: U64, high: U64, day: int, content: int) -> None:
+    """Put an id, or its new content; there is room for it."""
+    taken = ids[place_of_id(ids, low, high)]
+    if taken["day"] == 0:
+        numbers[IDS_USED] += 1
+    taken["low"] = low
+    taken["high"] = high
+    taken["day"] = day
+    taken["content"] = content
+
+
+@compiled
+def move_ids(ids: Table, into: Table, first_day: int) -> int:
+    """Put the ids from a day on into a new table; return how many they are."""
+    moved = 0
+    mask = into.size - 1
+    for taken in ids:
+        if taken["day"] >= first_day and taken["day"] != 0:
+            place = int(np.int64(taken["low"] & U64(mask)))
+            while into[place]["day"] != 0:
+                place = (place + 1) & mask
+            into[place] = taken
+            moved += 1
+    return moved
+
+
+@compiled
+def segment_of(
+    numbers: Ints, segments: Table, texts: Bytes, data: Bytes, at: int, length: int
+) -> int:
+    """Return the number of a segment's name; -1 if it has none."""
+    hash_, _ = hash_of(data, at, length, numbers[KEY_0], numbers[KEY_1])
+    for number in range(numbers[SEGMENTS_USED]):
+        name = segments[number]
+        if (
+            name["hash"] == hash_
+            and name["length"] == length
+            and is_same(data, at, texts, name["at"], length)
+        ):
+            return number
+    return NONE
+
+
+@compiled
+def add_segment(
+    numbers: Ints, segments: Table, texts: Bytes, data: Bytes, at: int, length: int
+) -> int:
+    """Return the number of a segment's name, which has none yet; there is room for it."""
+    number = int(numbers[SEGMENTS_USED])
+    name = segments[number]
+    name["hash"], _ = hash_of(data, at, length, numbers[KEY_0], numbers[KEY_1])
+    name["at"] = numbers[TEXTS_USED]
+    name["length"] = length
+    for place in range(length):
+        texts[numbers[TEXTS_USED] + place] = data[at + place]
+    numbers[TEXTS_USED] += length
+    numbers[SEGMENTS_USED] += 1
+    return number
+
+
+@compiled
+def kind_key(terms: int, segment: int, own: int) -> U64:
+    """Return what tells limits apart as one number, which is not 0."""
+    return U64(1) | U64(terms) << U64(1) | U64(segment + 1) << U64(18) | U64(own) << U64(32)
+
+
+@compiled
+def place_of_kind(keys: Table, key: U64) -> int:
+    """Return where a key stands, or where it would."""
+    mask = keys.size - 1
+    place: int = int(np.int64((key * U64(0x9E3779B97F4A7C15)) >> U64(32))) & mask
+    while keys[place] != 0 and keys[place] != key:
+        place = (place + 1) & mask
+    return place
+
+
+@compiled
+def day_of_account(days: Table, head: int, day: int) -> int:
+    """Return where an account's account-day of a business day stands; -1 if there is none."""
+    place = head
+    while place != NONE and days[place]["day"] != day:
+        place = int(days[place]["next"])
+    return place
+
+
+@compiled
+def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Table) -> int:
+    """Return the place of an account-day that begins on an open day; there is room for it."""
+    place = int(numbers[DAYS_FREE])
+    if place == NONE:
+        place = int(numbers[DAYS_USED])
+        numbers[DAYS_USED] += 1
+    else:
+        numbers[DAYS_FREE] = days[place]["next"]
+        numbers[FREE_DAYS] -= 1
+    row = days[place]
+    row["totals"][:] = 0
+    row["account"] = number
+    row["day"] = open_["day"]
+    row["next"] = account["head"]
+    account["head"] = place
+    row["after"] = NONE
+    row["before"] = open_["last"]
+    if open_["last"] == NONE:
+        open_["first"] = place
+    else:
+        days[open_["last"]]["after"] = place
+    open_["last"] = place
+    open_["account_days"] += 1
+    return place
+
+
+@compiled
+def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
+    """Take an account-day from its account; its place is to be used again."""
+    row = days[place]
+    account = accounts[row["account"]]
+    if account["head"] == place:
+        account["head"] = row["next"]
+    else:
+        before = int(account["head"])
+        while days[before]["next"] != place:
+            before = int(days[before]["next"])
+        days[before]["next"] = row["next"]
+    row["account"] = NONE
+    row["next"] = numbers[DAYS_FREE]
+    numbers[DAYS_FREE] = place
+    numbers[FREE_DAYS] += 1
+
+
+@compiled
+def unlink_day(days: Table, open_: Table, place: int) -> None:
+    """Take an account-day out of those of its open day."""
+    row = days[place]
+    if row["before"] == NONE:
+        open_["first"] = row["after"]
+    else:
+        days[row["before"]]["after"] = row["after"]
+    if row["after"] == NONE:
+        open_["last"] = row["before"]
+    else:
+        days[row["after"]]["before"] = row["before"]
+    open_["account_days"] -= 1
+
+
+@compiled
+def places_of_day(days: Table, first: int, count: int) -> Ints:
+    """Return where the account-days of a business day stand, in the order in which they began."""
+    places = np.empty(count, np.int64)
+    place = first
+    for number in range(count):
+        places[number] = place
+        place = int(days[place]["after"])
+    return places

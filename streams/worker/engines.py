@@ -1,0 +1,82 @@
+"""The engine of a partition, as the settings want it."""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from models.kernels import Loading
+from monitor.engine.engine import Engine
+from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.policy.document import DEFAULT_POLICY, policy_of
+from monitor.policy.policy import PolicyBook
+from streams.settings import Settings
+from streams.wire import columns
+
+
+def engine_of(settings: Settings, partition: int, policies: PolicyBook) -> Engine:
+    """Return the engine of a partition that has seen nothing."""
+    if settings.engine == "plain":
+        return Engine(partition, policies, settings.buckets, settings.partitions)
+    return OrdinaryEngine(
+        partition, policies, settings.buckets, settings.partitions, _KERNELS.are_ready
+    )
+
+
+def prepare() -> None:
+    """Load the kernels now; the first time on a machine they are compiled."""
+    _KERNELS.load()
+
+
+def prepare_soon() -> None:
+    """Load them in a thread, if nobody does yet; until they are there Python decides."""
+    _KERNELS.are_ready()
+
+
+_DAYS: Final = 9
+_TIME: Final = "2026-03-0{day}T1{hour}:00:00Z"
+_LATER: Final = 2_000_000_000_000
+"""When the records are written, in milliseconds: after they are dated."""
+
+
+def _load() -> None:
+    """Let an engine decide on some records, so that each kernel is called with what it will have.
+
+    They are of days that begin and close, of accounts that become objects and rows again.
+    """
+    columns.prepare()
+    engine = OrdinaryEngine(0, PolicyBook([policy_of(DEFAULT_POLICY)]))
+    for records in _samples():
+        engine.observe_run(columns.read_run([records]))
+        engine.ledger.find(_ACCOUNTS[0])
+        engine.policies_changed()
+        engine.take_step()
+        for number in engine.ledger.take_dirty():
+            list(engine.ledger.rows_of(number))
+
+
+_ACCOUNTS: Final = ("A", "B", "C")
+
+
+def _samples() -> Iterator[list[columns.BatchRecord]]:
+    """Yield runs of records, a run a day."""
+    for day in range(1, _DAYS + 1):
+        records = []
+        for number, account_id in enumerate(_ACCOUNTS * 2):
+            fields = {
+                "transaction_id": f"T{day}{number}",
+                "account_id": account_id,
+                "booked_at": _TIME.format(day=day, hour=number),
+                "amount": "10.00",
+                "currency": "EUR",
+                "direction": "debit",
+                "segment": "s",
+            }
+            if number == len(_ACCOUNTS):
+                fields["reverses"] = f"T{day}0"
+            value = json.dumps(fields).encode()
+            key = account_id.encode()
+            records.append(columns.BatchRecord(10 * day + number, _LATER, key, value, ()))
+        yield records
+
+
+_KERNELS: Final = Loading(_load, "kernels of ordinary accounts")
