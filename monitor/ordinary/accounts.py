@@ -3,17 +3,18 @@
 Whatever is decided of an account that is not ordinary is decided on its objects, by the engine.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from models.arrays import Ints
 from models.kernels import compiled
-from monitor.core.account import SERIES, Account, AccountDay
+from monitor.core.account import SERIES, Account, AccountDay, Told
+from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.currency import CURRENCIES
-from monitor.core.threshold import LimitSet, Watches
+from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import Entry, OpenDay
 from monitor.ordinary import layout, tables
 from monitor.ordinary.hashing import hash_of
@@ -142,6 +143,8 @@ class OrdinaryAccounts:
         self._own_numbers: dict[tuple[Attributes, str | None], int] = {}
         self._terms: list[LimitSet] = []
         self._kinds: list[tuple[LimitSet, AccountDay]] = []
+        self._bits: list[dict[str, int]] = []  # of each kind's limits, by their ids
+        self._told: dict[int, Mapping[str, Told]] = {}  # by the place of the account-day
         self._kind_numbers: dict[tuple[int, int], int] = {}
         self._kept_watches: list[Watches] = []  # so that none of another policy has the same id
         self._great: dict[str, int] = {}
@@ -166,8 +169,10 @@ class OrdinaryAccounts:
     def put_id(self, key: str, day: int, content: int) -> None:
         """Let a business day hold a key, with its content; day -1: none holds it any more."""
         self._found = None
-        self.make_room()
-        self._great.pop(key, None)
+        if self.arrays.numbers[layout.IDS_USED] + 1 >= self.arrays.ids.size * 3 // 5:
+            self.make_room()
+        if self._great:
+            self._great.pop(key, None)
         if abs(content) >= layout.CONTENT_MAX:
             self._great[key] = content
             content = _GREAT
@@ -353,6 +358,7 @@ class OrdinaryAccounts:
             )
             of_kind.segment = self.segment(segment)
             self._kinds.append((open_day.limits, of_kind))
+            self._bits.append(_bits_of(open_day.limits, of_kind))
             if kind >= arrays.watch_at.shape[0]:
                 room = _taller(arrays.watch_at, NONE), _taller(arrays.watch_count, 0)
                 self.arrays = arrays._replace(watch_at=room[0], watch_count=room[1])
@@ -385,8 +391,9 @@ class OrdinaryAccounts:
         watches = limits.watch(of_kind, series)
         rows = np.zeros(len(watches), layout.WATCHES)
         for row, watch in zip(rows, watches, strict=True):
-            look_above = min(watch.look_above, layout.CONTENT_MAX)
-            row["first"], row["second"], row["look_above"] = watch.first, watch.second, look_above
+            row["first"], row["second"] = watch.first, watch.second
+            row["look_above"] = min(watch.look_above, layout.CONTENT_MAX)
+            row["bit"] = self._bits[kind].get(watch.threshold.threshold_id, NONE)
         arrays.watch_at[kind, series] = arrays.watches.size
         arrays.watch_count[kind, series] = len(rows)
         self.arrays = arrays._replace(watches=np.concatenate([arrays.watches, rows]))
@@ -458,7 +465,7 @@ class OrdinaryAccounts:
 
     def view(self, place: int, limits: LimitSet, account: Account | None = None) -> AccountDay:
         """Return the account-day of a row as an object."""
-        totals, segment_time, number, _, _, _, day, _, segment, currency = self.arrays.days[
+        totals, segment_time, number, _, _, _, day, _, segment, told, currency = self.arrays.days[
             place
         ].item()
         of_account = self.arrays.accounts[number]
@@ -469,6 +476,8 @@ class OrdinaryAccounts:
         account_day.segment = self.segment(segment)
         account_day.segment_time = segment_time
         account_day.currency = CURRENCY_CODES[currency]
+        if told:
+            account_day.told = self._told[place]
         account_day.counts = totals.tolist() if hasattr(totals, "tolist") else list(totals)
         account_day.watches = limits.watches_of(
             account.account_id, account_day.segment, None, attributes.product
@@ -479,6 +488,7 @@ class OrdinaryAccounts:
         """Take a row from its account; its bucket must be written."""
         arrays = self.arrays
         number = int(arrays.days[place]["account"])
+        self._told.pop(place, None)
         arrays.bucket_dirty[arrays.accounts[number]["bucket"]] = 1
         tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, place)
 
@@ -497,7 +507,7 @@ class OrdinaryAccounts:
         """
         prepared: list[tuple[int, ...]] = []
         for account_day in account.days:
-            if account_day.told or account_day.facts is not None:
+            if account_day.facts is not None:
                 return False  # as most that are not ordinary
             segment = self.segment_number(account_day.segment)
             totals = account_day.counts
@@ -514,10 +524,16 @@ class OrdinaryAccounts:
             own = self.own_of(account_day.attributes, account_id)
             open_day = open_days[account_day.day]
             kind = self.kind_of(open_day, segment, own)
+            told = 0
+            for threshold_id, of_limit in account_day.told.items():
+                bit = self._bits[kind].get(threshold_id)
+                if bit is None or of_limit.status == Status.WITHDRAWN:
+                    return False
+                told |= 1 << bit
             prepared.append(
                 (
                     own, self._places[account_day.day], kind, segment, account_day.segment_time,
-                    CURRENCY_NUMBER[account_day.currency], *totals[:4],
+                    CURRENCY_NUMBER[account_day.currency], told, *totals[:4],
                 )
             )  # fmt: skip
         if len({own for own, *_ in prepared}) > 1:
@@ -526,9 +542,11 @@ class OrdinaryAccounts:
         arrays = self.arrays
         for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
             del open_days[account_day.day].account_days[account_day]
-            _put_day(
+            place = _put_day(
                 arrays.numbers, arrays.accounts, arrays.days, arrays.opens, number, own, *of_day
             )
+            if account_day.told:
+                self._told[place] = account_day.told
         row = arrays.accounts[number]
         row["state"] = IN_ROWS
         if not prepared:
@@ -593,6 +611,14 @@ _SPARE_TEXTS: Final = 1 << 15
 """Bytes of new names for which there is room then."""
 
 
+def _bits_of(limits: LimitSet, account_day: AccountDay) -> dict[str, int]:
+    """Return the bits of `told` of limits; none where each record near a limit is looked at."""
+    if limits.look_permille is not None:
+        return {}
+    deciding = limits.deciding(*scope_of(account_day))[: layout.BITS]
+    return {threshold.threshold_id: bit for bit, threshold in enumerate(deciding)}
+
+
 def _longer(array: Table, least: int) -> Table:
     """Return an array with twice the room, or what is needed."""
     longer = np.zeros(max(2 * array.size, least), array.dtype)
@@ -624,14 +650,15 @@ def _has_rows(
 @compiled
 def _put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
     numbers: Ints, accounts: Table, days: Table, opens: Table, number: int, own: int,
-    open_place: int, kind: int, segment: int, segment_time: int, currency: int, count_debit: int,
-    amount_debit: int, count_credit: int, amount_credit: int,
-) -> None:  # fmt: skip
+    open_place: int, kind: int, segment: int, segment_time: int, currency: int, told: int,
+    count_debit: int, amount_debit: int, count_credit: int, amount_credit: int,
+) -> int:  # fmt: skip
     account = accounts[number]
     account["own"] = own
     place = tables.add_day(numbers, days, account, number, opens[open_place])
     row = days[place]
     row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
-    row["currency"] = currency
+    row["currency"], row["told"] = currency, told
     row["totals"][0], row["totals"][1] = count_debit, amount_debit
     row["totals"][2], row["totals"][3] = count_credit, amount_credit
+    return place

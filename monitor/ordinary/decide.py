@@ -232,7 +232,14 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                         value += 1
                     elif where == count_at + 1:
                         value += amount
-                is_ours = is_ours and value <= watch["look_above"]
+                if value > watch["look_above"]:
+                    is_ours = (
+                        is_ours
+                        and day_at != NONE
+                        and watch["bit"] != NONE
+                        and (int(days[day_at]["told"]) >> watch["bit"]) & 1 != 0
+                        and numbers[TIME] < open_["end"]
+                    )
         if not is_ours or is_ahead:
             if account["state"] == IN_ROWS:
                 account["state"] = LEAVING
@@ -247,6 +254,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             day["currency"] = row["currency"]
             day["segment"] = named
             day["segment_time"] = NEVER
+            day["told"] = 0
         day = days[day_at]
         if segment != NONE and time > day["segment_time"]:
             day["segment_time"] = time

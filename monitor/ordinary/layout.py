@@ -1,8 +1,8 @@
 """The arrays that have the ordinary accounts of one partition.
 
-An account is ordinary as long as all that is held of it is account-days in one currency each, of
-which nothing was told. As soon as there is more, it is an `Account` with its objects, and only its
-id stands here.
+An account is ordinary as long as all that is held of it is account-days in one currency each, which
+came near no limit but those that they stand over, as was told. As soon as there is more, it is an
+`Account` with its objects, and only its id stands here.
 """
 
 import secrets
@@ -74,6 +74,7 @@ DAYS: Final = np.dtype(
         ("day", "i4"),
         ("kind", "i4"),
         ("segment", "i4"),
+        ("told", "u4"),
         ("currency", "i2"),
     ],
     align=True,
@@ -81,7 +82,8 @@ DAYS: Final = np.dtype(
 """An account-day: its totals as `core/account.py` has them, in one currency (by its number).
 
 `next` is an earlier one of its account. `after` and `before` are others of its business day, in the
-order in which they began. `kind` says which limits watch it; `segment` is a number, or -1.
+order in which they began. `kind` says which limits watch it; `segment` is a number, or -1. `told`
+has a bit for each limit of the kind that it was told to be over; what was told, Python knows.
 """
 
 OPENS: Final = np.dtype(
@@ -104,9 +106,12 @@ IDS: Final = np.dtype([("low", "u8"), ("high", "u8"), ("content", "i8"), ("day",
 as `ledger.py` has it. `day` 0 is an empty place, one before the first open day a place to be used
 again."""
 
-WATCHES: Final = np.dtype([("first", "i8"), ("second", "i8"), ("look_above", "i8")])
+WATCHES: Final = np.dtype([("first", "i8"), ("second", "i8"), ("look_above", "i8"), ("bit", "i8")])
 """A limit that a transaction can take an account-day over: two places of its totals, and the sum
-above which Python looks."""
+above which Python looks, unless the `bit` of `told` says that it has; -1: it looks each time."""
+
+BITS: Final = 32
+"""Limits of a kind that have a bit of `told`."""
 
 ENTRIES: Final = np.dtype(
     [

@@ -73,7 +73,6 @@ class OrdinaryLedger(Ledger):
             self.ordinary is not None
             and account.review is None
             and not account.waiting
-            and account.held_until < (self.day_open_first or 0)
             and self.accounts.get(account.account_id) is account
             and self.ordinary.put_rows(account, self.open_days, self._own_id(account.account_id))
         ):
@@ -100,6 +99,10 @@ class OrdinaryLedger(Ledger):
         super().forget_if_empty(account)
         if self.ordinary is not None and self.accounts.get(account.account_id) is not account:
             self.ordinary.forget_object(account)
+
+    def hold(self, account: Account, open_day: OpenDay) -> None:
+        """Note an account that holds reversals; by its tag its ids are known without it, too."""
+        open_day.holders[account] = None
 
     def take_dirty(self) -> set[int]:
         """Return the buckets that must be written, and forget that they must."""

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.engine import closing as closing_day
 from monitor.engine.engine import Engine
+from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from monitor.systemic.assembly import Joining
@@ -47,13 +48,19 @@ def new_engine() -> Engine:
     return Engine(0, PolicyBook([policy]), BUCKETS)
 
 
+def arrays_engine() -> Engine:
+    """Return the same engine with its ordinary accounts in arrays."""
+    policy = policy_of(SEGMENTED + "[systemic]\n")._replace(outliers=None)
+    return OrdinaryEngine(0, PolicyBook([policy]), BUCKETS)
+
+
 @pytest.fixture(autouse=True)
 def systemic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the lives have the engine above, and one account-day close at a time."""
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
     monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
-    monkeypatch.setattr(lives, "new_engine", new_engine)
+    monkeypatch.setattr(lives, "arrays_engine", arrays_engine)
 
 
 def joined(told: list[SegmentRecord]) -> dict[int, Day]:
