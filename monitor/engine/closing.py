@@ -155,6 +155,5 @@ class Closing:
         from monitor.systemic.summary import DaySum  # noqa: PLC0415 - loads numpy
 
         usual = self._outliers.day_usual(account_days, day)
-        return DaySum(
-            day, [*account_days, *(closed.rows or ())], closed.limits, usual, payers, rejections
-        )  # fmt: skip
+        account_days = [*account_days, *(closed.rows or ())]
+        return DaySum(day, account_days, closed.limits, usual, payers, rejections)

@@ -25,7 +25,7 @@ from monitor.core.waiting import ID_KEPT_MAX, kept_id
 from monitor.engine.closing import CLOSED_DAYS_MAX, Closing
 from monitor.engine.limit_alerts import retell, tell
 from monitor.engine.reversals import Reversals, Reversed
-from monitor.engine.run import Run
+from monitor.engine.run import RecordRun
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, OF_NO_AMOUNT, SERIES_BITS, Entry, Ledger, OpenDay
 from monitor.outliers.watch import OutlierWatch
@@ -37,7 +37,7 @@ __all__ = ["Engine", "Step"]
 
 
 NOT_NEAR: Final = (0, 0, None)
-"""As the day of the record before: there is none."""
+"""As the day of the record before the first."""
 
 
 class Engine:
@@ -75,7 +75,7 @@ class Engine:
 
     # -- records ----------------------------------------------------------------------------------
 
-    def observe_run(self, run: Run) -> None:
+    def observe_run(self, run: RecordRun) -> None:
         """Take a run of records of this partition, in order."""
         self.observe(run.offsets, run.judged(self.policies.calendar.clock_skew))
 

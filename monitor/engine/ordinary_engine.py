@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.core.transaction import Rejection, Transaction
 from monitor.engine.engine import Engine
-from monitor.engine.run import Run
+from monitor.engine.run import RecordRun
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, Ledger
 from monitor.ordinary import decide, layout
@@ -26,9 +26,13 @@ class OrdinaryEngine(Engine):
     ledger: OrdinaryLedger
 
     def __init__(
-        self, partition: int, policies: PolicyBook, buckets: int = BUCKETS, partitions: int = 1,
+        self,
+        partition: int,
+        policies: PolicyBook,
+        buckets: int = BUCKETS,
+        partitions: int = 1,
         are_kernels_ready: Callable[[], bool] = lambda: True,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(partition, policies, buckets, partitions)
         self._are_kernels_ready = are_kernels_ready
 
@@ -45,7 +49,7 @@ class OrdinaryEngine(Engine):
             self._step.entries += entries
         return super().take_step()
 
-    def observe_run(self, run: Run) -> None:
+    def observe_run(self, run: RecordRun) -> None:
         """Take a run of records of this partition, in order."""
         skew = self.policies.calendar.clock_skew
         begin, count = 0, len(run.offsets)
@@ -68,7 +72,7 @@ class OrdinaryEngine(Engine):
             self.settle()
         return True
 
-    def _observe_rows(self, run: Run, skew: int) -> int:
+    def _observe_rows(self, run: RecordRun, skew: int) -> int:
         """Take the records of a run by kernels; return the place of the first that is left."""
         rows, ordinary = run.rows, self.ledger.begin_rows()
         count = len(rows)
@@ -97,7 +101,7 @@ class OrdinaryEngine(Engine):
         self._run_done(run.offsets[:place])
         return place
 
-    def _know_odd(self, run: Run, places: RunPlaces, skew: int) -> None:
+    def _know_odd(self, run: RecordRun, places: RunPlaces, skew: int) -> None:
         """Say of the records that no kernel reads what they are, and whose."""
         rows = run.rows
         odd = np.flatnonzero(rows["state"] != ORDINARY).tolist()
@@ -119,9 +123,11 @@ class OrdinaryEngine(Engine):
         leader = ordinary.number_of(marks.leader)
         calendar, numbers = ledger.calendar, ordinary.arrays.numbers
         day_end = calendar.end_of(calendar.day_of(marks.time))
-        first_open = layout.NEVER if ledger.day_open_first is None else (
-            calendar.start_of(ledger.day_open_first)
-        )  # fmt: skip
+        first_open = (
+            layout.NEVER
+            if ledger.day_open_first is None
+            else (calendar.start_of(ledger.day_open_first))
+        )
         numbers[_MARKS] = leader, marks.first, marks.second, marks.time, marks.lead
         numbers[layout.CLOCK_MAX] = min(ledger.closes_next, day_end)
         numbers[layout.OFFSET_LAST] = max(ledger.offset_last, ledger.offset_recovered_last)
@@ -137,7 +143,7 @@ class OrdinaryEngine(Engine):
 
     # -- what Python decides ----------------------------------------------------------------------
 
-    def _take_deferred(self, run: Run, places: RunPlaces, skew: int) -> None:
+    def _take_deferred(self, run: RecordRun, places: RunPlaces, skew: int) -> None:
         """Decide on the records that the kernel has left, in order; then make rows again."""
         count = int(self.ledger.begin_rows().arrays.numbers[layout.DEFERRED])
         if not count:
@@ -162,7 +168,7 @@ class OrdinaryEngine(Engine):
         for account_id in accounts:
             self._make_rows(account_id)
 
-    def _take_one(self, run: Run, place: int, skew: int) -> None:
+    def _take_one(self, run: RecordRun, place: int, skew: int) -> None:
         """Decide on one record by which the clock goes on, as the other engine does."""
         (item,) = run.judged_at([place], skew)
         assert isinstance(item, Transaction)
@@ -179,7 +185,7 @@ class OrdinaryEngine(Engine):
         elif account not in self.reviews.uncounted:
             self.ledger.make_rows(account)
 
-    def _learn(self, run: Run, places: RunPlaces, place: int, why: int) -> None:
+    def _learn(self, run: RecordRun, places: RunPlaces, place: int, why: int) -> None:
         """Learn of a limit that a record meets first."""
         ledger, row = self.ledger, run.rows[place]
         number = int(places.account[place])

@@ -8,7 +8,7 @@ from monitor.core.transaction import Rejection, Transaction
 from monitor.ordinary.layout import Table
 
 
-class Run(Protocol):
+class RecordRun(Protocol):
     """A run of records, as bytes and rows; and as what each of them is, where somebody asks."""
 
     @property

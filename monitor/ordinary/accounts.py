@@ -407,10 +407,16 @@ class OrdinaryAccounts:
         length = self._bytes_of(account_id)
         return int(
             tables.known_or_new(
-                arrays.numbers, arrays.accounts, arrays.index, arrays.texts, arrays.bucket_first,
-                self._data, 0, length,
+                arrays.numbers,
+                arrays.accounts,
+                arrays.index,
+                arrays.texts,
+                arrays.bucket_first,
+                self._data,
+                0,
+                length,
             )
-        )  # fmt: skip
+        )
 
     def has_rows(self, account_id: str) -> bool:
         """Return whether anything of an account stands in rows."""
@@ -532,10 +538,16 @@ class OrdinaryAccounts:
                 told |= 1 << bit
             prepared.append(
                 (
-                    own, self._places[account_day.day], kind, segment, account_day.segment_time,
-                    CURRENCY_NUMBER[account_day.currency], told, *totals[:4],
+                    own,
+                    self._places[account_day.day],
+                    kind,
+                    segment,
+                    account_day.segment_time,
+                    CURRENCY_NUMBER[account_day.currency],
+                    told,
+                    *totals[:4],
                 )
-            )  # fmt: skip
+            )
         if len({own for own, *_ in prepared}) > 1:
             return False  # its days were decided by several attributes
         number = self.number_of(account.account_id)
@@ -649,10 +661,23 @@ def _has_rows(
 
 @compiled
 def _put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
-    numbers: Ints, accounts: Table, days: Table, opens: Table, number: int, own: int,
-    open_place: int, kind: int, segment: int, segment_time: int, currency: int, told: int,
-    count_debit: int, amount_debit: int, count_credit: int, amount_credit: int,
-) -> int:  # fmt: skip
+    numbers: Ints,
+    accounts: Table,
+    days: Table,
+    opens: Table,
+    number: int,
+    own: int,
+    open_place: int,
+    kind: int,
+    segment: int,
+    segment_time: int,
+    currency: int,
+    told: int,
+    count_debit: int,
+    amount_debit: int,
+    count_credit: int,
+    amount_credit: int,
+) -> int:
     account = accounts[number]
     account["own"] = own
     place = tables.add_day(numbers, days, account, number, opens[open_place])

@@ -192,7 +192,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                 if is_ours:
                     segment = add_segment(
                         numbers, segments, texts, data, segment_at, segment_length
-                    )  # fmt: skip
+                    )
         if is_ours:
             day_at = day_of_account(days, int(account["head"]), open_["day"])
             series = 2 * int(row["currency"]) + int(row["is_credit"])

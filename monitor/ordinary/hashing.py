@@ -43,11 +43,11 @@ def word_at(data: Bytes, at: int, count: int) -> U64:
 @compiled
 def hash_of(data: Bytes, at: int, length: int, key_0: int, key_1: int) -> tuple[U64, U64]:
     """Return the two halves of the hash of some bytes under a key of two words."""
-    zero, one = U64(key_0), U64(key_1)
-    a = zero ^ U64(0x736F6D6570736575)
-    b = one ^ U64(0x646F72616E646F6D) ^ U64(0xEE)
-    c = zero ^ U64(0x6C7967656E657261)
-    d = one ^ U64(0x7465646279746573)
+    low, high = U64(key_0), U64(key_1)
+    a = low ^ U64(0x736F6D6570736575)
+    b = high ^ U64(0x646F72616E646F6D) ^ U64(0xEE)
+    c = low ^ U64(0x6C7967656E657261)
+    d = high ^ U64(0x7465646279746573)
     place = 0
     while place + WORD <= length:
         word = word_at(data, at + place, WORD)
@@ -62,8 +62,8 @@ def hash_of(data: Bytes, at: int, length: int, key_0: int, key_1: int) -> tuple[
     c ^= U64(0xEE)
     for _ in range(3):
         a, b, c, d = mixed(a, b, c, d)
-    low = a ^ b ^ c ^ d
+    first = a ^ b ^ c ^ d
     b ^= U64(0xDD)
     for _ in range(3):
         a, b, c, d = mixed(a, b, c, d)
-    return low, a ^ b ^ c ^ d
+    return first, a ^ b ^ c ^ d

@@ -16,7 +16,7 @@ Table = Any
 """An array of one of the kinds of rows below; numpy has no static type for it."""
 
 NONE: Final = -1
-"""As a place in an array: there is none."""
+"""As a place in an array: no place."""
 
 NEVER: Final = -(1 << 62)
 """An event time before any other, as in the ledger."""
@@ -139,10 +139,30 @@ TOTAL_MAX: Final = 1 << 61
 """A sum of minor units from which on an account-day is Python's."""
 
 (
-    LEADER, FIRST, SECOND, TIME, LEAD, CLOCK_MAX, OFFSET_LAST, FIRST_OPEN, ASKS_OWN,
-    ACCOUNTS_USED, TEXTS_USED, DAYS_USED, DAYS_FREE, FREE_DAYS, IDS_USED, ENTRIES_USED,
-    ENTRY_TEXTS_USED, OPENS_USED, SEGMENTS_USED, DEFERRED, AHEAD, KEY_0, KEY_1,
-) = range(23)  # fmt: skip
+    LEADER,
+    FIRST,
+    SECOND,
+    TIME,
+    LEAD,
+    CLOCK_MAX,
+    OFFSET_LAST,
+    FIRST_OPEN,
+    ASKS_OWN,
+    ACCOUNTS_USED,
+    TEXTS_USED,
+    DAYS_USED,
+    DAYS_FREE,
+    FREE_DAYS,
+    IDS_USED,
+    ENTRIES_USED,
+    ENTRY_TEXTS_USED,
+    OPENS_USED,
+    SEGMENTS_USED,
+    DEFERRED,
+    AHEAD,
+    KEY_0,
+    KEY_1,
+) = range(23)
 """Places in `numbers`.
 
 `LEADER` to `LEAD` are those of the watermark, the leader by its number. A record that takes the

@@ -1,4 +1,4 @@
-"""Where an account, a transaction's id, a segment and a kind of limits stand in their arrays."""
+"""The places of accounts, ids of transactions, segments and kinds of limits in their arrays."""
 
 import numpy as np
 
@@ -51,10 +51,15 @@ def is_same(data: Bytes, at: int, texts: Bytes, there: int, length: int) -> bool
 
 @compiled
 def account_of(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
-    accounts: Table, index: Table, texts: Bytes, data: Bytes, at: int, length: int,
+    accounts: Table,
+    index: Table,
+    texts: Bytes,
+    data: Bytes,
+    at: int,
+    length: int,
     hash_: U64,
-) -> int:  # fmt: skip
-    """Return the number of the account whose id stands in `data`; -1 if there is none."""
+) -> int:
+    """Return the number of the account whose id stands in `data`; -1 if nobody has it."""
     mask = index.size - 1
     place = int(np.int64(hash_ & U64(mask)))
     while index[place] != 0:
@@ -82,9 +87,16 @@ def put_number(index: Table, hash_: U64, number: int) -> None:
 
 @compiled
 def add_account(  # noqa: PLR0913, PLR0917 - as above
-    numbers: Ints, accounts: Table, index: Table, texts: Bytes,
-    bucket_first: Table, data: Bytes, at: int, length: int, hash_: U64,
-) -> int:  # fmt: skip
+    numbers: Ints,
+    accounts: Table,
+    index: Table,
+    texts: Bytes,
+    bucket_first: Table,
+    data: Bytes,
+    at: int,
+    length: int,
+    hash_: U64,
+) -> int:
     """Return the number of an account that begins; there is room for it."""
     number = int(numbers[ACCOUNTS_USED])
     account = accounts[number]
@@ -108,16 +120,20 @@ def add_account(  # noqa: PLR0913, PLR0917 - as above
 
 @compiled
 def known_or_new(  # noqa: PLR0913, PLR0917 - as above
-    numbers: Ints, accounts: Table, index: Table, texts: Bytes,
-    bucket_first: Table, data: Bytes, at: int, length: int,
-) -> int:  # fmt: skip
-    """Return the number of an account, which begins if there is none; there is room for it."""
+    numbers: Ints,
+    accounts: Table,
+    index: Table,
+    texts: Bytes,
+    bucket_first: Table,
+    data: Bytes,
+    at: int,
+    length: int,
+) -> int:
+    """Return the number of an account, a new one if need be; there is room for it."""
     hash_, _ = hash_of(data, at, length, numbers[KEY_0], numbers[KEY_1])
     number = account_of(accounts, index, texts, data, at, length, hash_)
     if number == NONE:
-        number = add_account(
-            numbers, accounts, index, texts, bucket_first, data, at, length, hash_
-        )  # fmt: skip
+        number = add_account(numbers, accounts, index, texts, bucket_first, data, at, length, hash_)
     return number
 
 
@@ -210,7 +226,7 @@ def place_of_kind(keys: Table, key: U64) -> int:
 
 @compiled
 def day_of_account(days: Table, head: int, day: int) -> int:
-    """Return where an account's account-day of a business day stands; -1 if there is none."""
+    """Return where an account's account-day of a business day stands; -1 if it has no such day."""
     place = head
     while place != NONE and days[place]["day"] != day:
         place = int(days[place]["next"])

@@ -69,6 +69,8 @@ def is_protocol_or_error(name: str) -> bool:
 
 ONE_CHILD_WITH_A_REASON = {
     "Scorer": "the benchmark times its steps from outside",
+    "Engine": "the one with arrays is held to the plain one, which may take its place",
+    "Ledger": "of the same two engines",
 }
 """Classes of ours that one class of ours extends, and why that is a kind of thing and not a cut."""
 
