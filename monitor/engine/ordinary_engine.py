@@ -4,20 +4,33 @@ What is not, it decides as `Engine` does, on the same objects, so that is the la
 held to. While there are models, or records of one account alone have come, all is decided so.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from monitor.core.transaction import Rejection, Transaction
+from models.arrays import Bytes
+from monitor.core.transaction import CREDIT, Rejection, Transaction
 from monitor.engine.engine import Engine
 from monitor.engine.run import RecordRun
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, Ledger
 from monitor.ordinary import decide, layout
-from monitor.ordinary.layout import BY_ITSELF, NONE, ORDINARY, REJECTED, RunPlaces
+from monitor.ordinary.accounts import CURRENCY_NUMBER
+from monitor.ordinary.layout import (
+    BY_ITSELF,
+    NONE,
+    ORDINARY,
+    READ,
+    REJECTED,
+    RunPlaces,
+    Table,
+)
 from monitor.ordinary.ledger import OrdinaryLedger
 from monitor.policy.policy import PolicyBook
+
+_Items = Mapping[int, Transaction | Rejection]
+"""What records are, by their places in a run."""
 
 
 class OrdinaryEngine(Engine):
@@ -79,41 +92,57 @@ class OrdinaryEngine(Engine):
         places = RunPlaces(
             np.full(count, NONE, np.int32), np.zeros(count, np.int64), np.zeros(count, np.uint8)
         )
-        self._know_odd(run, places, skew)
+        data, read = self._read_odd(run, places, skew)
         if self._ended:
             self._close_ended()
         place = 0
         while place < count and self._is_by_kernels():
             self._tell_marks()
-            place, why = decide.decide(ordinary.arrays, run.data, rows, places, place)
+            place, why = decide.decide(ordinary.arrays, data, rows, places, place)
             ordinary.kernels_went_on()
             self._hear_marks()
-            self._take_deferred(run, places, skew)
+            self._take_deferred(run, places, read, skew)
             if why == decide.CLOCK:
-                self._take_one(run, place, skew)
+                self._take_one(run, place, read, skew)
                 place += 1
             elif why == decide.DAY:
                 self.ledger.open_day(self.ledger.calendar.day_of(int(rows[place]["event_time"])))
             elif why == decide.ROOM:
                 ordinary.make_room()
             elif why != decide.END:
-                self._learn(run, places, place, why)
+                self._learn(run, places, read, place, why)
         self._run_done(run.offsets[:place])
         return place
 
-    def _know_odd(self, run: RecordRun, places: RunPlaces, skew: int) -> None:
-        """Say of the records that no kernel reads what they are, and whose."""
+    def _read_odd(self, run: RecordRun, places: RunPlaces, skew: int) -> tuple[Bytes, _Items]:
+        """Say of the records that no kernel reads what they are; return the bytes with theirs."""
         rows = run.rows
         odd = np.flatnonzero(rows["state"] != ORDINARY).tolist()
         if not odd:
-            return
-        for place, item in zip(odd, run.judged_at(odd, skew), strict=True):
-            if isinstance(item, Rejection):
-                rows["state"][place] = REJECTED
-            else:
-                rows["state"][place] = BY_ITSELF
-                rows["event_time"][place] = item.event_time
-                places.account[place] = self.ledger.begin_rows().number_of(item.account_id)
+            return run.data, {}
+        items = dict(zip(odd, run.judged_at(odd, skew), strict=True))
+        rows["state"][odd] = REJECTED
+        found = [(at, item) for at, item in items.items() if isinstance(item, Transaction)]
+        if not found:
+            return run.data, items
+        of_item = [at for at, _ in found]
+        rows["event_time"][of_item] = [item.event_time for _, item in found]
+        rows["state"][of_item] = BY_ITSELF
+        written = [(at, item, texts) for at, item in found if (texts := _written(item))]
+        for at, item in found:
+            if len(written) < len(found) and not _written(item):
+                places.account[at] = self.ledger.begin_rows().number_of(item.account_id)
+        return _put_texts(run.data, rows, written), items
+
+    @staticmethod
+    def _items_at(
+        run: RecordRun, places: Sequence[int], read: _Items, skew: int
+    ) -> list[Transaction | Rejection]:
+        """Return what some records are; `read` has those that Python has read already."""
+        if not read:
+            return run.judged_at(places, skew)
+        rest = iter(run.judged_at([place for place in places if place not in read], skew))
+        return [read[place] if place in read else next(rest) for place in places]
 
     # -- the watermark, which both go on with ------------------------------------------------------
 
@@ -143,23 +172,26 @@ class OrdinaryEngine(Engine):
 
     # -- what Python decides ----------------------------------------------------------------------
 
-    def _take_deferred(self, run: RecordRun, places: RunPlaces, skew: int) -> None:
+    def _take_deferred(self, run: RecordRun, places: RunPlaces, read: _Items, skew: int) -> None:
         """Decide on the records that the kernel has left, in order; then make rows again."""
-        count = int(self.ledger.begin_rows().arrays.numbers[layout.DEFERRED])
+        ordinary = self.ledger.begin_rows()
+        count = int(ordinary.arrays.numbers[layout.DEFERRED])
         if not count:
             return
         deferred = places.deferred[:count].tolist()
         offsets = [run.offsets[place] for place in deferred]
-        items = run.judged_at(deferred, skew)
+        items = self._items_at(run, deferred, read, skew)
         redelivered_last = max(self.ledger.offset_last, self.ledger.offset_recovered_last)
         accounts: dict[str, None] = {}
-        for offset, item, is_ahead in zip(
-            offsets, items, places.is_ahead[:count].tolist(), strict=True
+        numbers = places.account[places.deferred[:count]].tolist()
+        for offset, item, is_ahead, number in zip(
+            offsets, items, places.is_ahead[:count].tolist(), numbers, strict=True
         ):
             if isinstance(item, Rejection):
                 self._set_aside(offset, item)
                 continue
             accounts[item.account_id] = None
+            ordinary.note_number(item.account_id, number)
             self.ledger.account(item.account_id)  # whatever is decided: it is no row any more
             if offset <= redelivered_last and self._is_included(offset, item):
                 self._step.redelivered += 1
@@ -168,9 +200,9 @@ class OrdinaryEngine(Engine):
         for account_id in accounts:
             self._make_rows(account_id)
 
-    def _take_one(self, run: RecordRun, place: int, skew: int) -> None:
+    def _take_one(self, run: RecordRun, place: int, read: _Items, skew: int) -> None:
         """Decide on one record by which the clock goes on, as the other engine does."""
-        (item,) = run.judged_at([place], skew)
+        (item,) = self._items_at(run, [place], read, skew)
         assert isinstance(item, Transaction)
         self.ledger.account(item.account_id)
         self.observe([run.offsets[place]], [item])
@@ -185,13 +217,13 @@ class OrdinaryEngine(Engine):
         elif account not in self.reviews.uncounted:
             self.ledger.make_rows(account)
 
-    def _learn(self, run: RecordRun, places: RunPlaces, place: int, why: int) -> None:
+    def _learn(self, run: RecordRun, places: RunPlaces, read: _Items, place: int, why: int) -> None:
         """Learn of a limit that a record meets first."""
         ledger, row = self.ledger, run.rows[place]
         number = int(places.account[place])
         day = ledger.calendar.day_of(int(row["event_time"]))
         open_day = ledger.open_days[day]
-        (item,) = run.judged_at([place], ledger.policies.calendar.clock_skew)
+        (item,) = self._items_at(run, [place], read, ledger.policies.calendar.clock_skew)
         assert isinstance(item, Transaction)
         ordinary = ledger.begin_rows()
         segment = ordinary.segment_number(item.segment)
@@ -229,3 +261,49 @@ class OrdinaryEngine(Engine):
 
 
 _MARKS: Final = [layout.LEADER, layout.FIRST, layout.SECOND, layout.TIME, layout.LEAD]
+
+
+_TEXTS: Final = (layout.ID, layout.ACCOUNT, layout.SEGMENT, layout.REVERSES)
+"""The texts of a record that the kernel asks for."""
+
+
+def _written(item: Transaction) -> tuple[bytes | None, ...]:
+    """Return those texts of a transaction; none if Python is to decide on it.
+
+    It decides where an id is not ASCII, as state counts its characters.
+    """
+    if (
+        not item.transaction_id.isascii()
+        or not item.account_id.isascii()
+        or item.amount_minor >= layout.AMOUNT_MAX
+    ):
+        return ()
+    texts = tuple(
+        None if text is None else text.encode()
+        for text in (item.transaction_id, item.account_id, item.segment, item.reverses)
+    )
+    return texts if max(len(text or b"") for text in texts) <= decide.TEXT_MAX else ()
+
+
+def _put_texts(
+    data: Bytes, rows: Table, written: Sequence[tuple[int, Transaction, tuple[bytes | None, ...]]]
+) -> Bytes:
+    """Fill the rows of transactions that Python has read; return the bytes with their texts."""
+    if not written:
+        return data
+    at = [place for place, _, _ in written]
+    rows["state"][at] = READ
+    rows["amount"][at] = [item.amount_minor for _, item, _ in written]
+    rows["currency"][at] = [CURRENCY_NUMBER[item.currency] for _, item, _ in written]
+    rows["is_credit"][at] = [item.direction == CREDIT for _, item, _ in written]
+    lengths = np.array(
+        [[NONE if text is None else len(text) for text in texts] for _, _, texts in written]
+    )
+    sizes = np.maximum(lengths, 0).ravel()
+    starts = data.size + np.cumsum(sizes) - sizes
+    places = starts.reshape(lengths.shape) - rows["value_at"][at][:, np.newaxis]
+    for number, field in enumerate(_TEXTS):
+        rows["length"][at, field] = lengths[:, number]
+        rows["at"][at, field] = places[:, number]
+    joined = b"".join(text for _, _, texts in written for text in texts if text is not None)
+    return np.concatenate([data, np.frombuffer(joined, np.uint8)])

@@ -10,14 +10,14 @@ import numpy as np
 
 from models.arrays import Ints
 from models.kernels import compiled
-from monitor.core.account import SERIES, Account, AccountDay, Told
+from monitor.core.account import NOTHING_TOLD, SERIES, Account, AccountDay, Told
 from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.currency import CURRENCIES
 from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import Entry, OpenDay
 from monitor.ordinary import layout, tables
-from monitor.ordinary.hashing import hash_of
+from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.layout import IN_ROWS, NONE, OBJECT, Arrays, Table
 
 CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
@@ -31,17 +31,16 @@ _GREAT: Final = -2
 
 
 @compiled
-def _look_up(numbers: Ints, ids: Table, data: Table, length: int) -> tuple[int, int]:
-    """Return the day and the content of an id; the day is 0 if it is not there."""
+def _look_up(numbers: Ints, ids: Table, data: Table, length: int) -> tuple[int, int, int, int]:
+    """Return the hash of an id, its day and its content; the day is 0 if it is not there."""
     low, high = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
     taken = ids[tables.place_of_id(ids, low, high)]
-    return int(taken["day"]), int(taken["content"])
+    return int(np.int64(low)), int(np.int64(high)), int(taken["day"]), int(taken["content"])
 
 
 @compiled
-def _put(numbers: Ints, ids: Table, data: Table, length: int, day: int, content: int) -> None:
-    low, high = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
-    tables.put_id(numbers, ids, low, high, day, content)
+def _put(numbers: Ints, ids: Table, low: int, high: int, day: int, content: int) -> None:
+    tables.put_id(numbers, ids, U64(low), U64(high), day, content)
 
 
 class IdContents:
@@ -142,6 +141,8 @@ class OrdinaryAccounts:
         self._owns: list[tuple[Attributes, str | None]] = []
         self._own_numbers: dict[tuple[Attributes, str | None], int] = {}
         self._terms: list[LimitSet] = []
+        self._terms_numbers: dict[int, int] = {}
+        self._kinds_known: dict[tuple[int, int, int], int] = {}
         self._kinds: list[tuple[LimitSet, AccountDay]] = []
         self._bits: list[dict[str, int]] = []  # of each kind's limits, by their ids
         self._told: dict[int, Mapping[str, Told]] = {}  # by the place of the account-day
@@ -149,25 +150,23 @@ class OrdinaryAccounts:
         self._kept_watches: list[Watches] = []  # so that none of another policy has the same id
         self._great: dict[str, int] = {}
         self._data = np.zeros(_ID_BYTES_MAX, np.uint8)
-        self._found: tuple[str, tuple[int, int]] | None = None
+        self._found: tuple[str, tuple[int, int, int, int]] | None = None  # by a key, its hash
         self._places: dict[int, int] = {}  # of open days in `opens`
+        self._numbers: dict[str, int] = {}  # of accounts that are objects, or soon will be
         self.own_of(NO_ATTRIBUTES, None)
 
     # -- ids of transactions ----------------------------------------------------------------------
 
     def find_id(self, key: str) -> tuple[int, int]:
         """Return the business day that holds a key, 0 if none does, and its content."""
-        if self._found is not None and self._found[0] == key:
-            return self._found[1]
-        length = self._bytes_of(key)
-        day, content = _look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
+        _, _, day, content = self._look_up(key)
         if content == _GREAT and day > 0:
             content = self._great[key]
-        self._found = key, (day, content)
         return day, content
 
     def put_id(self, key: str, day: int, content: int) -> None:
         """Let a business day hold a key, with its content; day -1: none holds it any more."""
+        low, high, _, _ = self._look_up(key)
         self._found = None
         if self.arrays.numbers[layout.IDS_USED] + 1 >= self.arrays.ids.size * 3 // 5:
             self.make_room()
@@ -176,8 +175,14 @@ class OrdinaryAccounts:
         if abs(content) >= layout.CONTENT_MAX:
             self._great[key] = content
             content = _GREAT
-        length = self._bytes_of(key)
-        _put(self.arrays.numbers, self.arrays.ids, self._data, length, day, content)
+        _put(self.arrays.numbers, self.arrays.ids, low, high, day, content)
+
+    def _look_up(self, key: str) -> tuple[int, int, int, int]:
+        if self._found is None or self._found[0] != key:
+            length = self._bytes_of(key)
+            found = _look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
+            self._found = key, found
+        return self._found[1]
 
     def _bytes_of(self, key: str) -> int:
         data = key.encode("utf-8", "surrogateescape")
@@ -256,11 +261,11 @@ class OrdinaryAccounts:
         return self.arrays.opens[: self.arrays.numbers[layout.OPENS_USED]]
 
     def _terms_of(self, limits: LimitSet) -> int:
-        for number, known in enumerate(self._terms):
-            if known is limits:
-                return number
-        self._terms.append(limits)
-        return len(self._terms) - 1
+        number = self._terms_numbers.get(id(limits))
+        if number is None:
+            number = self._terms_numbers[id(limits)] = len(self._terms)
+            self._terms.append(limits)
+        return number
 
     def close(self, open_day: OpenDay) -> ClosedRows | None:
         """Return the rows of a day that has closed; None if it has none."""
@@ -298,8 +303,10 @@ class OrdinaryAccounts:
         """Return the number of a segment, -1 of no segment; None if it can have none."""
         if segment is None:
             return NONE
-        self._know_segments()
         number = self._segment_numbers.get(segment)
+        if number is None:
+            self._know_segments()
+            number = self._segment_numbers.get(segment)
         if number is None:
             arrays = self.arrays
             if arrays.numbers[layout.SEGMENTS_USED] == arrays.segments.size:
@@ -341,11 +348,10 @@ class OrdinaryAccounts:
 
     def kind_of(self, open_day: OpenDay, segment: int, own: int) -> int:
         """Return the number of the limits that watch such account-days."""
-        arrays = self.arrays
-        key = tables.kind_key(self._terms_of(open_day.limits), segment, own)
-        place = tables.place_of_kind(arrays.kind_keys, key)
-        if arrays.kind_keys[place]:
-            return int(arrays.kind_of[place])
+        arrays, terms = self.arrays, self._terms_of(open_day.limits)
+        known = self._kinds_known.get((terms, segment, own))
+        if known is not None:
+            return known
         attributes, account_id = self._owns[own]
         scope = (account_id or "", self.segment(segment), None, attributes.product)
         watches = open_day.limits.watches_of(*scope)
@@ -362,7 +368,8 @@ class OrdinaryAccounts:
             if kind >= arrays.watch_at.shape[0]:
                 room = _taller(arrays.watch_at, NONE), _taller(arrays.watch_count, 0)
                 self.arrays = arrays._replace(watch_at=room[0], watch_count=room[1])
-        self._put_kind(key, kind)
+        self._kinds_known[terms, segment, own] = kind
+        self._put_kind(tables.kind_key(terms, segment, own), kind)
         return kind
 
     def _put_kind(self, key: Table, kind: int) -> None:
@@ -402,7 +409,15 @@ class OrdinaryAccounts:
 
     def number_of(self, account_id: str) -> int:
         """Return the number of an account, which begins if it has none."""
-        self.make_room()
+        number = self._numbers.get(account_id)
+        if number is not None:
+            return number
+        numbers = self.arrays.numbers
+        if (
+            numbers[layout.ACCOUNTS_USED] + 1 >= self.arrays.accounts.size
+            or numbers[layout.TEXTS_USED] + _SPARE_TEXTS > self.arrays.texts.size
+        ):
+            self.make_room()
         arrays = self.arrays
         length = self._bytes_of(account_id)
         return int(
@@ -444,30 +459,55 @@ class OrdinaryAccounts:
         used = self.arrays.numbers[layout.ACCOUNTS_USED]
         return int(np.count_nonzero(self.arrays.accounts["head"][:used] != NONE))
 
+    def note_number(self, account_id: str, number: int) -> None:
+        """Note the number that a kernel has found, of an account that may become an object."""
+        self._numbers[account_id] = number
+
     def make_object(self, account: Account, open_days: dict[int, OpenDay]) -> None:
         """Take an account's rows into an object, which has its days from here on."""
-        number = self.number_of(account.account_id)
+        number = self._numbers[account.account_id] = self.number_of(account.account_id)
         arrays = self.arrays
-        arrays.accounts[number]["state"] = OBJECT
-        place = int(arrays.accounts[number]["head"])
+        own, place = _leave(arrays.accounts, number)
         if place == NONE:
             return
+        attributes, _ = self._owns[max(own, 0)]
         made: list[AccountDay] = []
         while place != NONE:
-            next_place = int(arrays.days[place]["next"])
-            open_day = open_days.get(int(arrays.days[place]["day"]))
-            if open_day is not None:
-                account_day = self.view(place, open_day.limits, account)
+            next_place, day, *fields = _take_day(
+                arrays.numbers, arrays.accounts, arrays.days, arrays.opens, arrays.bucket_dirty,
+                place,
+            )  # fmt: skip
+            if day:
+                open_day = open_days[day]
+                told = self._told.pop(place, NOTHING_TOLD)
+                account_day = self._account_day(
+                    account, day, attributes, told, fields, open_day.limits
+                )
                 open_day.account_days[account_day] = None
-                opens = arrays.opens[self._places[open_day.day]]
-                tables.unlink_day(arrays.days, opens, place)
                 made.append(account_day)
             else:
                 of_closed = (closed.make_object(place, account) for closed in self.closed)
                 made.append(next(found for found in of_closed if found is not None))
-            self.give_up(place)
+                self.give_up(place)
             place = next_place
         account.days = tuple(reversed(made))
+
+    def _account_day(
+        self, account: Account, day: int, attributes: Attributes, told: Mapping[str, Told],
+        fields: Sequence[int], limits: LimitSet,
+    ) -> AccountDay:  # fmt: skip
+        """Return an account-day; `fields` are those that `_take_day` gives of it."""
+        segment, segment_time, currency, *totals = fields
+        account_day = AccountDay(account, day, None, attributes)
+        account_day.segment = self.segment(segment)
+        account_day.segment_time = segment_time
+        account_day.currency = CURRENCY_CODES[currency]
+        account_day.told = told
+        account_day.counts = [*totals, 0]
+        account_day.watches = limits.watches_of(
+            account.account_id, account_day.segment, None, attributes.product
+        )
+        return account_day
 
     def view(self, place: int, limits: LimitSet, account: Account | None = None) -> AccountDay:
         """Return the account-day of a row as an object."""
@@ -478,17 +518,9 @@ class OrdinaryAccounts:
         attributes, _ = self._owns[max(int(of_account["own"]), 0)]
         if account is None:
             account = Account(self.account_id(number), int(of_account["bucket"]), "")
-        account_day = AccountDay(account, day, None, attributes)
-        account_day.segment = self.segment(segment)
-        account_day.segment_time = segment_time
-        account_day.currency = CURRENCY_CODES[currency]
-        if told:
-            account_day.told = self._told[place]
-        account_day.counts = totals.tolist() if hasattr(totals, "tolist") else list(totals)
-        account_day.watches = limits.watches_of(
-            account.account_id, account_day.segment, None, attributes.product
-        )
-        return account_day
+        fields = segment, segment_time, currency, *totals[:4].tolist()
+        was_told = self._told[place] if told else NOTHING_TOLD
+        return self._account_day(account, day, attributes, was_told, fields, limits)
 
     def give_up(self, place: int) -> None:
         """Take a row from its account; its bucket must be written."""
@@ -501,8 +533,8 @@ class OrdinaryAccounts:
     def forget_object(self, account: Account) -> None:
         """Let an account of which nothing is held any more begin in rows again."""
         number = self.number_of(account.account_id)
-        self.arrays.accounts[number]["state"] = IN_ROWS
-        self.arrays.accounts[number]["own"] = NONE
+        self._numbers.pop(account.account_id, None)
+        _return(self.arrays.accounts, self.arrays.bucket_dirty, number, 0)
 
     def put_rows(
         self, account: Account, open_days: dict[int, OpenDay], account_id: str | None
@@ -559,11 +591,8 @@ class OrdinaryAccounts:
             )
             if account_day.told:
                 self._told[place] = account_day.told
-        row = arrays.accounts[number]
-        row["state"] = IN_ROWS
-        if not prepared:
-            row["own"] = NONE
-        arrays.bucket_dirty[row["bucket"]] = 1
+        del self._numbers[account.account_id]
+        _return(arrays.accounts, arrays.bucket_dirty, number, len(prepared))
         return True
 
     # -- what is kept -----------------------------------------------------------------------------
@@ -687,3 +716,45 @@ def _put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
     row["totals"][0], row["totals"][1] = count_debit, amount_debit
     row["totals"][2], row["totals"][3] = count_credit, amount_credit
     return place
+
+
+@compiled
+def _leave(accounts: Table, number: int) -> tuple[int, int]:
+    """Let an account be an object; return its `own`, and the place of its latest account-day."""
+    account = accounts[number]
+    account["state"] = OBJECT
+    return int(account["own"]), int(account["head"])
+
+
+@compiled
+def _return(accounts: Table, bucket_dirty: Table, number: int, days: int) -> None:
+    """Let an account be in rows again; without days nobody knows what tells its limits apart."""
+    account = accounts[number]
+    account["state"] = IN_ROWS
+    bucket_dirty[account["bucket"]] = 1
+    if not days:
+        account["own"] = NONE
+
+
+@compiled
+def _take_day(
+    numbers: Ints, accounts: Table, days: Table, opens: Table, bucket_dirty: Table, place: int
+) -> tuple[int, int, int, int, int, int, int, int, int]:
+    """Give up the row of an open day; return the next place, the day, and its fields.
+
+    The fields are segment, its time, currency, and four totals. The day is 0 if it has closed, and
+    then nothing is changed.
+    """
+    row = days[place]
+    for held in range(numbers[layout.OPENS_USED]):
+        if opens[held]["day"] == row["day"]:
+            fields = (
+                int(row["next"]), int(row["day"]), int(row["segment"]), int(row["segment_time"]),
+                int(row["currency"]), int(row["totals"][0]), int(row["totals"][1]),
+                int(row["totals"][2]), int(row["totals"][3]),
+            )  # fmt: skip
+            bucket_dirty[accounts[row["account"]]["bucket"]] = 1
+            tables.unlink_day(days, opens[held], place)
+            tables.drop_day(numbers, accounts, days, place)
+            return fields
+    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0

@@ -30,7 +30,10 @@ ORDINARY: Final = 1
 """Of a record's `state`: a transaction whose texts stand in the bytes of its run."""
 
 BY_ITSELF: Final = 2
-"""Of a record's `state`: a transaction that Python has read; its account is known already."""
+"""Of a record's `state`: a transaction that Python decides on; its account is known already."""
+
+READ: Final = 3
+"""Of a record's `state`: a transaction that Python has read; its texts stand in the bytes, too."""
 
 ID, ACCOUNT = 0, 1
 SEGMENT, REVERSES = 9, 11
