@@ -1,0 +1,153 @@
+"""The rows of accounts as the bytes that a bucket of state keeps of them.
+
+It is msgpack, and what `streams/state/accounts.py` writes of the same accounts as objects.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from models.arrays import Bytes, Ints
+from models.kernels import compiled
+from monitor.core.attributes import Attributes
+from monitor.core.currency import CURRENCIES
+from monitor.ledger.ledger import NO_ROWS, KeptRows
+from monitor.ordinary.layout import ACCOUNTS_USED, NEVER, NONE, Arrays, Table
+from monitor.ordinary.packing import (
+    HEAD_BYTES,
+    NIL,
+    NUMBER_BYTES,
+    put_array_head,
+    put_bytes,
+    put_number,
+    put_text,
+)
+
+FIELDS = 8
+"""Of an account-day: day, segment, since when it is named, totals, told, peer group, branch,
+product. What is told and the peer group are empty; branch and product are the tail of its own."""
+
+FIGURES = 4
+CODE_BYTES = 3
+MAP, TEXT, ARRAY = 0x80, 0xA0, 0x90
+"""As the heads of a short map, text and array."""
+
+DAY_BYTES = 9 + CODE_BYTES + HEAD_BYTES + (2 + FIGURES) * NUMBER_BYTES
+"""Of an account-day at most, beside its segment and its tail."""
+
+_CODES: Final = np.frombuffer("".join(sorted(CURRENCIES)).encode(), np.uint8)
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def tail_of(attributes: Attributes) -> bytes:
+    """Return what ends each account-day of an account that has these attributes."""
+    return _encode(attributes.branch) + _encode(attributes.product)
+
+
+@compiled
+def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
+    into: Bytes, at: int, row: Table, texts: Bytes, segments: Table, tail: Table, codes: Bytes
+) -> int:
+    """Write an account-day; return the place behind."""
+    into[at] = ARRAY | FIELDS
+    at = put_number(into, at + 1, int(row["day"]))
+    if row["segment"] == NONE:
+        into[at] = NIL
+        at += 1
+    else:
+        name = segments[row["segment"]]
+        at = put_text(into, at, texts, int(name["at"]), int(name["length"]))
+    if row["segment_time"] == NEVER:
+        into[at] = NIL
+        at += 1
+    else:
+        at = put_number(into, at, int(row["segment_time"]))
+    into[at] = MAP | 1
+    into[at + 1] = TEXT | CODE_BYTES
+    at = put_bytes(into, at + 2, codes, CODE_BYTES * int(row["currency"]), CODE_BYTES)
+    into[at] = ARRAY | FIGURES
+    at += 1
+    for place in range(FIGURES):
+        at = put_number(into, at, int(row["totals"][place]))
+    into[at] = MAP
+    into[at + 1] = NIL
+    return put_bytes(into, at + 2, texts, int(tail["at"]), int(tail["length"]))
+
+
+@compiled
+def _room(account: Table, days: Table, segments: Table, tail: Table) -> tuple[int, int]:
+    """Return how many account-days an account has, and the bytes that they take at most."""
+    size = 1 + 2 * HEAD_BYTES + int(account["id_length"])
+    count = 0
+    place = int(account["head"])
+    while place != NONE:
+        row = days[place]
+        size += DAY_BYTES + tail["length"]
+        if row["segment"] != NONE:
+            size += segments[row["segment"]]["length"]
+        count += 1
+        place = int(row["next"])
+    return count, size
+
+
+@compiled
+def packed_rows(  # noqa: PLR0913, PLR0917 - as above
+    accounts: Table, days: Table, texts: Bytes, segments: Table, own_tails: Table, codes: Bytes,
+    numbers: Table, count: int,
+) -> tuple[Bytes, Ints, Ints, Ints]:  # fmt: skip
+    """Return the accounts of some buckets: where those of each begin and end, and how many.
+
+    `numbers` has for each bucket its number among these, or -1. It goes over all accounts in order
+    and not bucket by bucket: their rows are side by side then.
+    """
+    begins = np.zeros(count + 1, np.int64)
+    counts = np.zeros(count, np.int64)
+    days_max = 0
+    for account in accounts:
+        number = numbers[account["bucket"]]
+        if number == NONE or account["head"] == NONE:
+            continue
+        of_account, size = _room(account, days, segments, own_tails[max(account["own"], 0)])
+        begins[number + 1] += size
+        counts[number] += 1
+        days_max = max(days_max, of_account)
+    for number in range(count):
+        begins[number + 1] += begins[number]
+    into = np.empty(begins[count], np.uint8)
+    ends = begins[:count].copy()
+    places = np.empty(days_max, np.int64)
+    for account in accounts:
+        number = numbers[account["bucket"]]
+        if number == NONE or account["head"] == NONE:
+            continue
+        of_account = 0
+        place = int(account["head"])
+        while place != NONE:
+            places[of_account] = place
+            of_account += 1
+            place = int(days[place]["next"])
+        at = ends[number]
+        into[at] = ARRAY | 2
+        at = put_text(into, at + 1, texts, int(account["id_at"]), int(account["id_length"]))
+        at = put_array_head(into, at, of_account)
+        tail = own_tails[max(account["own"], 0)]
+        for earlier in range(of_account - 1, -1, -1):
+            at = _put_day(into, at, days[places[earlier]], texts, segments, tail, codes)
+        ends[number] = at
+    return into, begins[:count], ends, counts
+
+
+def kept_rows(arrays: Arrays, buckets: Sequence[int]) -> list[KeptRows]:
+    """Return the accounts in rows of some buckets, in the order of these."""
+    numbers = np.full(arrays.bucket_dirty.size, NONE, np.int32)
+    numbers[list(buckets)] = np.arange(len(buckets))
+    data, begins, ends, counts = packed_rows(
+        arrays.accounts[: arrays.numbers[ACCOUNTS_USED]], arrays.days, arrays.texts,
+        arrays.segments, arrays.own_tails, _CODES, numbers, len(buckets),
+    )  # fmt: skip
+    return [
+        KeptRows(count, data[begin:end].tobytes()) if count else NO_ROWS
+        for begin, end, count in zip(begins.tolist(), ends.tolist(), counts.tolist(), strict=True)
+    ]
