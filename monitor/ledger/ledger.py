@@ -66,7 +66,7 @@ class KeptRows(NamedTuple):
     """Accounts of a bucket that are no objects: how many, and their bytes, one after the other."""
 
     accounts: int
-    data: bytes
+    data: bytes | memoryview
 
 
 NO_ROWS: Final = KeptRows(0, b"")

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from models.arrays import Bytes, Ints
-from models.kernels import compiled
+from models.kernels import borrowed, compiled
 from monitor.core.attributes import Attributes
 from monitor.core.currency import CURRENCIES
 from monitor.ledger.ledger import NO_ROWS, KeptRows
@@ -102,6 +102,8 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
     `numbers` has for each bucket its number among these, or -1. It goes over all accounts in order
     and not bucket by bucket: their rows are side by side then.
     """
+    accounts, days, texts = borrowed(accounts), borrowed(days), borrowed(texts)
+    segments, own_tails, codes = borrowed(segments), borrowed(own_tails), borrowed(codes)
     begins = np.zeros(count + 1, np.int64)
     counts = np.zeros(count, np.int64)
     days_max = 0
@@ -115,7 +117,8 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
         days_max = max(days_max, of_account)
     for number in range(count):
         begins[number + 1] += begins[number]
-    into = np.empty(begins[count], np.uint8)
+    made = np.empty(begins[count], np.uint8)
+    into = borrowed(made)
     ends = begins[:count].copy()
     places = np.empty(days_max, np.int64)
     for account in accounts:
@@ -136,7 +139,7 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
         for earlier in range(of_account - 1, -1, -1):
             at = _put_day(into, at, days[places[earlier]], texts, segments, tail, codes)
         ends[number] = at
-    return into, begins[:count], ends, counts
+    return made, begins[:count], ends, counts
 
 
 def kept_rows(arrays: Arrays, buckets: Sequence[int]) -> list[KeptRows]:
@@ -147,7 +150,8 @@ def kept_rows(arrays: Arrays, buckets: Sequence[int]) -> list[KeptRows]:
         arrays.accounts[: arrays.numbers[ACCOUNTS_USED]], arrays.days, arrays.texts,
         arrays.segments, arrays.own_tails, _CODES, numbers, len(buckets),
     )  # fmt: skip
+    view = data.data
     return [
-        KeptRows(count, data[begin:end].tobytes()) if count else NO_ROWS
+        KeptRows(count, view[begin:end]) if count else NO_ROWS
         for begin, end, count in zip(begins.tolist(), ends.tolist(), counts.tolist(), strict=True)
     ]

@@ -6,7 +6,7 @@ Each number and head is as short as it can be. Who calls sees that there is room
 import numpy as np
 
 from models.arrays import Bytes, Ints
-from models.kernels import compiled
+from models.kernels import borrowed, compiled
 from monitor.ordinary.layout import Table
 
 NIL = 0xC0
@@ -34,18 +34,18 @@ def put_number(into: Bytes, at: int, value: int) -> int:
     if LEAST_SHORT <= value <= GREATEST_SHORT:
         into[at] = value & 0xFF
         return at + 1
-    if value >= 0:
-        for size in range(3):
-            if value < 1 << (8 << size):
-                into[at] = 0xCC + size
-                return put_big_endian(into, at + 1, value, 1 << size)
-        into[at] = 0xCF
-        return put_big_endian(into, at + 1, value, 8)
-    for size in range(3):
-        if value >= -(1 << (7 if size == 0 else 15 if size == 1 else 31)):
-            into[at] = 0xD0 + size
-            return put_big_endian(into, at + 1, value, 1 << size)
-    into[at] = 0xD3
+    # One below 0 takes a bit more than ~value does, and has other heads.
+    head, sign, size = (0xCC, 0, value) if value >= 0 else (0xD0, 1, ~value)
+    if size < 1 << (8 - sign):
+        into[at] = head
+        return put_big_endian(into, at + 1, value, 1)
+    if size < 1 << (16 - sign):
+        into[at] = head + 1
+        return put_big_endian(into, at + 1, value, 2)
+    if size < 1 << (32 - sign):
+        into[at] = head + 2
+        return put_big_endian(into, at + 1, value, 4)
+    into[at] = head + 3
     return put_big_endian(into, at + 1, value, 8)
 
 
@@ -93,32 +93,37 @@ def put_text(into: Bytes, at: int, texts: Bytes, there: int, length: int) -> int
 @compiled
 def packed_numbers(values: Ints) -> Bytes:
     """Return an array of whole numbers."""
-    into = np.empty(HEAD_BYTES + NUMBER_BYTES * values.size, np.uint8)
+    made = np.empty(HEAD_BYTES + NUMBER_BYTES * values.size, np.uint8)
+    into = borrowed(made)
     at = put_array_head(into, 0, values.size)
     for value in values:
         at = put_number(into, at, value)
-    return into[:at]
+    return made[:at]
 
 
 @compiled
 def packed_texts(texts: Bytes, begins: Ints, lengths: Ints) -> Bytes:
     """Return an array of texts, each of which begins at a place of `texts`."""
-    into = np.empty(HEAD_BYTES * (1 + lengths.size) + lengths.sum(), np.uint8)
+    texts = borrowed(texts)
+    made = np.empty(HEAD_BYTES * (1 + lengths.size) + lengths.sum(), np.uint8)
+    into = borrowed(made)
     at = put_array_head(into, 0, lengths.size)
     for number in range(lengths.size):
         at = put_text(into, at, texts, begins[number], lengths[number])
-    return into[:at]
+    return made[:at]
 
 
 @compiled
 def packed_joined(texts: Bytes, begins: Ints, lengths: Ints) -> Bytes:
     """Return texts as one, one after the other."""
+    texts = borrowed(texts)
     size = lengths.sum()
-    into = np.empty(HEAD_BYTES + size, np.uint8)
+    made = np.empty(HEAD_BYTES + size, np.uint8)
+    into = borrowed(made)
     at = put_text_head(into, 0, size)
     for number in range(lengths.size):
         at = put_bytes(into, at, texts, begins[number], lengths[number])
-    return into[:at]
+    return made[:at]
 
 
 @compiled
