@@ -8,24 +8,29 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from monitor.core.account import SERIES
-from monitor.ledger.ledger import SERIES_MASK, Entry
+from monitor.engine.step import Step
+from monitor.ledger.ledger import SERIES_MASK
 from monitor.policy.policy import PolicyBook
 
 
-def unwatched(policies: PolicyBook, entries: Iterable[Entry]) -> Counter[str]:
-    """Return how many of the transactions are in a currency that no limit of their day watches.
+def unwatched(policies: PolicyBook, step: Step) -> Counter[str]:
+    """Return how many transactions are in a currency that no limit of their day watches.
 
-    `entries` are those of a Step of an engine that decides by `policies`.
+    `step` is of an engine that decides by `policies`.
     """
     counts: Counter[str] = Counter()
     if not any(limits.unwatched for limits in policies.limit_sets):
         return counts  # as with nearly every policy: nothing is looked at one by one
-    for entry in entries:
-        if entry.reverses is None:
-            _, currency = SERIES[entry.content & SERIES_MASK]
-            _, limits = policies.for_day(entry.day)
-            if currency in limits.unwatched:
-                counts[currency] += 1
+    counted = Counter(
+        (entry.day, entry.content & SERIES_MASK) for entry in step.entries if entry.reverses is None
+    )
+    for rows in step.entry_rows:
+        counted.update(rows.count_series())
+    for (day, series), count in counted.items():
+        _, currency = SERIES[series]
+        _, limits = policies.for_day(day)
+        if currency in limits.unwatched:
+            counts[currency] += count
     return counts
 
 

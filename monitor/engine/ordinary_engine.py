@@ -17,6 +17,7 @@ from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, Ledger
 from monitor.ordinary import decide, layout
 from monitor.ordinary.accounts import CURRENCY_NUMBER
+from monitor.ordinary.entry_rows import take_entries
 from monitor.ordinary.layout import (
     BY_ITSELF,
     NONE,
@@ -56,10 +57,11 @@ class OrdinaryEngine(Engine):
         """Return what came since the last call, and begin the next Step."""
         ordinary = self.ledger.ordinary
         if ordinary is not None:
-            entries = ordinary.take_entries()
-            self._step.transactions += len(entries)
+            entries = take_entries(ordinary.arrays)
+            if entries is not None:
+                self._step.transactions += len(entries)
+                self._step.entry_rows.append(entries)
             self._step.ahead += ordinary.take_ahead()
-            self._step.entries += entries
         return super().take_step()
 
     def observe_run(self, run: RecordRun) -> None:

@@ -5,6 +5,7 @@ from monitor.core.alert import Alert
 from monitor.core.transaction import Rejection
 from monitor.core.waiting import Waiting
 from monitor.ledger.ledger import Entry
+from monitor.ordinary.entry_rows import EntryRows
 from monitor.systemic.segment_day import SegmentDay
 
 
@@ -14,11 +15,12 @@ class Step:
     `waiting` are reversals that began to wait for their originals; `settled` are the offsets of
     those that do so no more: each is a transaction by now, or is rejected. So every record is in
     one of `transactions`, `rejections`, `waiting` and `redelivered`, until it leaves `waiting`.
+    Each transaction is in `entries` or, if a kernel took it in, in `entry_rows`.
     """
 
     __slots__ = (
-        "account_days", "ahead", "alerts", "entries", "redelivered", "rejections", "segment_days",
-        "settled", "transactions", "waiting",
+        "account_days", "ahead", "alerts", "entries", "entry_rows", "redelivered", "rejections",
+        "segment_days", "settled", "transactions", "waiting",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -27,6 +29,7 @@ class Step:
         self.account_days: list[ClosedDay] = []
         self.segment_days: list[tuple[SegmentDay, ...]] = []  # all of one day together
         self.entries: list[Entry] = []
+        self.entry_rows: list[EntryRows] = []
         self.transactions = 0
         self.redelivered = 0
         self.ahead = 0  # transactions dated so far ahead that days do not follow

@@ -62,6 +62,16 @@ class Entry(NamedTuple):
     reverses: tuple[str, int] | None = None
 
 
+class KeptRows(NamedTuple):
+    """Accounts of a bucket that are no objects: how many, and their bytes, one after the other."""
+
+    accounts: int
+    data: bytes | memoryview
+
+
+NO_ROWS: Final = KeptRows(0, b"")
+
+
 class Contents(Protocol):
     """Contents by key: a dictionary, or a table that stands for one."""
 
@@ -328,9 +338,9 @@ class Ledger:
         """Whether a bucket must be written."""
         return bool(self.dirty)
 
-    def rows_of(self, bucket: int) -> Iterator[Account]:  # noqa: ARG002 - of those who have rows
-        """Yield the accounts of a bucket that are no objects, each as an object of its own."""
-        return iter(())
+    def rows_of(self, buckets: Sequence[int]) -> list[KeptRows]:
+        """Return the accounts of each of some buckets that are no objects, as they are kept."""
+        return [NO_ROWS] * len(buckets)
 
     def count_accounts(self) -> int:
         """Return of how many accounts anything is held."""

@@ -15,9 +15,10 @@ from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.currency import CURRENCIES
 from monitor.core.threshold import LimitSet, Watches, scope_of
-from monitor.ledger.ledger import Entry, OpenDay
+from monitor.ledger.ledger import OpenDay
 from monitor.ordinary import layout, tables
 from monitor.ordinary.hashing import U64, hash_of
+from monitor.ordinary.kept import tail_of
 from monitor.ordinary.layout import IN_ROWS, NONE, OBJECT, Arrays, Table
 
 CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
@@ -145,7 +146,7 @@ class OrdinaryAccounts:
         self._kinds_known: dict[tuple[int, int, int], int] = {}
         self._kinds: list[tuple[LimitSet, AccountDay]] = []
         self._bits: list[dict[str, int]] = []  # of each kind's limits, by their ids
-        self._told: dict[int, Mapping[str, Told]] = {}  # by the place of the account-day
+        self.told: dict[int, Mapping[str, Told]] = {}  # by the place of the account-day
         self._kind_numbers: dict[tuple[int, int], int] = {}
         self._kept_watches: list[Watches] = []  # so that none of another policy has the same id
         self._great: dict[str, int] = {}
@@ -293,10 +294,13 @@ class OrdinaryAccounts:
             number = self._own_numbers[attributes, account_id] = len(self._owns)
             self._owns.append((attributes, account_id))
             if number >= self.arrays.own_segment.size:
-                own_segment = _longer(self.arrays.own_segment, number + 1)
-                self.arrays = self.arrays._replace(own_segment=own_segment)
+                self.arrays = self.arrays._replace(
+                    own_segment=_longer(self.arrays.own_segment, number + 1),
+                    own_tails=_longer(self.arrays.own_tails, number + 1),
+                )
             segment = self.segment_number(attributes.segment)
             self.arrays.own_segment[number] = NONE if segment is None else segment
+            self.arrays.own_tails[number] = self._put_text(tail_of(attributes))
         return number
 
     def segment_number(self, segment: str | None) -> int | None:
@@ -337,6 +341,15 @@ class OrdinaryAccounts:
             text = self._text(int(name["at"]), int(name["length"]))
             self._segments.append(text)
             self._segment_numbers[text] = number
+
+    def _put_text(self, text: bytes) -> tuple[int, int]:
+        """Put a short text among those that stay; return where it stands, and its length."""
+        self.make_room()
+        arrays, length = self.arrays, len(text)
+        at = int(arrays.numbers[layout.TEXTS_USED])
+        arrays.texts[at : at + length] = np.frombuffer(text, np.uint8)
+        arrays.numbers[layout.TEXTS_USED] += length
+        return at, length
 
     def _text(self, at: int, length: int) -> str:
         return self.arrays.texts[at : at + length].tobytes().decode()
@@ -479,7 +492,7 @@ class OrdinaryAccounts:
             )  # fmt: skip
             if day:
                 open_day = open_days[day]
-                told = self._told.pop(place, NOTHING_TOLD)
+                told = self.told.pop(place, NOTHING_TOLD)
                 account_day = self._account_day(
                     account, day, attributes, told, fields, open_day.limits
                 )
@@ -519,14 +532,14 @@ class OrdinaryAccounts:
         if account is None:
             account = Account(self.account_id(number), int(of_account["bucket"]), "")
         fields = segment, segment_time, currency, *totals[:4].tolist()
-        was_told = self._told[place] if told else NOTHING_TOLD
+        was_told = self.told[place] if told else NOTHING_TOLD
         return self._account_day(account, day, attributes, was_told, fields, limits)
 
     def give_up(self, place: int) -> None:
         """Take a row from its account; its bucket must be written."""
         arrays = self.arrays
         number = int(arrays.days[place]["account"])
-        self._told.pop(place, None)
+        self.told.pop(place, None)
         arrays.bucket_dirty[arrays.accounts[number]["bucket"]] = 1
         tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, place)
 
@@ -590,24 +603,12 @@ class OrdinaryAccounts:
                 arrays.numbers, arrays.accounts, arrays.days, arrays.opens, number, own, *of_day
             )
             if account_day.told:
-                self._told[place] = account_day.told
+                self.told[place] = account_day.told
         del self._numbers[account.account_id]
         _return(arrays.accounts, arrays.bucket_dirty, number, len(prepared))
         return True
 
     # -- what is kept -----------------------------------------------------------------------------
-
-    def take_entries(self) -> list[Entry]:
-        """Return the transactions that were taken in since the last call."""
-        arrays, numbers = self.arrays, self.arrays.numbers
-        rows = arrays.entries[: numbers[layout.ENTRIES_USED]].tolist()
-        texts = arrays.entry_texts[: numbers[layout.ENTRY_TEXTS_USED]].tobytes().decode()
-        numbers[layout.ENTRIES_USED] = numbers[layout.ENTRY_TEXTS_USED] = 0
-        names = {number: self.account_id(number) for number in {row[3] for row in rows}}
-        return [
-            Entry(offset, names[account], texts[at : at + length], day, content)
-            for offset, at, content, account, day, length in rows
-        ]
 
     def take_ahead(self) -> int:
         """Return how many transactions led too far since the last call."""
@@ -626,24 +627,6 @@ class OrdinaryAccounts:
         self.arrays.bucket_dirty[:] = 0
         return dirty
 
-    def accounts_of(self, bucket: int) -> Iterator[Account]:
-        """Yield what stands of a bucket's accounts in rows, each as an object of its own."""
-        arrays = self.arrays
-        number = int(arrays.bucket_first[bucket])
-        while number != NONE:
-            place = int(arrays.accounts[number]["head"])
-            if place != NONE:
-                account = Account(self.account_id(number), bucket, "")
-                days = []
-                while place != NONE:
-                    days.append(self.view(place, _NO_LIMITS, account))
-                    place = int(arrays.days[place]["next"])
-                account.days = tuple(reversed(days))
-                yield account
-            number = int(arrays.accounts[number]["bucket_next"])
-
-
-_NO_LIMITS: Final = LimitSet(())
 
 _SPARE: Final = 4096
 """Records for which there is room after more room was made, at least."""

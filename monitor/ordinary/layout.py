@@ -132,6 +132,9 @@ ENTRIES: Final = np.dtype(
 NAMES: Final = np.dtype([("hash", "u8"), ("at", "i8"), ("length", "i8")])
 """The name of a segment, by its number: where it stands in `texts`."""
 
+TAILS: Final = np.dtype([("at", "i8"), ("length", "i8")])
+"""What ends each account-day as state keeps it: where it stands in `texts`."""
+
 CONTENT_MAX: Final = 1 << 62
 """What is greater is Python's."""
 
@@ -191,6 +194,7 @@ class Arrays(NamedTuple):
     ids: Table  # IDS, by hash
     segments: Table  # NAMES
     own_segment: Table  # i4, by `own`: the segment that its attributes name
+    own_tails: Table  # TAILS, by `own`
     kind_keys: Table  # u8, by hash
     kind_of: Table  # i4, beside them
     watch_at: Table  # i4 (kinds, series): the first watch; -1 if Python was not asked yet
@@ -234,6 +238,7 @@ def room_for_accounts(buckets: int, series: int) -> Arrays:
         ids=np.zeros(1 << 12, IDS),
         segments=np.zeros(SEGMENTS_MAX, NAMES),
         own_segment=np.full(16, NONE, np.int32),
+        own_tails=np.zeros(16, TAILS),
         kind_keys=np.zeros(1 << 8, np.uint64),
         kind_of=np.full(1 << 8, NONE, np.int32),
         watch_at=np.full((16, series), NONE, np.int32),

@@ -3,12 +3,13 @@
 An account is an `Account` from when somebody asks for it until nothing of it is remarkable.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from monitor.core.account import Account
 from monitor.core.threshold import LimitSet
-from monitor.ledger.ledger import Ledger, OpenDay
+from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
 from monitor.ordinary.accounts import BETWEEN_IDS, IdContents, OrdinaryAccounts
+from monitor.ordinary.kept import kept_rows
 from monitor.policy.policy import PolicyBook
 
 
@@ -114,9 +115,11 @@ class OrdinaryLedger(Ledger):
         """Whether a bucket must be written."""
         return super().is_dirty or (self.ordinary is not None and self.ordinary.is_dirty)
 
-    def rows_of(self, bucket: int) -> Iterator[Account]:
-        """Yield the accounts of a bucket that are no objects, each as an object of its own."""
-        return iter(()) if self.ordinary is None else self.ordinary.accounts_of(bucket)
+    def rows_of(self, buckets: Sequence[int]) -> list[KeptRows]:
+        """Return the accounts of each of some buckets that are no objects, as they are kept."""
+        if self.ordinary is None:
+            return super().rows_of(buckets)
+        return kept_rows(self.ordinary.arrays, self.ordinary.told, buckets)
 
     def _tag_for(self, account_id: str) -> str:
         return account_id + BETWEEN_IDS

@@ -283,7 +283,7 @@ class Replay:
         totals = self.totals
         totals.transactions += step.transactions
         totals.ahead += step.ahead
-        totals.unwatched.update(unwatched(self._policies, step.entries))
+        totals.unwatched.update(unwatched(self._policies, step))
         totals.waiting += len(step.waiting) - len(step.settled)
         self._count_alerts(step.alerts)
         totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)

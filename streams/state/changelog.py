@@ -20,9 +20,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from monitor.core.account import Account
 from monitor.engine.engine import Engine
-from monitor.ledger.ledger import Bucket, rejection_rows, rejections_of
+from monitor.ledger.ledger import NO_ROWS, Bucket, KeptRows, rejection_rows, rejections_of
 from monitor.ledger.watermark import Lone, Marks
 from monitor.outliers.checkpoint import Parts
 from streams.state import keys
@@ -115,13 +114,12 @@ def _offset_of(value: bytes) -> bytes:
     return value[: _OFFSET.size]
 
 
-def bucket_bytes(bucket: Bucket, rows: Iterable[Account] = ()) -> bytes:
+def bucket_bytes(bucket: Bucket, rows: KeptRows = NO_ROWS) -> bytes:
     """Return a bucket; accounts that did not change since they were last written are not redone.
 
     `rows` are those of its accounts that are no objects.
     """
     accounts = bucket.accounts
-    of_rows = [account_bytes(account) for account in rows]
     for account in accounts.values():
         if not account.kept:
             account.kept = account_bytes(account)
@@ -131,9 +129,9 @@ def bucket_bytes(bucket: Bucket, rows: Iterable[Account] = ()) -> bytes:
             b"\x93",
             encode(keys.FORMAT),
             encode(rejection_rows(bucket.rejections)),
-            _ARRAY.pack(_ARRAY_32, len(accounts) + len(of_rows)),
+            _ARRAY.pack(_ARRAY_32, len(accounts) + rows.accounts),
             *[account.kept for account in accounts.values()],
-            *of_rows,
+            rows.data,
         )
     )
 

@@ -5,12 +5,19 @@ of reversals that wait, as they are rejected where nothing comes for them. A chu
 day is closed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
+import numpy as np
+from msgspec import Raw
+
+from models.arrays import Bytes, Ints
 from monitor.core.account import SERIES, SERIES_INDEX
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
+from monitor.ordinary import packing
+from monitor.ordinary.entry_rows import EntryRows
+from monitor.ordinary.layout import Table
 from streams.state.keys import packed, unpacked
 from streams.state.pieces import PIECE_BYTES_MAX
 
@@ -47,14 +54,34 @@ class JournalChunk(NamedTuple):
     originals: list[Original]
 
 
-def journal_chunks(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
+Entries = Sequence[Entry] | EntryRows
+
+
+def chunks_by_day(
+    entries: Iterable[Entry], rows: Sequence[EntryRows]
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the chunks of entries, some of which are rows, each with its day."""
+    by_day: dict[int, list[Entry]] = {}
+    for entry in entries:
+        by_day.setdefault(entry.day, []).append(entry)
+    of_days: list[tuple[int, Entries]] = [*by_day.items()]
+    if rows:
+        of_days += EntryRows.joined(rows).by_day()
+    for day, of_day in of_days:
+        for chunk in journal_chunks(day, of_day):
+            yield day, chunk
+
+
+def journal_chunks(day: int, entries: Entries) -> Iterator[bytes]:
     """Yield entries of one day as chunks, each of which fits a record."""
     for first in range(0, len(entries), ENTRIES_MAX):
         yield from _fitting(day, entries[first : first + ENTRIES_MAX])
 
 
-def _fitting(day: int, entries: Sequence[Entry]) -> Iterator[bytes]:
-    chunk = journal_bytes(day, entries)
+def _fitting(day: int, entries: Entries) -> Iterator[bytes]:
+    chunk = (
+        rows_bytes(day, entries) if isinstance(entries, EntryRows) else journal_bytes(day, entries)
+    )
     if len(chunk) <= PIECE_BYTES_MAX:
         yield chunk
         return
@@ -91,6 +118,42 @@ def journal_bytes(day: int, entries: Sequence[Entry]) -> bytes:
             else [(place, *undone) for place, undone in enumerate(reverses) if undone is not None],
         )
     )
+
+
+def rows_bytes(day: int, entries: EntryRows) -> bytes:
+    """Return the journal chunk of entries that are rows: what `journal_bytes` says of them."""
+    rows, texts = entries.rows, entries.texts
+    offsets, contents = rows["offset"], rows["content"]
+    places = contents & _PLACE_MASK
+    is_there = np.zeros(_PLACE_MASK + 1, np.int64)
+    is_there[places] = 1
+    series = np.flatnonzero(is_there).tolist()
+    firsts, accounts = packing.numbered(rows["account"])
+    of_accounts = rows[firsts]
+    return packed(
+        (
+            day,
+            int(offsets[0]),
+            _numbers(np.diff(offsets)),
+            [(*SERIES[place & SERIES_MASK], bool(place & NO_AMOUNT)) for place in series],
+            _texts(packing.packed_texts, texts, of_accounts, "account"),
+            _numbers(accounts),
+            _texts(packing.packed_joined, texts, rows, "id"),
+            _numbers(rows["id_length"]),
+            _numbers(contents >> SERIES_BITS),
+            _numbers((np.cumsum(is_there) - 1)[places]),
+            [],
+        )
+    )
+
+
+def _numbers(values: Ints) -> Raw:
+    return Raw(packing.packed_numbers(values.astype(np.int64, copy=False)).tobytes())
+
+
+def _texts(pack: Callable[[Bytes, Ints, Ints], Bytes], texts: Bytes, rows: Table, name: str) -> Raw:
+    begins, lengths = (rows[name + field].astype(np.int64) for field in ("_at", "_length"))
+    return Raw(pack(texts, begins, lengths).tobytes())
 
 
 def originals_bytes(day: int, originals: Sequence[Original]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
 from streams.settings import Settings
+from streams.state.journal import chunks_by_day
 from streams.wire import columns
 
 
@@ -49,9 +50,10 @@ def _load() -> None:
         engine.observe_run(columns.read_run([records]))
         engine.ledger.find(_ACCOUNTS[0])
         engine.policies_changed()
-        engine.take_step()
-        for number in engine.ledger.take_dirty():
-            list(engine.ledger.rows_of(number))
+        step = engine.take_step()
+        for _ in chunks_by_day(step.entries, step.entry_rows):
+            pass
+        engine.ledger.rows_of(sorted(engine.ledger.take_dirty()))
 
 
 _ACCOUNTS: Final = ("A", "B", "C")

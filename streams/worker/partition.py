@@ -15,6 +15,7 @@ from uuid import uuid4
 from monitor.core.transaction import Reason, Rejection
 from monitor.engine.engine import Engine, Step
 from monitor.ledger.ledger import Entry, rejection_rows
+from monitor.ordinary.entry_rows import EntryRows
 from monitor.outliers.checkpoint import Memory, Parts
 from monitor.review.membership import Verdicts
 from monitor.systemic.record import segment_records_of
@@ -99,6 +100,7 @@ class _Snapshot(NamedTuple):
     records: int
     acks: list[asyncio.Future[object]]
     entries: list[Entry]
+    entry_rows: list[EntryRows]
     originals: list[tuple[int, journal.Original]]
     buckets: list[tuple[bytes, bytes]]
     parts: list[Outgoing]
@@ -134,6 +136,7 @@ class Partition:
         self._topics = topics
         self._events: list[Acknowledged] = []
         self._entries: list[Entry] = []
+        self._entry_rows: list[EntryRows] = []
         self._new_originals: list[tuple[int, journal.Original]] = []  # with the day of each
         self._acks: list[asyncio.Future[object]] = []
         self.changes = Changes(engine)
@@ -210,6 +213,7 @@ class Partition:
     async def _deliver(self, run: DecodedRun | None) -> Step:
         step = self.engine.take_step()
         self._entries += step.entries
+        self._entry_rows += step.entry_rows
         if step.rejections or step.waiting:
             of_run = set(run.offsets) if run is not None else set()
             for waiting in step.waiting:
@@ -302,12 +306,13 @@ class Partition:
             account.kept = account_bytes(account)
         numbers = ledger.take_dirty()
         buckets = self._found_buckets(numbers)
-        for number in sorted(numbers):
+        in_order = sorted(numbers)
+        for number, rows in zip(in_order, ledger.rows_of(in_order), strict=True):
             bucket = ledger.buckets[number]
             # One that was recovered may include more than we have come to again: it still does.
             bucket.offset_last = max(bucket.offset_last, ledger.offset_last)
             key = keys.bucket_key(self.writer, number)
-            value = changelog.bucket_bytes(bucket, ledger.rows_of(number))
+            value = changelog.bucket_bytes(bucket, rows)
             buckets += self._pieces.records(key, value)
         seal = changelog.Seal(
             ledger.offset_last,
@@ -325,10 +330,12 @@ class Partition:
         parts = [] if memory is None else self._parts(memory.new_parts(), seal.offset)
         before_seal, sealed = changelog.seal_records(seal, self._pieces)
         snapshot = _Snapshot(
-            self._events, self.records_pending, self._acks, self._entries, self._new_originals,
-            buckets + before_seal, parts, sealed, needless, ledger.day_open_first or 0,
+            self._events, self.records_pending, self._acks, self._entries, self._entry_rows,
+            self._new_originals, buckets + before_seal, parts, sealed, needless,
+            ledger.day_open_first or 0,
         )  # fmt: skip
-        self._events, self._acks, self._entries, self._new_originals = [], [], [], []
+        self._events, self._acks, self._entries, self._entry_rows = [], [], [], []
+        self._new_originals = []
         self.records_pending = 0
         return snapshot
 
@@ -340,7 +347,8 @@ class Partition:
         if ledger.lone is None:
             return b""
         number = ledger.bucket_of(ledger.lone.account_id)
-        return changelog.bucket_bytes(ledger.buckets[number], ledger.rows_of(number))
+        (rows,) = ledger.rows_of([number])
+        return changelog.bucket_bytes(ledger.buckets[number], rows)
 
     def _held(self, numbers: set[int]) -> tuple[int, int, int]:
         """Return what there must be once a snapshot of these buckets is sealed: see `state.Seal`.
@@ -406,18 +414,11 @@ class Partition:
         records += [Outgoing(key, None) for key in (*self._others, *snapshot.needless)]
         self._others = []
         self._chunks = [chunk for chunk in self._chunks if chunk.day >= first]
-        by_day: dict[int, list[Entry]] = {}
-        for entry in snapshot.entries:
-            by_day.setdefault(entry.day, []).append(entry)
         originals: dict[int, list[journal.Original]] = {}
         for day, original in snapshot.originals:
             originals.setdefault(day, []).append(original)
         found = [] if self._found is None else self._found.chunks
-        written = [
-            (day, chunk)
-            for day, entries in by_day.items()
-            for chunk in journal.journal_chunks(day, entries)
-        ]
+        written = [*journal.chunks_by_day(snapshot.entries, snapshot.entry_rows)]
         for day, of_day in originals.items():
             written += [(day, chunk) for chunk in journal.originals_bytes(day, of_day)]
         for day, value in (*found, *written):

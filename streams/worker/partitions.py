@@ -226,7 +226,7 @@ class Agents:
 
     def _count_unwatched(self, step: Step) -> None:
         assert self._policies is not None
-        for currency, count in unwatched(self._policies, step.entries).items():
+        for currency, count in unwatched(self._policies, step).items():
             if currency not in self._unwatched:
                 self._unwatched.add(currency)
                 logging.getLogger(SAYS).warning(

@@ -127,7 +127,7 @@ class Outcome(NamedTuple):
         }  # fmt: skip
         return cls(
             dict(map(_written_alert, step.alerts)), rejections,
-            dict(map(_written_day, step.account_days)), *_left_in(engine),
+            dict(map(_written_day, step.account_days)), *left_in(engine),
         )  # fmt: skip
 
     @classmethod
@@ -152,7 +152,7 @@ class Outcome(NamedTuple):
                 key = tuple(fields[name] for name in names)
                 first = into.setdefault(key if len(names) > 1 else key[0], written.value)
                 assert first == written.value, f"{topic}: {key} is told in two ways"
-        return cls(*told, *_left_in(engine))
+        return cls(*told, *left_in(engine))
 
 
 def _written_alert(alert: Alert) -> tuple[tuple[str, int], bytes]:
@@ -164,7 +164,7 @@ def _written_day(closed: ClosedDay) -> tuple[tuple[str, str], bytes]:
     return (closed.account_id, day), codec.closed_day_bytes(closed)
 
 
-def _left_in(engine: Engine) -> tuple[Any, ...]:
+def left_in(engine: Engine) -> tuple[Any, ...]:
     days = {
         (account.account_id, account_day.day): (
             account_day.totals, dict(account_day.told), account_day.segment,
