@@ -14,17 +14,20 @@ class Step:
     `waiting` are reversals that began to wait for their originals; `settled` are the offsets of
     those that do so no more: each is a transaction by now, or is rejected. So every record is in
     one of `transactions`, `rejections`, `waiting` and `redelivered`, until it leaves `waiting`.
+    `closed_rows` are further account-days, which were rows: each as the id of its account and the
+    value of its record.
     """
 
     __slots__ = (
-        "account_days", "ahead", "alerts", "entries", "redelivered", "rejections", "segment_days",
-        "settled", "transactions", "waiting",
+        "account_days", "ahead", "alerts", "closed_rows", "entries", "redelivered", "rejections",
+        "segment_days", "settled", "transactions", "waiting",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
         self.rejections: list[tuple[int, Rejection]] = []
         self.account_days: list[ClosedDay] = []
+        self.closed_rows: list[tuple[bytes, bytes]] = []
         self.segment_days: list[tuple[SegmentDay, ...]] = []  # all of one day together
         self.entries: list[Entry] = []
         self.transactions = 0

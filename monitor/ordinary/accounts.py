@@ -12,14 +12,14 @@ from models.arrays import Ints
 from models.kernels import compiled
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
-from monitor.core.currency import CURRENCIES
 from monitor.core.threshold import LimitSet, Watches
 from monitor.ledger.ledger import Entry, OpenDay
 from monitor.ordinary import layout, tables
+from monitor.ordinary.closed import ClosedRows
 from monitor.ordinary.hashing import hash_of
-from monitor.ordinary.layout import IN_ROWS, NONE, OBJECT, Arrays, Table
+from monitor.ordinary.layout import CURRENCY_CODES, IN_ROWS, NONE, OBJECT, Arrays, Table
+from monitor.ordinary.written import TextTable, json_text
 
-CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
 CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
 BETWEEN_IDS: Final = b"\xff".decode(errors="surrogateescape")
 """As the last character of a tag: the byte that is in no text."""
@@ -82,51 +82,6 @@ class IdContents:
         return self._size + self._accounts.ids_by_kernels(self._day)
 
 
-class ClosedRows(Sequence[AccountDay]):
-    """The account-days of a closed day that are rows, in the order in which they began.
-
-    Each is made an object when it is asked for.
-    """
-
-    def __init__(self, accounts: "OrdinaryAccounts", open_day: OpenDay, places: Ints) -> None:
-        self._accounts = accounts
-        self._places = places
-        self._open_day = open_day
-        self._objects: dict[int, AccountDay] = {}  # by the number in this sequence
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, number: Any) -> Any:  # noqa: ANN401 - of a sequence
-        if isinstance(number, slice):
-            return [self[at] for at in range(*number.indices(len(self)))]
-        made = self._objects.get(number)
-        if made is None:
-            made = self._accounts.view(int(self._places[number]), self._open_day.limits)
-        return made
-
-    def take(self, number: int) -> AccountDay:
-        """Return an account-day that is emitted; its row is given up."""
-        made = self._objects.pop(number, None)
-        if made is None:
-            place = int(self._places[number])
-            made = self._accounts.view(place, self._open_day.limits)
-            self._accounts.give_up(place)
-        self._places[number] = NONE
-        return made
-
-    def make_object(self, place: int, account: Account) -> AccountDay | None:
-        """Return the account-day at a place as one of its account; None if it is not of these."""
-        (numbers,) = np.nonzero(self._places == place)
-        if not numbers.size:
-            return None
-        made: AccountDay = self[int(numbers[0])]
-        made.account = account
-        self._objects[int(numbers[0])] = made
-        self._places[numbers[0]] = NONE
-        return made
-
-
 class OrdinaryAccounts:
     """The arrays of one partition, and what Python knows of their numbers.
 
@@ -148,6 +103,8 @@ class OrdinaryAccounts:
         self._data = np.zeros(_ID_BYTES_MAX, np.uint8)
         self._found: tuple[str, tuple[int, int]] | None = None
         self._places: dict[int, int] = {}  # of open days in `opens`
+        self.segment_texts = TextTable(lambda number: json_text(self.segment(number - 1)))
+        self.own_texts = TextTable(self._own_text)
         self.own_of(NO_ATTRIBUTES, None)
 
     # -- ids of transactions ----------------------------------------------------------------------
@@ -265,8 +222,7 @@ class OrdinaryAccounts:
         row = self.arrays.opens[place]
         if not row["account_days"]:
             return None
-        places = tables.places_of_day(self.arrays.days, int(row["first"]), int(row["account_days"]))
-        closed = ClosedRows(self, open_day, places)
+        closed = ClosedRows(self, open_day, int(row["first"]), int(row["account_days"]))
         self.closed.append(closed)
         return closed
 
@@ -288,6 +244,12 @@ class OrdinaryAccounts:
             segment = self.segment_number(attributes.segment)
             self.arrays.own_segment[number] = NONE if segment is None else segment
         return number
+
+    def _own_text(self, number: int) -> bytes:
+        """Return what a record of an account-day says of attributes."""
+        attributes, _ = self._owns[number]
+        branch, product = json_text(attributes.branch), json_text(attributes.product)
+        return b',"branch":' + branch + b',"product":' + product
 
     def segment_number(self, segment: str | None) -> int | None:
         """Return the number of a segment, -1 of no segment; None if it can have none."""
@@ -333,6 +295,10 @@ class OrdinaryAccounts:
         """Learn which limits watch account-days of a segment and an account."""
         own = max(int(self.arrays.accounts[number]["own"]), 0)
         self.kind_of(open_day, segment, own)
+
+    def kind(self, number: int) -> AccountDay:
+        """Return an account-day that some limits watch, by their number."""
+        return self._kinds[number][1]
 
     def kind_of(self, open_day: OpenDay, segment: int, own: int) -> int:
         """Return the number of the limits that watch such account-days."""

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from models.arrays import Bytes, Ints
+from monitor.core.currency import CURRENCIES
 
 Table = Any
 """An array of one of the kinds of rows below; numpy has no static type for it."""
@@ -123,6 +124,9 @@ ENTRIES: Final = np.dtype(
 
 NAMES: Final = np.dtype([("hash", "u8"), ("at", "i8"), ("length", "i8")])
 """The name of a segment, by its number: where it stands in `texts`."""
+
+CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
+"""Currencies by their numbers."""
 
 CONTENT_MAX: Final = 1 << 62
 """What is greater is Python's."""
