@@ -43,6 +43,7 @@ class OrdinaryEngine(Engine):
             self._step.transactions += len(entries)
             self._step.ahead += ordinary.take_ahead()
             self._step.entries += entries
+            ordinary.compact()
         return super().take_step()
 
     def observe_run(self, run: Run) -> None:

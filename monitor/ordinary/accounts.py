@@ -16,6 +16,7 @@ from monitor.core.threshold import LimitSet, Watches
 from monitor.ledger.ledger import Entry, OpenDay
 from monitor.ordinary import layout, tables
 from monitor.ordinary.closed import ClosedRows
+from monitor.ordinary.compaction import Compaction
 from monitor.ordinary.hashing import hash_of
 from monitor.ordinary.layout import CURRENCY_CODES, IN_ROWS, NONE, OBJECT, Arrays, Table
 from monitor.ordinary.written import TextTable, json_text
@@ -43,45 +44,6 @@ def _put(numbers: Ints, ids: Table, data: Table, length: int, day: int, content:
     tables.put_id(numbers, ids, low, high, day, content)
 
 
-class IdContents:
-    """What an open day holds, by key, as the ledger asks for it; it stands in the table of ids."""
-
-    __slots__ = ("_accounts", "_day", "_size")
-
-    def __init__(self, accounts: "OrdinaryAccounts", day: int) -> None:
-        self._accounts = accounts
-        self._day = day
-        self._size = 0  # of those that kernels did not put
-
-    def __contains__(self, key: object) -> bool:
-        assert isinstance(key, str)
-        return self._accounts.find_id(key)[0] == self._day
-
-    def __getitem__(self, key: str) -> int:
-        day, content = self._accounts.find_id(key)
-        if day != self._day:
-            raise KeyError(key)
-        return content
-
-    def get(self, key: str) -> int | None:
-        """Return the content of a key; None if the day does not hold it."""
-        day, content = self._accounts.find_id(key)
-        return content if day == self._day else None
-
-    def __setitem__(self, key: str, content: int) -> None:
-        self._size += key not in self
-        self._accounts.put_id(key, self._day, content)
-
-    def __delitem__(self, key: str) -> None:
-        if key not in self:
-            raise KeyError(key)
-        self._size -= 1
-        self._accounts.put_id(key, layout.NONE, 0)
-
-    def __len__(self) -> int:
-        return self._size + self._accounts.ids_by_kernels(self._day)
-
-
 class OrdinaryAccounts:
     """The arrays of one partition, and what Python knows of their numbers.
 
@@ -103,6 +65,7 @@ class OrdinaryAccounts:
         self._data = np.zeros(_ID_BYTES_MAX, np.uint8)
         self._found: tuple[str, tuple[int, int]] | None = None
         self._places: dict[int, int] = {}  # of open days in `opens`
+        self._compaction = Compaction()
         self.segment_texts = TextTable(lambda number: json_text(self.segment(number - 1)))
         self.own_texts = TextTable(self._own_text)
         self.own_of(NO_ATTRIBUTES, None)
@@ -116,7 +79,7 @@ class OrdinaryAccounts:
         length = self._bytes_of(key)
         day, content = _look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
         if content == _GREAT and day > 0:
-            content = self._great[key]
+            content = self._great.get(key, 0)  # 0: its day has closed
         self._found = key, (day, content)
         return day, content
 
@@ -154,32 +117,36 @@ class OrdinaryAccounts:
         arrays, numbers = self.arrays, self.arrays.numbers
         longer: dict[str, Any] = {}
         used = int(numbers[layout.ACCOUNTS_USED])
-        if used + _SPARE > arrays.accounts.size:
-            accounts = longer["accounts"] = _longer(arrays.accounts, used + _SPARE)
+        if used + layout.SPARE > arrays.accounts.size:
+            accounts = longer["accounts"] = _longer(arrays.accounts, used + layout.SPARE)
             index = longer["index"] = np.zeros(1 << (2 * accounts.size - 1).bit_length(), np.int32)
             _reindex(index, accounts, used)
-        if numbers[layout.TEXTS_USED] + _SPARE_TEXTS > arrays.texts.size:
-            needed = int(numbers[layout.TEXTS_USED]) + _SPARE_TEXTS
+        if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS > arrays.texts.size:
+            needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS
             longer["texts"] = _longer(arrays.texts, needed)
         days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
-        if days + _SPARE > arrays.days.size:
-            longer["days"] = _longer(arrays.days, days + _SPARE)
-        if numbers[layout.ENTRIES_USED] + _SPARE > arrays.entries.size:
-            longer["entries"] = _longer(arrays.entries, int(numbers[layout.ENTRIES_USED]) + _SPARE)
-        texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * _SPARE
+        if days + layout.SPARE > arrays.days.size:
+            longer["days"] = _longer(arrays.days, days + layout.SPARE)
+        if numbers[layout.ENTRIES_USED] + layout.SPARE > arrays.entries.size:
+            longer["entries"] = _longer(
+                arrays.entries, int(numbers[layout.ENTRIES_USED]) + layout.SPARE
+            )
+        texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * layout.SPARE
         if texts > arrays.entry_texts.size:
             longer["entry_texts"] = _longer(arrays.entry_texts, texts)
-        if numbers[layout.IDS_USED] + _SPARE > arrays.ids.size * 3 // 5:
-            longer["ids"] = self._ids_moved()
+        if numbers[layout.IDS_USED] + layout.SPARE > arrays.ids.size * 3 // 5:
+            longer["ids"] = self._ids_moved(0)
         if longer:
             self.arrays = arrays._replace(**longer)
 
-    def _ids_moved(self) -> Table:
-        """Return the ids of open days in a table with room for as many again."""
+    def _ids_moved(self, least: int) -> Table:
+        """Return the ids of open days in a table with room for as many again, or for some."""
         arrays, numbers = self.arrays, self.arrays.numbers
         first_day = int(arrays.opens[0]["day"]) if numbers[layout.OPENS_USED] else 1 << 31
         held = int(np.count_nonzero(arrays.ids["day"] >= max(first_day, 1)))
-        ids = np.zeros(1 << (2 * (held + _SPARE) * 5 // 3).bit_length(), layout.IDS)
+        ids = np.zeros(
+            1 << (max(2 * (held + layout.SPARE), least) * 5 // 3).bit_length(), layout.IDS
+        )
         numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, ids, first_day)
         return ids
 
@@ -222,6 +189,7 @@ class OrdinaryAccounts:
         row = self.arrays.opens[place]
         if not row["account_days"]:
             return None
+        self._compaction.day_closes(self.arrays)
         closed = ClosedRows(self, open_day, int(row["first"]), int(row["account_days"]))
         self.closed.append(closed)
         return closed
@@ -229,6 +197,25 @@ class OrdinaryAccounts:
     def closed_done(self, closed: ClosedRows) -> None:
         """Forget of a closed day whose account-days have all been emitted."""
         self.closed.remove(closed)
+        self._compaction.day_emitted(self.arrays)
+
+    def compact(self) -> None:
+        """Give back the room of what is gone, if it is much; all entries have been taken.
+
+        Numbers of accounts are others then, so it is no run's time.
+        """
+        if self.closed or not self._compaction.take_due():
+            return
+        self.arrays = self._compaction.moved(self.arrays)
+        needed = self._compaction.ids_needed(self.arrays)
+        if needed is not None:
+            self.arrays = self.arrays._replace(ids=self._ids_moved(needed))
+        self._found = None
+        self._great = {
+            key: content
+            for key, content in self._great.items()
+            if self.find_id(key)[0] in self._places
+        }
 
     # -- names and limits -------------------------------------------------------------------------
 
@@ -453,6 +440,7 @@ class OrdinaryAccounts:
         number = self.number_of(account.account_id)
         self.arrays.accounts[number]["state"] = IN_ROWS
         self.arrays.accounts[number]["own"] = NONE
+        self.arrays.accounts[number]["idle"] = 0
 
     def put_rows(
         self, account: Account, open_days: dict[int, OpenDay], account_id: str | None
@@ -551,12 +539,6 @@ class OrdinaryAccounts:
 
 
 _NO_LIMITS: Final = LimitSet(())
-
-_SPARE: Final = 4096
-"""Records for which there is room after more room was made, at least."""
-
-_SPARE_TEXTS: Final = 1 << 15
-"""Bytes of new names for which there is room then."""
 
 
 def _longer(array: Table, least: int) -> Table:

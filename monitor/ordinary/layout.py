@@ -56,12 +56,14 @@ ACCOUNTS: Final = np.dtype(
         ("head", "i4"),
         ("own", "i4"),
         ("state", "u1"),
+        ("idle", "u1"),
     ],
     align=True,
 )
 """An account: where its id stands in `texts`, the next account of its bucket, its latest day.
 
 `own` is the number of what tells its limits apart beside its segment, -1 if nobody has looked yet.
+`idle` counts the closed days since it had something last, up to some.
 """
 
 DAYS: Final = np.dtype(
@@ -187,6 +189,12 @@ class RunPlaces(NamedTuple):
     deferred: Ints
     is_ahead: Table  # u1
 
+
+SPARE: Final = 4096
+"""Records for which there is room after more room was made, at least."""
+
+SPARE_TEXTS: Final = 1 << 15
+"""Bytes of new names for which there is room then."""
 
 SEGMENTS_MAX: Final = 4096
 """Names of segments that have a number; account-days of further ones are objects."""

@@ -233,6 +233,7 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
     row["day"] = open_["day"]
     row["next"] = account["head"]
     account["head"] = place
+    account["idle"] = 0
     row["after"] = NONE
     row["before"] = open_["last"]
     if open_["last"] == NONE:

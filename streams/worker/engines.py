@@ -7,6 +7,7 @@ from typing import Final
 from models.kernels import Loading
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.ordinary.compaction import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
 from streams.settings import Settings
@@ -52,6 +53,9 @@ def _load() -> None:
         engine.take_step()
         for number in engine.ledger.take_dirty():
             list(engine.ledger.rows_of(number))
+    engine.take_step()
+    engine.ledger.is_held("D")
+    Compaction().moved(engine.ledger.begin_rows().arrays)
 
 
 _ACCOUNTS: Final = ("A", "B", "C")
