@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.core.account import AccountDay, ClosedDay
 from monitor.engine.step import Step
-from monitor.ledger.ledger import DayRows, Ledger, OpenDay
+from monitor.ledger.ledger import DayRows, EmittedRows, Ledger, OpenDay
 from monitor.outliers.watch import OutlierWatch
 from monitor.review.reviews import Reviews
 
@@ -57,13 +57,21 @@ class ClosingDay:
     def next_ones(self, count: int) -> list[tuple[AccountDay, float | None]]:
         """Return the next account-days with their scores, at most so many; they are done with."""
         place = slice(self._place, self._place + count)
-        self._place += count
         next_ones = list(zip(self._account_days[place], self._scores[place], strict=True))
-        if self._rows is not None:
-            first = place.start - len(self._account_days)
-            numbers = range(max(first, 0), min(first + count, len(self._rows)))
-            next_ones += [(self._rows.take(number), None) for number in numbers]
+        self._place += len(next_ones)
         return next_ones
+
+    def next_rows(self, count: int) -> tuple[EmittedRows, int]:
+        """Return the next ones that were rows as the day closed, at most so many, and how many.
+
+        They come after all others.
+        """
+        if self._rows is None or self._place < len(self._account_days):
+            return EmittedRows([], []), 0
+        first = self._place - len(self._account_days)
+        last = min(first + count, len(self._rows))
+        self._place += last - first
+        return self._rows.emit(first, last, self.version), last - first
 
 
 class Closing:
@@ -131,7 +139,9 @@ class Closing:
     def _emit(self, closing: ClosingDay, at_most: int, step: Step) -> int:
         """Emit account-days of a closed day; return how many, and at least 1."""
         emitted = closing.next_ones(at_most)
-        for account_day, known in emitted:
+        of_rows, rows = closing.next_rows(at_most - len(emitted))
+        step.closed_rows += of_rows.records
+        for account_day, known in (*emitted, *((made, None) for made in of_rows.account_days)):
             account = account_day.account
             if account.days:  # else it stood in rows, and has been given up
                 account.drop(account_day)
@@ -143,7 +153,7 @@ class Closing:
             step.account_days.append(ClosedDay(account_day, closing.version, score))
         if closing.is_done:
             self.days.popleft()
-        return max(len(emitted), 1)
+        return max(len(emitted) + rows, 1)
 
     def _summing(self, closed: OpenDay, account_days: list[AccountDay]) -> "DaySum | None":
         """Return what sums up a closed day in each segment, if its policy asks for it."""
@@ -155,5 +165,4 @@ class Closing:
         from monitor.systemic.summary import DaySum  # noqa: PLC0415 - loads numpy
 
         usual = self._outliers.day_usual(account_days, day)
-        account_days = [*account_days, *(closed.rows or ())]
-        return DaySum(day, account_days, closed.limits, usual, payers, rejections)
+        return DaySum(day, account_days, closed.limits, usual, payers, rejections, closed.rows)

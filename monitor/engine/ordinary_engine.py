@@ -62,6 +62,7 @@ class OrdinaryEngine(Engine):
                 self._step.transactions += len(entries)
                 self._step.entry_rows.append(entries)
             self._step.ahead += ordinary.take_ahead()
+            ordinary.compact()
         return super().take_step()
 
     def observe_run(self, run: RecordRun) -> None:

@@ -16,10 +16,13 @@ class Step:
     those that do so no more: each is a transaction by now, or is rejected. So every record is in
     one of `transactions`, `rejections`, `waiting` and `redelivered`, until it leaves `waiting`.
     Each transaction is in `entries` or, if a kernel took it in, in `entry_rows`.
+    `closed_rows` are further account-days, which were rows: each as the id of its account and the
+    value of its record.
     """
 
     __slots__ = (
-        "account_days", "ahead", "alerts", "entries", "entry_rows", "redelivered", "rejections",
+        "account_days", "ahead", "alerts", "closed_rows", "entries", "entry_rows", "redelivered",
+        "rejections",
         "segment_days", "settled", "transactions", "waiting",
     )  # fmt: skip
 
@@ -27,6 +30,7 @@ class Step:
         self.alerts: list[Alert] = []
         self.rejections: list[tuple[int, Rejection]] = []
         self.account_days: list[ClosedDay] = []
+        self.closed_rows: list[tuple[bytes, bytes]] = []
         self.segment_days: list[tuple[SegmentDay, ...]] = []  # all of one day together
         self.entries: list[Entry] = []
         self.entry_rows: list[EntryRows] = []

@@ -100,19 +100,40 @@ class Contents(Protocol):
         ...
 
 
+class EmittedRows(NamedTuple):
+    """Account-days of a closed day as they are emitted: objects, and records.
+
+    A record is the id of the account and the value that the wire form of the account-day has.
+    """
+
+    account_days: list[AccountDay]
+    records: list[tuple[bytes, bytes]]
+
+
 class DayRows(Protocol):
-    """Account-days of a closed day that are no objects before somebody asks for them."""
+    """Account-days of a closed day that are no objects before somebody asks for them.
+
+    They have numbers from 0 on. Those that are objects by now are among them.
+    """
 
     def __len__(self) -> int:
         """Return how many they are."""
         ...
 
-    def __iter__(self) -> Iterator[AccountDay]:
-        """Yield each as an object."""
+    def segments(self) -> Counter[str | None]:
+        """Return how many account-days each segment has."""
         ...
 
-    def take(self, number: int) -> AccountDay:
-        """Return the one that has a number, and forget it: it is emitted."""
+    def objects(self, begin: int, end: int) -> Iterator[AccountDay]:
+        """Yield those with some numbers that are objects by now."""
+        ...
+
+    def groups(self, begin: int, end: int) -> Iterator[Any]:
+        """Yield all others with some numbers, as `systemic/summary.py` has them."""
+        ...
+
+    def emit(self, begin: int, end: int, version: int) -> EmittedRows:
+        """Return those with some numbers, and forget them; the version is that of the policy."""
         ...
 
 

@@ -13,15 +13,16 @@ from models.kernels import compiled
 from monitor.core.account import NOTHING_TOLD, SERIES, Account, AccountDay, Told
 from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
-from monitor.core.currency import CURRENCIES
 from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import OpenDay
 from monitor.ordinary import layout, tables
+from monitor.ordinary.closed import ClosedRows
+from monitor.ordinary.compaction import Compaction
 from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.kept import tail_of
-from monitor.ordinary.layout import IN_ROWS, NONE, OBJECT, Arrays, Table
+from monitor.ordinary.layout import CURRENCY_CODES, IN_ROWS, NONE, OBJECT, Arrays, Table
+from monitor.ordinary.written import TextTable, json_text
 
-CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
 CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
 BETWEEN_IDS: Final = b"\xff".decode(errors="surrogateescape")
 """As the last character of a tag: the byte that is in no text."""
@@ -42,90 +43,6 @@ def _look_up(numbers: Ints, ids: Table, data: Table, length: int) -> tuple[int, 
 @compiled
 def _put(numbers: Ints, ids: Table, low: int, high: int, day: int, content: int) -> None:
     tables.put_id(numbers, ids, U64(low), U64(high), day, content)
-
-
-class IdContents:
-    """What an open day holds, by key, as the ledger asks for it; it stands in the table of ids."""
-
-    __slots__ = ("_accounts", "_day", "_size")
-
-    def __init__(self, accounts: "OrdinaryAccounts", day: int) -> None:
-        self._accounts = accounts
-        self._day = day
-        self._size = 0  # of those that kernels did not put
-
-    def __contains__(self, key: object) -> bool:
-        assert isinstance(key, str)
-        return self._accounts.find_id(key)[0] == self._day
-
-    def __getitem__(self, key: str) -> int:
-        day, content = self._accounts.find_id(key)
-        if day != self._day:
-            raise KeyError(key)
-        return content
-
-    def get(self, key: str) -> int | None:
-        """Return the content of a key; None if the day does not hold it."""
-        day, content = self._accounts.find_id(key)
-        return content if day == self._day else None
-
-    def __setitem__(self, key: str, content: int) -> None:
-        self._size += key not in self
-        self._accounts.put_id(key, self._day, content)
-
-    def __delitem__(self, key: str) -> None:
-        if key not in self:
-            raise KeyError(key)
-        self._size -= 1
-        self._accounts.put_id(key, layout.NONE, 0)
-
-    def __len__(self) -> int:
-        return self._size + self._accounts.ids_by_kernels(self._day)
-
-
-class ClosedRows(Sequence[AccountDay]):
-    """The account-days of a closed day that are rows, in the order in which they began.
-
-    Each is made an object when it is asked for.
-    """
-
-    def __init__(self, accounts: "OrdinaryAccounts", open_day: OpenDay, places: Ints) -> None:
-        self._accounts = accounts
-        self._places = places
-        self._open_day = open_day
-        self._objects: dict[int, AccountDay] = {}  # by the number in this sequence
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, number: Any) -> Any:  # noqa: ANN401 - of a sequence
-        if isinstance(number, slice):
-            return [self[at] for at in range(*number.indices(len(self)))]
-        made = self._objects.get(number)
-        if made is None:
-            made = self._accounts.view(int(self._places[number]), self._open_day.limits)
-        return made
-
-    def take(self, number: int) -> AccountDay:
-        """Return an account-day that is emitted; its row is given up."""
-        made = self._objects.pop(number, None)
-        if made is None:
-            place = int(self._places[number])
-            made = self._accounts.view(place, self._open_day.limits)
-            self._accounts.give_up(place)
-        self._places[number] = NONE
-        return made
-
-    def make_object(self, place: int, account: Account) -> AccountDay | None:
-        """Return the account-day at a place as one of its account; None if it is not of these."""
-        (numbers,) = np.nonzero(self._places == place)
-        if not numbers.size:
-            return None
-        made: AccountDay = self[int(numbers[0])]
-        made.account = account
-        self._objects[int(numbers[0])] = made
-        self._places[numbers[0]] = NONE
-        return made
 
 
 class OrdinaryAccounts:
@@ -154,6 +71,9 @@ class OrdinaryAccounts:
         self._found: tuple[str, tuple[int, int, int, int]] | None = None  # by a key, its hash
         self._places: dict[int, int] = {}  # of open days in `opens`
         self._numbers: dict[str, int] = {}  # of accounts that are objects, or soon will be
+        self._compaction = Compaction()
+        self.segment_texts = TextTable(lambda number: json_text(self.segment(number - 1)))
+        self.own_texts = TextTable(self._own_text)
         self.own_of(NO_ATTRIBUTES, None)
 
     # -- ids of transactions ----------------------------------------------------------------------
@@ -162,7 +82,7 @@ class OrdinaryAccounts:
         """Return the business day that holds a key, 0 if none does, and its content."""
         _, _, day, content = self._look_up(key)
         if content == _GREAT and day > 0:
-            content = self._great[key]
+            content = self._great.get(key, 0)  # 0: its day has closed
         return day, content
 
     def put_id(self, key: str, day: int, content: int) -> None:
@@ -208,32 +128,36 @@ class OrdinaryAccounts:
         arrays, numbers = self.arrays, self.arrays.numbers
         longer: dict[str, Any] = {}
         used = int(numbers[layout.ACCOUNTS_USED])
-        if used + _SPARE > arrays.accounts.size:
-            accounts = longer["accounts"] = _longer(arrays.accounts, used + _SPARE)
+        if used + layout.SPARE > arrays.accounts.size:
+            accounts = longer["accounts"] = _longer(arrays.accounts, used + layout.SPARE)
             index = longer["index"] = np.zeros(1 << (2 * accounts.size - 1).bit_length(), np.int32)
             _reindex(index, accounts, used)
-        if numbers[layout.TEXTS_USED] + _SPARE_TEXTS > arrays.texts.size:
-            needed = int(numbers[layout.TEXTS_USED]) + _SPARE_TEXTS
+        if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS > arrays.texts.size:
+            needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS
             longer["texts"] = _longer(arrays.texts, needed)
         days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
-        if days + _SPARE > arrays.days.size:
-            longer["days"] = _longer(arrays.days, days + _SPARE)
-        if numbers[layout.ENTRIES_USED] + _SPARE > arrays.entries.size:
-            longer["entries"] = _longer(arrays.entries, int(numbers[layout.ENTRIES_USED]) + _SPARE)
-        texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * _SPARE
+        if days + layout.SPARE > arrays.days.size:
+            longer["days"] = _longer(arrays.days, days + layout.SPARE)
+        if numbers[layout.ENTRIES_USED] + layout.SPARE > arrays.entries.size:
+            longer["entries"] = _longer(
+                arrays.entries, int(numbers[layout.ENTRIES_USED]) + layout.SPARE
+            )
+        texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * layout.SPARE
         if texts > arrays.entry_texts.size:
             longer["entry_texts"] = _longer(arrays.entry_texts, texts)
-        if numbers[layout.IDS_USED] + _SPARE > arrays.ids.size * 3 // 5:
-            longer["ids"] = self._ids_moved()
+        if numbers[layout.IDS_USED] + layout.SPARE > arrays.ids.size * 3 // 5:
+            longer["ids"] = self._ids_moved(0)
         if longer:
             self.arrays = arrays._replace(**longer)
 
-    def _ids_moved(self) -> Table:
-        """Return the ids of open days in a table with room for as many again."""
+    def _ids_moved(self, least: int) -> Table:
+        """Return the ids of open days in a table with room for as many again, or for some."""
         arrays, numbers = self.arrays, self.arrays.numbers
         first_day = int(arrays.opens[0]["day"]) if numbers[layout.OPENS_USED] else 1 << 31
         held = int(np.count_nonzero(arrays.ids["day"] >= max(first_day, 1)))
-        ids = np.zeros(1 << (2 * (held + _SPARE) * 5 // 3).bit_length(), layout.IDS)
+        ids = np.zeros(
+            1 << (max(2 * (held + layout.SPARE), least) * 5 // 3).bit_length(), layout.IDS
+        )
         numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, ids, first_day)
         return ids
 
@@ -276,14 +200,37 @@ class OrdinaryAccounts:
         row = self.arrays.opens[place]
         if not row["account_days"]:
             return None
-        places = tables.places_of_day(self.arrays.days, int(row["first"]), int(row["account_days"]))
-        closed = ClosedRows(self, open_day, places)
+        self._compaction.day_closes(self.arrays)
+        closed = ClosedRows(self, open_day, int(row["first"]), int(row["account_days"]))
         self.closed.append(closed)
         return closed
 
     def closed_done(self, closed: ClosedRows) -> None:
         """Forget of a closed day whose account-days have all been emitted."""
         self.closed.remove(closed)
+        self._compaction.day_emitted(self.arrays)
+
+    def compact(self) -> None:
+        """Give back the room of what is gone, if it is much; all entries have been taken.
+
+        Numbers of accounts are others then, so it is no run's time.
+        """
+        if self.closed or not self._compaction.take_due():
+            return
+        self.arrays, numbers, places = self._compaction.moved(self.arrays)
+        self._numbers = {name: int(numbers[number]) for name, number in self._numbers.items()}
+        self.told = {int(places[place]): told for place, told in self.told.items()}
+        for own, (attributes, _) in enumerate(self._owns):
+            self.arrays.own_tails[own] = self._put_text(tail_of(attributes))
+        needed = self._compaction.ids_needed(self.arrays)
+        if needed is not None:
+            self.arrays = self.arrays._replace(ids=self._ids_moved(needed))
+        self._found = None
+        self._great = {
+            key: content
+            for key, content in self._great.items()
+            if self.find_id(key)[0] in self._places
+        }
 
     # -- names and limits -------------------------------------------------------------------------
 
@@ -302,6 +249,12 @@ class OrdinaryAccounts:
             self.arrays.own_segment[number] = NONE if segment is None else segment
             self.arrays.own_tails[number] = self._put_text(tail_of(attributes))
         return number
+
+    def _own_text(self, number: int) -> bytes:
+        """Return what a record of an account-day says of attributes."""
+        attributes, _ = self._owns[number]
+        branch, product = json_text(attributes.branch), json_text(attributes.product)
+        return b',"branch":' + branch + b',"product":' + product
 
     def segment_number(self, segment: str | None) -> int | None:
         """Return the number of a segment, -1 of no segment; None if it can have none."""
@@ -358,6 +311,10 @@ class OrdinaryAccounts:
         """Learn which limits watch account-days of a segment and an account."""
         own = max(int(self.arrays.accounts[number]["own"]), 0)
         self.kind_of(open_day, segment, own)
+
+    def kind(self, number: int) -> AccountDay:
+        """Return an account-day that some limits watch, by their number."""
+        return self._kinds[number][1]
 
     def kind_of(self, open_day: OpenDay, segment: int, own: int) -> int:
         """Return the number of the limits that watch such account-days."""
@@ -428,7 +385,7 @@ class OrdinaryAccounts:
         numbers = self.arrays.numbers
         if (
             numbers[layout.ACCOUNTS_USED] + 1 >= self.arrays.accounts.size
-            or numbers[layout.TEXTS_USED] + _SPARE_TEXTS > self.arrays.texts.size
+            or numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS > self.arrays.texts.size
         ):
             self.make_room()
         arrays = self.arrays
@@ -628,13 +585,6 @@ class OrdinaryAccounts:
         return dirty
 
 
-_SPARE: Final = 4096
-"""Records for which there is room after more room was made, at least."""
-
-_SPARE_TEXTS: Final = 1 << 15
-"""Bytes of new names for which there is room then."""
-
-
 def _bits_of(limits: LimitSet, account_day: AccountDay) -> dict[str, int]:
     """Return the bits of `told` of limits; none where each record near a limit is looked at."""
     if limits.look_permille is not None:
@@ -715,6 +665,7 @@ def _return(accounts: Table, bucket_dirty: Table, number: int, days: int) -> Non
     account = accounts[number]
     account["state"] = IN_ROWS
     bucket_dirty[account["bucket"]] = 1
+    account["idle"] = 0
     if not days:
         account["own"] = NONE
 

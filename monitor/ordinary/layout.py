@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from models.arrays import Bytes, Ints
+from monitor.core.currency import CURRENCIES
 
 Table = Any
 """An array of one of the kinds of rows below; numpy has no static type for it."""
@@ -58,12 +59,14 @@ ACCOUNTS: Final = np.dtype(
         ("head", "i4"),
         ("own", "i4"),
         ("state", "u1"),
+        ("idle", "u1"),
     ],
     align=True,
 )
 """An account: where its id stands in `texts`, the next account of its bucket, its latest day.
 
 `own` is the number of what tells its limits apart beside its segment, -1 if nobody has looked yet.
+`idle` counts the closed days since it had something last, up to some.
 """
 
 DAYS: Final = np.dtype(
@@ -134,6 +137,9 @@ NAMES: Final = np.dtype([("hash", "u8"), ("at", "i8"), ("length", "i8")])
 
 TAILS: Final = np.dtype([("at", "i8"), ("length", "i8")])
 """What ends each account-day as state keeps it: where it stands in `texts`."""
+
+CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
+"""Currencies by their numbers."""
 
 CONTENT_MAX: Final = 1 << 62
 """What is greater is Python's."""
@@ -215,6 +221,12 @@ class RunPlaces(NamedTuple):
     deferred: Ints
     is_ahead: Table  # u1
 
+
+SPARE: Final = 4096
+"""Records for which there is room after more room was made, at least."""
+
+SPARE_TEXTS: Final = 1 << 15
+"""Bytes of new names for which there is room then."""
 
 SEGMENTS_MAX: Final = 4096
 """Names of segments that have a number; account-days of further ones are objects."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from monitor.core.account import Account
 from monitor.core.threshold import LimitSet
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
-from monitor.ordinary.accounts import BETWEEN_IDS, IdContents, OrdinaryAccounts
+from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
+from monitor.ordinary.contents import IdContents
 from monitor.ordinary.kept import kept_rows
 from monitor.policy.policy import PolicyBook
 

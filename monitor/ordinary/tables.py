@@ -249,6 +249,7 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
     row["day"] = open_["day"]
     row["next"] = account["head"]
     account["head"] = place
+    account["idle"] = 0
     row["after"] = NONE
     row["before"] = open_["last"]
     if open_["last"] == NONE:
@@ -294,11 +295,18 @@ def unlink_day(days: Table, open_: Table, place: int) -> None:
 
 
 @compiled
-def places_of_day(days: Table, first: int, count: int) -> Ints:
-    """Return where the account-days of a business day stand, in the order in which they began."""
+def places_of_day(days: Table, first: int, count: int, of_segments: Ints) -> Ints:
+    """Return where the account-days of a closed day stand, in the order in which they began.
+
+    Each gets its number in that order as its `before`, which nothing else needs any more.
+    `of_segments` counts them by the number of their segment and 1.
+    """
     places = np.empty(count, np.int64)
     place = first
     for number in range(count):
+        row = days[place]
         places[number] = place
-        place = int(days[place]["after"])
+        of_segments[row["segment"] + 1] += 1
+        row["before"] = number
+        place = int(row["after"])
     return places

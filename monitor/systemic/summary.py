@@ -8,11 +8,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from models.arrays import Bools
+from models.arrays import Bools, Ints
 from models.sketches.histogram import VALUE_MAX, Sketch
 from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT, AccountDay, Totals
 from monitor.core.names import KINDS_MAX, OTHERS, SEGMENTS_MAX, within
@@ -35,6 +35,38 @@ class Usual(NamedTuple):
     is_hot: Bools
 
 
+class RowGroup(NamedTuple):
+    """Account-days of a day that stand in rows, in one currency, and over no limit.
+
+    The same limits decide for all of them, as for `like`. `totals` has a row for each, as `Totals`.
+    """
+
+    like: AccountDay
+    segment: str | None
+    currency: str
+    totals: Ints
+
+
+class SummedRows(Protocol):
+    """Account-days of a closed day by numbers from 0 on: rows, and some that are objects by now."""
+
+    def __len__(self) -> int:
+        """Return how many they are."""
+        ...
+
+    def segments(self) -> Counter[str | None]:
+        """Return how many account-days each segment has."""
+        ...
+
+    def objects(self, begin: int, end: int) -> Iterator[AccountDay]:
+        """Yield those with some numbers that are objects."""
+        ...
+
+    def groups(self, begin: int, end: int) -> Iterator[RowGroup]:
+        """Yield all others with some numbers."""
+        ...
+
+
 VALUES_HELD: Final = 1000
 """Values of a limit that are held until they are added to its sketch, in one go."""
 
@@ -54,6 +86,12 @@ class _Limit:
 
     def add(self, value: int) -> None:
         self.held.append(min(value, VALUE_MAX))
+        if len(self.held) >= VALUES_HELD:
+            self._sketch()
+
+    def add_all(self, values: Ints) -> None:
+        """Add several values, none of which is over the limit."""
+        self.held += values.tolist()
         if len(self.held) >= VALUES_HELD:
             self._sketch()
 
@@ -99,13 +137,14 @@ class DaySum:
 
     An account-day is active where a transaction of it stands: what was taken back is not. Limits
     for one account are left out: they say nothing of many. `hot_payers` are by (segment,
-    institution), `rejections` by (segment, reason, branch).
+    institution), `rejections` by (segment, reason, branch). `rows`
+    are further account-days, which no model knows.
 
     The `SEGMENTS_MAX` greatest segments are told apart, and in each the `KINDS_MAX` most frequent
     names of a kind; all others are counted as `OTHERS`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a day has
         self,
         day: int,
         account_days: Sequence[AccountDay],
@@ -113,13 +152,17 @@ class DaySum:
         usual: Usual | None,
         hot_payers: Mapping[tuple[str | None, str], int],
         rejections: Mapping[tuple[str | None, str, str], int],
+        rows: SummedRows | None = None,
     ) -> None:
         self._day = day
+        self._rows = rows
         self._account_days = account_days
         self._limits = limits
         self._usual = usual
         self._place = 0
         seen = Counter(account_day.segment for account_day in account_days)
+        if rows is not None:
+            seen += rows.segments()
         seen.update({key[0]: 0 for key in [*hot_payers, *rejections]})
         self._told_apart = within(seen, SEGMENTS_MAX, lambda _: OTHERS).keys()
         self._segments: dict[str | None, _Segment] = {}
@@ -140,12 +183,16 @@ class DaySum:
 
     def work(self, units: int) -> int:
         """Count so many account-days, or sum up so many limits and segments; return how many."""
-        if self._place < len(self._account_days):
-            end = min(self._place + units, len(self._account_days))
-            for place in range(self._place, end):
-                self._count(place)
-            done, self._place = end - self._place, end
-            return done
+        objects = len(self._account_days)
+        count = objects + (0 if self._rows is None else len(self._rows))
+        if self._place < count:
+            begin, end = self._place, min(self._place + units, count)
+            for place in range(begin, min(end, objects)):
+                self._count(self._account_days[place], place)
+            if end > objects:
+                self._count_rows(max(begin - objects, 0), end - objects)
+            self._place = end
+            return end - begin
         done = sum(1 for _ in islice(self._summing, units))
         self.is_done = done < units
         return done
@@ -164,17 +211,27 @@ class DaySum:
     def _segment(self, name: str | None) -> _Segment:
         return self._segments.setdefault(name if name in self._told_apart else OTHERS, _Segment())
 
-    def _count(self, place: int) -> None:
-        account_day = self._account_days[place]
-        key = id(account_day.watches), account_day.segment
-        asked = self._asked.get(key)
-        if asked is None:
-            asked = self._asked[key] = self._ask(account_day)
-        segment, limits = asked
+    def _count_rows(self, begin: int, end: int) -> None:
+        """Count account-days that are rows, or were."""
+        assert self._rows is not None
+        for account_day in self._rows.objects(begin, end):
+            self._count(account_day, None)
+        for group in self._rows.groups(begin, end):
+            segment, limits = self._asked_of(group.like, group.segment)
+            totals = group.totals
+            active = totals[(totals[:, COUNT_DEBIT] != 0) | (totals[:, COUNT_CREDIT] != 0)]
+            segment.active += len(active)
+            for threshold, first, second, limit in limits:
+                if threshold.currency in {None, group.currency}:
+                    limit.add_all(active[:, first] + active[:, second])
+
+    def _count(self, account_day: AccountDay, place: int | None) -> None:
+        """Count an account-day; `place` is that of what the models know of it, if they do."""
+        segment, limits = self._asked_of(account_day, account_day.segment)
         if not _is_active(account_day):
             return
         segment.active += 1
-        if self._usual is not None:
+        if self._usual is not None and place is not None:
             segment.known += int(self._usual.is_known[place])
             segment.hot += int(self._usual.is_hot[place])
         for threshold, first, second, limit in limits:
@@ -194,11 +251,19 @@ class DaySum:
                 limit.causes.update(_pairs(origin))
                 limit.accounts.append(Breach(account_day.account.account_id, origin))
 
-    def _ask(self, account_day: AccountDay) -> tuple[_Segment, list[_Asked]]:
-        """Return where account-days that share their watches are counted: for these few limits."""
-        segment = self._segment(account_day.segment)
+    def _asked_of(self, like: AccountDay, segment: str | None) -> tuple[_Segment, list[_Asked]]:
+        """Return where account-days of a segment are counted that share their watches with one."""
+        key = id(like.watches), segment
+        asked = self._asked.get(key)
+        if asked is None:
+            asked = self._asked[key] = self._ask(like, segment)
+        return asked
+
+    def _ask(self, like: AccountDay, name: str | None) -> tuple[_Segment, list[_Asked]]:
+        """Return the same, found first: for these few limits."""
+        segment = self._segment(name)
         asked: list[_Asked] = []
-        for threshold in self._limits.deciding(*scope_of(account_day)):
+        for threshold in self._limits.deciding(*scope_of(like)):
             if threshold.account_id is None:
                 limit = segment.limits.setdefault(threshold.threshold_id, _Limit(threshold.above))
                 asked.append((threshold, *places_of(threshold), limit))

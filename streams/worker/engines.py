@@ -7,6 +7,7 @@ from typing import Final
 from models.kernels import Loading
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.ordinary.compaction import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
 from streams.settings import Settings
@@ -54,6 +55,9 @@ def _load() -> None:
         for _ in chunks_by_day(step.entries, step.entry_rows):
             pass
         engine.ledger.rows_of(sorted(engine.ledger.take_dirty()))
+    engine.take_step()
+    engine.ledger.is_held("D")
+    Compaction().moved(engine.ledger.begin_rows().arrays)
 
 
 _ACCOUNTS: Final = ("A", "B", "C")

@@ -242,12 +242,15 @@ class Partition:
                     for a in step.alerts
                 ],
             )
-        if step.account_days:
+        if step.account_days or step.closed_rows:
             await self._send(
                 self._topics.account_days,
                 [
-                    Outgoing(closed.account_id.encode(), codec.closed_day_bytes(closed))
-                    for closed in step.account_days
+                    *(
+                        Outgoing(closed.account_id.encode(), codec.closed_day_bytes(closed))
+                        for closed in step.account_days
+                    ),
+                    *starmap(Outgoing, step.closed_rows),
                 ],
             )
         for of_day in step.segment_days:

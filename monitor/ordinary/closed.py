@@ -1,0 +1,149 @@
+"""The account-days of a closed day that stand in rows, until all are summed up and emitted."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from monitor.core.account import Account, AccountDay
+from monitor.core.business_day import day_text
+from monitor.ledger.ledger import EmittedRows, OpenDay
+from monitor.ordinary import tables, written
+from monitor.ordinary.layout import CURRENCY_CODES, NONE, SEGMENTS_MAX
+from monitor.systemic.summary import RowGroup
+
+if TYPE_CHECKING:
+    from monitor.ordinary.accounts import OrdinaryAccounts
+
+_PIECE: Final = 4096
+"""Account-days that are written in one go, at most."""
+
+
+class ClosedRows:
+    """The account-days of a closed day that are rows, by numbers in the order in which they began.
+
+    One whose account is made an object becomes an object of it, and keeps its number.
+    """
+
+    def __init__(
+        self, accounts: "OrdinaryAccounts", open_day: OpenDay, first: int, count: int
+    ) -> None:
+        self._accounts = accounts
+        self._open_day = open_day
+        self._objects: dict[int, AccountDay] = {}  # by number
+        of_segments = np.zeros(SEGMENTS_MAX + 1, np.int64)
+        self._places = tables.places_of_day(accounts.arrays.days, first, count, of_segments)
+        self._of_segments = of_segments
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def segments(self) -> Counter[str | None]:
+        """Return how many account-days each segment has."""
+        numbers = np.flatnonzero(self._of_segments).tolist()
+        segment = self._accounts.segment
+        return Counter({segment(n - 1): int(self._of_segments[n]) for n in numbers})
+
+    # -- summing up -------------------------------------------------------------------------------
+
+    def objects(self, begin: int, end: int) -> Iterator[AccountDay]:
+        """Yield those with some numbers that are objects by now, or over a limit."""
+        places = self._places[begin:end]
+        days = self._accounts.arrays.days
+        for place in places[(places != NONE) & (days["told"][places] != 0)].tolist():
+            yield self._accounts.view(place, self._open_day.limits)
+        if self._objects:
+            for number in range(begin, end):
+                made = self._objects.get(number)
+                if made is not None:
+                    yield made
+
+    def groups(self, begin: int, end: int) -> Iterator[RowGroup]:
+        """Yield all others with some numbers, by limits, segment and currency."""
+        places = self._places[begin:end]
+        rows = self._accounts.arrays.days[places[places != NONE]]
+        rows = rows[rows["told"] == 0]
+        if not rows.size:
+            return
+        # A segment's number has 13 bits with -1, a currency's 9.
+        keys = rows["kind"].astype(np.int64) << 22 | (rows["segment"] + 1) << 9 | rows["currency"]
+        order = np.argsort(keys, kind="stable")
+        keys, totals = keys[order], rows["totals"][order]
+        bounds = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(keys)]
+        for first, last in pairwise(bounds):
+            row = rows[order[first]]
+            yield RowGroup(
+                self._accounts.kind(int(row["kind"])),
+                self._accounts.segment(int(row["segment"])),
+                CURRENCY_CODES[int(row["currency"])],
+                totals[first:last],
+            )
+
+    # -- emitting ---------------------------------------------------------------------------------
+
+    def emit(self, begin: int, end: int, version: int) -> EmittedRows:
+        """Return those with some numbers as they are emitted; they are given up.
+
+        `version` is that of the policy that decided.
+        """
+        if begin >= end:
+            return EmittedRows([], [])
+        records = self._write(begin, end, version)
+        account_days = [made for n in range(begin, end) if (made := self._taken(n)) is not None]
+        if end == len(self):
+            self._accounts.closed_done(self)
+        return EmittedRows(account_days, records)
+
+    def _write(self, begin: int, end: int, version: int) -> list[tuple[bytes, bytes]]:
+        """Return the account ids and the records of rows, but for the few that need an object."""
+        accounts, places = self._accounts, self._places[begin:end]
+        arrays, segments, owns = accounts.arrays, accounts.segment_texts, accounts.own_texts
+        rows = arrays.days[places[places != NONE]]
+        segments.know(rows["segment"].astype(np.int64) + 1)
+        owns.know(np.maximum(arrays.accounts["own"][rows["account"]], 0).astype(np.int64))
+        of_day = f'","business_day":"{day_text(self._open_day.day)}","segment":'
+        closing = f'"}}],"breaches":[],"policy_version":{version},"score":null}}'
+        out = np.empty(written.PIECE_BYTES, np.uint8)
+        spans = np.empty((_PIECE, 3), np.int64)
+        records: list[tuple[bytes, bytes]] = []
+        while begin < end:
+            begin, count = written.write_days(
+                arrays, self._places, begin, end, written.CURRENCY_TEXTS, written.EXPONENTS,
+                _bytes(of_day), _bytes(closing), segments.texts, segments.spans, owns.texts,
+                owns.spans, out, spans,
+            )  # fmt: skip
+            if count:
+                data = out[: spans[count - 1, 1]].tobytes()
+                records += [
+                    (data[at + written.KEY_AT : at + written.KEY_AT + length], data[at:last])
+                    for at, last, length in spans[:count].tolist()
+                ]
+        return records
+
+    def _taken(self, number: int) -> AccountDay | None:
+        """Return an account-day as an object that is done with; None if it has been written."""
+        made = self._objects.pop(number, None)
+        place = int(self._places[number])
+        if made is None and place != NONE:
+            made = self._accounts.view(place, self._open_day.limits)
+            self._accounts.give_up(place)
+            self._places[number] = NONE
+        return made
+
+    # -- objects ----------------------------------------------------------------------------------
+
+    def make_object(self, place: int, account: Account) -> AccountDay | None:
+        """Return the account-day at a place as one of its account; None if it is not of these."""
+        number = int(self._accounts.arrays.days[place]["before"])  # see `places_of_day`
+        if not 0 <= number < len(self) or self._places[number] != place:
+            return None
+        made = self._accounts.view(place, self._open_day.limits, account)
+        self._objects[number] = made
+        self._places[number] = NONE
+        return made
+
+
+def _bytes(text: str) -> Any:  # noqa: ANN401 - an array
+    return np.frombuffer(text.encode(), np.uint8)
