@@ -23,7 +23,7 @@ from tests.support.records import Record, record
 from tests.support.transactions import POLICY
 
 SYSTEMIC = (
-    POLICY
+    POLICY.replace("above = 3", "above = 12")
     + """
 [[limit]]
 id = "business"
@@ -75,11 +75,12 @@ def made_records(rng: random.Random, count: int, accounts: int) -> list[Record]:
         # Of some accounts there is nothing after a while, and again later.
         if 0.3 < offset / count < 0.7:
             number = rng.randrange(max(accounts // 8, 1))
-        fields = {
+        is_great = number % 7 == 0
+        fields: dict[str, Any] = {
             "account_id": ("A{}", 'Q"{}', "\u00e9{}")[number % 23 % 3 if number % 5 == 0 else 0]
             .format(number),
-            "amount": rng.choice(["0.00", "1.05", "80.00", "150.00", "420.00"]),
-            "currency": rng.choice(["EUR"] * 6 + ["USD", "USD"]),
+            "amount": rng.choice(["0.00", "1.05", "30.00"] + ["150.00", "420.00"] * is_great),
+            "currency": ("EUR", "EUR", "USD")[(number + (rng.random() < 0.01)) % 3],
             "direction": rng.choice(["debit", "debit", "credit"]),
         }  # fmt: skip
         if number % 4:
@@ -119,7 +120,7 @@ class Told(NamedTuple):
         self.records.update(repr(said).encode() for said in step.rejections)
         self.entries.update(step.entries)
         for of_day in step.segment_days:
-            self.segment_days += map(codec.segment_record_bytes, segment_records_of(0, of_day))
+            self.segment_days.extend(map(codec.segment_record_bytes, segment_records_of(0, of_day)))
 
 
 def held(engine: Engine) -> dict[tuple[str, int], Any]:
@@ -187,7 +188,9 @@ def test_steps_are_those_of_the_plain_engine(
 def test_the_days_of_a_stream_are_emitted_from_rows() -> None:
     records = made_records(random.Random(1), 900, 60)  # noqa: S311 - no secret
     engine = OrdinaryEngine(0, policies(), BUCKETS)
-    engine.observe_run(read_run([batch_of([*records, *closing_records(900)])]))
+    records += closing_records(900)
+    for first in range(0, len(records), 50):
+        engine.observe_run(read_run([batch_of(records[first : first + 50])]))
     while engine.has_closing_days:
         engine.close_account_days()
     step = engine.take_step()
@@ -262,8 +265,7 @@ def test_one_great_day_does_not_keep_its_room_for_ever() -> None:
         observe(day, few)
     after = room(engine)
     assert greatest > 4 * before
-    assert after <= before + 1_000_000
-    assert after < greatest // 3
+    assert 2 * after < greatest
     arrays = engine.ledger.begin_rows().arrays
     assert arrays.numbers[layout.ACCOUNTS_USED] <= few + 1
 
