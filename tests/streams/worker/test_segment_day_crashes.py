@@ -8,6 +8,7 @@ import pytest
 
 from monitor.engine import closing as closing_day
 from monitor.engine.engine import Engine
+from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from monitor.systemic.assembly import Joining
@@ -41,10 +42,19 @@ RECORDS.append(
 Day = dict[str | None, dict[str, object]]
 
 
+def policies() -> PolicyBook:
+    """Return a policy that asks for segment-days; models would take time, and are not exact."""
+    return PolicyBook([policy_of(SEGMENTED + "[systemic]\n")._replace(outliers=None)])
+
+
 def new_engine() -> Engine:
-    """Return an engine that tells of segment-days; models would take time, and are not exact."""
-    policy = policy_of(SEGMENTED + "[systemic]\n")._replace(outliers=None)
-    return Engine(0, PolicyBook([policy]), BUCKETS)
+    """Return an engine that tells of segment-days."""
+    return Engine(0, policies(), BUCKETS)
+
+
+def arrays_engine() -> Engine:
+    """Return the same engine with its ordinary accounts in arrays."""
+    return OrdinaryEngine(0, policies(), BUCKETS)
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +63,7 @@ def systemic(monkeypatch: pytest.MonkeyPatch) -> None:
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
     monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
-    monkeypatch.setattr(lives, "new_engine", new_engine)
+    monkeypatch.setattr(lives, "arrays_engine", arrays_engine)
 
 
 def joined(told: list[SegmentRecord]) -> dict[int, Day]:
