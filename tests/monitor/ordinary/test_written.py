@@ -119,6 +119,7 @@ def test_a_row_that_is_an_object_by_now_is_emitted_as_it_stood() -> None:
     ordinary, open_day, expected = put([made for made in EDGES if made.account_id != "plain"])
     closed = ordinary.close(open_day)
     assert closed is not None
+    ordinary.open_days_are([])
     other = OrdinaryLedger(0, book(), BUCKETS).account("a\x7f")
     ordinary.make_object(other, {})
     (account_day,) = other.days

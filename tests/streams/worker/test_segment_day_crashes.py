@@ -42,10 +42,14 @@ RECORDS.append(
 Day = dict[str | None, dict[str, object]]
 
 
+def policies() -> PolicyBook:
+    """Return a policy that asks for segment-days; models would take time, and are not exact."""
+    return PolicyBook([policy_of(SEGMENTED + "[systemic]\n")._replace(outliers=None)])
+
+
 def new_engine() -> Engine:
-    """Return an engine that tells of segment-days; models would take time, and are not exact."""
-    policy = policy_of(SEGMENTED + "[systemic]\n")._replace(outliers=None)
-    return Engine(0, PolicyBook([policy]), BUCKETS)
+    """Return an engine that tells of segment-days."""
+    return Engine(0, policies(), BUCKETS)
 
 
 def arrays_engine() -> Engine:
