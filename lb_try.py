@@ -9,6 +9,7 @@ bad = Counter()
 for seed in range(a, b):
     if seed % 2: e.CLOSED_DAYS_MAX = 1
     else: e.CLOSED_DAYS_MAX = 2000
+    import monitor.ordinary.layout as L; L.SEGMENTS_MAX = 2 if seed % 3 == 0 else 4096
     try:
         run_scenario(random.Random(seed), n)
     except BaseException as x:

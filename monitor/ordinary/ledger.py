@@ -86,7 +86,9 @@ class OrdinaryLedger(Ledger):
         return account_id if is_own else None
 
     def _limit_sets(self) -> Iterator[LimitSet]:
-        return (open_day.limits for open_day in self.open_days.values())
+        """Yield the limits of all versions: days of the account may begin by any of them."""
+        yield from self.policies.limit_sets
+        yield from (open_day.limits for open_day in self.open_days.values())
 
     @property
     def asks_own(self) -> bool:

@@ -246,7 +246,11 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
 
 @compiled
 def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
-    """Take an account-day from its account; its place is to be used again."""
+    """Take an account-day from its account; its place is to be used again.
+
+    With its last one an account forgets what its limits went by: that may change until it has
+    another one, and nobody says so of an account of which nothing is held.
+    """
     row = days[place]
     account = accounts[row["account"]]
     if account["head"] == place:
@@ -256,6 +260,8 @@ def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
         while days[before]["next"] != place:
             before = int(days[before]["next"])
         days[before]["next"] = row["next"]
+    if account["head"] == NONE:
+        account["own"] = NONE
     row["account"] = NONE
     row["next"] = numbers[DAYS_FREE]
     numbers[DAYS_FREE] = place
