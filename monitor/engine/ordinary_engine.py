@@ -171,8 +171,9 @@ class OrdinaryEngine(Engine):
         self._make_rows(item.account_id)
 
     def _make_rows(self, account_id: str) -> None:
+        """Make rows of an account; not while there are models, which ask for all as objects."""
         account = self.ledger.accounts.get(account_id)
-        if account is None:
+        if account is None or self.outliers.scorer is not None:
             return
         if not account.days:
             self.ledger.forget_if_empty(account)
@@ -217,7 +218,7 @@ class OrdinaryEngine(Engine):
 
     def settle(self) -> None:
         """Make rows of all accounts of which nothing is remarkable."""
-        if self.outliers.scorer is None and self.ledger.ordinary is not None:
+        if self.ledger.ordinary is not None:
             for account_id in list(self.ledger.accounts):
                 self._make_rows(account_id)
 

@@ -55,18 +55,18 @@ class IdContents:
 
     def __contains__(self, key: object) -> bool:
         assert isinstance(key, str)
-        return self._accounts.find_id(key)[0] == self._day
+        return self.get(key) is not None
 
     def __getitem__(self, key: str) -> int:
-        day, content = self._accounts.find_id(key)
-        if day != self._day:
+        content = self.get(key)
+        if content is None:
             raise KeyError(key)
         return content
 
     def get(self, key: str) -> int | None:
         """Return the content of a key; None if the day does not hold it."""
         day, content = self._accounts.find_id(key)
-        return content if day == self._day else None
+        return content if day == self._day else self._accounts.find_earlier(key, self._day)
 
     def __setitem__(self, key: str, content: int) -> None:
         self._size += key not in self
@@ -76,7 +76,7 @@ class IdContents:
         if key not in self:
             raise KeyError(key)
         self._size -= 1
-        self._accounts.put_id(key, layout.NONE, 0)
+        self._accounts.take_id_out(key, self._day)
 
     def __len__(self) -> int:
         return self._size + self._accounts.ids_by_kernels(self._day)
@@ -145,6 +145,7 @@ class OrdinaryAccounts:
         self._kind_numbers: dict[tuple[int, int], int] = {}
         self._kept_watches: list[Watches] = []  # so that none of another policy has the same id
         self._great: dict[str, int] = {}
+        self._earlier: dict[int, dict[str, int]] = {}  # by day: see `put_id`
         self._data = np.zeros(_ID_BYTES_MAX, np.uint8)
         self._found: tuple[str, tuple[int, int]] | None = None
         self._places: dict[int, int] = {}  # of open days in `opens`
@@ -163,8 +164,39 @@ class OrdinaryAccounts:
         self._found = key, (day, content)
         return day, content
 
+    def find_earlier(self, key: str, day: int) -> int | None:
+        """Return the content of a key on an open day before the last one that holds it, if any."""
+        if not self._earlier:
+            return None
+        return self._earlier.get(day, {}).get(key)
+
     def put_id(self, key: str, day: int, content: int) -> None:
-        """Let a business day hold a key, with its content; day -1: none holds it any more."""
+        """Let a business day hold a key, with its content.
+
+        After a crash between the buckets and the seal, days that had closed are open again. An id
+        that had come once more by then is held by two of them: the table has the last.
+        """
+        there, held = self.find_id(key)
+        if there != day and there in self._places:
+            if day < there:
+                self._earlier.setdefault(day, {})[key] = content
+                return
+            self._earlier.setdefault(there, {})[key] = held
+        self._put_last(key, day, content)
+
+    def take_id_out(self, key: str, day: int) -> None:
+        """Let a business day that holds a key hold it no more."""
+        if self.find_id(key)[0] != day:
+            del self._earlier[day][key]
+            return
+        earlier = [other for other, held in self._earlier.items() if key in held]
+        if earlier:
+            self._put_last(key, max(earlier), self._earlier[max(earlier)].pop(key))
+        else:
+            self._put_last(key, NONE, 0)
+
+    def _put_last(self, key: str, day: int, content: int) -> None:
+        """Put a key into the table with the last open day that holds it; -1 if none does."""
         self._found = None
         self.make_room()
         self._great.pop(key, None)
@@ -246,6 +278,7 @@ class OrdinaryAccounts:
             row["terms"] = self._terms_of(open_day.limits)
         arrays.numbers[layout.OPENS_USED] = len(open_days)
         self._places = {open_day.day: place for place, open_day in enumerate(open_days)}
+        self._earlier = {day: held for day, held in self._earlier.items() if day in self._places}
 
     def _opens(self) -> Table:
         return self.arrays.opens[: self.arrays.numbers[layout.OPENS_USED]]

@@ -32,9 +32,13 @@ IDS_OF_TRANSACTIONS: Final = ("", "x" * 33, "x" * 34, "x" * 60, "\u00e9", 'a"b',
 
 
 def strange_policy(
-    rng: random.Random, version: int = 1, calendar: str = CALENDARS[0], accounts: Sequence[str] = ()
-) -> Policy:
-    """Return a policy with some limits, of some sorts, low or high; reviews and more, or not."""
+    rng: random.Random, version: int = 1, calendar: str = CALENDARS[0], accounts: Sequence[str] = (),
+    *, has_models: bool = False,
+) -> Policy:  # fmt: skip
+    """Return a policy with some limits, of some sorts, low or high; reviews and more, or not.
+
+    Models are only in one that is to have them: nothing is in rows while there are any.
+    """
     text = f"version = {version}\n"
     if version > 1 and rng.random() < 0.6:
         text += f'effective_from = "{day_text(DAY_FIRST + rng.randint(-2, 12))}"\n'
@@ -62,7 +66,8 @@ def strange_policy(
         text += f"[review]\ndays = 2\nwindow_days = {rng.choice([2, 4])}\n{share}"
     if rng.random() < 0.5:
         text += "[systemic]\n"
-    return policy_of(text)
+    policy = policy_of(text)
+    return policy if has_models else policy._replace(outliers=None)
 
 
 class StrangeStream:

@@ -131,7 +131,6 @@ class Side:
         """Return what the engine holds, in words that both have."""
         ledger = self.engine.ledger
         return {
-            "accounts": ledger.count_accounts(),
             "open days": {day: len(opened.contents) for day, opened in ledger.open_days.items()},
             "open": ledger.open_transactions(),
             "watermark": ledger.marks.marks(),
@@ -155,7 +154,9 @@ class Side:
                     account.kept = b""
             value = changelog.bucket_bytes(bucket, ledger.rows_of(number))
             rejections, accounts = keys.unpacked(value[8:])
-            buckets.append((rejections, sorted(accounts, key=repr)))
+            # After a crash between two writes ids come back of accounts that hold nothing else.
+            held = [account for account in accounts if any(account[1:])]
+            buckets.append((rejections, sorted(held, key=repr)))
         return buckets
 
 
@@ -188,11 +189,9 @@ def assert_same_ids(plain: Engine, arrays: Engine) -> None:
 
     That it holds no others follows from how many there are.
     """
-    is_table = isinstance(arrays, OrdinaryEngine) and arrays.ledger.ordinary is not None
-    tags = {account_id: account.tag for account_id, account in arrays.ledger.accounts.items()}
     for (account_id, day, name), content in contents(plain).items():
-        tag = account_id + BETWEEN_IDS if is_table else tags[account_id]
-        assert arrays.ledger.open_days[day].contents.get(tag + name) == content, (account_id, name)
+        found = arrays.ledger.open_days[day].contents.get(account_id + BETWEEN_IDS + name)
+        assert found == content, (account_id, name, day)
 
 
 class Pair:
@@ -237,6 +236,7 @@ class Pair:
         if self.are_repeats_equal:
             assert_equal("told", arrays.told, plain.told)
             assert_equal("counts", arrays.counts, plain.counts)
+            assert arrays.engine.ledger.count_accounts() == plain.engine.ledger.count_accounts()
         else:
             assert_equal("told", set(arrays.told), set(plain.told))
         assert_equal("account-days", arrays.account_days, plain.account_days)
@@ -281,8 +281,8 @@ class Pair:
 
         With `stops_before` a flush before it ends there. Returns the offset to go on from.
         """
+        await self.both(Side.drain)
         if stops_before is not None:
-            await self.both(Side.drain)
             self.are_repeats_equal = False
             for side in self.sides:
                 side.outbox.stops_before = stops_before
@@ -327,7 +327,10 @@ async def _scenario(rng: random.Random, count: int) -> Pair:
         match rng.randrange(14):
             case 0:
                 version = len(pair.policies) + 1
-                await pair.add_policy(strange_policy(rng, version, calendar, stream.accounts))
+                policy = strange_policy(
+                    rng, version, calendar, stream.accounts, has_models=rng.random() < 0.1
+                )
+                await pair.add_policy(policy)
             case 1 | 2:
                 attributes = Attributes(
                     rng.choice([None, "business", "own"]), None, rng.choice([None, "card"])
