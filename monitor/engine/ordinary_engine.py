@@ -43,6 +43,7 @@ class OrdinaryEngine(Engine):
             self._step.transactions += len(entries)
             self._step.ahead += ordinary.take_ahead()
             self._step.entries += entries
+            self._step.in_python.update(ordinary.take_in_python())
         return super().take_step()
 
     def observe_run(self, run: Run) -> None:
@@ -54,6 +55,7 @@ class OrdinaryEngine(Engine):
             begin = self._observe_rows(run, skew)
         if begin < count:
             items = run.judged_at(range(begin, count), skew) if begin else run.judged(skew)
+            self._step.in_python[layout.IN_PYTHON[layout.NO_KERNELS]] += count - begin
             self.observe(run.offsets[begin:], items)
 
     def _is_by_kernels(self) -> bool:
@@ -86,6 +88,7 @@ class OrdinaryEngine(Engine):
             self._hear_marks()
             self._take_deferred(run, places, skew)
             if why == decide.CLOCK:
+                ordinary.arrays.in_python[layout.CLOCK_GOES_ON] += 1
                 self._take_one(run, place, skew)
                 place += 1
             elif why == decide.DAY:

@@ -1,5 +1,7 @@
 """The outcome of a run of records, until the shell takes it."""
 
+from collections import Counter
+
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.transaction import Rejection
@@ -14,11 +16,13 @@ class Step:
     `waiting` are reversals that began to wait for their originals; `settled` are the offsets of
     those that do so no more: each is a transaction by now, or is rejected. So every record is in
     one of `transactions`, `rejections`, `waiting` and `redelivered`, until it leaves `waiting`.
+    `in_python` counts the records on which no kernel has decided, by the reason; it is empty of an
+    engine without kernels.
     """
 
     __slots__ = (
-        "account_days", "ahead", "alerts", "entries", "redelivered", "rejections", "segment_days",
-        "settled", "transactions", "waiting",
+        "account_days", "ahead", "alerts", "entries", "in_python", "redelivered", "rejections",
+        "segment_days", "settled", "transactions", "waiting",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -32,3 +36,4 @@ class Step:
         self.ahead = 0  # transactions dated so far ahead that days do not follow
         self.waiting: list[Waiting] = []
         self.settled: list[int] = []
+        self.in_python: Counter[str] = Counter()

@@ -309,17 +309,22 @@ class OrdinaryAccounts:
 
     # -- names and limits -------------------------------------------------------------------------
 
-    def own_of(self, attributes: Attributes, account_id: str | None) -> int:
-        """Return the number of attributes, and of the account if limits are for it alone."""
+    def own_of(self, attributes: Attributes, account_id: str | None) -> int | None:
+        """Return the number of attributes, and of the account if limits are for it alone.
+
+        None if the segment that they name can have no number.
+        """
         number = self._own_numbers.get((attributes, account_id))
         if number is None:
+            segment = self.segment_number(attributes.segment)
+            if segment is None:
+                return None
             number = self._own_numbers[attributes, account_id] = len(self._owns)
             self._owns.append((attributes, account_id))
             if number >= self.arrays.own_segment.size:
                 own_segment = _longer(self.arrays.own_segment, number + 1)
                 self.arrays = self.arrays._replace(own_segment=own_segment)
-            segment = self.segment_number(attributes.segment)
-            self.arrays.own_segment[number] = NONE if segment is None else segment
+            self.arrays.own_segment[number] = segment
         return number
 
     def segment_number(self, segment: str | None) -> int | None:
@@ -533,6 +538,7 @@ class OrdinaryAccounts:
             if account_day.told or account_day.facts is not None:
                 return False  # as most that are not ordinary
             segment = self.segment_number(account_day.segment)
+            own = self.own_of(account_day.attributes, account_id)
             totals = account_day.counts
             if (
                 account_day.day not in open_days
@@ -542,9 +548,9 @@ class OrdinaryAccounts:
                 or max(totals) >= layout.TOTAL_MAX
                 or min(totals) < 0
                 or segment is None
+                or own is None
             ):
                 return False
-            own = self.own_of(account_day.attributes, account_id)
             open_day = open_days[account_day.day]
             kind = self.kind_of(open_day, segment, own)
             prepared.append(
@@ -588,6 +594,12 @@ class OrdinaryAccounts:
         ahead = int(self.arrays.numbers[layout.AHEAD])
         self.arrays.numbers[layout.AHEAD] = 0
         return ahead
+
+    def take_in_python(self) -> dict[str, int]:
+        """Return on how many records Python has decided since the last call, by the reason."""
+        counts = self.arrays.in_python.tolist()
+        self.arrays.in_python[:] = 0
+        return {reason: n for reason, n in zip(layout.IN_PYTHON, counts, strict=True) if n}
 
     @property
     def is_dirty(self) -> bool:
