@@ -5,6 +5,7 @@ worker does it, each from what either has written.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -75,6 +76,7 @@ class Side:
         self.alerts: dict[str, list[bytes]] = {}
         self.account_days: Counter[bytes] = Counter()
         self.entries: Counter[object] = Counter()
+        self.in_python: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.offsets: list[int] = []
         self.begin(make, policies, {}, NO_VERDICTS)
@@ -105,6 +107,7 @@ class Side:
         self.told.update(map(repr, step.waiting))
         self.account_days.update(map(codec.closed_day_bytes, step.account_days))
         self.entries.update(step.entries)
+        self.in_python.update(step.in_python)
         self.counts.update(
             transactions=step.transactions, ahead=step.ahead, redelivered=step.redelivered,
             rejections=len(step.rejections), waiting=len(step.waiting), settled=len(step.settled),
@@ -197,8 +200,7 @@ def assert_same_ids(plain: Engine, arrays: Engine) -> None:
 class Pair:
     """Both engines on one stream; `compare` fails where they differ."""
 
-    def __init__(self, policies: Sequence[Policy], rng: random.Random) -> None:
-        self._rng = rng
+    def __init__(self, policies: Sequence[Policy]) -> None:
         self.policies = list(policies)
         self.attributes: dict[str, Attributes] = {}
         self.verdicts = NO_VERDICTS
@@ -220,13 +222,11 @@ class Pair:
         """Let both take records: the plain one as one run, the other one in several."""
         await self.plain.take(records, [len(records)])
         is_in_order = self.plain.offsets == sorted(self.plain.offsets)
-        before = len(self.arrays.offsets)
         for length in cut(len(records)):
             run, records = records[:length], records[length:]
             await self.arrays.take(run, [length])
             offsets = self.arrays.offsets
             assert not is_in_order or offsets == sorted(offsets)
-        del before
 
     async def compare(self) -> None:
         """Fail where they differ, in what was told or in what is held."""
@@ -286,10 +286,8 @@ class Pair:
             self.are_repeats_equal = False
             for side in self.sides:
                 side.outbox.stops_before = stops_before
-                try:
+                with contextlib.suppress(CrashError):
                     await side.partition.flush()
-                except CrashError:
-                    pass
         sealed = {side.log.sealed() for side in self.sides}
         assert len(sealed) == 1
         if is_crossed:
@@ -316,7 +314,7 @@ async def _scenario(rng: random.Random, count: int) -> Pair:
     """Run both engines over a stream with everything in it, and compare them now and then."""
     stream = StrangeStream(rng, rng.choice([2, 3, 8, 40]), rng.choice([0.05, 0.3, 0.7]))
     calendar = rng.choice(CALENDARS)
-    pair = Pair([strange_policy(rng, 1, calendar, stream.accounts)], rng)
+    pair = Pair([strange_policy(rng, 1, calendar, stream.accounts)])
     records = stream.records(0, count)
     cut = cut_at_random(rng, rng.choice([1, 5, 40, 200]))
     at = 0
@@ -325,20 +323,8 @@ async def _scenario(rng: random.Random, count: int) -> Pair:
         await pair.take(records[at : at + size], cut)
         at = min(at + size, count)
         match rng.randrange(14):
-            case 0:
-                version = len(pair.policies) + 1
-                policy = strange_policy(
-                    rng, version, calendar, stream.accounts, has_models=rng.random() < 0.1
-                )
-                await pair.add_policy(policy)
-            case 1 | 2:
-                attributes = Attributes(
-                    rng.choice([None, "business", "own"]), None, rng.choice([None, "card"])
-                )
-                for account_id in rng.sample(stream.accounts, min(2, len(stream.accounts))):
-                    await pair.set_attributes(account_id, rng.choice([attributes, None]))
-            case 3:
-                await pair.set_verdicts(strange_verdicts(rng, pair.policies))
+            case 0 | 1 | 2 | 3:
+                await _change(pair, rng, stream.accounts, calendar)
             case 4:
                 units = rng.randint(1, 3)
                 for side in pair.sides:
@@ -359,9 +345,22 @@ async def _scenario(rng: random.Random, count: int) -> Pair:
     return pair
 
 
+async def _change(pair: Pair, rng: random.Random, accounts: list[str], calendar: str) -> None:
+    """Change what both decide by."""
+    match rng.randrange(4):
+        case 0:
+            version, has_models = len(pair.policies) + 1, rng.random() < 0.1
+            policy = strange_policy(rng, version, calendar, accounts, has_models=has_models)
+            await pair.add_policy(policy)
+        case 1:
+            await pair.set_verdicts(strange_verdicts(rng, pair.policies))
+        case _:
+            segment, product = rng.choice([None, "business", "own"]), rng.choice([None, "card"])
+            for account_id in rng.sample(accounts, min(2, len(accounts))):
+                attributes = rng.choice([Attributes(segment, None, product), None])
+                await pair.set_attributes(account_id, attributes)
+
+
 def run_scenario(rng: random.Random, count: int) -> Pair:
     """Run both engines over so many records; return them. Fails where they differ."""
     return asyncio.run(_scenario(rng, count))
-
-
-__all__ = ["Any", "Pair", "Side", "assert_same_ids", "cut_at_random", "run_scenario"]
