@@ -235,7 +235,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                 kind = int(day["kind"])
                 if day["currency"] != row["currency"]:
                     why = CURRENCY_CHANGE
-                elif segment != NONE and segment != day["segment"]:  # noqa: PLR1714 - as a kernel has it
+                elif segment != NONE and segment != day["segment"]:
                     why = SEGMENT_CHANGE
                 elif max(day["totals"][1], day["totals"][3]) >= TOTAL_MAX:
                     why = GREAT

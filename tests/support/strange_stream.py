@@ -47,7 +47,7 @@ def strange_policy(
     for sort, names in (("segment", SEGMENTS), ("product", PRODUCTS), ("account", accounts)):
         if names and rng.random() < 0.6:
             scopes.append(f"scope = {{ {sort} = {json.dumps(rng.choice(names))} }}\n")
-    scale = rng.choice([1, 1, 10, 10**9])
+    scale = rng.choice([1, 10, 50, 10**9])
     for number, scope in enumerate(scopes):
         for measure in rng.sample(["amount", "count", "JPY", "all"], rng.randint(1, 3)):
             direction = rng.choice(["debit", "credit", "both"])
@@ -77,7 +77,9 @@ class StrangeStream:
         self._rng = rng
         self._strangeness = strangeness
         self.accounts = [f"A{number}" for number in range(accounts)]
-        self.accounts[-1:] = [rng.choice(["\u00e9-account", 'with"quote', "x" * 256, "A last one"])]
+        if accounts > 3:
+            strange = ["\u00e9-account", 'with"quote', "x" * 256, "A last one"]
+            self.accounts[-1] = rng.choice(strange)
         self._alone = rng.choice([0, 0, 0, 3, 12])
         self._hours = 0.0
         self._pace = rng.choice([0.05, 0.5, 4])
@@ -126,6 +128,7 @@ class StrangeStream:
                     hours -= rng.choice([1, 20, 30, 60, 2000])
                 case 8:
                     hours += rng.choice([30, 60, 100, 300])
+                    account = self.accounts[1] if rng.random() < 0.9 else account
                 case 9:
                     written = hours - rng.choice([0, 2, 7])
                 case 10:
@@ -137,7 +140,7 @@ class StrangeStream:
                     fields["segment"] = ""
                 case _:
                     fields["amount"] = rng.choice(["1.234", "-1", "", "5e1"])
-        if offset < self._alone and rng.random() < 0.9:
+        if offset < self._alone:
             account = self.accounts[0]
         made = record(
             offset, name, hours=hours, account_id=account,

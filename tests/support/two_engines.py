@@ -312,7 +312,7 @@ def cut_at_random(rng: random.Random, most: int) -> Cut:
 
 async def _scenario(rng: random.Random, count: int) -> Pair:
     """Run both engines over a stream with everything in it, and compare them now and then."""
-    stream = StrangeStream(rng, rng.choice([2, 3, 8, 40]), rng.choice([0.05, 0.3, 0.7]))
+    stream = StrangeStream(rng, rng.choice([2, 4, 12, 40]), rng.choice([0.03, 0.1, 0.5]))
     calendar = rng.choice(CALENDARS)
     pair = Pair([strange_policy(rng, 1, calendar, stream.accounts)])
     records = stream.records(0, count)
@@ -331,7 +331,7 @@ async def _scenario(rng: random.Random, count: int) -> Pair:
                     side.engine.close_account_days(units)
             case 5 | 6:
                 await pair.flush()
-            case 7:
+            case 7 if rng.random() < 0.6:
                 stops = rng.choice([None, None, 0, 1, 2])
                 at = await pair.recover(is_crossed=rng.random() < 0.5, stops_before=stops)
                 at = max(at - rng.choice([0, 0, 3, 30]), 0)
@@ -349,7 +349,7 @@ async def _change(pair: Pair, rng: random.Random, accounts: list[str], calendar:
     """Change what both decide by."""
     match rng.randrange(4):
         case 0:
-            version, has_models = len(pair.policies) + 1, rng.random() < 0.1
+            version, has_models = len(pair.policies) + 1, rng.random() < 0.05
             policy = strange_policy(rng, version, calendar, accounts, has_models=has_models)
             await pair.add_policy(policy)
         case 1:

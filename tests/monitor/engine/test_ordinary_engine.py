@@ -39,30 +39,36 @@ def _kernels() -> None:
     prepare()
 
 
-@pytest.fixture(autouse=True, params=[False, True], ids=["usual", "small"], scope="module")
-def _bounds(request: pytest.FixtureRequest) -> Any:
-    """Closed days are told of at once, or some at a time; segments have a number, or only two."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param:
-            patch.setattr(engine, "CLOSED_DAYS_MAX", 1)
-            patch.setattr(layout, "SEGMENTS_MAX", 2)
-        yield
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    """Let closed days be told of some at a time, and only two segments have a number."""
+    patch.setattr(engine, "CLOSED_DAYS_MAX", 1)
+    patch.setattr(layout, "SEGMENTS_MAX", 2)
+
+
+@pytest.fixture(params=[False, True], ids=["usual", "small"])
+def _bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        make_small(monkeypatch)
 
 
 # -- the law --------------------------------------------------------------------------------------
 
 
-@law(120)
-@given(st.randoms(use_true_random=False), st.integers(1, 160))
-def test_any_stream(rng: random.Random, count: int) -> None:
-    run_scenario(rng, count)
+@law(60)
+@given(st.randoms(use_true_random=False), st.integers(1, 160), st.booleans())
+def test_any_stream(rng: random.Random, count: int, is_small: bool) -> None:  # noqa: FBT001 - drawn
+    with pytest.MonkeyPatch.context() as patch:
+        if is_small:
+            make_small(patch)
+        run_scenario(rng, count)
 
 
+@pytest.mark.usefixtures("_bounds")
 def test_made_streams() -> None:
     """The law, and that it is not of nothing: kernels decide, and leave to Python all they may."""
     in_python: Counter[str] = Counter()
     counts: Counter[str] = Counter()
-    for seed in range(examples(120)):
+    for seed in range(examples(80)):
         pair = run_scenario(random.Random(seed), 300)  # noqa: S311 - seeded, and no secret
         in_python.update(pair.arrays.in_python)
         counts.update(pair.arrays.counts)
@@ -73,7 +79,8 @@ def test_made_streams() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(10_000, 10_800, 100))
+@pytest.mark.usefixtures("_bounds")
+@pytest.mark.parametrize("first", range(10_000, 10_400, 100))
 def test_many_made_streams(first: int) -> None:
     for seed in range(first, first + 100):
         run_scenario(random.Random(seed), 500)  # noqa: S311 - seeded, and no secret
@@ -178,8 +185,9 @@ def test_a_limit_of_an_account_alone_that_a_later_version_has() -> None:
     run(steps())
 
 
-def test_attributes_name_a_segment_that_has_no_number() -> None:
+def test_attributes_name_a_segment_that_has_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """A day that no record names a segment of has that of the attributes all the same."""
+    make_small(monkeypatch)
 
     async def steps() -> None:
         pair = Pair([SYSTEMIC])
@@ -217,7 +225,7 @@ def test_an_id_that_two_open_days_hold_after_a_crash(stops_before: int) -> None:
 
 
 def test_no_account_is_in_rows_while_there_are_models() -> None:
-    models = policy_of(POLICY.replace("version = 1", "version = 2") + "[systemic]\n[budget]\n")
+    models = policy_of(POLICY.replace("version = 1", "version = 2") + "[systemic]\n")
 
     async def steps() -> None:
         pair = Pair([policy_of(POLICY)])
