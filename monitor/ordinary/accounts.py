@@ -9,14 +9,12 @@ from typing import Any, Final
 import numpy as np
 
 from models.arrays import Ints
-from models.kernels import compiled
 from monitor.core.account import SERIES, Account, AccountDay
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.currency import CURRENCIES
 from monitor.core.threshold import LimitSet, Watches
 from monitor.ledger.ledger import Entry, OpenDay
-from monitor.ordinary import layout, tables
-from monitor.ordinary.hashing import hash_of
+from monitor.ordinary import ids, layout, tables
 from monitor.ordinary.layout import IN_ROWS, NONE, OBJECT, Arrays, Table
 
 CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
@@ -27,59 +25,6 @@ BETWEEN_IDS: Final = b"\xff".decode(errors="surrogateescape")
 _ID_BYTES_MAX: Final = 1 << 12
 _GREAT: Final = -2
 """The content of an id whose own content Python keeps, as it is too great."""
-
-
-@compiled
-def _look_up(numbers: Ints, ids: Table, data: Table, length: int) -> tuple[int, int]:
-    """Return the day and the content of an id; the day is 0 if it is not there."""
-    low, high = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
-    taken = ids[tables.place_of_id(ids, low, high)]
-    return int(taken["day"]), int(taken["content"])
-
-
-@compiled
-def _put(numbers: Ints, ids: Table, data: Table, length: int, day: int, content: int) -> None:
-    low, high = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
-    tables.put_id(numbers, ids, low, high, day, content)
-
-
-class IdContents:
-    """What an open day holds, by key, as the ledger asks for it; it stands in the table of ids."""
-
-    __slots__ = ("_accounts", "_day", "_size")
-
-    def __init__(self, accounts: "OrdinaryAccounts", day: int) -> None:
-        self._accounts = accounts
-        self._day = day
-        self._size = 0  # of those that kernels did not put
-
-    def __contains__(self, key: object) -> bool:
-        assert isinstance(key, str)
-        return self.get(key) is not None
-
-    def __getitem__(self, key: str) -> int:
-        content = self.get(key)
-        if content is None:
-            raise KeyError(key)
-        return content
-
-    def get(self, key: str) -> int | None:
-        """Return the content of a key; None if the day does not hold it."""
-        day, content = self._accounts.find_id(key)
-        return content if day == self._day else self._accounts.find_earlier(key, self._day)
-
-    def __setitem__(self, key: str, content: int) -> None:
-        self._size += key not in self
-        self._accounts.put_id(key, self._day, content)
-
-    def __delitem__(self, key: str) -> None:
-        if key not in self:
-            raise KeyError(key)
-        self._size -= 1
-        self._accounts.take_id_out(key, self._day)
-
-    def __len__(self) -> int:
-        return self._size + self._accounts.ids_by_kernels(self._day)
 
 
 class ClosedRows(Sequence[AccountDay]):
@@ -158,7 +103,7 @@ class OrdinaryAccounts:
         if self._found is not None and self._found[0] == key:
             return self._found[1]
         length = self._bytes_of(key)
-        day, content = _look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
+        day, content = ids.look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
         if content == _GREAT and day > 0:
             content = self._great[key]
         self._found = key, (day, content)
@@ -204,7 +149,7 @@ class OrdinaryAccounts:
             self._great[key] = content
             content = _GREAT
         length = self._bytes_of(key)
-        _put(self.arrays.numbers, self.arrays.ids, self._data, length, day, content)
+        ids.put(self.arrays.numbers, self.arrays.ids, self._data, length, day, content)
 
     def _bytes_of(self, key: str) -> int:
         data = key.encode("utf-8", "surrogateescape")
@@ -232,7 +177,7 @@ class OrdinaryAccounts:
         if used + _SPARE > arrays.accounts.size:
             accounts = longer["accounts"] = _longer(arrays.accounts, used + _SPARE)
             index = longer["index"] = np.zeros(1 << (2 * accounts.size - 1).bit_length(), np.int32)
-            _reindex(index, accounts, used)
+            tables.reindex(index, accounts, used)
         if numbers[layout.TEXTS_USED] + _SPARE_TEXTS > arrays.texts.size:
             needed = int(numbers[layout.TEXTS_USED]) + _SPARE_TEXTS
             longer["texts"] = _longer(arrays.texts, needed)
@@ -254,9 +199,9 @@ class OrdinaryAccounts:
         arrays, numbers = self.arrays, self.arrays.numbers
         first_day = int(arrays.opens[0]["day"]) if numbers[layout.OPENS_USED] else 1 << 31
         held = int(np.count_nonzero(arrays.ids["day"] >= max(first_day, 1)))
-        ids = np.zeros(1 << (2 * (held + _SPARE) * 5 // 3).bit_length(), layout.IDS)
-        numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, ids, first_day)
-        return ids
+        table = np.zeros(1 << (2 * (held + _SPARE) * 5 // 3).bit_length(), layout.IDS)
+        numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, table, first_day)
+        return table
 
     # -- open days --------------------------------------------------------------------------------
 
@@ -448,7 +393,7 @@ class OrdinaryAccounts:
         arrays = self.arrays
         length = self._bytes_of(account_id)
         return bool(
-            _has_rows(
+            tables.has_rows(
                 arrays.numbers, arrays.accounts, arrays.index, arrays.texts, self._data, length
             )
         )
@@ -565,7 +510,7 @@ class OrdinaryAccounts:
         arrays = self.arrays
         for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
             del open_days[account_day.day].account_days[account_day]
-            _put_day(
+            tables.put_day(
                 arrays.numbers, arrays.accounts, arrays.days, arrays.opens, number, own, *of_day
             )
         row = arrays.accounts[number]
@@ -649,34 +594,3 @@ def _taller(array: Table, filled: int) -> Table:
     taller = np.full((2 * array.shape[0], array.shape[1]), filled, array.dtype)
     taller[: array.shape[0]] = array
     return taller
-
-
-@compiled
-def _reindex(index: Table, accounts: Table, used: int) -> None:
-    for number in range(used):
-        tables.put_number(index, accounts[number]["hash"], number)
-
-
-@compiled
-def _has_rows(
-    numbers: Ints, accounts: Table, index: Table, texts: Table, data: Table, length: int
-) -> bool:
-    hash_, _ = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
-    number = tables.account_of(accounts, index, texts, data, 0, length, hash_)
-    return number != NONE and accounts[number]["head"] != NONE
-
-
-@compiled
-def _put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
-    numbers: Ints, accounts: Table, days: Table, opens: Table, number: int, own: int,
-    open_place: int, kind: int, segment: int, segment_time: int, currency: int, count_debit: int,
-    amount_debit: int, count_credit: int, amount_credit: int,
-) -> None:  # fmt: skip
-    account = accounts[number]
-    account["own"] = own
-    place = tables.add_day(numbers, days, account, number, opens[open_place])
-    row = days[place]
-    row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
-    row["currency"] = currency
-    row["totals"][0], row["totals"][1] = count_debit, amount_debit
-    row["totals"][2], row["totals"][3] = count_credit, amount_credit

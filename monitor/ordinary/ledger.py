@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from monitor.core.account import Account
 from monitor.core.threshold import LimitSet
 from monitor.ledger.ledger import Ledger, OpenDay
-from monitor.ordinary.accounts import BETWEEN_IDS, IdContents, OrdinaryAccounts
+from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
+from monitor.ordinary.ids import IdContents
 from monitor.policy.policy import PolicyBook
 
 

@@ -292,3 +292,37 @@ def places_of_day(days: Table, first: int, count: int) -> Ints:
         places[number] = place
         place = int(days[place]["after"])
     return places
+
+
+@compiled
+def reindex(index: Table, accounts: Table, used: int) -> None:
+    """Put the numbers of all accounts into an empty index."""
+    for number in range(used):
+        put_number(index, accounts[number]["hash"], number)
+
+
+@compiled
+def has_rows(
+    numbers: Ints, accounts: Table, index: Table, texts: Table, data: Table, length: int
+) -> bool:
+    """Return whether anything of the account whose id stands in `data` stands in rows."""
+    hash_, _ = hash_of(data, 0, length, numbers[KEY_0], numbers[KEY_1])
+    number = account_of(accounts, index, texts, data, 0, length, hash_)
+    return number != NONE and accounts[number]["head"] != NONE
+
+
+@compiled
+def put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
+    numbers: Ints, accounts: Table, days: Table, opens: Table, number: int, own: int,
+    open_place: int, kind: int, segment: int, segment_time: int, currency: int, count_debit: int,
+    amount_debit: int, count_credit: int, amount_credit: int,
+) -> None:  # fmt: skip
+    """Put an account-day into rows."""
+    account = accounts[number]
+    account["own"] = own
+    place = add_day(numbers, days, account, number, opens[open_place])
+    row = days[place]
+    row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
+    row["currency"] = currency
+    row["totals"][0], row["totals"][1] = count_debit, amount_debit
+    row["totals"][2], row["totals"][3] = count_credit, amount_credit

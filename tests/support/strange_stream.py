@@ -32,7 +32,7 @@ IDS_OF_TRANSACTIONS: Final = ("", "x" * 33, "x" * 34, "x" * 60, "\u00e9", 'a"b',
 
 
 def strange_policy(
-    rng: random.Random, version: int = 1, calendar: str = CALENDARS[0], accounts: Sequence[str] = (),
+    rng: random.Random, version: int, calendar: str, accounts: Sequence[str],
     *, has_models: bool = False,
 ) -> Policy:  # fmt: skip
     """Return a policy with some limits, of some sorts, low or high; reviews and more, or not.
@@ -70,6 +70,17 @@ def strange_policy(
     return policy if has_models else policy._replace(outliers=None)
 
 
+class _Draft:
+    """A record that is being made: who, when, and its other fields; written at `written` hours."""
+
+    def __init__(self, name: str, account_id: str, hours: float, amount: str) -> None:
+        self.name = name
+        self.account_id = account_id
+        self.hours = hours
+        self.written = hours + 400 * 24
+        self.fields = {"amount": amount, "currency": "EUR"}
+
+
 class StrangeStream:
     """Makes records one after the other; each is a fault or a feint with some probability."""
 
@@ -83,7 +94,13 @@ class StrangeStream:
         self._alone = rng.choice([0, 0, 0, 3, 12])
         self._hours = 0.0
         self._pace = rng.choice([0.05, 0.5, 4])
+        self._has_segments = rng.random() < 0.5
         self._taken: list[tuple[str, str, str, str]] = []
+        self._feints = (
+            self._amount, self._currency, self._segment, self._segment_before, self._again,
+            self._reversal, self._early_reversal, self._late, self._ahead, self._soon, self._id,
+            self._text, self._credit, self._broken_amount,
+        )  # fmt: skip
 
     def records(self, first: int, count: int) -> list[Record]:
         """Return so many records from an offset on."""
@@ -94,65 +111,91 @@ class StrangeStream:
         self._hours += rng.random() * self._pace
         if rng.random() < 0.01:
             self._hours += rng.choice([24, 60, 200])
-        hours = self._hours
-        account = self.accounts[0] if offset < self._alone else rng.choice(self.accounts)
-        name = f"T{offset}"
-        fields = {"amount": rng.choice(AMOUNTS[2:5]), "currency": "EUR"}
-        written = self._hours + 400 * 24
+        draft = _Draft(
+            f"T{offset}", rng.choice(self.accounts), self._hours, rng.choice(AMOUNTS[2:5])
+        )
+        if self._has_segments:
+            draft.fields["segment"] = SEGMENTS[self.accounts.index(draft.account_id) % 2]
+            draft.hours -= rng.choice([0, 0, 1])
         if rng.random() < self._strangeness:
-            match rng.randrange(14):
-                case 0:
-                    fields["amount"] = rng.choice(AMOUNTS)
-                    fields["currency"] = rng.choice(["EUR", "USD", "KWD", "JPY"])
-                    if fields["currency"] == "JPY":
-                        fields["amount"] = str(10 ** rng.choice([2, 14, 15, 17]))
-                case 1:
-                    fields["currency"] = rng.choice(["EUR", "USD", "JPY"])
-                case 2:
-                    fields["segment"] = rng.choice(SEGMENTS)
-                    hours -= rng.choice([0, 1, 5])
-                case 3:
-                    fields["segment"] = rng.choice(SEGMENTS[:2])
-                case 4 if self._taken:
-                    name, other, *_ = rng.choice(self._taken[-rng.choice([3, 30, 300]) :])
-                    account = other if rng.random() < 0.8 else account
-                case 5 if self._taken:
-                    earlier = self._taken[-rng.choice([3, 30, 300]) :]
-                    fields["reverses"], account, amount, fields["currency"] = rng.choice(earlier)
-                    fields["amount"] = rng.choice([amount, amount, "1", "0"])
-                    hours -= rng.choice([0, 0, 10, 40])
-                case 6:
-                    fields["reverses"] = f"T{offset + rng.randint(1, 12)}"
-                    fields["amount"] = rng.choice(["1", "40.00"])
-                case 7:
-                    hours -= rng.choice([1, 20, 30, 60, 2000])
-                case 8:
-                    hours += rng.choice([30, 60, 100, 300])
-                    account = self.accounts[1] if rng.random() < 0.9 else account
-                case 9:
-                    written = hours - rng.choice([0, 2, 7])
-                case 10:
-                    name = rng.choice(IDS_OF_TRANSACTIONS) + name
-                case 11:
-                    fields["channel"] = rng.choice(["\u00e9", 'a"b', "mobile"])
-                case 12:
-                    fields["direction"] = "credit"
-                    fields["segment"] = ""
-                case _:
-                    fields["amount"] = rng.choice(["1.234", "-1", "", "5e1"])
+            rng.choice(self._feints)(draft)
         if offset < self._alone:
-            account = self.accounts[0]
+            draft.account_id = self.accounts[0]
         made = record(
-            offset, name, hours=hours, account_id=account,
-            timestamp=GOOD_TIMESTAMP + int(written * HOUR_MS), **fields,
+            offset, draft.name, hours=draft.hours, account_id=draft.account_id,
+            timestamp=GOOD_TIMESTAMP + int(draft.written * HOUR_MS), **draft.fields,
         )  # fmt: skip
         if rng.random() < 0.02 * self._strangeness:
             assert made.value is not None
             at = rng.randrange(len(made.value))
-            made = made._replace(value=made.value[:at] + b"\xff" + made.value[at + 1 :])
-        else:
-            self._taken.append((name, account, fields["amount"], fields["currency"]))
+            return made._replace(value=made.value[:at] + b"\xff" + made.value[at + 1 :])
+        self._taken.append(
+            (draft.name, draft.account_id, draft.fields["amount"], draft.fields["currency"])
+        )
         return made
+
+    def _an_earlier_one(self) -> tuple[str, str, str, str]:
+        """Return the id, the account, the amount and the currency of a record just before, or not.
+
+        Before the first there is one that never comes.
+        """
+        back = self._rng.choice([3, 30, 300])
+        return self._rng.choice(self._taken[-back:] or [("T?", self.accounts[0], "1", "EUR")])
+
+    def _amount(self, draft: _Draft) -> None:
+        currency = self._rng.choice(["EUR", "USD", "KWD", "JPY"])
+        amount = self._rng.choice(AMOUNTS)
+        if currency == "JPY":
+            amount = str(10 ** self._rng.choice([2, 14, 15, 17]))
+        draft.fields |= {"amount": amount, "currency": currency}
+
+    def _currency(self, draft: _Draft) -> None:
+        draft.fields["currency"] = self._rng.choice(["EUR", "USD", "JPY"])
+
+    def _segment(self, draft: _Draft) -> None:
+        draft.fields["segment"] = self._rng.choice(SEGMENTS[:2])
+
+    def _segment_before(self, draft: _Draft) -> None:
+        draft.fields["segment"] = self._rng.choice(SEGMENTS)
+        draft.hours -= self._rng.choice([0, 1, 5])
+
+    def _again(self, draft: _Draft) -> None:
+        draft.name, account_id, *_ = self._an_earlier_one()
+        if self._rng.random() < 0.8:
+            draft.account_id = account_id
+
+    def _reversal(self, draft: _Draft) -> None:
+        reverses, draft.account_id, amount, currency = self._an_earlier_one()
+        amount = self._rng.choice([amount, amount, "1", "0"])
+        draft.fields |= {"reverses": reverses, "amount": amount, "currency": currency}
+        draft.hours -= self._rng.choice([0, 0, 10, 40])
+
+    def _early_reversal(self, draft: _Draft) -> None:
+        draft.fields["reverses"] = f"T{int(draft.name[1:]) + self._rng.randint(1, 12)}"
+        draft.fields["amount"] = self._rng.choice(["1", "40.00"])
+
+    def _late(self, draft: _Draft) -> None:
+        draft.hours -= self._rng.choice([1, 20, 30, 60, 2000])
+
+    def _ahead(self, draft: _Draft) -> None:
+        draft.hours += self._rng.choice([30, 60, 100, 300])
+        if self._rng.random() < 0.9:
+            draft.account_id = self.accounts[1]
+
+    def _soon(self, draft: _Draft) -> None:
+        draft.written = draft.hours - self._rng.choice([0, 2, 7])
+
+    def _id(self, draft: _Draft) -> None:
+        draft.name = self._rng.choice(IDS_OF_TRANSACTIONS) + draft.name
+
+    def _text(self, draft: _Draft) -> None:
+        draft.fields["channel"] = self._rng.choice(["\u00e9", 'a"b', "mobile"])
+
+    def _credit(self, draft: _Draft) -> None:
+        draft.fields |= {"direction": "credit", "segment": "", "reverses": ""}
+
+    def _broken_amount(self, draft: _Draft) -> None:
+        draft.fields["amount"] = self._rng.choice(["1.234", "-1", "", "5e1"])
 
 
 def strange_verdicts(rng: random.Random, policies: Sequence[Policy]) -> Verdicts:

@@ -150,7 +150,8 @@ class Side:
 
     def state(self) -> list[object]:
         """Return the buckets as they would be written, decoded; and what is kept beside them."""
-        ledger, buckets = self.engine.ledger, []
+        ledger = self.engine.ledger
+        buckets: list[object] = []
         for number, bucket in enumerate(ledger.buckets):
             for account in bucket.accounts.values():
                 if account in ledger.dirty:
@@ -163,7 +164,7 @@ class Side:
         return buckets
 
 
-def assert_equal(what: str, ours: Any, its: Any) -> None:
+def assert_equal(what: str, ours: Any, its: Any) -> None:  # noqa: ANN401 - compared
     """Fail with what differs: `ours` is of the engine with arrays, `its` of the plain one."""
     if ours == its:
         return

@@ -22,7 +22,6 @@ from monitor.core.attributes import Attributes
 from monitor.engine import engine
 from monitor.ordinary import layout
 from monitor.policy.document import policy_of
-from monitor.policy.policy import Policy
 from streams.wire.columns import prepare
 from tests.support.laws import examples, law
 from tests.support.records import Record, record
@@ -100,15 +99,14 @@ def test_no_kernel_reads_beside_its_arrays(tmp_path: Path) -> None:
 
 COMPILES_NOTHING: Final = """
 import random
-from models.kernels import Loading
-from monitor.ordinary import accounts, decide, hashing, tables
+from monitor.ordinary import decide, hashing, ids, tables
 from streams.worker import engines
 from tests.support.two_engines import run_scenario
 
 def signatures():
     return {
         (module.__name__, name): len(kernel.signatures)
-        for module in (accounts, decide, hashing, tables)
+        for module in (decide, hashing, ids, tables)
         for name, kernel in vars(module).items()
         if hasattr(kernel, "signatures")
     }
@@ -134,8 +132,11 @@ def test_nothing_is_compiled_after_all_is_loaded() -> None:
 # -- what was wrong once --------------------------------------------------------------------------
 
 
-def made(offset: int, transaction_id: str, account_id: str = "A1", **fields: Any) -> Record:
-    return record(offset, transaction_id, account_id=account_id, timestamp=LATER, **fields)
+def made(
+    offset: int, transaction_id: str, account_id: str = "A1", hours: float = 0, **fields: str
+) -> Record:
+    named = fields | {"account_id": account_id}
+    return record(offset, transaction_id, hours=hours, timestamp=LATER, **named)
 
 
 def run(steps: Coroutine[Any, Any, None]) -> None:
@@ -251,5 +252,3 @@ def test_a_redelivered_record_opens_no_day() -> None:
         await pair.compare()
 
     run(steps())
-
-
