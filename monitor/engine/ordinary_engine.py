@@ -62,6 +62,7 @@ class OrdinaryEngine(Engine):
                 self._step.transactions += len(entries)
                 self._step.entry_rows.append(entries)
             self._step.ahead += ordinary.take_ahead()
+            self._step.in_python.update(ordinary.take_in_python())
             ordinary.compact()
         return super().take_step()
 
@@ -74,6 +75,7 @@ class OrdinaryEngine(Engine):
             begin = self._observe_rows(run, skew)
         if begin < count:
             items = run.judged_at(range(begin, count), skew) if begin else run.judged(skew)
+            self._step.in_python[layout.IN_PYTHON[layout.NO_KERNELS]] += count - begin
             self.observe(run.offsets[begin:], items)
 
     def _is_by_kernels(self) -> bool:
@@ -106,6 +108,7 @@ class OrdinaryEngine(Engine):
             self._hear_marks()
             self._take_deferred(run, places, read, skew)
             if why == decide.CLOCK:
+                ordinary.arrays.in_python[layout.CLOCK_GOES_ON] += 1
                 self._take_one(run, place, read, skew)
                 place += 1
             elif why == decide.DAY:
@@ -212,8 +215,9 @@ class OrdinaryEngine(Engine):
         self._make_rows(item.account_id)
 
     def _make_rows(self, account_id: str) -> None:
+        """Make rows of an account; not while there are models, which ask for all as objects."""
         account = self.ledger.accounts.get(account_id)
-        if account is None:
+        if account is None or self.outliers.scorer is not None:
             return
         if not account.days:
             self.ledger.forget_if_empty(account)
@@ -258,7 +262,7 @@ class OrdinaryEngine(Engine):
 
     def settle(self) -> None:
         """Make rows of all accounts of which nothing is remarkable."""
-        if self.outliers.scorer is None and self.ledger.ordinary is not None:
+        if self.ledger.ordinary is not None:
             for account_id in list(self.ledger.accounts):
                 self._make_rows(account_id)
 

@@ -1,5 +1,7 @@
 """The outcome of a run of records, until the shell takes it."""
 
+from collections import Counter
+
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.transaction import Rejection
@@ -17,12 +19,13 @@ class Step:
     one of `transactions`, `rejections`, `waiting` and `redelivered`, until it leaves `waiting`.
     Each transaction is in `entries` or, if a kernel took it in, in `entry_rows`.
     `closed_rows` are further account-days, which were rows: each as the id of its account and the
-    value of its record.
+    value of its record. `in_python` counts the records on which no kernel has decided, by the
+    reason; it is empty of an engine without kernels.
     """
 
     __slots__ = (
-        "account_days", "ahead", "alerts", "closed_rows", "entries", "entry_rows", "redelivered",
-        "rejections",
+        "account_days", "ahead", "alerts", "closed_rows", "entries", "entry_rows", "in_python",
+        "redelivered", "rejections",
         "segment_days", "settled", "transactions", "waiting",
     )  # fmt: skip
 
@@ -39,3 +42,4 @@ class Step:
         self.ahead = 0  # transactions dated so far ahead that days do not follow
         self.waiting: list[Waiting] = []
         self.settled: list[int] = []
+        self.in_python: Counter[str] = Counter()

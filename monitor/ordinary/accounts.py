@@ -8,19 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.arrays import Ints
-from models.kernels import compiled
 from monitor.core.account import NOTHING_TOLD, SERIES, Account, AccountDay, Told
 from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import OpenDay
-from monitor.ordinary import layout, tables
+from monitor.ordinary import ids, layout, tables
 from monitor.ordinary.closed import ClosedRows
 from monitor.ordinary.compaction import Compaction
-from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.kept import tail_of
-from monitor.ordinary.layout import CURRENCY_CODES, IN_ROWS, NONE, OBJECT, Arrays, Table
+from monitor.ordinary.layout import CURRENCY_CODES, NONE, Arrays, Table
 from monitor.ordinary.written import TextTable, json_text
 
 CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
@@ -30,19 +27,6 @@ BETWEEN_IDS: Final = b"\xff".decode(errors="surrogateescape")
 _ID_BYTES_MAX: Final = 1 << 12
 _GREAT: Final = -2
 """The content of an id whose own content Python keeps, as it is too great."""
-
-
-@compiled
-def _look_up(numbers: Ints, ids: Table, data: Table, length: int) -> tuple[int, int, int, int]:
-    """Return the hash of an id, its day and its content; the day is 0 if it is not there."""
-    low, high = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
-    taken = ids[tables.place_of_id(ids, low, high)]
-    return int(np.int64(low)), int(np.int64(high)), int(taken["day"]), int(taken["content"])
-
-
-@compiled
-def _put(numbers: Ints, ids: Table, low: int, high: int, day: int, content: int) -> None:
-    tables.put_id(numbers, ids, U64(low), U64(high), day, content)
 
 
 class OrdinaryAccounts:
@@ -67,6 +51,7 @@ class OrdinaryAccounts:
         self._kind_numbers: dict[tuple[int, int], int] = {}
         self._kept_watches: list[Watches] = []  # so that none of another policy has the same id
         self._great: dict[str, int] = {}
+        self._earlier: dict[int, dict[str, int]] = {}  # by day: see `put_id`
         self._data = np.zeros(_ID_BYTES_MAX, np.uint8)
         self._found: tuple[str, tuple[int, int, int, int]] | None = None  # by a key, its hash
         self._places: dict[int, int] = {}  # of open days in `opens`
@@ -85,8 +70,39 @@ class OrdinaryAccounts:
             content = self._great.get(key, 0)  # 0: its day has closed
         return day, content
 
+    def find_earlier(self, key: str, day: int) -> int | None:
+        """Return the content of a key on an open day before the last one that holds it, if any."""
+        if not self._earlier:
+            return None
+        return self._earlier.get(day, {}).get(key)
+
     def put_id(self, key: str, day: int, content: int) -> None:
-        """Let a business day hold a key, with its content; day -1: none holds it any more."""
+        """Let a business day hold a key, with its content.
+
+        After a crash between the buckets and the seal, days that had closed are open again. An id
+        that had come once more by then is held by two of them: the table has the last.
+        """
+        there, held = self.find_id(key)
+        if there != day and there in self._places:
+            if day < there:
+                self._earlier.setdefault(day, {})[key] = content
+                return
+            self._earlier.setdefault(there, {})[key] = held
+        self._put_last(key, day, content)
+
+    def take_id_out(self, key: str, day: int) -> None:
+        """Let a business day that holds a key hold it no more."""
+        if self.find_id(key)[0] != day:
+            del self._earlier[day][key]
+            return
+        earlier = [other for other, held in self._earlier.items() if key in held]
+        if earlier:
+            self._put_last(key, max(earlier), self._earlier[max(earlier)].pop(key))
+        else:
+            self._put_last(key, NONE, 0)
+
+    def _put_last(self, key: str, day: int, content: int) -> None:
+        """Put a key into the table with the last open day that holds it; -1 if none does."""
         low, high, _, _ = self._look_up(key)
         self._found = None
         if self.arrays.numbers[layout.IDS_USED] + 1 >= self.arrays.ids.size * 3 // 5:
@@ -96,12 +112,12 @@ class OrdinaryAccounts:
         if abs(content) >= layout.CONTENT_MAX:
             self._great[key] = content
             content = _GREAT
-        _put(self.arrays.numbers, self.arrays.ids, low, high, day, content)
+        ids.put(self.arrays.numbers, self.arrays.ids, low, high, day, content)
 
     def _look_up(self, key: str) -> tuple[int, int, int, int]:
         if self._found is None or self._found[0] != key:
             length = self._bytes_of(key)
-            found = _look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
+            found = ids.look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
             self._found = key, found
         return self._found[1]
 
@@ -131,7 +147,7 @@ class OrdinaryAccounts:
         if used + layout.SPARE > arrays.accounts.size:
             accounts = longer["accounts"] = _longer(arrays.accounts, used + layout.SPARE)
             index = longer["index"] = np.zeros(1 << (2 * accounts.size - 1).bit_length(), np.int32)
-            _reindex(index, accounts, used)
+            tables.reindex(index, accounts, used)
         if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS > arrays.texts.size:
             needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS
             longer["texts"] = _longer(arrays.texts, needed)
@@ -155,11 +171,11 @@ class OrdinaryAccounts:
         arrays, numbers = self.arrays, self.arrays.numbers
         first_day = int(arrays.opens[0]["day"]) if numbers[layout.OPENS_USED] else 1 << 31
         held = int(np.count_nonzero(arrays.ids["day"] >= max(first_day, 1)))
-        ids = np.zeros(
+        table = np.zeros(
             1 << (max(2 * (held + layout.SPARE), least) * 5 // 3).bit_length(), layout.IDS
         )
-        numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, ids, first_day)
-        return ids
+        numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, table, first_day)
+        return table
 
     # -- open days --------------------------------------------------------------------------------
 
@@ -181,6 +197,7 @@ class OrdinaryAccounts:
             row["terms"] = self._terms_of(open_day.limits)
         arrays.numbers[layout.OPENS_USED] = len(open_days)
         self._places = {open_day.day: place for place, open_day in enumerate(open_days)}
+        self._earlier = {day: held for day, held in self._earlier.items() if day in self._places}
 
     def _opens(self) -> Table:
         return self.arrays.opens[: self.arrays.numbers[layout.OPENS_USED]]
@@ -234,10 +251,16 @@ class OrdinaryAccounts:
 
     # -- names and limits -------------------------------------------------------------------------
 
-    def own_of(self, attributes: Attributes, account_id: str | None) -> int:
-        """Return the number of attributes, and of the account if limits are for it alone."""
+    def own_of(self, attributes: Attributes, account_id: str | None) -> int | None:
+        """Return the number of attributes, and of the account if limits are for it alone.
+
+        None if the segment that they name can have no number.
+        """
         number = self._own_numbers.get((attributes, account_id))
         if number is None:
+            segment = self.segment_number(attributes.segment)
+            if segment is None:
+                return None
             number = self._own_numbers[attributes, account_id] = len(self._owns)
             self._owns.append((attributes, account_id))
             if number >= self.arrays.own_segment.size:
@@ -245,8 +268,7 @@ class OrdinaryAccounts:
                     own_segment=_longer(self.arrays.own_segment, number + 1),
                     own_tails=_longer(self.arrays.own_tails, number + 1),
                 )
-            segment = self.segment_number(attributes.segment)
-            self.arrays.own_segment[number] = NONE if segment is None else segment
+            self.arrays.own_segment[number] = segment
             self.arrays.own_tails[number] = self._put_text(tail_of(attributes))
         return number
 
@@ -408,7 +430,7 @@ class OrdinaryAccounts:
         arrays = self.arrays
         length = self._bytes_of(account_id)
         return bool(
-            _has_rows(
+            tables.has_rows(
                 arrays.numbers, arrays.accounts, arrays.index, arrays.texts, self._data, length
             )
         )
@@ -437,13 +459,13 @@ class OrdinaryAccounts:
         """Take an account's rows into an object, which has its days from here on."""
         number = self._numbers[account.account_id] = self.number_of(account.account_id)
         arrays = self.arrays
-        own, place = _leave(arrays.accounts, number)
+        own, place = tables.leave(arrays.accounts, number)
         if place == NONE:
             return
         attributes, _ = self._owns[max(own, 0)]
         made: list[AccountDay] = []
         while place != NONE:
-            next_place, day, *fields = _take_day(
+            next_place, day, *fields = tables.take_day(
                 arrays.numbers, arrays.accounts, arrays.days, arrays.opens, arrays.bucket_dirty,
                 place,
             )  # fmt: skip
@@ -504,7 +526,7 @@ class OrdinaryAccounts:
         """Let an account of which nothing is held any more begin in rows again."""
         number = self.number_of(account.account_id)
         self._numbers.pop(account.account_id, None)
-        _return(self.arrays.accounts, self.arrays.bucket_dirty, number, 0)
+        tables.come_back(self.arrays.accounts, self.arrays.bucket_dirty, number, 0)
 
     def put_rows(
         self, account: Account, open_days: dict[int, OpenDay], account_id: str | None
@@ -518,6 +540,7 @@ class OrdinaryAccounts:
             if account_day.facts is not None:
                 return False  # as most that are not ordinary
             segment = self.segment_number(account_day.segment)
+            own = self.own_of(account_day.attributes, account_id)
             totals = account_day.counts
             if (
                 account_day.day not in open_days
@@ -527,9 +550,9 @@ class OrdinaryAccounts:
                 or max(totals) >= layout.TOTAL_MAX
                 or min(totals) < 0
                 or segment is None
+                or own is None
             ):
                 return False
-            own = self.own_of(account_day.attributes, account_id)
             open_day = open_days[account_day.day]
             kind = self.kind_of(open_day, segment, own)
             told = 0
@@ -556,13 +579,13 @@ class OrdinaryAccounts:
         arrays = self.arrays
         for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
             del open_days[account_day.day].account_days[account_day]
-            place = _put_day(
+            place = tables.put_day(
                 arrays.numbers, arrays.accounts, arrays.days, arrays.opens, number, own, *of_day
             )
             if account_day.told:
                 self.told[place] = account_day.told
         del self._numbers[account.account_id]
-        _return(arrays.accounts, arrays.bucket_dirty, number, len(prepared))
+        tables.come_back(arrays.accounts, arrays.bucket_dirty, number, len(prepared))
         return True
 
     # -- what is kept -----------------------------------------------------------------------------
@@ -572,6 +595,12 @@ class OrdinaryAccounts:
         ahead = int(self.arrays.numbers[layout.AHEAD])
         self.arrays.numbers[layout.AHEAD] = 0
         return ahead
+
+    def take_in_python(self) -> dict[str, int]:
+        """Return on how many records Python has decided since the last call, by the reason."""
+        counts = self.arrays.in_python.tolist()
+        self.arrays.in_python[:] = 0
+        return {reason: n for reason, n in zip(layout.IN_PYTHON, counts, strict=True) if n}
 
     @property
     def is_dirty(self) -> bool:
@@ -604,91 +633,3 @@ def _taller(array: Table, filled: int) -> Table:
     taller = np.full((2 * array.shape[0], array.shape[1]), filled, array.dtype)
     taller[: array.shape[0]] = array
     return taller
-
-
-@compiled
-def _reindex(index: Table, accounts: Table, used: int) -> None:
-    for number in range(used):
-        tables.put_number(index, accounts[number]["hash"], number)
-
-
-@compiled
-def _has_rows(
-    numbers: Ints, accounts: Table, index: Table, texts: Table, data: Table, length: int
-) -> bool:
-    hash_, _ = hash_of(data, 0, length, numbers[layout.KEY_0], numbers[layout.KEY_1])
-    number = tables.account_of(accounts, index, texts, data, 0, length, hash_)
-    return number != NONE and accounts[number]["head"] != NONE
-
-
-@compiled
-def _put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
-    numbers: Ints,
-    accounts: Table,
-    days: Table,
-    opens: Table,
-    number: int,
-    own: int,
-    open_place: int,
-    kind: int,
-    segment: int,
-    segment_time: int,
-    currency: int,
-    told: int,
-    count_debit: int,
-    amount_debit: int,
-    count_credit: int,
-    amount_credit: int,
-) -> int:
-    account = accounts[number]
-    account["own"] = own
-    place = tables.add_day(numbers, days, account, number, opens[open_place])
-    row = days[place]
-    row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
-    row["currency"], row["told"] = currency, told
-    row["totals"][0], row["totals"][1] = count_debit, amount_debit
-    row["totals"][2], row["totals"][3] = count_credit, amount_credit
-    return place
-
-
-@compiled
-def _leave(accounts: Table, number: int) -> tuple[int, int]:
-    """Let an account be an object; return its `own`, and the place of its latest account-day."""
-    account = accounts[number]
-    account["state"] = OBJECT
-    return int(account["own"]), int(account["head"])
-
-
-@compiled
-def _return(accounts: Table, bucket_dirty: Table, number: int, days: int) -> None:
-    """Let an account be in rows again; without days nobody knows what tells its limits apart."""
-    account = accounts[number]
-    account["state"] = IN_ROWS
-    bucket_dirty[account["bucket"]] = 1
-    account["idle"] = 0
-    if not days:
-        account["own"] = NONE
-
-
-@compiled
-def _take_day(
-    numbers: Ints, accounts: Table, days: Table, opens: Table, bucket_dirty: Table, place: int
-) -> tuple[int, int, int, int, int, int, int, int, int]:
-    """Give up the row of an open day; return the next place, the day, and its fields.
-
-    The fields are segment, its time, currency, and four totals. The day is 0 if it has closed, and
-    then nothing is changed.
-    """
-    row = days[place]
-    for held in range(numbers[layout.OPENS_USED]):
-        if opens[held]["day"] == row["day"]:
-            fields = (
-                int(row["next"]), int(row["day"]), int(row["segment"]), int(row["segment_time"]),
-                int(row["currency"]), int(row["totals"][0]), int(row["totals"][1]),
-                int(row["totals"][2]), int(row["totals"][3]),
-            )  # fmt: skip
-            bucket_dirty[accounts[row["account"]]["bucket"]] = 1
-            tables.unlink_day(days, opens[held], place)
-            tables.drop_day(numbers, accounts, days, place)
-            return fields
-    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0

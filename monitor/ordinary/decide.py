@@ -14,34 +14,46 @@ from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.layout import (
     ACCOUNT,
     ACCOUNTS_USED,
+    AHEAD_OF_OTHERS,
     AMOUNT_MAX,
     ASKS_OWN,
     BY_ITSELF,
     CLOCK_MAX,
+    CURRENCY_CHANGE,
     DAYS_USED,
     DEFERRED,
+    DUPLICATE,
     ENTRIES_USED,
     ENTRY_TEXTS_USED,
     FIRST,
     FIRST_OPEN,
     FREE_DAYS,
+    GREAT,
     ID,
     ID_KEPT_MAX,
     IDS_USED,
     IN_ROWS,
     KEY_0,
     KEY_1,
+    LATE,
     LEAD,
     LEADER,
     LEAVING,
+    LIMITS_UNKNOWN,
+    NEAR_LIMIT,
     NEVER,
     NONE,
+    NOT_READ,
+    OBJECT_ACCOUNT,
     OFFSET_LAST,
     OPENS_USED,
+    REDELIVERED,
     REJECTED,
+    REVERSAL,
     REVERSES,
     SECOND,
     SEGMENT,
+    SEGMENT_CHANGE,
     SEGMENTS_USED,
     TEXTS_USED,
     TIME,
@@ -112,6 +124,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             run.deferred[numbers[DEFERRED]] = place
             run.is_ahead[numbers[DEFERRED]] = 0
             numbers[DEFERRED] += 1
+            arrays.in_python[NOT_READ] += 1
             continue
         at = row["value_at"]
         account_at, account_length = at + row["at"][ACCOUNT], int(row["length"][ACCOUNT])
@@ -146,7 +159,8 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             numbers[LEADER], numbers[FIRST], numbers[SECOND] = leader, first, second
             numbers[TIME] = watermark
         account = accounts[number]
-        is_ours = account["state"] == IN_ROWS
+        is_redelivered = row["offset"] <= numbers[OFFSET_LAST]
+        is_late = False
         if not (start_of_day <= time < end_of_day):
             start_of_day = end_of_day = 0
             for held in range(numbers[OPENS_USED]):
@@ -154,24 +168,32 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     open_ = opens[held]
                     start_of_day, end_of_day = open_["start"], open_["end"]
             if end_of_day == start_of_day:
-                if time >= numbers[FIRST_OPEN]:
+                is_late = time < numbers[FIRST_OPEN]
+                if not is_late and not is_redelivered:
                     return place, DAY
-                is_ours = False
         id_length = int(row["length"][ID])
-        is_ours = (
-            is_ours
-            and row["state"] != BY_ITSELF
-            and row["offset"] > numbers[OFFSET_LAST]
-            and row["length"][REVERSES] < 0
-            and id_length <= ID_KEPT_MAX
-            and row["amount"] < AMOUNT_MAX
-            and (account["own"] != NONE or numbers[ASKS_OWN] == 0)
-        )
+        why = NONE
+        if row["state"] == BY_ITSELF:
+            why = NOT_READ
+        elif is_redelivered:
+            why = REDELIVERED
+        elif account["state"] != IN_ROWS:
+            why = OBJECT_ACCOUNT
+        elif is_late:
+            why = LATE
+        elif is_ahead:
+            why = AHEAD_OF_OTHERS
+        elif row["length"][REVERSES] > 0:
+            why = REVERSAL
+        elif id_length > ID_KEPT_MAX or row["amount"] >= AMOUNT_MAX:
+            why = GREAT
+        elif account["own"] == NONE and numbers[ASKS_OWN] != 0:
+            why = LIMITS_UNKNOWN
         low = high = U64(0)
         day_at = segment = named = kind = NONE
         series = count_at = id_at = 0
         amount = int(row["amount"])
-        if is_ours:
+        if why == NONE:
             for letter in range(account_length):
                 joined[letter] = data[account_at + letter]
             joined[account_length] = SEPARATOR
@@ -182,18 +204,20 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                 joined, 0, account_length + 1 + id_length, numbers[KEY_0], numbers[KEY_1]
             )
             taken = ids[place_of_id(ids, low, high)]
-            is_ours = taken["day"] == 0 or taken["day"] < opens[0]["day"]
-        if is_ours and row["length"][SEGMENT] > 0:
+            if taken["day"] >= opens[0]["day"]:
+                why = DUPLICATE
+        if why == NONE and row["length"][SEGMENT] > 0:
             segment_at = at + row["at"][SEGMENT]
             segment_length = int(row["length"][SEGMENT])
             segment = segment_of(numbers, segments, texts, data, segment_at, segment_length)
             if segment == NONE:
-                is_ours = numbers[SEGMENTS_USED] < segments.size
-                if is_ours:
+                if numbers[SEGMENTS_USED] == segments.size:
+                    why = SEGMENT_CHANGE
+                else:
                     segment = add_segment(
                         numbers, segments, texts, data, segment_at, segment_length
                     )
-        if is_ours:
+        if why == NONE:
             day_at = day_of_account(days, int(account["head"]), open_["day"])
             series = 2 * int(row["currency"]) + int(row["is_credit"])
             own = 0 if account["own"] == NONE else int(account["own"])
@@ -209,13 +233,13 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             else:
                 day = days[day_at]
                 kind = int(day["kind"])
-                is_ours = (
-                    day["currency"] == row["currency"]
-                    and (segment == NONE or segment == day["segment"])
-                    and day["totals"][1] < TOTAL_MAX
-                    and day["totals"][3] < TOTAL_MAX
-                )
-        if is_ours:
+                if day["currency"] != row["currency"]:
+                    why = CURRENCY_CHANGE
+                elif segment != NONE and segment != day["segment"]:
+                    why = SEGMENT_CHANGE
+                elif max(day["totals"][1], day["totals"][3]) >= TOTAL_MAX:
+                    why = GREAT
+        if why == NONE:
             first_watch = int(watch_at[kind, series])
             if first_watch == NONE:
                 return place, WATCH
@@ -233,14 +257,16 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     elif where == count_at + 1:
                         value += amount
                 if value > watch["look_above"]:
-                    is_ours = (
-                        is_ours
-                        and day_at != NONE
+                    stands = (
+                        day_at != NONE
                         and watch["bit"] != NONE
                         and (int(days[day_at]["told"]) >> watch["bit"]) & 1 != 0
                         and numbers[TIME] < open_["end"]
                     )
-        if not is_ours or is_ahead:
+                    if not stands:
+                        why = NEAR_LIMIT
+        if why != NONE:
+            arrays.in_python[why] += 1
             if account["state"] == IN_ROWS:
                 account["state"] = LEAVING
             run.deferred[numbers[DEFERRED]] = place

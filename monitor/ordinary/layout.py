@@ -141,6 +141,20 @@ TAILS: Final = np.dtype([("at", "i8"), ("length", "i8")])
 CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
 """Currencies by their numbers."""
 
+(
+    NOT_READ, REDELIVERED, OBJECT_ACCOUNT, LATE, AHEAD_OF_OTHERS, REVERSAL, GREAT, LIMITS_UNKNOWN,
+    DUPLICATE, SEGMENT_CHANGE, CURRENCY_CHANGE, NEAR_LIMIT, CLOCK_GOES_ON, NO_KERNELS,
+) = range(14)  # fmt: skip
+"""Why Python decides on a record, the first one that holds: a place in `IN_PYTHON`."""
+
+IN_PYTHON: Final = (
+    "not-read", "redelivered", "object-account", "late", "ahead", "reversal", "great",
+    "limits-unknown", "duplicate", "segment", "currency", "near-limit", "clock", "no-kernels",
+)  # fmt: skip
+"""The same in words. `great` is an id, an amount or a sum; `object-account` is one of which more is
+held than rows have, or of which Python decides an earlier record; `no-kernels` while there are
+models, one account alone, or kernels that are not loaded yet."""
+
 CONTENT_MAX: Final = 1 << 62
 """What is greater is Python's."""
 
@@ -208,6 +222,7 @@ class Arrays(NamedTuple):
     watches: Table  # WATCHES
     entries: Table  # ENTRIES
     entry_texts: Bytes
+    in_python: Ints  # records that Python decides on, by the reason
 
 
 class RunPlaces(NamedTuple):
@@ -258,4 +273,5 @@ def room_for_accounts(buckets: int, series: int) -> Arrays:
         watches=np.zeros(64, WATCHES),
         entries=np.zeros(1 << 12, ENTRIES),
         entry_texts=np.zeros(1 << 17, np.uint8),
+        in_python=np.zeros(len(IN_PYTHON), np.int64),
     )

@@ -9,7 +9,7 @@ from monitor.core.account import Account
 from monitor.core.threshold import LimitSet
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
 from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
-from monitor.ordinary.contents import IdContents
+from monitor.ordinary.ids import IdContents
 from monitor.ordinary.kept import kept_rows
 from monitor.policy.policy import PolicyBook
 
@@ -87,7 +87,9 @@ class OrdinaryLedger(Ledger):
         return account_id if is_own else None
 
     def _limit_sets(self) -> Iterator[LimitSet]:
-        return (open_day.limits for open_day in self.open_days.values())
+        """Yield the limits of all versions: days of the account may begin by any of them."""
+        yield from self.policies.limit_sets
+        yield from (open_day.limits for open_day in self.open_days.values())
 
     @property
     def asks_own(self) -> bool:

@@ -15,6 +15,8 @@ from monitor.ordinary.layout import (
     KEY_0,
     KEY_1,
     NONE,
+    OBJECT,
+    OPENS_USED,
     SEGMENTS_USED,
     TEXTS_USED,
     Table,
@@ -263,7 +265,11 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
 
 @compiled
 def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
-    """Take an account-day from its account; its place is to be used again."""
+    """Take an account-day from its account; its place is to be used again.
+
+    With its last one an account forgets what its limits went by: that may change until it has
+    another one, and nobody says so of an account of which nothing is held.
+    """
     row = days[place]
     account = accounts[row["account"]]
     if account["head"] == place:
@@ -273,6 +279,8 @@ def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
         while days[before]["next"] != place:
             before = int(days[before]["next"])
         days[before]["next"] = row["next"]
+    if account["head"] == NONE:
+        account["own"] = NONE
     row["account"] = NONE
     row["next"] = numbers[DAYS_FREE]
     numbers[DAYS_FREE] = place
@@ -310,3 +318,81 @@ def places_of_day(days: Table, first: int, count: int, of_segments: Ints) -> Int
         row["before"] = number
         place = int(row["after"])
     return places
+
+
+@compiled
+def reindex(index: Table, accounts: Table, used: int) -> None:
+    """Put the numbers of all accounts into an empty index."""
+    for number in range(used):
+        put_number(index, accounts[number]["hash"], number)
+
+
+@compiled
+def has_rows(
+    numbers: Ints, accounts: Table, index: Table, texts: Table, data: Table, length: int
+) -> bool:
+    """Return whether anything of the account whose id stands in `data` stands in rows."""
+    hash_, _ = hash_of(data, 0, length, numbers[KEY_0], numbers[KEY_1])
+    number = account_of(accounts, index, texts, data, 0, length, hash_)
+    return number != NONE and accounts[number]["head"] != NONE
+
+
+@compiled
+def put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
+    numbers: Ints, accounts: Table, days: Table, opens: Table, number: int, own: int,
+    open_place: int, kind: int, segment: int, segment_time: int, currency: int, told: int,
+    count_debit: int, amount_debit: int, count_credit: int, amount_credit: int,
+) -> int:  # fmt: skip
+    """Put an account-day into rows; return its place."""
+    account = accounts[number]
+    account["own"] = own
+    place = add_day(numbers, days, account, number, opens[open_place])
+    row = days[place]
+    row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
+    row["currency"], row["told"] = currency, told
+    row["totals"][0], row["totals"][1] = count_debit, amount_debit
+    row["totals"][2], row["totals"][3] = count_credit, amount_credit
+    return place
+
+
+@compiled
+def leave(accounts: Table, number: int) -> tuple[int, int]:
+    """Let an account be an object; return its `own`, and the place of its latest account-day."""
+    account = accounts[number]
+    account["state"] = OBJECT
+    return int(account["own"]), int(account["head"])
+
+
+@compiled
+def come_back(accounts: Table, bucket_dirty: Table, number: int, days: int) -> None:
+    """Let an account be in rows again; without days nobody knows what tells its limits apart."""
+    account = accounts[number]
+    account["state"] = IN_ROWS
+    bucket_dirty[account["bucket"]] = 1
+    account["idle"] = 0
+    if not days:
+        account["own"] = NONE
+
+
+@compiled
+def take_day(
+    numbers: Ints, accounts: Table, days: Table, opens: Table, bucket_dirty: Table, place: int
+) -> tuple[int, int, int, int, int, int, int, int, int]:
+    """Give up the row of an open day; return the next place, the day, and its fields.
+
+    The fields are segment, its time, currency, and four totals. The day is 0 if it has closed, and
+    then nothing is changed.
+    """
+    row = days[place]
+    for held in range(numbers[OPENS_USED]):
+        if opens[held]["day"] == row["day"]:
+            fields = (
+                int(row["next"]), int(row["day"]), int(row["segment"]), int(row["segment_time"]),
+                int(row["currency"]), int(row["totals"][0]), int(row["totals"][1]),
+                int(row["totals"][2]), int(row["totals"][3]),
+            )  # fmt: skip
+            bucket_dirty[accounts[row["account"]]["bucket"]] = 1
+            unlink_day(days, opens[held], place)
+            drop_day(numbers, accounts, days, place)
+            return fields
+    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0

@@ -49,7 +49,8 @@ def _load() -> None:
     engine = OrdinaryEngine(0, PolicyBook([policy_of(DEFAULT_POLICY)]))
     for records in _samples():
         engine.observe_run(columns.read_run([records]))
-        engine.ledger.find(_ACCOUNTS[0])
+        for account_id in _ACCOUNTS:
+            engine.ledger.find(account_id)
         engine.policies_changed()
         step = engine.take_step()
         for _ in chunks_by_day(step.entries, step.entry_rows):

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from monitor.core.alert import Kind, Status
 from monitor.core.attributes import REASONS
 from monitor.core.transaction import Reason
+from monitor.ordinary.layout import IN_PYTHON
 from streams.exposition import Metric
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -51,6 +52,12 @@ METRICS: Final = {
         "weir_redeliveries_total",
         "counter",
         "Records skipped because state includes them already, after a crash or a rebalance.",
+    ),
+    "in_python": Metric(
+        "weir_records_in_python_total",
+        "counter",
+        "Records on which Python decided and not a kernel, which takes longer, by the reason.",
+        ("reason",),
     ),
     "alerts": Metric(
         "weir_alerts_total", "counter", "Alerts reported, by kind and status.", ("kind", "status")
@@ -223,6 +230,7 @@ class Metrics:
     unwatched: Counter
     limit_currency_seen: Gauge
     redeliveries: Counter
+    in_python: Counter
     alerts: Counter
     segment_days_told: Counter
     segment_days_joined: Counter
@@ -266,6 +274,8 @@ class Metrics:
         self.build_info.labels(version).set(1)
         for reason in Reason:
             self.rejections.labels(reason.value)
+        for why in IN_PYTHON:
+            self.in_python.labels(why)
         for reason in REASONS:
             self.account_rejections.labels(reason.value)
         for count in ("raised", "grouped", "shown"):

@@ -204,6 +204,8 @@ class Agents:
         self._count_unwatched(step)
         metrics.redeliveries.inc(step.redelivered)
         metrics.ahead.inc(step.ahead)
+        for reason, count in step.in_python.items():
+            metrics.in_python.labels(reason).inc(count)
         self._count_told(step)
         for _, rejection in step.rejections:
             metrics.rejections.labels(rejection.reason.value).inc()

@@ -12,6 +12,7 @@ from prometheus_client.samples import Sample
 
 from monitor.core.alert import Kind, Status
 from monitor.core.transaction import Reason
+from monitor.ordinary.layout import IN_PYTHON
 from streams.worker.metrics import METRICS, Metrics
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
@@ -99,6 +100,8 @@ def test_counters_alone_end_in_total() -> None:
 def test_the_docs_have_every_label_with_its_values() -> None:
     documented = dict(table("Every label"))
     assert set(documented) == {label for metric in METRICS.values() for label in metric.labels}
+    documented["reason"], in_python = documented["reason"].split("; of records in Python: ")
+    assert in_python.split(", ") == [*IN_PYTHON]
     for label, members in (("reason", Reason), ("kind", Kind), ("status", Status)):
         assert documented[label].split(", ") == [member.value for member in members], label
 
@@ -113,6 +116,8 @@ def test_every_reason_kind_and_status_stands_at_zero_before_anything_happened() 
     }
     for reason in Reason:
         assert values["weir_rejections_total", reason.value] == 0
+    for why in IN_PYTHON:
+        assert values["weir_records_in_python_total", why] == 0
     for kind in Kind:
         for status in Status:
             assert values["weir_alerts_total", kind.value, status.value] == 0

@@ -1,0 +1,254 @@
+"""The engine with ordinary accounts in arrays tells and holds exactly what the plain one does.
+
+Whatever the records are, however they are cut into runs, whatever changes between two runs, and
+after a recovery from either's state.
+"""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.core.attributes import Attributes
+from monitor.engine import engine
+from monitor.ordinary import layout
+from monitor.policy.document import policy_of
+from streams.wire.columns import prepare
+from tests.support.laws import examples, law
+from tests.support.records import Record, record
+from tests.support.transactions import POLICY
+from tests.support.two_engines import Pair, run_scenario
+
+ROOT: Final = Path(__file__).parents[3]
+LATER: Final = 4_102_444_800_000
+SYSTEMIC: Final = policy_of(POLICY + "[systemic]\n")._replace(outliers=None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kernels() -> None:
+    prepare()
+
+
+def make_small(patch: pytest.MonkeyPatch) -> None:
+    """Let closed days be told of some at a time, and only two segments have a number."""
+    patch.setattr(engine, "CLOSED_DAYS_MAX", 1)
+    patch.setattr(layout, "SEGMENTS_MAX", 2)
+
+
+@pytest.fixture(params=[False, True], ids=["usual", "small"])
+def _bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        make_small(monkeypatch)
+
+
+# -- the law --------------------------------------------------------------------------------------
+
+
+@law(60)
+@given(st.randoms(use_true_random=False), st.integers(1, 160), st.booleans())
+def test_any_stream(rng: random.Random, count: int, is_small: bool) -> None:  # noqa: FBT001 - drawn
+    with pytest.MonkeyPatch.context() as patch:
+        if is_small:
+            make_small(patch)
+        run_scenario(rng, count)
+
+
+@pytest.mark.usefixtures("_bounds")
+def test_made_streams() -> None:
+    """The law, and that it is not of nothing: kernels decide, and leave to Python all they may."""
+    in_python: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for seed in range(examples(80)):
+        pair = run_scenario(random.Random(seed), 300)  # noqa: S311 - seeded, and no secret
+        in_python.update(pair.arrays.in_python)
+        counts.update(pair.arrays.counts)
+    assert set(in_python) == set(layout.IN_PYTHON)
+    decided = counts["transactions"] + counts["rejections"] + counts["redelivered"]
+    assert in_python.total() < 0.8 * decided
+    assert min(counts[name] for name in ("ahead", "waiting", "settled", "rejections")) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_bounds")
+@pytest.mark.parametrize("first", range(10_000, 10_400, 100))
+def test_many_made_streams(first: int) -> None:
+    for seed in range(first, first + 100):
+        run_scenario(random.Random(seed), 500)  # noqa: S311 - seeded, and no secret
+
+
+@pytest.mark.slow
+def test_no_kernel_reads_beside_its_arrays(tmp_path: Path) -> None:
+    """The law with Numba's own check of every index."""
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    tests = [Path(__file__), ROOT / "tests" / "monitor" / "ordinary"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=560,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout
+
+
+COMPILES_NOTHING: Final = """
+import random
+from monitor.ordinary import decide, hashing, ids, tables
+from streams.worker import engines
+from tests.support.two_engines import run_scenario
+
+def signatures():
+    return {
+        (module.__name__, name): len(kernel.signatures)
+        for module in (decide, hashing, ids, tables)
+        for name, kernel in vars(module).items()
+        if hasattr(kernel, "signatures")
+    }
+
+engines.prepare()
+before = signatures()
+assert before, "there are kernels"
+for seed in range(12):
+    run_scenario(random.Random(seed), 300)
+after = signatures()
+assert after == before, {key: (before[key], n) for key, n in after.items() if before[key] != n}
+"""
+
+
+def test_nothing_is_compiled_after_all_is_loaded() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", COMPILES_NOTHING], cwd=ROOT, env=os.environ, capture_output=True,
+        text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+
+
+# -- what was wrong once --------------------------------------------------------------------------
+
+
+def made(
+    offset: int, transaction_id: str, account_id: str = "A1", hours: float = 0, **fields: str
+) -> Record:
+    named = fields | {"account_id": account_id}
+    return record(offset, transaction_id, hours=hours, timestamp=LATER, **named)
+
+
+def run(steps: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(steps)
+
+
+def each(count: int) -> Sequence[int]:
+    return [1] * count
+
+
+BOTH: Final = [made(0, "T0"), made(1, "T1", "A2")]
+
+
+def test_attributes_that_change_while_nothing_is_held_of_an_account() -> None:
+    """Its next account-day goes by the new ones."""
+
+    async def steps() -> None:
+        pair = Pair([SYSTEMIC])
+        await pair.take(BOTH, each)
+        await pair.set_attributes("A1", Attributes("business", "B1"))
+        await pair.take([made(2, "T2", "A3", hours=240), made(3, "T3", "A2", hours=241)], each)
+        await pair.both(lambda side: side.drain())
+        await pair.set_attributes("A1", Attributes("retail", "B2"))
+        await pair.take([made(4, "T4", hours=242)], each)
+        await pair.compare()
+
+    run(steps())
+
+
+def test_a_limit_of_an_account_alone_that_a_later_version_has() -> None:
+    """The account's days before it are rows; one that begins by it has its own limit."""
+    own = (
+        '[[limit]]\nid = "own"\nmeasure = "amount"\ncurrency = "EUR"\nabove = "10"\n'
+        'direction = "debit"\nscope = { account = "A1" }\n'
+    )
+    calendar = POLICY.replace('leap = "3660d"', 'allowed_lateness = "240h"')
+    later = calendar.replace("version = 1", 'version = 2\neffective_from = "2026-01-06"') + own
+
+    async def steps() -> None:
+        pair = Pair([policy_of(calendar), policy_of(later)])
+        await pair.set_attributes("A1", Attributes("business"))
+        await pair.take([*BOTH, made(2, "T2")], each)
+        await pair.take([made(3, "T3", "A2", hours=24), made(4, "T4", hours=24)], each)
+        await pair.compare()
+        assert len(pair.plain.alerts["A1"]) == 1
+
+    run(steps())
+
+
+def test_attributes_name_a_segment_that_has_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day that no record names a segment of has that of the attributes all the same."""
+    make_small(monkeypatch)
+
+    async def steps() -> None:
+        pair = Pair([SYSTEMIC])
+        named = [made(2, "T2", "A3", segment="s1"), made(3, "T3", "A3", segment="s2")]
+        await pair.take([*BOTH, *named], each)
+        await pair.set_attributes("A1", Attributes("own"))
+        await pair.take([made(4, "T4", segment="s1")], each)
+        await pair.take([made(5, "T5", "A2", hours=24), made(6, "T6", hours=24)], each)
+        await pair.compare()
+
+    run(steps())
+
+
+@pytest.mark.parametrize("stops_before", [0, 1, 2])
+def test_an_id_that_two_open_days_hold_after_a_crash(stops_before: int) -> None:
+    """The first of them had closed; after the crash both are open until it closes again."""
+    policy = policy_of(POLICY.replace('leap = "3660d"', 'allowed_lateness = "24h"\nleap = "9d"'))
+
+    async def steps() -> None:
+        pair = Pair([policy])
+        again = [
+            *BOTH, made(2, "T2", "A2", hours=72), made(3, "T3", "A3", hours=73),
+            made(4, "T0", hours=73),
+        ]  # fmt: skip
+        await pair.take(again[:2], each)
+        await pair.flush()
+        await pair.take(again[2:], each)
+        at = await pair.recover(is_crossed=False, stops_before=stops_before)
+        await pair.take(again[at:], each)
+        await pair.compare()
+        await pair.take([made(5, "T5", "A2", hours=74), made(6, "T0", hours=74)], each)
+        await pair.compare()
+
+    run(steps())
+
+
+def test_no_account_is_in_rows_while_there_are_models() -> None:
+    models = policy_of(POLICY.replace("version = 1", "version = 2") + "[systemic]\n")
+
+    async def steps() -> None:
+        pair = Pair([policy_of(POLICY)])
+        await pair.take(BOTH, each)
+        await pair.add_policy(models)
+        await pair.set_attributes("A1", Attributes("business"))
+        await pair.take([made(2, "T2", "A2", hours=99), made(3, "T3", "A3", hours=99)], each)
+        await pair.compare()
+
+    run(steps())
+
+
+def test_a_redelivered_record_opens_no_day() -> None:
+    """It was a duplicate, of a day on which nothing else has happened."""
+
+    async def steps() -> None:
+        pair = Pair([SYSTEMIC])
+        records = [*BOTH, made(2, "T2", "A3"), made(3, "T0", hours=24)]
+        await pair.take(records, each)
+        await pair.flush()
+        at = await pair.recover(is_crossed=False, stops_before=None)
+        await pair.take(records[at - 1 :], each)
+        await pair.compare()
+
+    run(steps())

@@ -1,0 +1,143 @@
+"""What kernels leave to Python and why; and that they say what their plain functions say."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from models.arrays import Bytes
+from models.kernels import plain
+from monitor.core.attributes import Attributes
+from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.ordinary import decide
+from monitor.ordinary.layout import IN_PYTHON, Arrays, RunPlaces, Table
+from streams.wire.columns import prepare, read_run
+from tests.support.records import Record, record
+from tests.support.transactions import POLICY, book
+from tests.support.two_engines import run_scenario
+
+LATER = 4_102_444_800_000
+"""When records are written, in milliseconds: after all that they are dated."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kernels() -> None:
+    prepare()
+
+
+def made(
+    offset: int, transaction_id: str, account_id: str = "A1", hours: float = 0, **fields: str
+) -> Record:
+    named = fields | {"account_id": account_id}
+    return record(offset, transaction_id, hours=hours, timestamp=LATER, **named)
+
+
+def begun(*more: Record) -> OrdinaryEngine:
+    """Return an engine that has had records of two accounts on a day, A1 and A2, and more."""
+    text = POLICY.replace('leap = "3660d"', 'leap = "1d"')
+    engine = OrdinaryEngine(0, book(text))
+    run = [made(0, "T0", segment="s"), made(1, "T1", "A2"), *more]
+    engine.observe_run(read_run([run[:2]]))
+    for each in run[2:]:
+        engine.observe_run(read_run([[each]]))
+    engine.take_step()
+    return engine
+
+
+def an_unread_one() -> Record:
+    return made(5, "T5", channel="\u00e9")
+
+
+CASES: dict[str, tuple[Callable[[], OrdinaryEngine], Record]] = {
+    "not-read": (begun, an_unread_one()),
+    "redelivered": (begun, made(1, "T1", "A2")),
+    "object-account": (lambda: begun(made(2, "T2", amount="501")), made(5, "T5")),
+    "late": (begun, made(5, "T5", hours=-200)),
+    "ahead": (begun, made(5, "T5", hours=72)),
+    "reversal": (begun, made(5, "T5", reverses="T0")),
+    "great": (begun, made(5, "T" * 41)),
+    "limits-unknown": (begun, made(5, "T5", "A3")),
+    "duplicate": (begun, made(5, "T0")),
+    "segment": (begun, made(5, "T5", segment="other")),
+    "currency": (begun, made(5, "T5", currency="USD")),
+    "near-limit": (begun, made(5, "T5", amount="401")),
+    "clock": (lambda: begun(made(2, "T2", hours=30)), made(5, "T5", "A2", hours=31)),
+    "no-kernels": (lambda: OrdinaryEngine(0, book()), made(5, "T5")),
+}
+
+
+def test_each_reason_has_a_case() -> None:
+    assert set(CASES) == set(IN_PYTHON)
+
+
+@pytest.mark.parametrize("reason", IN_PYTHON)
+def test_python_decides_and_why(reason: str) -> None:
+    begin, last = CASES[reason]
+    engine = begin()
+    if reason == "limits-unknown":
+        engine.ledger.attributes.take("A2", Attributes("s"))
+    engine.observe_run(read_run([[last]]))
+    assert engine.take_step().in_python == {reason: 1}
+    assert not engine.take_step().in_python
+
+
+@pytest.mark.parametrize(
+    ("reason", "last"),
+    [
+        ("not-read", Record(5, b"{")),
+        ("great", made(5, "T5", "A2", amount="5629499534213.12", direction="credit")),
+    ],
+)
+def test_another_cause_of_a_reason(reason: str, last: Record) -> None:
+    engine = begun()
+    engine.observe_run(read_run([[last]]))
+    assert engine.take_step().in_python == {reason: 1}
+
+
+def test_a_kernel_decides_on_what_is_ordinary() -> None:
+    engine = begun()
+    ordinary = [
+        made(2, "T2"), made(3, "T3", "A3"), made(4, "T" * 40, "A4", reverses="", segment=""),
+        made(5, "T5", "A2", amount="5629499534213.11", direction="credit"),
+    ]  # fmt: skip
+    engine.observe_run(read_run([ordinary]))
+    step = engine.take_step()
+    assert (step.in_python, step.transactions, step.alerts) == (Counter(), 4, [])
+
+
+def copied(arrays: Table) -> Table:
+    return arrays._make(array.copy() for array in arrays)
+
+
+def assert_equal(array: Table, other: Table, name: str) -> None:
+    """Fail unless two arrays have the same values; what lies between fields is nothing."""
+    for field in array.dtype.names or [...]:
+        assert np.array_equal(array[field], other[field]), (name, field)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_compiled_and_plain_kernels_fill_the_same_arrays(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel, written = decide.decide, plain(decide.decide)
+    stops: Counter[int] = Counter()
+
+    def both(
+        arrays: Arrays, data: Bytes, rows: Table, run: RunPlaces, begin: int
+    ) -> tuple[int, int]:
+        others, other_run = copied(arrays), copied(run)
+        with np.errstate(over="ignore"):
+            said: tuple[int, int] = written(others, data, rows, other_run, begin)
+        assert kernel(arrays, data, rows, run, begin) == said
+        for name, array, other in zip(arrays._fields, arrays, others, strict=True):
+            assert_equal(array, other, name)
+        for array, other in zip(run, other_run, strict=True):
+            assert_equal(array, other, "places")
+        stops[said[1]] += 1
+        return said
+
+    monkeypatch.setattr(decide, "decide", both)
+    run_scenario(random.Random(seed), 120)  # noqa: S311 - seeded, and no secret
+    assert stops.total() > 3
