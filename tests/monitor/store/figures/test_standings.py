@@ -68,7 +68,7 @@ def test_counts_are_those_of_a_plain_count(
 
 
 def test_both_databases_count_alike_and_a_rebuild_counts_again(store: Store) -> None:
-    records = made_records(5, 300)
+    records = made_records(2, 300)
     filled(store, records, at_a_time=7)
     ensure_counted(store)
     Intake(store).forget()
@@ -77,13 +77,13 @@ def test_both_databases_count_alike_and_a_rebuild_counts_again(store: Store) -> 
     ensure_counted(store)
     with store.reading() as connection:
         found, later = counts(connection, "Ann", 0), counts(connection, "Ann", 2**60)
-    assert min(found[tab] for tab in ("open", "snoozed", "closed", "withdrawn")) > 0
+    assert min(found[tab] for tab in found) > 0
     assert later["open"] == found["open"] + found["snoozed"]
 
 
 def test_alerts_that_are_taken_away_count_no_longer(store: Store) -> None:
     people.add_user(store, "root", Role.ADMIN, "a password of some length", NOW)
-    filled(store, made_records(5, 300))
+    filled(store, made_records(2, 300))
     with store.reading() as connection:
         before = sum(row.alerts for row in connection.execute(select(standing_counts)))
     gone = erase(store, "A1", NOW, by="root", reason="asked for").taken_away["alerts"]
