@@ -313,4 +313,6 @@ def _put_texts(
         rows["length"][at, field] = lengths[:, number]
         rows["at"][at, field] = places[:, number]
     joined = b"".join(text for _, _, texts in written for text in texts if text is not None)
-    return np.concatenate([data, np.frombuffer(joined, np.uint8)])
+    made = np.concatenate([data, np.frombuffer(joined, np.uint8)])
+    made.flags.writeable = False  # as the run's own: a kernel is compiled for each type
+    return made

@@ -5,6 +5,7 @@ on from there, so nothing is taken twice and nothing is left out.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from monitor.core.alert import LIMIT_KINDS, Kind, Status
 from monitor.review.membership import is_member
+from monitor.store.figures.standings import CountedStanding, counted_among, counted_by, move
 from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
 from monitor.store.keeping.erased import Erased, erased_of, replaced
 from monitor.store.programs.webhooks import ToldAlert, enqueue
@@ -158,11 +160,15 @@ def _take_actions(
     ids = sorted({action.alert_id for action in done})
     for piece in in_pieces(ids):
         standings = _standings_of(connection, _told(connection, piece))
-        chosen = _MEMBERS.where(alerts.c.alert_id.in_(piece))
+        chosen = _STOOD.where(alerts.c.alert_id.in_(piece))
+        stood = connection.execute(chosen).all()
         members = {
-            row.alert_id: GroupMember(*row)._replace(state=standings[row.alert_id].state.value)
-            for row in connection.execute(chosen).all()
+            row.alert_id: GroupMember(*row[: len(GroupMember._fields)])._replace(
+                state=standings[row.alert_id].state.value
+            )
+            for row in stood
         }
+        values = {name: _standing_values(standings[name]) for name in members}
         accounts = {member.account_id for member in members.values()}
         places = place_changes(connection, accounts, members)
         if members:
@@ -172,17 +178,20 @@ def _take_actions(
                 [
                     {
                         "of_alert": name,
-                        **_standing_values(standings[name]),
+                        **values[name],
                         **places[name]._asdict(),
                     }
                     for name in members
                 ],
             )
+            before = Counter(counted_by(row.state, row.assignee, row.is_back) for row in stood)
+            move(connection, before, _counted(values.values()))
         write_places(connection, {name: its for name, its in places.items() if name not in members})
     return set(ids)
 
 
 _MEMBERS: Final = select(*(alerts.c[name] for name in GroupMember._fields))
+_STOOD: Final = _MEMBERS.add_columns(alerts.c.assignee, alerts.c.is_back)
 _STANDING: Final = (
     update(alerts)
     .where(alerts.c.alert_id == bindparam("of_alert"))
@@ -276,6 +285,8 @@ def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incident
     }
     accounts = {member.account_id for member in members.values()}
     places = place_changes(connection, accounts, members)
+    before = counted_among(connection, list(alert_rows))
+    move(connection, before, _counted(alert_rows.values()))
     upsert(
         connection,
         alerts,
@@ -366,6 +377,11 @@ def _standings_of(
     ).all():
         done.setdefault(row.alert_id, []).append(stored_action(row))
     return {name: standing_of(its, done.get(name, ())) for name, its in told.items()}
+
+
+def _counted(rows: Iterable[Fields]) -> Counter[CountedStanding]:
+    """Return how many of some alerts stand in each way, by the values of their columns."""
+    return Counter(counted_by(row["state"], row["assignee"], row["is_back"]) for row in rows)
 
 
 def _standing_values(standing: Standing) -> dict[str, Any]:

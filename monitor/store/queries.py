@@ -8,14 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Row,
     and_,
     func,
     literal,
+    not_,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
@@ -66,6 +69,7 @@ class AlertFilter(NamedTuple):
     text: str | None = None
     now: int = 0
     part: str | None = None
+    begins_alone: bool = False  # the id of an alert is asked for elsewhere
 
     def parts(self) -> list["AlertFilter"]:
         """Return what is wanted in parts that exclude each other, each in the order of an index."""
@@ -91,26 +95,47 @@ class AlertFilter(NamedTuple):
         if self.is_back:
             found.append(columns.is_back)
         if self.text is not None:
-            found.append(or_(columns.alert_id == self.text, _begins(columns, self.text)))
+            begins = _begins(columns, self.text)
+            is_it = columns.alert_id == self.text
+            found.append(begins if self.begins_alone else or_(is_it, begins))
         return found
 
-    def narrow(self, connection: Connection) -> ColumnElement[bool] | None:
-        """Return what alone leaves few rows, by an index of its own; None if nothing does.
+    def narrow(self, connection: Connection) -> list[ColumnElement[bool]] | None:
+        """Return what alone leaves few rows, by indexes; None if nothing does.
 
-        The alerts of an account are few, and so are those of accounts that begin with a long text.
+        They are conditions that exclude each other: a row meets one of them. The alerts of an
+        account are few, and so are those of accounts that begin with a long text.
         """
         if self.account_id is not None:
-            return alerts.c.account_id == self.account_id
+            return [alerts.c.account_id == self.account_id]
         if self.text is None:
             return None
         begins = _begins(alerts.c, self.text)
-        some = select(literal(1)).select_from(alerts).where(begins).limit(_NARROW_MAX + 1)
+        is_covered = not any(getattr(self, name) for name in _NOT_COVERED)
+        most = _COVERED_MAX if is_covered else _NARROW_MAX
+        some = select(literal(1)).select_from(alerts).where(begins).limit(most + 1)
         found = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
-        return or_(alerts.c.alert_id == self.text, begins) if found <= _NARROW_MAX else None
+        if found > most:
+            return None
+        is_other = or_(alerts.c.account_id.is_(None), not_(begins))
+        return [begins, and_(alerts.c.alert_id == self.text, is_other)]
 
 
 _NARROW_MAX: Final = 2000
 """So many rows are read and sorted sooner than the queue is searched for them."""
+
+_COVERED_MAX: Final = 15_000
+"""The same if the index of accounts has all that is asked of them."""
+
+_COVERED: Final = ("alert_id", "account_id", "business_day", "state", "place", "snoozed_until")
+_NOT_COVERED: Final = (
+    "kind",
+    "severity",
+    "incident_id",
+    "assignee",
+    "is_unassigned",
+    "is_back",
+)
 
 
 def _begins(columns: Columns, text: str) -> ColumnElement[bool]:
@@ -153,7 +178,7 @@ class Page(NamedTuple):
     next: str | None
 
 
-LISTED: Final = [column for column in alerts.c if column.name != "record"]
+LISTED: Final[Sequence[Column[Any]]] = [column for column in alerts.c if column.name != "record"]
 """The columns of an alert without its record."""
 
 
@@ -214,7 +239,7 @@ def group_rows(
     accounts = sorted({row.account_id for row in heads if row.account_id is not None})
     found: dict[str, list[Any]] = {}
     for piece in in_pieces(accounts):
-        few = _few(alerts.c.account_id.in_(piece))
+        few = _few([alerts.c.account_id.in_(piece)])
         chosen = select(*few).where(*wanted.conditions(few)).order_by(few.place)
         for row in connection.execute(chosen).all():
             if row.group_id in groups:
@@ -240,26 +265,37 @@ def _first_places(
     What is open is asked for in two parts, what nobody has snoozed and what a snooze has ended of:
     so each is read in the order of an index, and a page does not sort all that is open.
     """
-    columns: Columns = alerts.c
     narrow = wanted.narrow(connection)
+    asked: list[tuple[Columns, AlertFilter]]
     if narrow is not None:
-        columns = _few(narrow)
-    places: list[tuple[str, str]] = []
-    for part in wanted.parts():
+        # They are read once and sorted, so there is nothing to gain from parts.
+        names: tuple[str, ...] = _COVERED
+        if any(getattr(wanted, name) for name in _NOT_COVERED):
+            names += ("kind", "severity", "incident_id", "assignee", "is_back")
+        asked = [(_few(narrow, [alerts.c[name] for name in names]), wanted)]
+    else:
+        asked = [(alerts.c, part) for part in wanted.parts()]
+        if wanted.text is not None:
+            asked = [(columns, part._replace(begins_alone=True)) for columns, part in asked]
+            asked.append((_few([alerts.c.alert_id == wanted.text]), wanted))
+    places: set[tuple[str, str]] = set()
+    for columns, part in asked:
         chosen = select(columns.place, columns.alert_id).where(*part.conditions(columns))
         if after is not None:
             chosen = chosen.where(columns.place > after)
         found = connection.execute(chosen.order_by(columns.place).limit(limit))
-        places += [(row.place, row.alert_id) for row in found]
+        places |= {(row.place, row.alert_id) for row in found}
     return sorted(places)[:limit]
 
 
-def _few(narrow: ColumnElement[bool]) -> Columns:
-    """Return the columns of rows that are found first, whatever else is asked of them.
+def _few(narrow: Sequence[ColumnElement[bool]], columns: Sequence[Column[Any]] = LISTED) -> Columns:
+    """Return columns of rows that are found first, whatever else is asked of them.
 
-    Left to itself, a database goes through the whole queue in its order to find them.
+    Left to itself, a database goes through the whole queue in its order to find them. Each of the
+    conditions is asked for by itself, so that each has its index, and the index may be enough.
     """
-    return select(*LISTED).where(narrow).cte("few").prefix_with("MATERIALIZED").c
+    found = union_all(*(select(*columns).where(condition) for condition in narrow))
+    return found.cte("few").prefix_with("MATERIALIZED").c
 
 
 def cursor_of(row: Row[Any]) -> str:
@@ -286,34 +322,6 @@ def _text_in(cursor: str, form: re.Pattern[str]) -> str:
     if not form.fullmatch(text):
         raise QueryError(f"cursor must be one that a page gave as `next`, not {cursor!r}")
     return text
-
-
-def counts(connection: Connection, name: str, now: int) -> dict[str, int]:
-    """Return how many alerts each tab of the queue has, for a person."""
-    tabs = {
-        "open": AlertFilter(status="open", now=now),
-        "mine": AlertFilter(status="open", assignee=name, now=now),
-        "back": AlertFilter(status="open", is_back=True, now=now),
-        "waiting": AlertFilter(status="waiting", now=now),
-        "snoozed": AlertFilter(status="snoozed", now=now),
-        "closed": AlertFilter(status="closed", now=now),
-        "withdrawn": AlertFilter(status="withdrawn", now=now),
-    }
-    return {tab: count_of(connection, wanted) for tab, wanted in tabs.items()}
-
-
-COUNTED_MAX: Final = 10_000
-"""Counting stops here: a page says "10,000 and more"."""
-
-
-def count_of(connection: Connection, wanted: AlertFilter) -> int:
-    """Return how many alerts are wanted, up to COUNTED_MAX."""
-    number = 0
-    for part in wanted.parts():
-        some = select(literal(1)).select_from(alerts).where(*part.conditions())
-        some_rows = some.limit(COUNTED_MAX).subquery()
-        number += int(connection.execute(select(func.count()).select_from(some_rows)).scalar_one())
-    return min(number, COUNTED_MAX)
 
 
 def others_of_accounts(

@@ -112,8 +112,28 @@ alerts: Final = Table(
         )
         for name, columns, condition in (
             ("ix_alerts_incident", ("incident_id", "state", "place"), "incident_id IS NOT NULL"),
-            ("ix_alerts_assignee", ("assignee", "state", "place"), "assignee IS NOT NULL"),
-            ("ix_alerts_back", ("state", "place"), "is_back = 1"),
+            # What a filter asks for is in the index, so that rows it leaves out are not read.
+            (
+                "ix_alerts_assignee",
+                ("assignee", "state", "place", "kind", "severity"),
+                "assignee IS NOT NULL",
+            ),
+            ("ix_alerts_back", ("state", "place", "kind", "severity"), "is_back = 1"),
+            # Few alerts are snoozed: those whose snooze has ended are counted with each page.
+            (
+                "ix_alerts_snoozed",
+                (
+                    "snoozed_until",
+                    "state",
+                    "assignee",
+                    "is_back",
+                    "kind",
+                    "severity",
+                    "place",
+                    "alert_id",
+                ),
+                "snoozed_until IS NOT NULL",
+            ),
             ("ix_alerts_systemic", ("state", "place"), "kind = 'systemic'"),
             ("ix_alerts_systemic_day", ("business_day", "alert_id"), "kind = 'systemic'"),
         )
@@ -122,6 +142,16 @@ alerts: Final = Table(
 
 IS_SYSTEMIC: Final = alerts.c.kind == literal_column("'systemic'")
 """Written as the condition of its index is: a database that is given a value does not see it."""
+
+standing_counts: Final = Table(
+    "standing_counts",
+    metadata,
+    Column("state", WORD, primary_key=True),
+    Column("assignee", NAME, primary_key=True),  # empty: nobody
+    Column("is_back", Boolean, primary_key=True),
+    Column("alerts", BigInteger, nullable=False),
+)
+"""How many alerts stand in each way, as `alerts` has them: see `figures.standings`."""
 
 revisions: Final = Table(
     "revisions",
@@ -251,6 +281,7 @@ task_steps: Final = Table(
 OF_TOPICS: Final = (
     progress,
     alerts,
+    standing_counts,
     revisions,
     actions,
     rejections,

@@ -61,7 +61,8 @@ def _load() -> None:
     Compaction().moved(engine.ledger.begin_rows().arrays)
 
 
-_ACCOUNTS: Final = ("A", "B", "C")
+_ACCOUNTS: Final = ("A", "B", 'C"')
+"""The last one needs an escape: Python reads its records, and writes its account-days."""
 
 
 def _samples() -> Iterator[list[columns.BatchRecord]]:

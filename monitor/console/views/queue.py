@@ -26,12 +26,11 @@ from monitor.console.replies import (
 )
 from monitor.console.views.exports import addresses_of
 from monitor.dispositions.disposition import MEANINGS
+from monitor.store.figures.standings import counts
 from monitor.store.intake import latest_change
 from monitor.store.queries import (
-    COUNTED_MAX,
     QueryError,
     alert_page,
-    counts,
     group_page,
     group_rows,
     others_of_accounts,
@@ -156,7 +155,6 @@ def queue(request: Request) -> Response:
             "lines": lines,
             "views": views_of(connection, person.name),
             "counts": counts(connection, person.name, now),
-            "counted_max": COUNTED_MAX,
             "next_query": chosen.query(cursor=found.next) if found.next else None,
             "is_later": bool(params.get("cursor")),
             "done": _done(params.get("done", "")),

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, sele
 from monitor.core.table_reader import ProblemsError
 from monitor.store.audit import ERASE, append, redact
 from monitor.store.days import LAST, SCHEMA, row_of, sealed_between
+from monitor.store.figures.standings import take_away_from_counts
 from monitor.store.intake import hold_alerts
 from monitor.store.keeping.erased import Keyed, note_alerts, replaced, strings_in
 from monitor.store.people import Role
@@ -229,6 +230,7 @@ class _Erasing:
     def _take_alerts(self, its_alerts: Sequence[str]) -> None:
         for table in (alerts, revisions, actions, outbox):
             self.taken_away[table.name] = 0
+        take_away_from_counts(self._connection, its_alerts)
         for piece in in_pieces(its_alerts):
             for table in (revisions, actions, alerts):
                 self._take(table, table.c.alert_id.in_(piece))

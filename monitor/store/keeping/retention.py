@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 from monitor.core.business_day import event_time_text
 from monitor.store.audit import PRUNE, append, pruned, take_away
 from monitor.store.days import count_before
+from monitor.store.figures.standings import take_away_from_counts
+from monitor.store.intake import hold_alerts
 from monitor.store.people import COMMAND_LINE, DAY
 from monitor.store.schema import (
     account_days,
@@ -66,6 +68,8 @@ def prune(
     and if this is killed before that, the archive sweeps them away.
     """
     with store.begin() as connection:
+        if retention.alerts is not None:
+            hold_alerts(connection)
         if retention.account_days is not None:
             hold_days(connection)  # before any row, as everybody does: nobody waits in a ring
         savepoint = connection.begin_nested() if is_dry_run else None
@@ -95,6 +99,7 @@ def _pruned(
             tasks = _tasks_of(connection, piece)
             take(outbox, outbox.c.key.in_(tasks))
             take(task_steps, task_steps.c.task_id.in_(tasks))
+            take_away_from_counts(connection, piece)
             for table in (revisions, actions, alerts):
                 take(table, table.c.alert_id.in_(piece))
             take(outbox, outbox.c.key.in_(piece))  # all of it is sent: _old_alerts sees to it

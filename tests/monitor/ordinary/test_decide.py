@@ -47,13 +47,13 @@ def begun(*more: Record) -> OrdinaryEngine:
 
 
 def an_unread_one() -> Record:
-    return made(5, "T5", channel="\u00e9")
+    return made(5, "T5\u00e9")
 
 
 CASES: dict[str, tuple[Callable[[], OrdinaryEngine], Record]] = {
     "not-read": (begun, an_unread_one()),
     "redelivered": (begun, made(1, "T1", "A2")),
-    "object-account": (lambda: begun(made(2, "T2", amount="501")), made(5, "T5")),
+    "object-account": (lambda: begun(made(2, "T2", currency="USD")), made(5, "T5")),
     "late": (begun, made(5, "T5", hours=-200)),
     "ahead": (begun, made(5, "T5", hours=72)),
     "reversal": (begun, made(5, "T5", reverses="T0")),

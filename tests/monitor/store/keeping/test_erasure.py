@@ -1,6 +1,7 @@
 """Erasure: nothing of the account is left or comes back, and all else is as it was."""
 
 import json
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -99,6 +100,10 @@ def of_others(held: dict[str, list[Any]], name: str, pseudonym: str) -> dict[str
             is_its |= table == "rejections" and "account_id" in str(row[-1])
             if not is_its:
                 left[table].append(tuple(as_erased(value, name, pseudonym) for value in row))
+    names = [column.name for column in alerts.c if column.name != "change"]
+    stand = [dict(zip(names, row, strict=True)) for row in left["alerts"]]
+    counted = Counter((its["state"], its["assignee"] or "", its["is_back"]) for its in stand)
+    left["standing_counts"] = [(*its, number) for its, number in sorted(counted.items())]
     return left
 
 
