@@ -222,6 +222,16 @@ def _action(
                 action=does.value,
             ),
         )
+    if seen.revision is not None and seen.revision > row.revision:
+        # It would count as seen whatever is reported later, and the alert would never come back.
+        raise AnswerError(
+            409,
+            _(
+                "alert %(alert_id)s has revision %(held)s here: look at it again",
+                alert_id=row.alert_id,
+                held=row.revision,
+            ),
+        )
     does = _after_four_eyes(person, row, state, does, fields)
     revision = row.revision if seen.revision is None else seen.revision
     written = {**fields, "alert_id": row.alert_id, "action": does.value, "revision": revision}

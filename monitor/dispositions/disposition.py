@@ -16,6 +16,11 @@ TEXT_LENGTH_MAX: Final = 256
 NOTE_LENGTH_MAX: Final = 4000
 """Characters of a note."""
 
+REVISION_MAX: Final = 2**31 - 1
+"""The greatest number of a revision: a database has so much room for one."""
+
+REVISION: Final = f"a whole number from 1 to {REVISION_MAX:,}"
+
 DISPOSITION_FIELDS: Final = ("alert_id", "disposition", "by", "at", "note", "revision")
 
 
@@ -75,6 +80,15 @@ class Disposed(NamedTuple):
         }
 
 
+def is_revision(value: object) -> bool:
+    """Return whether a value of a record is the number of a revision.
+
+    >>> is_revision(1), is_revision(True), is_revision(2**31)
+    (True, False, False)
+    """
+    return type(value) is int and 1 <= value <= REVISION_MAX
+
+
 def disposed_of(fields: object, where: str = "the disposition") -> Disposed:
     """Return the disposition that a record's fields state; others than these do not matter.
 
@@ -94,8 +108,8 @@ def disposed_of(fields: object, where: str = "the disposition") -> Disposed:
     if at is None:
         problems.append(f"at is {written!r}: RFC 3339 with an offset, e.g. 2026-01-05T09:00:00Z")
     revision = fields.get("revision")
-    if revision is not None and (type(revision) is not int or revision < 1):
-        problems.append(f"revision must be a whole number from 1 on, not {revision!r}")
+    if revision is not None and not is_revision(revision):
+        problems.append(f"revision must be {REVISION}, not {repr(revision)[:60]}")
     if problems or at is None:
         raise DispositionError([f"{where}: {problem}" for problem in problems])
     return Disposed(alert_id, Disposition(str(said)), by, at, note, revision)

@@ -15,9 +15,11 @@ from monitor.core.business_day import event_time_of, event_time_text
 from monitor.core.table_reader import ProblemsError
 from monitor.dispositions.disposition import (
     NOTE_LENGTH_MAX,
+    REVISION,
     TEXT_LENGTH_MAX,
     Disposed,
     Disposition,
+    is_revision,
 )
 from monitor.store.programs.actors import accountable
 
@@ -132,8 +134,8 @@ def action_of(fields: object, where: str = "the action") -> Action:
         problems.append(f"action must be one of {', '.join(Does)}, not {said!r}")
     at = time_in(fields, "at", problems)
     revision = fields.get("revision")
-    if revision is not None and (isinstance(revision, bool) or not isinstance(revision, int)):
-        problems.append(f"revision must be a whole number, not {revision!r}")
+    if revision is not None and not is_revision(revision):
+        problems.append(f"revision must be {REVISION}, not {repr(revision)[:60]}")
     detail = _detail(fields, Does(str(said)), problems) if said in list(Does) else {}
     if problems:
         raise ActionError([f"{where}: {problem}" for problem in problems])

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from monitor.core.alert import Kind
 from monitor.dispositions.disposition import DispositionError, disposed_of
 from monitor.review.membership import explanations_of
-from monitor.store.intake import Intake, Read, RecordSort
+from monitor.store.intake import Intake, Read, RecordSort, priority_of
 from monitor.store.proposals import step_of
 from monitor.store.records import account_day_of
 from monitor.store.sealing import seal_quiet_days, sweep
@@ -68,9 +68,9 @@ class Archive:
         self._intake = Intake(store)
         self._sealed_at = -SEAL_SECONDS
         self._sources = (
-            _Source(topics.alerts, _alert),
-            _Source(topics.dispositions, _disposition),
-            _Source(topics.cases, _case),
+            _Source(topics.alerts, decoded_alert),
+            _Source(topics.dispositions, decoded_disposition),
+            _Source(topics.cases, decoded_case),
             _Source(topics.rejections, _rejection),
             _Source(topics.account_days, _account_day),
             _Source(topics.segment_days, _segment_day),
@@ -202,26 +202,34 @@ def _without_nul(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def _alert(value: bytes) -> tuple[RecordSort, Any]:
+# Each of these returns the sort of a record and what it says; whatever they return can be stored.
+# They raise ValueError, KeyError or TypeError if it is none.
+
+
+def decoded_alert(value: bytes) -> tuple[RecordSort, Any]:
+    """Return a record of the alerts topic."""
     fields = _fields(value)
     if not is_alert(fields):
         raise ValueError("it is no alert")
     if not isinstance(fields["evidence"].get("origin"), dict | None):
         raise TypeError("its origin is no object")
+    priority_of(fields, None)  # raises what is wrong with its severity, or its evidence
     if fields["kind"] == Kind.SYSTEMIC.value:
         list(explanations_of(fields))  # raises what is wrong with it
     return RecordSort.ALERT, fields
 
 
-def _disposition(value: bytes) -> tuple[RecordSort, Any]:
+def decoded_disposition(value: bytes) -> tuple[RecordSort, Any]:
+    """Return a record of the dispositions topic."""
     try:
-        return RecordSort.ACTION, Action.of_disposition(disposed_of(codec.plain(value), "it"))
+        return RecordSort.ACTION, Action.of_disposition(disposed_of(_fields(value), "it"))
     except DispositionError as error:
         raise ValueError("; ".join(error.problems)) from error
 
 
-def _case(value: bytes) -> tuple[RecordSort, Any]:
-    fields = codec.plain(value)
+def decoded_case(value: bytes) -> tuple[RecordSort, Any]:
+    """Return a record of the cases topic."""
+    fields = _fields(value)
     try:
         if "proposal_id" in fields:
             return RecordSort.PROPOSAL_STEP, step_of(fields, "it")

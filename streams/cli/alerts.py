@@ -1,9 +1,9 @@
 """`weir alerts`: the alerts of the topic or of a file, to list, to write down, to dispose of."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -64,6 +64,7 @@ def add(
     import asyncio
     import os
 
+    from monitor.dispositions.rules import last_told
     from streams.cli.options import print_result, require_place
     from streams.settings import settings_of
     from streams.topics.alerts import alerts_of_file, dispositions_beside
@@ -82,7 +83,7 @@ def add(
     else:
         if alert_file is not None:
             require_place(alert_file, broker)
-            there = {alert["alert_id"] for alert in alerts_of_file(alert_file)}
+            there = last_told(alerts_of_file(alert_file))
             _refuse_unknown(disposed, there, str(alert_file))
         if to_file is None:
             assert alert_file is not None
@@ -101,7 +102,6 @@ async def _write(
 
     Those that need a second person are proposed, unless `alone`; the number says how many need it.
     """
-    from monitor.dispositions.disposition import needs_two
     from monitor.dispositions.rules import last_told
     from streams.topics.alerts import read_alerts
     from streams.topics.dispositions import (
@@ -111,18 +111,40 @@ async def _write(
     )
 
     there = last_told([alert async for alert in read_alerts(settings, follow=False)])
-    _refuse_unknown(disposed, set(there), "the topic")
+    _refuse_unknown(disposed, there, "the topic")
     before = await read_dispositions(settings)
-    held = [each for each in disposed if needs_two(there[each.alert_id]["severity"])]
+    held, others = held_of(disposed, there)
     if held and not alone:
         await write_proposals(settings, held)
-        disposed = [each for each in disposed if each not in held]
+        disposed = others
     if disposed:
         await write_dispositions(settings, disposed)
     return before, len(held)
 
 
-def _refuse_unknown(disposed: "Sequence[Disposed]", there: set[str], where: str) -> None:
+def held_of(
+    disposed: "Sequence[Disposed]", there: Mapping[str, Mapping[str, Any]]
+) -> "tuple[list[Disposed], list[Disposed]]":
+    """Return dispositions that need a second person, and the others; `there` has the last reports.
+
+    An alert that the machine has withdrawn waits for nobody: a proposal would have no answer.
+    """
+    from monitor.core.alert import Status
+    from monitor.dispositions.disposition import needs_two
+
+    held: list[Disposed] = []
+    others: list[Disposed] = []
+    for each in disposed:
+        alert = there[each.alert_id]
+        is_withdrawn = alert["status"] == Status.WITHDRAWN.value
+        needs = needs_two(alert["severity"]) and not is_withdrawn
+        (held if needs else others).append(each)
+    return held, others
+
+
+def _refuse_unknown(
+    disposed: "Sequence[Disposed]", there: Mapping[str, Mapping[str, Any]], where: str
+) -> None:
     from monitor.dispositions.disposition import DispositionError
 
     problems = [
@@ -134,6 +156,13 @@ def _refuse_unknown(disposed: "Sequence[Disposed]", there: set[str], where: str)
     ]
     if problems and where == "the topic":
         problems.append("for alerts in a file, name it by --alerts FILE")
+    problems += [
+        f"revision must be at most {last} of alert {each.alert_id}, not {each.revision}"
+        for each in disposed
+        if each.alert_id in there
+        and each.revision is not None
+        and each.revision > (last := there[each.alert_id]["revision"])
+    ]
     if problems:
         raise DispositionError(problems)
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
@@ -13,6 +13,8 @@ from streams.kafka.broker_error import BrokerError
 
 READ_COMMITTED: Final = "read_committed"
 """The isolation of every consumer: a record of an aborted transaction never was."""
+
+_Found = TypeVar("_Found")
 
 FETCH_WAIT_MS: Final = 50
 """A broker that does not answer as records come is asked again so soon."""
@@ -81,6 +83,15 @@ class TopicReader:
         partition = TopicPartition(self._topic, number)
         consumer = self._consumer
         return end_of(consumer.last_stable_offset(partition), consumer.highwater(partition))
+
+    def has_uncommitted(self, number: int) -> bool:
+        """Return whether records waited for the end of a transaction at a partition's last fetch.
+
+        None of them is read before that.
+        """
+        partition = TopicPartition(self._topic, number)
+        highwater, end = self._consumer.highwater(partition), self.end_of(number)
+        return highwater is not None and end is not None and highwater > end
 
     async def read(self, seconds: float = 0.2) -> list[Any]:
         """Return the records that came within so many seconds (none may have)."""
@@ -151,42 +162,75 @@ def first_record(
 
 
 async def has_record(broker: str, topic: str, number: int, begin: int, seconds: float) -> bool:
-    """Return whether a partition has a committed record at an offset or behind it.
+    """Return whether a partition has a record at an offset or behind it.
+
+    That is a committed one, or one whose transaction is open: it may be committed yet. Raises
+    BrokerError if the broker does not answer within so many seconds.
+    """
+
+    async def look(tail: TopicReader) -> bool:
+        tail.go_to(number, begin)
+        while not await tail.is_read(number):
+            if await tail.read():
+                return True
+        return tail.has_uncommitted(number)
+
+    return await _looked(broker, (topic, number), seconds, look)
+
+
+async def end_now(broker: str, topic: str, number: int, begin: int, seconds: float) -> int:
+    """Return where a partition ends now, by a fetch that begins now at an offset.
 
     Raises BrokerError if the broker does not answer within so many seconds.
     """
-    return await _first_from(broker, (topic, number), begin, seconds) is not None
+
+    async def look(tail: TopicReader) -> int:
+        tail.go_to(number, begin)
+        while (end := tail.end_of(number)) is None:
+            await tail.read()
+        return end
+
+    return await _looked(broker, (topic, number), seconds, look)
 
 
 async def _first_from(
-    broker: str, partition: tuple[str, int], begin: int, seconds: float, end: int | None = None
+    broker: str, partition: tuple[str, int], begin: int, seconds: float, end: int
 ) -> int | None:
     """Return the offset of the first committed record from `begin` on, or None.
 
-    It is not looked for behind `end`, or behind where the partition ends.
+    It is not looked for behind `end`.
+    """
+    number = partition[1]
+
+    async def look(tail: TopicReader) -> int | None:
+        tail.go_to(number, begin)
+        while await tail.position(number) < end:
+            if records := await tail.read():
+                return int(records[0].offset)
+        return None
+
+    return await _looked(broker, partition, seconds, look)
+
+
+async def _looked(
+    broker: str,
+    partition: tuple[str, int],
+    seconds: float,
+    look: Callable[[TopicReader], Awaitable[_Found]],
+) -> _Found:
+    """Return what a look at a partition finds, by a reader of its own.
+
+    Raises BrokerError if the broker does not answer within so many seconds.
     """
     topic, number = partition
     tail = TopicReader(broker, topic, [number])
-
-    async def look() -> int | None:
-        await tail.start()
-        try:
-            tail.go_to(number, begin)
-            while not await _is_past(end):
-                if records := await tail.read():
-                    return int(records[0].offset)
-            return None
-        finally:
-            await tail.stop()
-
-    async def _is_past(end: int | None) -> bool:
-        if end is None:
-            return await tail.is_read(number)
-        return await tail.position(number) >= end
-
     try:
         async with asyncio.timeout(seconds):
-            return await look()
+            await tail.start()
+            try:
+                return await look(tail)
+            finally:
+                await tail.stop()
     except (TimeoutError, KafkaError) as error:
         raise BrokerError(f"the broker at {broker} does not answer: {error!r}") from error
 

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from monitor.dispositions.disposition import is_revision
 from streams.kafka.admin import require_topic
 from streams.kafka.reader import records_of_topic
 from streams.settings import Settings
@@ -69,6 +70,7 @@ def is_alert(fields: object) -> bool:
         and all(
             name in fields and isinstance(fields[name], type_) for name, type_ in NEEDED.items()
         )
+        and is_revision(fields["revision"])
         and _is_day(fields["business_day"])
     )
 

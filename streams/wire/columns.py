@@ -109,7 +109,9 @@ class DecodedRun:
     def judge_rows(self, clock_skew: int) -> None:
         """Let no row be ordinary that is dated too far ahead: Python says so."""
         rows = self.columns.rows
-        ahead = rows["event_time"] - rows["timestamp"] * codec.TIMESTAMP_UNIT > clock_skew
+        # A producer may have written any time: in microseconds it may not fit 64 bits.
+        earliest = -((clock_skew - rows["event_time"]) // codec.TIMESTAMP_UNIT)
+        ahead = rows["timestamp"] < earliest
         rows["state"][ahead & (rows["state"] == ORDINARY)] = ODD
 
     def judged_at(self, places: Sequence[int], clock_skew: int) -> list[Transaction | Rejection]:

@@ -86,7 +86,9 @@ class SystemicAgent:
         self._policies: PolicyBook | None = None
         self._run: SystemicRun | None = None
         self._generation = -1
-        self._silence = Silence(look_of(settings, self._topics.transactions))
+        self._silence = Silence(
+            look_of(settings, self._topics.transactions, self._topics.segment_days)
+        )
         self._pieces = Pieces({}, b"")
         self._number = 0
 
@@ -114,7 +116,8 @@ class SystemicAgent:
         late = self._run.joining.late
         self._run.take(record, message.offset)
         self._metrics.segment_days_late.inc(self._run.joining.late - late)
-        silent = await self._silence.among(self._run.joining.far_behind())
+        far_behind = self._run.joining.far_behind()
+        silent = await self._silence.among(far_behind, message.offset + 1)
         for decided in self._run.decide(silent):
             await self._tell(decided)
             await self._keep(self._run)

@@ -137,3 +137,14 @@ def test_a_critical_alert_is_proposed_unless_somebody_stands_for_it_alone(
         assert "closed without a second person, and the console says so" in alone.stderr
         assert len(asyncio.run(read_dispositions(settings))) == 3
         assert len(records_in(settings, Topics.of(settings).cases)) == 1
+        withdrawn = {**critical, "revision": 3, "status": "withdrawn"}
+        write_records(settings, [json.dumps(withdrawn).encode()])
+        file.write_bytes(codec.disposition_bytes(words[0]._replace(revision=4)))
+        said = command("alerts", "dispose", "--from", file, **settings.variables())
+        assert said.returncode == 2
+        assert f"revision must be at most 3 of alert {words[0].alert_id}, not 4" in said.stderr
+        file.write_bytes(codec.disposition_bytes(words[0]._replace(revision=3)))
+        said = command("alerts", "dispose", "--from", file, "--json", **settings.variables())
+        assert json.loads(said.stdout) == {"dispositions": 1}, "a proposal would have no answer"
+        assert len(asyncio.run(read_dispositions(settings))) == 4
+        assert len(records_in(settings, Topics.of(settings).cases)) == 1

@@ -115,11 +115,17 @@ def test_a_topic_that_ends_in_aborted_records_and_markers_is_read_to_its_end(
 
 
 def test_a_marker_does_not_keep_a_quiet_partition_from_being_silent(settings: Settings) -> None:
-    topic = Topics.of(settings).transactions
-    look = look_of(settings, topic)
-    assert asyncio.run(look(0)) == Look(0, is_waiting=False)
+    topics = Topics.of(settings)
+    topic = topics.transactions
+    look_at = look_of(settings, topic, topics.segment_days)
+
+    def look() -> Look:
+        return asyncio.run(look_at(0, 0))
+
+    assert look() == Look(0, is_waiting=False, told_to=0)
     fill(settings, topic, [b"1", b"2"], b"never")
-    assert asyncio.run(look(0)) == Look(0, is_waiting=True)
+    committed(settings.broker, topics.segment_days, [(b"k", b"1")])
+    assert look() == Look(0, is_waiting=True, told_to=2)
     first, second = asyncio.run(offsets_of(settings.broker, topic))
     for committed_to, is_waiting in ((first + 1, True), (second, True), (second + 1, False)):
         consumer = KafkaConsumer(
@@ -127,7 +133,17 @@ def test_a_marker_does_not_keep_a_quiet_partition_from_being_silent(settings: Se
         )
         consumer.commit({TopicPartition(topic, 0): OffsetAndMetadata(committed_to, "", -1)})
         consumer.close()
-        assert asyncio.run(look(0)) == Look(committed_to, is_waiting)
+        assert look() == Look(committed_to, is_waiting, told_to=2)
+
+    async def while_one_is_open() -> Look:
+        async with a_transaction(settings.broker, topic, [(None, b"open")]) as producer:
+            seen = await look_at(0, 2)
+            await producer.abort_transaction()
+        return seen
+
+    assert asyncio.run(while_one_is_open()) == Look(second + 1, is_waiting=True, told_to=2)
+    ended = Look(second + 1, is_waiting=False, told_to=2)
+    until(lambda: look() == ended, "the transaction has ended")
 
 
 def test_dispositions_alerts_policies_accounts_and_incidents_know_nothing_of_what_was_aborted(

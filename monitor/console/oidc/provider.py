@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from requests.auth import HTTPBasicAuth
 
@@ -125,7 +125,7 @@ class Provider:
         try:
             try:
                 return claims_of(id_token, access, metadata.keys, mine, nonce, seconds)
-            except InvalidKeyIdError:  # the provider may have a new key since
+            except (InvalidKeyIdError, BadSignatureError):  # it may have a new key since
                 newer = self._metadata(now, after=metadata.at).keys
                 return claims_of(id_token, access, newer, mine, nonce, seconds)
         except (JoseError, TypeError, ValueError) as error:

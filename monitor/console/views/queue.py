@@ -25,6 +25,7 @@ from monitor.console.replies import (
     store_of,
 )
 from monitor.console.views.exports import addresses_of
+from monitor.console.worklist import MANY_MAX
 from monitor.dispositions.disposition import MEANINGS
 from monitor.store.figures.standings import counts
 from monitor.store.intake import latest_change
@@ -38,8 +39,8 @@ from monitor.store.queries import (
 from monitor.store.standing import Does, State
 from monitor.store.work.saved_views import views_of
 
-SEEN_MAX: Final = 500
-"""Alerts that one form may name."""
+SEEN_MAX: Final = MANY_MAX
+"""Alerts that one form may name: a row stands for all of its episode, however many."""
 
 _NAMES: Final = {**words.TABS, ALL: N_("Search")}
 _DONE: Final = re.compile(r"([a-z]{4,10})\.([0-9]{1,6})")

@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from starlette.routing import Route
 
 from monitor.console.app import OF_API, PAGES, PUBLIC, needs
+from monitor.console.views.queue import SEEN_MAX
 from monitor.store.intake import RecordSort
 from monitor.store.people import Role, new_setup_token
 from monitor.store.programs.tokens import Scope
@@ -294,8 +296,27 @@ def test_what_is_done_to_a_row_is_done_to_all_alerts_that_it_stands_for(
         for odd in ("[[]]", "[[1,2,3]]", '[["x",1,1],3]', "[" * 2000):
             odd_form = {**form, "alert": odd}
             assert client.post("/alerts/actions", data=odd_form).status_code == 400
-        many = json.dumps([[f"x-{number}", 1, 1] for number in range(501)])
+        many = json.dumps([[f"x-{number}", 1, 1] for number in range(SEEN_MAX + 1)])
         assert client.post("/alerts/actions", data={**form, "alert": many}).status_code == 400
+
+
+def test_a_row_of_very_many_alerts_is_closed_as_any(console: MadeConsole) -> None:
+    """An account that is over its limits for a year: its row would be the one that nobody works."""
+    names = [f"many {number}" for number in range(600)]
+    first = date(2025, 1, 1)
+    for number, name in enumerate(names):
+        day = str(first + timedelta(days=number // 2))
+        console.take(limit_alert("A77", day, alert_id=identity(name)))
+    with console.client("ana") as client:
+        text = client.get("/queue").text
+        assert "600 alerts of this episode" in text
+        values = [
+            html.unescape(value) for value in re.findall(r'name="alert" value="([^"]+)"', text)
+        ]
+        (row,) = [value for value in values if identity(names[0]) in value]
+        form = {"query": "tab=open", "alert": row, "action": "assign"}
+        done = client.post("/alerts/actions", data=form)
+        assert "600 alerts assigned" in client.get(done.headers["location"]).text
 
 
 def rows_in(text: str) -> list[tuple[str, str]]:

@@ -227,6 +227,23 @@ def test_an_alert_that_was_closed_and_says_something_else_is_back(console: MadeC
         assert "was closed, now says something else" in client.get("/queue?tab=back").text
 
 
+@pytest.mark.parametrize("revision", [2, 2**31, 10**30, 0, -1])
+def test_nobody_closes_a_revision_that_is_not_there(console: MadeConsole, revision: int) -> None:
+    """It would count as seen whatever is reported later: the alert would never come back."""
+    with console.client("ana") as client:
+        seen = json.dumps([PLAIN, 0, revision])
+        form = {"query": "", "alert": seen, "action": "dispose", "disposition": "false-alarm"}
+        of_page = client.post("/alerts/actions", data=form).status_code
+        assert of_page == (409 if revision > 1 else 400)
+        members = [{"alert_id": PLAIN, "version": 0, "revision": revision}]
+        body = {"disposition": "data-fault", "members": members}
+        answers = [client.post(f"/api/v1/incidents/{INCIDENT}/close", json=body)]
+        said = {"disposition": "false-alarm", "revision": revision}
+        answers += [client.post(f"/api/v1/alerts/{PLAIN}/dispositions", json=said)]
+        assert {answer.status_code for answer in answers} == {of_page}
+        assert state(client, PLAIN) == ("open", None, None)
+
+
 # -- incidents ------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from models.kernels import Loading, plain
 from monitor.core.transaction import FIELDS, Transaction
 from streams.feed.rows import records_of
 from streams.lab.bench import bench_batches
-from streams.wire import columns
+from streams.wire import codec, columns
 from streams.wire.columns import prepare, read_run
 from streams.wire.rows import checks, texts, walk
 from streams.wire.rows.layout import (
@@ -210,6 +210,26 @@ def test_the_columns_have_what_the_items_have() -> None:
         assert (row["event_time"], row["amount"]) == (item.event_time, item.amount_minor)
         assert columns.CURRENCY_CODES[row["currency"]] == item.currency
         assert row["is_credit"] == (item.direction == "credit")
+
+
+@pytest.mark.parametrize("clock_skew", [0, 1, 300_000_000])
+def test_rows_are_judged_as_items_are_whenever_they_say_to_be_written(clock_skew: int) -> None:
+    """A producer writes any 64 bits as a record's time."""
+    written = made_records(1)[0]
+    (item,) = read_run([[written]]).items
+    assert isinstance(item, Transaction)
+    now = item.event_time // codec.TIMESTAMP_UNIT
+    edges = [now, now - clock_skew // codec.TIMESTAMP_UNIT, 0, 2**63 // 1000, -(2**63) // 1000]
+    edges += [2**63 - 2, 2 - 2**63, now - 2**63 // 1000, -now]
+    times = [time for edge in edges for time in range(edge - 2, edge + 2)]
+    records = [written._replace(offset=n, timestamp=time) for n, time in enumerate(times)]
+    for pieces in ([records], [batch_of(records[n : n + 1]) for n in range(len(records))]):
+        run = read_run(pieces)
+        is_judged = [isinstance(item, Transaction) for item in run.judged(clock_skew)]
+        run.judge_rows(clock_skew)
+        assert [*(run.rows["state"] == ORDINARY)] == is_judged
+        assert True in is_judged
+        assert False in is_judged
 
 
 # -- compiled and plain ---------------------------------------------------------------------------

@@ -228,9 +228,9 @@ def test_a_day_is_decided_without_a_quiet_partition_only_if_no_record_waits_in_i
 ) -> None:
     """The records of the second partition come last, as from a worker that starts late."""
 
-    async def look(number: int) -> Look:
+    async def look(number: int, read_to: int) -> Look:
         assert number == 1
-        return Look(0, is_waiting)
+        return Look(0, is_waiting, told_to=read_to)
 
     partition_of = {value: codec.segment_record(value).partition for value in RECORDS}
     expected = FakeBroker()
@@ -245,6 +245,28 @@ def test_a_day_is_decided_without_a_quiet_partition_only_if_no_record_waits_in_i
     assert broker.committed == len(RECORDS)
     assert (alerts_in(broker) == alerts_in(expected)) is is_waiting
     assert (metrics.segment_days_late._value.get() > 0) is not is_waiting
+
+
+def test_an_agent_that_is_behind_waits_for_what_it_has_not_read_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All is written and committed; the second partition's words stand last, and we are slow."""
+
+    async def look(number: int, _: int) -> Look:
+        assert number == 1
+        return Look(0, is_waiting=False, told_to=len(RECORDS))
+
+    partition_of = {value: codec.segment_record(value).partition for value in RECORDS}
+    expected = FakeBroker()
+    live(expected, monkeypatch)
+    in_turn = sorted(RECORDS, key=partition_of.__getitem__)
+    monkeypatch.setattr(sys.modules[__name__], "RECORDS", in_turn)
+    monkeypatch.setattr(silence, "SILENT_SECONDS", -1.0)
+    monkeypatch.setattr(systemic_agent, "look_of", lambda *_: look)
+    broker = FakeBroker()
+    metrics = live(broker, monkeypatch)
+    assert alerts_in(broker) == alerts_in(expected)
+    assert metrics.segment_days_late._value.get() == 0
 
 
 @pytest.mark.parametrize(

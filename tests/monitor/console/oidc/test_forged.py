@@ -187,6 +187,17 @@ def test_a_new_key_of_the_provider_is_fetched(logins: MadeLogins, forged: Forged
     assert tried(logins, forged) == (403, False), "the old key is no more"
 
 
+def test_a_new_key_under_the_old_name_is_fetched(
+    logins: MadeLogins, forged: ForgedProvider
+) -> None:
+    """A provider with one key need not name it: then nothing but the signature tells."""
+    assert tried(logins, forged) == (303, True)
+    own = OWN.as_dict(private=False)
+    forged.keys = [{**FOREIGN.as_dict(private=False), "kid": own["kid"]}]
+    assert tried(logins, forged, sign=lambda it: signed(it, FOREIGN, kid=own["kid"])) == (303, True)
+    assert tried(logins, forged) == (403, False), "the old key is no more"
+
+
 def test_the_answer_comes_from_the_issuer(logins: MadeLogins, forged: ForgedProvider) -> None:
     def answered(**more: str) -> int:
         with logins.browser() as browser:
