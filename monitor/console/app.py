@@ -138,6 +138,7 @@ OF_API: Final = (
         methods=["POST"],
     ),
     Route(f"{_V1}/accounts/{{account_id:path}}/paper", tagged(paper.paper_object), methods=["GET"]),
+    Route(f"{_V1}/accounts/{{account_id:path}}", tagged(api.account_object), methods=["GET"]),
     Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
     Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
     Route(

@@ -28,6 +28,14 @@ def account_paths() -> dict[str, Any]:
         "explode": True,
     }
     return {
+        "/api/v1/accounts/{account_id}": {
+            "parameters": in_path("account_id"),
+            "get": {
+                "summary": "An account: attributes, closed days, alerts by day, actions, tasks",
+                "parameters": query_of(("limit", "cursor")),
+                **answers(ref("Account"), "200", "404", "503"),
+            },
+        },
         "/api/v1/accounts/{account_id}/paper": {
             "parameters": in_path("account_id"),
             "get": {
@@ -35,7 +43,7 @@ def account_paths() -> dict[str, Any]:
                 "parameters": [chosen],
                 **answers(ref("WorkingPaper"), "200", "404", "503"),
             },
-        }
+        },
     }
 
 

@@ -54,7 +54,7 @@ def page_of(name: str) -> dict[str, Any]:
 def answers(
     schema: Schema, status: str = "200", *errors: str, preview: Schema | None = None
 ) -> dict[str, Any]:
-    """Return the answers of an operation: one of a status, and refusals; `preview` is of status 200."""
+    """Return an operation's answers: one of a status, and refusals; `preview` has status 200."""
     found: dict[str, Any] = {
         status: {"description": "Done.", "content": {"application/json": {"schema": schema}}}
     }
