@@ -115,6 +115,7 @@ alerts: Final = Table(
             ("ix_alerts_assignee", ("assignee", "state", "place"), "assignee IS NOT NULL"),
             ("ix_alerts_back", ("state", "place"), "is_back = 1"),
             ("ix_alerts_systemic", ("state", "place"), "kind = 'systemic'"),
+            ("ix_alerts_waiting", ("disposed_by",), "state = 'waiting'"),
             ("ix_alerts_systemic_day", ("business_day", "alert_id"), "kind = 'systemic'"),
         )
     ),
@@ -122,6 +123,9 @@ alerts: Final = Table(
 
 IS_SYSTEMIC: Final = alerts.c.kind == literal_column("'systemic'")
 """Written as the condition of its index is: a database that is given a value does not see it."""
+
+IS_WAITING: Final = alerts.c.state == literal_column("'waiting'")
+"""As IS_SYSTEMIC is."""
 
 revisions: Final = Table(
     "revisions",
