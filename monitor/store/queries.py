@@ -371,6 +371,12 @@ def alerts_of_account(
     ).all()
 
 
+def alert_count(connection: Connection, account_id: str) -> int:
+    """Return how many alerts an account has: counted in an index."""
+    its = select(func.count()).select_from(alerts).where(alerts.c.account_id == account_id)
+    return int(connection.execute(its).scalar_one())
+
+
 def actions_of_account(connection: Connection, account_id: str, limit: int = 100) -> list[Action]:
     """Return the latest actions on any alert of an account, the latest first."""
     its = select(actions).join(alerts, alerts.c.alert_id == actions.c.alert_id)

@@ -115,7 +115,7 @@ alerts: Final = Table(
             ("ix_alerts_assignee", ("assignee", "state", "place"), "assignee IS NOT NULL"),
             ("ix_alerts_back", ("state", "place"), "is_back = 1"),
             ("ix_alerts_systemic", ("state", "place"), "kind = 'systemic'"),
-            ("ix_alerts_waiting", ("disposed_by",), "state = 'waiting'"),
+            ("ix_alerts_waiting", ("state", "disposed_by"), "state = 'waiting'"),
             ("ix_alerts_systemic_day", ("business_day", "alert_id"), "kind = 'systemic'"),
         )
     ),

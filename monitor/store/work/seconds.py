@@ -1,15 +1,27 @@
 """What waits for a second person: closings of alerts, and other limits that somebody proposes."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from monitor.store.programs.actors import accountable
 from monitor.store.proposals import StepKind
-from monitor.store.schema import IS_WAITING, alerts, proposal_steps
+from monitor.store.schema import IS_WAITING, alerts, proposal_steps, service_tokens
 
-WAITING_MAX: Final = 1000
-"""Counting stops here: a page says "1,000+"."""
+WAITING_MAX: Final = 100
+"""Counting stops here: a page says "100+"."""
 
 
 class Waiting(NamedTuple):
@@ -24,12 +36,8 @@ def waiting_for(connection: Connection, name: str) -> Waiting:
 
     A proposal is of whoever is accountable for it, so that one by a token is its owner's own.
     """
-    its = select(alerts.c.disposed_by).where(
-        IS_WAITING, alerts.c.disposed_by.is_distinct_from(name)
-    )
-    some = its.limit(WAITING_MAX).subquery()
-    by = select(some.c.disposed_by, func.count()).group_by(some.c.disposed_by)
-    closings = sum(number for who, number in connection.execute(by) if not _is_own(who, name))
+    found = connection.execute(_CLOSINGS, {"name": name, "most": WAITING_MAX})
+    closings = sum(number for who, number in found if not _is_own(who, name))
     makers = connection.execute(_OPEN_LIMITS).scalars()
     return Waiting(closings, sum(not _is_own(who, name) for who in makers))
 
@@ -46,6 +54,22 @@ def _undecided() -> ColumnElement[bool]:
     its = select(later.c.step_id).where(later.c.proposal_id == steps.proposal_id, is_decision)
     return ~its.exists()
 
+
+def _closings() -> Select[Any]:
+    """Return the query of how many closings wait by who proposed them, but those of `name`.
+
+    Those of the tokens of `name` are left out here, too: they might be all that is counted.
+    """
+    by, own = alerts.c.disposed_by, bindparam("name", type_=String)
+    of_token = literal("(token ") + service_tokens.c.name + " for " + service_tokens.c.owner + ")"
+    its_tokens = select(of_token).where(service_tokens.c.owner == own)
+    its = select(by).where(IS_WAITING, by.is_distinct_from(own), by.not_in(its_tokens))
+    some = its.limit(bindparam("most", type_=Integer)).subquery()
+    return select(some.c.disposed_by, func.count()).group_by(some.c.disposed_by)
+
+
+_CLOSINGS: Final = _closings()
+"""Made once, as the next one: to make it takes as long as to ask it."""
 
 _OPEN_LIMITS: Final = (
     select(proposal_steps.c.by)

@@ -15,7 +15,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_alerts_waiting",
         "alerts",
-        ["disposed_by"],
+        ["state", "disposed_by"],
         sqlite_where=waiting,
         postgresql_where=waiting,
     )

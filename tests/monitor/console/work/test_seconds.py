@@ -13,6 +13,7 @@ from monitor.store.programs.tokens import Scope
 from monitor.store.proposals import ProposalState
 from monitor.store.schema import alerts
 from monitor.store.store import Store
+from monitor.store.work import seconds
 from monitor.store.work.seconds import Waiting, waiting_for
 from tests.monitor.console.made_console import LIMIT, MadeConsole, identity, limit_alert
 from tests.support.stored import filled, made_records
@@ -84,6 +85,24 @@ def test_counts_are_those_of_the_rows(either_store: Store, name: str) -> None:
     others = sum(accountable(row.disposed_by or "") != own for row in rows)
     assert 0 < others < len(rows)
     assert found == Waiting(others, 0)
+
+
+def test_many_proposals_of_an_own_token_hide_none_of_others(
+    console: MadeConsole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seconds, "WAITING_MAX", 2)
+    its = [limit_alert(f"W{number}", severity="critical") for number in range(4)]
+    console.take(*its)
+    with console.program(Scope.DECIDE, "paul") as program:
+        for record in its[1:]:
+            address = f"/api/v1/alerts/{record['alert_id']}/dispositions"
+            assert program.post(address, json=CLOSING).status_code == 201
+    with console.client("paul") as paul, console.client("root") as root:
+        assert notice(paul) == ""
+        with console.client("ana") as ana:
+            ana.post(f"/api/v1/alerts/{its[0]['alert_id']}/dispositions", json=CLOSING)
+        assert "1 closing waits" in notice(paul)
+        assert "2+ closings wait" in notice(root) or "2 closings wait" in notice(root)
 
 
 def test_proposals_are_counted_as_their_steps_say(console: MadeConsole) -> None:
