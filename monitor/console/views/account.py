@@ -18,7 +18,12 @@ from monitor.console.views.queue import lines_of
 from monitor.console.work.tasks import today_of
 from monitor.core.alert import LIMIT_KINDS, Kind
 from monitor.store import audit
-from monitor.store.queries import actions_of_account, alerts_of_account, days_of_account
+from monitor.store.queries import (
+    actions_of_account,
+    alert_count,
+    alerts_of_account,
+    days_of_account,
+)
 from monitor.store.standing import Action
 from monitor.store.work.tasklist import TaskFilter, tasks_of
 
@@ -175,6 +180,7 @@ def account(request: Request) -> Response:
     with store_of(request).reading() as connection:
         records = known_days(connection, account_id)
         rows = alerts_of_account(connection, account_id)
+        total = alert_count(connection, account_id)
         lines = lines_of(connection, rows, now, counts_more=False)
         tasks = tasks_of(connection, TaskFilter(account_id=account_id))
         entries = [entry_of(action) for action in actions_of_account(connection, account_id)]
@@ -187,6 +193,7 @@ def account(request: Request) -> Response:
         "as_of": subject["as_of"],
         "days": days_of(records, None if of_limit is None else _limit_of(of_limit.record)),
         "lines": lines,
+        "lines_total": max(total, len(lines)),
         "entries": entries,
         "tasks": tasks,
         "today": today_of(now),

@@ -1,5 +1,6 @@
 """Accounts: the page and the API say the same of one, and both are in the audit."""
 
+import html
 import re
 
 from monitor.store.intake import RecordSort
@@ -84,3 +85,30 @@ def test_reading_an_account_by_the_api_is_audited_as_its_page_is(console: MadeCo
             "select actor, subject from audit where action = 'read'"
         ).all()
     assert [tuple(row) for row in rows] == [("vera", "account A1")] * 3
+
+
+def test_an_alert_says_how_many_others_its_account_has_and_leads_to_all(
+    console: MadeConsole,
+) -> None:
+    alert_id, account = identity("A&1 0"), "A&1"
+    its = [limit_alert(account, "2026-03-01", alert_id=identity(f"A&1 {at}")) for at in range(27)]
+    console.take(*its[:26])
+    with console.client("vera") as client:
+        address = f"/alerts/{alert_id}"
+        assert "All alerts of the account" not in client.get(address).text, "there are 25 others"
+        console.take(its[26])
+        text = client.get(address).text
+        assert "The latest 25 of 26 are shown." in text
+        assert "All alerts of the account" not in client.get("/accounts/A&1").text
+        found = re.search(r'<a href="([^"]+)">All alerts of the account', text)
+        assert found is not None
+        whole = client.get(html.unescape(found[1])).text
+    assert sum(whole.count(f'data-alert="{its[at]["alert_id"]}"') for at in range(27)) == 27
+
+
+def test_an_account_s_page_says_how_many_alerts_it_leaves_out(console: MadeConsole) -> None:
+    console.take(
+        *(limit_alert("A9", "2026-03-01", alert_id=identity(f"A9 {at}")) for at in range(201))
+    )
+    with console.client("vera") as client:
+        assert "The latest 200 of 201 are shown." in client.get("/accounts/A9").text
