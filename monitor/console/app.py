@@ -138,6 +138,7 @@ OF_API: Final = (
         methods=["POST"],
     ),
     Route(f"{_V1}/accounts/{{account_id:path}}/paper", tagged(paper.paper_object), methods=["GET"]),
+    Route(f"{_V1}/accounts/{{account_id:path}}", tagged(api.account_object), methods=["GET"]),
     Route(f"{_V1}/exports/alerts", exports.export_alerts, methods=["GET"]),
     Route(f"{_V1}/incidents", tagged(api.incident_list), methods=["GET"]),
     Route(
@@ -180,6 +181,10 @@ PUBLIC: Final = frozenset(
 """Paths that need no login."""
 
 
+OF_VIEWS: Final = ("/queue/views", f"{_V1}/views")
+"""How the paths begin that change nothing but a person's own saved views."""
+
+
 def needs(method: str, path: str) -> Role | None:
     """Return the role that a request needs; None if everybody may send it.
 
@@ -187,7 +192,7 @@ def needs(method: str, path: str) -> Role | None:
     """
     if path in PUBLIC or path.startswith(STATIC):
         return None
-    if method in SAFE or path == "/logout":
+    if method in SAFE or path == "/logout" or path.startswith(OF_VIEWS):
         return Role.VIEWER
     return Role.ANALYST
 

@@ -28,6 +28,7 @@ from monitor.console.language.formats import (
 )
 from monitor.store.people import Person, Role
 from monitor.store.store import Store, StoreAwayError, StoreError
+from monitor.store.work.seconds import WAITING_MAX, Waiting, waiting_for
 
 API: Final = "/api/"
 PROBLEM: Final = "application/problem+json"
@@ -68,6 +69,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "words": words,
         "word": words.word,
+        "waiting_max": WAITING_MAX,
     }
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
@@ -130,10 +132,19 @@ def page(
         "now": now_of(request),
         "title": "Weir",
         "live_after": None,
+        "waiting": _waiting_for(request, person) if status == HTTPStatus.OK else None,
         **context,
     }
     text = _TEMPLATES.get_template(template).render(shown)
     return HTMLResponse(text, status, {"Cache-Control": "no-store"})
+
+
+def _waiting_for(request: Request, person: Person | None) -> Waiting | None:
+    """Return what waits for a second person who may be the reader; None if they may be none."""
+    if person is None or person.role < Role.APPROVER:
+        return None
+    with store_of(request).reading() as connection:
+        return waiting_for(connection, person.name)
 
 
 def _address_of(request: Request) -> str:

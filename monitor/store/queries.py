@@ -379,6 +379,12 @@ def alerts_of_account(
     ).all()
 
 
+def alert_count(connection: Connection, account_id: str) -> int:
+    """Return how many alerts an account has: counted in an index."""
+    its = select(func.count()).select_from(alerts).where(alerts.c.account_id == account_id)
+    return int(connection.execute(its).scalar_one())
+
+
 def actions_of_account(connection: Connection, account_id: str, limit: int = 100) -> list[Action]:
     """Return the latest actions on any alert of an account, the latest first."""
     its = select(actions).join(alerts, alerts.c.alert_id == actions.c.alert_id)
@@ -397,9 +403,29 @@ def incident_page(
 
     Raises QueryError if it is no cursor.
     """
-    its = select(alerts).where(IS_SYSTEMIC)
+    return _page_by_day(connection, IS_SYSTEMIC, limit, cursor)
+
+
+def account_page(
+    connection: Connection,
+    account_id: str,
+    limit: int = LIMIT_DEFAULT,
+    cursor: str | None = None,
+    kind: str | None = None,
+) -> Page:
+    """Return the alerts of an account, of a kind if one is named, a page as of `incident_page`."""
+    its = alerts.c.account_id == account_id
+    if kind is not None:
+        its = and_(its, alerts.c.kind == kind)
+    return _page_by_day(connection, its, limit, cursor)
+
+
+def _page_by_day(
+    connection: Connection, wanted: ColumnElement[bool], limit: int, cursor: str | None
+) -> Page:
+    its = select(alerts).where(wanted)
     if cursor is not None:
-        day, alert_id = _text_in(cursor, _INCIDENT).split(" ")
+        day, alert_id = _text_in(cursor, _BY_DAY).split(" ")
         earlier, same = alerts.c.business_day < day, alerts.c.business_day == day
         its = its.where(or_(earlier, and_(same, alerts.c.alert_id > alert_id)))
     by_day = its.order_by(alerts.c.business_day.desc(), alerts.c.alert_id)
@@ -409,7 +435,7 @@ def incident_page(
     return Page(rows, None if is_last else _cursor(f"{rows[-1].business_day} {rows[-1].alert_id}"))
 
 
-_INCIDENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [^ \0]{1,64}")
+_BY_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [^ \0]{1,64}")
 
 
 def members_of(

@@ -135,6 +135,7 @@ alerts: Final = Table(
                 "snoozed_until IS NOT NULL",
             ),
             ("ix_alerts_systemic", ("state", "place"), "kind = 'systemic'"),
+            ("ix_alerts_waiting", ("state", "disposed_by"), "state = 'waiting'"),
             ("ix_alerts_systemic_day", ("business_day", "alert_id"), "kind = 'systemic'"),
         )
     ),
@@ -152,6 +153,9 @@ standing_counts: Final = Table(
     Column("alerts", BigInteger, nullable=False),
 )
 """How many alerts stand in each way, as `alerts` has them: see `figures.standings`."""
+
+IS_WAITING: Final = alerts.c.state == literal_column("'waiting'")
+"""As IS_SYSTEMIC is."""
 
 revisions: Final = Table(
     "revisions",

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX, Disposition
 from monitor.store.proposals import ProposalState
+from monitor.store.queries import LIMIT_MAX
 from monitor.store.standing import Does, State
+from monitor.store.work.tasklist import LISTED_MAX
 from monitor.store.work.tasks import TASK_TEXTS, TaskKind, TaskProgress
 
 Schema = Mapping[str, Any]
@@ -131,11 +133,49 @@ def schemas() -> dict[str, Any]:
             },
             ["name", "filters", "address"],
         ),
+        "Account": account_schema(),
         "WorkingPaper": paper_schema(),
         "Problem": object_of(
             {"type": TEXT, "title": TEXT, "status": NUMBER, "detail": TEXT},
             ["type", "title", "status", "detail"],
         ),
+    }
+
+
+def account_schema() -> dict[str, Any]:
+    """Return the schema of an account, whole: everything is always there."""
+    page = {"items": list_of(ref("Alert")), "next": or_null(TEXT)}
+    return all_of(
+        **_subject(),
+        days={
+            **list_of({"type": "object"}),
+            "description": "The latest closed days, 90 at most, as the topic has them.",
+        },
+        alerts={**all_of(**page), "description": "The latest business day first."},
+        reviews={
+            **list_of(ref("Alert")),
+            "description": f"The alerts that are reviews, the latest {LIMIT_MAX} at most.",
+        },
+        actions={
+            **list_of(ref("Action")),
+            "description": "What people did with its alerts, the latest first, 100 at most.",
+        },
+        tasks={
+            **list_of(ref("Task")),
+            "description": f"By the day on which they are due, {LISTED_MAX} at most.",
+        },
+    )
+
+
+def _subject() -> dict[str, Any]:
+    """Return the members that say whose account it is, as its latest closed day has them."""
+    return {
+        "account_id": TEXT,
+        "segment": or_null(TEXT),
+        "branch": or_null(TEXT),
+        "product": or_null(TEXT),
+        "peer_group": or_null(TEXT),
+        "as_of": or_null({"type": "string", "format": "date"}),
     }
 
 
@@ -145,14 +185,7 @@ def paper_schema() -> dict[str, Any]:
     money = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"}
     known = all_of(at=TIME, revision=NUMBER, status=TEXT, value=TEXT)
     return all_of(
-        subject=all_of(
-            account_id=TEXT,
-            segment=or_null(TEXT),
-            branch=or_null(TEXT),
-            product=or_null(TEXT),
-            peer_group=or_null(TEXT),
-            as_of=or_null(day),
-        ),
+        subject=all_of(**_subject()),
         period=object_of(
             {
                 "from": day,

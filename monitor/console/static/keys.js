@@ -87,7 +87,7 @@
     "/": () => find("#search")?.focus(),
     g: () => { after = "g"; setTimeout(() => { after = ""; }, 1500); },
   };
-  const places = { q: "/queue", i: "/incidents", l: "/limits", h: "/health", t: "/tasks", g: "/groups", e: "/team" };
+  const places = { q: "/queue", i: "/incidents", l: "/limits", h: "/health", t: "/tasks", g: "/groups", e: "/team", x: "/explore" };
 
   function pick(event) {
     const picker = find("#close[open] .reasons");

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +18,12 @@ from monitor.console.views.queue import lines_of
 from monitor.console.work.tasks import today_of
 from monitor.core.alert import LIMIT_KINDS, Kind
 from monitor.store import audit
-from monitor.store.queries import actions_of_account, alerts_of_account, days_of_account
+from monitor.store.queries import (
+    actions_of_account,
+    alert_count,
+    alerts_of_account,
+    days_of_account,
+)
 from monitor.store.standing import Action
 from monitor.store.work.tasklist import TaskFilter, tasks_of
 
@@ -144,29 +150,50 @@ def _limit_in(alert: Mapping[str, Any], currency: object) -> object:
     return limits[-1] if limits else None
 
 
+def known_days(connection: Connection, account_id: str) -> list[Mapping[str, Any]]:
+    """Return the latest closed days of an account; none, if only alerts of it are known.
+
+    Raises AnswerError (404) if nothing is known of it.
+    """
+    if "\0" in account_id:
+        raise AnswerError(404, _("there is no such account"))
+    records = days_of_account(connection, account_id)
+    if not records and not alerts_of_account(connection, account_id, 1):
+        raise AnswerError(404, _("nothing is known of account %(account)s", account=account_id))
+    return records
+
+
+def subject_of(account_id: str, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return an account with its attributes, as the latest of its closed days has them."""
+    latest = records[-1] if records else {}
+    return {
+        "account_id": account_id,
+        **{name: latest.get(name) for name in ATTRIBUTES},
+        "as_of": latest.get("business_day"),
+    }
+
+
 def account(request: Request) -> Response:
     """Show an account, and keep that it was read. Raises AnswerError (404) if nothing is known."""
     checked(request.query_params, ())
     account_id, now = request.path_params["account_id"], now_of(request)
-    if "\0" in account_id:
-        raise AnswerError(404, _("there is no such account"))
     with store_of(request).reading() as connection:
-        records = days_of_account(connection, account_id)
+        records = known_days(connection, account_id)
         rows = alerts_of_account(connection, account_id)
-        if not records and not rows:
-            raise AnswerError(404, _("nothing is known of account %(account)s", account=account_id))
+        total = alert_count(connection, account_id)
         lines = lines_of(connection, rows, now, counts_more=False)
         tasks = tasks_of(connection, TaskFilter(account_id=account_id))
         entries = [entry_of(action) for action in actions_of_account(connection, account_id)]
     of_limit = next((row for row in rows if row.kind == Kind.DAILY_AMOUNT.value), None)
-    latest = records[-1] if records else {}
+    subject = subject_of(account_id, records)
     shown = {
         "title": _("Account %(account)s", account=account_id),
         "account_id": account_id,
-        "attributes": [(name, latest.get(name)) for name in ATTRIBUTES],
-        "as_of": latest.get("business_day"),
+        "attributes": [(name, subject[name]) for name in ATTRIBUTES],
+        "as_of": subject["as_of"],
         "days": days_of(records, None if of_limit is None else _limit_of(of_limit.record)),
         "lines": lines,
+        "lines_total": max(total, len(lines)),
         "entries": entries,
         "tasks": tasks,
         "today": today_of(now),

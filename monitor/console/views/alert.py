@@ -39,6 +39,7 @@ from monitor.dispositions.disposition import MEANINGS, needs_two
 from monitor.store.people import DAY, Person
 from monitor.store.queries import (
     actions_of,
+    alert_count,
     alert_page,
     alert_row,
     alerts_of_account,
@@ -88,9 +89,11 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
     told = told_of(connection, row.alert_id)
     days: Sequence[Mapping[str, Any]] = ()
     others: list[Line] = []
+    others_total = 0
     if row.account_id is not None:
         days = days_of_account(connection, row.account_id)
         others = others_of(connection, row, now)
+        others_total = max(alert_count(connection, row.account_id) - 1, len(others))
     incident = None if row.incident_id is None else alert_row(connection, row.incident_id)
     tomorrow = (now // DAY + 1) * DAY
     done = actions_of(connection, row.alert_id)
@@ -109,6 +112,7 @@ def _shown(connection: Connection, row: Row[Any], person: Person, now: int) -> d
         "entries": [entry_of(action) for action in done],
         "alone": closed_alone(done) if is_closed else None,
         "others": others,
+        "others_total": others_total,
         "tasks": tasks_of(connection, TaskFilter(alert_id=row.alert_id)),
         "today": today_of(now),
         "days": days_of(days, record),

@@ -23,7 +23,7 @@ from monitor.console.replies import (
     store_of,
     writing,
 )
-from monitor.console.views.account import read
+from monitor.console.views.account import known_days, read, subject_of
 from monitor.console.views.alert import found_row
 from monitor.console.views.health import health_fields
 from monitor.console.views.incident import (
@@ -33,17 +33,22 @@ from monitor.console.views.incident import (
     preview_fields,
     preview_of,
 )
+from monitor.core.alert import Kind
 from monitor.core.business_day import event_time_text
 from monitor.store.people import Person
 from monitor.store.queries import (
+    LIMIT_MAX,
     QueryError,
+    account_page,
     actions_of,
+    actions_of_account,
     alert_page,
     member_counts,
     members_of,
     revisions_of,
 )
 from monitor.store.standing import Does
+from monitor.store.work.tasklist import TaskFilter, tasks_of
 
 _ANY: Final = "*"
 _TAG: Final = re.compile(r'"([0-9]+-[0-9]+)(?:-[0-9a-f]+)?"')
@@ -157,6 +162,33 @@ def _seen_in(tag: str) -> str:
     """
     found = _TAG.fullmatch(tag)
     return "" if found is None else found[1]
+
+
+def account_object(request: Request) -> Response:
+    """Answer with an account as its page has it, and keep that it was read."""
+    params = checked(request.query_params, ("limit", "cursor"))
+    account_id, now = request.path_params["account_id"], now_of(request)
+    with store_of(request).reading() as connection:
+        records = known_days(connection, account_id)
+        try:
+            found = account_page(
+                connection, account_id, limit_of(params), params.get("cursor") or None
+            )
+        except QueryError as error:
+            raise AnswerError(400, str(error)) from error
+        reviews = account_page(connection, account_id, LIMIT_MAX, kind=Kind.REVIEW.value)
+        fields = {
+            **subject_of(account_id, records),
+            "days": records,
+            "alerts": {"items": [summary(row, now) for row in found.rows], "next": found.next},
+            "reviews": [summary(row, now) for row in reviews.rows],
+            "actions": [action.fields() for action in actions_of_account(connection, account_id)],
+            "tasks": [
+                task.fields() for task in tasks_of(connection, TaskFilter(account_id=account_id))
+            ],
+        }
+    read(request, "account", account_id)
+    return as_json(fields)
 
 
 def incident_list(request: Request) -> Response:

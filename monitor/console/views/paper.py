@@ -25,7 +25,7 @@ from monitor.console.paper import (
 )
 from monitor.console.replies import AnswerError, as_json, now_of, page, store_of
 from monitor.console.transactions import FoundTransactions, NotReachableError, Transactions
-from monitor.console.views.account import ATTRIBUTES, entry_of, read
+from monitor.console.views.account import entry_of, read, subject_of
 from monitor.console.views.alert import found_row
 from monitor.core.business_day import Calendar
 from monitor.store.queries import actions_of, alerts_of_account, days_of_account, revisions_of
@@ -91,13 +91,8 @@ def _asked_for(request: Request) -> _Asked:
     of_days = [record for record in records if str(record.get("business_day")) in about]
     amounts, left_out = amounts_of(of_days)
     named = {day for alert in alerts for day in alert.days()}
-    latest = records[-1] if records else {}
     fields = {
-        "subject": {
-            "account_id": account_id,
-            **{name: latest.get(name) for name in ATTRIBUTES},
-            "as_of": latest.get("business_day"),
-        },
+        "subject": subject_of(account_id, records),
         "period": {
             "from": min(named | about),
             "to": max(named | about),

@@ -1,7 +1,8 @@
 """The transactions behind an alert, read from the topic when somebody asks."""
 
 import json
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,9 @@ from monitor.console.views.account import read
 from monitor.console.views.alert import found_row
 from monitor.core.business_day import Calendar
 
+PAGE: Final = 500
+"""Transactions of a page."""
+
 
 class _Asked(NamedTuple):
     account_id: str
@@ -28,10 +32,21 @@ class _Asked(NamedTuple):
     record: dict[str, Any]
 
 
+def _page_in(params: Mapping[str, str]) -> int:
+    """Return the number of a page. Raises AnswerError (400) if it is no whole number from 1 on."""
+    text = params.get("page") or "1"
+    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
+        raise AnswerError(400, f"page must be a whole number from 1 on, not {text[:80]!r}")
+    return int(text[:9])
+
+
 async def transactions(request: Request) -> Response:
     """Show an alert's transactions, and with whom they were."""
+    number = _page_in(checked(request.query_params, ("page",)))
     asked = await run_in_threadpool(_asked_for, request)
     fields = await _found(request, asked)
+    items = fields["items"]
+    begin = min(number - 1, max(len(items) - 1, 0) // PAGE) * PAGE
     shown = {
         "title": _("Transactions of %(account)s", account=asked.account_id),
         "alert_id": request.path_params["alert_id"],
@@ -39,19 +54,23 @@ async def transactions(request: Request) -> Response:
         "business_day": asked.business_day,
         "reading": words.word(words.KINDS, asked.record.get("kind")),
         **fields,
+        "items": items[begin : begin + PAGE],
+        "total": len(items),
+        "begin": begin,
+        "page_number": begin // PAGE + 1,
     }
     return await run_in_threadpool(page, request, "transactions.html", shown)
 
 
 async def transaction_list(request: Request) -> Response:
     """Answer with an alert's transactions."""
+    checked(request.query_params, ())
     asked = await run_in_threadpool(_asked_for, request)
     fields = await _found(request, asked)
     return as_json({**fields, "partners": [partner._asdict() for partner in fields["partners"]]})
 
 
 def _asked_for(request: Request) -> _Asked:
-    checked(request.query_params, ())
     alert_id = request.path_params["alert_id"]
     with store_of(request).reading() as connection:
         row = found_row(connection, alert_id)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,3 +26,14 @@ def test_templates_mark_nothing_as_safe() -> None:
         assert "|safe" not in text.replace(" ", "")
         assert "autoescape" not in text
         assert " style=" not in text
+
+
+def test_every_page_of_the_navigation_has_a_key_that_the_help_lists() -> None:
+    keys = (VENDOR.parent / "keys.js").read_text(encoding="utf-8")
+    found = re.search(r"const places = \{(.*?)\};", keys, re.DOTALL)
+    assert found is not None
+    places = dict(re.findall(r'(\w): "([^"]+)"', found[1]))
+    layout = (VENDOR.parents[1] / "templates" / "layout.html").read_text(encoding="utf-8")
+    pages = re.findall(r'<a href="(/[a-z]+)"{% if path ==', layout)
+    assert sorted(places.values()) == sorted(pages)
+    assert set(re.findall(r"<kbd>g</kbd> <kbd>(\w)</kbd>", layout)) == set(places)

@@ -1,5 +1,6 @@
 """The transactions behind an alert: counted once, exactly, and read only when somebody asks."""
 
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -103,3 +104,25 @@ def test_an_alert_without_a_place_has_none(console: MadeConsole) -> None:
     console.take(limit_alert("X1", offset=None))
     with console.client("vera") as client:
         assert client.get(f"/alerts/{identity('X1 2026-02-14')}/transactions").status_code == 404
+
+
+def test_pages_have_every_transaction_once(console: MadeConsole) -> None:
+    console.transactions.held = [seen(number) for number in range(1201)]
+    address, found = f"/alerts/{ALERT}/transactions", []
+    with console.client("vera") as client:
+        text = client.get(address).text
+        assert "The 1. to the 500. of 1,201 are shown." in text
+        assert "Later ones" not in text
+        assert client.get(f"{address}?page=4").text.count("Earlier ones") == 0, "the last one again"
+        while True:
+            found += re.findall(r'<td class="id">(T[0-9]+)', text)
+            following = re.search(r'<a id="next" href="([^"]+)">Earlier ones', text)
+            if following is None:
+                break
+            text = client.get(f"{address}{following[1]}").text
+        for odd in ("0", "x", "-1", "\u00b2"):
+            assert client.get(address, params={"page": odd}).status_code == 400
+        assert client.get(f"/api/v1{address}?page=1").status_code == 400, "the API has all at once"
+        console.transactions.held = [seen(number) for number in range(500)]
+        assert "are shown" not in client.get(address).text
+    assert found == [f"T{number}" for number in reversed(range(1201))]

@@ -27,6 +27,21 @@ def test_a_view_is_its_owner_s_and_brings_its_filters_back(console: MadeConsole)
         assert "Reviews" not in client.get("/queue").text
 
 
+def test_a_viewer_has_views_too_and_nothing_else_to_change(console: MadeConsole) -> None:
+    with console.client("vera") as client, console.client("ana") as other:
+        assert 'action="/queue/views"' in client.get("/queue").text
+        form = {"name": "Back", "query": "tab=back"}
+        assert client.post("/queue/views", data=form).status_code == 303
+        made = client.post("/api/v1/views", json={"name": "Mine", "filters": {"tab": "mine"}})
+        assert made.status_code == 201
+        assert ">Back</a>" in client.get("/queue").text
+        assert ">Back</a>" not in other.get("/queue").text
+        assert client.post("/api/v1/views/Mine/remove", json={}).status_code == 201
+        assert client.post("/queue/take", data={"query": "tab=open"}).status_code == 403
+        del client.headers["X-CSRF-Token"]
+        assert client.post("/queue/views", data=form).status_code == 403
+
+
 @pytest.mark.parametrize(
     "form", [{}, {"name": " "}, {"name": "x" * 65}, {"name": "x", "query": "colour=red"}]
 )
