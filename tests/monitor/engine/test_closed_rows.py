@@ -47,6 +47,7 @@ above = "300.00"
 [[limit]]
 id = "of-one"
 measure = "amount"
+direction = "debit"
 currency = "EUR"
 above = "400.00"
 scope = { account = "A1" }

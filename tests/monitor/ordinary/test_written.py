@@ -16,6 +16,7 @@ from monitor.ordinary import layout, written
 from monitor.ordinary.accounts import OrdinaryAccounts
 from monitor.ordinary.closed import ClosedRows
 from monitor.ordinary.ledger import OrdinaryLedger
+from monitor.policy.policy import PolicyBook
 from streams.wire import codec
 from tests.support.laws import law
 from tests.support.transactions import book
@@ -61,9 +62,11 @@ EDGES = [
 ]
 
 
-def put(made: list[Made]) -> tuple[OrdinaryAccounts, OpenDay, dict[str, bytes]]:
+def put(
+    made: list[Made], policies: PolicyBook | None = None
+) -> tuple[OrdinaryAccounts, OpenDay, dict[str, bytes]]:
     """Return rows of account-days, and what the wire form has of each as an object."""
-    ledger = OrdinaryLedger(0, book(), BUCKETS)
+    ledger = OrdinaryLedger(0, policies or book(), BUCKETS)
     ordinary = ledger.begin_rows()
     open_day = ledger.open_day(DAY)
     assert open_day is not None
@@ -76,7 +79,8 @@ def put(made: list[Made]) -> tuple[OrdinaryAccounts, OpenDay, dict[str, bytes]]:
         if segment is not None:
             account_day.segment = segment
         expected[account_id] = codec.closed_day_bytes(ClosedDay(account_day, 7))
-        assert ordinary.put_rows(account, ledger.open_days, None)
+        own = account_id if open_day.limits.has_own(account_id) else None
+        assert ordinary.put_rows(account, ledger.open_days, own)
     return ordinary, open_day, expected
 
 
