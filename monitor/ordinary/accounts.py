@@ -4,7 +4,7 @@ Whatever is decided of an account that is not ordinary is decided on its objects
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import OpenDay
-from monitor.ordinary import ids, layout, tables
+from monitor.ordinary import ids, layout, room, tables
 from monitor.ordinary.closed import ClosedRows
 from monitor.ordinary.compaction import Compaction
 from monitor.ordinary.kept import tail_of
@@ -141,41 +141,7 @@ class OrdinaryAccounts:
 
     def make_room(self) -> None:
         """See that there is room for at least as many records again as a short run has."""
-        arrays, numbers = self.arrays, self.arrays.numbers
-        longer: dict[str, Any] = {}
-        used = int(numbers[layout.ACCOUNTS_USED])
-        if used + layout.SPARE > arrays.accounts.size:
-            accounts = longer["accounts"] = _longer(arrays.accounts, used + layout.SPARE)
-            index = longer["index"] = np.zeros(1 << (2 * accounts.size - 1).bit_length(), np.int32)
-            tables.reindex(index, accounts, used)
-        if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS > arrays.texts.size:
-            needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS
-            longer["texts"] = _longer(arrays.texts, needed)
-        days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
-        if days + layout.SPARE > arrays.days.size:
-            longer["days"] = _longer(arrays.days, days + layout.SPARE)
-        if numbers[layout.ENTRIES_USED] + layout.SPARE > arrays.entries.size:
-            longer["entries"] = _longer(
-                arrays.entries, int(numbers[layout.ENTRIES_USED]) + layout.SPARE
-            )
-        texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * layout.SPARE
-        if texts > arrays.entry_texts.size:
-            longer["entry_texts"] = _longer(arrays.entry_texts, texts)
-        if numbers[layout.IDS_USED] + layout.SPARE > arrays.ids.size * 3 // 5:
-            longer["ids"] = self._ids_moved(0)
-        if longer:
-            self.arrays = arrays._replace(**longer)
-
-    def _ids_moved(self, least: int) -> Table:
-        """Return the ids of open days in a table with room for as many again, or for some."""
-        arrays, numbers = self.arrays, self.arrays.numbers
-        first_day = int(arrays.opens[0]["day"]) if numbers[layout.OPENS_USED] else 1 << 31
-        held = int(np.count_nonzero(arrays.ids["day"] >= max(first_day, 1)))
-        table = np.zeros(
-            1 << (max(2 * (held + layout.SPARE), least) * 5 // 3).bit_length(), layout.IDS
-        )
-        numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, table, first_day)
-        return table
+        self.arrays = room.with_room(self.arrays)
 
     # -- open days --------------------------------------------------------------------------------
 
@@ -184,7 +150,7 @@ class OrdinaryAccounts:
         arrays = self.arrays
         before = {int(row["day"]): row.copy() for row in self._opens()}
         if len(open_days) > arrays.opens.size:
-            arrays = self.arrays = arrays._replace(opens=_longer(arrays.opens, len(open_days)))
+            arrays = self.arrays = arrays._replace(opens=room.longer(arrays.opens, len(open_days)))
         for place, open_day in enumerate(open_days):
             row = arrays.opens[place]
             kept = before.get(open_day.day)
@@ -241,7 +207,7 @@ class OrdinaryAccounts:
             self.arrays.own_tails[own] = self._put_text(tail_of(attributes))
         needed = self._compaction.ids_needed(self.arrays)
         if needed is not None:
-            self.arrays = self.arrays._replace(ids=self._ids_moved(needed))
+            self.arrays = self.arrays._replace(ids=room.ids_moved(self.arrays, needed))
         self._found = None
         self._great = {
             key: content
@@ -265,8 +231,8 @@ class OrdinaryAccounts:
             self._owns.append((attributes, account_id))
             if number >= self.arrays.own_segment.size:
                 self.arrays = self.arrays._replace(
-                    own_segment=_longer(self.arrays.own_segment, number + 1),
-                    own_tails=_longer(self.arrays.own_tails, number + 1),
+                    own_segment=room.longer(self.arrays.own_segment, number + 1),
+                    own_tails=room.longer(self.arrays.own_tails, number + 1),
                 )
             self.arrays.own_segment[number] = segment
             self.arrays.own_tails[number] = self._put_text(tail_of(attributes))
@@ -358,8 +324,8 @@ class OrdinaryAccounts:
             self._kinds.append((open_day.limits, of_kind))
             self._bits.append(_bits_of(open_day.limits, of_kind))
             if kind >= arrays.watch_at.shape[0]:
-                room = _taller(arrays.watch_at, NONE), _taller(arrays.watch_count, 0)
-                self.arrays = arrays._replace(watch_at=room[0], watch_count=room[1])
+                taller = room.taller(arrays.watch_at, NONE), room.taller(arrays.watch_count, 0)
+                self.arrays = arrays._replace(watch_at=taller[0], watch_count=taller[1])
         self._kinds_known[terms, segment, own] = kind
         self._put_kind(tables.kind_key(terms, segment, own), kind)
         return kind
@@ -620,16 +586,3 @@ def _bits_of(limits: LimitSet, account_day: AccountDay) -> dict[str, int]:
         return {}
     deciding = limits.deciding(*scope_of(account_day))[: layout.BITS]
     return {threshold.threshold_id: bit for bit, threshold in enumerate(deciding)}
-
-
-def _longer(array: Table, least: int) -> Table:
-    """Return an array with twice the room, or what is needed."""
-    longer = np.zeros(max(2 * array.size, least), array.dtype)
-    longer[: array.size] = array
-    return longer
-
-
-def _taller(array: Table, filled: int) -> Table:
-    taller = np.full((2 * array.shape[0], array.shape[1]), filled, array.dtype)
-    taller[: array.shape[0]] = array
-    return taller
