@@ -28,7 +28,7 @@ from monitor.console.language.formats import (
 )
 from monitor.store.people import Person, Role
 from monitor.store.store import Store, StoreAwayError, StoreError
-from monitor.store.work.seconds import WAITING_MAX, Waiting, waiting_for
+from monitor.store.work.seconds import WAITING_MAX, Proposed, waiting_for
 
 API: Final = "/api/"
 PROBLEM: Final = "application/problem+json"
@@ -139,7 +139,7 @@ def page(
     return HTMLResponse(text, status, {"Cache-Control": "no-store"})
 
 
-def _waiting_for(request: Request, person: Person | None) -> Waiting | None:
+def _waiting_for(request: Request, person: Person | None) -> Proposed | None:
     """Return what waits for a second person who may be the reader; None if they may be none."""
     if person is None or person.role < Role.APPROVER:
         return None

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.core.account import AccountDay, ClosedDay
 from monitor.engine.step import Step
-from monitor.ledger.ledger import DayRows, EmittedRows, Ledger, OpenDay
+from monitor.ledger.ledger import Ledger, OpenDay
+from monitor.ledger.rows import DayRows, EmittedRows
 from monitor.outliers.watch import OutlierWatch
 from monitor.review.reviews import Reviews
 

@@ -5,7 +5,7 @@ It decides nothing, and knows nobody who does: days that end are handed over by 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from monitor.core.account import SERIES, Account, AccountDay
@@ -14,6 +14,7 @@ from monitor.core.names import OTHERS, REJECTION_KINDS_MAX
 from monitor.core.threshold import LimitSet, scope_of
 from monitor.core.transaction import Rejection
 from monitor.core.waiting import Waiting, kept_id
+from monitor.ledger.rows import Contents, DayRows
 from monitor.ledger.watermark import NEVER, Lone, Marks, Watermark
 from monitor.policy.policy import Policy, PolicyBook
 
@@ -70,71 +71,6 @@ class KeptRows(NamedTuple):
 
 
 NO_ROWS: Final = KeptRows(0, b"")
-
-
-class Contents(Protocol):
-    """Contents by key: a dictionary, or a table that stands for one."""
-
-    def __contains__(self, key: object, /) -> bool:
-        """Return whether a key is there."""
-        ...
-
-    def __getitem__(self, key: str, /) -> int:
-        """Return the content of a key. Raises KeyError if it is not there."""
-        ...
-
-    def __setitem__(self, key: str, content: int, /) -> None:
-        """Put a key, or its new content."""
-        ...
-
-    def __delitem__(self, key: str, /) -> None:
-        """Take a key out. Raises KeyError if it is not there."""
-        ...
-
-    def __len__(self) -> int:
-        """Return how many keys there are."""
-        ...
-
-    def get(self, key: str, /) -> int | None:
-        """Return the content of a key; None if it is not there."""
-        ...
-
-
-class EmittedRows(NamedTuple):
-    """Account-days of a closed day as they are emitted: objects, and records.
-
-    A record is the id of the account and the value that the wire form of the account-day has.
-    """
-
-    account_days: list[AccountDay]
-    records: list[tuple[bytes, bytes]]
-
-
-class DayRows(Protocol):
-    """Account-days of a closed day that are no objects before somebody asks for them.
-
-    They have numbers from 0 on. Those that are objects by now are among them.
-    """
-
-    def __len__(self) -> int:
-        """Return how many they are."""
-        ...
-
-    def segments(self) -> Counter[str | None]:
-        """Return how many account-days each segment has."""
-        ...
-
-    def objects(self, begin: int, end: int) -> Iterator[AccountDay]:
-        """Yield those with some numbers that are objects by now."""
-        ...
-
-    def groups(self, begin: int, end: int) -> Iterator[Any]:
-        """Yield all others with some numbers, as `systemic/summary.py` has them."""
-        ...
-
-    def emit(self, begin: int, end: int, version: int) -> EmittedRows:
-        """Return those with some numbers, and forget them; the version is that of the policy."""
-        ...
 
 
 class OpenDay:

@@ -15,9 +15,9 @@ from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import OpenDay
 from monitor.ordinary import ids, layout, room, tables
 from monitor.ordinary.closed import ClosedRows
-from monitor.ordinary.compaction import Compaction
 from monitor.ordinary.kept import tail_of
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, Arrays, Table
+from monitor.ordinary.room import Compaction
 from monitor.ordinary.written import TextTable, json_text
 
 CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
@@ -432,9 +432,13 @@ class OrdinaryAccounts:
         made: list[AccountDay] = []
         while place != NONE:
             next_place, day, *fields = tables.take_day(
-                arrays.numbers, arrays.accounts, arrays.days, arrays.opens, arrays.bucket_dirty,
+                arrays.numbers,
+                arrays.accounts,
+                arrays.days,
+                arrays.opens,
+                arrays.bucket_dirty,
                 place,
-            )  # fmt: skip
+            )
             if day:
                 open_day = open_days[day]
                 told = self.told.pop(place, NOTHING_TOLD)
@@ -451,9 +455,14 @@ class OrdinaryAccounts:
         account.days = tuple(reversed(made))
 
     def _account_day(
-        self, account: Account, day: int, attributes: Attributes, told: Mapping[str, Told],
-        fields: Sequence[int], limits: LimitSet,
-    ) -> AccountDay:  # fmt: skip
+        self,
+        account: Account,
+        day: int,
+        attributes: Attributes,
+        told: Mapping[str, Told],
+        fields: Sequence[int],
+        limits: LimitSet,
+    ) -> AccountDay:
         """Return an account-day; `fields` are those that `_take_day` gives of it."""
         segment, segment_time, currency, *totals = fields
         account_day = AccountDay(account, day, None, attributes)

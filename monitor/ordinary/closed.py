@@ -9,7 +9,8 @@ import numpy as np
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.business_day import day_text
-from monitor.ledger.ledger import EmittedRows, OpenDay
+from monitor.ledger.ledger import OpenDay
+from monitor.ledger.rows import EmittedRows
 from monitor.ordinary import tables, written
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, SEGMENTS_MAX
 from monitor.systemic.summary import RowGroup
@@ -110,10 +111,21 @@ class ClosedRows:
         records: list[tuple[bytes, bytes]] = []
         while begin < end:
             begin, count = written.write_days(
-                arrays, self._places, begin, end, written.CURRENCY_TEXTS, written.EXPONENTS,
-                _bytes(of_day), _bytes(closing), segments.texts, segments.spans, owns.texts,
-                owns.spans, out, spans,
-            )  # fmt: skip
+                arrays,
+                self._places,
+                begin,
+                end,
+                written.CURRENCY_TEXTS,
+                written.EXPONENTS,
+                _bytes(of_day),
+                _bytes(closing),
+                segments.texts,
+                segments.spans,
+                owns.texts,
+                owns.spans,
+                out,
+                spans,
+            )
             if count:
                 data = out[: spans[count - 1, 1]].tobytes()
                 records += [

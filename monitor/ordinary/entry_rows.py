@@ -95,13 +95,16 @@ class EntryRows:
         text = self.texts.tobytes()
         return [
             Entry(
-                offset, text[account_at : account_at + account_length].decode(),
-                text[id_at : id_at + id_length].decode(), day, content,
+                offset,
+                text[account_at : account_at + account_length].decode(),
+                text[id_at : id_at + id_length].decode(),
+                day,
+                content,
             )
             for offset, content, id_at, account_at, _, day, id_length, account_length in (
                 self.rows.tolist()
             )
-        ]  # fmt: skip
+        ]
 
 
 def take_entries(arrays: Arrays) -> EntryRows | None:
@@ -113,8 +116,6 @@ def take_entries(arrays: Arrays) -> EntryRows | None:
     entries = arrays.entries[:count]
     size += int(arrays.accounts["id_length"][entries["account"]].sum())
     taken = EntryRows(np.empty(count, _ROWS), np.empty(size, np.uint8))
-    _copy(
-        entries, arrays.entry_texts, arrays.accounts, arrays.texts, taken.rows, taken.texts
-    )  # fmt: skip
+    _copy(entries, arrays.entry_texts, arrays.accounts, arrays.texts, taken.rows, taken.texts)
     numbers[ENTRIES_USED] = numbers[ENTRY_TEXTS_USED] = 0
     return taken

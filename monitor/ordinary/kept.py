@@ -78,9 +78,16 @@ def _told_at(told: ToldTexts, place: int) -> tuple[int, int]:
 
 @compiled
 def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
-    into: Bytes, at: int, days: Table, day_place: int, texts: Bytes, segments: Table, tail: Table,
-    codes: Bytes, told: ToldTexts,
-) -> int:  # fmt: skip
+    into: Bytes,
+    at: int,
+    days: Table,
+    day_place: int,
+    texts: Bytes,
+    segments: Table,
+    tail: Table,
+    codes: Bytes,
+    told: ToldTexts,
+) -> int:
     """Write an account-day; return the place behind."""
     row = days[day_place]
     into[at] = ARRAY | FIELDS
@@ -135,9 +142,16 @@ def _room(
 
 @compiled
 def packed_rows(  # noqa: PLR0913, PLR0917 - as above
-    accounts: Table, days: Table, texts: Bytes, segments: Table, own_tails: Table, codes: Bytes,
-    told: ToldTexts, numbers: Table, count: int,
-) -> tuple[Bytes, Ints, Ints, Ints]:  # fmt: skip
+    accounts: Table,
+    days: Table,
+    texts: Bytes,
+    segments: Table,
+    own_tails: Table,
+    codes: Bytes,
+    told: ToldTexts,
+    numbers: Table,
+    count: int,
+) -> tuple[Bytes, Ints, Ints, Ints]:
     """Return the accounts of some buckets: where those of each begin and end, and how many.
 
     `numbers` has for each bucket its number among these, or -1. It goes over all accounts in order
@@ -190,9 +204,16 @@ def kept_rows(
     numbers = np.full(arrays.bucket_dirty.size, NONE, np.int32)
     numbers[list(buckets)] = np.arange(len(buckets))
     data, begins, ends, counts = packed_rows(
-        arrays.accounts[: arrays.numbers[ACCOUNTS_USED]], arrays.days, arrays.texts,
-        arrays.segments, arrays.own_tails, _CODES, told_texts(told), numbers, len(buckets),
-    )  # fmt: skip
+        arrays.accounts[: arrays.numbers[ACCOUNTS_USED]],
+        arrays.days,
+        arrays.texts,
+        arrays.segments,
+        arrays.own_tails,
+        _CODES,
+        told_texts(told),
+        numbers,
+        len(buckets),
+    )
     view = data.data
     return [
         KeptRows(count, view[begin:end]) if count else NO_ROWS

@@ -142,15 +142,39 @@ CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
 """Currencies by their numbers."""
 
 (
-    NOT_READ, REDELIVERED, OBJECT_ACCOUNT, LATE, AHEAD_OF_OTHERS, REVERSAL, GREAT, LIMITS_UNKNOWN,
-    DUPLICATE, SEGMENT_CHANGE, CURRENCY_CHANGE, NEAR_LIMIT, CLOCK_GOES_ON, NO_KERNELS,
-) = range(14)  # fmt: skip
+    NOT_READ,
+    REDELIVERED,
+    OBJECT_ACCOUNT,
+    LATE,
+    AHEAD_OF_OTHERS,
+    REVERSAL,
+    GREAT,
+    LIMITS_UNKNOWN,
+    DUPLICATE,
+    SEGMENT_CHANGE,
+    CURRENCY_CHANGE,
+    NEAR_LIMIT,
+    CLOCK_GOES_ON,
+    NO_KERNELS,
+) = range(14)
 """Why Python decides on a record, the first one that holds: a place in `IN_PYTHON`."""
 
 IN_PYTHON: Final = (
-    "not-read", "redelivered", "object-account", "late", "ahead", "reversal", "great",
-    "limits-unknown", "duplicate", "segment", "currency", "near-limit", "clock", "no-kernels",
-)  # fmt: skip
+    "not-read",
+    "redelivered",
+    "object-account",
+    "late",
+    "ahead",
+    "reversal",
+    "great",
+    "limits-unknown",
+    "duplicate",
+    "segment",
+    "currency",
+    "near-limit",
+    "clock",
+    "no-kernels",
+)
 """The same in words. `great` is an id, an amount or a sum; `object-account` is one of which more is
 held than rows have, or of which Python decides an earlier record; `no-kernels` while there are
 models, one account alone, or kernels that are not loaded yet."""

@@ -339,10 +339,23 @@ def has_rows(
 
 @compiled
 def put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
-    numbers: Ints, accounts: Table, days: Table, opens: Table, number: int, own: int,
-    open_place: int, kind: int, segment: int, segment_time: int, currency: int, told: int,
-    count_debit: int, amount_debit: int, count_credit: int, amount_credit: int,
-) -> int:  # fmt: skip
+    numbers: Ints,
+    accounts: Table,
+    days: Table,
+    opens: Table,
+    number: int,
+    own: int,
+    open_place: int,
+    kind: int,
+    segment: int,
+    segment_time: int,
+    currency: int,
+    told: int,
+    count_debit: int,
+    amount_debit: int,
+    count_credit: int,
+    amount_credit: int,
+) -> int:
     """Put an account-day into rows; return its place."""
     account = accounts[number]
     account["own"] = own
@@ -387,10 +400,16 @@ def take_day(
     for held in range(numbers[OPENS_USED]):
         if opens[held]["day"] == row["day"]:
             fields = (
-                int(row["next"]), int(row["day"]), int(row["segment"]), int(row["segment_time"]),
-                int(row["currency"]), int(row["totals"][0]), int(row["totals"][1]),
-                int(row["totals"][2]), int(row["totals"][3]),
-            )  # fmt: skip
+                int(row["next"]),
+                int(row["day"]),
+                int(row["segment"]),
+                int(row["segment_time"]),
+                int(row["currency"]),
+                int(row["totals"][0]),
+                int(row["totals"][1]),
+                int(row["totals"][2]),
+                int(row["totals"][3]),
+            )
             bucket_dirty[accounts[row["account"]]["bucket"]] = 1
             unlink_day(days, opens[held], place)
             drop_day(numbers, accounts, days, place)

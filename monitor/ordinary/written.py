@@ -37,9 +37,7 @@ FIXED_MAX = 256 + 4 * 21
 BLANK, QUOTE, BACKSLASH, LAST = 0x20, 0x22, 0x5C, 0x7F
 POINT, ZERO = 0x2E, 0x30
 
-CURRENCY_TEXTS: Final = np.array(
-    [list(code.encode()) for code in CURRENCY_CODES], np.uint8
-)  # fmt: skip
+CURRENCY_TEXTS: Final = np.array([list(code.encode()) for code in CURRENCY_CODES], np.uint8)
 """The codes of currencies, by their numbers."""
 
 EXPONENTS: Final = np.array([CURRENCIES[code].exponent for code in CURRENCY_CODES], np.int64)
@@ -115,10 +113,21 @@ def is_plain(texts: Bytes, at: int, length: int) -> bool:
 
 @compiled
 def write_days(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
-    arrays: Arrays, places: Ints, begin: int, end: int, currencies: Bytes, exponents: Ints,
-    of_day: Bytes, closing: Bytes, segment_texts: Bytes, segment_spans: Ints, own_texts: Bytes,
-    own_spans: Ints, out: Bytes, written: Table,
-) -> tuple[int, int]:  # fmt: skip
+    arrays: Arrays,
+    places: Ints,
+    begin: int,
+    end: int,
+    currencies: Bytes,
+    exponents: Ints,
+    of_day: Bytes,
+    closing: Bytes,
+    segment_texts: Bytes,
+    segment_spans: Ints,
+    own_texts: Bytes,
+    own_spans: Ints,
+    out: Bytes,
+    written: Table,
+) -> tuple[int, int]:
     """Write the account-days of rows at some places, and give these rows up.
 
     `of_day` is what follows the account's id, `closing` what follows the totals; texts of segments

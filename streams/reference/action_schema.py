@@ -3,7 +3,12 @@
 from typing import Any, Final
 
 from monitor.core.business_day import RFC_3339
-from monitor.dispositions.disposition import NOTE_LENGTH_MAX, TEXT_LENGTH_MAX, Disposition
+from monitor.dispositions.disposition import (
+    NOTE_LENGTH_MAX,
+    REVISION_MAX,
+    TEXT_LENGTH_MAX,
+    Disposition,
+)
 from monitor.store.proposals import STEP_DETAILS, StepKind
 from monitor.store.standing import DETAILS, NEEDED, Does
 from monitor.store.work.tasks import TASK_TEXTS, TaskDoes, TaskKind
@@ -31,6 +36,8 @@ def action_schema() -> dict[str, Any]:
         "revision": {
             "description": "The revision of the alert that they saw; null if nobody said.",
             "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": REVISION_MAX,
         },
     }
     return {

@@ -27,6 +27,7 @@ from monitor.core.transaction import (
 from monitor.dispositions.disposition import (
     DISPOSITION_FIELDS,
     NOTE_LENGTH_MAX,
+    REVISION_MAX,
     TEXT_LENGTH_MAX,
     Disposition,
 )
@@ -105,6 +106,7 @@ def disposition_schema() -> dict[str, Any]:
             "description": "The revision of the alert that they saw; null if nobody said.",
             "type": ["integer", "null"],
             "minimum": 1,
+            "maximum": REVISION_MAX,
         },
     }
     return {

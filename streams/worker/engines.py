@@ -7,7 +7,7 @@ from typing import Final
 from models.kernels import Loading
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
-from monitor.ordinary.compaction import Compaction
+from monitor.ordinary.room import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
 from streams.settings import Settings

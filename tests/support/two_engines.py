@@ -366,6 +366,6 @@ async def _change(pair: Pair, rng: random.Random, accounts: list[str], calendar:
                 await pair.set_attributes(account_id, attributes)
 
 
-def run_scenario(rng: random.Random, count: int) -> Pair:
+def assert_engines_agree(rng: random.Random, count: int) -> Pair:
     """Run both engines over so many records; return them. Fails where they differ."""
     return asyncio.run(_scenario(rng, count))

@@ -1,4 +1,4 @@
-"""What the API has of an account: the account itself, its working paper, tasks with its client."""
+"""The API's schemas of an account: the account itself, its working paper, tasks with its client."""
 
 from typing import Any
 

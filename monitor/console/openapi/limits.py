@@ -1,4 +1,4 @@
-"""What the API has of limits: those in force, what another one would change, and proposals."""
+"""The API's schemas of limits: those in force, what another one would change, and proposals."""
 
 from typing import Any
 

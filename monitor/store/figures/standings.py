@@ -1,4 +1,4 @@
-"""How many alerts stand in each state, by person: kept up in the transaction of each change.
+"""Counts of alerts in each state, by person: kept up in the transaction of each change.
 
 A page of the queue shows seven counts. To count them from the alerts took PostgreSQL most of a
 page's time, up to a limit of ten thousand each. Whoever changes alerts holds them all

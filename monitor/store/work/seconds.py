@@ -1,4 +1,4 @@
-"""What waits for a second person: closings of alerts, and other limits that somebody proposes."""
+"""Proposals that wait for a second person: closings of alerts, and other limits."""
 
 from typing import Any, Final, NamedTuple
 
@@ -24,14 +24,14 @@ WAITING_MAX: Final = 100
 """Counting stops here: a page says "100+"."""
 
 
-class Waiting(NamedTuple):
+class Proposed(NamedTuple):
     """How many proposals of others wait, each up to WAITING_MAX."""
 
     closings: int
     limits: int
 
 
-def waiting_for(connection: Connection, name: str) -> Waiting:
+def waiting_for(connection: Connection, name: str) -> Proposed:
     """Return how much waits for a second person who may be somebody: what others have proposed.
 
     A proposal is of whoever is accountable for it, so that one by a token is its owner's own.
@@ -39,7 +39,7 @@ def waiting_for(connection: Connection, name: str) -> Waiting:
     found = connection.execute(_CLOSINGS, {"name": name, "most": WAITING_MAX})
     closings = sum(number for who, number in found if not _is_own(who, name))
     makers = connection.execute(_OPEN_LIMITS).scalars()
-    return Waiting(closings, sum(not _is_own(who, name) for who in makers))
+    return Proposed(closings, sum(not _is_own(who, name) for who in makers))
 
 
 def _is_own(by: str | None, name: str) -> bool:

@@ -16,7 +16,7 @@ from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.engine.step import Step
 from monitor.ledger.ledger import Ledger
-from monitor.ordinary import compaction, layout
+from monitor.ordinary import layout, room
 from monitor.ordinary.ledger import OrdinaryLedger
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
@@ -224,20 +224,18 @@ def at_each_day(patch: pytest.MonkeyPatch) -> Counter[str]:
     """Let arrays be compacted after each day that is emitted; return a count of how often."""
     done: Counter[str] = Counter()
     for name in ("ACCOUNTS_LEAST", "DAYS_LEAST", "IDS_LEAST", "_ROOM_MAX", "_ROOM_FOR_IDS_MAX"):
-        patch.setattr(compaction, name, 0)
-    patch.setattr(compaction, "GONE_DAYS", 1)
-    moved = compaction.Compaction.moved
+        patch.setattr(room, name, 0)
+    patch.setattr(room, "GONE_DAYS", 1)
+    moved = room.Compaction.moved
 
-    def counted(
-        self: compaction.Compaction, arrays: layout.Arrays
-    ) -> tuple[layout.Arrays, Ints, Ints]:
+    def counted(self: room.Compaction, arrays: layout.Arrays) -> tuple[layout.Arrays, Ints, Ints]:
         before = int(arrays.numbers[layout.ACCOUNTS_USED])
         after = moved(self, arrays)
         done["times"] += 1
         done["accounts"] += before - int(after[0].numbers[layout.ACCOUNTS_USED])
         return after
 
-    patch.setattr(compaction.Compaction, "moved", counted)
+    patch.setattr(room.Compaction, "moved", counted)
     return done
 
 
@@ -283,19 +281,19 @@ def test_one_great_day_does_not_keep_its_room_for_ever() -> None:
             engine.take_step()
 
     observe(0, few)
-    before = room(engine)
+    before = bytes_of(engine)
     observe(1, many)
-    greatest = room(engine)
-    for day in range(2, 2 + 2 * compaction.GONE_DAYS + 4):
+    greatest = bytes_of(engine)
+    for day in range(2, 2 + 2 * room.GONE_DAYS + 4):
         observe(day, few)
-    after = room(engine)
+    after = bytes_of(engine)
     assert greatest > 4 * before
     assert 2 * after < greatest
     arrays = engine.ledger.begin_rows().arrays
     assert arrays.numbers[layout.ACCOUNTS_USED] <= few + 1
 
 
-def room(engine: OrdinaryEngine) -> int:
+def bytes_of(engine: OrdinaryEngine) -> int:
     """Return the bytes of accounts, account-days and ids."""
     arrays = engine.ledger.begin_rows().arrays
     return sum(

@@ -26,7 +26,7 @@ from streams.wire.columns import prepare
 from tests.support.laws import examples, law
 from tests.support.records import Record, record
 from tests.support.transactions import POLICY
-from tests.support.two_engines import Pair, run_scenario
+from tests.support.two_engines import Pair, assert_engines_agree
 
 ROOT: Final = Path(__file__).parents[3]
 LATER: Final = 4_102_444_800_000
@@ -59,7 +59,7 @@ def test_any_stream(rng: random.Random, count: int, is_small: bool) -> None:  # 
     with pytest.MonkeyPatch.context() as patch:
         if is_small:
             make_small(patch)
-        run_scenario(rng, count)
+        assert_engines_agree(rng, count)
 
 
 @pytest.mark.usefixtures("_bounds")
@@ -68,7 +68,7 @@ def test_made_streams() -> None:
     in_python: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for seed in range(examples(80)):
-        pair = run_scenario(random.Random(seed), 300)  # noqa: S311 - seeded, and no secret
+        pair = assert_engines_agree(random.Random(seed), 300)  # noqa: S311 - seeded, and no secret
         in_python.update(pair.arrays.in_python)
         counts.update(pair.arrays.counts)
     assert set(in_python) == set(layout.IN_PYTHON)
@@ -82,7 +82,7 @@ def test_made_streams() -> None:
 @pytest.mark.parametrize("first", range(10_000, 10_400, 100))
 def test_many_made_streams(first: int) -> None:
     for seed in range(first, first + 100):
-        run_scenario(random.Random(seed), 500)  # noqa: S311 - seeded, and no secret
+        assert_engines_agree(random.Random(seed), 500)  # noqa: S311 - seeded, and no secret
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ COMPILES_NOTHING: Final = """
 import random
 from monitor.ordinary import decide, hashing, ids, tables
 from streams.worker import engines
-from tests.support.two_engines import run_scenario
+from tests.support.two_engines import assert_engines_agree
 
 def signatures():
     return {
@@ -115,7 +115,7 @@ engines.prepare()
 before = signatures()
 assert before, "there are kernels"
 for seed in range(12):
-    run_scenario(random.Random(seed), 300)
+    assert_engines_agree(random.Random(seed), 300)
 after = signatures()
 assert after == before, {key: (before[key], n) for key, n in after.items() if before[key] != n}
 """

@@ -16,7 +16,7 @@ from monitor.ordinary.layout import IN_PYTHON, Arrays, RunPlaces, Table
 from streams.wire.columns import prepare, read_run
 from tests.support.records import Record, record
 from tests.support.transactions import POLICY, book
-from tests.support.two_engines import run_scenario
+from tests.support.two_engines import assert_engines_agree
 
 LATER = 4_102_444_800_000
 """When records are written, in milliseconds: after all that they are dated."""
@@ -139,5 +139,5 @@ def test_compiled_and_plain_kernels_fill_the_same_arrays(
         return said
 
     monkeypatch.setattr(decide, "decide", both)
-    run_scenario(random.Random(seed), 120)  # noqa: S311 - seeded, and no secret
+    assert_engines_agree(random.Random(seed), 120)  # noqa: S311 - seeded, and no secret
     assert stops.total() > 3

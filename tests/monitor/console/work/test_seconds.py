@@ -14,7 +14,7 @@ from monitor.store.proposals import ProposalState
 from monitor.store.schema import alerts
 from monitor.store.store import Store
 from monitor.store.work import seconds
-from monitor.store.work.seconds import Waiting, waiting_for
+from monitor.store.work.seconds import Proposed, waiting_for
 from tests.monitor.console.made_console import LIMIT, MadeConsole, identity, limit_alert
 from tests.support.stored import filled, made_records
 
@@ -84,7 +84,7 @@ def test_counts_are_those_of_the_rows(either_store: Store, name: str) -> None:
     own = accountable(name)
     others = sum(accountable(row.disposed_by or "") != own for row in rows)
     assert 0 < others < len(rows)
-    assert found == Waiting(others, 0)
+    assert found == Proposed(others, 0)
 
 
 def test_many_proposals_of_an_own_token_hide_none_of_others(
