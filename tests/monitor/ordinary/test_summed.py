@@ -58,6 +58,7 @@ def test_rows_are_summed_up_as_objects_are(made: list[Made], units: int, left: s
     ordinary, open_day, _ = put(made, policies())
     places = list(range(len(made)))
     closed = ordinary.close(open_day)
+    ordinary.open_days_are([])
     assert closed is not None
     objects = [ordinary.view(place, open_day.limits) for place in places]
     expected = told(sum_of(open_day, objects), 3)
@@ -71,6 +72,7 @@ def test_rows_are_summed_up_as_objects_are(made: list[Made], units: int, left: s
 def test_a_row_is_counted_beside_objects() -> None:
     ordinary, open_day, _ = put([EDGES[0]._replace(totals=[1, 5, 0, 0, 0])], policies())
     closed = ordinary.close(open_day)
+    ordinary.open_days_are([])
     assert closed is not None
     (account_day,) = [ordinary.view(0, open_day.limits)]
     both = told(sum_of(open_day, [account_day], closed), 1)
