@@ -139,9 +139,9 @@ class OrdinaryAccounts:
 
     # -- room -------------------------------------------------------------------------------------
 
-    def make_room(self) -> None:
-        """See that there is room for at least as many records again as a short run has."""
-        self.arrays = room.with_room(self.arrays)
+    def make_room(self, text: int = 0) -> None:
+        """See that there is room for as many records again as a short run has, and for a text."""
+        self.arrays = room.with_room(self.arrays, text)
 
     # -- open days --------------------------------------------------------------------------------
 
@@ -256,9 +256,9 @@ class OrdinaryAccounts:
             arrays = self.arrays
             if arrays.numbers[layout.SEGMENTS_USED] == arrays.segments.size:
                 return None
-            self.make_room()
-            arrays = self.arrays
             length = self._bytes_of(segment)
+            self.make_room(length)
+            arrays = self.arrays
             number = int(
                 tables.add_segment(
                     arrays.numbers, arrays.segments, arrays.texts, self._data, 0, length

@@ -212,8 +212,8 @@ def move_days(
     return new_places
 
 
-def with_room(arrays: Arrays) -> Arrays:
-    """Return arrays with room for at least as many records again as a short run has."""
+def with_room(arrays: Arrays, text: int = 0) -> Arrays:
+    """Return arrays with room for as many records again as a short run has, and for a text."""
     numbers = arrays.numbers
     more: dict[str, Any] = {}
     used = int(numbers[layout.ACCOUNTS_USED])
@@ -221,8 +221,8 @@ def with_room(arrays: Arrays) -> Arrays:
         accounts = more["accounts"] = longer(arrays.accounts, used + layout.SPARE)
         index = more["index"] = np.zeros(1 << (2 * accounts.size - 1).bit_length(), np.int32)
         tables.reindex(index, accounts, used)
-    if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS > arrays.texts.size:
-        needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS
+    if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS + text > arrays.texts.size:
+        needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS + text
         more["texts"] = longer(arrays.texts, needed)
     days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
     if days + layout.SPARE > arrays.days.size:
