@@ -61,7 +61,6 @@ class OrdinaryEngine(Engine):
             if entries is not None:
                 self._step.transactions += len(entries)
                 self._step.entry_rows.append(entries)
-            self._step.ahead += ordinary.take_ahead()
             self._step.in_python.update(ordinary.take_in_python())
             ordinary.compact()
         return super().take_step()
@@ -134,9 +133,12 @@ class OrdinaryEngine(Engine):
         of_item = [at for at, _ in found]
         rows["event_time"][of_item] = [item.event_time for _, item in found]
         rows["state"][of_item] = BY_ITSELF
-        written = [(at, item, texts) for at, item in found if (texts := _written(item))]
+        written = []
         for at, item in found:
-            if len(written) < len(found) and not _written(item):
+            texts = _written(item)
+            if texts:
+                written.append((at, item, texts))
+            else:
                 places.account[at] = self.ledger.begin_rows().number_of(item.account_id)
         return _put_texts(run.data, rows, written), items
 

@@ -565,12 +565,6 @@ class OrdinaryAccounts:
 
     # -- what is kept -----------------------------------------------------------------------------
 
-    def take_ahead(self) -> int:
-        """Return how many transactions led too far since the last call."""
-        ahead = int(self.arrays.numbers[layout.AHEAD])
-        self.arrays.numbers[layout.AHEAD] = 0
-        return ahead
-
     def take_in_python(self) -> dict[str, int]:
         """Return on how many records Python has decided since the last call, by the reason."""
         counts = self.arrays.in_python.tolist()

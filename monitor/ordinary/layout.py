@@ -209,18 +209,16 @@ TOTAL_MAX: Final = 1 << 61
     OPENS_USED,
     SEGMENTS_USED,
     DEFERRED,
-    AHEAD,
     KEY_0,
     KEY_1,
-) = range(23)
+) = range(22)
 """Places in `numbers`.
 
 `LEADER` to `LEAD` are those of the watermark, the leader by its number. A record that takes the
 watermark to `CLOCK_MAX` is Python's: days close, or the clock's day is another. Up to `OFFSET_LAST`
 records come again. `FIRST_OPEN` is the start of the first day that is open. `ASKS_OWN` is 1 if
 Python has to say what tells a new account's limits apart. `DAYS_FREE` is the first of `FREE_DAYS`
-places in `days` that are to be used again, each of which has the next one in `next`. `AHEAD` counts
-the transactions that lead too far.
+places in `days` that are to be used again, each of which has the next one in `next`.
 """
 
 

@@ -14,6 +14,7 @@ from models.arrays import Bytes, Ints
 from models.kernels import borrowed, compiled
 from monitor.core.currency import CURRENCIES
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, Arrays, Table
+from monitor.ordinary.packing import put_bytes
 from monitor.ordinary.tables import drop_day
 
 WRITTEN_MAX: Final = 1 << 16
@@ -75,16 +76,8 @@ class TextTable:
 
 
 @compiled
-def put_bytes(out: Bytes, at: int, data: Bytes, begin: int, end: int) -> int:
-    """Write some bytes; return where the next ones go."""
-    for place in range(begin, end):
-        out[at + place - begin] = data[place]
-    return at + end - begin
-
-
-@compiled
 def put_number(out: Bytes, at: int, number: int, decimals: int) -> int:
-    """Write a whole number from 0 on, with a point before so many decimals; return as above."""
+    """Write a whole number from 0 on, a point before so many decimals; return the place behind."""
     digits, rest = 1, number // 10
     while rest > 0:
         digits += 1
@@ -155,10 +148,10 @@ def write_days(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
             return number, count
         written[count, 0] = at
         at = put_bytes(out, at, OPENING, 0, OPENING.size)
-        at = put_bytes(out, at, texts, id_at, id_at + id_length)
+        at = put_bytes(out, at, texts, id_at, id_length)
         at = put_bytes(out, at, of_day, 0, of_day.size)
-        at = put_bytes(out, at, segment_texts, segment_at, segment_end)
-        at = put_bytes(out, at, own_texts, own_at, own_end)
+        at = put_bytes(out, at, segment_texts, segment_at, segment_end - segment_at)
+        at = put_bytes(out, at, own_texts, own_at, own_end - own_at)
         at = put_bytes(out, at, TOTALS, 0, TOTALS.size)
         currency = int(row["currency"])
         at = put_bytes(out, at, currencies[currency], 0, 3)
