@@ -10,7 +10,7 @@ LOADED_THEN_USED = """
 import pkgutil, random
 from importlib import import_module
 import monitor.ordinary
-from monitor.ordinary import compaction
+from monitor.ordinary import room
 from streams.worker import engines
 
 def signatures():
@@ -26,8 +26,9 @@ def signatures():
 engines.prepare()
 loaded = signatures()
 for name in ("ACCOUNTS_LEAST", "DAYS_LEAST", "IDS_LEAST", "_ROOM_MAX", "_ROOM_FOR_IDS_MAX"):
-    setattr(compaction, name, 0)
-compaction.GONE_DAYS = 1
+    assert hasattr(room, name)
+    setattr(room, name, 0)
+room.GONE_DAYS = 1
 from tests.monitor.engine.test_closed_rows import closing_records, compare, made_records
 records = made_records(random.Random(1), 600, 60)
 compare([*records, *closing_records(600)], 50)
