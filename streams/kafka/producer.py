@@ -4,7 +4,7 @@ A producer call for each record costs some 20 us; a batch built here costs 1 to 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self
 
@@ -58,17 +58,29 @@ class Outbox:
     As `async with Outbox(...)` it is connected, and disconnected once all that is queued was sent;
     a broker that does not answer, or no longer, is a BrokerError then: so is one that has not taken
     all, whether or not anybody waits for the acknowledgements.
+
+    A producer has one request at a broker at a time, so a record waits until all that was sent
+    before it is answered. Each group of topics in `apart` has a producer of its own, and its
+    records wait for each other only.
     """
 
-    def __init__(self, broker: str, client_id: str = "weir") -> None:
+    def __init__(
+        self, broker: str, client_id: str = "weir", apart: Sequence[Collection[str]] = ()
+    ) -> None:
         self._broker = broker
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=broker,
-            client_id=client_id,
-            acks="all",
-            max_batch_size=BATCH_BYTES_MAX,
-            linger_ms=0,
-        )
+        self._producer_of = {
+            topic: number for number, topics in enumerate(apart, start=1) for topic in topics
+        }
+        self._producers = [
+            AIOKafkaProducer(
+                bootstrap_servers=broker,
+                client_id=client_id,
+                acks="all",
+                max_batch_size=BATCH_BYTES_MAX,
+                linger_ms=0,
+            )
+            for _ in range(1 + len(apart))
+        ]
         self._partitions: dict[str, int] = {}
         self.bytes_sent = 0
         self.arrived = 0  # records that the broker has acknowledged
@@ -103,16 +115,22 @@ class Outbox:
 
     async def start(self) -> None:
         """Connect. Raises aiokafka.errors.KafkaConnectionError where there is no broker."""
-        await self._producer.start()
+        for producer in self._producers:
+            await producer.start()
 
     async def stop(self) -> None:
         """Send what is queued, and disconnect."""
-        await self._producer.stop()
+        outcomes = await asyncio.gather(
+            *(producer.stop() for producer in self._producers), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has."""
         if topic not in self._partitions:
-            self._partitions[topic] = len(await self._producer.partitions_for(topic))
+            self._partitions[topic] = len(await self._producer(topic).partitions_for(topic))
         return self._partitions[topic]
 
     async def send(
@@ -126,11 +144,12 @@ class Outbox:
         for record in records:
             ensure_fits(topic, record)
         acks: list[asyncio.Future[object]] = []
-        batch = self._producer.create_batch()
+        producer = self._producer(topic)
+        batch = producer.create_batch()
         for record in records:
             if not _append(batch, record):
                 acks.append(await self._queue(batch, topic, partition))
-                batch = self._producer.create_batch()
+                batch = producer.create_batch()
                 appended = _append(batch, record)
                 assert appended, "an empty batch takes any record"
         if batch.record_count():
@@ -141,10 +160,13 @@ class Outbox:
         """Send records, and wait until the broker has them all."""
         await acknowledged(await self.send(topic, partition, records))
 
+    def _producer(self, topic: str) -> AIOKafkaProducer:
+        return self._producers[self._producer_of.get(topic, 0)]
+
     async def _queue(self, batch: object, topic: str, partition: int) -> asyncio.Future[object]:
         batch.close()  # type: ignore[attr-defined]  # aiokafka's BatchBuilder is not exported
         self.bytes_sent += batch.size()  # type: ignore[attr-defined]
-        ack: asyncio.Future[object] = await self._producer.send_batch(
+        ack: asyncio.Future[object] = await self._producer(topic).send_batch(
             batch, topic, partition=partition
         )
         ack.add_done_callback(partial(self._note, batch.record_count()))  # type: ignore[attr-defined]
@@ -207,6 +229,10 @@ class Dispatch:
 
     async def send(self, records: Iterable[tuple[str | None, Outgoing]]) -> None:
         """Send records, each with the id of its account; wait where too many are under way."""
+        await self.send_dealt(self.deal(records))
+
+    def deal(self, records: Iterable[tuple[str | None, Outgoing]]) -> dict[int, list[Outgoing]]:
+        """Return records by the partitions of their accounts, but for those that are too large."""
         dealt: dict[int, list[Outgoing]] = {}
         for account_id, outgoing in records:
             if (size := record_bytes(outgoing)) > RECORD_BYTES_MAX:
@@ -214,6 +240,10 @@ class Dispatch:
                 continue
             partition = self._deal(account_id) if account_id else 0
             dealt.setdefault(partition, []).append(outgoing)
+        return dealt
+
+    async def send_dealt(self, dealt: Mapping[int, Sequence[Outgoing]]) -> None:
+        """Send records by their partitions; wait where too many are under way."""
         for partition, outgoings in dealt.items():
             self._acks += await self._outbox.send(self._topic, partition, outgoings)
             self.sent += len(outgoings)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Final
 
 from monitor.core.business_day import event_time_of
@@ -38,14 +38,42 @@ async def send_batches(
         if order is not None:
             times = (event_time_of(booked_at or "") for _, _, booked_at in records)
             order.take(batch.path, [time for time in times if time is not None])
-        for first in range(0, len(records), SLICE_RECORDS):
-            part = records[first : first + SLICE_RECORDS]
-            await dispatch.send((record[0], _outgoing(record[0], record[1])) for record in part)
+        for part in _slices(records):
+            await dispatch.send(part)
             yield dispatch.sent
             if rate:
                 await asyncio.sleep(max(0.0, started + dispatch.sent / rate - time.monotonic()))
     await dispatch.finish()
     yield dispatch.sent
+
+
+def dealt_slices(
+    dispatch: Dispatch, batches: Iterable[Batch]
+) -> Iterator[dict[int, list[Outgoing]]]:
+    """Yield the records of batches as `send_batches` sends them at a time, by their partitions."""
+    for batch in batches:
+        for part in _slices(list(records_of(batch))):
+            yield dispatch.deal(part)
+
+
+async def send_slices(
+    dispatch: Dispatch, slices: Iterable[dict[int, list[Outgoing]]], rate: float
+) -> AsyncIterator[int]:
+    """Send slices made before as `send_batches` does, at most `rate` records a second."""
+    started = time.monotonic()
+    for part in slices:
+        await dispatch.send_dealt(part)
+        yield dispatch.sent
+        await asyncio.sleep(max(0.0, started + dispatch.sent / rate - time.monotonic()))
+    await dispatch.finish()
+
+
+def _slices(
+    records: Sequence[tuple[str | None, bytes, str | None]],
+) -> Iterator[list[tuple[str | None, Outgoing]]]:
+    for first in range(0, len(records), SLICE_RECORDS):
+        part = records[first : first + SLICE_RECORDS]
+        yield [(account_id, _outgoing(account_id, value)) for account_id, value, _ in part]
 
 
 def _outgoing(account_id: str | None, value: bytes) -> Outgoing:

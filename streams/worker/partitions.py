@@ -6,8 +6,9 @@ read again by whoever takes the partitions over.
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import faust
@@ -44,6 +45,18 @@ FLUSH_WAIT_SECONDS_MAX: Final = 15.0
 """But not longer: a flush may have taken long because the broker was away, and is quick again."""
 
 TICK_SECONDS: Final = 0.1
+
+
+def in_turn(
+    waiting: Iterable[tuple[float, int]], partitions: int, interval_seconds: float
+) -> list[int]:
+    """Return which partitions are flushed at a tick, of those that wait: (since when, number).
+
+    They are as many as give each of all partitions its turn in an interval. If all of them were
+    flushed at one tick, the records of all would wait for it.
+    """
+    count = math.ceil(partitions * min(TICK_SECONDS / interval_seconds, 1))
+    return [number for _, number in sorted(waiting)[:count]]
 
 
 class Agents:
@@ -279,15 +292,23 @@ class Agents:
         """Flush each partition when its time has come, until cancelled."""
         while True:
             await asyncio.sleep(min(TICK_SECONDS, self._flush_interval_seconds))
-            now = time.monotonic()
-            for number, partition in tuple(self.partitions.items()):
-                if not partition.is_current():
-                    continue
-                long = FLUSH_SHARE * self._flush_seconds.get(number, 0.0)
-                wait = max(self._flush_interval_seconds, min(long, FLUSH_WAIT_SECONDS_MAX))
-                if now - self._flushed_at.get(number, 0.0) >= wait:
-                    await self._tick(partition)
-                    self._start_flush(partition)
+            for partition in self._due():
+                await self._tick(partition)
+                self._start_flush(partition)
+
+    def _due(self) -> list[Partition]:
+        """Return the partitions to be flushed at this tick."""
+        now, interval = time.monotonic(), self._flush_interval_seconds
+        waiting: list[tuple[float, int]] = []
+        for number, partition in self.partitions.items():
+            long = FLUSH_SHARE * self._flush_seconds.get(number, 0.0)
+            wait = max(interval, min(long, FLUSH_WAIT_SECONDS_MAX))
+            flushed_at = self._flushed_at.get(number, 0.0)
+            if partition.is_current() and now - flushed_at >= wait:
+                waiting.append((flushed_at, number))
+        return [
+            self.partitions[number] for number in in_turn(waiting, len(self.partitions), interval)
+        ]
 
     async def _tick(self, partition: Partition) -> None:
         """Let a partition do what needs no record; others may go on between two of its pieces."""

@@ -50,7 +50,9 @@ class Worker:
         self.metrics = Metrics(CollectorRegistry(), self._version)
         self._topics = topics = Topics.of(settings)
         self._stop = asyncio.Event()
-        self._outbox = Outbox(settings.broker)
+        self._outbox = Outbox(
+            settings.broker, apart=((topics.alerts, topics.rejections), (topics.changelog,))
+        )
         self._app, self._topic, table = build_app(settings, topics)
         self._agents = Agents(
             settings, self._app, table, self._outbox, metrics=self.metrics, on_crash=_crashed

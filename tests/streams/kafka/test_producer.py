@@ -86,3 +86,57 @@ def test_an_outbox_that_is_given_up_while_it_connects_is_ended(
 
     asyncio.run(given_up())
     assert Unanswered.is_ended
+
+
+def test_records_wait_only_for_those_of_their_own_group_of_topics(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[Producer, list[str]]] = []
+
+    class Noted(Producer):
+        def __init__(self, **_: object) -> None:
+            super().__init__()
+            self.topics: list[str] = []
+            made.append((self, self.topics))
+
+        async def send_batch(self, *given: object, **named: object) -> asyncio.Future[object]:
+            self.topics.append(str(given[1]))
+            return await super().send_batch(*given, **named)
+
+        async def stop(self) -> None:
+            for ack in self._acks:
+                ack.set_result(None)
+
+    monkeypatch.setattr(producer, "AIOKafkaProducer", Noted)
+
+    async def send() -> int:
+        async with Outbox("nowhere:1", apart=(("alerts", "rejections"), ("state",))) as outbox:
+            for topic in ("state", "alerts", "days", "rejections", "state", "alerts"):
+                await outbox.send(topic, 0, [Outgoing(b"k", b"v")])
+        return outbox.arrived
+
+    assert asyncio.run(send()) == 6
+    sent = [topics for _, topics in made]
+    assert sent == [["days"], ["alerts", "rejections", "alerts"], ["state", "state"]]
+
+
+def test_an_error_of_one_producer_is_told_after_all_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[Producer] = []
+
+    class Failing(Producer):
+        async def stop(self) -> None:
+            ended.append(self)
+            if len(ended) == 1:
+                raise KafkaTimeoutError
+
+    monkeypatch.setattr(producer, "AIOKafkaProducer", Failing)
+
+    async def send() -> None:
+        async with Outbox("nowhere:1", apart=(("alerts",),)):
+            pass
+
+    with pytest.raises(BrokerError, match="KafkaTimeoutError"):
+        asyncio.run(send())
+    assert len(ended) == 2
