@@ -76,9 +76,13 @@ class DecodedRun:
     def __init__(self, columns: RunColumns, pieces: Sequence[Piece]) -> None:
         self.columns = columns
         self.offsets: list[int] = columns.rows["offset"].tolist()
-        times: list[int] = columns.rows["timestamp"].tolist()
-        self.written_at = [time * codec.TIMESTAMP_UNIT for time in times]
         self._single = [piece for piece in pieces if not isinstance(piece, RecordBatch)]
+
+    @cached_property
+    def written_at(self) -> list[int]:
+        """When each record was written: for Python, whose numbers have no end."""
+        times: list[int] = self.columns.rows["timestamp"].tolist()
+        return [time * codec.TIMESTAMP_UNIT for time in times]
 
     @cached_property
     def items(self) -> list[Transaction | Rejection]:
@@ -125,7 +129,8 @@ class DecodedRun:
         if odd:
             records = [self._bare_record(places[place]) for place in odd]
             items = _merged(items, odd, codec.decode_run(records))
-        return judged(items, [self.written_at[place] for place in places], clock_skew)
+        written_at = [time * codec.TIMESTAMP_UNIT for time in some["timestamp"].tolist()]
+        return judged(items, written_at, clock_skew)
 
     def record(self, offset: int) -> codec.Record:
         """Return the record that has an offset. Raises KeyError if none has it."""
