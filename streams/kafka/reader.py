@@ -29,7 +29,13 @@ class TopicReader:
     one that compaction removed have offsets, too, and are never seen.
     """
 
-    def __init__(self, broker: str, topic: str, partitions: int | Iterable[int]) -> None:
+    def __init__(
+        self,
+        broker: str,
+        topic: str,
+        partitions: int | Iterable[int],
+        fetch_wait_ms: int = FETCH_WAIT_MS,
+    ) -> None:
         numbers = range(partitions) if isinstance(partitions, int) else partitions
         self._topic = topic
         self._partitions = [TopicPartition(topic, number) for number in numbers]
@@ -38,7 +44,7 @@ class TopicReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level=READ_COMMITTED,
-            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_wait_ms=fetch_wait_ms,
         )
 
     async def start(self) -> None:

@@ -30,6 +30,8 @@ LATENCY_SECONDS: Final = 15.0
 WAIT_SECONDS_MAX: Final = 300.0
 POLL_SECONDS: Final = 0.05
 POLL_SECONDS_MAX: Final = 1.0
+TAIL_WAIT_MS: Final = 10
+"""The embedded broker looks again after half of it whether there are alerts."""
 STOCK: Final = "streams.lab.stock_faust"
 
 
@@ -155,7 +157,7 @@ def weir_latency(policy: Path, rate: float) -> Latency:
 async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> Latency:
     topics = Topics.of(settings)
     outbox = Outbox(settings.broker)
-    tail = TopicReader(settings.broker, topics.alerts, settings.partitions)
+    tail = TopicReader(settings.broker, topics.alerts, settings.partitions, TAIL_WAIT_MS)
     await outbox.start()
     await tail.start()
     sent_at: list[float] = []
