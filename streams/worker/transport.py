@@ -30,7 +30,7 @@ from streams.kafka.reader import READ_COMMITTED, end_of
 from streams.worker.raw_fetch import FetchedRun, fetch_runs
 
 FETCH_WAIT_MS: Final = 25
-"""Half of it is what a record waits at the embedded broker; each fetch takes half a millisecond."""
+"""The embedded broker looks after half of it whether records have come, and no sooner."""
 
 
 class RunMessage(ConsumerMessage):
