@@ -100,6 +100,8 @@ class Closing:
         for closed in ended:
             account_days = [*closed.account_days]
             scores = self._outliers.day_scores(account_days)
+            if closed.rows is not None:
+                self._outliers.score_rows(closed.rows, closed.day)
             summing = self._summing(closed, account_days)
             self.days.append(
                 ClosingDay(account_days, closed.policy.version, scores, summing, closed.rows)
@@ -142,7 +144,7 @@ class Closing:
         emitted = closing.next_ones(at_most)
         of_rows, rows = closing.next_rows(at_most - len(emitted))
         step.closed_rows += of_rows.records
-        for account_day, known in (*emitted, *((made, None) for made in of_rows.account_days)):
+        for account_day, known in (*emitted, *of_rows.account_days):
             account = account_day.account
             if account.days:  # else it stood in rows, and has been given up
                 account.drop(account_day)
@@ -165,5 +167,5 @@ class Closing:
             return None
         from monitor.systemic.summary import DaySum  # noqa: PLC0415 - loads numpy
 
-        usual = self._outliers.day_usual(account_days, day)
+        usual = self._outliers.day_usual(account_days, closed.rows, day)
         return DaySum(day, account_days, closed.limits, usual, payers, rejections, closed.rows)

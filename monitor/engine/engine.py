@@ -255,8 +255,8 @@ class Engine:
                 tuple.__new__(
                     Scored,
                     (
-                        transaction, account_day, offset, bool(account_day.told),
-                        account_day.segment, seen,
+                        transaction, day, offset, bool(account_day.told),
+                        account_day.segment, account_day.attributes.product, seen,
                     ),
                 )
             )  # fmt: skip
@@ -316,11 +316,15 @@ class Engine:
 
     def _score(self) -> None:
         """Let the models see what was taken in; their alerts stand where their records do."""
-        alerts = self.outliers.score()
+        alerts = self._scored()
         if alerts:
             self._step.alerts = sorted(
                 [*self._step.alerts, *alerts], key=lambda alert: alert.cause.offset
             )
+
+    def _scored(self) -> list[Alert]:
+        """Let the models see what was taken in; return their alerts."""
+        return self.outliers.score()
 
     def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
         """Go on with the days that have closed, by so many units; call it too when no record comes.

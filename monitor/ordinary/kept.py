@@ -28,14 +28,17 @@ from monitor.ordinary.packing import (
 
 FIELDS = 8
 """Of an account-day: day, segment, since when it is named, totals, told, peer group, branch,
-product. The peer group is empty; branch and product are the tail of its own."""
+product. Branch and product are the tail of its own."""
 
 FIGURES = 4
 CODE_BYTES = 3
 MAP, TEXT, ARRAY = 0x80, 0xA0, 0x90
 """As the heads of a short map, text and array."""
 
-DAY_BYTES = 9 + CODE_BYTES + HEAD_BYTES + (2 + FIGURES) * NUMBER_BYTES
+PEER_BYTES = 32
+"""Of the name of a peer group, at most."""
+
+DAY_BYTES = 8 + PEER_BYTES + CODE_BYTES + HEAD_BYTES + (2 + FIGURES) * NUMBER_BYTES
 """Of an account-day at most, beside its segment and its tail."""
 
 _CODES: Final = np.frombuffer("".join(sorted(CURRENCIES)).encode(), np.uint8)
@@ -45,6 +48,16 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 def tail_of(attributes: Attributes) -> bytes:
     """Return what ends each account-day of an account that has these attributes."""
     return _encode(attributes.branch) + _encode(attributes.product)
+
+
+def kept_names(names: Sequence[str | None]) -> Bytes:
+    """Return short names as state keeps them: a row each, how many bytes it has and these."""
+    rows = np.zeros((len(names), PEER_BYTES + 1), np.uint8)
+    for row, name in zip(rows, names, strict=True):
+        data = _encode(name)
+        row[0] = len(data)
+        row[1 : 1 + len(data)] = np.frombuffer(data, np.uint8)
+    return rows
 
 
 class ToldTexts(NamedTuple):
@@ -86,6 +99,7 @@ def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
     segments: Table,
     tail: Table,
     codes: Bytes,
+    peers: Bytes,
     told: ToldTexts,
 ) -> int:
     """Write an account-day; return the place behind."""
@@ -116,8 +130,9 @@ def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
     else:
         into[at] = MAP
         at += 1
-    into[at] = NIL
-    return put_bytes(into, at + 1, texts, int(tail["at"]), int(tail["length"]))
+    peer = peers[row["peer"]]
+    at = put_bytes(into, at, peer, 1, int(peer[0]))
+    return put_bytes(into, at, texts, int(tail["at"]), int(tail["length"]))
 
 
 @compiled
@@ -148,6 +163,7 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
     segments: Table,
     own_tails: Table,
     codes: Bytes,
+    peers: Bytes,
     told: ToldTexts,
     numbers: Table,
     count: int,
@@ -159,6 +175,7 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
     """
     accounts, days, texts = borrowed(accounts), borrowed(days), borrowed(texts)
     segments, own_tails, codes = borrowed(segments), borrowed(own_tails), borrowed(codes)
+    peers = borrowed(peers)
     begins = np.zeros(count + 1, np.int64)
     counts = np.zeros(count, np.int64)
     days_max = 0
@@ -192,15 +209,23 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
         at = put_array_head(into, at, of_account)
         tail = own_tails[max(account["own"], 0)]
         for earlier in range(of_account - 1, -1, -1):
-            at = _put_day(into, at, days, places[earlier], texts, segments, tail, codes, told)
+            at = _put_day(
+                into, at, days, places[earlier], texts, segments, tail, codes, peers, told
+            )
         ends[number] = at
     return made, begins[:count], ends, counts
 
 
 def kept_rows(
-    arrays: Arrays, told: Mapping[int, Mapping[str, Told]], buckets: Sequence[int]
+    arrays: Arrays,
+    peers: Bytes,
+    told: Mapping[int, Mapping[str, Told]],
+    buckets: Sequence[int],
 ) -> list[KeptRows]:
-    """Return the accounts in rows of some buckets, in the order of these."""
+    """Return the accounts in rows of some buckets, in the order of these.
+
+    `peers` has the names of peer groups, as `kept_names` gives them.
+    """
     numbers = np.full(arrays.bucket_dirty.size, NONE, np.int32)
     numbers[list(buckets)] = np.arange(len(buckets))
     data, begins, ends, counts = packed_rows(
@@ -210,6 +235,7 @@ def kept_rows(
         arrays.segments,
         arrays.own_tails,
         _CODES,
+        peers,
         told_texts(told),
         numbers,
         len(buckets),

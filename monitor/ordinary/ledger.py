@@ -34,7 +34,7 @@ class OrdinaryLedger(Ledger):
             for day, open_day in self.open_days.items():
                 held = open_day.contents
                 assert isinstance(held, dict), "no table had it before"
-                open_day.contents = contents = IdContents(self.ordinary, day)
+                open_day.contents = contents = IdContents(self.ordinary.ids, day)
                 for key, content in held.items():
                     contents[key] = content
         return self.ordinary
@@ -122,7 +122,8 @@ class OrdinaryLedger(Ledger):
         """Return the accounts of each of some buckets that are no objects, as they are kept."""
         if self.ordinary is None:
             return super().rows_of(buckets)
-        return kept_rows(self.ordinary.arrays, self.ordinary.told, buckets)
+        peers = self.ordinary.kept_peers()
+        return kept_rows(self.ordinary.arrays, peers, self.ordinary.told, buckets)
 
     def _tag_for(self, account_id: str) -> str:
         return account_id + BETWEEN_IDS
@@ -130,7 +131,7 @@ class OrdinaryLedger(Ledger):
     def _new_day(self, day: int) -> OpenDay:
         open_day = super()._new_day(day)
         if self.ordinary is not None:
-            open_day.contents = IdContents(self.ordinary, day)
+            open_day.contents = IdContents(self.ordinary.ids, day)
         return open_day
 
     def open_day(self, day: int) -> OpenDay | None:

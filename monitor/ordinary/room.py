@@ -108,7 +108,6 @@ class Compaction:
             arrays.accounts,
             arrays.texts,
             arrays.segments,
-            arrays.bucket_first,
             is_kept,
             accounts,
             index,
@@ -122,8 +121,12 @@ class Compaction:
 
 
 def is_gone(accounts: Table, gone_days: int) -> Table:
-    """Return which accounts have had nothing on so many closed days."""
+    """Return which accounts have had nothing on so many closed days.
+
+    None of those that models know is gone: they forget nobody.
+    """
     is_empty = (accounts["head"] == NONE) & (accounts["state"] == IN_ROWS)
+    is_empty &= accounts["model"] == NONE
     return is_empty & (accounts["idle"] >= gone_days)
 
 
@@ -133,7 +136,7 @@ def grow_idle(accounts: Table, used: int, gone_days: int) -> int:
     gone = 0
     for number in range(used):
         account = accounts[number]
-        if account["head"] != NONE or account["state"] != IN_ROWS:
+        if account["head"] != NONE or account["state"] != IN_ROWS or account["model"] != NONE:
             account["idle"] = 0
         elif account["idle"] < gone_days:
             account["idle"] += 1
@@ -147,7 +150,6 @@ def move_accounts(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by on
     accounts: Table,
     texts: Bytes,
     segments: Table,
-    bucket_first: Table,
     is_kept: Table,
     into: Table,
     index: Table,
@@ -162,7 +164,6 @@ def move_accounts(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by on
             into_texts[text_at + letter] = texts[name["at"] + letter]
         name["at"] = text_at
         text_at += name["length"]
-    bucket_first[:] = NONE
     for number in range(numbers[ACCOUNTS_USED]):
         if not is_kept[number]:
             continue
@@ -172,8 +173,6 @@ def move_accounts(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by on
             into_texts[text_at + letter] = texts[account["id_at"] + letter]
         account["id_at"] = text_at
         text_at += account["id_length"]
-        account["bucket_next"] = bucket_first[account["bucket"]]
-        bucket_first[account["bucket"]] = kept
         put_number(index, account["hash"], kept)
         new_numbers[number] = kept
         kept += 1

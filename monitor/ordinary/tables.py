@@ -93,7 +93,7 @@ def add_account(  # noqa: PLR0913, PLR0917 - as above
     accounts: Table,
     index: Table,
     texts: Bytes,
-    bucket_first: Table,
+    buckets: int,
     data: Bytes,
     at: int,
     length: int,
@@ -107,13 +107,11 @@ def add_account(  # noqa: PLR0913, PLR0917 - as above
     account["id_length"] = length
     for place in range(length):
         texts[numbers[TEXTS_USED] + place] = data[at + place]
-    bucket = crc32(data, at, length) % bucket_first.size
-    account["bucket"] = bucket
-    account["bucket_next"] = bucket_first[bucket]
+    account["bucket"] = crc32(data, at, length) % buckets
+    account["model"] = NONE
     account["head"] = NONE
     account["own"] = NONE
     account["state"] = IN_ROWS
-    bucket_first[bucket] = number
     put_number(index, hash_, number)
     numbers[TEXTS_USED] += length
     numbers[ACCOUNTS_USED] += 1
@@ -126,7 +124,7 @@ def known_or_new(  # noqa: PLR0913, PLR0917 - as above
     accounts: Table,
     index: Table,
     texts: Bytes,
-    bucket_first: Table,
+    buckets: int,
     data: Bytes,
     at: int,
     length: int,
@@ -135,7 +133,7 @@ def known_or_new(  # noqa: PLR0913, PLR0917 - as above
     hash_, _ = hash_of(data, at, length, numbers[KEY_0], numbers[KEY_1])
     number = account_of(accounts, index, texts, data, at, length, hash_)
     if number == NONE:
-        number = add_account(numbers, accounts, index, texts, bucket_first, data, at, length, hash_)
+        number = add_account(numbers, accounts, index, texts, buckets, data, at, length, hash_)
     return number
 
 
@@ -211,9 +209,10 @@ def add_segment(
 
 
 @compiled
-def kind_key(terms: int, segment: int, own: int) -> U64:
+def kind_key(terms: int, segment: int, own: int, peer: int) -> U64:
     """Return what tells limits apart as one number, which is not 0."""
-    return U64(1) | U64(terms) << U64(1) | U64(segment + 1) << U64(18) | U64(own) << U64(32)
+    known = U64(1) | U64(terms) << U64(1) | U64(segment + 1) << U64(18)
+    return known | U64(peer) << U64(32) | U64(own) << U64(40)
 
 
 @compiled
@@ -350,6 +349,7 @@ def put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
     segment: int,
     segment_time: int,
     currency: int,
+    peer: int,
     told: int,
     count_debit: int,
     amount_debit: int,
@@ -362,7 +362,7 @@ def put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
     place = add_day(numbers, days, account, number, opens[open_place])
     row = days[place]
     row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
-    row["currency"], row["told"] = currency, told
+    row["currency"], row["peer"], row["told"] = currency, peer, told
     row["totals"][0], row["totals"][1] = count_debit, amount_debit
     row["totals"][2], row["totals"][3] = count_credit, amount_credit
     return place
@@ -390,11 +390,11 @@ def come_back(accounts: Table, bucket_dirty: Table, number: int, days: int) -> N
 @compiled
 def take_day(
     numbers: Ints, accounts: Table, days: Table, opens: Table, bucket_dirty: Table, place: int
-) -> tuple[int, int, int, int, int, int, int, int, int]:
+) -> tuple[int, int, int, int, int, int, int, int, int, int]:
     """Give up the row of an open day; return the next place, the day, and its fields.
 
-    The fields are segment, its time, currency, and four totals. The day is 0 if it has closed, and
-    then nothing is changed.
+    The fields are segment, its time, currency, peer group, and four totals. The day is 0 if it has
+    closed, and then nothing is changed.
     """
     row = days[place]
     for held in range(numbers[OPENS_USED]):
@@ -405,6 +405,7 @@ def take_day(
                 int(row["segment"]),
                 int(row["segment_time"]),
                 int(row["currency"]),
+                int(row["peer"]),
                 int(row["totals"][0]),
                 int(row["totals"][1]),
                 int(row["totals"][2]),
@@ -414,4 +415,4 @@ def take_day(
             unlink_day(days, opens[held], place)
             drop_day(numbers, accounts, days, place)
             return fields
-    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0
+    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0, 0

@@ -4,10 +4,14 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+
 from models.kernels import Loading
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.ordinary.layout import NONE
 from monitor.ordinary.room import Compaction
+from monitor.ordinary.seen import Names, SeenTexts, see_texts
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
 from streams.settings import Settings
@@ -57,8 +61,16 @@ def _load() -> None:
             pass
         engine.ledger.rows_of(sorted(engine.ledger.take_dirty()))
     engine.take_step()
+    _see_texts()
     engine.ledger.is_held("D")
     Compaction().moved(engine.ledger.begin_rows().arrays)
+
+
+def _see_texts() -> None:
+    """Call what reads texts for the models, which this engine has not."""
+    run = columns.read_run([next(_samples())])
+    channels = Names.of({None: 0}, NONE)
+    see_texts(run.data, run.rows, np.zeros(1, np.int64), channels, SeenTexts.room(1))
 
 
 _ACCOUNTS: Final = ("A", "B", 'C"')

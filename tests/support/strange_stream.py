@@ -37,14 +37,19 @@ def strange_policy(
 ) -> Policy:  # fmt: skip
     """Return a policy with some limits, of some sorts, low or high; reviews and more, or not.
 
-    Models are only in one that is to have them: nothing is in rows while there are any.
+    Models are only in one that is to have them.
     """
     text = f"version = {version}\n"
     if version > 1 and rng.random() < 0.6:
         text += f'effective_from = "{day_text(DAY_FIRST + rng.randint(-2, 12))}"\n'
     text += f"[calendar]\n{calendar}"
+    if has_models:
+        text += f"[budget]\nalerts_per_day = {rng.choice([1, 50])}\nwarm_up_days = 5\n"
     scopes = [""]
-    for sort, names in (("segment", SEGMENTS), ("product", PRODUCTS), ("account", accounts)):
+    peers = ["A1", "B2"] if has_models else []
+    for sort, names in (
+        ("segment", SEGMENTS), ("product", PRODUCTS), ("account", accounts), ("peer_group", peers),
+    ):  # fmt: skip
         if names and rng.random() < 0.6:
             scopes.append(f"scope = {{ {sort} = {json.dumps(rng.choice(names))} }}\n")
     scale = rng.choice([1, 10, 50, 10**9])
