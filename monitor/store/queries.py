@@ -54,7 +54,8 @@ class AlertFilter(NamedTuple):
     """Which alerts are asked for: those that every part allows; None allows all.
 
     `status` is a State; `part` one of the parts that `parts` has. `now` (microseconds) decides
-    whether a snooze has ended. `text` is the beginning of an account's id, or a whole alert_id.
+    whether a snooze has ended. `text` is the beginning of an account's id, or a whole alert_id, as
+    it is given, in upper case or in lower case.
     """
 
     status: str | None = None
@@ -95,8 +96,8 @@ class AlertFilter(NamedTuple):
         if self.is_back:
             found.append(columns.is_back)
         if self.text is not None:
-            begins = _begins(columns, self.text)
-            is_it = columns.alert_id == self.text
+            begins = or_(*(_begins(columns, its) for its in spellings(self.text)))
+            is_it = columns.alert_id.in_(spellings(self.text))
             found.append(begins if self.begins_alone else or_(is_it, begins))
         return found
 
@@ -110,15 +111,30 @@ class AlertFilter(NamedTuple):
             return [alerts.c.account_id == self.account_id]
         if self.text is None:
             return None
-        begins = _begins(alerts.c, self.text)
         is_covered = not any(getattr(self, name) for name in _NOT_COVERED)
         most = _COVERED_MAX if is_covered else _NARROW_MAX
-        some = select(literal(1)).select_from(alerts).where(begins).limit(most + 1)
-        found = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
-        if found > most:
-            return None
-        is_other = or_(alerts.c.account_id.is_(None), not_(begins))
-        return [begins, and_(alerts.c.alert_id == self.text, is_other)]
+        begins = [_begins(alerts.c, its) for its in spellings(self.text)]
+        left = most
+        for condition in begins:  # each by itself: a database reads no more of an index than this
+            some = select(literal(1)).select_from(alerts).where(condition).limit(left + 1)
+            its = select(func.count()).select_from(some.subquery())
+            left -= connection.execute(its).scalar_one()
+            if left < 0:
+                return None
+        is_other = or_(alerts.c.account_id.is_(None), not_(or_(*begins)))
+        return [*begins, and_(alerts.c.alert_id.in_(spellings(self.text)), is_other)]
+
+
+def spellings(text: str) -> list[str]:
+    """Return a text as it is, in upper case and in lower case: none begins with another.
+
+    >>> spellings("De12"), spellings("12")
+    (['De12', 'DE12', 'de12'], ['12'])
+    """
+    found = dict.fromkeys((text, text.upper(), text.lower()))
+    return [
+        its for its in found if not any(its != other and its.startswith(other) for other in found)
+    ]
 
 
 _NARROW_MAX: Final = 2000
@@ -277,7 +293,7 @@ def _first_places(
         asked = [(alerts.c, part) for part in wanted.parts()]
         if wanted.text is not None:
             asked = [(columns, part._replace(begins_alone=True)) for columns, part in asked]
-            asked.append((_few([alerts.c.alert_id == wanted.text]), wanted))
+            asked.append((_few([alerts.c.alert_id.in_(spellings(wanted.text))]), wanted))
     places: set[tuple[str, str]] = set()
     for columns, part in asked:
         chosen = select(columns.place, columns.alert_id).where(*part.conditions(columns))

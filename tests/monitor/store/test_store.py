@@ -135,11 +135,17 @@ def test_pages_of_groups_have_the_first_of_each_once(
     assert len(firsts) > 5
 
 
+def is_found(alert_id: str, account_id: str, text_: str) -> bool:
+    """Return whether an alert is found by a text, in plain words."""
+    asked = (text_, text_.upper(), text_.lower())
+    return alert_id in asked or account_id.startswith(asked)
+
+
 def is_wanted(row: Row[Any], wanted: AlertFilter) -> bool:
     """Return whether a row is what a filter asks for, in plain words."""
     is_awake = row.state == "snoozed" and row.snoozed_until <= wanted.now
     stands = "open" if is_awake else row.state
-    begins = row.alert_id == wanted.text or (row.account_id or "").startswith(wanted.text or "")
+    begins = is_found(row.alert_id, row.account_id or "", wanted.text or "")
     return (
         wanted.status in (None, stands)
         and wanted.kind in (None, row.kind)
@@ -159,6 +165,7 @@ def test_a_page_has_what_its_filter_says_whichever_way_it_is_found(
         every = alert_page(connection, AlertFilter(), limit=500).rows
         names = sorted({row.account_id for row in every if row.account_id})
         texts = [None, names[0], names[0][:1], names[-1][:2], every[0].alert_id, "nobody"]
+        texts += ["a", names[0].lower(), every[0].alert_id.upper(), every[-1].alert_id.title()]
         found = 0
         for now, status, kind, account_id, text_ in product(
             (NOW, 2**60),
@@ -177,10 +184,14 @@ def test_a_page_has_what_its_filter_says_whichever_way_it_is_found(
         assert found > 300
 
 
+LETTERS = "Aab%_\u00df\u00ff\u0130\u0149\u01c5\ud7ff\ue000\U0010ffff"
+"""Some of which are more than one in upper or in lower case, or have a case for titles."""
+
+
 @law(60)
 @given(
-    names=st.lists(st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1), min_size=1, max_size=9),
-    text=st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1, max_size=2),
+    names=st.lists(st.text(LETTERS, min_size=1), min_size=1, max_size=9),
+    text=st.text(LETTERS, min_size=1, max_size=2),
 )
 def test_a_search_finds_the_accounts_that_begin_so(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], text: str
@@ -196,9 +207,38 @@ def test_a_search_finds_the_accounts_that_begin_so(
     with store.reading() as connection:
         found = alert_page(connection, AlertFilter(text=text), limit=500).rows
     assert sorted(row.account_id for row in found) == sorted(
-        name for name in names if name.startswith(text)
+        name for name in names if is_found("", name, text)
     )
     store.close()
+
+
+@pytest.mark.parametrize("narrow_max", [0, 5, 2000])
+def test_a_search_finds_spellings_in_upper_and_lower_case(
+    store: Store, narrow_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_NARROW_MAX", narrow_max)
+    monkeypatch.setattr(queries, "_COVERED_MAX", narrow_max)
+    names = ["DE12", "DE123", "de12", "De12", "De1", "dE12", "\u00e412", "\u00c412", "XDE12"]
+    made = [
+        {**made_record(f"daily-amount/A1/{MONDAY}", 1), "alert_id": f"id-{n}", "account_id": name}
+        for n, name in enumerate(names)
+    ]
+    filled(store, [read_alert(number, record) for number, record in enumerate(made)])
+    expected = {
+        "de12": {"DE12", "DE123", "de12"},
+        "DE12": {"DE12", "DE123", "de12"},
+        "De12": {"DE12", "DE123", "de12", "De12"},
+        "dE1": {"DE12", "DE123", "de12", "dE12"},
+        "\u00c4": {"\u00e412", "\u00c412"},
+        "ID-3": {"De12"},
+        "Id-3": {"De12"},
+    }
+    with store.reading() as connection:
+        for text_, status in product(expected, (None, "open")):
+            wanted = AlertFilter(text=text_, status=status)
+            rows = alert_page(connection, wanted).rows
+            assert {row.account_id for row in rows} == expected[text_], wanted
+            assert len(rows) == len(expected[text_])
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
