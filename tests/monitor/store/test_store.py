@@ -1,5 +1,6 @@
 """The store on both databases: the same tables, the same answers."""
 
+from collections.abc import Mapping
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import MetaData, Row, inspect, text
+from sqlalchemy import MetaData, Row, event, inspect, text
 
 from monitor.core.business_day import day_of_text, day_text
 from monitor.store import queries
@@ -154,12 +155,12 @@ def is_wanted(row: Row[Any], wanted: AlertFilter) -> bool:
     )
 
 
-@pytest.mark.parametrize("narrow_max", [0, 3, 2000])
+@pytest.mark.parametrize(("narrow_max", "covered_max"), [(0, 0), (3, 3), (3, 2000), (2000, 2000)])
 def test_a_page_has_what_its_filter_says_whichever_way_it_is_found(
-    store: Store, narrow_max: int, monkeypatch: pytest.MonkeyPatch
+    store: Store, narrow_max: int, covered_max: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "_NARROW_MAX", narrow_max)
-    monkeypatch.setattr(queries, "_COVERED_MAX", narrow_max)
+    monkeypatch.setattr(queries, "_COVERED_MAX", covered_max)
     filled(store, made_records(5, 200))
     with store.reading() as connection:
         every = alert_page(connection, AlertFilter(), limit=500).rows
@@ -239,6 +240,46 @@ def test_a_search_finds_spellings_in_upper_and_lower_case(
             rows = alert_page(connection, wanted).rows
             assert {row.account_id for row in rows} == expected[text_], wanted
             assert len(rows) == len(expected[text_])
+
+
+@pytest.mark.parametrize(("text_", "times"), [("A", 0), ("B", 1), ("b", 2)])
+def test_what_most_of_the_queue_is_found_by_is_not_counted_to_the_end(
+    store: Store,
+    text_: str,
+    times: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bank's accounts may all begin with its country: to count a million would take long."""
+    monkeypatch.setattr(queries, "_NARROW_MAX", 4)
+    monkeypatch.setattr(queries, "_COVERED_MAX", 1234)
+    monkeypatch.setattr(queries, "_USUAL", 4)
+    made = [
+        {
+            **made_record(f"daily-amount/A1/{MONDAY}", 1),
+            "alert_id": f"id-{n:02d}",
+            "account_id": f"{'B' if n % 8 == 0 else 'A'}{n}",
+        }
+        for n in range(64)
+    ]
+    filled(store, [read_alert(number, record) for number, record in enumerate(made)])
+    asked: list[object] = []
+
+    def note(*its: object) -> None:
+        parameters = its[3]
+        if isinstance(parameters, Mapping):
+            parameters = tuple(parameters.values())
+        assert isinstance(parameters, tuple)
+        asked.extend(parameters)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    try:
+        with store.reading() as connection:
+            rows = alert_page(connection, AlertFilter(text=text_, status="open"), limit=500).rows
+    finally:
+        event.remove(store.engine, "before_cursor_execute", note)
+    assert len(rows) == sum(row["account_id"][0] == text_.upper() for row in made)
+    assert 4 + 1 in asked
+    assert asked.count(1234 + 1) == times
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
