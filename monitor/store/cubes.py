@@ -284,8 +284,9 @@ CREATE TEMP TABLE joined AS
 WITH latest AS (
   SELECT * FROM days
   QUALIFY row_number() OVER (PARTITION BY account_id ORDER BY business_day DESC) = 1
-), closed AS (
-  SELECT DISTINCT business_day FROM days ORDER BY business_day DESC LIMIT $silent
+), every AS MATERIALIZED (
+  SELECT business_day, row_number() OVER (ORDER BY business_day DESC) - 1 AS later
+  FROM (SELECT DISTINCT business_day FROM days)
 )
 SELECT '' AS alert_id, account_id, business_day,
   coalesce(nullif(segment, ''), $not_said) AS segment,
@@ -293,11 +294,9 @@ SELECT '' AS alert_id, account_id, business_day,
   coalesce(nullif(product, ''), $not_said) AS product,
   coalesce(nullif(peer_group, ''), $not_said) AS peer_group,
   {_WEEKDAY.format(day="business_day")} AS weekday, business_day AS day,
-  '' AS kind, NULL AS currency, (
-    SELECT count(DISTINCT later.business_day) FROM days later
-    WHERE later.business_day > latest.business_day
-  )::VARCHAR AS value
-FROM latest WHERE business_day < (SELECT min(business_day) FROM closed)
+  '' AS kind, NULL AS currency, later::VARCHAR AS value
+FROM latest JOIN every USING (business_day)
+WHERE later >= $silent
 """  # noqa: S608 - our own names
 
 _JOINED: Final = f"""
@@ -393,24 +392,26 @@ def _tipped(connection: Connection, currency: str | None, first: str, last: str)
     )
     if currency is not None:
         chosen = chosen.where(alerts.c.currency == currency)
-    rows = []
-    for row in connection.execute(chosen, execution_options={"yield_per": READ_AT_A_TIME}):
+    found: list[tuple[str, str, str | None, int | None]] = []
+    for account_id, business_day, status, record in connection.execute(
+        chosen, execution_options={"yield_per": READ_AT_A_TIME}
+    ):
         try:
-            told = _told_of(row.record)
+            told = _told_of(record)
         except msgspec.ValidationError:  # an odd record names nothing
             told = _Told(_Evidence(), DEBIT)
         if told.direction != DEBIT:
             continue
         payment = None
-        if row.status == Status.RAISED.value:  # restated: its totals are later ones
+        if currency is not None and status == Status.RAISED.value:  # restated: later totals
             for total in told.evidence.totals:
-                if currency is not None and (total.currency, total.debit_count) == (currency, 1):
+                if total.debit_count == 1 and total.currency == currency:
                     payment = minor_units(total.debit_amount, EXPONENT[currency])
         origin = told.evidence.origin
         institution = (origin.institution if origin else None) or None
-        values = (row.account_id, row.business_day, institution, payment)
-        rows.append(dict(zip(_TIPPED.names, values, strict=True)))
-    return pa.Table.from_pylist(rows, _TIPPED)
+        found.append((account_id, business_day, institution, payment))
+    columns = zip(*found, strict=True) if found else [()] * len(_TIPPED)
+    return pa.table([list(column) for column in columns], schema=_TIPPED)
 
 
 def _alerts_of(connection: Connection, question: CubeQuestion) -> pa.Table:
