@@ -107,8 +107,8 @@ class Closing:
                 ClosingDay(account_days, closed.policy.version, scores, summing, closed.rows)
             )
         for closed in ended:
-            # One without facts is done with: so it is if a crash lets a day close twice.
-            noted = [account_day for account_day in closed.noted if account_day.facts is not None]
+            # In an order that does not depend on who came first, nor on who was an object by then.
+            noted = sorted(self._ledger.noted_of(closed), key=_account_id)
             self._reviews.close_day(noted, self._outliers.day_scores(noted))
         self._reviews.expire_at(self._ledger.day_open_first or 0)
         self._sum_some(self._reviews.count_some(CLOSED_DAYS_MAX), step)  # most days are done then
@@ -169,3 +169,7 @@ class Closing:
 
         usual = self._outliers.day_usual(account_days, closed.rows, day)
         return DaySum(day, account_days, closed.limits, usual, payers, rejections, closed.rows)
+
+
+def _account_id(account_day: AccountDay) -> str:
+    return account_day.account.account_id

@@ -68,6 +68,10 @@ class OrdinaryEngine(Engine):
                 self._step.entry_rows.append(entries)
             self._step.in_python.update(ordinary.take_in_python())
             ordinary.compact()
+        if self.ledger.woken and not self.has_closing_days and not self.reviews.is_counting:
+            woken, self.ledger.woken = self.ledger.woken, []
+            for account_id in woken:
+                self._make_rows(account_id)
         return super().take_step()
 
     def observe_run(self, run: RecordRun) -> None:
@@ -268,7 +272,7 @@ class OrdinaryEngine(Engine):
         account = self.ledger.accounts.get(account_id)
         if account is None:
             return
-        if not account.days:
+        if not account.days and account.review is None:
             self.ledger.forget_if_empty(account)
         elif account not in self.reviews.uncounted:
             self.ledger.make_rows(account)

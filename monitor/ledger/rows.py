@@ -61,6 +61,10 @@ class DayRows(Protocol):
         """Return how many account-days each segment has."""
         ...
 
+    def near_accounts(self) -> list[str]:
+        """Return the accounts that are no objects, and came near a limit."""
+        ...
+
     def model_rows(self) -> Ints:
         """Return the rows of all accounts in the models, by number; -1 of those they know not."""
         ...

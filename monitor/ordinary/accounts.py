@@ -16,9 +16,11 @@ from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import OpenDay
 from monitor.ordinary import layout, room, tables
 from monitor.ordinary.closed import ClosedRows
+from monitor.ordinary.facts import facts_at, is_within, put_facts
 from monitor.ordinary.ids import HeldIds, TextBytes
 from monitor.ordinary.kept import kept_names, tail_of
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, Arrays, Table
+from monitor.ordinary.resting import RestingAccounts
 from monitor.ordinary.room import Compaction
 from monitor.ordinary.written import TextTable, json_text
 
@@ -54,6 +56,7 @@ class OrdinaryAccounts:
         self.open_places: dict[int, int] = {}  # of open days in `opens`
         self.ids = HeldIds(self)
         self._numbers: dict[str, int] = {}  # of accounts that are objects, or soon will be
+        self.resting = RestingAccounts()
         self._compaction = Compaction()
         self.segment_texts = TextTable(lambda number: json_text(self.segment(number - 1)))
         self.own_texts = TextTable(self._own_text)
@@ -84,6 +87,7 @@ class OrdinaryAccounts:
                 row["ids"] = row["account_days"] = 0
                 row["first"] = row["last"] = NONE
             row["terms"] = self._terms_of(open_day.limits)
+            row["looks"] = open_day.limits.look_permille is not None
         arrays.numbers[layout.OPENS_USED] = len(open_days)
         self.open_places = {open_day.day: place for place, open_day in enumerate(open_days)}
         self.ids.days_are(self.open_places)
@@ -126,6 +130,7 @@ class OrdinaryAccounts:
         self.arrays, numbers, places = self._compaction.moved(self.arrays)
         self._numbers = {name: int(numbers[number]) for name, number in self._numbers.items()}
         self.told = {int(places[place]): told for place, told in self.told.items()}
+        self.resting.moved(numbers)
         for own, (attributes, _) in enumerate(self._owns):
             self.arrays.own_tails[own] = self._put_text(tail_of(attributes))
         needed = self._compaction.ids_needed(self.arrays)
@@ -278,6 +283,7 @@ class OrdinaryAccounts:
         for row, watch in zip(rows, watches, strict=True):
             row["first"], row["second"] = watch.first, watch.second
             row["look_above"] = min(watch.look_above, layout.CONTENT_MAX)
+            row["above"] = min(watch.threshold.above, layout.CONTENT_MAX)
             row["bit"] = self._bits[kind].get(watch.threshold.threshold_id, NONE)
         arrays.watch_at[kind, series] = arrays.watches.size
         arrays.watch_count[kind, series] = len(rows)
@@ -371,7 +377,8 @@ class OrdinaryAccounts:
     def account_ids(self) -> Iterator[str]:
         """Yield the ids of the accounts of which something stands in rows."""
         accounts = self.arrays.accounts[: self.arrays.numbers[layout.ACCOUNTS_USED]]
-        for number in np.flatnonzero(accounts["head"] != NONE).tolist():
+        is_held = (accounts["head"] != NONE) | (accounts["rests"] != 0)
+        for number in np.flatnonzero(is_held).tolist():
             yield self.account_id(number)
 
     def account_id(self, number: int) -> str:
@@ -382,7 +389,22 @@ class OrdinaryAccounts:
     def count(self) -> int:
         """Return of how many accounts something stands in rows."""
         used = self.arrays.numbers[layout.ACCOUNTS_USED]
-        return int(np.count_nonzero(self.arrays.accounts["head"][:used] != NONE))
+        accounts = self.arrays.accounts[:used]
+        return int(np.count_nonzero((accounts["head"] != NONE) | (accounts["rests"] != 0)))
+
+    def resting_account(self, account_id: str) -> Account | None:
+        """Return an account in rows of which a review is kept; None if there is none."""
+        if not self.resting or not self.has_rows(account_id):
+            return None
+        return self.resting.get(self.number_of(account_id))
+
+    def near_accounts(self, day: int) -> list[str]:
+        """Return the accounts that are near a limit on an open day, and were told of or rest."""
+        days = self.arrays.days[: self.arrays.numbers[layout.DAYS_USED]]
+        is_near = (days["account"] != NONE) & (days["day"] == day) & (days["facts"] != NONE)
+        rows = days[is_near]
+        is_asked = (rows["told"] != 0) | (self.arrays.accounts["rests"][rows["account"]] != 0)
+        return [self.account_id(number) for number in rows["account"][is_asked].tolist()]
 
     def note_number(self, account_id: str, number: int) -> None:
         """Note the number that a kernel has found, of an account that may become an object."""
@@ -391,6 +413,7 @@ class OrdinaryAccounts:
     def make_object(self, account: Account, open_days: dict[int, OpenDay]) -> None:
         """Take an account's rows into an object, which has its days from here on."""
         number = self._numbers[account.account_id] = self.number_of(account.account_id)
+        self.resting.take_out(number)
         arrays = self.arrays
         own, place = tables.leave(arrays.accounts, number)
         if place == NONE:
@@ -402,6 +425,7 @@ class OrdinaryAccounts:
                 arrays.numbers,
                 arrays.accounts,
                 arrays.days,
+                arrays.facts,
                 arrays.opens,
                 arrays.bucket_dirty,
                 place,
@@ -413,6 +437,8 @@ class OrdinaryAccounts:
                     account, day, attributes, told, fields, open_day.limits
                 )
                 open_day.account_days[account_day] = None
+                if account_day.facts is not None:
+                    open_day.noted[account_day] = None
                 made.append(account_day)
             else:
                 of_closed = (closed.make_object(place, account) for closed in self.closed)
@@ -431,7 +457,7 @@ class OrdinaryAccounts:
         limits: LimitSet,
     ) -> AccountDay:
         """Return an account-day; `fields` are those that `_take_day` gives of it."""
-        segment, segment_time, currency, peer, *totals = fields
+        segment, segment_time, currency, peer, facts, *totals = fields
         account_day = AccountDay(account, day, None, attributes)
         account_day.segment = self.segment(segment)
         account_day.segment_time = segment_time
@@ -439,19 +465,21 @@ class OrdinaryAccounts:
         account_day.peer_group = self._peers[peer]
         account_day.told = told
         account_day.counts = [*totals, 0]
+        if facts != NONE:
+            account_day.facts = facts_at(self.arrays.facts, facts)
         account_day.watches = limits.watches_of(*scope_of(account_day))
         return account_day
 
     def view(self, place: int, limits: LimitSet, account: Account | None = None) -> AccountDay:
         """Return the account-day of a row as an object."""
-        totals, segment_time, number, _, _, _, day, _, segment, told, currency, peer = (
+        totals, segment_time, number, _, _, _, day, _, segment, told, facts, currency, peer = (
             self.arrays.days[place].item()
         )
         of_account = self.arrays.accounts[number]
         attributes, _ = self._owns[max(int(of_account["own"]), 0)]
         if account is None:
             account = Account(self.account_id(number), int(of_account["bucket"]), "")
-        fields = segment, segment_time, currency, peer, *totals[:4].tolist()
+        fields = segment, segment_time, currency, peer, facts, *totals[:4].tolist()
         was_told = self.told[place] if told else NOTHING_TOLD
         return self._account_day(account, day, attributes, was_told, fields, limits)
 
@@ -461,13 +489,13 @@ class OrdinaryAccounts:
         number = int(arrays.days[place]["account"])
         self.told.pop(place, None)
         arrays.bucket_dirty[arrays.accounts[number]["bucket"]] = 1
-        tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, place)
+        tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, arrays.facts, place)
 
     def forget_object(self, account: Account) -> None:
         """Let an account of which nothing is held any more begin in rows again."""
         number = self.number_of(account.account_id)
         self._numbers.pop(account.account_id, None)
-        tables.come_back(self.arrays.accounts, self.arrays.bucket_dirty, number, 0)
+        tables.come_back(self.arrays.accounts, self.arrays.bucket_dirty, number, 0, 0)
 
     def put_rows(
         self, account: Account, open_days: dict[int, OpenDay], account_id: str | None
@@ -476,47 +504,10 @@ class OrdinaryAccounts:
 
         `account_id` is its id if a limit is for it alone.
         """
-        prepared: list[tuple[int, ...]] = []
-        for account_day in account.days:
-            if account_day.facts is not None:
-                return False  # as most that are not ordinary
-            segment = self.segment_number(account_day.segment)
-            own = self.own_of(account_day.attributes, account_id)
-            totals = account_day.counts
-            if (
-                account_day.day not in open_days
-                or account_day.more is not None
-                or account_day.currency not in CURRENCY_NUMBER
-                or max(totals) >= layout.TOTAL_MAX
-                or min(totals) < 0
-                or segment is None
-                or own is None
-            ):
-                return False
-            open_day = open_days[account_day.day]
-            peer = self._peer_number(account_day.peer_group)
-            kind = self.kind_of(open_day, segment, own, peer)
-            told = 0
-            for threshold_id, of_limit in account_day.told.items():
-                bit = self._bits[kind].get(threshold_id)
-                if bit is None or of_limit.status == Status.WITHDRAWN:
-                    return False
-                told |= 1 << bit
-            prepared.append(
-                (
-                    own,
-                    self.open_places[account_day.day],
-                    kind,
-                    segment,
-                    account_day.segment_time,
-                    CURRENCY_NUMBER[account_day.currency],
-                    peer,
-                    told,
-                    *totals[:4],
-                )
-            )
-        if len({own for own, *_ in prepared}) > 1:
-            return False  # its days were decided by several attributes
+        found = [self._row_of(day, open_days, account_id) for day in account.days]
+        prepared = [row for row in found if row is not None]
+        if len(prepared) < len(found) or len({own for own, *_ in prepared}) > 1:
+            return False  # one is remarkable, or they were decided by several attributes
         number = self.number_of(account.account_id)
         arrays = self.arrays
         for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
@@ -526,9 +517,49 @@ class OrdinaryAccounts:
             )
             if account_day.told:
                 self.told[place] = account_day.told
+            if account_day.facts is not None:
+                open_days[account_day.day].noted.pop(account_day, None)
+                arrays.days[place]["facts"] = put_facts(
+                    arrays.numbers, arrays.facts, account_day.facts
+                )
         del self._numbers[account.account_id]
-        tables.come_back(arrays.accounts, arrays.bucket_dirty, number, len(prepared))
+        rests = int(account.review is not None)
+        tables.come_back(arrays.accounts, arrays.bucket_dirty, number, len(prepared), rests)
+        if rests:
+            self.resting.put(number, account)
         return True
+
+    def _row_of(
+        self, account_day: AccountDay, open_days: dict[int, OpenDay], account_id: str | None
+    ) -> tuple[int, ...] | None:
+        """Return what `put_day` takes of an account-day; None if it cannot be a row."""
+        segment = self.segment_number(account_day.segment)
+        own = self.own_of(account_day.attributes, account_id)
+        totals = account_day.counts
+        if (
+            account_day.day not in open_days
+            or account_day.more is not None
+            or account_day.currency not in CURRENCY_NUMBER
+            or max(totals) >= layout.TOTAL_MAX
+            or min(totals) < 0
+            or segment is None
+            or own is None
+            or (account_day.facts is not None and not is_within(account_day.facts))
+        ):
+            return None
+        peer = self._peer_number(account_day.peer_group)
+        kind = self.kind_of(open_days[account_day.day], segment, own, peer)
+        told = 0
+        for threshold_id, of_limit in account_day.told.items():
+            bit = self._bits[kind].get(threshold_id)
+            is_great = of_limit.value >= layout.CONTENT_MAX
+            if bit is None or of_limit.status == Status.WITHDRAWN or is_great:
+                return None
+            told |= 1 << bit
+        return (
+            own, self.open_places[account_day.day], kind, segment, account_day.segment_time,
+            CURRENCY_NUMBER[account_day.currency], peer, told, *totals[:4],
+        )  # fmt: skip
 
     # -- what is kept -----------------------------------------------------------------------------
 
@@ -551,8 +582,6 @@ class OrdinaryAccounts:
 
 
 def _bits_of(limits: LimitSet, account_day: AccountDay) -> dict[str, int]:
-    """Return the bits of `told` of limits; none where each record near a limit is looked at."""
-    if limits.look_permille is not None:
-        return {}
+    """Return the bits of `told` of limits."""
     deciding = limits.deciding(*scope_of(account_day))[: layout.BITS]
     return {threshold.threshold_id: bit for bit, threshold in enumerate(deciding)}

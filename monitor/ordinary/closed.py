@@ -53,6 +53,13 @@ class ClosedRows:
         segment = self._accounts.segment
         return Counter({segment(n - 1): int(self._of_segments[n]) for n in numbers})
 
+    def near_accounts(self) -> list[str]:
+        """Return the accounts that are rows still, and came near a limit."""
+        places = self._places[self._places != NONE]
+        rows = self._accounts.arrays.days[places]
+        near = rows["account"][rows["facts"] != NONE].tolist()
+        return [self._accounts.account_id(number) for number in near]
+
     # -- what the models know ---------------------------------------------------------------------
 
     def model_rows(self) -> Ints:
@@ -184,6 +191,8 @@ class ClosedRows:
         if not 0 <= number < len(self) or self._places[number] != place:
             return None
         made = self._accounts.view(place, self._open_day.limits, account)
+        if made.facts is not None:
+            self._open_day.noted[made] = None
         self._objects[number] = made
         self._places[number] = NONE
         return made

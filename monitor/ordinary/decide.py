@@ -10,6 +10,7 @@ import numpy as np
 
 from models.arrays import Bytes
 from models.kernels import borrowed, compiled
+from monitor.ordinary.facts import new_facts, take_facts
 from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.layout import (
     ACCOUNT,
@@ -25,9 +26,11 @@ from monitor.ordinary.layout import (
     DUPLICATE,
     ENTRIES_USED,
     ENTRY_TEXTS_USED,
+    FACTS_USED,
     FIRST,
     FIRST_OPEN,
     FREE_DAYS,
+    FREE_FACTS,
     GREAT,
     ID,
     ID_KEPT_MAX,
@@ -100,6 +103,7 @@ def records_with_room(arrays: Arrays) -> int:
         arrays.accounts.size - numbers[ACCOUNTS_USED],
         arrays.index.size // 2 - numbers[ACCOUNTS_USED],
         arrays.days.size - numbers[DAYS_USED] + numbers[FREE_DAYS],
+        arrays.facts.size - numbers[FACTS_USED] + numbers[FREE_FACTS],
         arrays.ids.size * 3 // 5 - numbers[IDS_USED],
         arrays.entries.size - numbers[ENTRIES_USED],
         (arrays.entry_texts.size - numbers[ENTRY_TEXTS_USED]) // ID_KEPT_MAX,
@@ -116,6 +120,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
     opens, ids, texts = borrowed(arrays.opens), borrowed(arrays.ids), borrowed(arrays.texts)
     index, segments = borrowed(arrays.index), borrowed(arrays.segments)
     entries, peers = borrowed(arrays.entries), borrowed(arrays.peers)
+    facts = borrowed(arrays.facts)
     watches, watch_at = borrowed(arrays.watches), borrowed(arrays.watch_at)
     buckets = arrays.bucket_dirty.size
     numbers = borrowed(numbers)
@@ -249,6 +254,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     why = SEGMENT_CHANGE
                 elif max(day["totals"][1], day["totals"][3]) >= TOTAL_MAX:
                     why = GREAT
+        is_near = False
         if why == NONE:
             first_watch = int(watch_at[kind, series])
             if first_watch == NONE:
@@ -267,6 +273,8 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     elif where == count_at + 1:
                         value += amount
                 if value > watch["look_above"]:
+                    is_near = True
+                if value > watch["above"]:
                     stands = (
                         day_at != NONE
                         and watch["bit"] != NONE
@@ -297,6 +305,11 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
         day = days[day_at]
         if segment != NONE and time > day["segment_time"]:
             day["segment_time"] = time
+        if is_near and open_["looks"] != 0:
+            if day["facts"] == NONE:
+                day["facts"] = new_facts(numbers, facts)
+            taken_facts = facts[day["facts"]]
+            take_facts(taken_facts, int(arrays.round_minor[row["currency"]]), data, row)
         day["totals"][count_at] += 1
         day["totals"][count_at + 1] += amount
         content = (amount << SERIES_BITS if amount else 1 << SERIES_BITS | NO_AMOUNT) | series

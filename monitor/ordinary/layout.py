@@ -12,6 +12,7 @@ import numpy as np
 
 from models.arrays import Bytes, Ints
 from monitor.core.currency import CURRENCIES
+from monitor.core.review import PAYEES_MAX, ROUND_UNITS
 
 Table = Any
 """An array of one of the kinds of rows below; numpy has no static type for it."""
@@ -61,6 +62,7 @@ ACCOUNTS: Final = np.dtype(
         ("own", "i4"),
         ("state", "u1"),
         ("idle", "u1"),
+        ("rests", "u1"),
     ],
     align=True,
 )
@@ -68,7 +70,7 @@ ACCOUNTS: Final = np.dtype(
 
 `model` is its row in the models, -1 if it has none. `own` is the number of what tells its limits
 apart beside its segment, -1 if nobody has looked yet. `idle` counts the closed days since it had
-something last, up to some.
+something last, up to some. `rests` is 1 if Python keeps a review of it.
 """
 
 DAYS: Final = np.dtype(
@@ -83,6 +85,7 @@ DAYS: Final = np.dtype(
         ("kind", "i4"),
         ("segment", "i4"),
         ("told", "u4"),
+        ("facts", "i4"),
         ("currency", "i2"),
         ("peer", "i2"),
     ],
@@ -91,9 +94,9 @@ DAYS: Final = np.dtype(
 """An account-day: its totals as `core/account.py` has them, in one currency (by its number).
 
 `next` is an earlier one of its account. `after` and `before` are others of its business day, in the
-order in which they began. `kind` says which limits watch it; `segment` is a number, or -1; `peer`
-is the number of the peer group's name, 0 of none. `told` has a bit for each limit of the kind that
-it was told to be over; what was told, Python knows.
+order in which they began. `facts` is a place in `facts`, -1 of none. `kind` says which limits watch
+it; `segment` is a number, or -1; `peer` is the number of the peer group's name, 0 of none. `told`
+has a bit for each limit of the kind that it was told to be over; what was told, Python knows.
 """
 
 OPENS: Final = np.dtype(
@@ -106,19 +109,44 @@ OPENS: Final = np.dtype(
         ("first", "i4"),
         ("last", "i4"),
         ("account_days", "i4"),
+        ("looks", "i4"),
     ],
     align=True,
 )
-"""An open business day: when it is, what it holds, and by which limits it is decided (`terms`)."""
+"""An open business day: when it is, what it holds, and by which limits it is decided (`terms`).
+
+`looks` is 1 if facts are taken of account-days that come near one of these.
+"""
 
 IDS: Final = np.dtype([("low", "u8"), ("high", "u8"), ("content", "i8"), ("day", "i8")])
 """A transaction of an open day: 128 bits of a keyed hash of its account and its id, and its content
 as `ledger.py` has it. `day` 0 is an empty place, one before the first open day a place to be used
 again."""
 
-WATCHES: Final = np.dtype([("first", "i8"), ("second", "i8"), ("look_above", "i8"), ("bit", "i8")])
-"""A limit that a transaction can take an account-day over: two places of its totals, and the sum
-above which Python looks, unless the `bit` of `told` says that it has; -1: it looks each time."""
+FACTS: Final = np.dtype(
+    [
+        ("paid", "i8", (PAYEES_MAX,)),
+        ("others", "i8"),
+        ("unnamed", "i8"),
+        ("amounts", "i8"),
+        ("round", "i8"),
+        ("payees", "u4", (PAYEES_MAX,)),
+        ("used", "i4"),
+        ("next", "i4"),
+    ],
+    align=True,
+)
+"""What is seen of an account-day that came near a limit, as `DayFacts` has it: `used` payees.
+
+Of a place that is to be used again, `next` is the next one."""
+
+WATCHES: Final = np.dtype(
+    [("first", "i8"), ("second", "i8"), ("look_above", "i8"), ("above", "i8"), ("bit", "i8")]
+)
+"""A limit that a transaction can take an account-day over: two places of its totals, and the sum.
+
+From `look_above` on facts are taken. Above `above` Python tells of it, unless the `bit` of `told`
+says that it has; -1: it is asked each time."""
 
 BITS: Final = 32
 """Limits of a kind that have a bit of `told`."""
@@ -219,7 +247,10 @@ TOTAL_MAX: Final = 1 << 61
     KEY_0,
     KEY_1,
     MODEL_DAY,
-) = range(23)
+    FACTS_USED,
+    FACTS_FREE,
+    FREE_FACTS,
+) = range(26)
 """Places in `numbers`.
 
 `LEADER` to `LEAD` are those of the watermark, the leader by its number. A record that takes the
@@ -228,10 +259,16 @@ records come again. `FIRST_OPEN` is the start of the first day that is open. `AS
 Python has to say what tells a new account's limits apart. `DAYS_FREE` is the first of `FREE_DAYS`
 places in `days` that are to be used again, each of which has the next one in `next`. `MODEL_DAY`
 is the business day that the models are in: the first record of a later one is Python's.
+`FACTS_FREE` is the first of `FREE_FACTS` places in `facts` that are to be used again.
 """
 
 NO_MODELS: Final = 1 << 62
 """As `MODEL_DAY`: there are none."""
+
+
+ROUND_MINOR: Final = np.array(
+    [ROUND_UNITS * 10 ** CURRENCIES[code].exponent for code in CURRENCY_CODES], np.int64
+)
 
 
 class Arrays(NamedTuple):
@@ -243,6 +280,7 @@ class Arrays(NamedTuple):
     texts: Bytes  # ids of accounts and names of segments, one after the other
     bucket_dirty: Table  # u1: whether the bucket must be written
     days: Table  # DAYS
+    facts: Table  # FACTS
     opens: Table  # OPENS
     ids: Table  # IDS, by hash
     segments: Table  # NAMES
@@ -253,6 +291,7 @@ class Arrays(NamedTuple):
     watch_at: Table  # i4 (kinds, series): the first watch; -1 if Python was not asked yet
     watch_count: Table  # i4 (kinds, series)
     watches: Table  # WATCHES
+    round_minor: Ints  # by currency: minor units of which a round amount is a multiple
     peers: Table  # i2, by rows of the models: numbers of peer groups' names on this day
     entries: Table  # ENTRIES
     entry_texts: Bytes
@@ -308,7 +347,7 @@ def room_for_places(count: int, *, has_models: bool) -> RunPlaces:
 def room_for_accounts(buckets: int, series: int) -> Arrays:
     """Return the arrays of a partition that has seen nothing, with a key of their own."""
     numbers = np.zeros(32, np.int64)
-    numbers[[LEADER, DAYS_FREE, OFFSET_LAST]] = NONE
+    numbers[[LEADER, DAYS_FREE, FACTS_FREE, OFFSET_LAST]] = NONE
     numbers[[FIRST, SECOND, TIME, CLOCK_MAX, FIRST_OPEN]] = NEVER
     numbers[MODEL_DAY] = NO_MODELS
     numbers[[KEY_0, KEY_1]] = np.frombuffer(secrets.token_bytes(16), np.int64)
@@ -319,6 +358,7 @@ def room_for_accounts(buckets: int, series: int) -> Arrays:
         texts=np.zeros(1 << 15, np.uint8),
         bucket_dirty=np.zeros(buckets, np.uint8),
         days=np.zeros(1 << 10, DAYS),
+        facts=np.zeros(64, FACTS),
         opens=np.zeros(64, OPENS),
         ids=np.zeros(1 << 12, IDS),
         segments=np.zeros(SEGMENTS_MAX, NAMES),
@@ -329,6 +369,7 @@ def room_for_accounts(buckets: int, series: int) -> Arrays:
         watch_at=np.full((16, series), NONE, np.int32),
         watch_count=np.zeros((16, series), np.int32),
         watches=np.zeros(64, WATCHES),
+        round_minor=ROUND_MINOR,
         peers=np.zeros(0, np.int16),
         entries=np.zeros(1 << 12, ENTRIES),
         entry_texts=np.zeros(1 << 17, np.uint8),

@@ -5,7 +5,7 @@ An account is an `Account` from when somebody asks for it until nothing of it is
 
 from collections.abc import Iterator, Sequence
 
-from monitor.core.account import Account
+from monitor.core.account import Account, AccountDay
 from monitor.core.threshold import LimitSet
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
 from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
@@ -23,6 +23,7 @@ class OrdinaryLedger(Ledger):
     def __init__(self, partition: int, policies: PolicyBook, buckets: int) -> None:
         super().__init__(partition, policies, buckets)
         self.ordinary: OrdinaryAccounts | None = None
+        self.woken: list[str] = []  # accounts that may be rows again before long
 
     def begin_rows(self) -> OrdinaryAccounts:
         """Let accounts stand in rows from here on, as they become ordinary; return their arrays."""
@@ -43,10 +44,42 @@ class OrdinaryLedger(Ledger):
         """Return an account by its id, out of its rows if it has any; a new one if it is new."""
         account = self.accounts.get(account_id)
         if account is None:
-            account = super().account(account_id)
+            resting = None if self.ordinary is None else self.ordinary.resting_account(account_id)
+            if resting is None:
+                account = super().account(account_id)
+            else:
+                account = self.accounts[account_id] = resting
+                self.buckets[account.bucket].accounts[account_id] = account
             if self.ordinary is not None:
                 self.ordinary.make_object(account, self.open_days)
         return account
+
+    def wake(self, account: Account) -> None:
+        """See that an account which somebody remembers is there, with its days."""
+        account_id = account.account_id
+        if (
+            self.ordinary is not None
+            and account_id not in self.accounts
+            and self.ordinary.resting_account(account_id) is account
+        ):
+            self.account(account_id)
+            self.woken.append(account_id)
+
+    def noted_of(self, open_day: OpenDay) -> list[AccountDay]:
+        """Return the account-days of a day that came near a limit; those in rows become objects.
+
+        Of an open day they are those of which something was told, or whose account has a review.
+        """
+        if self.ordinary is not None:
+            near = (
+                self.ordinary.near_accounts(open_day.day)
+                if open_day.rows is None
+                else open_day.rows.near_accounts()
+            )
+            for account_id in near:
+                self.account(account_id)
+            self.woken += near
+        return super().noted_of(open_day)
 
     def find(self, account_id: str) -> Account | None:
         """Return an account of which something is held; None if nothing is."""
@@ -73,7 +106,6 @@ class OrdinaryLedger(Ledger):
         """Make rows of an account, if nothing of it is remarkable."""
         if (
             self.ordinary is not None
-            and account.review is None
             and not account.waiting
             and self.accounts.get(account.account_id) is account
             and self.ordinary.put_rows(account, self.open_days, self._own_id(account.account_id))
@@ -122,8 +154,13 @@ class OrdinaryLedger(Ledger):
         """Return the accounts of each of some buckets that are no objects, as they are kept."""
         if self.ordinary is None:
             return super().rows_of(buckets)
-        peers = self.ordinary.kept_peers()
-        return kept_rows(self.ordinary.arrays, peers, self.ordinary.told, buckets)
+        return kept_rows(
+            self.ordinary.arrays,
+            self.ordinary.kept_peers(),
+            self.ordinary.told,
+            self.ordinary.resting.kept(buckets),
+            buckets,
+        )
 
     def _tag_for(self, account_id: str) -> str:
         return account_id + BETWEEN_IDS

@@ -123,10 +123,10 @@ class Compaction:
 def is_gone(accounts: Table, gone_days: int) -> Table:
     """Return which accounts have had nothing on so many closed days.
 
-    None of those that models know is gone: they forget nobody.
+    None of those that models know is gone, as they forget nobody, nor one with a review.
     """
     is_empty = (accounts["head"] == NONE) & (accounts["state"] == IN_ROWS)
-    is_empty &= accounts["model"] == NONE
+    is_empty &= (accounts["model"] == NONE) & (accounts["rests"] == 0)
     return is_empty & (accounts["idle"] >= gone_days)
 
 
@@ -136,7 +136,8 @@ def grow_idle(accounts: Table, used: int, gone_days: int) -> int:
     gone = 0
     for number in range(used):
         account = accounts[number]
-        if account["head"] != NONE or account["state"] != IN_ROWS or account["model"] != NONE:
+        is_known = account["model"] != NONE or account["rests"] != 0
+        if account["head"] != NONE or account["state"] != IN_ROWS or is_known:
             account["idle"] = 0
         elif account["idle"] < gone_days:
             account["idle"] += 1
@@ -226,6 +227,9 @@ def with_room(arrays: Arrays, text: int = 0) -> Arrays:
     days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
     if days + layout.SPARE > arrays.days.size:
         more["days"] = longer(arrays.days, days + layout.SPARE)
+    facts = int(numbers[layout.FACTS_USED] - numbers[layout.FREE_FACTS])
+    if facts + layout.SPARE > arrays.facts.size:
+        more["facts"] = longer(arrays.facts, facts + layout.SPARE)
     if numbers[layout.ENTRIES_USED] + layout.SPARE > arrays.entries.size:
         more["entries"] = longer(arrays.entries, int(numbers[layout.ENTRIES_USED]) + layout.SPARE)
     texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * layout.SPARE

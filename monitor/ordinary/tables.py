@@ -9,7 +9,9 @@ from monitor.ordinary.layout import (
     ACCOUNTS_USED,
     DAYS_FREE,
     DAYS_USED,
+    FACTS_FREE,
     FREE_DAYS,
+    FREE_FACTS,
     IDS_USED,
     IN_ROWS,
     KEY_0,
@@ -112,6 +114,7 @@ def add_account(  # noqa: PLR0913, PLR0917 - as above
     account["head"] = NONE
     account["own"] = NONE
     account["state"] = IN_ROWS
+    account["rests"] = 0
     put_number(index, hash_, number)
     numbers[TEXTS_USED] += length
     numbers[ACCOUNTS_USED] += 1
@@ -251,6 +254,7 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
     row["next"] = account["head"]
     account["head"] = place
     account["idle"] = 0
+    row["facts"] = NONE
     row["after"] = NONE
     row["before"] = open_["last"]
     if open_["last"] == NONE:
@@ -263,7 +267,7 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
 
 
 @compiled
-def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
+def drop_day(numbers: Ints, accounts: Table, days: Table, facts: Table, place: int) -> None:
     """Take an account-day from its account; its place is to be used again.
 
     With its last one an account forgets what its limits went by: that may change until it has
@@ -280,6 +284,10 @@ def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
         days[before]["next"] = row["next"]
     if account["head"] == NONE:
         account["own"] = NONE
+    if row["facts"] != NONE:
+        facts[row["facts"]]["next"] = numbers[FACTS_FREE]
+        numbers[FACTS_FREE] = row["facts"]
+        numbers[FREE_FACTS] += 1
     row["account"] = NONE
     row["next"] = numbers[DAYS_FREE]
     numbers[DAYS_FREE] = place
@@ -333,7 +341,7 @@ def has_rows(
     """Return whether anything of the account whose id stands in `data` stands in rows."""
     hash_, _ = hash_of(data, 0, length, numbers[KEY_0], numbers[KEY_1])
     number = account_of(accounts, index, texts, data, 0, length, hash_)
-    return number != NONE and accounts[number]["head"] != NONE
+    return number != NONE and (accounts[number]["head"] != NONE or accounts[number]["rests"] != 0)
 
 
 @compiled
@@ -373,27 +381,39 @@ def leave(accounts: Table, number: int) -> tuple[int, int]:
     """Let an account be an object; return its `own`, and the place of its latest account-day."""
     account = accounts[number]
     account["state"] = OBJECT
+    account["rests"] = 0
     return int(account["own"]), int(account["head"])
 
 
 @compiled
-def come_back(accounts: Table, bucket_dirty: Table, number: int, days: int) -> None:
-    """Let an account be in rows again; without days nobody knows what tells its limits apart."""
+def come_back(accounts: Table, bucket_dirty: Table, number: int, days: int, rests: int) -> None:
+    """Let an account be in rows again; `rests` is 1 if Python keeps a review of it.
+
+    Without days nobody knows what tells its limits apart.
+    """
     account = accounts[number]
     account["state"] = IN_ROWS
     bucket_dirty[account["bucket"]] = 1
     account["idle"] = 0
+    account["rests"] = rests
     if not days:
         account["own"] = NONE
 
 
 @compiled
-def take_day(
-    numbers: Ints, accounts: Table, days: Table, opens: Table, bucket_dirty: Table, place: int
-) -> tuple[int, int, int, int, int, int, int, int, int, int]:
+def take_day(  # noqa: PLR0913, PLR0917 - as above
+    numbers: Ints,
+    accounts: Table,
+    days: Table,
+    facts: Table,
+    opens: Table,
+    bucket_dirty: Table,
+    place: int,
+) -> tuple[int, int, int, int, int, int, int, int, int, int, int]:
     """Give up the row of an open day; return the next place, the day, and its fields.
 
-    The fields are segment, its time, currency, peer group, and four totals. The day is 0 if it has
+    The fields are segment, its time, currency, peer group, where its facts stand (until others do),
+    and four totals. The day is 0 if it has
     closed, and then nothing is changed.
     """
     row = days[place]
@@ -406,6 +426,7 @@ def take_day(
                 int(row["segment_time"]),
                 int(row["currency"]),
                 int(row["peer"]),
+                int(row["facts"]),
                 int(row["totals"][0]),
                 int(row["totals"][1]),
                 int(row["totals"][2]),
@@ -413,6 +434,6 @@ def take_day(
             )
             bucket_dirty[accounts[row["account"]]["bucket"]] = 1
             unlink_day(days, opens[held], place)
-            drop_day(numbers, accounts, days, place)
+            drop_day(numbers, accounts, days, facts, place)
             return fields
-    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0, 0
+    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0

@@ -136,7 +136,7 @@ def write_days(  # noqa: PLR0913, PLR0915, PLR0917 - a kernel has its arrays one
     What is longer than `out`, is over a limit or has an id that is not plain, keeps its place.
     """
     numbers, accounts, days = arrays.numbers, borrowed(arrays.accounts), borrowed(arrays.days)
-    texts, out = borrowed(arrays.texts), borrowed(out)
+    texts, facts, out = borrowed(arrays.texts), borrowed(arrays.facts), borrowed(out)
     at = count = 0
     for number in range(begin, end):
         place = int(places[number])
@@ -183,6 +183,6 @@ def write_days(  # noqa: PLR0913, PLR0915, PLR0917 - a kernel has its arrays one
         written[count, 1], written[count, 2] = at, id_length
         count += 1
         arrays.bucket_dirty[account["bucket"]] = 1
-        drop_day(numbers, accounts, days, place)
+        drop_day(numbers, accounts, days, facts, place)
         places[number] = NONE
     return end, count

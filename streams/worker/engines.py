@@ -7,9 +7,11 @@ from typing import Final
 import numpy as np
 
 from models.kernels import Loading
+from monitor.core.review import DayFacts
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
-from monitor.ordinary.layout import NONE
+from monitor.ordinary.facts import put_facts
+from monitor.ordinary.layout import NONE, room_for_accounts
 from monitor.ordinary.room import Compaction
 from monitor.ordinary.seen import Names, SeenTexts, see_texts
 from monitor.policy.document import DEFAULT_POLICY, policy_of
@@ -62,6 +64,7 @@ def _load() -> None:
         engine.ledger.rows_of(sorted(engine.ledger.take_dirty()))
     engine.take_step()
     _see_texts()
+    _take_facts()
     engine.ledger.is_held("D")
     Compaction().moved(engine.ledger.begin_rows().arrays)
 
@@ -71,6 +74,12 @@ def _see_texts() -> None:
     run = columns.read_run([next(_samples())])
     channels = Names.of({None: 0}, NONE)
     see_texts(run.data, run.rows, np.zeros(1, np.int64), channels, SeenTexts.room(1))
+
+
+def _take_facts() -> None:
+    """Put down facts of an account-day near a limit, for which this engine does not ask."""
+    arrays = room_for_accounts(1, 1)
+    put_facts(arrays.numbers, arrays.facts, DayFacts())
 
 
 _ACCOUNTS: Final = ("A", "B", 'C"')
