@@ -143,6 +143,12 @@ class OrdinaryAccounts:
         """See that there is room for as many records again as a short run has, and for a text."""
         self.arrays = room.with_room(self.arrays, text)
 
+    def _make_room_for_days(self, count: int) -> None:
+        """See that there is room for some account-days, at most `SPARE` of them."""
+        days, numbers = self.arrays.days, self.arrays.numbers
+        if days.size - numbers[layout.DAYS_USED] + numbers[layout.FREE_DAYS] < count:
+            self.make_room()
+
     # -- open days --------------------------------------------------------------------------------
 
     def open_days_are(self, open_days: Sequence[OpenDay]) -> None:
@@ -548,9 +554,10 @@ class OrdinaryAccounts:
                     *totals[:4],
                 )
             )
-        if len({own for own, *_ in prepared}) > 1:
-            return False  # its days were decided by several attributes
+        if len({own for own, *_ in prepared}) > 1 or len(prepared) > layout.SPARE:
+            return False  # its days were decided by several attributes, or are too many
         number = self.number_of(account.account_id)
+        self._make_room_for_days(len(prepared))
         arrays = self.arrays
         for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
             del open_days[account_day.day].account_days[account_day]
