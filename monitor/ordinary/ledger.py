@@ -3,9 +3,9 @@
 An account is an `Account` from when somebody asks for it until nothing of it is remarkable.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from monitor.core.account import Account
+from monitor.core.account import Account, AccountDay
 from monitor.core.threshold import LimitSet
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
 from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
@@ -38,6 +38,18 @@ class OrdinaryLedger(Ledger):
                 for key, content in held.items():
                     contents[key] = content
         return self.ordinary
+
+    def restore_bucket(
+        self,
+        number: int,
+        accounts: Iterable[tuple[str, Callable[[Account], tuple[AccountDay, ...]]]],
+    ) -> tuple[list[Account], list[AccountDay]]:
+        """Put back a bucket's accounts with their days; kernels know then that they are objects."""
+        restored, closed = super().restore_bucket(number, accounts)
+        if self.ordinary is not None:
+            for account in restored:
+                self.ordinary.make_object(account, self.open_days)
+        return restored, closed
 
     def account(self, account_id: str) -> Account:
         """Return an account by its id, out of its rows if it has any; a new one if it is new."""
@@ -76,13 +88,14 @@ class OrdinaryLedger(Ledger):
             and account.review is None
             and not account.waiting
             and self.accounts.get(account.account_id) is account
-            and self.ordinary.put_rows(account, self.open_days, self._own_id(account.account_id))
+            and self.ordinary.put_rows(account, self.open_days, self.own_id(account.account_id))
         ):
             del self.accounts[account.account_id]
             del self.buckets[account.bucket].accounts[account.account_id]
             self.dirty.discard(account)
 
-    def _own_id(self, account_id: str) -> str | None:
+    def own_id(self, account_id: str) -> str | None:
+        """Return the id of an account for which alone there are limits; None of all others."""
         is_own = any(limits.has_own(account_id) for limits in self._limit_sets())
         return account_id if is_own else None
 

@@ -99,14 +99,14 @@ def test_no_kernel_reads_beside_its_arrays(tmp_path: Path) -> None:
 
 COMPILES_NOTHING: Final = """
 import random
-from monitor.ordinary import decide, hashing, ids, tables
+from monitor.ordinary import decide, hashing, ids, packing, restored, restored_ids, tables
 from streams.worker import engines
 from tests.support.two_engines import assert_engines_agree
 
 def signatures():
     return {
         (module.__name__, name): len(kernel.signatures)
-        for module in (decide, hashing, ids, tables)
+        for module in (decide, hashing, ids, packing, restored, restored_ids, tables)
         for name, kernel in vars(module).items()
         if hasattr(kernel, "signatures")
     }
