@@ -6,25 +6,30 @@ without a bucket its accounts do. Limits know nothing of it.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Ints
 from models.learner.checkpoint import (
+    ACCOUNT_BYTES,
     accounts_bytes,
     accounts_header,
     accounts_of,
     core_bytes,
     restore_core,
+    rows_bytes,
 )
-from models.profile import baseline
 from models.snapshot import SnapshotError
 from monitor.outliers.scorer import HotPayer, Scorer
 
 CORE: Final = "core"
 DAY: Final = "day:"
 ACCOUNTS: Final = "accounts:"
+
+TAKEN_AT_ONCE: Final = 4096
+"""Accounts from which on no further bucket is taken: their bytes are in memory twice meanwhile."""
 
 
 class Parts(NamedTuple):
@@ -52,8 +57,7 @@ class Memory:
         scorer, learner = self.scorer, self.scorer.learner
         for row in range(len(self._row_buckets), learner.count):
             self._place(row)
-        buckets = self._changed_buckets()
-        written = {f"{ACCOUNTS}{bucket}": self._accounts(bucket) for bucket in buckets}
+        written = dict(self._accounts(self._changed_buckets()))
         finished = set(learner.tails.days)
         for day in sorted(finished - self._days):
             written[f"{DAY}{day}"] = learner.tails.snapshot_day(day, self._key)
@@ -130,18 +134,32 @@ class Memory:
         changed, self.scorer.changed = self.scorer.changed, []
         if not changed:
             return []
-        rows = np.unique(np.concatenate(changed))
-        buckets: list[int] = np.unique(np.frombuffer(self._row_buckets, np.int64)[rows]).tolist()
-        return buckets
+        buckets = np.frombuffer(self._row_buckets, np.int64)[np.concatenate(changed)]
+        numbers: list[int] = np.flatnonzero(np.bincount(buckets)).tolist()
+        return numbers
 
-    def _accounts(self, bucket: int) -> bytes:
-        rows = np.frombuffer(self._bucket_rows[bucket], np.int64)
+    def _accounts(self, buckets: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+        """Yield the parts of some buckets; the accounts of many are taken in one go."""
+        first = 0
+        while first < len(buckets):
+            some: list[Ints] = []
+            accounts = 0
+            for bucket in buckets[first:]:
+                if accounts >= TAKEN_AT_ONCE:
+                    break
+                some.append(np.frombuffer(self._bucket_rows[bucket], np.int64))
+                accounts += some[-1].size
+            taken = rows_bytes(self.scorer.learner, np.concatenate(some))
+            for bucket, rows in zip(buckets[first:], some, strict=False):
+                size = ACCOUNT_BYTES * rows.size
+                part = accounts_bytes(taken[:size], self._header(bucket, rows), self._key)
+                taken = taken[size:]
+                yield f"{ACCOUNTS}{bucket}", part
+            first += len(some)
+
+    def _header(self, bucket: int, rows: Ints) -> bytes:
         header = self._headers.get(bucket)
         if header is None:
             names = [self.scorer.account_ids[row] for row in rows.tolist()]
             header = self._headers[bucket] = accounts_header(names)
-        return accounts_bytes(self.scorer.learner, rows, header, self._key)
-
-
-ACCOUNT_BYTES: Final = baseline.ACCOUNT.itemsize
-"""Of one account, in memory and in a part."""
+        return header
