@@ -6,7 +6,7 @@ without a bucket its accounts do. Limits know nothing of it.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -115,14 +115,12 @@ class Memory:
         return refused
 
     def _restore_accounts(
-        self, names: Iterable[str], accounts: np.ndarray[tuple[int], np.dtype[np.void]]
+        self, names: Sequence[str], accounts: np.ndarray[tuple[int], np.dtype[np.void]]
     ) -> None:
         scorer = self.scorer
-        for name, account in zip(names, accounts, strict=True):
-            row = scorer.learner.add_account()
-            scorer.learner.accounts[row] = account
-            scorer.rows[name] = row
-            scorer.account_ids.append(name)
+        first = scorer.learner.add_accounts(accounts)
+        scorer.rows.update(zip(names, range(first, first + len(names)), strict=True))
+        scorer.account_ids += names
 
     def _place(self, row: int) -> None:
         bucket = self._bucket_of(self.scorer.account_ids[row])
