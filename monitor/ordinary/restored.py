@@ -243,7 +243,35 @@ def restore_accounts(  # noqa: PLR0913, PLR0917 - as above
     of what tells each one's limits apart, -1 if Python is to put it back; it is empty if nothing
     does. `odd` gets where those begin and end that are left to Python.
     """
-    numbers, accounts, days = arrays.numbers, borrowed(arrays.accounts), borrowed(arrays.days)
+    arrays = Arrays(  # each is handed on to other kernels for every account and day
+        borrowed(arrays.numbers),
+        borrowed(arrays.accounts),
+        borrowed(arrays.index),
+        borrowed(arrays.texts),
+        borrowed(arrays.bucket_first),
+        borrowed(arrays.bucket_dirty),
+        borrowed(arrays.days),
+        borrowed(arrays.opens),
+        borrowed(arrays.ids),
+        borrowed(arrays.segments),
+        borrowed(arrays.own_segment),
+        borrowed(arrays.own_tails),
+        borrowed(arrays.kind_keys),
+        borrowed(arrays.kind_of),
+        borrowed(arrays.watch_at),
+        borrowed(arrays.watch_count),
+        borrowed(arrays.watches),
+        borrowed(arrays.entries),
+        borrowed(arrays.entry_texts),
+        borrowed(arrays.in_python),
+    )
+    data, codes, drafts, cursor = (
+        borrowed(data),
+        borrowed(codes),
+        borrowed(drafts),
+        borrowed(cursor),
+    )
+    numbers, accounts, days = arrays.numbers, arrays.accounts, arrays.days
     while cursor[DONE] < count:
         at = int(cursor[AT])
         end = skip_value(data, at, data.size)
