@@ -1,4 +1,4 @@
-"""What an account keeps for its reviews as the fields that state has of it, and back."""
+"""The fields that state has of what an account keeps for its reviews, and back."""
 
 from collections.abc import Sequence
 from typing import Any, Final

@@ -30,6 +30,7 @@ from monitor.ordinary.layout import (
     Table,
 )
 from monitor.ordinary.ledger import OrdinaryLedger
+from monitor.ordinary.restored import RowsRestored
 from monitor.policy.policy import PolicyBook
 
 _Items = Mapping[int, Transaction | Rejection]
@@ -312,6 +313,10 @@ class OrdinaryEngine(Engine):
         super().attributes_changed(account_ids)
         for account_id in account_ids:
             self._make_rows(account_id)
+
+    def begin_rows_restored(self) -> RowsRestored | None:
+        """Return what puts state back into rows, if kernels can go on by the watermark restored."""
+        return RowsRestored(self.ledger) if self._is_by_kernels() else None
 
     def settle(self) -> None:
         """Make rows of all accounts of which nothing is remarkable."""

@@ -1,4 +1,4 @@
-"""What the models are still to see of a run: rows that kernels took in, and what Python decided."""
+"""Records of a run that the models are still to see: rows of kernels, and what Python decided."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -18,7 +18,7 @@ from monitor.engine.run import RecordRun
 from monitor.ordinary import layout
 from monitor.ordinary.accounts import OrdinaryAccounts
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, RunPlaces
-from monitor.ordinary.seen import Names, SeenTexts, see_texts, text_at
+from monitor.ordinary.names import Names, SeenTexts, see_texts, text_at
 from monitor.outliers.scorer import Scorer, number_of, weekends
 
 _OWN_AT: Final = layout.SEGMENTS_MAX
@@ -115,7 +115,7 @@ class SeenRun:
         self._ordinary = ordinary
         self._item_at = item_at
 
-    def take(self, others: Sequence[Scored]) -> "tuple[Columns, Seen] | None":
+    def take(self, others: Sequence[Scored]) -> "tuple[Columns, SeenInOrder] | None":
         """Return what the models are still to see, in order; None if it is nothing.
 
         It is done with then.
@@ -127,7 +127,7 @@ class SeenRun:
         if not places.size:
             return None
         order = np.argsort(places, kind="stable")
-        seen = Seen(self, taken, others, order)
+        seen = SeenInOrder(self, taken, others, order)
         return self._columns(taken, places[order], order, others), seen
 
     def _columns(self, taken: Ints, places: Ints, order: Ints, others: Sequence[Scored]) -> Columns:
@@ -210,7 +210,7 @@ class SeenRun:
         )
 
 
-class Seen:
+class SeenInOrder:
     """What the models see, record by record, for the few of which something is told."""
 
     def __init__(self, run: SeenRun, taken: Ints, others: Sequence[Scored], order: Ints) -> None:

@@ -16,11 +16,10 @@ from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import OpenDay
 from monitor.ordinary import layout, room, tables
 from monitor.ordinary.closed import ClosedRows
-from monitor.ordinary.facts import facts_at, is_within, put_facts
 from monitor.ordinary.ids import HeldIds, TextBytes
 from monitor.ordinary.kept import kept_names, tail_of
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, Arrays, Table
-from monitor.ordinary.resting import RestingAccounts
+from monitor.ordinary.names import facts_at, is_within, put_facts
 from monitor.ordinary.room import Compaction
 from monitor.ordinary.written import TextTable, json_text
 
@@ -56,7 +55,6 @@ class OrdinaryAccounts:
         self.open_places: dict[int, int] = {}  # of open days in `opens`
         self.ids = HeldIds(self)
         self._numbers: dict[str, int] = {}  # of accounts that are objects, or soon will be
-        self.resting = RestingAccounts()
         self._compaction = Compaction()
         self.segment_texts = TextTable(lambda number: json_text(self.segment(number - 1)))
         self.own_texts = TextTable(self._own_text)
@@ -68,6 +66,16 @@ class OrdinaryAccounts:
     def make_room(self, text: int = 0) -> None:
         """See that there is room for as many records again as a short run has, and for a text."""
         self.arrays = room.with_room(self.arrays, text)
+
+    def _make_room_for_days(self, count: int) -> None:
+        """See that there is room for some account-days and their facts, at most `SPARE` of them."""
+        days, numbers = self.arrays.days, self.arrays.numbers
+        facts = self.arrays.facts
+        if (
+            days.size - numbers[layout.DAYS_USED] + numbers[layout.FREE_DAYS] < count
+            or facts.size - numbers[layout.FACTS_USED] + numbers[layout.FREE_FACTS] < count
+        ):
+            self.make_room()
 
     # -- open days --------------------------------------------------------------------------------
 
@@ -130,7 +138,6 @@ class OrdinaryAccounts:
         self.arrays, numbers, places = self._compaction.moved(self.arrays)
         self._numbers = {name: int(numbers[number]) for name, number in self._numbers.items()}
         self.told = {int(places[place]): told for place, told in self.told.items()}
-        self.resting.moved(numbers)
         for own, (attributes, _) in enumerate(self._owns):
             self.arrays.own_tails[own] = self._put_text(tail_of(attributes))
         needed = self._compaction.ids_needed(self.arrays)
@@ -392,12 +399,6 @@ class OrdinaryAccounts:
         accounts = self.arrays.accounts[:used]
         return int(np.count_nonzero((accounts["head"] != NONE) | (accounts["rests"] != 0)))
 
-    def resting_account(self, account_id: str) -> Account | None:
-        """Return an account in rows of which a review is kept; None if there is none."""
-        if not self.resting or not self.has_rows(account_id):
-            return None
-        return self.resting.get(self.number_of(account_id))
-
     def near_accounts(self, day: int) -> list[str]:
         """Return the accounts that are near a limit on an open day, and were told of or rest."""
         days = self.arrays.days[: self.arrays.numbers[layout.DAYS_USED]]
@@ -413,7 +414,6 @@ class OrdinaryAccounts:
     def make_object(self, account: Account, open_days: dict[int, OpenDay]) -> None:
         """Take an account's rows into an object, which has its days from here on."""
         number = self._numbers[account.account_id] = self.number_of(account.account_id)
-        self.resting.take_out(number)
         arrays = self.arrays
         own, place = tables.leave(arrays.accounts, number)
         if place == NONE:
@@ -508,7 +508,10 @@ class OrdinaryAccounts:
         prepared = [row for row in found if row is not None]
         if len(prepared) < len(found) or len({own for own, *_ in prepared}) > 1:
             return False  # one is remarkable, or they were decided by several attributes
+        if len(prepared) > layout.SPARE:
+            return False  # there is room for so many at a time
         number = self.number_of(account.account_id)
+        self._make_room_for_days(len(prepared))
         arrays = self.arrays
         for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
             del open_days[account_day.day].account_days[account_day]
@@ -525,8 +528,6 @@ class OrdinaryAccounts:
         del self._numbers[account.account_id]
         rests = int(account.review is not None)
         tables.come_back(arrays.accounts, arrays.bucket_dirty, number, len(prepared), rests)
-        if rests:
-            self.resting.put(number, account)
         return True
 
     def _row_of(

@@ -10,8 +10,6 @@ import numpy as np
 
 from models.arrays import Bytes
 from models.kernels import borrowed, compiled
-from monitor.ordinary.facts import new_facts, take_facts
-from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.layout import (
     ACCOUNT,
     ACCOUNTS_USED,
@@ -68,11 +66,14 @@ from monitor.ordinary.layout import (
     RunPlaces,
     Table,
 )
+from monitor.ordinary.names import new_facts, take_facts
 from monitor.ordinary.tables import (
     SEPARATOR,
+    U64,
     add_day,
     add_segment,
     day_of_account,
+    hash_of,
     kind_key,
     known_or_new,
     place_of_id,

@@ -8,8 +8,8 @@ import numpy as np
 from models.arrays import Ints
 from models.kernels import compiled
 from monitor.ordinary import layout, tables
-from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.layout import Table
+from monitor.ordinary.tables import U64, hash_of
 
 if TYPE_CHECKING:
     from monitor.ordinary.accounts import OrdinaryAccounts

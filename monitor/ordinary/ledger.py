@@ -3,15 +3,58 @@
 An account is an `Account` from when somebody asks for it until nothing of it is remarkable.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
 
 from monitor.core.account import Account, AccountDay
+from monitor.core.review_fields import review_fields
 from monitor.core.threshold import LimitSet
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
 from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
 from monitor.ordinary.ids import IdContents
 from monitor.ordinary.kept import kept_rows
 from monitor.policy.policy import PolicyBook
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class _RestingAccounts:
+    """Accounts of which a review is kept beside their rows; they have no days meanwhile."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, Account] = {}
+        self._texts: dict[str, bytes] = {}  # their reviews, as state keeps them
+
+    def get(self, account_id: str) -> Account | None:
+        return self._accounts.get(account_id)
+
+    def put(self, account: Account) -> None:
+        account.days = ()
+        self._accounts[account.account_id] = account
+
+    def take(self, account_id: str) -> Account | None:
+        """Let an account rest no more, and return it; None if it did not."""
+        self._texts.pop(account_id, None)
+        return self._accounts.pop(account_id, None)
+
+    def kept(self, buckets: Iterable[int]) -> Iterator[tuple[str, bytes]]:
+        """Yield the accounts in some buckets with their reviews as state keeps them."""
+        wanted = set(buckets)
+        for account_id, account in self._accounts.items():
+            if account.bucket in wanted:
+                if account_id not in self._texts:
+                    self._texts[account_id] = _kept_review(account)
+                yield account_id, self._texts[account_id]
+
+
+def _kept_review(account: Account) -> bytes:
+    assert account.review is not None
+    try:
+        return _encode(review_fields(account.review, int))
+    except OverflowError:  # a sum beyond 64 bits: as text then, as `streams/state/accounts.py`
+        return _encode(review_fields(account.review, str))
 
 
 class OrdinaryLedger(Ledger):
@@ -24,6 +67,7 @@ class OrdinaryLedger(Ledger):
         super().__init__(partition, policies, buckets)
         self.ordinary: OrdinaryAccounts | None = None
         self.woken: list[str] = []  # accounts that may be rows again before long
+        self._resting = _RestingAccounts()
 
     def begin_rows(self) -> OrdinaryAccounts:
         """Let accounts stand in rows from here on, as they become ordinary; return their arrays."""
@@ -40,15 +84,27 @@ class OrdinaryLedger(Ledger):
                     contents[key] = content
         return self.ordinary
 
+    def restore_bucket(
+        self,
+        number: int,
+        accounts: Iterable[tuple[str, Callable[[Account], tuple[AccountDay, ...]]]],
+    ) -> tuple[list[Account], list[AccountDay]]:
+        """Put back a bucket's accounts with their days; kernels know then that they are objects."""
+        restored, closed = super().restore_bucket(number, accounts)
+        if self.ordinary is not None:
+            for account in restored:
+                self.ordinary.make_object(account, self.open_days)
+        return restored, closed
+
     def account(self, account_id: str) -> Account:
         """Return an account by its id, out of its rows if it has any; a new one if it is new."""
         account = self.accounts.get(account_id)
         if account is None:
-            resting = None if self.ordinary is None else self.ordinary.resting_account(account_id)
-            if resting is None:
+            account = self._resting.take(account_id)
+            if account is None:
                 account = super().account(account_id)
             else:
-                account = self.accounts[account_id] = resting
+                self.accounts[account_id] = account
                 self.buckets[account.bucket].accounts[account_id] = account
             if self.ordinary is not None:
                 self.ordinary.make_object(account, self.open_days)
@@ -57,11 +113,7 @@ class OrdinaryLedger(Ledger):
     def wake(self, account: Account) -> None:
         """See that an account which somebody remembers is there, with its days."""
         account_id = account.account_id
-        if (
-            self.ordinary is not None
-            and account_id not in self.accounts
-            and self.ordinary.resting_account(account_id) is account
-        ):
+        if account_id not in self.accounts and self._resting.get(account_id) is account:
             self.account(account_id)
             self.woken.append(account_id)
 
@@ -108,13 +160,16 @@ class OrdinaryLedger(Ledger):
             self.ordinary is not None
             and not account.waiting
             and self.accounts.get(account.account_id) is account
-            and self.ordinary.put_rows(account, self.open_days, self._own_id(account.account_id))
+            and self.ordinary.put_rows(account, self.open_days, self.own_id(account.account_id))
         ):
             del self.accounts[account.account_id]
             del self.buckets[account.bucket].accounts[account.account_id]
             self.dirty.discard(account)
+            if account.review is not None:
+                self._resting.put(account)
 
-    def _own_id(self, account_id: str) -> str | None:
+    def own_id(self, account_id: str) -> str | None:
+        """Return the id of an account for which alone there are limits; None of all others."""
         is_own = any(limits.has_own(account_id) for limits in self._limit_sets())
         return account_id if is_own else None
 
@@ -158,7 +213,10 @@ class OrdinaryLedger(Ledger):
             self.ordinary.arrays,
             self.ordinary.kept_peers(),
             self.ordinary.told,
-            self.ordinary.resting.kept(buckets),
+            {
+                self.ordinary.number_of(account_id): text
+                for account_id, text in self._resting.kept(buckets)
+            },
             buckets,
         )
 

@@ -240,6 +240,27 @@ def with_room(arrays: Arrays, text: int = 0) -> Arrays:
     return arrays._replace(**more) if more else arrays
 
 
+def with_room_for(arrays: Arrays, accounts: int, text: int) -> Arrays:
+    """Return arrays with room for so many accounts more, with an account-day each, and for text."""
+    numbers = arrays.numbers
+    more: dict[str, Any] = {}
+    used = int(numbers[layout.ACCOUNTS_USED])
+    if used + accounts + layout.SPARE > arrays.accounts.size:
+        more["accounts"] = longer(arrays.accounts, used + accounts + layout.SPARE)
+    days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
+    if days + accounts + layout.SPARE > arrays.days.size:
+        more["days"] = longer(arrays.days, days + accounts + layout.SPARE)
+    if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS + text > arrays.texts.size:
+        needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS + text
+        more["texts"] = longer(arrays.texts, needed)
+    if "accounts" in more:
+        more["index"] = index = np.zeros(
+            1 << (2 * more["accounts"].size - 1).bit_length(), np.int32
+        )
+        tables.reindex(index, more["accounts"], used)
+    return arrays._replace(**more) if more else arrays
+
+
 def ids_moved(arrays: Arrays, least: int) -> Table:
     """Return the ids of open days in a table with room for as many again, or for some."""
     numbers = arrays.numbers

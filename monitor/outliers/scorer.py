@@ -185,7 +185,7 @@ class Scorer:
         return self.scores_of(self.rows_of(account_ids), day)
 
     def scores_of(self, rows: Ints, day: int) -> list[float | None]:
-        """Return the same of accounts by their rows, of which -1 is none."""
+        """Return the same of accounts by their rows; they know nothing of -1."""
         scores = self.learner.day_probabilities(rows, day)
         scores[rows < 0] = np.nan
         return [None if math.isnan(score) else score for score in scores.tolist()]

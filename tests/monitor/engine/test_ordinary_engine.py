@@ -110,14 +110,14 @@ def test_no_kernel_reads_beside_its_arrays(tmp_path: Path) -> None:
 
 COMPILES_NOTHING: Final = """
 import random
-from monitor.ordinary import decide, hashing, ids, tables
+from monitor.ordinary import decide, ids, names, packing, restored, restored_ids, tables
 from streams.worker import engines
 from tests.support.two_engines import assert_engines_agree
 
 def signatures():
     return {
         (module.__name__, name): len(kernel.signatures)
-        for module in (decide, hashing, ids, tables)
+        for module in (decide, ids, names, packing, restored, restored_ids, tables)
         for name, kernel in vars(module).items()
         if hasattr(kernel, "signatures")
     }
@@ -263,6 +263,20 @@ def test_attributes_name_a_segment_that_has_no_number(monkeypatch: pytest.Monkey
         await pair.set_attributes("A1", Attributes("own"))
         await pair.take([made(4, "T4", segment="s1")], each)
         await pair.take([made(5, "T5", "A2", hours=24), made(6, "T6", hours=24)], each)
+        await pair.compare()
+
+    run(steps())
+
+
+def test_a_great_amount_among_others_of_a_journal_chunk() -> None:
+    """Kernels put the ids before it, and leave the chunk to Python: each is counted once."""
+
+    async def steps() -> None:
+        pair = Pair([SYSTEMIC])
+        great = made(3, "T3", "A2", amount="5629499534213.12", direction="credit")
+        await pair.take([*BOTH, made(2, "T2"), great, made(4, "T4")], each)
+        await pair.flush()
+        await pair.recover(is_crossed=False, stops_before=None)
         await pair.compare()
 
     run(steps())
