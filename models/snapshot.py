@@ -13,9 +13,10 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ MAGIC: Final = b"weirmdl\n"
 FORMAT: Final = 1
 START: Final = struct.Struct("<8sBBIQ")
 """Magic, format, 1 where it is keyed, bytes of the header, bytes of the whole snapshot."""
+
+Buffer = bytes | memoryview
 
 DIGEST_BYTES: Final = 32
 DTYPES: Final = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8")
@@ -42,19 +45,25 @@ def pack(
     kind: str,
     version: int,
     meta: Mapping[str, Any],
-    arrays: Mapping[str, NDArray[Any]],
+    arrays: Mapping[str, "NDArray[Any] | Packed"],
     key: bytes | None = None,
+    inner: Mapping[str, bytes] = MappingProxyType({}),
 ) -> bytes:
     """Return a snapshot of a kind of model, in a version of that kind's contents.
 
-    `meta` is what JSON can hold, finite numbers only (a tuple comes back as a list). Raises
+    `meta` is what JSON can hold, finite numbers only (a tuple comes back as a list). `inner` are
+    snapshots that this one has in it, as arrays of bytes: they are deflated as they are. Raises
     SnapshotError for an array whose type is not in `DTYPES`, and for a `meta` that is not JSON.
     """
-    body, entries = [], []
+    body: list[Buffer] = []
+    entries = []
     for name, array in arrays.items():
-        entry, stored = _packed(name, array)
+        entry, stored = array if isinstance(array, Packed) else packed(name, array)
         entries.append(entry)
         body.append(stored)
+    for name, data in inner.items():
+        entries.append(plain_entry(name, len(data)))
+        body.append(data)
     return sealed(header_of(kind, version, meta, entries), body, key)
 
 
@@ -75,12 +84,17 @@ def plain_entry(name: str, size: int) -> list[Any]:
     return [name, "|u1", [size], False, size]
 
 
-def sealed(header: bytes, body: list[bytes], key: bytes | None) -> bytes:
+def sealed(header: bytes, body: Sequence[Buffer], key: bytes | None) -> bytes:
     """Return the snapshot of a header and its arrays' bytes."""
     total = START.size + len(header) + sum(map(len, body)) + DIGEST_BYTES
     start = START.pack(MAGIC, FORMAT, key is not None, len(header), total)
-    data = b"".join((start, header, *body))
-    return data + _digest(data, key)
+    if key is not None:
+        data = b"".join((start, header, *body))
+        return data + _digest(data, key)
+    digest = hashlib.sha256(start)  # part by part: what is joined once is copied once
+    for part in (header, *body):
+        digest.update(part)
+    return b"".join((start, header, *body, digest.digest()))
 
 
 def unpack(
@@ -142,7 +156,18 @@ def expect(
         raise SnapshotError(f"the snapshot has the arrays {found}, not {dict(shapes)}")
 
 
-def _packed(name: str, array: NDArray[Any]) -> tuple[list[Any], bytes]:
+class Packed(NamedTuple):
+    """An array as a snapshot has it: what the header says of it, and its bytes."""
+
+    entry: list[Any]
+    stored: bytes
+
+
+def packed(name: str, array: NDArray[Any]) -> Packed:
+    """Return an array as `pack` stores it: for who writes one that never changes again and again.
+
+    Raises SnapshotError as `pack` does.
+    """
     dtype = array.dtype.newbyteorder("<").str
     if dtype not in DTYPES:
         raise SnapshotError(f"array {name} is of {array.dtype}: a snapshot holds plain numbers")
@@ -150,7 +175,7 @@ def _packed(name: str, array: NDArray[Any]) -> tuple[list[Any], bytes]:
     deflated = zlib.compress(raw, DEFLATE_LEVEL)
     is_deflated = len(deflated) < DEFLATED_SHARE_MAX * len(raw)
     stored = deflated if is_deflated else raw
-    return [name, dtype, list(array.shape), is_deflated, len(stored)], stored
+    return Packed([name, dtype, list(array.shape), is_deflated, len(stored)], stored)
 
 
 def _digest(data: bytes, key: bytes | None) -> bytes:

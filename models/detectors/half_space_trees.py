@@ -6,7 +6,7 @@ hold both side by side). `to_river` gives River's own object back, masses and al
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from river import anomaly
 from models.arrays import Bools, Floats
 from models.detectors.inputs import input_names, mask, rows, whole
 from models.kernels import compiled
-from models.snapshot import SnapshotError, expect, pack, reading, unpack
+from models.snapshot import Packed, SnapshotError, expect, pack, packed, reading, unpack
 
 HEIGHT_MAX: Final = 6
 """Leaves are the bits of a word of 64. Deeper trees were no better on one-sided inputs."""
@@ -333,7 +333,7 @@ class HalfSpaceTrees:
             "height": self.height, "window": self.window, "limits": self.limits,
             "learned": int(self.forest.state[LEARNED]), "is_warm": self.is_warm,
         }  # fmt: skip
-        arrays = self.structure._asdict() | {
+        arrays: dict[str, Any] = self._packed_structure | {
             "now": self._masses(COUNT), "before": self._masses(BEFORE),
         }  # fmt: skip
         return pack(KIND, VERSION, meta, arrays, key)
@@ -359,6 +359,11 @@ class HalfSpaceTrees:
             forest.state[LEARNED], forest.state[IS_WARM] = learned, bool(is_warm)
             weigh(forest.leaves, forest.state)
         return made
+
+    @cached_property
+    def _packed_structure(self) -> dict[str, Packed]:
+        """The trees as snapshots have them: they never change, and take long to deflate."""
+        return {name: packed(name, array) for name, array in self.structure._asdict().items()}
 
     def _masses(self, column: int) -> NDArray[np.int32]:
         """Return the masses of the leaves, from left to right, a row a tree."""

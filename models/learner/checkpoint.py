@@ -23,6 +23,9 @@ CORE_KIND: Final = "learner"
 ACCOUNTS_KIND: Final = "accounts"
 VERSION: Final = 1
 
+ACCOUNT_BYTES: Final = baseline.ACCOUNT.itemsize
+"""Of one account, in memory and in a part."""
+
 ACCOUNT_LAYOUT: Final = hashlib.sha256(repr(baseline.ACCOUNT.descr).encode()).hexdigest()[:16]
 _CORE_LAYOUTS: Final = [repr(baseline.GROUP.descr), repr(budget.BUDGET.descr)]
 """A snapshot of another layout is refused; it is not guessed at."""
@@ -44,12 +47,14 @@ def core_bytes(learner: Learner, names: Mapping[str, Any], key: bytes | None = N
     arrays = {
         "groups": _as_bytes(learner.groups),
         "budget": _as_bytes(learner.budget),
-        "detector": _as_array(learner.detector.snapshot()),
-        "day_forest": _as_array(learner.day_forest.snapshot()),
-        "peers": _as_array(learner.peers.snapshot()),
-        "today": _as_array(learner.tails.snapshot_today(key)),
     }
-    return pack(CORE_KIND, VERSION, meta, arrays, key)
+    inner = {
+        "detector": learner.detector.snapshot(),
+        "day_forest": learner.day_forest.snapshot(),
+        "peers": learner.peers.snapshot(),
+        "today": learner.tails.snapshot_today(key),
+    }
+    return pack(CORE_KIND, VERSION, meta, arrays, key, inner)
 
 
 def restore_core(
@@ -89,11 +94,19 @@ def accounts_header(names: Sequence[str]) -> bytes:
     return header_of(ACCOUNTS_KIND, VERSION, meta, [entry])
 
 
-def accounts_bytes(
-    learner: Learner, rows: NDArray[np.int64], header: bytes, key: bytes | None = None
-) -> bytes:
-    """Return a snapshot of the accounts of some rows; `header` is that of their names."""
-    return sealed(header, [learner.accounts[rows].tobytes()], key)
+def rows_bytes(learner: Learner, rows: NDArray[np.int64]) -> memoryview:
+    """Return the accounts of some rows as bytes, one after the other.
+
+    They are taken as if they had no fields: by an index of a structured array numpy copies field
+    by field, which takes sixteen times as long.
+    """
+    without_fields = learner.accounts.view(f"V{ACCOUNT_BYTES}")
+    return without_fields.take(rows).view(np.uint8).data
+
+
+def accounts_bytes(accounts: memoryview, header: bytes, key: bytes | None = None) -> bytes:
+    """Return a snapshot of accounts, given as `rows_bytes`; `header` is that of their names."""
+    return sealed(header, [accounts], key)
 
 
 def accounts_of(data: bytes, key: bytes | None = None) -> tuple[list[str], NDArray[Any]]:
@@ -120,7 +133,3 @@ def _identity(learner: Learner) -> tuple[Any, ...]:
 
 def _as_bytes(records: NDArray[Any]) -> NDArray[np.uint8]:
     return np.frombuffer(records.tobytes(), np.uint8)
-
-
-def _as_array(data: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(data, np.uint8)

@@ -6,7 +6,7 @@ runs. It has no clock: a business day ends when the first transaction of a later
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +117,17 @@ class Learner:
             self.accounts = np.concatenate([self.accounts, more])
         self.count += 1
         return self.count - 1
+
+    def add_accounts(self, accounts: NDArray[Any]) -> int:
+        """Put accounts as they were kept into rows of their own; return the first of these."""
+        first, self.count = self.count, self.count + accounts.size
+        if self.count > self.accounts.size:
+            more = baseline.new_accounts(max(self.accounts.size, self.count - self.accounts.size))
+            self.accounts = np.concatenate([self.accounts, more])
+        # As plain bytes: numpy would copy field by field.
+        without_fields = f"V{accounts.itemsize}"
+        self.accounts.view(without_fields)[first : self.count] = accounts.view(without_fields)
+        return first
 
     def observe(self, columns: Columns) -> Outcome:
         """Take transactions, in order."""

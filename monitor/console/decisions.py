@@ -15,7 +15,7 @@ from monitor.console.work.tasks import offer_for
 from monitor.core.business_day import event_time_of, event_time_text
 from monitor.dispositions.disposition import needs_two
 from monitor.store import audit
-from monitor.store.desk import ConflictError, act
+from monitor.store.desk import ConflictError, NoLaterTimeError, act
 from monitor.store.people import DAY, Person, Role
 from monitor.store.programs.actors import accountable
 from monitor.store.queries import assignable, rows_by_id
@@ -139,6 +139,15 @@ def _let_count(connection: Connection, done: Sequence[Action], seen: Iterable[Se
         act(connection, done, versions)
     except ConflictError as error:
         raise _conflict(versions, error.versions) from error
+    except NoLaterTimeError as error:
+        raise AnswerError(
+            409,
+            _(
+                "alert %(alert_id)s has an action on the topics that is dated to the end of the"
+                " year 2999: none can follow it",
+                alert_id=error.alert_id,
+            ),
+        ) from error
 
 
 def _conflict(seen: Mapping[str, int], held: Mapping[str, int]) -> AnswerError:

@@ -19,7 +19,7 @@ from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
 from monitor.core.account import AMOUNT_CREDIT, AMOUNT_DEBIT, COUNT_CREDIT, COUNT_DEBIT
 from monitor.core.alert import written
-from monitor.core.business_day import day_of_text, day_text
+from monitor.core.business_day import TIME_LAST, day_of_text, day_text
 from monitor.core.threshold import Measure, Threshold, places_of
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX
 from monitor.policy.document import policy_of
@@ -375,6 +375,10 @@ def decide_on(
         raise AnswerError(409, _("it is %(progress)s already", progress=proposal.progress.value))
     note = _note_in(asked)
     at = max(now, proposal.made.at + 1)
+    if at > TIME_LAST:
+        raise AnswerError(
+            409, _("it is dated to the end of the year 2999: no decision can follow it")
+        )
     if says == "decline":
         step = ProposalStep(proposal_id, StepKind.DECLINE, person.name, at, {"note": note})
         take_step(connection, step, None)

@@ -163,17 +163,18 @@ class Account:
 
 
 class Scored(NamedTuple):
-    """A transaction that was taken in and is to be scored, its account-day, and its offset.
+    """A transaction that was taken in and is to be scored, its business day, and its offset.
 
-    `segment` and `totals` are the account-day's as they were once it was taken in: the account-day
-    itself goes on.
+    `is_in_breach`, `segment` and `totals` are its account-day's as they were once it was taken in;
+    `product` is the one that the account-day's attributes name.
     """
 
     transaction: Transaction
-    account_day: AccountDay
+    day: int
     offset: int
     is_in_breach: bool
     segment: str | None
+    product: str | None
     totals: tuple[tuple[str, tuple[int, ...]], ...]
 
 

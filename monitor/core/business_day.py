@@ -41,6 +41,8 @@ DATES_MAX: Final = 4096
 # A year outside is a slip of the pen, and would end the calendar. In seconds since 1970.
 _FIRST: Final = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
 _END: Final = int(datetime(3000, 1, 1, tzinfo=UTC).timestamp())
+TIME_LAST: Final = _END * MICROSECONDS - 1
+"""The last time that `event_time_of` reads."""
 
 
 def event_time_of(text: str) -> int | None:

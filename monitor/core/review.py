@@ -10,6 +10,9 @@ from monitor.core.transaction import Origin
 PAYEES_MAX: Final = 12
 """Payees of an account-day that are told apart; what goes to further ones is `others`."""
 
+ROUND_UNITS: Final = 100
+"""Units of a currency of which a round amount is a multiple."""
+
 
 class DayFacts:
     """What is seen of an account-day's transactions from when it comes near half of a limit.

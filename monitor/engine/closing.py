@@ -100,13 +100,15 @@ class Closing:
         for closed in ended:
             account_days = [*closed.account_days]
             scores = self._outliers.day_scores(account_days)
+            if closed.rows is not None:
+                self._outliers.score_rows(closed.rows, closed.day)
             summing = self._summing(closed, account_days)
             self.days.append(
                 ClosingDay(account_days, closed.policy.version, scores, summing, closed.rows)
             )
         for closed in ended:
-            # One without facts is done with: so it is if a crash lets a day close twice.
-            noted = [account_day for account_day in closed.noted if account_day.facts is not None]
+            # In an order that does not depend on who came first, nor on who was an object by then.
+            noted = sorted(self._ledger.noted_of(closed), key=_account_id)
             self._reviews.close_day(noted, self._outliers.day_scores(noted))
         self._reviews.expire_at(self._ledger.day_open_first or 0)
         self._sum_some(self._reviews.count_some(CLOSED_DAYS_MAX), step)  # most days are done then
@@ -142,7 +144,7 @@ class Closing:
         emitted = closing.next_ones(at_most)
         of_rows, rows = closing.next_rows(at_most - len(emitted))
         step.closed_rows += of_rows.records
-        for account_day, known in (*emitted, *((made, None) for made in of_rows.account_days)):
+        for account_day, known in (*emitted, *of_rows.account_days):
             account = account_day.account
             if account.days:  # else it stood in rows, and has been given up
                 account.drop(account_day)
@@ -165,5 +167,9 @@ class Closing:
             return None
         from monitor.systemic.summary import DaySum  # noqa: PLC0415 - loads numpy
 
-        usual = self._outliers.day_usual(account_days, day)
+        usual = self._outliers.day_usual(account_days, closed.rows, day)
         return DaySum(day, account_days, closed.limits, usual, payers, rejections, closed.rows)
+
+
+def _account_id(account_day: AccountDay) -> str:
+    return account_day.account.account_id

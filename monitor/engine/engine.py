@@ -6,7 +6,7 @@ what makes a replay after a crash, or from a file, decide as the stream did.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from monitor.core.account import (
     COUNT_CREDIT,
@@ -32,6 +32,9 @@ from monitor.outliers.watch import OutlierWatch
 from monitor.policy.policy import PolicyBook
 from monitor.review.membership import Verdicts
 from monitor.review.reviews import Reviews
+
+if TYPE_CHECKING:
+    from monitor.ordinary.restored import RowsRestored
 
 __all__ = ["Engine", "Step"]
 
@@ -255,8 +258,8 @@ class Engine:
                 tuple.__new__(
                     Scored,
                     (
-                        transaction, account_day, offset, bool(account_day.told),
-                        account_day.segment, seen,
+                        transaction, day, offset, bool(account_day.told),
+                        account_day.segment, account_day.attributes.product, seen,
                     ),
                 )
             )  # fmt: skip
@@ -316,11 +319,15 @@ class Engine:
 
     def _score(self) -> None:
         """Let the models see what was taken in; their alerts stand where their records do."""
-        alerts = self.outliers.score()
+        alerts = self._scored()
         if alerts:
             self._step.alerts = sorted(
                 [*self._step.alerts, *alerts], key=lambda alert: alert.cause.offset
             )
+
+    def _scored(self) -> list[Alert]:
+        """Let the models see what was taken in; return their alerts."""
+        return self.outliers.score()
 
     def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
         """Go on with the days that have closed, by so many units; call it too when no record comes.
@@ -455,6 +462,10 @@ class Engine:
             self.reviews.restored(account)
         for account_day in closed:
             self._closing.add_restored(account_day)
+
+    def begin_rows_restored(self) -> "RowsRestored | None":
+        """Return what puts state back without objects; None if all of it becomes objects."""
+        return None
 
     def settle(self) -> None:
         """Put what was restored where it belongs, once all of it is there."""

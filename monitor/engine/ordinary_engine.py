@@ -1,7 +1,7 @@
 """The engine whose ordinary accounts stand in arrays: kernels take what is ordinary.
 
 What is not, it decides as `Engine` does, on the same objects, so that is the law which this one is
-held to. While there are models, or records of one account alone have come, all is decided so.
+held to. While records of one account alone have come, all is decided so.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,9 +10,11 @@ from typing import Final
 import numpy as np
 
 from models.arrays import Bytes
+from monitor.core.alert import Alert
 from monitor.core.transaction import CREDIT, Rejection, Transaction
 from monitor.engine.engine import Engine
 from monitor.engine.run import RecordRun
+from monitor.engine.seen import KnownModels, SeenRun
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, Ledger
 from monitor.ordinary import decide, layout
@@ -28,6 +30,7 @@ from monitor.ordinary.layout import (
     Table,
 )
 from monitor.ordinary.ledger import OrdinaryLedger
+from monitor.ordinary.restored import RowsRestored
 from monitor.policy.policy import PolicyBook
 
 _Items = Mapping[int, Transaction | Rejection]
@@ -49,6 +52,9 @@ class OrdinaryEngine(Engine):
     ) -> None:
         super().__init__(partition, policies, buckets, partitions)
         self._are_kernels_ready = are_kernels_ready
+        self._models: KnownModels | None = None
+        self._seen: SeenRun | None = None  # while a run is taken by kernels, and there are models
+        self._place_now = NONE  # of the record that is taken by itself
 
     def _new_ledger(self, buckets: int) -> Ledger:
         return OrdinaryLedger(self.partition, self.policies, buckets)
@@ -63,6 +69,10 @@ class OrdinaryEngine(Engine):
                 self._step.entry_rows.append(entries)
             self._step.in_python.update(ordinary.take_in_python())
             ordinary.compact()
+        if self.ledger.woken and not self.has_closing_days and not self.reviews.is_counting:
+            woken, self.ledger.woken = self.ledger.woken, []
+            for account_id in woken:
+                self._make_rows(account_id)
         return super().take_step()
 
     def observe_run(self, run: RecordRun) -> None:
@@ -80,7 +90,7 @@ class OrdinaryEngine(Engine):
     def _is_by_kernels(self) -> bool:
         """Return whether kernels can go on; the first time that they can, accounts become rows."""
         ledger = self.ledger
-        if self.outliers.scorer is not None or ledger.marks.is_alone or ledger.lone is not None:
+        if ledger.marks.is_alone or ledger.lone is not None:
             return False
         if ledger.ordinary is None and not self._are_kernels_ready():
             return False
@@ -93,17 +103,16 @@ class OrdinaryEngine(Engine):
         """Take the records of a run by kernels; return the place of the first that is left."""
         rows, ordinary = run.rows, self.ledger.begin_rows()
         count = len(rows)
-        places = RunPlaces(
-            np.full(count, NONE, np.int32), np.zeros(count, np.int64), np.zeros(count, np.uint8)
-        )
+        places = layout.room_for_places(count, has_models=self.outliers.scorer is not None)
         data, read = self._read_odd(run, places, skew)
+        self._see(run, data, places, read, skew)
         if self._ended:
             self._close_ended()
         place = 0
         while place < count and self._is_by_kernels():
             self._tell_marks()
             place, why = decide.decide(ordinary.arrays, data, rows, places, place)
-            ordinary.kernels_went_on()
+            ordinary.ids.changed()
             self._hear_marks()
             self._take_deferred(run, places, read, skew)
             if why == decide.CLOCK:
@@ -114,10 +123,47 @@ class OrdinaryEngine(Engine):
                 self.ledger.open_day(self.ledger.calendar.day_of(int(rows[place]["event_time"])))
             elif why == decide.ROOM:
                 ordinary.make_room()
-            elif why != decide.END:
+            elif why not in {decide.END, decide.BEGUN}:
                 self._learn(run, places, read, place, why)
         self._run_done(run.offsets[:place])
+        self._seen = None
         return place
+
+    # -- the models -------------------------------------------------------------------------------
+
+    def _see(self, run: RecordRun, data: Bytes, places: RunPlaces, read: _Items, skew: int) -> None:
+        """Let models see a run from here on, if there are any."""
+        models, ordinary = self._known_models(), self.ledger.begin_rows()
+        if models is None:
+            return
+
+        def item_at(place: int) -> Transaction:
+            (item,) = self._items_at(run, [place], read, skew)
+            assert isinstance(item, Transaction), "a kernel has taken it in"
+            return item
+
+        self._seen = SeenRun(run, data, places, models, ordinary, item_at)
+
+    def _known_models(self) -> KnownModels | None:
+        """Return what the arrays know of the models, which is all; None if there are none."""
+        scorer, ordinary = self.outliers.scorer, self.ledger.ordinary
+        if scorer is None or ordinary is None:
+            return None
+        if self._models is None or not self._models.is_same:
+            self._models = KnownModels(scorer, ordinary)
+        self._models.learn()
+        return self._models
+
+    def _scored(self) -> list[Alert]:
+        if self._seen is None:
+            alerts = super()._scored()
+            self._known_models()
+            return alerts
+        others = self.outliers.take_seen()
+        if len(others) > len(self._seen.of_python):
+            self._seen.of_python.append(self._place_now)
+        found = self._seen.take(others)
+        return [] if found is None else self.outliers.score_columns(*found)
 
     def _read_odd(self, run: RecordRun, places: RunPlaces, skew: int) -> tuple[Bytes, _Items]:
         """Say of the records that no kernel reads what they are; return the bytes with theirs."""
@@ -171,6 +217,9 @@ class OrdinaryEngine(Engine):
         numbers[layout.FIRST_OPEN] = first_open
         numbers[layout.ASKS_OWN] = ledger.asks_own
         numbers[layout.DEFERRED] = 0
+        models = self._known_models()
+        if models is not None:
+            numbers[layout.MODEL_DAY] = models.scorer.day
 
     def _hear_marks(self) -> None:
         marks, ordinary = self.ledger.marks, self.ledger.begin_rows()
@@ -192,8 +241,8 @@ class OrdinaryEngine(Engine):
         redelivered_last = max(self.ledger.offset_last, self.ledger.offset_recovered_last)
         accounts: dict[str, None] = {}
         numbers = places.account[places.deferred[:count]].tolist()
-        for offset, item, is_ahead, number in zip(
-            offsets, items, places.is_ahead[:count].tolist(), numbers, strict=True
+        for self._place_now, offset, item, is_ahead, number in zip(
+            deferred, offsets, items, places.is_ahead[:count].tolist(), numbers, strict=True
         ):
             if isinstance(item, Rejection):
                 self._set_aside(offset, item)
@@ -205,6 +254,8 @@ class OrdinaryEngine(Engine):
                 self._step.redelivered += 1
             else:
                 self._take(offset, item, bool(is_ahead))
+                if self._seen and len(self.outliers.seen_next) > len(self._seen.of_python):
+                    self._seen.of_python.append(self._place_now)
         for account_id in accounts:
             self._make_rows(account_id)
 
@@ -213,15 +264,16 @@ class OrdinaryEngine(Engine):
         (item,) = self._items_at(run, [place], read, skew)
         assert isinstance(item, Transaction)
         self.ledger.account(item.account_id)
+        self._place_now = place
         self.observe([run.offsets[place]], [item])
         self._make_rows(item.account_id)
 
     def _make_rows(self, account_id: str) -> None:
-        """Make rows of an account; not while there are models, which ask for all as objects."""
+        """Make rows of an account of which nothing is remarkable."""
         account = self.ledger.accounts.get(account_id)
-        if account is None or self.outliers.scorer is not None:
+        if account is None:
             return
-        if not account.days:
+        if not account.days and account.review is None:
             self.ledger.forget_if_empty(account)
         elif account not in self.reviews.uncounted:
             self.ledger.make_rows(account)
@@ -262,6 +314,10 @@ class OrdinaryEngine(Engine):
         for account_id in account_ids:
             self._make_rows(account_id)
 
+    def begin_rows_restored(self) -> RowsRestored | None:
+        """Return what puts state back into rows, if kernels can go on by the watermark restored."""
+        return RowsRestored(self.ledger) if self._is_by_kernels() else None
+
     def settle(self) -> None:
         """Make rows of all accounts of which nothing is remarkable."""
         if self.ledger.ordinary is not None:
@@ -272,8 +328,16 @@ class OrdinaryEngine(Engine):
 _MARKS: Final = [layout.LEADER, layout.FIRST, layout.SECOND, layout.TIME, layout.LEAD]
 
 
-_TEXTS: Final = (layout.ID, layout.ACCOUNT, layout.SEGMENT, layout.REVERSES)
-"""The texts of a record that the kernel asks for."""
+_TEXTS: Final = (
+    layout.ID,
+    layout.ACCOUNT,
+    layout.COUNTERPARTY,
+    layout.INSTITUTION,
+    layout.CHANNEL,
+    layout.SEGMENT,
+    layout.REVERSES,
+)
+"""The texts of a record that kernels ask for."""
 
 
 def _written(item: Transaction) -> tuple[bytes | None, ...]:
@@ -289,7 +353,15 @@ def _written(item: Transaction) -> tuple[bytes | None, ...]:
         return ()
     texts = tuple(
         None if text is None else text.encode()
-        for text in (item.transaction_id, item.account_id, item.segment, item.reverses)
+        for text in (
+            item.transaction_id,
+            item.account_id,
+            item.counterparty_id,
+            item.counterparty_institution,
+            item.channel,
+            item.segment,
+            item.reverses,
+        )
     )
     return texts if max(len(text or b"") for text in texts) <= decide.TEXT_MAX else ()
 

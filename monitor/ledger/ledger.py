@@ -96,7 +96,7 @@ class OpenDay:
         self.holders: dict[Account, None] = {}
         self.account_days: dict[AccountDay, None] = {}  # in the order in which they began
         self.rows: DayRows | None = None  # of a closed day: those that are no objects
-        self.noted: list[AccountDay] = []  # those that came near a limit: they have facts
+        self.noted: dict[AccountDay, None] = {}  # those that came near a limit: they have facts
 
 
 class RejectionKey(NamedTuple):
@@ -230,7 +230,7 @@ class Ledger:
                     continue
                 open_day.account_days[account_day] = None
                 if account_day.facts is not None:
-                    open_day.noted.append(account_day)
+                    open_day.noted[account_day] = None
                 account_day.watches = open_day.limits.watches_of(*scope_of(account_day))
         return restored, closed
 
@@ -302,6 +302,16 @@ class Ledger:
     def count_accounts(self) -> int:
         """Return of how many accounts anything is held."""
         return len(self.accounts)
+
+    def wake(self, account: Account) -> None:
+        """See that an account which somebody remembers is there, with its days."""
+
+    def noted_of(self, open_day: OpenDay) -> list[AccountDay]:
+        """Return the account-days of a day, open or just closed, that came near a limit.
+
+        One without facts is done with: so it is if a crash lets a day close twice.
+        """
+        return [account_day for account_day in open_day.noted if account_day.facts is not None]
 
     def hold(self, account: Account, open_day: OpenDay) -> None:
         """Keep an account, though it may have no account-day, for as long as a day is open."""

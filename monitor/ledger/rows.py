@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+from models.arrays import Ints
 from monitor.core.account import AccountDay
 
 
@@ -36,12 +37,13 @@ class Contents(Protocol):
 
 
 class EmittedRows(NamedTuple):
-    """Account-days of a closed day as they are emitted: objects, and records.
+    """Account-days of a closed day as they are emitted: objects with their scores, and records.
 
-    A record is the id of the account and the value that the wire form of the account-day has.
+    A score is how rare the models find it, None if they do not say. A record is the id of the
+    account and the value that the wire form of the account-day has.
     """
 
-    account_days: list[AccountDay]
+    account_days: list[tuple[AccountDay, float | None]]
     records: list[tuple[bytes, bytes]]
 
 
@@ -59,8 +61,20 @@ class DayRows(Protocol):
         """Return how many account-days each segment has."""
         ...
 
-    def objects(self, begin: int, end: int) -> Iterator[AccountDay]:
-        """Yield those with some numbers that are objects by now."""
+    def near_accounts(self) -> list[str]:
+        """Return the accounts that are no objects, and came near a limit."""
+        ...
+
+    def model_rows(self) -> Ints:
+        """Return the rows of all accounts in the models, by number; -1 of those they know not."""
+        ...
+
+    def know_scores(self, scores: list[float | None]) -> None:
+        """Say how rare the models find each account-day, by number."""
+        ...
+
+    def objects(self, begin: int, end: int) -> Iterator[tuple[int, AccountDay]]:
+        """Yield those of some numbers that are objects by now, each with its own."""
         ...
 
     def groups(self, begin: int, end: int) -> Iterator[Any]:

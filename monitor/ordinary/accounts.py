@@ -3,30 +3,29 @@
 Whatever is decided of an account that is not ordinary is decided on its objects, by the engine.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
+from models.arrays import Bytes, Ints
 from monitor.core.account import NOTHING_TOLD, SERIES, Account, AccountDay, Told
 from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.threshold import LimitSet, Watches, scope_of
 from monitor.ledger.ledger import OpenDay
-from monitor.ordinary import ids, layout, room, tables
+from monitor.ordinary import layout, room, tables
 from monitor.ordinary.closed import ClosedRows
-from monitor.ordinary.kept import tail_of
+from monitor.ordinary.ids import HeldIds, TextBytes
+from monitor.ordinary.kept import kept_names, tail_of
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, Arrays, Table
+from monitor.ordinary.names import facts_at, is_within, put_facts
 from monitor.ordinary.room import Compaction
 from monitor.ordinary.written import TextTable, json_text
 
 CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
 BETWEEN_IDS: Final = b"\xff".decode(errors="surrogateescape")
 """As the last character of a tag: the byte that is in no text."""
-
-_ID_BYTES_MAX: Final = 1 << 12
-_GREAT: Final = -2
-"""The content of an id whose own content Python keeps, as it is too great."""
 
 
 class OrdinaryAccounts:
@@ -44,104 +43,39 @@ class OrdinaryAccounts:
         self._own_numbers: dict[tuple[Attributes, str | None], int] = {}
         self._terms: list[LimitSet] = []
         self._terms_numbers: dict[int, int] = {}
-        self._kinds_known: dict[tuple[int, int, int], int] = {}
+        self._kinds_known: dict[tuple[int, int, int, int], int] = {}
         self._kinds: list[tuple[LimitSet, AccountDay]] = []
         self._bits: list[dict[str, int]] = []  # of each kind's limits, by their ids
         self.told: dict[int, Mapping[str, Told]] = {}  # by the place of the account-day
         self._kind_numbers: dict[tuple[int, int], int] = {}
         self._kept_watches: list[Watches] = []  # so that none of another policy has the same id
-        self._great: dict[str, int] = {}
-        self._earlier: dict[int, dict[str, int]] = {}  # by day: see `put_id`
-        self._data = np.zeros(_ID_BYTES_MAX, np.uint8)
-        self._found: tuple[str, tuple[int, int, int, int]] | None = None  # by a key, its hash
-        self._places: dict[int, int] = {}  # of open days in `opens`
+        self._peers: list[str | None] = [None]  # names of peer groups by number
+        self._peer_numbers: dict[str | None, int] = {None: 0}
+        self._bytes = TextBytes()
+        self.open_places: dict[int, int] = {}  # of open days in `opens`
+        self.ids = HeldIds(self)
         self._numbers: dict[str, int] = {}  # of accounts that are objects, or soon will be
         self._compaction = Compaction()
         self.segment_texts = TextTable(lambda number: json_text(self.segment(number - 1)))
         self.own_texts = TextTable(self._own_text)
+        self.peer_texts = TextTable(self._peer_text)
         self.own_of(NO_ATTRIBUTES, None)
-
-    # -- ids of transactions ----------------------------------------------------------------------
-
-    def find_id(self, key: str) -> tuple[int, int]:
-        """Return the business day that holds a key, 0 if none does, and its content."""
-        _, _, day, content = self._look_up(key)
-        if content == _GREAT and day > 0:
-            content = self._great.get(key, 0)  # 0: its day has closed
-        return day, content
-
-    def find_earlier(self, key: str, day: int) -> int | None:
-        """Return the content of a key on an open day before the last one that holds it, if any."""
-        if not self._earlier:
-            return None
-        return self._earlier.get(day, {}).get(key)
-
-    def put_id(self, key: str, day: int, content: int) -> None:
-        """Let a business day hold a key, with its content.
-
-        After a crash between the buckets and the seal, days that had closed are open again. An id
-        that had come once more by then is held by two of them: the table has the last.
-        """
-        there, held = self.find_id(key)
-        if there != day and there in self._places:
-            if day < there:
-                self._earlier.setdefault(day, {})[key] = content
-                return
-            self._earlier.setdefault(there, {})[key] = held
-        self._put_last(key, day, content)
-
-    def take_id_out(self, key: str, day: int) -> None:
-        """Let a business day that holds a key hold it no more."""
-        if self.find_id(key)[0] != day:
-            del self._earlier[day][key]
-            return
-        earlier = [other for other, held in self._earlier.items() if key in held]
-        if earlier:
-            self._put_last(key, max(earlier), self._earlier[max(earlier)].pop(key))
-        else:
-            self._put_last(key, NONE, 0)
-
-    def _put_last(self, key: str, day: int, content: int) -> None:
-        """Put a key into the table with the last open day that holds it; -1 if none does."""
-        low, high, _, _ = self._look_up(key)
-        self._found = None
-        if self.arrays.numbers[layout.IDS_USED] + 1 >= self.arrays.ids.size * 3 // 5:
-            self.make_room()
-        if self._great:
-            self._great.pop(key, None)
-        if abs(content) >= layout.CONTENT_MAX:
-            self._great[key] = content
-            content = _GREAT
-        ids.put(self.arrays.numbers, self.arrays.ids, low, high, day, content)
-
-    def _look_up(self, key: str) -> tuple[int, int, int, int]:
-        if self._found is None or self._found[0] != key:
-            length = self._bytes_of(key)
-            found = ids.look_up(self.arrays.numbers, self.arrays.ids, self._data, length)
-            self._found = key, found
-        return self._found[1]
-
-    def _bytes_of(self, key: str) -> int:
-        data = key.encode("utf-8", "surrogateescape")
-        if len(data) > self._data.size:
-            self._data = np.zeros(2 * len(data), np.uint8)
-        self._data[: len(data)] = np.frombuffer(data, np.uint8)
-        return len(data)
-
-    def kernels_went_on(self) -> None:
-        """Forget what was found before kernels changed it."""
-        self._found = None
-
-    def ids_by_kernels(self, day: int) -> int:
-        """Return how many ids kernels have put for an open day."""
-        place = self._places.get(day)
-        return 0 if place is None else int(self.arrays.opens[place]["ids"])
 
     # -- room -------------------------------------------------------------------------------------
 
     def make_room(self, text: int = 0) -> None:
         """See that there is room for as many records again as a short run has, and for a text."""
         self.arrays = room.with_room(self.arrays, text)
+
+    def _make_room_for_days(self, count: int) -> None:
+        """See that there is room for some account-days and their facts, at most `SPARE` of them."""
+        days, numbers = self.arrays.days, self.arrays.numbers
+        facts = self.arrays.facts
+        if (
+            days.size - numbers[layout.DAYS_USED] + numbers[layout.FREE_DAYS] < count
+            or facts.size - numbers[layout.FACTS_USED] + numbers[layout.FREE_FACTS] < count
+        ):
+            self.make_room()
 
     # -- open days --------------------------------------------------------------------------------
 
@@ -161,9 +95,10 @@ class OrdinaryAccounts:
                 row["ids"] = row["account_days"] = 0
                 row["first"] = row["last"] = NONE
             row["terms"] = self._terms_of(open_day.limits)
+            row["looks"] = open_day.limits.look_permille is not None
         arrays.numbers[layout.OPENS_USED] = len(open_days)
-        self._places = {open_day.day: place for place, open_day in enumerate(open_days)}
-        self._earlier = {day: held for day, held in self._earlier.items() if day in self._places}
+        self.open_places = {open_day.day: place for place, open_day in enumerate(open_days)}
+        self.ids.days_are(self.open_places)
 
     def _opens(self) -> Table:
         return self.arrays.opens[: self.arrays.numbers[layout.OPENS_USED]]
@@ -177,7 +112,7 @@ class OrdinaryAccounts:
 
     def close(self, open_day: OpenDay) -> ClosedRows | None:
         """Return the rows of a day that has closed; None if it has none."""
-        place = self._places.get(open_day.day)
+        place = self.open_places.get(open_day.day)
         if place is None:
             return None
         row = self.arrays.opens[place]
@@ -208,12 +143,7 @@ class OrdinaryAccounts:
         needed = self._compaction.ids_needed(self.arrays)
         if needed is not None:
             self.arrays = self.arrays._replace(ids=room.ids_moved(self.arrays, needed))
-        self._found = None
-        self._great = {
-            key: content
-            for key, content in self._great.items()
-            if self.find_id(key)[0] in self._places
-        }
+        self.ids.moved()
 
     # -- names and limits -------------------------------------------------------------------------
 
@@ -256,12 +186,12 @@ class OrdinaryAccounts:
             arrays = self.arrays
             if arrays.numbers[layout.SEGMENTS_USED] == arrays.segments.size:
                 return None
-            length = self._bytes_of(segment)
+            length = self._bytes.put(segment)
             self.make_room(length)
             arrays = self.arrays
             number = int(
                 tables.add_segment(
-                    arrays.numbers, arrays.segments, arrays.texts, self._data, 0, length
+                    arrays.numbers, arrays.segments, arrays.texts, self._bytes.data, 0, length
                 )
             )
             self._know_segments()
@@ -298,20 +228,20 @@ class OrdinaryAccounts:
     def learn_kind(self, open_day: OpenDay, segment: int, number: int) -> None:
         """Learn which limits watch account-days of a segment and an account."""
         own = max(int(self.arrays.accounts[number]["own"]), 0)
-        self.kind_of(open_day, segment, own)
+        self.kind_of(open_day, segment, own, self._peer_of(number))
 
     def kind(self, number: int) -> AccountDay:
         """Return an account-day that some limits watch, by their number."""
         return self._kinds[number][1]
 
-    def kind_of(self, open_day: OpenDay, segment: int, own: int) -> int:
+    def kind_of(self, open_day: OpenDay, segment: int, own: int, peer: int) -> int:
         """Return the number of the limits that watch such account-days."""
         arrays, terms = self.arrays, self._terms_of(open_day.limits)
-        known = self._kinds_known.get((terms, segment, own))
+        known = self._kinds_known.get((terms, segment, own, peer))
         if known is not None:
             return known
         attributes, account_id = self._owns[own]
-        scope = (account_id or "", self.segment(segment), None, attributes.product)
+        scope = (account_id or "", self.segment(segment), self._peers[peer], attributes.product)
         watches = open_day.limits.watches_of(*scope)
         kind = self._kind_numbers.get((id(open_day.limits), id(watches)))
         if kind is None:
@@ -321,13 +251,14 @@ class OrdinaryAccounts:
                 Account(account_id or "", 0, ""), open_day.day, watches, attributes
             )
             of_kind.segment = self.segment(segment)
+            of_kind.peer_group = self._peers[peer]
             self._kinds.append((open_day.limits, of_kind))
             self._bits.append(_bits_of(open_day.limits, of_kind))
             if kind >= arrays.watch_at.shape[0]:
                 taller = room.taller(arrays.watch_at, NONE), room.taller(arrays.watch_count, 0)
                 self.arrays = arrays._replace(watch_at=taller[0], watch_count=taller[1])
-        self._kinds_known[terms, segment, own] = kind
-        self._put_kind(tables.kind_key(terms, segment, own), kind)
+        self._kinds_known[terms, segment, own, peer] = kind
+        self._put_kind(tables.kind_key(terms, segment, own, peer), kind)
         return kind
 
     def _put_kind(self, key: Table, kind: int) -> None:
@@ -348,7 +279,8 @@ class OrdinaryAccounts:
         account = arrays.accounts[number]
         place = tables.day_of_account(arrays.days, int(account["head"]), open_day.day)
         if place == NONE:
-            kind = self.kind_of(open_day, segment, max(int(account["own"]), 0))
+            own = max(int(account["own"]), 0)
+            kind = self.kind_of(open_day, segment, own, self._peer_of(number))
         else:
             kind = int(arrays.days[place]["kind"])
         arrays = self.arrays
@@ -358,10 +290,53 @@ class OrdinaryAccounts:
         for row, watch in zip(rows, watches, strict=True):
             row["first"], row["second"] = watch.first, watch.second
             row["look_above"] = min(watch.look_above, layout.CONTENT_MAX)
+            row["above"] = min(watch.threshold.above, layout.CONTENT_MAX)
             row["bit"] = self._bits[kind].get(watch.threshold.threshold_id, NONE)
         arrays.watch_at[kind, series] = arrays.watches.size
         arrays.watch_count[kind, series] = len(rows)
         self.arrays = arrays._replace(watches=np.concatenate([arrays.watches, rows]))
+
+    # -- what the models know ---------------------------------------------------------------------
+
+    def know_models(self, account_ids: Sequence[str], first: int) -> None:
+        """Let accounts have their rows in the models: `first`, and those after it."""
+        for row, account_id in enumerate(account_ids, first):
+            self.arrays.accounts["model"][self.number_of(account_id)] = row
+
+    def forget_models(self) -> None:
+        """Let no account have a row in the models."""
+        self.arrays.accounts["model"] = NONE
+
+    def know_peers(self, peers: Ints, name_of: Callable[[int], str | None]) -> None:
+        """Say in which peer groups the models have accounts today, by their rows."""
+        numbers = np.zeros(int(peers.max(initial=0)) + 1, np.int16)
+        for peer in np.unique(peers).tolist():
+            numbers[peer] = self._peer_number(name_of(peer))
+        self.arrays = self.arrays._replace(peers=numbers[peers])
+
+    def _peer_number(self, name: str | None) -> int:
+        number = self._peer_numbers.get(name)
+        if number is None:
+            number = self._peer_numbers[name] = len(self._peers)
+            self._peers.append(name)
+        return number
+
+    def _peer_text(self, number: int) -> bytes:
+        """Return what a record of an account-day says of its peer group."""
+        return b',"peer_group":' + json_text(self._peers[number])
+
+    def kept_peers(self) -> Bytes:
+        """Return the names of peer groups as state keeps them, by number, each in so many bytes."""
+        return kept_names(self._peers)
+
+    def _peer_of(self, number: int) -> int:
+        """Return the number of the peer group that an account is in today, 0 of none."""
+        row, peers = int(self.arrays.accounts[number]["model"]), self.arrays.peers
+        return int(peers[row]) if 0 <= row < peers.size else 0
+
+    def product(self, own: int) -> str | None:
+        """Return the product that the attributes of an account name."""
+        return self._owns[own][0].product
 
     # -- rows and objects -------------------------------------------------------------------------
 
@@ -377,15 +352,15 @@ class OrdinaryAccounts:
         ):
             self.make_room()
         arrays = self.arrays
-        length = self._bytes_of(account_id)
+        length = self._bytes.put(account_id)
         return int(
             tables.known_or_new(
                 arrays.numbers,
                 arrays.accounts,
                 arrays.index,
                 arrays.texts,
-                arrays.bucket_first,
-                self._data,
+                arrays.bucket_dirty.size,
+                self._bytes.data,
                 0,
                 length,
             )
@@ -394,17 +369,23 @@ class OrdinaryAccounts:
     def has_rows(self, account_id: str) -> bool:
         """Return whether anything of an account stands in rows."""
         arrays = self.arrays
-        length = self._bytes_of(account_id)
+        length = self._bytes.put(account_id)
         return bool(
             tables.has_rows(
-                arrays.numbers, arrays.accounts, arrays.index, arrays.texts, self._data, length
+                arrays.numbers,
+                arrays.accounts,
+                arrays.index,
+                arrays.texts,
+                self._bytes.data,
+                length,
             )
         )
 
     def account_ids(self) -> Iterator[str]:
         """Yield the ids of the accounts of which something stands in rows."""
         accounts = self.arrays.accounts[: self.arrays.numbers[layout.ACCOUNTS_USED]]
-        for number in np.flatnonzero(accounts["head"] != NONE).tolist():
+        is_held = (accounts["head"] != NONE) | (accounts["rests"] != 0)
+        for number in np.flatnonzero(is_held).tolist():
             yield self.account_id(number)
 
     def account_id(self, number: int) -> str:
@@ -415,7 +396,16 @@ class OrdinaryAccounts:
     def count(self) -> int:
         """Return of how many accounts something stands in rows."""
         used = self.arrays.numbers[layout.ACCOUNTS_USED]
-        return int(np.count_nonzero(self.arrays.accounts["head"][:used] != NONE))
+        accounts = self.arrays.accounts[:used]
+        return int(np.count_nonzero((accounts["head"] != NONE) | (accounts["rests"] != 0)))
+
+    def near_accounts(self, day: int) -> list[str]:
+        """Return the accounts that are near a limit on an open day, and were told of or rest."""
+        days = self.arrays.days[: self.arrays.numbers[layout.DAYS_USED]]
+        is_near = (days["account"] != NONE) & (days["day"] == day) & (days["facts"] != NONE)
+        rows = days[is_near]
+        is_asked = (rows["told"] != 0) | (self.arrays.accounts["rests"][rows["account"]] != 0)
+        return [self.account_id(number) for number in rows["account"][is_asked].tolist()]
 
     def note_number(self, account_id: str, number: int) -> None:
         """Note the number that a kernel has found, of an account that may become an object."""
@@ -435,6 +425,7 @@ class OrdinaryAccounts:
                 arrays.numbers,
                 arrays.accounts,
                 arrays.days,
+                arrays.facts,
                 arrays.opens,
                 arrays.bucket_dirty,
                 place,
@@ -446,6 +437,8 @@ class OrdinaryAccounts:
                     account, day, attributes, told, fields, open_day.limits
                 )
                 open_day.account_days[account_day] = None
+                if account_day.facts is not None:
+                    open_day.noted[account_day] = None
                 made.append(account_day)
             else:
                 of_closed = (closed.make_object(place, account) for closed in self.closed)
@@ -464,28 +457,29 @@ class OrdinaryAccounts:
         limits: LimitSet,
     ) -> AccountDay:
         """Return an account-day; `fields` are those that `_take_day` gives of it."""
-        segment, segment_time, currency, *totals = fields
+        segment, segment_time, currency, peer, facts, *totals = fields
         account_day = AccountDay(account, day, None, attributes)
         account_day.segment = self.segment(segment)
         account_day.segment_time = segment_time
         account_day.currency = CURRENCY_CODES[currency]
+        account_day.peer_group = self._peers[peer]
         account_day.told = told
         account_day.counts = [*totals, 0]
-        account_day.watches = limits.watches_of(
-            account.account_id, account_day.segment, None, attributes.product
-        )
+        if facts != NONE:
+            account_day.facts = facts_at(self.arrays.facts, facts)
+        account_day.watches = limits.watches_of(*scope_of(account_day))
         return account_day
 
     def view(self, place: int, limits: LimitSet, account: Account | None = None) -> AccountDay:
         """Return the account-day of a row as an object."""
-        totals, segment_time, number, _, _, _, day, _, segment, told, currency = self.arrays.days[
-            place
-        ].item()
+        totals, segment_time, number, _, _, _, day, _, segment, told, facts, currency, peer = (
+            self.arrays.days[place].item()
+        )
         of_account = self.arrays.accounts[number]
         attributes, _ = self._owns[max(int(of_account["own"]), 0)]
         if account is None:
             account = Account(self.account_id(number), int(of_account["bucket"]), "")
-        fields = segment, segment_time, currency, *totals[:4].tolist()
+        fields = segment, segment_time, currency, peer, facts, *totals[:4].tolist()
         was_told = self.told[place] if told else NOTHING_TOLD
         return self._account_day(account, day, attributes, was_told, fields, limits)
 
@@ -495,13 +489,13 @@ class OrdinaryAccounts:
         number = int(arrays.days[place]["account"])
         self.told.pop(place, None)
         arrays.bucket_dirty[arrays.accounts[number]["bucket"]] = 1
-        tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, place)
+        tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, arrays.facts, place)
 
     def forget_object(self, account: Account) -> None:
         """Let an account of which nothing is held any more begin in rows again."""
         number = self.number_of(account.account_id)
         self._numbers.pop(account.account_id, None)
-        tables.come_back(self.arrays.accounts, self.arrays.bucket_dirty, number, 0)
+        tables.come_back(self.arrays.accounts, self.arrays.bucket_dirty, number, 0, 0)
 
     def put_rows(
         self, account: Account, open_days: dict[int, OpenDay], account_id: str | None
@@ -510,47 +504,14 @@ class OrdinaryAccounts:
 
         `account_id` is its id if a limit is for it alone.
         """
-        prepared: list[tuple[int, ...]] = []
-        for account_day in account.days:
-            if account_day.facts is not None:
-                return False  # as most that are not ordinary
-            segment = self.segment_number(account_day.segment)
-            own = self.own_of(account_day.attributes, account_id)
-            totals = account_day.counts
-            if (
-                account_day.day not in open_days
-                or account_day.more is not None
-                or account_day.peer_group is not None
-                or account_day.currency not in CURRENCY_NUMBER
-                or max(totals) >= layout.TOTAL_MAX
-                or min(totals) < 0
-                or segment is None
-                or own is None
-            ):
-                return False
-            open_day = open_days[account_day.day]
-            kind = self.kind_of(open_day, segment, own)
-            told = 0
-            for threshold_id, of_limit in account_day.told.items():
-                bit = self._bits[kind].get(threshold_id)
-                if bit is None or of_limit.status == Status.WITHDRAWN:
-                    return False
-                told |= 1 << bit
-            prepared.append(
-                (
-                    own,
-                    self._places[account_day.day],
-                    kind,
-                    segment,
-                    account_day.segment_time,
-                    CURRENCY_NUMBER[account_day.currency],
-                    told,
-                    *totals[:4],
-                )
-            )
-        if len({own for own, *_ in prepared}) > 1:
-            return False  # its days were decided by several attributes
+        found = [self._row_of(day, open_days, account_id) for day in account.days]
+        prepared = [row for row in found if row is not None]
+        if len(prepared) < len(found) or len({own for own, *_ in prepared}) > 1:
+            return False  # one is remarkable, or they were decided by several attributes
+        if len(prepared) > layout.SPARE:
+            return False  # there is room for so many at a time
         number = self.number_of(account.account_id)
+        self._make_room_for_days(len(prepared))
         arrays = self.arrays
         for account_day, (own, *of_day) in zip(account.days, prepared, strict=True):
             del open_days[account_day.day].account_days[account_day]
@@ -559,9 +520,47 @@ class OrdinaryAccounts:
             )
             if account_day.told:
                 self.told[place] = account_day.told
+            if account_day.facts is not None:
+                open_days[account_day.day].noted.pop(account_day, None)
+                arrays.days[place]["facts"] = put_facts(
+                    arrays.numbers, arrays.facts, account_day.facts
+                )
         del self._numbers[account.account_id]
-        tables.come_back(arrays.accounts, arrays.bucket_dirty, number, len(prepared))
+        rests = int(account.review is not None)
+        tables.come_back(arrays.accounts, arrays.bucket_dirty, number, len(prepared), rests)
         return True
+
+    def _row_of(
+        self, account_day: AccountDay, open_days: dict[int, OpenDay], account_id: str | None
+    ) -> tuple[int, ...] | None:
+        """Return what `put_day` takes of an account-day; None if it cannot be a row."""
+        segment = self.segment_number(account_day.segment)
+        own = self.own_of(account_day.attributes, account_id)
+        totals = account_day.counts
+        if (
+            account_day.day not in open_days
+            or account_day.more is not None
+            or account_day.currency not in CURRENCY_NUMBER
+            or max(totals) >= layout.TOTAL_MAX
+            or min(totals) < 0
+            or segment is None
+            or own is None
+            or (account_day.facts is not None and not is_within(account_day.facts))
+        ):
+            return None
+        peer = self._peer_number(account_day.peer_group)
+        kind = self.kind_of(open_days[account_day.day], segment, own, peer)
+        told = 0
+        for threshold_id, of_limit in account_day.told.items():
+            bit = self._bits[kind].get(threshold_id)
+            is_great = of_limit.value >= layout.CONTENT_MAX
+            if bit is None or of_limit.status == Status.WITHDRAWN or is_great:
+                return None
+            told |= 1 << bit
+        return (
+            own, self.open_places[account_day.day], kind, segment, account_day.segment_time,
+            CURRENCY_NUMBER[account_day.currency], peer, told, *totals[:4],
+        )  # fmt: skip
 
     # -- what is kept -----------------------------------------------------------------------------
 
@@ -584,8 +583,6 @@ class OrdinaryAccounts:
 
 
 def _bits_of(limits: LimitSet, account_day: AccountDay) -> dict[str, int]:
-    """Return the bits of `told` of limits; none where each record near a limit is looked at."""
-    if limits.look_permille is not None:
-        return {}
+    """Return the bits of `told` of limits."""
     deciding = limits.deciding(*scope_of(account_day))[: layout.BITS]
     return {threshold.threshold_id: bit for bit, threshold in enumerate(deciding)}

@@ -6,7 +6,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from msgspec import json
 
+from models.arrays import Bytes, Ints
 from monitor.core.account import Account, AccountDay
 from monitor.core.business_day import day_text
 from monitor.ledger.ledger import OpenDay
@@ -37,6 +39,10 @@ class ClosedRows:
         of_segments = np.zeros(SEGMENTS_MAX + 1, np.int64)
         self._places = tables.places_of_day(accounts.arrays.days, first, count, of_segments)
         self._of_segments = of_segments
+        self._numbers = accounts.arrays.days["account"][self._places].astype(np.int64)
+        self._scores: list[float | None] = []
+        self._score_texts: Bytes = np.empty(0, np.uint8)
+        self._score_ends: Ints = np.empty(0, np.int64)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -47,31 +53,53 @@ class ClosedRows:
         segment = self._accounts.segment
         return Counter({segment(n - 1): int(self._of_segments[n]) for n in numbers})
 
+    def near_accounts(self) -> list[str]:
+        """Return the accounts that are rows still, and came near a limit."""
+        places = self._places[self._places != NONE]
+        rows = self._accounts.arrays.days[places]
+        near = rows["account"][rows["facts"] != NONE].tolist()
+        return [self._accounts.account_id(number) for number in near]
+
+    # -- what the models know ---------------------------------------------------------------------
+
+    def model_rows(self) -> Ints:
+        """Return the rows of all accounts in the models, by number; -1 of those they know not."""
+        rows: Ints = self._accounts.arrays.accounts["model"][self._numbers].astype(np.int64)
+        return rows
+
+    def know_scores(self, scores: list[float | None]) -> None:
+        """Say how rare the models find each account-day, by number."""
+        self._scores = scores
+        texts = json.encode(scores)[1:-1].split(b",")
+        self._score_texts = np.frombuffer(b"".join(texts), np.uint8)
+        self._score_ends = np.cumsum([len(text) for text in texts])
+
     # -- summing up -------------------------------------------------------------------------------
 
-    def objects(self, begin: int, end: int) -> Iterator[AccountDay]:
-        """Yield those with some numbers that are objects by now, or over a limit."""
+    def objects(self, begin: int, end: int) -> Iterator[tuple[int, AccountDay]]:
+        """Yield those of some numbers that are objects by now, or over a limit, with these."""
         places = self._places[begin:end]
-        days = self._accounts.arrays.days
-        for place in places[(places != NONE) & (days["told"][places] != 0)].tolist():
-            yield self._accounts.view(place, self._open_day.limits)
+        is_told = (places != NONE) & (self._accounts.arrays.days["told"][places] != 0)
+        for number in np.flatnonzero(is_told).tolist():
+            yield begin + number, self._accounts.view(places[number], self._open_day.limits)
         if self._objects:
             for number in range(begin, end):
                 made = self._objects.get(number)
                 if made is not None:
-                    yield made
+                    yield number, made
 
     def groups(self, begin: int, end: int) -> Iterator[RowGroup]:
         """Yield all others with some numbers, by limits, segment and currency."""
         places = self._places[begin:end]
-        rows = self._accounts.arrays.days[places[places != NONE]]
-        rows = rows[rows["told"] == 0]
+        numbers = begin + np.flatnonzero(places != NONE)
+        rows = self._accounts.arrays.days[self._places[numbers]]
+        numbers, rows = numbers[rows["told"] == 0], rows[rows["told"] == 0]
         if not rows.size:
             return
         # A segment's number has 13 bits with -1, a currency's 9.
         keys = rows["kind"].astype(np.int64) << 22 | (rows["segment"] + 1) << 9 | rows["currency"]
         order = np.argsort(keys, kind="stable")
-        keys, totals = keys[order], rows["totals"][order]
+        keys, totals, numbers = keys[order], rows["totals"][order], numbers[order]
         bounds = [0, *(np.flatnonzero(np.diff(keys)) + 1).tolist(), len(keys)]
         for first, last in pairwise(bounds):
             row = rows[order[first]]
@@ -80,6 +108,7 @@ class ClosedRows:
                 self._accounts.segment(int(row["segment"])),
                 CURRENCY_CODES[int(row["currency"])],
                 totals[first:last],
+                numbers[first:last],
             )
 
     # -- emitting ---------------------------------------------------------------------------------
@@ -92,7 +121,11 @@ class ClosedRows:
         if begin >= end:
             return EmittedRows([], [])
         records = self._write(begin, end, version)
-        account_days = [made for n in range(begin, end) if (made := self._taken(n)) is not None]
+        account_days = [
+            (made, self._scores[n] if self._scores else None)
+            for n in range(begin, end)
+            if (made := self._taken(n)) is not None
+        ]
         if end == len(self):
             self._accounts.closed_done(self)
         return EmittedRows(account_days, records)
@@ -102,10 +135,12 @@ class ClosedRows:
         accounts, places = self._accounts, self._places[begin:end]
         arrays, segments, owns = accounts.arrays, accounts.segment_texts, accounts.own_texts
         rows = arrays.days[places[places != NONE]]
+        peers = accounts.peer_texts
+        peers.know(rows["peer"].astype(np.int64))
         segments.know(rows["segment"].astype(np.int64) + 1)
         owns.know(np.maximum(arrays.accounts["own"][rows["account"]], 0).astype(np.int64))
         of_day = f'","business_day":"{day_text(self._open_day.day)}","segment":'
-        closing = f'"}}],"breaches":[],"policy_version":{version},"score":null}}'
+        closing = f'"}}],"breaches":[],"policy_version":{version},"score":'
         out = np.empty(written.PIECE_BYTES, np.uint8)
         spans = np.empty((_PIECE, 3), np.int64)
         records: list[tuple[bytes, bytes]] = []
@@ -123,6 +158,10 @@ class ClosedRows:
                 segments.spans,
                 owns.texts,
                 owns.spans,
+                peers.texts,
+                peers.spans,
+                self._score_texts,
+                self._score_ends,
                 out,
                 spans,
             )
@@ -152,6 +191,8 @@ class ClosedRows:
         if not 0 <= number < len(self) or self._places[number] != place:
             return None
         made = self._accounts.view(place, self._open_day.limits, account)
+        if made.facts is not None:
+            self._open_day.noted[made] = None
         self._objects[number] = made
         self._places[number] = NONE
         return made

@@ -10,7 +10,6 @@ import numpy as np
 
 from models.arrays import Bytes
 from models.kernels import borrowed, compiled
-from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.layout import (
     ACCOUNT,
     ACCOUNTS_USED,
@@ -25,9 +24,11 @@ from monitor.ordinary.layout import (
     DUPLICATE,
     ENTRIES_USED,
     ENTRY_TEXTS_USED,
+    FACTS_USED,
     FIRST,
     FIRST_OPEN,
     FREE_DAYS,
+    FREE_FACTS,
     GREAT,
     ID,
     ID_KEPT_MAX,
@@ -40,8 +41,11 @@ from monitor.ordinary.layout import (
     LEADER,
     LEAVING,
     LIMITS_UNKNOWN,
+    MODEL_DAY,
+    MODELS_DAY,
     NEAR_LIMIT,
     NEVER,
+    NO_MODELS,
     NONE,
     NOT_READ,
     OBJECT_ACCOUNT,
@@ -62,11 +66,14 @@ from monitor.ordinary.layout import (
     RunPlaces,
     Table,
 )
+from monitor.ordinary.names import new_facts, take_facts
 from monitor.ordinary.tables import (
     SEPARATOR,
+    U64,
     add_day,
     add_segment,
     day_of_account,
+    hash_of,
     kind_key,
     known_or_new,
     place_of_id,
@@ -74,10 +81,11 @@ from monitor.ordinary.tables import (
     segment_of,
 )
 
-END, CLOCK, DAY, KIND, WATCH, ROOM = range(6)
+END, CLOCK, DAY, KIND, WATCH, ROOM, BEGUN = range(7)
 """Why it stopped: at the end; before a record by which the clock's day goes on; before one of a day
 that is not open yet; before one that meets a limit first (a kind of limits, or one in a direction
-and currency); before one for which there may be no room."""
+and currency); before one for which there may be no room; after the first one of a day that the
+models have not begun."""
 
 SERIES_BITS = 12
 NO_AMOUNT = 1 << (SERIES_BITS - 1)
@@ -96,6 +104,7 @@ def records_with_room(arrays: Arrays) -> int:
         arrays.accounts.size - numbers[ACCOUNTS_USED],
         arrays.index.size // 2 - numbers[ACCOUNTS_USED],
         arrays.days.size - numbers[DAYS_USED] + numbers[FREE_DAYS],
+        arrays.facts.size - numbers[FACTS_USED] + numbers[FREE_FACTS],
         arrays.ids.size * 3 // 5 - numbers[IDS_USED],
         arrays.entries.size - numbers[ENTRIES_USED],
         (arrays.entry_texts.size - numbers[ENTRY_TEXTS_USED]) // ID_KEPT_MAX,
@@ -111,8 +120,10 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
     numbers, accounts, days = arrays.numbers, borrowed(arrays.accounts), borrowed(arrays.days)
     opens, ids, texts = borrowed(arrays.opens), borrowed(arrays.ids), borrowed(arrays.texts)
     index, segments = borrowed(arrays.index), borrowed(arrays.segments)
-    bucket_first, entries = borrowed(arrays.bucket_first), borrowed(arrays.entries)
+    entries, peers = borrowed(arrays.entries), borrowed(arrays.peers)
+    facts = borrowed(arrays.facts)
     watches, watch_at = borrowed(arrays.watches), borrowed(arrays.watch_at)
+    buckets = arrays.bucket_dirty.size
     numbers = borrowed(numbers)
     joined = np.empty(2 * TEXT_MAX, np.uint8)
     end = min(rows.size, begin + records_with_room(arrays))
@@ -132,7 +143,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             number = int(run.account[place])
         else:
             number = known_or_new(
-                numbers, accounts, index, texts, bucket_first, data, account_at, account_length
+                numbers, accounts, index, texts, buckets, data, account_at, account_length
             )
             run.account[place] = number
         if texts.size - numbers[TEXTS_USED] < 2 * TEXT_MAX:
@@ -183,6 +194,8 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             why = LATE
         elif is_ahead:
             why = AHEAD_OF_OTHERS
+        elif open_["day"] > numbers[MODEL_DAY]:
+            why = MODELS_DAY
         elif row["length"][REVERSES] > 0:
             why = REVERSAL
         elif id_length > ID_KEPT_MAX or row["amount"] >= AMOUNT_MAX:
@@ -191,6 +204,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             why = LIMITS_UNKNOWN
         low = high = U64(0)
         day_at = segment = named = kind = NONE
+        peer = 0
         series = count_at = id_at = 0
         amount = int(row["amount"])
         if why == NONE:
@@ -225,7 +239,9 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                 named = segment
                 if segment == NONE:
                     named = int(arrays.own_segment[own])
-                key = kind_key(int(open_["terms"]), named, own)
+                if 0 <= account["model"] < peers.size:
+                    peer = int(peers[account["model"]])
+                key = kind_key(int(open_["terms"]), named, own, peer)
                 kind_at = place_of_kind(arrays.kind_keys, key)
                 if arrays.kind_keys[kind_at] == 0:
                     return place, KIND
@@ -239,6 +255,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     why = SEGMENT_CHANGE
                 elif max(day["totals"][1], day["totals"][3]) >= TOTAL_MAX:
                     why = GREAT
+        is_near = False
         if why == NONE:
             first_watch = int(watch_at[kind, series])
             if first_watch == NONE:
@@ -257,6 +274,8 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     elif where == count_at + 1:
                         value += amount
                 if value > watch["look_above"]:
+                    is_near = True
+                if value > watch["above"]:
                     stands = (
                         day_at != NONE
                         and watch["bit"] != NONE
@@ -272,6 +291,8 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             run.deferred[numbers[DEFERRED]] = place
             run.is_ahead[numbers[DEFERRED]] = is_ahead
             numbers[DEFERRED] += 1
+            if open_["day"] > numbers[MODEL_DAY] and not (is_redelivered or is_late or is_ahead):
+                return place + 1, BEGUN
             continue
         if day_at == NONE:
             day_at = add_day(numbers, days, account, number, open_)
@@ -279,11 +300,17 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             day["kind"] = kind
             day["currency"] = row["currency"]
             day["segment"] = named
+            day["peer"] = peer
             day["segment_time"] = NEVER
             day["told"] = 0
         day = days[day_at]
         if segment != NONE and time > day["segment_time"]:
             day["segment_time"] = time
+        if is_near and open_["looks"] != 0:
+            if day["facts"] == NONE:
+                day["facts"] = new_facts(numbers, facts)
+            taken_facts = facts[day["facts"]]
+            take_facts(taken_facts, int(arrays.round_minor[row["currency"]]), data, row)
         day["totals"][count_at] += 1
         day["totals"][count_at + 1] += amount
         content = (amount << SERIES_BITS if amount else 1 << SERIES_BITS | NO_AMOUNT) | series
@@ -306,4 +333,12 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
         numbers[ENTRY_TEXTS_USED] += id_length
         numbers[ENTRIES_USED] += 1
         arrays.bucket_dirty[account["bucket"]] = 1
+        if numbers[MODEL_DAY] != NO_MODELS:
+            run.is_taken[place] = 1
+            run.is_in_breach[place] = day["told"] != 0
+            run.day[place] = open_["day"]
+            run.segment[place] = day["segment"]
+            run.own[place] = 0 if account["own"] == NONE else account["own"]
+            for total in range(4):
+                run.totals[place, total] = day["totals"][total]
     return end, END if end == rows.size else ROOM

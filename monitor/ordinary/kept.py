@@ -14,6 +14,7 @@ from models.kernels import borrowed, compiled
 from monitor.core.account import Told
 from monitor.core.attributes import Attributes
 from monitor.core.currency import CURRENCIES
+from monitor.core.review import PAYEES_MAX
 from monitor.ledger.ledger import NO_ROWS, KeptRows
 from monitor.ordinary.layout import ACCOUNTS_USED, NEVER, NONE, Arrays, Table
 from monitor.ordinary.packing import (
@@ -28,15 +29,24 @@ from monitor.ordinary.packing import (
 
 FIELDS = 8
 """Of an account-day: day, segment, since when it is named, totals, told, peer group, branch,
-product. The peer group is empty; branch and product are the tail of its own."""
+product. Branch and product are the tail of its own."""
 
 FIGURES = 4
 CODE_BYTES = 3
 MAP, TEXT, ARRAY = 0x80, 0xA0, 0x90
 """As the heads of a short map, text and array."""
 
-DAY_BYTES = 9 + CODE_BYTES + HEAD_BYTES + (2 + FIGURES) * NUMBER_BYTES
+PEER_BYTES = 32
+"""Of the name of a peer group, at most."""
+
+DAY_BYTES = 8 + PEER_BYTES + CODE_BYTES + HEAD_BYTES + (2 + FIGURES) * NUMBER_BYTES
 """Of an account-day at most, beside its segment and its tail."""
+
+FACTS = 6
+"""Of the facts of an account-day: payees, what each was paid, and four sums."""
+
+FACTS_BYTES = 1 + 2 * HEAD_BYTES + (2 * PAYEES_MAX + 4) * NUMBER_BYTES
+"""Of them, at most."""
 
 _CODES: Final = np.frombuffer("".join(sorted(CURRENCIES)).encode(), np.uint8)
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -47,8 +57,18 @@ def tail_of(attributes: Attributes) -> bytes:
     return _encode(attributes.branch) + _encode(attributes.product)
 
 
-class ToldTexts(NamedTuple):
-    """What was told of account-days, as state keeps it: those in rows, by their places in order.
+def kept_names(names: Sequence[str | None]) -> Bytes:
+    """Return short names as state keeps them: a row each, how many bytes it has and these."""
+    rows = np.zeros((len(names), PEER_BYTES + 1), np.uint8)
+    for row, name in zip(rows, names, strict=True):
+        data = _encode(name)
+        row[0] = len(data)
+        row[1 : 1 + len(data)] = np.frombuffer(data, np.uint8)
+    return rows
+
+
+class KeptTexts(NamedTuple):
+    """What state keeps of some rows, by their places in order.
 
     `ends` has the end of each in `texts`, and a 0 before the first.
     """
@@ -58,11 +78,11 @@ class ToldTexts(NamedTuple):
     texts: Bytes
 
 
-def told_texts(told: Mapping[int, Mapping[str, Told]]) -> ToldTexts:
-    """Return what was told of account-days, given by their places."""
-    places = sorted(told)
-    texts = [_encode(dict(told[place])) for place in places]
-    return ToldTexts(
+def kept_texts(kept: Mapping[int, bytes]) -> KeptTexts:
+    """Return texts by their places."""
+    places = sorted(kept)
+    texts = [kept[place] for place in places]
+    return KeptTexts(
         np.array(places, np.int64),
         np.cumsum([0, *map(len, texts)]),
         np.frombuffer(b"".join(texts), np.uint8),
@@ -70,10 +90,27 @@ def told_texts(told: Mapping[int, Mapping[str, Told]]) -> ToldTexts:
 
 
 @compiled
-def _told_at(told: ToldTexts, place: int) -> tuple[int, int]:
-    """Return where in its texts stands what was told of an account-day, and how long it is."""
-    number = np.searchsorted(told.places, place)
-    return int(told.ends[number]), int(told.ends[number + 1] - told.ends[number])
+def _text_at(kept: KeptTexts, place: int) -> tuple[int, int]:
+    """Return where the text of a row stands, and how long it is."""
+    number = np.searchsorted(kept.places, place)
+    return int(kept.ends[number]), int(kept.ends[number + 1] - kept.ends[number])
+
+
+@compiled
+def _put_facts(into: Bytes, at: int, facts: Table) -> int:
+    """Write the facts of an account-day; return the place behind."""
+    used = int(facts["used"])
+    into[at] = ARRAY | FACTS
+    at = put_array_head(into, at + 1, used)
+    for place in range(used):
+        at = put_number(into, at, int(facts["payees"][place]))
+    at = put_array_head(into, at, used)
+    for place in range(used):
+        at = put_number(into, at, int(facts["paid"][place]))
+    at = put_number(into, at, int(facts["others"]))
+    at = put_number(into, at, int(facts["unnamed"]))
+    at = put_number(into, at, int(facts["amounts"]))
+    return put_number(into, at, int(facts["round"]))
 
 
 @compiled
@@ -86,11 +123,14 @@ def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
     segments: Table,
     tail: Table,
     codes: Bytes,
-    told: ToldTexts,
+    peers: Bytes,
+    facts: Table,
+    told: KeptTexts,
 ) -> int:
     """Write an account-day; return the place behind."""
     row = days[day_place]
-    into[at] = ARRAY | FIELDS
+    has_facts = row["facts"] != NONE
+    into[at] = ARRAY | (FIELDS + 1 if has_facts else FIELDS)
     at = put_number(into, at + 1, int(row["day"]))
     if row["segment"] == NONE:
         into[at] = NIL
@@ -111,21 +151,31 @@ def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
     for place in range(FIGURES):
         at = put_number(into, at, int(row["totals"][place]))
     if row["told"]:
-        told_at, length = _told_at(told, day_place)
+        told_at, length = _text_at(told, day_place)
         at = put_bytes(into, at, told.texts, told_at, length)
     else:
         into[at] = MAP
         at += 1
-    into[at] = NIL
-    return put_bytes(into, at + 1, texts, int(tail["at"]), int(tail["length"]))
+    peer = peers[row["peer"]]
+    at = put_bytes(into, at, peer, 1, int(peer[0]))
+    at = put_bytes(into, at, texts, int(tail["at"]), int(tail["length"]))
+    return _put_facts(into, at, facts[row["facts"]]) if has_facts else at
 
 
 @compiled
-def _room(
-    account: Table, days: Table, segments: Table, tail: Table, told: ToldTexts
+def _room(  # noqa: PLR0913, PLR0917 - as above
+    account: Table,
+    number: int,
+    days: Table,
+    segments: Table,
+    tail: Table,
+    told: KeptTexts,
+    reviews: KeptTexts,
 ) -> tuple[int, int]:
     """Return how many account-days an account has, and the bytes that they take at most."""
     size = 1 + 2 * HEAD_BYTES + int(account["id_length"])
+    if account["rests"] != 0:
+        size += _text_at(reviews, number)[1]
     count = 0
     place = int(account["head"])
     while place != NONE:
@@ -133,22 +183,27 @@ def _room(
         size += DAY_BYTES + tail["length"]
         if row["segment"] != NONE:
             size += segments[row["segment"]]["length"]
+        if row["facts"] != NONE:
+            size += FACTS_BYTES
         if row["told"]:
-            size += _told_at(told, place)[1]
+            size += _text_at(told, place)[1]
         count += 1
         place = int(row["next"])
     return count, size
 
 
 @compiled
-def packed_rows(  # noqa: PLR0913, PLR0917 - as above
+def packed_rows(  # noqa: PLR0913, PLR0915, PLR0917 - as above
     accounts: Table,
     days: Table,
     texts: Bytes,
     segments: Table,
     own_tails: Table,
     codes: Bytes,
-    told: ToldTexts,
+    peers: Bytes,
+    facts: Table,
+    told: KeptTexts,
+    reviews: KeptTexts,
     numbers: Table,
     count: int,
 ) -> tuple[Bytes, Ints, Ints, Ints]:
@@ -159,14 +214,17 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
     """
     accounts, days, texts = borrowed(accounts), borrowed(days), borrowed(texts)
     segments, own_tails, codes = borrowed(segments), borrowed(own_tails), borrowed(codes)
+    peers, facts = borrowed(peers), borrowed(facts)
     begins = np.zeros(count + 1, np.int64)
     counts = np.zeros(count, np.int64)
     days_max = 0
-    for account in accounts:
+    for account_number in range(accounts.size):
+        account = accounts[account_number]
         number = numbers[account["bucket"]]
-        if number == NONE or account["head"] == NONE:
+        if number == NONE or (account["head"] == NONE and account["rests"] == 0):
             continue
-        of_account, size = _room(account, days, segments, own_tails[max(account["own"], 0)], told)
+        tail = own_tails[max(account["own"], 0)]
+        of_account, size = _room(account, account_number, days, segments, tail, told, reviews)
         begins[number + 1] += size
         counts[number] += 1
         days_max = max(days_max, of_account)
@@ -176,9 +234,10 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
     into = borrowed(made)
     ends = begins[:count].copy()
     places = np.empty(days_max, np.int64)
-    for account in accounts:
+    for account_number in range(accounts.size):
+        account = accounts[account_number]
         number = numbers[account["bucket"]]
-        if number == NONE or account["head"] == NONE:
+        if number == NONE or (account["head"] == NONE and account["rests"] == 0):
             continue
         of_account = 0
         place = int(account["head"])
@@ -187,20 +246,33 @@ def packed_rows(  # noqa: PLR0913, PLR0917 - as above
             of_account += 1
             place = int(days[place]["next"])
         at = ends[number]
-        into[at] = ARRAY | 2
+        into[at] = ARRAY | (2 if account["rests"] == 0 else 3)
         at = put_text(into, at + 1, texts, int(account["id_at"]), int(account["id_length"]))
         at = put_array_head(into, at, of_account)
         tail = own_tails[max(account["own"], 0)]
         for earlier in range(of_account - 1, -1, -1):
-            at = _put_day(into, at, days, places[earlier], texts, segments, tail, codes, told)
+            at = _put_day(
+                into, at, days, places[earlier], texts, segments, tail, codes, peers, facts, told
+            )
+        if account["rests"] != 0:
+            text_at, length = _text_at(reviews, account_number)
+            at = put_bytes(into, at, reviews.texts, text_at, length)
         ends[number] = at
     return made, begins[:count], ends, counts
 
 
 def kept_rows(
-    arrays: Arrays, told: Mapping[int, Mapping[str, Told]], buckets: Sequence[int]
+    arrays: Arrays,
+    peers: Bytes,
+    told: Mapping[int, Mapping[str, Told]],
+    reviews: Mapping[int, bytes],
+    buckets: Sequence[int],
 ) -> list[KeptRows]:
-    """Return the accounts in rows of some buckets, in the order of these."""
+    """Return the accounts in rows of some buckets, in the order of these.
+
+    `peers` has the names of peer groups, as `kept_names` gives them, `told` what was told of
+    account-days by their places, and `reviews` those of accounts by their numbers.
+    """
     numbers = np.full(arrays.bucket_dirty.size, NONE, np.int32)
     numbers[list(buckets)] = np.arange(len(buckets))
     data, begins, ends, counts = packed_rows(
@@ -210,7 +282,10 @@ def kept_rows(
         arrays.segments,
         arrays.own_tails,
         _CODES,
-        told_texts(told),
+        peers,
+        arrays.facts,
+        kept_texts({place: _encode(dict(of_day)) for place, of_day in told.items()}),
+        kept_texts(reviews),
         numbers,
         len(buckets),
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from models.arrays import Bytes, Ints
 from monitor.core.currency import CURRENCIES
+from monitor.core.review import PAYEES_MAX, ROUND_UNITS
 
 Table = Any
 """An array of one of the kinds of rows below; numpy has no static type for it."""
@@ -37,7 +38,8 @@ READ: Final = 3
 """Of a record's `state`: a transaction that Python has read; its texts stand in the bytes, too."""
 
 ID, ACCOUNT = 0, 1
-SEGMENT, REVERSES = 9, 11
+COUNTERPARTY, INSTITUTION, CHANNEL, SEGMENT = 6, 7, 8, 9
+REVERSES = 11
 """Places of texts in a row of a run."""
 
 ID_KEPT_MAX: Final = 40
@@ -55,18 +57,20 @@ ACCOUNTS: Final = np.dtype(
         ("id_at", "i8"),
         ("id_length", "i4"),
         ("bucket", "i4"),
-        ("bucket_next", "i4"),
+        ("model", "i4"),
         ("head", "i4"),
         ("own", "i4"),
         ("state", "u1"),
         ("idle", "u1"),
+        ("rests", "u1"),
     ],
     align=True,
 )
-"""An account: where its id stands in `texts`, the next account of its bucket, its latest day.
+"""An account: where its id stands in `texts`, its bucket of state, its latest day.
 
-`own` is the number of what tells its limits apart beside its segment, -1 if nobody has looked yet.
-`idle` counts the closed days since it had something last, up to some.
+`model` is its row in the models, -1 if it has none. `own` is the number of what tells its limits
+apart beside its segment, -1 if nobody has looked yet. `idle` counts the closed days since it had
+something last, up to some. `rests` is 1 if Python keeps a review of it.
 """
 
 DAYS: Final = np.dtype(
@@ -81,14 +85,17 @@ DAYS: Final = np.dtype(
         ("kind", "i4"),
         ("segment", "i4"),
         ("told", "u4"),
+        ("facts", "i4"),
         ("currency", "i2"),
+        ("peer", "i2"),
     ],
     align=True,
 )
 """An account-day: its totals as `core/account.py` has them, in one currency (by its number).
 
 `next` is an earlier one of its account. `after` and `before` are others of its business day, in the
-order in which they began. `kind` says which limits watch it; `segment` is a number, or -1. `told`
+order in which they began. `facts` is a place in `facts`, -1 of none. `kind` says which limits watch
+it; `segment` is a number, or -1; `peer` is the number of the peer group's name, 0 of none. `told`
 has a bit for each limit of the kind that it was told to be over; what was told, Python knows.
 """
 
@@ -102,19 +109,44 @@ OPENS: Final = np.dtype(
         ("first", "i4"),
         ("last", "i4"),
         ("account_days", "i4"),
+        ("looks", "i4"),
     ],
     align=True,
 )
-"""An open business day: when it is, what it holds, and by which limits it is decided (`terms`)."""
+"""An open business day: when it is, what it holds, and by which limits it is decided (`terms`).
+
+`looks` is 1 if facts are taken of account-days that come near one of these.
+"""
 
 IDS: Final = np.dtype([("low", "u8"), ("high", "u8"), ("content", "i8"), ("day", "i8")])
 """A transaction of an open day: 128 bits of a keyed hash of its account and its id, and its content
 as `ledger.py` has it. `day` 0 is an empty place, one before the first open day a place to be used
 again."""
 
-WATCHES: Final = np.dtype([("first", "i8"), ("second", "i8"), ("look_above", "i8"), ("bit", "i8")])
-"""A limit that a transaction can take an account-day over: two places of its totals, and the sum
-above which Python looks, unless the `bit` of `told` says that it has; -1: it looks each time."""
+FACTS: Final = np.dtype(
+    [
+        ("paid", "i8", (PAYEES_MAX,)),
+        ("others", "i8"),
+        ("unnamed", "i8"),
+        ("amounts", "i8"),
+        ("round", "i8"),
+        ("payees", "u4", (PAYEES_MAX,)),
+        ("used", "i4"),
+        ("next", "i4"),
+    ],
+    align=True,
+)
+"""What is seen of an account-day that came near a limit, as `DayFacts` has it: `used` payees.
+
+Of a place that is to be used again, `next` is the next one."""
+
+WATCHES: Final = np.dtype(
+    [("first", "i8"), ("second", "i8"), ("look_above", "i8"), ("above", "i8"), ("bit", "i8")]
+)
+"""A limit that a transaction can take an account-day over: two places of its totals, and the sum.
+
+From `look_above` on facts are taken. Above `above` Python tells of it, unless the `bit` of `told`
+says that it has; -1: it is asked each time."""
 
 BITS: Final = 32
 """Limits of a kind that have a bit of `told`."""
@@ -155,8 +187,9 @@ CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
     CURRENCY_CHANGE,
     NEAR_LIMIT,
     CLOCK_GOES_ON,
+    MODELS_DAY,
     NO_KERNELS,
-) = range(14)
+) = range(15)
 """Why Python decides on a record, the first one that holds: a place in `IN_PYTHON`."""
 
 IN_PYTHON: Final = (
@@ -173,11 +206,13 @@ IN_PYTHON: Final = (
     "currency",
     "near-limit",
     "clock",
+    "models-day",
     "no-kernels",
 )
 """The same in words. `great` is an id, an amount or a sum; `object-account` is one of which more is
-held than rows have, or of which Python decides an earlier record; `no-kernels` while there are
-models, one account alone, or kernels that are not loaded yet."""
+held than rows have, or of which Python decides an earlier record; `models-day` the first of a day
+that the models have not begun; `no-kernels` while there is one account alone, or kernels are not
+loaded yet."""
 
 CONTENT_MAX: Final = 1 << 62
 """What is greater is Python's."""
@@ -211,15 +246,29 @@ TOTAL_MAX: Final = 1 << 61
     DEFERRED,
     KEY_0,
     KEY_1,
-) = range(22)
+    MODEL_DAY,
+    FACTS_USED,
+    FACTS_FREE,
+    FREE_FACTS,
+) = range(26)
 """Places in `numbers`.
 
 `LEADER` to `LEAD` are those of the watermark, the leader by its number. A record that takes the
 watermark to `CLOCK_MAX` is Python's: days close, or the clock's day is another. Up to `OFFSET_LAST`
 records come again. `FIRST_OPEN` is the start of the first day that is open. `ASKS_OWN` is 1 if
 Python has to say what tells a new account's limits apart. `DAYS_FREE` is the first of `FREE_DAYS`
-places in `days` that are to be used again, each of which has the next one in `next`.
+places in `days` that are to be used again, each of which has the next one in `next`. `MODEL_DAY`
+is the business day that the models are in: the first record of a later one is Python's.
+`FACTS_FREE` is the first of `FREE_FACTS` places in `facts` that are to be used again.
 """
+
+NO_MODELS: Final = 1 << 62
+"""As `MODEL_DAY`: there are none."""
+
+
+ROUND_MINOR: Final = np.array(
+    [ROUND_UNITS * 10 ** CURRENCIES[code].exponent for code in CURRENCY_CODES], np.int64
+)
 
 
 class Arrays(NamedTuple):
@@ -229,9 +278,9 @@ class Arrays(NamedTuple):
     accounts: Table  # ACCOUNTS
     index: Table  # i4, by hash: an account's number and 1; 0 is an empty place
     texts: Bytes  # ids of accounts and names of segments, one after the other
-    bucket_first: Table  # i4: the account of each bucket that came last
     bucket_dirty: Table  # u1: whether the bucket must be written
     days: Table  # DAYS
+    facts: Table  # FACTS
     opens: Table  # OPENS
     ids: Table  # IDS, by hash
     segments: Table  # NAMES
@@ -242,6 +291,8 @@ class Arrays(NamedTuple):
     watch_at: Table  # i4 (kinds, series): the first watch; -1 if Python was not asked yet
     watch_count: Table  # i4 (kinds, series)
     watches: Table  # WATCHES
+    round_minor: Ints  # by currency: minor units of which a round amount is a multiple
+    peers: Table  # i2, by rows of the models: numbers of peer groups' names on this day
     entries: Table  # ENTRIES
     entry_texts: Bytes
     in_python: Ints  # records that Python decides on, by the reason
@@ -251,12 +302,20 @@ class RunPlaces(NamedTuple):
     """What a kernel says of the records of a run, by their places.
 
     `account` has the number of each record's account. `deferred` has the places of those that
-    Python is to decide, in order, and `is_ahead` whether each of these leads too far.
+    Python is to decide, in order, and `is_ahead` whether each of these leads too far. The others
+    say of what a kernel took in what models are to see: whether it did, and its account-day as it
+    was then. Without models there is no room for them.
     """
 
     account: Table  # i4
     deferred: Ints
     is_ahead: Table  # u1
+    is_taken: Table  # u1
+    is_in_breach: Table  # u1
+    day: Table  # i4
+    segment: Table  # i4
+    own: Table  # i4
+    totals: Table  # i8 (records, 4)
 
 
 SPARE: Final = 4096
@@ -269,20 +328,37 @@ SEGMENTS_MAX: Final = 4096
 """Names of segments that have a number; account-days of further ones are objects."""
 
 
+def room_for_places(count: int, *, has_models: bool) -> RunPlaces:
+    """Return room for what a kernel says of so many records."""
+    seen = count if has_models else 0
+    return RunPlaces(
+        account=np.full(count, NONE, np.int32),
+        deferred=np.zeros(count, np.int64),
+        is_ahead=np.zeros(count, np.uint8),
+        is_taken=np.zeros(seen, np.uint8),
+        is_in_breach=np.empty(seen, np.uint8),
+        day=np.empty(seen, np.int32),
+        segment=np.empty(seen, np.int32),
+        own=np.empty(seen, np.int32),
+        totals=np.empty((seen, 4), np.int64),
+    )
+
+
 def room_for_accounts(buckets: int, series: int) -> Arrays:
     """Return the arrays of a partition that has seen nothing, with a key of their own."""
     numbers = np.zeros(32, np.int64)
-    numbers[[LEADER, DAYS_FREE, OFFSET_LAST]] = NONE
+    numbers[[LEADER, DAYS_FREE, FACTS_FREE, OFFSET_LAST]] = NONE
     numbers[[FIRST, SECOND, TIME, CLOCK_MAX, FIRST_OPEN]] = NEVER
+    numbers[MODEL_DAY] = NO_MODELS
     numbers[[KEY_0, KEY_1]] = np.frombuffer(secrets.token_bytes(16), np.int64)
     return Arrays(
         numbers=numbers,
         accounts=np.zeros(1 << 10, ACCOUNTS),
         index=np.zeros(1 << 11, np.int32),
         texts=np.zeros(1 << 15, np.uint8),
-        bucket_first=np.full(buckets, NONE, np.int32),
         bucket_dirty=np.zeros(buckets, np.uint8),
         days=np.zeros(1 << 10, DAYS),
+        facts=np.zeros(64, FACTS),
         opens=np.zeros(64, OPENS),
         ids=np.zeros(1 << 12, IDS),
         segments=np.zeros(SEGMENTS_MAX, NAMES),
@@ -293,6 +369,8 @@ def room_for_accounts(buckets: int, series: int) -> Arrays:
         watch_at=np.full((16, series), NONE, np.int32),
         watch_count=np.zeros((16, series), np.int32),
         watches=np.zeros(64, WATCHES),
+        round_minor=ROUND_MINOR,
+        peers=np.zeros(0, np.int16),
         entries=np.zeros(1 << 12, ENTRIES),
         entry_texts=np.zeros(1 << 17, np.uint8),
         in_python=np.zeros(len(IN_PYTHON), np.int64),

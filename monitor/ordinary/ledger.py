@@ -3,15 +3,58 @@
 An account is an `Account` from when somebody asks for it until nothing of it is remarkable.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
-from monitor.core.account import Account
+import msgspec
+
+from monitor.core.account import Account, AccountDay
+from monitor.core.review_fields import review_fields
 from monitor.core.threshold import LimitSet
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
 from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
 from monitor.ordinary.ids import IdContents
 from monitor.ordinary.kept import kept_rows
 from monitor.policy.policy import PolicyBook
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class _RestingAccounts:
+    """Accounts of which a review is kept beside their rows; they have no days meanwhile."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, Account] = {}
+        self._texts: dict[str, bytes] = {}  # their reviews, as state keeps them
+
+    def get(self, account_id: str) -> Account | None:
+        return self._accounts.get(account_id)
+
+    def put(self, account: Account) -> None:
+        account.days = ()
+        self._accounts[account.account_id] = account
+
+    def take(self, account_id: str) -> Account | None:
+        """Let an account rest no more, and return it; None if it did not."""
+        self._texts.pop(account_id, None)
+        return self._accounts.pop(account_id, None)
+
+    def kept(self, buckets: Iterable[int]) -> Iterator[tuple[str, bytes]]:
+        """Yield the accounts in some buckets with their reviews as state keeps them."""
+        wanted = set(buckets)
+        for account_id, account in self._accounts.items():
+            if account.bucket in wanted:
+                if account_id not in self._texts:
+                    self._texts[account_id] = _kept_review(account)
+                yield account_id, self._texts[account_id]
+
+
+def _kept_review(account: Account) -> bytes:
+    assert account.review is not None
+    try:
+        return _encode(review_fields(account.review, int))
+    except OverflowError:  # a sum beyond 64 bits: as text then, as `streams/state/accounts.py`
+        return _encode(review_fields(account.review, str))
 
 
 class OrdinaryLedger(Ledger):
@@ -23,6 +66,8 @@ class OrdinaryLedger(Ledger):
     def __init__(self, partition: int, policies: PolicyBook, buckets: int) -> None:
         super().__init__(partition, policies, buckets)
         self.ordinary: OrdinaryAccounts | None = None
+        self.woken: list[str] = []  # accounts that may be rows again before long
+        self._resting = _RestingAccounts()
 
     def begin_rows(self) -> OrdinaryAccounts:
         """Let accounts stand in rows from here on, as they become ordinary; return their arrays."""
@@ -34,19 +79,59 @@ class OrdinaryLedger(Ledger):
             for day, open_day in self.open_days.items():
                 held = open_day.contents
                 assert isinstance(held, dict), "no table had it before"
-                open_day.contents = contents = IdContents(self.ordinary, day)
+                open_day.contents = contents = IdContents(self.ordinary.ids, day)
                 for key, content in held.items():
                     contents[key] = content
         return self.ordinary
+
+    def restore_bucket(
+        self,
+        number: int,
+        accounts: Iterable[tuple[str, Callable[[Account], tuple[AccountDay, ...]]]],
+    ) -> tuple[list[Account], list[AccountDay]]:
+        """Put back a bucket's accounts with their days; kernels know then that they are objects."""
+        restored, closed = super().restore_bucket(number, accounts)
+        if self.ordinary is not None:
+            for account in restored:
+                self.ordinary.make_object(account, self.open_days)
+        return restored, closed
 
     def account(self, account_id: str) -> Account:
         """Return an account by its id, out of its rows if it has any; a new one if it is new."""
         account = self.accounts.get(account_id)
         if account is None:
-            account = super().account(account_id)
+            account = self._resting.take(account_id)
+            if account is None:
+                account = super().account(account_id)
+            else:
+                self.accounts[account_id] = account
+                self.buckets[account.bucket].accounts[account_id] = account
             if self.ordinary is not None:
                 self.ordinary.make_object(account, self.open_days)
         return account
+
+    def wake(self, account: Account) -> None:
+        """See that an account which somebody remembers is there, with its days."""
+        account_id = account.account_id
+        if account_id not in self.accounts and self._resting.get(account_id) is account:
+            self.account(account_id)
+            self.woken.append(account_id)
+
+    def noted_of(self, open_day: OpenDay) -> list[AccountDay]:
+        """Return the account-days of a day that came near a limit; those in rows become objects.
+
+        Of an open day they are those of which something was told, or whose account has a review.
+        """
+        if self.ordinary is not None:
+            near = (
+                self.ordinary.near_accounts(open_day.day)
+                if open_day.rows is None
+                else open_day.rows.near_accounts()
+            )
+            for account_id in near:
+                self.account(account_id)
+            self.woken += near
+        return super().noted_of(open_day)
 
     def find(self, account_id: str) -> Account | None:
         """Return an account of which something is held; None if nothing is."""
@@ -73,16 +158,18 @@ class OrdinaryLedger(Ledger):
         """Make rows of an account, if nothing of it is remarkable."""
         if (
             self.ordinary is not None
-            and account.review is None
             and not account.waiting
             and self.accounts.get(account.account_id) is account
-            and self.ordinary.put_rows(account, self.open_days, self._own_id(account.account_id))
+            and self.ordinary.put_rows(account, self.open_days, self.own_id(account.account_id))
         ):
             del self.accounts[account.account_id]
             del self.buckets[account.bucket].accounts[account.account_id]
             self.dirty.discard(account)
+            if account.review is not None:
+                self._resting.put(account)
 
-    def _own_id(self, account_id: str) -> str | None:
+    def own_id(self, account_id: str) -> str | None:
+        """Return the id of an account for which alone there are limits; None of all others."""
         is_own = any(limits.has_own(account_id) for limits in self._limit_sets())
         return account_id if is_own else None
 
@@ -122,7 +209,16 @@ class OrdinaryLedger(Ledger):
         """Return the accounts of each of some buckets that are no objects, as they are kept."""
         if self.ordinary is None:
             return super().rows_of(buckets)
-        return kept_rows(self.ordinary.arrays, self.ordinary.told, buckets)
+        return kept_rows(
+            self.ordinary.arrays,
+            self.ordinary.kept_peers(),
+            self.ordinary.told,
+            {
+                self.ordinary.number_of(account_id): text
+                for account_id, text in self._resting.kept(buckets)
+            },
+            buckets,
+        )
 
     def _tag_for(self, account_id: str) -> str:
         return account_id + BETWEEN_IDS
@@ -130,7 +226,7 @@ class OrdinaryLedger(Ledger):
     def _new_day(self, day: int) -> OpenDay:
         open_day = super()._new_day(day)
         if self.ordinary is not None:
-            open_day.contents = IdContents(self.ordinary, day)
+            open_day.contents = IdContents(self.ordinary.ids, day)
         return open_day
 
     def open_day(self, day: int) -> OpenDay | None:

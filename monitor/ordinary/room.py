@@ -108,7 +108,6 @@ class Compaction:
             arrays.accounts,
             arrays.texts,
             arrays.segments,
-            arrays.bucket_first,
             is_kept,
             accounts,
             index,
@@ -122,8 +121,12 @@ class Compaction:
 
 
 def is_gone(accounts: Table, gone_days: int) -> Table:
-    """Return which accounts have had nothing on so many closed days."""
+    """Return which accounts have had nothing on so many closed days.
+
+    None of those that models know is gone, as they forget nobody, nor one with a review.
+    """
     is_empty = (accounts["head"] == NONE) & (accounts["state"] == IN_ROWS)
+    is_empty &= (accounts["model"] == NONE) & (accounts["rests"] == 0)
     return is_empty & (accounts["idle"] >= gone_days)
 
 
@@ -133,7 +136,8 @@ def grow_idle(accounts: Table, used: int, gone_days: int) -> int:
     gone = 0
     for number in range(used):
         account = accounts[number]
-        if account["head"] != NONE or account["state"] != IN_ROWS:
+        is_known = account["model"] != NONE or account["rests"] != 0
+        if account["head"] != NONE or account["state"] != IN_ROWS or is_known:
             account["idle"] = 0
         elif account["idle"] < gone_days:
             account["idle"] += 1
@@ -147,7 +151,6 @@ def move_accounts(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by on
     accounts: Table,
     texts: Bytes,
     segments: Table,
-    bucket_first: Table,
     is_kept: Table,
     into: Table,
     index: Table,
@@ -162,7 +165,6 @@ def move_accounts(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by on
             into_texts[text_at + letter] = texts[name["at"] + letter]
         name["at"] = text_at
         text_at += name["length"]
-    bucket_first[:] = NONE
     for number in range(numbers[ACCOUNTS_USED]):
         if not is_kept[number]:
             continue
@@ -172,8 +174,6 @@ def move_accounts(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by on
             into_texts[text_at + letter] = texts[account["id_at"] + letter]
         account["id_at"] = text_at
         text_at += account["id_length"]
-        account["bucket_next"] = bucket_first[account["bucket"]]
-        bucket_first[account["bucket"]] = kept
         put_number(index, account["hash"], kept)
         new_numbers[number] = kept
         kept += 1
@@ -227,6 +227,9 @@ def with_room(arrays: Arrays, text: int = 0) -> Arrays:
     days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
     if days + layout.SPARE > arrays.days.size:
         more["days"] = longer(arrays.days, days + layout.SPARE)
+    facts = int(numbers[layout.FACTS_USED] - numbers[layout.FREE_FACTS])
+    if facts + layout.SPARE > arrays.facts.size:
+        more["facts"] = longer(arrays.facts, facts + layout.SPARE)
     if numbers[layout.ENTRIES_USED] + layout.SPARE > arrays.entries.size:
         more["entries"] = longer(arrays.entries, int(numbers[layout.ENTRIES_USED]) + layout.SPARE)
     texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * layout.SPARE
@@ -234,6 +237,27 @@ def with_room(arrays: Arrays, text: int = 0) -> Arrays:
         more["entry_texts"] = longer(arrays.entry_texts, texts)
     if numbers[layout.IDS_USED] + layout.SPARE > arrays.ids.size * 3 // 5:
         more["ids"] = ids_moved(arrays, 0)
+    return arrays._replace(**more) if more else arrays
+
+
+def with_room_for(arrays: Arrays, accounts: int, text: int) -> Arrays:
+    """Return arrays with room for so many accounts more, with an account-day each, and for text."""
+    numbers = arrays.numbers
+    more: dict[str, Any] = {}
+    used = int(numbers[layout.ACCOUNTS_USED])
+    if used + accounts + layout.SPARE > arrays.accounts.size:
+        more["accounts"] = longer(arrays.accounts, used + accounts + layout.SPARE)
+    days = int(numbers[layout.DAYS_USED] - numbers[layout.FREE_DAYS])
+    if days + accounts + layout.SPARE > arrays.days.size:
+        more["days"] = longer(arrays.days, days + accounts + layout.SPARE)
+    if numbers[layout.TEXTS_USED] + layout.SPARE_TEXTS + text > arrays.texts.size:
+        needed = int(numbers[layout.TEXTS_USED]) + layout.SPARE_TEXTS + text
+        more["texts"] = longer(arrays.texts, needed)
+    if "accounts" in more:
+        more["index"] = index = np.zeros(
+            1 << (2 * more["accounts"].size - 1).bit_length(), np.int32
+        )
+        tables.reindex(index, more["accounts"], used)
     return arrays._replace(**more) if more else arrays
 
 

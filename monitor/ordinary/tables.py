@@ -1,15 +1,20 @@
-"""The places of accounts, ids of transactions, segments and kinds of limits in their arrays."""
+"""The places of accounts, ids of transactions, segments and kinds of limits in their arrays.
+
+The hashes by which they are found are SipHash-1-3 with 128 bits (Aumasson and Bernstein, 2012):
+who has no key cannot aim at a place.
+"""
 
 import numpy as np
 
 from models.arrays import Bytes, Ints
 from models.kernels import compiled
-from monitor.ordinary.hashing import U64, hash_of
 from monitor.ordinary.layout import (
     ACCOUNTS_USED,
     DAYS_FREE,
     DAYS_USED,
+    FACTS_FREE,
     FREE_DAYS,
+    FREE_FACTS,
     IDS_USED,
     IN_ROWS,
     KEY_0,
@@ -21,6 +26,70 @@ from monitor.ordinary.layout import (
     TEXTS_USED,
     Table,
 )
+
+U64 = np.uint64
+WORD = 8
+
+
+@compiled
+def rotated(word: U64, bits: int) -> U64:
+    """Return a word of 64 bits, turned left."""
+    return (word << U64(bits)) | (word >> U64(64 - bits))
+
+
+@compiled
+def mixed(a: U64, b: U64, c: U64, d: U64) -> tuple[U64, U64, U64, U64]:
+    """Return the state of the hash after one round."""
+    a += b
+    b = rotated(b, 13) ^ a
+    a = rotated(a, 32)
+    c += d
+    d = rotated(d, 16) ^ c
+    a += d
+    d = rotated(d, 21) ^ a
+    c += b
+    b = rotated(b, 17) ^ c
+    c = rotated(c, 32)
+    return a, b, c, d
+
+
+@compiled
+def word_at(data: Bytes, at: int, count: int) -> U64:
+    """Return so many bytes, at most eight, as a word; the first is the lowest."""
+    word = U64(0)
+    for place in range(count):
+        word |= U64(data[at + place]) << U64(WORD * place)
+    return word
+
+
+@compiled
+def hash_of(data: Bytes, at: int, length: int, key_0: int, key_1: int) -> tuple[U64, U64]:
+    """Return the two halves of the hash of some bytes under a key of two words."""
+    low, high = U64(key_0), U64(key_1)
+    a = low ^ U64(0x736F6D6570736575)
+    b = high ^ U64(0x646F72616E646F6D) ^ U64(0xEE)
+    c = low ^ U64(0x6C7967656E657261)
+    d = high ^ U64(0x7465646279746573)
+    place = 0
+    while place + WORD <= length:
+        word = word_at(data, at + place, WORD)
+        d ^= word
+        a, b, c, d = mixed(a, b, c, d)
+        a ^= word
+        place += WORD
+    word = word_at(data, at + place, length - place) | U64(length & 0xFF) << U64(56)
+    d ^= word
+    a, b, c, d = mixed(a, b, c, d)
+    a ^= word
+    c ^= U64(0xEE)
+    for _ in range(3):
+        a, b, c, d = mixed(a, b, c, d)
+    first = a ^ b ^ c ^ d
+    b ^= U64(0xDD)
+    for _ in range(3):
+        a, b, c, d = mixed(a, b, c, d)
+    return first, a ^ b ^ c ^ d
+
 
 SEPARATOR = 0xFF
 """Between the ids of an account and a transaction: no byte of UTF-8."""
@@ -93,7 +162,7 @@ def add_account(  # noqa: PLR0913, PLR0917 - as above
     accounts: Table,
     index: Table,
     texts: Bytes,
-    bucket_first: Table,
+    buckets: int,
     data: Bytes,
     at: int,
     length: int,
@@ -107,13 +176,12 @@ def add_account(  # noqa: PLR0913, PLR0917 - as above
     account["id_length"] = length
     for place in range(length):
         texts[numbers[TEXTS_USED] + place] = data[at + place]
-    bucket = crc32(data, at, length) % bucket_first.size
-    account["bucket"] = bucket
-    account["bucket_next"] = bucket_first[bucket]
+    account["bucket"] = crc32(data, at, length) % buckets
+    account["model"] = NONE
     account["head"] = NONE
     account["own"] = NONE
     account["state"] = IN_ROWS
-    bucket_first[bucket] = number
+    account["rests"] = 0
     put_number(index, hash_, number)
     numbers[TEXTS_USED] += length
     numbers[ACCOUNTS_USED] += 1
@@ -126,7 +194,7 @@ def known_or_new(  # noqa: PLR0913, PLR0917 - as above
     accounts: Table,
     index: Table,
     texts: Bytes,
-    bucket_first: Table,
+    buckets: int,
     data: Bytes,
     at: int,
     length: int,
@@ -135,7 +203,7 @@ def known_or_new(  # noqa: PLR0913, PLR0917 - as above
     hash_, _ = hash_of(data, at, length, numbers[KEY_0], numbers[KEY_1])
     number = account_of(accounts, index, texts, data, at, length, hash_)
     if number == NONE:
-        number = add_account(numbers, accounts, index, texts, bucket_first, data, at, length, hash_)
+        number = add_account(numbers, accounts, index, texts, buckets, data, at, length, hash_)
     return number
 
 
@@ -211,9 +279,10 @@ def add_segment(
 
 
 @compiled
-def kind_key(terms: int, segment: int, own: int) -> U64:
+def kind_key(terms: int, segment: int, own: int, peer: int) -> U64:
     """Return what tells limits apart as one number, which is not 0."""
-    return U64(1) | U64(terms) << U64(1) | U64(segment + 1) << U64(18) | U64(own) << U64(32)
+    known = U64(1) | U64(terms) << U64(1) | U64(segment + 1) << U64(18)
+    return known | U64(peer) << U64(32) | U64(own) << U64(40)
 
 
 @compiled
@@ -252,6 +321,7 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
     row["next"] = account["head"]
     account["head"] = place
     account["idle"] = 0
+    row["facts"] = NONE
     row["after"] = NONE
     row["before"] = open_["last"]
     if open_["last"] == NONE:
@@ -264,7 +334,7 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
 
 
 @compiled
-def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
+def drop_day(numbers: Ints, accounts: Table, days: Table, facts: Table, place: int) -> None:
     """Take an account-day from its account; its place is to be used again.
 
     With its last one an account forgets what its limits went by: that may change until it has
@@ -281,6 +351,10 @@ def drop_day(numbers: Ints, accounts: Table, days: Table, place: int) -> None:
         days[before]["next"] = row["next"]
     if account["head"] == NONE:
         account["own"] = NONE
+    if row["facts"] != NONE:
+        facts[row["facts"]]["next"] = numbers[FACTS_FREE]
+        numbers[FACTS_FREE] = row["facts"]
+        numbers[FREE_FACTS] += 1
     row["account"] = NONE
     row["next"] = numbers[DAYS_FREE]
     numbers[DAYS_FREE] = place
@@ -334,7 +408,7 @@ def has_rows(
     """Return whether anything of the account whose id stands in `data` stands in rows."""
     hash_, _ = hash_of(data, 0, length, numbers[KEY_0], numbers[KEY_1])
     number = account_of(accounts, index, texts, data, 0, length, hash_)
-    return number != NONE and accounts[number]["head"] != NONE
+    return number != NONE and (accounts[number]["head"] != NONE or accounts[number]["rests"] != 0)
 
 
 @compiled
@@ -350,6 +424,7 @@ def put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
     segment: int,
     segment_time: int,
     currency: int,
+    peer: int,
     told: int,
     count_debit: int,
     amount_debit: int,
@@ -362,7 +437,7 @@ def put_day(  # noqa: PLR0913, PLR0917 - a row, field by field
     place = add_day(numbers, days, account, number, opens[open_place])
     row = days[place]
     row["kind"], row["segment"], row["segment_time"] = kind, segment, segment_time
-    row["currency"], row["told"] = currency, told
+    row["currency"], row["peer"], row["told"] = currency, peer, told
     row["totals"][0], row["totals"][1] = count_debit, amount_debit
     row["totals"][2], row["totals"][3] = count_credit, amount_credit
     return place
@@ -373,28 +448,40 @@ def leave(accounts: Table, number: int) -> tuple[int, int]:
     """Let an account be an object; return its `own`, and the place of its latest account-day."""
     account = accounts[number]
     account["state"] = OBJECT
+    account["rests"] = 0
     return int(account["own"]), int(account["head"])
 
 
 @compiled
-def come_back(accounts: Table, bucket_dirty: Table, number: int, days: int) -> None:
-    """Let an account be in rows again; without days nobody knows what tells its limits apart."""
+def come_back(accounts: Table, bucket_dirty: Table, number: int, days: int, rests: int) -> None:
+    """Let an account be in rows again; `rests` is 1 if Python keeps a review of it.
+
+    Without days nobody knows what tells its limits apart.
+    """
     account = accounts[number]
     account["state"] = IN_ROWS
     bucket_dirty[account["bucket"]] = 1
     account["idle"] = 0
+    account["rests"] = rests
     if not days:
         account["own"] = NONE
 
 
 @compiled
-def take_day(
-    numbers: Ints, accounts: Table, days: Table, opens: Table, bucket_dirty: Table, place: int
-) -> tuple[int, int, int, int, int, int, int, int, int]:
+def take_day(  # noqa: PLR0913, PLR0917 - as above
+    numbers: Ints,
+    accounts: Table,
+    days: Table,
+    facts: Table,
+    opens: Table,
+    bucket_dirty: Table,
+    place: int,
+) -> tuple[int, int, int, int, int, int, int, int, int, int, int]:
     """Give up the row of an open day; return the next place, the day, and its fields.
 
-    The fields are segment, its time, currency, and four totals. The day is 0 if it has closed, and
-    then nothing is changed.
+    The fields are segment, its time, currency, peer group, where its facts stand (until others do),
+    and four totals. The day is 0 if it has
+    closed, and then nothing is changed.
     """
     row = days[place]
     for held in range(numbers[OPENS_USED]):
@@ -405,6 +492,8 @@ def take_day(
                 int(row["segment"]),
                 int(row["segment_time"]),
                 int(row["currency"]),
+                int(row["peer"]),
+                int(row["facts"]),
                 int(row["totals"][0]),
                 int(row["totals"][1]),
                 int(row["totals"][2]),
@@ -412,6 +501,6 @@ def take_day(
             )
             bucket_dirty[accounts[row["account"]]["bucket"]] = 1
             unlink_day(days, opens[held], place)
-            drop_day(numbers, accounts, days, place)
+            drop_day(numbers, accounts, days, facts, place)
             return fields
-    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0
+    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0

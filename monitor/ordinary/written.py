@@ -24,7 +24,7 @@ PIECE_BYTES: Final = 1 << 20
 """Bytes that are written in one go."""
 
 OPENING = np.frombuffer(b'{"account_id":"', np.uint8)
-TOTALS = np.frombuffer(b',"peer_group":null,"totals":[{"currency":"', np.uint8)
+TOTALS = np.frombuffer(b',"totals":[{"currency":"', np.uint8)
 COUNT_DEBIT = np.frombuffer(b'","debit_count":', np.uint8)
 AMOUNT_DEBIT = np.frombuffer(b',"debit_amount":"', np.uint8)
 COUNT_CREDIT = np.frombuffer(b'","credit_count":', np.uint8)
@@ -35,8 +35,9 @@ KEY_AT: Final = len(OPENING)
 FIXED_MAX = 256 + 4 * 21
 """Bytes that a record has at most beside its texts: the names of fields, and four numbers."""
 
+NULL = np.frombuffer(b"null", np.uint8)
 BLANK, QUOTE, BACKSLASH, LAST = 0x20, 0x22, 0x5C, 0x7F
-POINT, ZERO = 0x2E, 0x30
+POINT, ZERO, BRACE = 0x2E, 0x30, 0x7D
 
 CURRENCY_TEXTS: Final = np.array([list(code.encode()) for code in CURRENCY_CODES], np.uint8)
 """The codes of currencies, by their numbers."""
@@ -105,7 +106,7 @@ def is_plain(texts: Bytes, at: int, length: int) -> bool:
 
 
 @compiled
-def write_days(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
+def write_days(  # noqa: PLR0913, PLR0915, PLR0917 - a kernel has its arrays one by one
     arrays: Arrays,
     places: Ints,
     begin: int,
@@ -118,19 +119,24 @@ def write_days(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
     segment_spans: Ints,
     own_texts: Bytes,
     own_spans: Ints,
+    peer_texts: Bytes,
+    peer_spans: Ints,
+    scores: Bytes,
+    score_ends: Ints,
     out: Bytes,
     written: Table,
 ) -> tuple[int, int]:
     """Write the account-days of rows at some places, and give these rows up.
 
     `of_day` is what follows the account's id, `closing` what follows the totals; texts of segments
-    are by number and 1. Each that is written has where it begins and ends, and the length of its
-    id, in `written`, and its place is -1 from then on. Returns the number of the first that is
-    left because `out` or `written` is full, and how many are written. What is longer than `out`, is
-    over a limit or has an id that is not plain, keeps its place.
+    are by number and 1. Scores as they are written stand one after the other, with their ends by
+    number; where there are none, nobody knows any. Each that is written has where it begins and
+    ends, and the length of its id, in `written`, and its place is -1 from then on. Returns the
+    number of the first that is left because `out` or `written` is full, and how many are written.
+    What is longer than `out`, is over a limit or has an id that is not plain, keeps its place.
     """
     numbers, accounts, days = arrays.numbers, borrowed(arrays.accounts), borrowed(arrays.days)
-    texts, out = borrowed(arrays.texts), borrowed(out)
+    texts, facts, out = borrowed(arrays.texts), borrowed(arrays.facts), borrowed(out)
     at = count = 0
     for number in range(begin, end):
         place = int(places[number])
@@ -141,7 +147,13 @@ def write_days(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
         id_at, id_length = int(account["id_at"]), int(account["id_length"])
         segment_at, segment_end = segment_spans[row["segment"] + 1]
         own_at, own_end = own_spans[max(account["own"], 0)]
+        peer_at, peer_end = peer_spans[row["peer"]]
+        score_at, score_end = 0, NULL.size
+        if score_ends.size:
+            score_at = int(score_ends[number - 1]) if number else 0
+            score_end = int(score_ends[number])
         most = FIXED_MAX + id_length + segment_end - segment_at + own_end - own_at
+        most += peer_end - peer_at + score_end - score_at
         if most > WRITTEN_MAX or row["told"] != 0 or not is_plain(texts, id_at, id_length):
             continue
         if at + most > out.size or count == len(written):
@@ -152,6 +164,7 @@ def write_days(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
         at = put_bytes(out, at, of_day, 0, of_day.size)
         at = put_bytes(out, at, segment_texts, segment_at, segment_end - segment_at)
         at = put_bytes(out, at, own_texts, own_at, own_end - own_at)
+        at = put_bytes(out, at, peer_texts, peer_at, peer_end - peer_at)
         at = put_bytes(out, at, TOTALS, 0, TOTALS.size)
         currency = int(row["currency"])
         at = put_bytes(out, at, currencies[currency], 0, 3)
@@ -164,9 +177,12 @@ def write_days(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
         at = put_bytes(out, at, AMOUNT_CREDIT, 0, AMOUNT_CREDIT.size)
         at = put_number(out, at, row["totals"][3], exponents[currency])
         at = put_bytes(out, at, closing, 0, closing.size)
+        at = put_bytes(out, at, scores if score_ends.size else NULL, score_at, score_end - score_at)
+        out[at] = BRACE
+        at += 1
         written[count, 1], written[count, 2] = at, id_length
         count += 1
         arrays.bucket_dirty[account["bucket"]] = 1
-        drop_day(numbers, accounts, days, place)
+        drop_day(numbers, accounts, days, facts, place)
         places[number] = NONE
     return end, count

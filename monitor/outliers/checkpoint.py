@@ -6,25 +6,30 @@ without a bucket its accounts do. Limits know nothing of it.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from models.arrays import Ints
 from models.learner.checkpoint import (
+    ACCOUNT_BYTES,
     accounts_bytes,
     accounts_header,
     accounts_of,
     core_bytes,
     restore_core,
+    rows_bytes,
 )
-from models.profile import baseline
 from models.snapshot import SnapshotError
 from monitor.outliers.scorer import HotPayer, Scorer
 
 CORE: Final = "core"
 DAY: Final = "day:"
 ACCOUNTS: Final = "accounts:"
+
+TAKEN_AT_ONCE: Final = 4096
+"""Accounts from which on no further bucket is taken: their bytes are in memory twice meanwhile."""
 
 
 class Parts(NamedTuple):
@@ -52,8 +57,7 @@ class Memory:
         scorer, learner = self.scorer, self.scorer.learner
         for row in range(len(self._row_buckets), learner.count):
             self._place(row)
-        buckets = self._changed_buckets()
-        written = {f"{ACCOUNTS}{bucket}": self._accounts(bucket) for bucket in buckets}
+        written = dict(self._accounts(self._changed_buckets()))
         finished = set(learner.tails.days)
         for day in sorted(finished - self._days):
             written[f"{DAY}{day}"] = learner.tails.snapshot_day(day, self._key)
@@ -111,14 +115,12 @@ class Memory:
         return refused
 
     def _restore_accounts(
-        self, names: Iterable[str], accounts: np.ndarray[tuple[int], np.dtype[np.void]]
+        self, names: Sequence[str], accounts: np.ndarray[tuple[int], np.dtype[np.void]]
     ) -> None:
         scorer = self.scorer
-        for name, account in zip(names, accounts, strict=True):
-            row = scorer.learner.add_account()
-            scorer.learner.accounts[row] = account
-            scorer.rows[name] = row
-            scorer.account_ids.append(name)
+        first = scorer.learner.add_accounts(accounts)
+        scorer.rows.update(zip(names, range(first, first + len(names)), strict=True))
+        scorer.account_ids += names
 
     def _place(self, row: int) -> None:
         bucket = self._bucket_of(self.scorer.account_ids[row])
@@ -130,18 +132,32 @@ class Memory:
         changed, self.scorer.changed = self.scorer.changed, []
         if not changed:
             return []
-        rows = np.unique(np.concatenate(changed))
-        buckets: list[int] = np.unique(np.frombuffer(self._row_buckets, np.int64)[rows]).tolist()
-        return buckets
+        buckets = np.frombuffer(self._row_buckets, np.int64)[np.concatenate(changed)]
+        numbers: list[int] = np.flatnonzero(np.bincount(buckets)).tolist()
+        return numbers
 
-    def _accounts(self, bucket: int) -> bytes:
-        rows = np.frombuffer(self._bucket_rows[bucket], np.int64)
+    def _accounts(self, buckets: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+        """Yield the parts of some buckets; the accounts of many are taken in one go."""
+        first = 0
+        while first < len(buckets):
+            some: list[Ints] = []
+            accounts = 0
+            for bucket in buckets[first:]:
+                if accounts >= TAKEN_AT_ONCE:
+                    break
+                some.append(np.frombuffer(self._bucket_rows[bucket], np.int64))
+                accounts += some[-1].size
+            taken = rows_bytes(self.scorer.learner, np.concatenate(some))
+            for bucket, rows in zip(buckets[first:], some, strict=False):
+                size = ACCOUNT_BYTES * rows.size
+                part = accounts_bytes(taken[:size], self._header(bucket, rows), self._key)
+                taken = taken[size:]
+                yield f"{ACCOUNTS}{bucket}", part
+            first += len(some)
+
+    def _header(self, bucket: int, rows: Ints) -> bytes:
         header = self._headers.get(bucket)
         if header is None:
             names = [self.scorer.account_ids[row] for row in rows.tolist()]
             header = self._headers[bucket] = accounts_header(names)
-        return accounts_bytes(self.scorer.learner, rows, header, self._key)
-
-
-ACCOUNT_BYTES: Final = baseline.ACCOUNT.itemsize
-"""Of one account, in memory and in a part."""
+        return header

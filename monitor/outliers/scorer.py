@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -18,7 +18,7 @@ from models.learner.columns import Columns, Due, LearnerSettings, Outcome
 from models.learner.learner import SEGMENTS_MAX, Learner
 from models.peers.groups import CHANNELS_KNOWN
 from models.profile.baseline import CHANNELS
-from monitor.core.account import AccountDay, Scored, written_totals
+from monitor.core.account import Scored, written_totals
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.names import HOT_PAYERS_MAX, OTHERS
@@ -49,6 +49,18 @@ class HotPayer(NamedTuple):
     institution: str
 
 
+class SeenRecords(Protocol):
+    """What models see, record by record."""
+
+    def __len__(self) -> int:
+        """Return how many records they are."""
+        ...
+
+    def __getitem__(self, number: int, /) -> Scored:
+        """Return one of them."""
+        ...
+
+
 class Scorer:
     """The models of one partition, its accounts by their ids, and what is told of them.
 
@@ -59,7 +71,7 @@ class Scorer:
         self, settings: OutlierSettings, partition: int, partitions: int, calendar: Calendar
     ) -> None:
         self.partition = partition
-        self.on_scored: Callable[[Sequence[Scored], Outcome], None] | None = None
+        self.on_scored: Callable[[SeenRecords, Outcome], None] | None = None
         self._settings = settings
         self._partitions = partitions
         self._calendar = calendar
@@ -93,7 +105,7 @@ class Scorer:
     def begin_day(self, day: int) -> None:
         """Begin a business day: until the next one, peer groups are those that there are now."""
         self.day = day
-        self._peers = self.learner.accounts["peer"][: self.learner.count].astype(np.int64)
+        self.peers = self.learner.accounts["peer"][: self.learner.count].astype(np.int64)
 
     def model_id(self) -> str:
         """Return the name of the models as they are today: the detector, a digest, their day.
@@ -122,13 +134,21 @@ class Scorer:
 
     def observe(self, scored: Sequence[Scored], policies: PolicyBook) -> list[Alert]:
         """Take transactions, in order; return the alerts that are due."""
-        policy, _ = policies.for_day(self.day or scored[0].account_day.day)
+        return self.observe_columns(self.columns_of(scored), scored, policies)
+
+    def observe_columns(
+        self, columns: Columns, scored: SeenRecords, policies: PolicyBook
+    ) -> list[Alert]:
+        """Take transactions by column; return the alerts that are due.
+
+        `scored` has what each of them is, for the few of which something is told.
+        """
+        policy, _ = policies.for_day(self.day or int(columns.day[0]))
         settings = policy.outliers
         if settings is not None:
             self.learner.set_budget(
                 settings.alerts_per_day / self._partitions, settings.one_in_at_least
             )
-        columns = self._columns(scored)
         outcome = self.learner.observe(columns)
         if self.on_scored is not None:
             self.on_scored(scored, outcome)
@@ -137,9 +157,9 @@ class Scorer:
             item = scored[place]
             institution = item.transaction.counterparty_institution
             assert institution, "a payment to nobody is not hot"
-            hot = HotPayer(item.account_day.day, item.segment, institution)
+            hot = HotPayer(item.day, item.segment, institution)
             if hot not in self.hot_payers and len(self.hot_payers) >= HOT_PAYERS_MAX:
-                hot = HotPayer(item.account_day.day, OTHERS, OTHERS)
+                hot = HotPayer(item.day, OTHERS, OTHERS)
                 self.names_beyond["hot-payers"] += 1
             self.hot_payers[hot] += 1
         if settings is None or not settings.is_told:
@@ -153,19 +173,25 @@ class Scorer:
 
         It is that of the business day's beginning.
         """
-        row = self.rows.get(account_id, self._peers.size)
-        return None if row >= self._peers.size else self.learner.peer_name(int(self._peers[row]))
+        row = self.rows.get(account_id, self.peers.size)
+        return None if row >= self.peers.size else self.learner.peer_name(int(self.peers[row]))
+
+    def rows_of(self, account_ids: Sequence[str]) -> Ints:
+        """Return the rows of accounts in the models; -1 of those that they do not know."""
+        return np.array([self.rows.get(name, -1) for name in account_ids], np.int64)
 
     def day_scores(self, account_ids: Sequence[str], day: int) -> list[float | None]:
         """Return how rare finished account-days are (tail probabilities); None is not known."""
-        rows = np.array([self.rows.get(name, -1) for name in account_ids], np.int64)
+        return self.scores_of(self.rows_of(account_ids), day)
+
+    def scores_of(self, rows: Ints, day: int) -> list[float | None]:
+        """Return the same of accounts by their rows; they know nothing of -1."""
         scores = self.learner.day_probabilities(rows, day)
         scores[rows < 0] = np.nan
         return [None if math.isnan(score) else score for score in scores.tolist()]
 
-    def day_usual(self, account_ids: Sequence[str], day: int) -> tuple[Bools, Bools]:
+    def usual_of(self, rows: Ints, day: int) -> tuple[Bools, Bools]:
         """Return of which account-days the usual is known, and which of them are far above it."""
-        rows = np.array([self.rows.get(name, -1) for name in account_ids], np.int64)
         is_known, is_hot = self.learner.day_usual(rows, day)
         is_known &= rows >= 0
         return is_known, is_hot & is_known
@@ -177,29 +203,30 @@ class Scorer:
 
     # -- columns ----------------------------------------------------------------------------------
 
-    def _columns(self, scored: Sequence[Scored]) -> Columns:
-        transactions, account_days, _, in_breach, segments, _ = zip(*scored, strict=True)
+    def columns_of(self, scored: Sequence[Scored]) -> Columns:
+        """Return transactions by column."""
+        transactions, of_days, _, in_breach, segments, products, _ = zip(*scored, strict=True)
         (
             _, accounts, times, amounts, _, directions, counterparties, institutions, channels,
             _, _, _,
         ) = zip(*transactions, strict=True)  # fmt: skip
-        days = np.array([account_day.day for account_day in account_days], np.int64)
+        days = np.array(of_days, np.int64)
         second = np.array(times, np.int64) // MICROSECONDS
         return Columns(
             row=self._rows(accounts),
             day=days,
             second=second,
-            hour=self._hours(days, second),
-            is_weekend=((days - 1) % 7 >= SATURDAY).astype(np.int64),
+            hour=self.hours(days, second),
+            is_weekend=weekends(days),
             amount=np.array(amounts, np.float64) / 100,
             is_credit=np.array([direction == CREDIT for direction in directions], np.int64),
             channel=_places(self.channels, channels, CHANNELS),
             counterparty=np.array(
                 [crc32(name.encode()) if name else 0 for name in counterparties], np.int64
             ),
-            group=_places(self.segments, _starting_groups(segments, account_days), SEGMENTS_MAX),
+            group=_places(self.segments, _starting_groups(segments, products), SEGMENTS_MAX),
             is_learned=1 - np.array(in_breach, np.int64),
-            institution=self._institutions(institutions),
+            institution=self.institutions(institutions),
         )
 
     def _rows(self, accounts: Sequence[str]) -> Ints:
@@ -210,11 +237,21 @@ class Scorer:
                 if known[place] < 0:
                     known[place] = rows.get(account, -1)
                     if known[place] < 0:
-                        known[place] = rows[account] = self.learner.add_account()
-                        self.account_ids.append(account)
+                        known[place] = self.add_account(account)
         return np.array(known, np.int64)
 
-    def _institutions(self, names: Sequence[str | None]) -> Ints:
+    def add_account(self, account_id: str) -> int:
+        """Let the models know an account from here on; return its row."""
+        row = self.rows[account_id] = self.learner.add_account()
+        self.account_ids.append(account_id)
+        return row
+
+    def starting_group(self, scored: Scored) -> int:
+        """Return the number of whom an account is taken to be like that begins by a transaction."""
+        (name,) = _starting_groups([scored.segment], [scored.product])
+        return number_of(self.segments, name, SEGMENTS_MAX)
+
+    def institutions(self, names: Sequence[str | None]) -> Ints:
         """Return a hash of each name, 0 for none; there are few, so they are kept."""
         known = self._hashes
         if len(known) > INSTITUTIONS_KEPT:
@@ -227,10 +264,7 @@ class Scorer:
                     hashes[place] = known[name] = crc32(name.encode()) or 1 if name else 0
         return np.array(hashes, np.int64)
 
-    def _hours(
-        self, days: Ints,
-        second: Ints,
-    ) -> Ints:  # fmt: skip
+    def hours(self, days: Ints, second: Ints) -> Ints:
         """Return the hour of the business day: 0 begins at the cut-off."""
         begins = np.zeros_like(second)
         for day in np.unique(days).tolist():
@@ -259,7 +293,7 @@ class Scorer:
             "strange_days": _strange_days(account),
             "model": self.model_id(),
         }
-        if is_own and scored.account_day.day == day:
+        if is_own and scored.day == day:
             evidence["totals"] = written_totals(scored.totals)
         cause = Cause(
             scored.transaction.transaction_id if is_own else None,
@@ -284,13 +318,26 @@ class Scorer:
 
 
 def _starting_groups(
-    segments: Iterable[str | None], account_days: Iterable[AccountDay]
+    segments: Iterable[str | None], products: Iterable[str | None]
 ) -> list[str | None]:
     """Return whom a new account is taken to be like: its segment, else those of its product."""
     return [
-        account_day.attributes.product if segment is None else segment
-        for segment, account_day in zip(segments, account_days, strict=True)
+        product if segment is None else segment
+        for segment, product in zip(segments, products, strict=True)
     ]
+
+
+def weekends(days: Ints) -> Ints:
+    """Return 1 for each business day that is a Saturday or a Sunday, else 0."""
+    return ((days - 1) % 7 >= SATURDAY).astype(np.int64)
+
+
+def number_of(known: dict[str | None, int], name: str | None, count: int) -> int:
+    """Return the number of a name, as `_places` has it."""
+    number = known.get(name)
+    if number is not None:
+        return number
+    return known.setdefault(name, len(known)) if len(known) < count else count - 1
 
 
 def _places(known: dict[str | None, int], names: Sequence[str | None], count: int) -> Ints:
@@ -302,10 +349,8 @@ def _places(known: dict[str | None, int], names: Sequence[str | None], count: in
     places = [get(name, -1) for name in names]
     if -1 in places:
         for place, name in enumerate(names):
-            if places[place] < 0 and len(known) < count:
-                places[place] = known.setdefault(name, len(known))
-            elif places[place] < 0:
-                places[place] = known.get(name, count - 1)
+            if places[place] < 0:
+                places[place] = number_of(known, name, count)
     return np.array(places, np.int64)
 
 

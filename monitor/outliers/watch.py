@@ -7,13 +7,17 @@ how the stream is cut into runs.
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from monitor.core.account import AccountDay, Scored
 from monitor.core.alert import Alert
 from monitor.core.business_day import Calendar
+from monitor.ledger.rows import DayRows
 from monitor.policy.policy import PolicyBook
 
 if TYPE_CHECKING:
-    from monitor.outliers.scorer import Scorer
+    from models.learner.columns import Columns
+    from monitor.outliers.scorer import Scorer, SeenRecords
     from monitor.systemic.summary import Usual
 
 
@@ -49,11 +53,21 @@ class OutlierWatch:
 
     def score(self) -> list[Alert]:
         """Let the models see what they are still to see; return their alerts."""
-        scored, self.seen_next = self.seen_next, []
+        scored = self.take_seen()
         if not scored:
             return []
         assert self.scorer is not None
         return list(self.scorer.observe(scored, self._policies))
+
+    def take_seen(self) -> list[Scored]:
+        """Return the transactions that the models are still to see; somebody else shows them."""
+        seen, self.seen_next = self.seen_next, []
+        return seen
+
+    def score_columns(self, columns: "Columns", seen: "SeenRecords") -> list[Alert]:
+        """Let the models see transactions by column; return their alerts."""
+        assert self.scorer is not None
+        return self.scorer.observe_columns(columns, seen, self._policies)
 
     def day_scores(self, account_days: list[AccountDay]) -> list[float | None]:
         """Return how rare each of some account-days of one day was; None without models."""
@@ -62,14 +76,24 @@ class OutlierWatch:
         names = [account_day.account.account_id for account_day in account_days]
         return self.scorer.day_scores(names, account_days[0].day)
 
-    def day_usual(self, account_days: list[AccountDay], day: int) -> "Usual | None":
+    def score_rows(self, rows: DayRows, day: int) -> None:
+        """Say of the account-days of a day that stand in rows how rare each was."""
+        if self.scorer is not None:
+            rows.know_scores(self.scorer.scores_of(rows.model_rows(), day))
+
+    def day_usual(
+        self, account_days: list[AccountDay], rows: DayRows | None, day: int
+    ) -> "Usual | None":
         """Return what the models know of the account-days of a day; None without models."""
-        if self.scorer is None or not account_days:
+        if self.scorer is None:
             return None
         from monitor.systemic.summary import Usual  # noqa: PLC0415 - loads numpy
 
         names = [account_day.account.account_id for account_day in account_days]
-        return Usual(*self.scorer.day_usual(names, day))
+        places = self.scorer.rows_of(names)
+        if rows is not None:
+            places = np.concatenate([places, rows.model_rows()])
+        return Usual(*self.scorer.usual_of(places, day))
 
     def take_hot_payers(self, day: int) -> dict[tuple[str | None, str], int]:
         """Return the hot payers of a day by (segment, institution), and forget them."""

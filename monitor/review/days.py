@@ -8,14 +8,13 @@ from zlib import crc32
 from monitor.core.account import AMOUNT_CREDIT, AMOUNT_DEBIT, COUNT_CREDIT, COUNT_DEBIT, AccountDay
 from monitor.core.alert import Status
 from monitor.core.money import EXPONENT
-from monitor.core.review import DayFacts, Mark, NotedDay
+from monitor.core.review import ROUND_UNITS, DayFacts, Mark, NotedDay
 from monitor.core.threshold import Measure, Threshold, scope_of
 from monitor.core.transaction import DEBIT, Origin, Transaction
 from monitor.policy.policy import PolicyBook, threshold_of
 from monitor.review.episodes import CountedDay, ReviewDay
 from monitor.review.membership import DayExplanation
 
-ROUND_UNITS: Final = 100
 _ROUND_MINOR: Final = {code: ROUND_UNITS * 10**exponent for code, exponent in EXPONENT.items()}
 
 

@@ -115,7 +115,7 @@ class Reviews:
 
     def _note(self, account_day: AccountDay, open_day: OpenDay) -> DayFacts:
         facts = account_day.facts = DayFacts()
-        open_day.noted.append(account_day)
+        open_day.noted[account_day] = None
         return facts
 
     def note_if_near(self, account_day: AccountDay, open_day: OpenDay) -> None:
@@ -194,13 +194,10 @@ class Reviews:
         self.count_all()
         accounts = {account for expiring in self._expiries.values() for account in expiring}
         for open_day in self._ledger.open_days.values():
-            accounts.update(
-                account_day.account
-                for account_day in open_day.noted
-                if account_day.facts is not None
-            )
+            accounts.update(noted.account for noted in self._ledger.noted_of(open_day))
         cause = self.no_record()
         for account in _in_order(accounts):
+            self._ledger.wake(account)
             self.recount(account, cause)
 
     def _recount_explained(self, days: Iterable[int]) -> None:
@@ -210,13 +207,10 @@ class Reviews:
             accounts |= self._noted_on.get(day, set())
             open_day = self._ledger.open_days.get(day)
             if open_day is not None:
-                accounts.update(
-                    account_day.account
-                    for account_day in open_day.noted
-                    if account_day.facts is not None
-                )
+                accounts.update(noted.account for noted in self._ledger.noted_of(open_day))
         cause = self.no_record()
         for account in _in_order(accounts):
+            self._ledger.wake(account)
             self._recount_ended(account, cause)
             self.recount(account, cause, Moment.VERDICT)
 
@@ -337,6 +331,7 @@ class Reviews:
     def _forget_expired(self, day_open_first: int) -> None:
         for due in sorted(day for day in self._expiries if day <= day_open_first):
             for account in self._expiries.pop(due):
+                self._ledger.wake(account)
                 review = account.review
                 if review is not None and self._forget_by(account, review, day_open_first):
                     self._ledger.forget_if_empty(account)
@@ -428,6 +423,7 @@ class Reviews:
                 review = account.review
                 if review is None:
                     continue
+                self._ledger.wake(account)
                 for first in [
                     f for f, ended in review.ended.items() if (ended.told.last or f) <= last
                 ]:

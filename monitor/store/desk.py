@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from monitor.core.business_day import TIME_LAST
 from monitor.store.intake import hold_alerts, take_actions, take_steps
 from monitor.store.proposals import ProposalStep
 from monitor.store.records import take_task_steps
@@ -38,6 +39,14 @@ class ConflictError(Exception):
         self.versions = versions
 
 
+class NoLaterTimeError(Exception):
+    """An alert has an action at the last time there is: no reader would take a later one."""
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(f"no action can be later than the last one of alert {alert_id}")
+        self.alert_id = alert_id
+
+
 class Unsent(NamedTuple):
     """A decision that the broker does not have yet."""
 
@@ -51,7 +60,8 @@ def act(connection: Connection, done: Sequence[Action], seen: dict[str, int] | N
     """Let people's actions count, and put them into the outbox.
 
     `seen` has the version of each alert that the person saw. Raises ConflictError, and nothing is
-    done, if another holds for any of them; and LookupError if an alert is not there.
+    done, if another holds for any of them; LookupError if an alert is not there; and
+    NoLaterTimeError if an action of it is dated so late that none can follow.
     """
     hold_alerts(connection)
     ids = sorted({action.alert_id for action in done})
@@ -83,6 +93,8 @@ def _in_turn(connection: Connection, done: Sequence[Action]) -> list[Action]:
     in_turn = []
     for action in done:
         at = max(action.at, latest.get(action.alert_id, -1) + 1)
+        if at > TIME_LAST:
+            raise NoLaterTimeError(action.alert_id)
         latest[action.alert_id] = at
         in_turn.append(action._replace(at=at))
     return in_turn

@@ -34,7 +34,6 @@ from monitor.store.schema import (
     rejection_counts,
     rejections,
     revisions,
-    segment_days,
     users,
 )
 from monitor.store.standing import Action, State
@@ -54,7 +53,8 @@ class AlertFilter(NamedTuple):
     """Which alerts are asked for: those that every part allows; None allows all.
 
     `status` is a State; `part` one of the parts that `parts` has. `now` (microseconds) decides
-    whether a snooze has ended. `text` is the beginning of an account's id, or a whole alert_id.
+    whether a snooze has ended. `text` is the beginning of an account's id, or a whole alert_id, as
+    it is given, in upper case or in lower case.
     """
 
     status: str | None = None
@@ -95,8 +95,8 @@ class AlertFilter(NamedTuple):
         if self.is_back:
             found.append(columns.is_back)
         if self.text is not None:
-            begins = _begins(columns, self.text)
-            is_it = columns.alert_id == self.text
+            begins = or_(*(_begins(columns, its) for its in spellings(self.text)))
+            is_it = columns.alert_id.in_(spellings(self.text))
             found.append(begins if self.begins_alone else or_(is_it, begins))
         return found
 
@@ -110,15 +110,54 @@ class AlertFilter(NamedTuple):
             return [alerts.c.account_id == self.account_id]
         if self.text is None:
             return None
-        begins = _begins(alerts.c, self.text)
+        begins = [_begins(alerts.c, its) for its in spellings(self.text)]
         is_covered = not any(getattr(self, name) for name in _NOT_COVERED)
-        most = _COVERED_MAX if is_covered else _NARROW_MAX
-        some = select(literal(1)).select_from(alerts).where(begins).limit(most + 1)
-        found = connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
-        if found > most:
+        if not _are_few(connection, begins, _NARROW_MAX) and (
+            not is_covered
+            or self._is_usual(connection, begins)
+            or not _are_few(connection, begins, _COVERED_MAX)
+        ):
             return None
-        is_other = or_(alerts.c.account_id.is_(None), not_(begins))
-        return [begins, and_(alerts.c.alert_id == self.text, is_other)]
+        is_other = or_(alerts.c.account_id.is_(None), not_(or_(*begins)))
+        return [*begins, and_(alerts.c.alert_id.in_(spellings(self.text)), is_other)]
+
+    def _is_usual(self, connection: Connection, begins: Sequence[ColumnElement[bool]]) -> bool:
+        """Return whether a good part of what the queue begins with is found: pages are full soon.
+
+        So a text that many accounts begin with is not counted to the end.
+        """
+        its = self._replace(text=None).parts()[0]
+        chosen = select(or_(*begins)).where(*its.conditions()).order_by(alerts.c.place)
+        found = connection.execute(chosen.limit(_SAMPLE)).scalars().all()
+        return bool(found) and _USUAL * sum(map(bool, found)) >= len(found)
+
+
+def _are_few(connection: Connection, conditions: Iterable[ColumnElement[bool]], most: int) -> bool:
+    """Return whether so many alerts at most meet conditions that exclude each other.
+
+    Each is counted by itself and in the order of its index: else a database reads whole rows.
+    """
+    left = most
+    for condition in conditions:
+        some = select(literal(1)).select_from(alerts).where(condition)
+        some = some.order_by(alerts.c.account_id).limit(left + 1)
+        its = select(func.count()).select_from(some.subquery())
+        left -= connection.execute(its).scalar_one()
+        if left < 0:
+            return False
+    return True
+
+
+def spellings(text: str) -> list[str]:
+    """Return a text as it is, in upper case and in lower case: none begins with another.
+
+    >>> spellings("De12"), spellings("12")
+    (['De12', 'DE12', 'de12'], ['12'])
+    """
+    found = dict.fromkeys((text, text.upper(), text.lower()))
+    return [
+        its for its in found if not any(its != other and its.startswith(other) for other in found)
+    ]
 
 
 _NARROW_MAX: Final = 2000
@@ -126,6 +165,12 @@ _NARROW_MAX: Final = 2000
 
 _COVERED_MAX: Final = 15_000
 """The same if the index of accounts has all that is asked of them."""
+
+_SAMPLE: Final = 200
+"""Rows that the queue begins with, of which a search asks how many it finds."""
+
+_USUAL: Final = 16
+"""One of so many is a good part of them."""
 
 _COVERED: Final = ("alert_id", "account_id", "business_day", "state", "place", "snoozed_until")
 _NOT_COVERED: Final = (
@@ -277,7 +322,7 @@ def _first_places(
         asked = [(alerts.c, part) for part in wanted.parts()]
         if wanted.text is not None:
             asked = [(columns, part._replace(begins_alone=True)) for columns, part in asked]
-            asked.append((_few([alerts.c.alert_id == wanted.text]), wanted))
+            asked.append((_few([alerts.c.alert_id.in_(spellings(wanted.text))]), wanted))
     places: set[tuple[str, str]] = set()
     for columns, part in asked:
         chosen = select(columns.place, columns.alert_id).where(*part.conditions(columns))
@@ -530,43 +575,6 @@ def health(connection: Connection, hours: int = 48) -> Health:
         ).scalar(),
         lost_days(connection),
     )
-
-
-class ReportedDay(NamedTuple):
-    """A closed business day, as the partitions of the transactions topic report it."""
-
-    business_day: str
-    partitions: Sequence[int]
-    account_days: int
-    breaches: int
-
-
-def closed_days(connection: Connection, limit: int = 14) -> list[ReportedDay]:
-    """Return what partitions say of the latest business days, the latest first.
-
-    A partition without any account-day on a day is not among its partitions.
-    """
-    columns = segment_days.c
-    latest = select(columns.business_day).distinct()
-    days = connection.execute(latest.order_by(columns.business_day.desc()).limit(limit)).scalars()
-    sums = select(
-        columns.business_day,
-        columns.partition,
-        func.sum(columns.account_days),
-        func.sum(columns.breaches),
-    ).where(columns.business_day.in_(days.all()))
-    found: dict[str, list[tuple[int, int, int]]] = {}
-    for day, *counted in connection.execute(sums.group_by(columns.business_day, columns.partition)):
-        found.setdefault(day, []).append((counted[0], int(counted[1]), int(counted[2])))
-    return [
-        ReportedDay(
-            day,
-            sorted(partition for partition, _, _ in its),
-            sum(account_days for _, account_days, _ in its),
-            sum(breaches for _, _, breaches in its),
-        )
-        for day, its in sorted(found.items(), reverse=True)
-    ]
 
 
 def changed_since(connection: Connection, change: int, limit: int = 100) -> Sequence[Row[Any]]:

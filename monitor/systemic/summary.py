@@ -38,13 +38,15 @@ class Usual(NamedTuple):
 class RowGroup(NamedTuple):
     """Account-days of a day that stand in rows, in one currency, and over no limit.
 
-    The same limits decide for all of them, as for `like`. `totals` has a row for each, as `Totals`.
+    The same limits decide for all of them, as for `like`. `totals` has a row for each, as `Totals`,
+    and `numbers` their numbers.
     """
 
     like: AccountDay
     segment: str | None
     currency: str
     totals: Ints
+    numbers: Ints
 
 
 class SummedRows(Protocol):
@@ -58,8 +60,8 @@ class SummedRows(Protocol):
         """Return how many account-days each segment has."""
         ...
 
-    def objects(self, begin: int, end: int) -> Iterator[AccountDay]:
-        """Yield those with some numbers that are objects."""
+    def objects(self, begin: int, end: int) -> Iterator[tuple[int, AccountDay]]:
+        """Yield those of some numbers that are objects, each with its own."""
         ...
 
     def groups(self, begin: int, end: int) -> Iterator[RowGroup]:
@@ -138,7 +140,7 @@ class DaySum:
     An account-day is active where a transaction of it stands: what was taken back is not. Limits
     for one account are left out: they say nothing of many. `hot_payers` are by (segment,
     institution), `rejections` by (segment, reason, branch). `rows`
-    are further account-days, which no model knows.
+    are further account-days; `usual` has them after the others, by their numbers.
 
     The `SEGMENTS_MAX` greatest segments are told apart, and in each the `KINDS_MAX` most frequent
     names of a kind; all others are counted as `OTHERS`.
@@ -214,24 +216,30 @@ class DaySum:
     def _count_rows(self, begin: int, end: int) -> None:
         """Count account-days that are rows, or were."""
         assert self._rows is not None
-        for account_day in self._rows.objects(begin, end):
-            self._count(account_day, None)
+        objects = len(self._account_days)
+        for number, account_day in self._rows.objects(begin, end):
+            self._count(account_day, objects + number)
         for group in self._rows.groups(begin, end):
             segment, limits = self._asked_of(group.like, group.segment)
             totals = group.totals
-            active = totals[(totals[:, COUNT_DEBIT] != 0) | (totals[:, COUNT_CREDIT] != 0)]
+            is_active = (totals[:, COUNT_DEBIT] != 0) | (totals[:, COUNT_CREDIT] != 0)
+            active = totals[is_active]
             segment.active += len(active)
+            if self._usual is not None:
+                places = objects + group.numbers[is_active]
+                segment.known += int(np.count_nonzero(self._usual.is_known[places]))
+                segment.hot += int(np.count_nonzero(self._usual.is_hot[places]))
             for threshold, first, second, limit in limits:
                 if threshold.currency in {None, group.currency}:
                     limit.add_all(active[:, first] + active[:, second])
 
-    def _count(self, account_day: AccountDay, place: int | None) -> None:
-        """Count an account-day; `place` is that of what the models know of it, if they do."""
+    def _count(self, account_day: AccountDay, place: int) -> None:
+        """Count an account-day; `place` is that of what the models know of it."""
         segment, limits = self._asked_of(account_day, account_day.segment)
         if not _is_active(account_day):
             return
         segment.active += 1
-        if self._usual is not None and place is not None:
+        if self._usual is not None:
             segment.known += int(self._usual.is_known[place])
             segment.hot += int(self._usual.is_hot[place])
         for threshold, first, second, limit in limits:

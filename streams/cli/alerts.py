@@ -28,6 +28,9 @@ PROPOSED: Final = (
 )
 ALONE: Final = "{held} of them critical: closed without a second person, and the console says so"
 
+AHEAD_SECONDS_MAX: Final = 300
+"""A disposition may be dated so far ahead, because clocks differ."""
+
 WARNINGS_MAX: Final = 5
 """Alerts that were disposed of before and are named one by one; the others are counted."""
 
@@ -35,18 +38,33 @@ WARNINGS_MAX: Final = 5
 def stated(
     alert: str | None, said: str | None, by: str | None, note: str | None, from_file: Path | None
 ) -> "list[Disposed]":
-    """Return the dispositions that options or a file state. Raises DispositionError."""
+    """Return the dispositions that options or a file state.
+
+    Raises DispositionError, also if one is dated ahead: all that people do with its alert later
+    would be dated after it.
+    """
     import time
 
     from monitor.core.business_day import MICROSECONDS, event_time_text
-    from monitor.dispositions.disposition import disposed_of
+    from monitor.dispositions.disposition import DispositionError, disposed_of
     from streams.topics.dispositions import dispositions_of_file
 
-    now = event_time_text(int(time.time()) * MICROSECONDS)
+    seconds = int(time.time())
+    now = event_time_text(seconds * MICROSECONDS)
     if from_file is not None:
         if alert is not None or said is not None:
             raise typer.BadParameter("--from says of which alerts, and what: leave the others out")
-        return dispositions_of_file(from_file, by=by, at=now, note=note)
+        disposed = dispositions_of_file(from_file, by=by, at=now, note=note)
+        latest = (seconds + AHEAD_SECONDS_MAX) * MICROSECONDS
+        problems = [
+            f"{from_file}: at of alert {each.alert_id} must be no later than now ({now}), not"
+            f" {event_time_text(each.at)}"
+            for each in disposed
+            if each.at > latest
+        ]
+        if problems:
+            raise DispositionError(problems)
+        return disposed
     if alert is None:
         raise typer.BadParameter("name an alert, or a file of dispositions by --from")
     fields = {"alert_id": alert, "disposition": said, "by": by, "at": now, "note": note}
@@ -363,7 +381,7 @@ def dispose(
     To change your mind, dispose again: both stay, and the latest holds. If the alert has a
     disposition already, a warning says by whom, when and as what. The alert must be on the topic,
     or in the file of --alerts; with --to alone Weir does not look. In a file of --from, lines
-    without `by`, `at` or `note` get --by, now, and --note.
+    without `by`, `at` or `note` get --by, now, and --note; `at` must not be later than now.
 
     On the topic, a critical alert needs a second person: it is proposed, and an approver confirms
     it at the console. --alone closes it at once; the console then shows by whom.

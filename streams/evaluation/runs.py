@@ -17,7 +17,7 @@ from monitor.core.alert import Kind, Status
 from monitor.core.as_of import AsOf
 from monitor.core.business_day import day_of_text
 from monitor.engine.engine import Engine
-from monitor.outliers.scorer import Scored, Scorer
+from monitor.outliers.scorer import Scorer, SeenRecords
 from monitor.policy.policy import Policy, PolicyBook
 from streams.evaluation.table import TransactionTable, table_of
 from streams.feed.mapping import feed_map_of
@@ -73,9 +73,10 @@ class _Sheet:
     def watch(self, scorer: Scorer, places: Ints) -> None:
         """Write down what a partition's models say; `places` are its rows' in the table."""
 
-        def note(scored: Sequence[Scored], outcome: Outcome) -> None:
+        def note(seen: SeenRecords, outcome: Outcome) -> None:
+            scored = [seen[number] for number in range(len(seen))]
             rows = places[[item.offset for item in scored]]
-            self.day[rows] = [item.account_day.day for item in scored]
+            self.day[rows] = [item.day for item in scored]
             self.score[rows] = outcome.scores
             self.day_score[rows] = outcome.day_scores
             for closed in outcome.closed:

@@ -212,10 +212,14 @@ def _percentiles(waits: list[float]) -> Latency:
 
 
 class Recovery(NamedTuple):
-    """How long a worker takes from its start to its first decision, with so much state."""
+    """How long a worker takes from its start to its first decision, with so much state.
+
+    `cpu_seconds` are its processor time until then, imports and kernels included.
+    """
 
     accounts: int
     seconds: float
+    cpu_seconds: float
     state_bytes: int
 
 
@@ -241,7 +245,9 @@ def weir_recovery(policy: Path, accounts: int) -> Recovery:
         finally:
             second.close()
         assert kept <= 1000, "the second worker began anew: nothing was recovered"  # noqa: PLR2004 - as above
-        return Recovery(accounts, round(seconds, 2), int(state_bytes))
+        return Recovery(
+            accounts, round(seconds, 2), round(reading.cpu_seconds, 2), int(state_bytes)
+        )
 
 
 def _one_each(population: Population, number_from: int = 0) -> Iterator[Batch]:

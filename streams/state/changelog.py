@@ -16,17 +16,24 @@ A bucket, a part or a seal that outgrows a record is cut into pieces (streams/st
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import msgspec
+import numpy as np
+
 from monitor.engine.engine import Engine
 from monitor.ledger.ledger import NO_ROWS, Bucket, KeptRows, rejection_rows, rejections_of
 from monitor.ledger.watermark import Lone, Marks
+from monitor.ordinary.packing import BROKEN, begins_of_fields, read_array_head
+from monitor.ordinary.restored import KeptAccounts, RowsRestored
+from monitor.ordinary.restored_ids import KeptIds
 from monitor.outliers.checkpoint import Parts
 from streams.state import keys
 from streams.state.accounts import account_bytes, account_days
-from streams.state.journal import Original, chunk_of
+from streams.state.journal import Original, chunk_of, kept_ids_of
 from streams.state.keys import (
     LOST,
     StateError,
@@ -48,6 +55,9 @@ _PART_KEY: Final = b"m:"
 _OFFSET: Final = struct.Struct(">q")
 _ARRAY: Final = struct.Struct(">BI")  # msgpack's array 32, so that kept bytes can be joined
 _ARRAY_32: Final = 0xDD
+_NO_ACCOUNTS: Final = b"\x90"
+
+_BUCKET_FIELDS: Final = 3  # format, rejections, accounts
 
 
 class Seal(NamedTuple):
@@ -217,10 +227,13 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
     ledger.offset_last = seal.offset
     ledger.restore_watermark(seal.watermark, seal.lone)
     ledger.restore_rejections(ledger.rejections, rejections_of(seal.rejections))
-    buckets = _recover_buckets(engine, _buckets_kept(engine, kept, seal))
-    chunks, originals = _recover_journal(engine, kept, seal)
+    # Other policies than those of the seal decide every open day again, on its object.
+    is_same_policy = seal.policy_versions == list(engine.policies.versions)
+    rows = engine.begin_rows_restored() if is_same_policy else None
+    buckets = _recover_buckets(engine, _buckets_kept(engine, kept, seal), rows)
+    chunks, originals = _recover_journal(engine, kept, seal, rows)
     ledger.dirty.clear()
-    if seal.policy_versions != list(engine.policies.versions):
+    if not is_same_policy:
         engine.policies_changed()
     engine.reviews.verdicts_restored()
     engine.attributes_changed(ledger.accounts)  # to what differs from what they were decided by
@@ -269,38 +282,91 @@ def _buckets_kept(engine: Engine, kept: dict[bytes, bytes], seal: Seal) -> dict[
     return {number: whole.value for number, whole in wholes.items() if whole is not None}
 
 
-def _recover_buckets(engine: Engine, values: dict[int, bytes]) -> dict[int, bytes]:
-    ledger = engine.ledger
+def _recover_buckets(
+    engine: Engine, values: dict[int, bytes], rows: RowsRestored | None
+) -> dict[int, bytes]:
+    if rows is not None:
+        return _recover_rows(engine, values, rows)
     for number, value in values.items():
-        bucket = ledger.buckets[number]
-        (bucket.offset_last,) = _OFFSET.unpack_from(value)
-        ledger.offset_recovered_last = max(ledger.offset_recovered_last, bucket.offset_last)
         rejections, accounts = unpacked(value[_OFFSET.size :])
-        ledger.restore_rejections(bucket.rejections, rejections_of(rejections))
-        engine.restore_bucket(
-            number,
-            (
-                (name, partial(account_days, (days, *review), ledger.attributes))
-                for name, days, *review in accounts
-            ),
-        )
+        _recover_bucket(engine, number, value, rejections)
+        _recover_objects(engine, number, accounts)
     return values
 
 
+def _recover_rows(engine: Engine, values: dict[int, bytes], rows: RowsRestored) -> dict[int, bytes]:
+    """Put buckets back into rows, as far as they can be."""
+    kept = [_kept_accounts(engine, number, value) for number, value in values.items()]
+    rows.make_room(kept)
+    for accounts in kept:
+        value = values[accounts.bucket]
+        left = [keys.decode(value[begin:end]) for begin, end in rows.accounts(accounts)]
+        _recover_objects(engine, accounts.bucket, left)
+    return values
+
+
+def _kept_accounts(engine: Engine, number: int, value: bytes) -> KeptAccounts:
+    """Return the accounts of a bucket, once what it holds beside them is put back."""
+    data = np.frombuffer(value, np.uint8)
+    begins = begins_of_fields(data, _OFFSET.size, _BUCKET_FIELDS)
+    count, at = 0, BROKEN
+    rejections: Sequence[list[Any]] = ()
+    if begins.size:
+        accounts_at = int(begins[-2])
+        rejections, _ = unpacked(value[_OFFSET.size : accounts_at] + _NO_ACCOUNTS)
+        count, at = read_array_head(data, accounts_at, data.size)
+    else:
+        with suppress(msgspec.DecodeError):
+            unpacked(value[_OFFSET.size :])  # of another format, it may have other fields
+    if at == BROKEN:
+        raise StateError(f"bucket {number} of partition {engine.partition} is damaged. {LOST}")
+    _recover_bucket(engine, number, value, rejections)
+    return KeptAccounts(number, data, at, count)
+
+
+def _recover_bucket(
+    engine: Engine, number: int, value: bytes, rejections: Sequence[list[Any]]
+) -> None:
+    """Put back what a bucket holds beside its accounts."""
+    ledger = engine.ledger
+    bucket = ledger.buckets[number]
+    (bucket.offset_last,) = _OFFSET.unpack_from(value)
+    ledger.offset_recovered_last = max(ledger.offset_recovered_last, bucket.offset_last)
+    ledger.restore_rejections(bucket.rejections, rejections_of(rejections))
+
+
+def _recover_objects(engine: Engine, number: int, accounts: Iterable[list[Any]]) -> None:
+    attributes = engine.ledger.attributes
+    engine.restore_bucket(
+        number,
+        (
+            (name, partial(account_days, (days, *review), attributes))
+            for name, days, *review in accounts
+        ),
+    )
+
+
 def _recover_journal(
-    engine: Engine, kept: dict[bytes, bytes], seal: Seal
+    engine: Engine, kept: dict[bytes, bytes], seal: Seal, rows: RowsRestored | None
 ) -> tuple[list[tuple[int, bytes]], dict[int, Original]]:
     ledger, chunks = engine.ledger, []
     originals: dict[int, Original] = {}
-    for key, value in kept.items():
-        if not is_journal(key) or writer_of(key) != seal.writer:
+    of_seal = [
+        value for key, value in kept.items() if is_journal(key) and writer_of(key) == seal.writer
+    ]
+    for_rows = {} if rows is None else _kept_ids(of_seal, rows)
+    for number, value in enumerate(of_seal):
+        ids = for_rows.get(number)
+        left = None if rows is None or ids is None else rows.ids(ids, seal.offset)
+        if ids is not None and left == []:
+            chunks.append((ids.day, value))
             continue
         # Beyond the seal, an entry counts only if its bucket was written too: else the crash came
         # between the two, and its record will come again.
         day, entries, kept_originals = chunk_of(value)
         ledger.restore_entries(
             entry
-            for entry in entries
+            for entry in (entries if left is None else map(entries.__getitem__, left))
             if entry.offset <= seal.offset
             or entry.offset <= ledger.buckets[ledger.bucket_of(entry.account_id)].offset_last
         )
@@ -311,6 +377,14 @@ def _recover_journal(
         reversal.offset for account in ledger.accounts.values() for reversal in account.waiting
     }
     return chunks, {offset: original for offset, original in originals.items() if offset in waiting}
+
+
+def _kept_ids(values: Sequence[bytes], rows: RowsRestored) -> dict[int, KeptIds]:
+    """Return the chunks that kernels can read, by their places; there is room for all then."""
+    found = ((number, kept_ids_of(value)) for number, value in enumerate(values))
+    kept = {number: ids for number, ids in found if ids is not None}
+    rows.make_room_for_ids(sum(ids.size for ids in kept.values()))
+    return kept
 
 
 def is_versioned(key: bytes) -> bool:

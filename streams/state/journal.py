@@ -7,7 +7,7 @@ day is closed.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from msgspec import Raw
@@ -15,10 +15,11 @@ from msgspec import Raw
 from models.arrays import Bytes, Ints
 from monitor.core.account import SERIES, SERIES_INDEX
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
-from monitor.ordinary import packing
+from monitor.ordinary import packing, restored_ids
 from monitor.ordinary.entry_rows import EntryRows
 from monitor.ordinary.layout import Table
-from streams.state.keys import packed, unpacked
+from monitor.ordinary.restored_ids import KeptIds
+from streams.state.keys import FORMAT, decode, packed, unpacked
 from streams.state.pieces import PIECE_BYTES_MAX
 
 ORIGINALS_BYTES_MAX: Final = 1 << 18
@@ -128,7 +129,7 @@ def rows_bytes(day: int, entries: EntryRows) -> bytes:
     is_there = np.zeros(_PLACE_MASK + 1, np.int64)
     is_there[places] = 1
     series = np.flatnonzero(is_there).tolist()
-    firsts, accounts = packing.numbered(rows["account"])
+    firsts, accounts = packing.numbered(rows["account"].astype(np.int64))
     of_accounts = rows[firsts]
     return packed(
         (
@@ -170,16 +171,43 @@ def originals_bytes(day: int, originals: Sequence[Original]) -> Iterator[bytes]:
         yield packed((day, some))
 
 
+def kept_ids_of(value: bytes) -> KeptIds | None:
+    """Return a chunk of entries for kernels; None if they cannot read it."""
+    data = np.frombuffer(value, np.uint8)
+    begins = packing.begins_of_fields(data, 0, restored_ids.CHUNK_FIELDS)
+    if not begins.size:
+        return None
+    ends = begins.tolist()
+
+    def field(number: int) -> Any:  # noqa: ANN401 - as it was kept
+        return decode(value[ends[number] : ends[number + 1]])
+
+    if field(restored_ids.FORM) != FORMAT:
+        return None
+    series = [_place_of(*named) for named in field(restored_ids.SERIES)]
+    reversing = sorted(place for place, *_ in field(restored_ids.REVERSALS))
+    return KeptIds(
+        data,
+        begins,
+        field(restored_ids.CHUNK_DAY),
+        field(restored_ids.FIRST_OFFSET),
+        np.array(series, np.int64),
+        np.array(reversing, np.int64),
+    )
+
+
+def _place_of(direction: str, currency: str, has_no_amount: bool) -> int:  # noqa: FBT001 - as kept
+    """Return the lowest bits of the content of transactions, which say their series."""
+    return SERIES_INDEX[direction][currency] | (NO_AMOUNT if has_no_amount else 0)
+
+
 def chunk_of(value: bytes) -> JournalChunk:
     """Return what a journal chunk holds."""
     day, first, *columns = unpacked(value)
     if not columns:
         return JournalChunk(day, [], [Original(*fields) for fields in first])
     gaps, series, account_ids, accounts, names, sizes, amounts, series_indexes, reversals = columns
-    places = [
-        SERIES_INDEX[direction][currency] | (NO_AMOUNT if has_no_amount else 0)
-        for direction, currency, has_no_amount in series
-    ]
+    places = [_place_of(*named) for named in series]
     reverses = {place: (name, of_day) for place, name, of_day in reversals}
     ends = accumulate(sizes)
     rows = zip(

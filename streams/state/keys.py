@@ -17,7 +17,7 @@ FORMAT: Final = 5
 """Of all records; another one is refused, never guessed at."""
 
 encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
+decode = msgspec.msgpack.Decoder().decode
 
 
 class StateError(RuntimeError):
@@ -43,7 +43,7 @@ def packed(fields: tuple[object, ...]) -> bytes:
 
 def unpacked(value: bytes) -> list[Any]:
     """Return the fields of a record. Raises StateError if it has another format."""
-    decoded: list[Any] = _decode(value)
+    decoded: list[Any] = decode(value)
     format_, *fields = decoded
     if format_ != FORMAT:
         raise StateError(

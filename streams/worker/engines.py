@@ -1,16 +1,23 @@
 """The engine of a partition, as the settings want it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
 from models.kernels import Loading
+from monitor.core.attributes import Attributes
+from monitor.core.review import DayFacts
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.ordinary.layout import NONE, room_for_accounts
+from monitor.ordinary.names import Names, SeenTexts, put_facts, see_texts
 from monitor.ordinary.room import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
 from streams.settings import Settings
+from streams.state import changelog, keys
 from streams.state.journal import chunks_by_day
 from streams.wire import columns
 
@@ -46,19 +53,61 @@ def _load() -> None:
     They are of days that begin and close, of accounts that become objects and rows again.
     """
     columns.prepare()
-    engine = OrdinaryEngine(0, PolicyBook([policy_of(DEFAULT_POLICY)]))
+    policies = PolicyBook([policy_of(DEFAULT_POLICY)])
+    engine = OrdinaryEngine(0, policies)
+    chunks: list[bytes] = []
     for records in _samples():
         engine.observe_run(columns.read_run([records]))
         for account_id in _ACCOUNTS:
             engine.ledger.find(account_id)
         engine.policies_changed()
         step = engine.take_step()
-        for _ in chunks_by_day(step.entries, step.entry_rows):
-            pass
+        for rows in step.entry_rows:
+            rows.count_series()
+        chunks += [chunk for _, chunk in chunks_by_day(step.entries, step.entry_rows)]
         engine.ledger.rows_of(sorted(engine.ledger.take_dirty()))
     engine.take_step()
+    _see_texts()
+    _take_facts()
+    restored = OrdinaryEngine(0, policies)
+    restored.ledger.attributes.take(_ACCOUNTS[0], Attributes("s"))
+    changelog.recover(restored, _kept(engine, chunks))
     engine.ledger.is_held("D")
     Compaction().moved(engine.ledger.begin_rows().arrays)
+
+
+def _see_texts() -> None:
+    """Call what reads texts for the models, which this engine has not."""
+    run = columns.read_run([next(_samples())])
+    channels = Names.of({None: 0}, NONE)
+    see_texts(run.data, run.rows, np.zeros(1, np.int64), channels, SeenTexts.room(1))
+
+
+def _take_facts() -> None:
+    """Put down facts of an account-day near a limit, for which this engine does not ask."""
+    arrays = room_for_accounts(1, 1)
+    put_facts(arrays.numbers, arrays.facts, DayFacts())
+
+
+def _kept(engine: Engine, chunks: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return what the changelog of an engine would keep."""
+    ledger, writer = engine.ledger, keys.next_writer((), b"")
+    numbers = sorted(map(ledger.bucket_of, _ACCOUNTS))
+    kept = {
+        keys.bucket_key(writer, number): changelog.bucket_bytes(ledger.buckets[number], rows)
+        for number, rows in zip(numbers, ledger.rows_of(numbers), strict=True)
+    }
+    kept |= {keys.journal_key(writer, number): chunk for number, chunk in enumerate(chunks)}
+    seal = changelog.Seal(
+        ledger.offset_last,
+        ledger.marks.marks(),
+        ledger.lone,
+        ledger.policies.calendar.text(),
+        list(ledger.policies.versions),
+        len(ledger.buckets),
+        writer,
+    )
+    return kept | {keys.seal_key(writer): changelog.seal_bytes(seal)}
 
 
 _ACCOUNTS: Final = ("A", "B", 'C"')

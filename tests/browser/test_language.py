@@ -129,6 +129,7 @@ def test_chinese_pages_are_no_wider_than_the_window(
         "/groups/current",
         "/explore",
         "/explore?theme=silent&silent=1",
+        "/explore?theme=leaves",
         "/health",
     ):
         page.goto(f"{served.address}{address}")

@@ -337,7 +337,7 @@ ADDRESSES: Final = (
     f"/accounts/A1/paper?alert={ALERT}", "/tasks?show=mine", "/tasks?show=open",
     "/tasks?show=done", "/incidents", f"/incidents/{INCIDENT}", "/health", "/nope", "/limits",
     "/limits/daily-amount?above=1500", "/team", "/groups", "/groups/current", "/explore",
-    "/explore?theme=silent&silent=1",
+    "/explore?theme=silent&silent=1", "/explore?theme=leaves",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from models.snapshot import (
     header_of,
     kind_of,
     pack,
+    packed,
     plain_entry,
     reading,
     sealed,
@@ -74,6 +75,18 @@ def test_what_deflates_well_is_small_and_comes_back() -> None:
     _, back = unpack(data, "k", 1)
     assert np.array_equal(back["zeros"], held["zeros"])
     assert np.array_equal(back["odd"], held["odd"])
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_what_was_packed_before_comes_back_as_other_arrays_do(key: bytes | None) -> None:
+    zeros, noise = np.zeros((9, 90), np.int32), np.frombuffer(bytes(range(256)), np.uint8)
+    arrays: Arrays = {"zeros": zeros, "noise": noise}
+    before = {name: packed(name, array) for name, array in arrays.items()}
+    assert pack("k", 1, {}, before, key) == pack("k", 1, {}, arrays, key)
+    inner = pack("inner", 1, {}, arrays, key)
+    _, back = unpack(pack("k", 1, {}, before, key, {"inner": inner}), "k", 1, key)
+    assert list(back) == ["zeros", "noise", "inner"]
+    assert unpack(back["inner"].tobytes(), "inner", 1, key)[1]["zeros"].tolist() == zeros.tolist()
 
 
 def test_one_may_be_put_together_of_a_header_and_plain_bytes() -> None:

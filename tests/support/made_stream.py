@@ -6,13 +6,13 @@ from typing import Any, NamedTuple, Self
 
 from monitor.core.account import ClosedDay, Told
 from monitor.core.alert import Alert
+from monitor.core.review_fields import facts_fields, review_fields
 from monitor.core.waiting import Waiting
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from streams.state import changelog
-from streams.state.accounts import facts_fields, review_fields
 from streams.wire import codec
 from tests.support.fake_log import TOPICS, Log
 from tests.support.open_days import contents_of

@@ -37,14 +37,19 @@ def strange_policy(
 ) -> Policy:  # fmt: skip
     """Return a policy with some limits, of some sorts, low or high; reviews and more, or not.
 
-    Models are only in one that is to have them: nothing is in rows while there are any.
+    Models are only in one that is to have them.
     """
     text = f"version = {version}\n"
     if version > 1 and rng.random() < 0.6:
         text += f'effective_from = "{day_text(DAY_FIRST + rng.randint(-2, 12))}"\n'
     text += f"[calendar]\n{calendar}"
+    if has_models:
+        text += f"[budget]\nalerts_per_day = {rng.choice([1, 50])}\nwarm_up_days = 5\n"
     scopes = [""]
-    for sort, names in (("segment", SEGMENTS), ("product", PRODUCTS), ("account", accounts)):
+    peers = ["A1", "B2"] if has_models else []
+    for sort, names in (
+        ("segment", SEGMENTS), ("product", PRODUCTS), ("account", accounts), ("peer_group", peers),
+    ):  # fmt: skip
         if names and rng.random() < 0.6:
             scopes.append(f"scope = {{ {sort} = {json.dumps(rng.choice(names))} }}\n")
     scale = rng.choice([1, 10, 50, 10**9])
@@ -95,6 +100,7 @@ class StrangeStream:
         self._hours = 0.0
         self._pace = rng.choice([0.05, 0.5, 4])
         self._has_segments = rng.random() < 0.5
+        self._has_names = rng.random() < 0.6
         self._taken: list[tuple[str, str, str, str]] = []
         self._feints = (
             self._amount, self._currency, self._segment, self._segment_before, self._again,
@@ -117,6 +123,8 @@ class StrangeStream:
         if self._has_segments:
             draft.fields["segment"] = SEGMENTS[self.accounts.index(draft.account_id) % 2]
             draft.hours -= rng.choice([0, 0, 1])
+        if self._has_names:
+            self._name(draft)
         if rng.random() < self._strangeness:
             rng.choice(self._feints)(draft)
         if offset < self._alone:
@@ -133,6 +141,16 @@ class StrangeStream:
             (draft.name, draft.account_id, draft.fields["amount"], draft.fields["currency"])
         )
         return made
+
+    def _name(self, draft: _Draft) -> None:
+        """Give it a counterparty, an institution and a channel, or not, of more than are held."""
+        rng = self._rng
+        names = {
+            "counterparty_id": rng.choice(["", "P\u00e9"] + [f"P{rng.randrange(16)}"] * 6),
+            "counterparty_institution": rng.choice(["", "I0", "I1", "I\u00e9"]),
+            "channel": rng.choice(["", "card", "web", *map(str, range(8))]),
+        }
+        draft.fields |= {field: name for field, name in names.items() if name}
 
     def _an_earlier_one(self) -> tuple[str, str, str, str]:
         """Return the id, the account, the amount and the currency of a record just before, or not.

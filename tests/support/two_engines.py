@@ -9,10 +9,14 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import pytest
 
+from models.learner import learner
+from models.learner.checkpoint import core_bytes
+from models.peers.groups import PeerGroups
 from monitor.core.attributes import Attributes
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
@@ -31,6 +35,9 @@ from tests.support.records import Record
 from tests.support.strange_stream import CALENDARS, StrangeStream, strange_policy, strange_verdicts
 
 BUCKETS: Final = 3
+
+HAS_MODELS: Final = 0.4
+"""The share of policies with models, whose peer groups begin with few accounts here."""
 
 Cut = Callable[[int], Sequence[int]]
 """Returns the lengths of runs that so many records are cut into."""
@@ -149,6 +156,25 @@ class Side:
             "unwatched": [limits.unwatched for limits in self.engine.policies.limit_sets],
             "rejections": self.engine.names_held()["rejections"],
             "beyond": self.engine.names_counted_as_others(),
+            **self._models(),
+        }
+
+    def _models(self) -> dict[str, object]:
+        """Return what the models hold, as bytes."""
+        scorer = self.engine.outliers.scorer
+        if scorer is None:
+            return {}
+        names = {"segments": list(scorer.segments), "channels": list(scorer.channels)}
+        accounts = scorer.learner.accounts
+        return {
+            "models": core_bytes(scorer.learner, names),
+            "hot payers": scorer.hot_payers,
+            "accounts of models": {
+                account_id: accounts[row].tobytes() for account_id, row in scorer.rows.items()
+            },
+            "peer groups": {
+                account_id: scorer.peer_group(account_id) for account_id in scorer.rows
+            },
         }
 
     def state(self) -> list[object]:
@@ -321,7 +347,8 @@ async def _scenario(rng: random.Random, count: int) -> Pair:
     """Run both engines over a stream with everything in it, and compare them now and then."""
     stream = StrangeStream(rng, rng.choice([2, 4, 12, 40]), rng.choice([0.03, 0.1, 0.5]))
     calendar = rng.choice(CALENDARS)
-    pair = Pair([strange_policy(rng, 1, calendar, stream.accounts)])
+    has_models = rng.random() < HAS_MODELS
+    pair = Pair([strange_policy(rng, 1, calendar, stream.accounts, has_models=has_models)])
     records = stream.records(0, count)
     cut = cut_at_random(rng, rng.choice([1, 5, 40, 200]))
     at = 0
@@ -356,7 +383,7 @@ async def _change(pair: Pair, rng: random.Random, accounts: list[str], calendar:
     """Change what both decide by."""
     match rng.randrange(4):
         case 0:
-            version, has_models = len(pair.policies) + 1, rng.random() < 0.05
+            version, has_models = len(pair.policies) + 1, rng.random() < HAS_MODELS
             policy = strange_policy(rng, version, calendar, accounts, has_models=has_models)
             await pair.add_policy(policy)
         case 1:
@@ -370,4 +397,6 @@ async def _change(pair: Pair, rng: random.Random, accounts: list[str], calendar:
 
 def assert_engines_agree(rng: random.Random, count: int) -> Pair:
     """Run both engines over so many records; return them. Fails where they differ."""
-    return asyncio.run(_scenario(rng, count))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learner, "PeerGroups", partial(PeerGroups, coarse=2, fine=2, warm_up=4))
+        return asyncio.run(_scenario(rng, count))

@@ -56,6 +56,7 @@ _OF_EXPLORE: Final = {
     "first": "The first business day.",
     "last": "The last business day.",
     "silent": "Of the theme silent: on how many closed business days, the last, there is none.",
+    "currency": "Of the theme leaves; else that of most account-days.",
     **{
         name: f"Only those with this {name}."
         for name in dict.fromkeys(chain.from_iterable(DIMENSIONS.values()))
@@ -64,12 +65,34 @@ _OF_EXPLORE: Final = {
 
 
 def _explore_paths() -> dict[str, Any]:
-    counts = {"type": "object", "additionalProperties": NUMBER}
-    cell = object_of({"row": TEXT, "column": TEXT, "count": NUMBER}, ["row", "column", "count"])
-    members = {"cells": list_of(cell), "row_totals": counts, "column_totals": counts}
+    figure = {"type": ["integer", "string"]}
+    figures = {"type": "object", "additionalProperties": figure}
+    cell = object_of(
+        {"row": TEXT, "column": TEXT, "count": NUMBER, "amount": TEXT}, ["row", "column", "count"]
+    )
+    members = {
+        "cells": list_of(cell),
+        "row_totals": figures,
+        "column_totals": figures,
+        "total": figure,
+    }
+    money = {
+        "currency": or_null(TEXT),
+        "count": NUMBER,
+        "known": {"type": "object", "additionalProperties": TEXT},
+        "account_days": {"type": "object", "additionalProperties": NUMBER},
+        "unread": NUMBER,
+        "not_closed": NUMBER,
+    }
     cube = object_of(
-        {"theme": TEXT, "rows": TEXT, "columns": TEXT, **members, "total": NUMBER},
-        ["theme", "rows", "columns", *members, "total"],
+        {"theme": TEXT, "rows": TEXT, "columns": TEXT, **members, **money},
+        ["theme", "rows", "columns", *members],
+    )
+    cube["description"] = (
+        "Of the theme leaves, figures are decimal text of the currency. `known` has the cube's by"
+        " what is known of the institution. Whatever the filters are, `account_days` counts those"
+        " with money out by currency, `unread` those whose totals cannot be read, and `not_closed`"
+        " those with an alert that are not closed yet."
     )
     return {
         "/api/v1/explore/{theme}": {

@@ -23,7 +23,7 @@ _ABOUT: Final = {
     "incident_id": "The systemic alert that explains it.",
     "assignee": "The person who works it.",
     "business_day": "The business day that it is filed under.",
-    "q": "The beginning of an account's id, or an alert_id.",
+    "q": "The beginning of an account's id, or an alert_id: as given, in upper or in lower case.",
     "limit": "Items of a page.",
     "cursor": "`next` of the page before.",
     "format": "How the file is written; csv if it is not given.",

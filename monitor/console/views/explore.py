@@ -1,4 +1,4 @@
-"""Explore: alerts and accounts of the archive as cubes that are turned, filtered and drilled."""
+"""Explore: alerts, accounts and money of the archive as cubes: turned, filtered and drilled."""
 
 import csv
 import io
@@ -10,20 +10,27 @@ from starlette.responses import Response
 
 from monitor.console.exports import safe_cell
 from monitor.console.filters import checked
-from monitor.console.language.catalogue import N_
+from monitor.console.language.catalogue import N_, ngettext
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.formats import day, grouped
 from monitor.console.replies import AnswerError, as_json, page, store_of
-from monitor.console.words import ATTRIBUTES, KINDS, SEVERITIES, word
+from monitor.console.words import ATTRIBUTES, KINDS, SEVERITIES, amount, word
 from monitor.core.business_day import is_day_text
+from monitor.core.money import EXPONENT
 from monitor.store.cubes import (
     DIMENSIONS,
     LOOK_BACK_DAYS,
+    NO_ALERT,
+    NOT_NAMED,
     NOT_SAID,
+    ONE_PAYMENT,
+    SEVERAL,
+    SEVERAL_PAYMENTS,
     SILENT_DEFAULT,
     SILENT_MAX,
     Cube,
     CubeQuestion,
+    Listed,
     cube_of,
 )
 
@@ -31,6 +38,7 @@ ABOUT: Final = {
     "breaches": N_("Breaches of limits"),
     "needs": N_("Service needs"),
     "silent": N_("Accounts that fell silent"),
+    "leaves": N_("Money that leaves"),
 }
 NAMES: Final = {
     **ATTRIBUTES,
@@ -39,6 +47,8 @@ NAMES: Final = {
     "kind": N_("Kind"),
     "limit": N_("Limit"),
     "day": N_("Business day"),
+    "institution": N_("Institution"),
+    "known": N_("What is known"),
 }
 """The words for what a table is turned by."""
 
@@ -51,12 +61,28 @@ WEEKDAYS: Final = {
     "6 Saturday": N_("Saturday"),
     "7 Sunday": N_("Sunday"),
 }
-_VALUES: Final = {"weekday": WEEKDAYS, "severity": SEVERITIES, "kind": KINDS}
+FIGURES: Final = {
+    "breaches": N_("Value"),
+    "needs": N_("Days that count"),
+    "silent": N_("Closed business days since"),
+    "leaves": N_("Amount"),
+}
+"""The words for the figure of an alert, an account or an account-day behind a cube."""
+
+KNOWN: Final = {
+    ONE_PAYMENT: N_("all went to it, in one payment"),
+    SEVERAL_PAYMENTS: N_("one of several payments went to it"),
+    NOT_NAMED: N_("the payment over the limit names none"),
+    NO_ALERT: N_("no alert of a daily amount"),
+}
+"""What is known of where the money of account-days went: most first."""
+
+_VALUES: Final = {"weekday": WEEKDAYS, "severity": SEVERITIES, "kind": KINDS, "known": KNOWN}
 CELLS_MAX: Final = 20_000
 SAID_MAX: Final = 40
 """Characters of a text of others that a refusal repeats."""
 
-_PARAMS: Final = ("rows", "columns", "first", "last", "silent")
+_PARAMS: Final = ("rows", "columns", "first", "last", "silent", "currency")
 _ALL: Final = tuple(sorted({name for names in DIMENSIONS.values() for name in names}))
 
 
@@ -92,7 +118,20 @@ def _question(theme: str, params: dict[str, str]) -> CubeQuestion:
     filters = {name: value for name, value in params.items() if name in names and value}
     first, last = params.get("first") or None, params.get("last") or None
     silent = _silent_of(theme, params.get("silent"))
-    return CubeQuestion(theme, down, across, first, last, filters, silent)
+    currency = _currency_of(theme, params.get("currency"))
+    return CubeQuestion(theme, down, across, first, last, filters, silent, currency)
+
+
+def _currency_of(theme: str, text: str | None) -> str | None:
+    if not text:
+        return None
+    if theme != "leaves":
+        raise AnswerError(400, _("currency is of the theme leaves, not of %(theme)s", theme=theme))
+    if text not in EXPONENT:
+        raise AnswerError(
+            400, _("currency must be a code as EUR, not %(text)s", text=repr(text[:SAID_MAX]))
+        )
+    return text
 
 
 def _silent_of(theme: str, text: str | None) -> int:
@@ -143,22 +182,40 @@ def _answer(request: Request, theme: str, *more: str) -> tuple[CubeQuestion, Cub
 
 
 def explore_object(request: Request) -> Response:
-    """Answer with a theme's cube: the counts of the cells that are not empty, and exact totals."""
+    """Answer with a theme's cube: the cells that are not empty, and exact totals."""
     question, cube, _ = _answer(request, request.path_params["theme"])
-    return as_json(
-        {
-            "theme": question.theme,
-            "rows": question.rows,
-            "columns": question.columns,
-            "cells": [
-                {"row": row, "column": column, "count": number}
-                for (row, column), number in sorted(cube.counts.items())
-            ],
-            "row_totals": {row: cube.of_row(row) for row in cube.rows},
-            "column_totals": {column: cube.of_column(column) for column in cube.columns},
-            "total": cube.total,
-        }
-    )
+    told: dict[str, Any] = {
+        "theme": question.theme,
+        "rows": question.rows,
+        "columns": question.columns,
+    }
+    money = cube.money
+    cells = [
+        {"row": row, "column": column, "count": number}
+        | ({} if money is None else {"amount": _text_of(cube, row, column)})
+        for (row, column), number in sorted(cube.counts.items())
+    ]
+    totals: dict[str, Any] = {
+        "row_totals": {row: cube.of_row(row) for row in cube.rows},
+        "column_totals": {column: cube.of_column(column) for column in cube.columns},
+        "total": cube.total,
+    }
+    if money is not None:
+        told["currency"] = money.currency
+        for name in ("row_totals", "column_totals"):
+            totals[name] = {key: money.text(minor) for key, minor in totals[name].items()}
+        totals["total"] = money.text(cube.total)
+        totals["count"] = cube.number
+        totals["known"] = {how: money.text(minor) for how, minor in sorted(money.known.items())}
+        totals["account_days"] = money.account_days
+        totals["unread"], totals["not_closed"] = money.unread, money.not_closed
+    return as_json({**told, "cells": cells, **totals})
+
+
+def _text_of(cube: Cube, row: str, column: str) -> str:
+    """Return the figure of a cell as data: decimal text of money, else the number."""
+    figure = cube.figures.get((row, column), 0)
+    return str(figure) if cube.money is None else cube.money.text(figure)
 
 
 def explore(request: Request) -> Response:
@@ -177,6 +234,7 @@ def explore(request: Request) -> Response:
         "first": question.first or "",
         "last": question.last or "",
         "silent": str(question.silent) if theme == "silent" else "",
+        "currency": question.currency or "",
         **question.filters,
     }
 
@@ -193,6 +251,13 @@ def explore(request: Request) -> Response:
         "question": question,
         "cube": cube,
         "greatest": greatest,
+        "figure": lambda number: grouped(cube.money.text(number) if cube.money else number),
+        "figure_of": figure_of,
+        "figure_names": FIGURES,
+        "known": KNOWN,
+        "currencies": sorted({*cube.money.account_days, cube.money.currency or ""} - {""})
+        if cube.money
+        else [],
         "dimensions": NAMES,
         "told": told,
         "look_back": LOOK_BACK_DAYS,
@@ -209,18 +274,40 @@ def told(name: str, value: str) -> str:
     """Return a value of what a table is turned by, as a page has it."""
     if value == NOT_SAID:
         return _("(not said)")
+    if name == "institution" and value == SEVERAL:
+        return _("(several)")
     return day(value) if name == "day" else word(_VALUES.get(name, {}), value)
+
+
+def figure_of(item: Listed) -> str:
+    """Return what an alert, an account or an account-day behind a cube comes to, as a page has it.
+
+    >>> figure_of(Listed("", "A1", "2026-01-05", "", "1200.50", "EUR"))
+    '1,200.50 EUR'
+    """
+    if item.alert_id or item.currency or not item.value:
+        return amount(item._asdict())
+    silent = int(item.value)
+    return ngettext("%(num)s day", "%(num)s days", silent, num=grouped(silent))
 
 
 def _as_csv(question: CubeQuestion, cube: Cube) -> Response:
     text = io.StringIO()
     rows = csv.writer(text)
     head = f"{question.rows} by {question.columns}"
+    money = cube.money
+    if money is not None:
+        head += f", {money.currency}"
+
+    def written(figure: int) -> int | str:
+        return figure if money is None else money.text(figure)
+
     rows.writerow([head, *map(safe_cell, cube.columns), "total"])
     for row in cube.rows:
-        counts = [cube.counts.get((row, column), 0) for column in cube.columns]
-        rows.writerow([safe_cell(row), *counts, cube.of_row(row)])
-    rows.writerow(["total", *(cube.of_column(column) for column in cube.columns), cube.total])
+        cells = [_text_of(cube, row, column) for column in cube.columns]
+        rows.writerow([safe_cell(row), *cells, written(cube.of_row(row))])
+    totals = (written(cube.of_column(column)) for column in cube.columns)
+    rows.writerow(["total", *totals, written(cube.total)])
     headers = {
         "Content-Disposition": f'attachment; filename="weir-{question.theme}.csv"',
         "Cache-Control": "no-store",

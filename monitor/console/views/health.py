@@ -15,8 +15,9 @@ from monitor.console.language.catalogue import gettext as _
 from monitor.console.limits import SetAlone, in_force, set_alone
 from monitor.console.replies import now_of, page, store_of
 from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.store.figures.segments import closed_days
 from monitor.store.programs.webhooks import delivery_counts
-from monitor.store.queries import Health, closed_days, health
+from monitor.store.queries import Health, health
 from monitor.store.store import StoreAwayError
 
 STALE_SECONDS: Final = 3600

@@ -24,7 +24,7 @@ from monitor.console.replies import (
     writing,
 )
 from monitor.console.work.tasks import end_task
-from monitor.core.business_day import MICROSECONDS, event_time_text
+from monitor.core.business_day import MICROSECONDS, TIME_LAST, event_time_text
 from monitor.store import audit
 from monitor.store.desk import act
 from monitor.store.intake import hold_alerts
@@ -67,6 +67,8 @@ def undo_of(
         Action(last.alert_id, does, person, max(now, latest + 1) + place, None, detail)
         for place, (does, detail) in enumerate(_inverse(last, before, now))
     ]
+    if steps and steps[-1].at > TIME_LAST:
+        return None
     after = standing_of(revisions, [*ordered, *steps])
     is_back = steps and _kept(after, now) == _kept(before, now) != _kept(held, now)
     return Undo(last, steps) if is_back else None

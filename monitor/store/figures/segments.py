@@ -55,6 +55,43 @@ def latest_span(connection: Connection) -> Span | None:
     return Span(day_text(number - WEEK - BEFORE + 1), day_text(number - WEEK + 1), last)
 
 
+class ReportedDay(NamedTuple):
+    """A closed business day, as the partitions of the transactions topic report it."""
+
+    business_day: str
+    partitions: Sequence[int]
+    account_days: int
+    breaches: int
+
+
+def closed_days(connection: Connection, limit: int = 14) -> list[ReportedDay]:
+    """Return what partitions say of the latest business days, the latest first.
+
+    A partition without any account-day on a day is not among its partitions.
+    """
+    columns = segment_days.c
+    latest = select(columns.business_day).distinct()
+    days = connection.execute(latest.order_by(columns.business_day.desc()).limit(limit)).scalars()
+    sums = select(
+        columns.business_day,
+        columns.partition,
+        func.sum(columns.account_days),
+        func.sum(columns.breaches),
+    ).where(columns.business_day.in_(days.all()))
+    found: dict[str, list[tuple[int, int, int]]] = {}
+    for day, *counted in connection.execute(sums.group_by(columns.business_day, columns.partition)):
+        found.setdefault(day, []).append((counted[0], int(counted[1]), int(counted[2])))
+    return [
+        ReportedDay(
+            day,
+            sorted(partition for partition, _, _ in its),
+            sum(account_days for _, account_days, _ in its),
+            sum(breaches for _, _, breaches in its),
+        )
+        for day, its in sorted(found.items(), reverse=True)
+    ]
+
+
 class SegmentSums(NamedTuple):
     """A segment's counts (empty name: accounts without one), of the week and of the days before.
 

@@ -20,6 +20,7 @@ from models.learner.checkpoint import (
     accounts_of,
     core_bytes,
     restore_core,
+    rows_bytes,
 )
 from models.learner.columns import Columns, LearnerSettings
 from models.learner.learner import Learner
@@ -65,7 +66,10 @@ def restored(learner: Learner, key: bytes | None = None) -> Learner:
     assert names == {"a": [1]}
     rows = np.arange(learner.count)
     kept, accounts = accounts_of(
-        accounts_bytes(learner, rows, accounts_header([f"A{row}" for row in rows]), key), key
+        accounts_bytes(
+            rows_bytes(learner, rows), accounts_header([f"A{row}" for row in rows]), key
+        ),
+        key,
     )
     assert kept == [f"A{row}" for row in range(learner.count)]
     for account in accounts:
@@ -225,7 +229,7 @@ def test_another_key_is_refused(written: bytes | None, read: bytes | None) -> No
         restore_core(Learner(SETTINGS), data, days, read)
     header = accounts_header(["a", "b", "c"])
     with pytest.raises(SnapshotError, match="key"):
-        accounts_of(accounts_bytes(learner, np.arange(3), header, written), read)
+        accounts_of(accounts_bytes(rows_bytes(learner, np.arange(3)), header, written), read)
 
 
 @law(30)
@@ -233,7 +237,9 @@ def test_another_key_is_refused(written: bytes | None, read: bytes | None) -> No
 def test_a_changed_byte_anywhere_is_refused(data: st.DataObject) -> None:
     learner, back = ordered_until(2000), Learner(SETTINGS)
     core = bytearray(core_bytes(learner, {}))
-    accounts = bytearray(accounts_bytes(learner, np.arange(9), accounts_header(list("abcdefghi"))))
+    accounts = bytearray(
+        accounts_bytes(rows_bytes(learner, np.arange(9)), accounts_header(list("abcdefghi")))
+    )
     for written in (core, accounts):
         written[data.draw(st.integers(0, len(written) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(SnapshotError):

@@ -164,6 +164,7 @@ def pages(client: Any, account: str, alert_ids: list[str]) -> Iterator[tuple[str
     addresses = ["/queue", "/queue?tab=all", "/incidents", "/health", "/nope", "/limits", "/tasks"]
     addresses += ["/team", "/groups", f"/groups/{quote(f'{HOSTILE}segment', safe='')}"]
     addresses += ["/explore", "/explore?theme=needs", "/explore?theme=silent&silent=1"]
+    addresses += ["/explore?theme=leaves"]
     with_parts = [f"/alerts/{name}" for name in alert_ids]
     for address in (*addresses, *with_parts, f"/accounts/{account}", f"/accounts/{account}/paper"):
         yield address, client.get(address).text

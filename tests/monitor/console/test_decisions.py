@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from monitor.core.business_day import TIME_LAST
 from monitor.store.audit import verify
 from monitor.store.desk import unsent
 from monitor.store.intake import RecordSort
@@ -217,6 +218,24 @@ def test_an_odd_action_is_refused(console: MadeConsole, fields: dict[str, str]) 
     with console.client("ana") as client:
         assert act(client, PLAIN, **fields) == 400
         assert shown(client, PLAIN)["version"] == 0
+
+
+def test_nothing_follows_an_action_at_the_end_of_all_times(console: MadeConsole) -> None:
+    detail = {"disposition": "false-alarm", "note": None}
+    last = Action(PLAIN, Does.DISPOSE, "ana", TIME_LAST, 1, detail)
+    console.take(last, sort=RecordSort.ACTION)
+    with console.client("ana") as client:
+        form = form_of(client, PLAIN, "reopen", note="too soon")
+        answer = client.post(f"/alerts/{PLAIN}/actions", data=form)
+        page = client.get(f"/alerts/{PLAIN}").text
+        undone = client.post(f"/api/v1/alerts/{PLAIN}/undo", json={})
+        assert state(client, PLAIN)[0] == "closed"
+    assert answer.status_code == 409
+    assert "dated to the end of the year 2999: none can follow it" in answer.text
+    assert f"/alerts/{PLAIN}/undo" not in page
+    assert undone.status_code == 409
+    with console.store.reading() as connection:
+        assert unsent(connection) == []
 
 
 def test_an_alert_that_was_closed_and_says_something_else_is_back(console: MadeConsole) -> None:

@@ -18,6 +18,7 @@ from tests.monitor.console.made_console import MadeConsole, account_day, limit_a
 
 BREACHES = "/api/v1/explore/breaches"
 SILENT = "/api/v1/explore/silent"
+LEAVES = "/api/v1/explore/leaves"
 
 
 def filled(console: MadeConsole) -> list[dict[str, Any]]:
@@ -118,7 +119,8 @@ def test_service_needs_are_reviews_that_read_so(console: MadeConsole) -> None:
     with console.client("vera") as client:
         found = client.get("/api/v1/explore/needs").json()
         text = client.get("/explore?theme=needs").text
-    assert (found["total"], "N1" in text, "N2" in text) == (1, True, False)
+    assert found["total"] == 1
+    assert re.findall(r'href="/accounts/([^"]*)"', text) == ["N1"]
 
 
 def test_accounts_that_fell_silent_are_those_of_a_recount(console: MadeConsole) -> None:
@@ -165,6 +167,95 @@ def test_an_account_of_the_last_days_is_not_silent(console: MadeConsole) -> None
     assert totals == [1, 1, 0, 0]
 
 
+def paid(console: MadeConsole) -> None:
+    """Take three account-days with money out; alerts say where that of two of them went."""
+    one = {
+        "currency": "EUR",
+        "debit_count": 1,
+        "debit_amount": "5000.00",
+        "credit_count": 0,
+        "credit_amount": "0.00",
+    }
+    told = limit_alert("M1", "2026-03-02")
+    told["evidence"] = {**told["evidence"], "totals": [one], "origin": {"institution": "=BANK1"}}
+    console.take(told, limit_alert("M2", "2026-03-02"), limit_alert("M9", "2026-03-02"))
+    console.take(
+        {**account_day("M1", "2026-03-02"), "totals": [one]},
+        account_day("M2", "2026-03-02"),
+        account_day("M3", "2026-03-03"),
+        sort=RecordSort.ACCOUNT_DAY,
+    )
+
+
+def test_money_that_leaves_is_exact_text_by_currency(console: MadeConsole) -> None:
+    paid(console)
+    with console.client("vera") as client:
+        found = client.get(LEAVES, params={"first": "2026-03-01"}).json()
+    assert [(cell["row"], cell["column"], cell["amount"]) for cell in found["cells"]] == [
+        ("(not said)", "no-alert", "1999.95"),
+        ("=BANK1", "one-payment", "5000.00"),
+        ("BANK07", "several-payments", "1999.95"),
+    ]
+    assert found["row_totals"] == {
+        "(not said)": "1999.95",
+        "=BANK1": "5000.00",
+        "BANK07": "1999.95",
+    }
+    assert (found["total"], found["count"], found["currency"]) == ("8999.90", 3, "EUR")
+    assert (found["account_days"], found["unread"], found["not_closed"]) == ({"EUR": 3}, 0, 1)
+
+
+def test_the_page_of_money_says_what_is_not_known(console: MadeConsole) -> None:
+    paid(console)
+    with console.client("vera") as client:
+        address = "/explore?theme=leaves&first=2026-03-01"
+        text = client.get(address).text
+        only = client.get(f"{address}&institution=BANK07").text
+        rows = list(csv.reader(io.StringIO(client.get(f"{address}&format=csv").text)))
+    known = dict(re.findall("<dt>([^<]*)</dt><dd>([^<]*)</dd>", text))
+    assert known == {
+        "all went to it, in one payment": "5,000.00 EUR",
+        "one of several payments went to it": "1,999.95 EUR",
+        "the payment over the limit names none": "0.00 EUR",
+        "no alert of a daily amount": "1,999.95 EUR",
+    }
+    assert "Not in it: 1 account-day with an alert, of which no closed day is stored." in text
+    assert re.findall('href="/accounts/(M[0-9])".*?<td class="number">([^<]*)<', text) == [
+        ("M3", "1,999.95 EUR"),
+        ("M1", "5,000.00 EUR"),
+        ("M2", "1,999.95 EUR"),
+    ]
+    assert set(re.findall('href="/accounts/(M[0-9])"', only)) == {"M2"}
+    assert rows[0][0] == "institution by known, EUR"
+    assert [(row[0], row[-1]) for row in rows[1:]] == [
+        ("(not said)", "1999.95"),
+        ("'=BANK1", "5000.00"),
+        ("BANK07", "1999.95"),
+        ("total", "8999.90"),
+    ]
+
+
+def test_figures_stand_beside_what_is_behind_a_cube(console: MadeConsole) -> None:
+    need = review("N1", value=3)
+    need["evidence"] = {**need["evidence"], "reading": "service-need"}
+    count = limit_alert("K2", kind="daily-count", currency=None, value=17)
+    console.take(limit_alert("K1"), count, need)
+    quiet = [account_day("K3", "2026-03-01"), account_day("K4", "2026-03-01")]
+    later = [account_day("K4", f"2026-03-0{day}") for day in (2, 3)]
+    console.take(*quiet, *later, sort=RecordSort.ACCOUNT_DAY)
+    shown = {}
+    with console.client("vera") as client:
+        for theme in ("breaches", "needs", "silent&silent=1"):
+            text = client.get(f"/explore?theme={theme}").text
+            lines = re.findall('href="/accounts/([KN][0-9])".*?<td class="number">([^<]*)<', text)
+            shown[theme.partition("&")[0]] = dict(lines)
+    assert shown == {
+        "breaches": {"K1": "1,234,567.80 EUR", "K2": "17 transactions"},
+        "needs": {"N1": "3 days"},
+        "silent": {"K3": "2 days"},
+    }
+
+
 @pytest.mark.parametrize(
     ("address", "status"),
     [
@@ -181,6 +272,10 @@ def test_an_account_of_the_last_days_is_not_silent(console: MadeConsole) -> None
         (f"{SILENT}?silent=61", 400),
         (f"{SILENT}?silent=%C2%B2", 400),
         (f"{SILENT}?rows=severity", 400),
+        (f"{SILENT}?currency=EUR", 400),
+        (f"{LEAVES}?currency=euro", 400),
+        (f"{LEAVES}?silent=3", 400),
+        (f"{LEAVES}?rows=institution&columns=day&currency=EUR", 200),
         ("/explore?format=xls", 400),
         ("/explore?theme=nope", 404),
     ],

@@ -5,12 +5,15 @@ after a recovery from either's state.
 """
 
 import asyncio
+import json
 import os
 import random
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,18 +21,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.learner import learner
+from models.peers.groups import PeerGroups
 from monitor.core.attributes import Attributes
+from monitor.core.money import EXPONENT, amount_text
+from monitor.core.transaction import Transaction
 from monitor.engine import engine
 from monitor.ordinary import layout
 from monitor.policy.document import policy_of
+from streams.wire import codec
 from streams.wire.columns import prepare
 from tests.support.laws import examples, law
 from tests.support.records import Record, record
+from tests.support.spending import BUDGET, made_spending
+from tests.support.spending import POLICY as SPENDING_POLICY
 from tests.support.transactions import POLICY
 from tests.support.two_engines import Pair, assert_engines_agree
 
 ROOT: Final = Path(__file__).parents[3]
 LATER: Final = 4_102_444_800_000
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SYSTEMIC: Final = policy_of(POLICY + "[systemic]\n")._replace(outliers=None)
 
 
@@ -99,14 +110,14 @@ def test_no_kernel_reads_beside_its_arrays(tmp_path: Path) -> None:
 
 COMPILES_NOTHING: Final = """
 import random
-from monitor.ordinary import decide, hashing, ids, tables
+from monitor.ordinary import decide, ids, names, packing, restored, restored_ids, tables
 from streams.worker import engines
 from tests.support.two_engines import assert_engines_agree
 
 def signatures():
     return {
         (module.__name__, name): len(kernel.signatures)
-        for module in (decide, hashing, ids, tables)
+        for module in (decide, ids, names, packing, restored, restored_ids, tables)
         for name, kernel in vars(module).items()
         if hasattr(kernel, "signatures")
     }
@@ -127,6 +138,61 @@ def test_nothing_is_compiled_after_all_is_loaded() -> None:
         text=True, check=False, timeout=280,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
+
+
+# -- models ---------------------------------------------------------------------------------------
+
+
+def records_of(items: Sequence[Transaction]) -> list[Record]:
+    """Return transactions as records, in their order."""
+    records = []
+    for offset, item in enumerate(items):
+        booked_at = (EPOCH + timedelta(microseconds=item.event_time)).isoformat()
+        amount = amount_text(item.amount_minor, EXPONENT[item.currency])
+        fields = (*item[:2], booked_at, amount, *item[4:])
+        value = codec.transaction_bytes(fields)
+        records.append(Record(offset, value, item.account_id.encode(), LATER))
+    return records
+
+
+@pytest.mark.parametrize("length", [7, 500])
+def test_models_say_of_rows_what_they_say_of_objects(length: int) -> None:
+    """Long enough for all that they tell: outliers, hot payers, peer groups with their limits."""
+    peer_limit = """
+    [[limit]]
+    id = "of-peers"
+    measure = "count"
+    above = 6
+    scope = { peer_group = "A" }
+    [review]
+    days = 2
+    window_days = 10
+    """
+    policy = policy_of(SPENDING_POLICY + peer_limit + BUDGET + "[systemic]\n")
+    records = records_of(made_spending(3))
+
+    def cut(count: int) -> list[int]:
+        return [min(length, count - first) for first in range(0, count, length)]
+
+    async def run() -> Pair:
+        pair = Pair([policy])
+        half = len(records) // 2
+        await pair.take(records[:half], cut)
+        await pair.compare()
+        await pair.flush()
+        offset = await pair.recover(is_crossed=True, stops_before=None)
+        await pair.take(records[offset:], cut)
+        await pair.compare()
+        return pair
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learner, "PeerGroups", partial(PeerGroups, coarse=2, fine=2, warm_up=40))
+        pair = asyncio.run(run())
+    told = [json.loads(alert) for alerts in pair.arrays.alerts.values() for alert in alerts]
+    kinds = Counter(alert["kind"] for alert in told)
+    assert kinds["outlier"] > 10
+    assert any(alert["threshold_id"] == "of-peers" for alert in told)
+    assert pair.arrays.in_python.total() < 0.9 * len(records)
 
 
 # -- what was wrong once --------------------------------------------------------------------------
@@ -197,6 +263,20 @@ def test_attributes_name_a_segment_that_has_no_number(monkeypatch: pytest.Monkey
         await pair.set_attributes("A1", Attributes("own"))
         await pair.take([made(4, "T4", segment="s1")], each)
         await pair.take([made(5, "T5", "A2", hours=24), made(6, "T6", hours=24)], each)
+        await pair.compare()
+
+    run(steps())
+
+
+def test_a_great_amount_among_others_of_a_journal_chunk() -> None:
+    """Kernels put the ids before it, and leave the chunk to Python: each is counted once."""
+
+    async def steps() -> None:
+        pair = Pair([SYSTEMIC])
+        great = made(3, "T3", "A2", amount="5629499534213.12", direction="credit")
+        await pair.take([*BOTH, made(2, "T2"), great, made(4, "T4")], each)
+        await pair.flush()
+        await pair.recover(is_crossed=False, stops_before=None)
         await pair.compare()
 
     run(steps())

@@ -15,6 +15,7 @@ from monitor.ordinary import decide
 from monitor.ordinary.layout import IN_PYTHON, Arrays, RunPlaces, Table
 from streams.wire.columns import prepare, read_run
 from tests.support.records import Record, record
+from tests.support.spending import BUDGET
 from tests.support.transactions import POLICY, book
 from tests.support.two_engines import assert_engines_agree
 
@@ -34,9 +35,9 @@ def made(
     return record(offset, transaction_id, hours=hours, timestamp=LATER, **named)
 
 
-def begun(*more: Record) -> OrdinaryEngine:
+def begun(*more: Record, text: str = POLICY) -> OrdinaryEngine:
     """Return an engine that has had records of two accounts on a day, A1 and A2, and more."""
-    text = POLICY.replace('leap = "3660d"', 'leap = "1d"')
+    text = text.replace('leap = "3660d"', 'leap = "1d"')
     engine = OrdinaryEngine(0, book(text))
     run = [made(0, "T0", segment="s"), made(1, "T1", "A2"), *more]
     engine.observe_run(read_run([run[:2]]))
@@ -64,6 +65,10 @@ CASES: dict[str, tuple[Callable[[], OrdinaryEngine], Record]] = {
     "currency": (begun, made(5, "T5", currency="USD")),
     "near-limit": (begun, made(5, "T5", amount="401")),
     "clock": (lambda: begun(made(2, "T2", hours=30)), made(5, "T5", "A2", hours=31)),
+    "models-day": (
+        lambda: begun(made(2, "T0", hours=30), made(3, "T1", "A2", hours=31), text=POLICY + BUDGET),
+        made(5, "T5", hours=31),
+    ),
     "no-kernels": (lambda: OrdinaryEngine(0, book()), made(5, "T5")),
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.ordinary.hashing import hash_of
+from monitor.ordinary.tables import hash_of
 from tests.support.siphash import siphash_128
 
 KEY = bytes(range(16))

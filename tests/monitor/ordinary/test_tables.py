@@ -42,20 +42,20 @@ def test_ids_are_held_as_by_a_dictionary_of_each_day(puts: list[tuple[int, int, 
     """A key may be held by several days at once; content -1 takes it out."""
     accounts = OrdinaryAccounts(1)
     places = {day: number for number, day in enumerate((1, 2, 3, 4))}
-    accounts._places = places
+    accounts.open_places = places
     accounts.arrays.opens["day"][:4] = (1, 2, 3, 4)
     accounts.arrays.numbers[layout.OPENS_USED] = 4
     held: dict[int, dict[str, int]] = {day: {} for day in places}
     for name, day, content in puts:
         key = f"A\N{LATIN SMALL LETTER E WITH ACUTE}{name}"
         if content >= 0:
-            accounts.put_id(key, day, content)
+            accounts.ids.put(key, day, content)
             held[day][key] = content
         elif key in held[day]:
-            accounts.take_id_out(key, day)
+            accounts.ids.take_out(key, day)
             del held[day][key]
         for other, of_day in held.items():
             for known in {*of_day, key}:
-                there, value = accounts.find_id(known)
-                found = value if there == other else accounts.find_earlier(known, other)
+                there, value = accounts.ids.find(known)
+                found = value if there == other else accounts.ids.find_earlier(known, other)
                 assert found == of_day.get(known)

@@ -90,8 +90,8 @@ def emitted(closed: ClosedRows, pieces: int) -> dict[str, bytes]:
     for begin in range(0, len(closed), pieces):
         account_days, records = closed.emit(begin, min(begin + pieces, len(closed)), 7)
         told += [
-            (account_day.account.account_id, codec.closed_day_bytes(ClosedDay(account_day, 7)))
-            for account_day in account_days
+            (made.account.account_id, codec.closed_day_bytes(ClosedDay(made, 7, score)))
+            for made, score in account_days
         ]
         told += [(key.decode(), value) for key, value in records]
     assert len(dict(told)) == len(told), "none is told twice"
@@ -147,6 +147,6 @@ def test_what_is_too_long_becomes_an_object() -> None:
     closed = ordinary.close(open_day)
     assert closed is not None
     account_days, records = closed.emit(0, 2, 7)
-    assert [account_day.account.account_id for account_day in account_days] == ["plain"]
+    assert [made.account.account_id for made, _ in account_days] == ["plain"]
     assert [key.decode() for key, _ in records] == ["a\x7f"]
     assert records[0][1] == expected["a\x7f"]

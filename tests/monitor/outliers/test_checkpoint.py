@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.evidence.tail import WINDOW_DAYS
+from models.learner.checkpoint import ACCOUNT_BYTES
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
-from monitor.outliers.checkpoint import ACCOUNT_BYTES, Memory, Parts
+from monitor.outliers.checkpoint import Memory, Parts
 from monitor.outliers.scorer import Scorer
 from tests.support.laws import law
 from tests.support.spending import BUDGET, POLICY, made_spending

@@ -14,12 +14,12 @@ from monitor.core.review import (
     Review,
     ReviewTold,
 )
+from monitor.core.review_fields import review_fields, review_of
 from monitor.core.transaction import Origin
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyError
 from monitor.policy.reviews import ReviewRule, review_threshold
 from streams.cli.views.policy import summary
-from streams.state.accounts import review_fields, review_of
 from tests.support.transactions import POLICY
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from monitor.core.business_day import MICROSECONDS, event_time_of
-from monitor.store.desk import ConflictError, act, mark_sent, unsent
+from monitor.core.business_day import MICROSECONDS, TIME_LAST, event_time_of, event_time_text
+from monitor.store.desk import ConflictError, NoLaterTimeError, act, mark_sent, unsent
 from monitor.store.queries import alert_row
 from monitor.store.schema import actions, outbox
 from monitor.store.standing import Action, Does, State
@@ -49,6 +49,20 @@ def test_what_is_done_last_counts_though_a_clock_went_back(store: Store, seconds
         times = [event_time_of(fields["at"]) for fields in written]
         held = connection.execute(select(actions.c.at).order_by(actions.c.at)).scalars().all()
         assert times == held == sorted(set(held))
+
+
+def test_nothing_is_written_that_no_reader_takes(store: Store) -> None:
+    assert event_time_of(event_time_text(TIME_LAST)) == TIME_LAST
+    assert event_time_of(event_time_text(TIME_LAST + 1)) is None
+    reopening = Action(NAMES[0], Does.REOPEN, "Bob", NOW, 1, {"note": None})
+    with store.begin() as connection:
+        act(connection, [closing(NAMES[0], TIME_LAST - 1)])
+        act(connection, [reopening])
+    with pytest.raises(NoLaterTimeError, match=NAMES[0]), store.begin() as connection:
+        act(connection, [closing(NAMES[1], NOW), closing(NAMES[0], NOW)])
+    assert state_of(store, NAMES[0]) == state_of(store, NAMES[1]) == State.OPEN
+    with store.reading() as connection:
+        assert len(unsent(connection)) == 2
 
 
 def test_several_actions_on_one_alert_keep_their_order(store: Store) -> None:

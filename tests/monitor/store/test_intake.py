@@ -13,8 +13,8 @@ from models.sketches.histogram import Sketch
 from monitor.core.business_day import day_text
 from monitor.review.membership import is_member
 from monitor.store import intake as intake_of_store
+from monitor.store.figures.segments import closed_days
 from monitor.store.intake import Intake, Read, RecordSort, priority_of
-from monitor.store.queries import closed_days
 from monitor.store.records import SAMPLES_MAX
 from monitor.store.standing import Action, Does
 from monitor.store.store import Store

@@ -1,5 +1,6 @@
 """The store on both databases: the same tables, the same answers."""
 
+from collections.abc import Mapping
 from itertools import groupby, product
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import MetaData, Row, inspect, text
+from sqlalchemy import MetaData, Row, event, inspect, text
 
 from monitor.core.business_day import day_of_text, day_text
 from monitor.store import queries
@@ -135,11 +136,17 @@ def test_pages_of_groups_have_the_first_of_each_once(
     assert len(firsts) > 5
 
 
+def is_found(alert_id: str, account_id: str, text_: str) -> bool:
+    """Return whether an alert is found by a text, in plain words."""
+    asked = (text_, text_.upper(), text_.lower())
+    return alert_id in asked or account_id.startswith(asked)
+
+
 def is_wanted(row: Row[Any], wanted: AlertFilter) -> bool:
     """Return whether a row is what a filter asks for, in plain words."""
     is_awake = row.state == "snoozed" and row.snoozed_until <= wanted.now
     stands = "open" if is_awake else row.state
-    begins = row.alert_id == wanted.text or (row.account_id or "").startswith(wanted.text or "")
+    begins = is_found(row.alert_id, row.account_id or "", wanted.text or "")
     return (
         wanted.status in (None, stands)
         and wanted.kind in (None, row.kind)
@@ -148,17 +155,18 @@ def is_wanted(row: Row[Any], wanted: AlertFilter) -> bool:
     )
 
 
-@pytest.mark.parametrize("narrow_max", [0, 3, 2000])
+@pytest.mark.parametrize(("narrow_max", "covered_max"), [(0, 0), (3, 3), (3, 2000), (2000, 2000)])
 def test_a_page_has_what_its_filter_says_whichever_way_it_is_found(
-    store: Store, narrow_max: int, monkeypatch: pytest.MonkeyPatch
+    store: Store, narrow_max: int, covered_max: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "_NARROW_MAX", narrow_max)
-    monkeypatch.setattr(queries, "_COVERED_MAX", narrow_max)
+    monkeypatch.setattr(queries, "_COVERED_MAX", covered_max)
     filled(store, made_records(5, 200))
     with store.reading() as connection:
         every = alert_page(connection, AlertFilter(), limit=500).rows
         names = sorted({row.account_id for row in every if row.account_id})
         texts = [None, names[0], names[0][:1], names[-1][:2], every[0].alert_id, "nobody"]
+        texts += ["a", names[0].lower(), every[0].alert_id.upper(), every[-1].alert_id.title()]
         found = 0
         for now, status, kind, account_id, text_ in product(
             (NOW, 2**60),
@@ -177,10 +185,14 @@ def test_a_page_has_what_its_filter_says_whichever_way_it_is_found(
         assert found > 300
 
 
+LETTERS = "Aab%_\u00df\u00ff\u0130\u0149\u01c5\ud7ff\ue000\U0010ffff"
+"""Some of which are more than one in upper or in lower case, or have a case for titles."""
+
+
 @law(60)
 @given(
-    names=st.lists(st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1), min_size=1, max_size=9),
-    text=st.text("Aa%_\u00ff\ud7ff\ue000\U0010ffff", min_size=1, max_size=2),
+    names=st.lists(st.text(LETTERS, min_size=1), min_size=1, max_size=9),
+    text=st.text(LETTERS, min_size=1, max_size=2),
 )
 def test_a_search_finds_the_accounts_that_begin_so(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], text: str
@@ -196,9 +208,78 @@ def test_a_search_finds_the_accounts_that_begin_so(
     with store.reading() as connection:
         found = alert_page(connection, AlertFilter(text=text), limit=500).rows
     assert sorted(row.account_id for row in found) == sorted(
-        name for name in names if name.startswith(text)
+        name for name in names if is_found("", name, text)
     )
     store.close()
+
+
+@pytest.mark.parametrize("narrow_max", [0, 5, 2000])
+def test_a_search_finds_spellings_in_upper_and_lower_case(
+    store: Store, narrow_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_NARROW_MAX", narrow_max)
+    monkeypatch.setattr(queries, "_COVERED_MAX", narrow_max)
+    names = ["DE12", "DE123", "de12", "De12", "De1", "dE12", "\u00e412", "\u00c412", "XDE12"]
+    made = [
+        {**made_record(f"daily-amount/A1/{MONDAY}", 1), "alert_id": f"id-{n}", "account_id": name}
+        for n, name in enumerate(names)
+    ]
+    filled(store, [read_alert(number, record) for number, record in enumerate(made)])
+    expected = {
+        "de12": {"DE12", "DE123", "de12"},
+        "DE12": {"DE12", "DE123", "de12"},
+        "De12": {"DE12", "DE123", "de12", "De12"},
+        "dE1": {"DE12", "DE123", "de12", "dE12"},
+        "\u00c4": {"\u00e412", "\u00c412"},
+        "ID-3": {"De12"},
+        "Id-3": {"De12"},
+    }
+    with store.reading() as connection:
+        for text_, status in product(expected, (None, "open")):
+            wanted = AlertFilter(text=text_, status=status)
+            rows = alert_page(connection, wanted).rows
+            assert {row.account_id for row in rows} == expected[text_], wanted
+            assert len(rows) == len(expected[text_])
+
+
+@pytest.mark.parametrize(("text_", "times"), [("A", 0), ("B", 1), ("b", 2)])
+def test_what_most_of_the_queue_is_found_by_is_not_counted_to_the_end(
+    store: Store,
+    text_: str,
+    times: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bank's accounts may all begin with its country: to count a million would take long."""
+    monkeypatch.setattr(queries, "_NARROW_MAX", 4)
+    monkeypatch.setattr(queries, "_COVERED_MAX", 1234)
+    monkeypatch.setattr(queries, "_USUAL", 4)
+    made = [
+        {
+            **made_record(f"daily-amount/A1/{MONDAY}", 1),
+            "alert_id": f"id-{n:02d}",
+            "account_id": f"{'B' if n % 8 == 0 else 'A'}{n}",
+        }
+        for n in range(64)
+    ]
+    filled(store, [read_alert(number, record) for number, record in enumerate(made)])
+    asked: list[object] = []
+
+    def note(*its: object) -> None:
+        parameters = its[3]
+        if isinstance(parameters, Mapping):
+            parameters = tuple(parameters.values())
+        assert isinstance(parameters, tuple)
+        asked.extend(parameters)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    try:
+        with store.reading() as connection:
+            rows = alert_page(connection, AlertFilter(text=text_, status="open"), limit=500).rows
+    finally:
+        event.remove(store.engine, "before_cursor_execute", note)
+    assert len(rows) == sum(row["account_id"][0] == text_.upper() for row in made)
+    assert 4 + 1 in asked
+    assert asked.count(1234 + 1) == times
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])

@@ -1,12 +1,14 @@
 """`weir alerts` over a file: listed, written down, and disposed of."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow import parquet
 
+from monitor.core.business_day import MICROSECONDS, TIME_LAST, event_time_text
 from monitor.dispositions.rules import last_told
 from streams.wire import codec
 from tests.support.command_line import Weir, weir_of
@@ -173,6 +175,28 @@ def test_many_second_dispositions_are_counted(
     again = weir(*words).err.splitlines()
     assert len(again) == 6
     assert again[-1] == "weir: and 4 more such alerts"
+
+
+def test_a_disposition_that_is_dated_ahead_is_refused(
+    weir: Weir, alerts: list[Alert], folder: Path
+) -> None:
+    line = {"alert_id": alerts[0]["alert_id"], "disposition": "suspicious", "by": "ann"}
+    words = ("alerts", "dispose", "--from", "ahead.jsonl", "--alerts", "a.jsonl")
+    now = int(time.time()) * MICROSECONDS
+    for at, status in (
+        (TIME_LAST, 2),
+        (now + 3600 * MICROSECONDS, 2),
+        (now + 60 * MICROSECONDS, 0),
+        (now, 0),
+    ):
+        dated = {**line, "at": event_time_text(at)}
+        (folder / "ahead.jsonl").write_text(json.dumps(dated) + "\n")
+        (folder / "a.dispositions.jsonl").unlink(missing_ok=True)
+        said = weir(*words)
+        assert said.status == status
+        assert (folder / "a.dispositions.jsonl").exists() == (status == 0)
+        assert ("must be no later than now" in said.err) == (status == 2)
+        assert (dated["at"] in said.err) == (status == 2)
 
 
 def test_an_alert_that_is_not_in_the_file_is_refused(weir: Weir, folder: Path) -> None:

@@ -20,7 +20,7 @@ from models.learner.columns import Outcome
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import day_of_text, day_text
 from monitor.core.transaction import FIELDS
-from monitor.outliers.scorer import Scored, Scorer
+from monitor.outliers.scorer import Scorer, SeenRecords
 from monitor.policy.policy import Policy, PolicyBook
 from monitor.population import Population
 from monitor.population.labels import incident_labels_of, labels_of_day
@@ -200,11 +200,12 @@ def test_scores_and_alerts_are_those_of_a_replay(made: Made) -> None:
     closed: dict[tuple[str, int], float] = {}
     replay = Replay(PolicyBook([policy]), 2)
 
-    def watch(scorer: Scorer) -> Callable[[Sequence[Scored], Outcome], None]:
-        def note(scored: Sequence[Scored], outcome: Outcome) -> None:
+    def watch(scorer: Scorer) -> Callable[[SeenRecords, Outcome], None]:
+        def note(seen: SeenRecords, outcome: Outcome) -> None:
+            scored = [seen[number] for number in range(len(seen))]
             for item, score, day in zip(scored, outcome.scores, outcome.day_scores, strict=True):
                 scores[item.transaction.transaction_id] = score
-                last_of_days[item.transaction.account_id, item.account_day.day] = day
+                last_of_days[item.transaction.account_id, item.day] = day
             for ended in outcome.closed:
                 for row, day, score in zip(*ended, strict=True):
                     closed[scorer.account_ids[row], day] = score

@@ -10,7 +10,8 @@ from monitor.core.account import SERIES, AccountDay, Told
 from monitor.core.business_day import day_of_text
 from monitor.core.transaction import transaction_of
 from monitor.engine.engine import Engine
-from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Entry, rejection_rows
+from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Bucket, Entry, rejection_rows
 from monitor.ledger.watermark import NEVER, Lone, Marks
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
@@ -19,7 +20,7 @@ from streams.state import changelog, journal, keys
 from streams.state import keys as kept_format
 from streams.state.accounts import account_bytes
 from streams.state.changelog import Seal
-from streams.state.keys import FORMAT, StateError
+from streams.state.keys import FORMAT, StateError, encode
 from tests.support.open_days import contents_of
 from tests.support.transactions import POLICY
 
@@ -273,7 +274,10 @@ def test_what_a_new_policy_decides_otherwise_is_told_at_recovery() -> None:
 
 
 @pytest.mark.parametrize("record", ["seal", "bucket", "journal"])
-def test_another_format_is_refused(record: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [Engine, OrdinaryEngine])
+def test_another_format_is_refused(
+    record: str, make: type[Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
     kept = kept_of(engine)
     monkeypatch.setattr(kept_format, "FORMAT", 99)
@@ -286,7 +290,19 @@ def test_another_format_is_refused(record: str, monkeypatch: pytest.MonkeyPatch)
         kept[key] = kept_of(engine)[key]
     monkeypatch.undo()
     with pytest.raises(StateError, match=f"has format 99, this program knows {FORMAT}: go on with"):
-        changelog.recover(an_engine(), kept)
+        changelog.recover(make(0, PolicyBook([PARSED]), BUCKETS), kept)
+
+
+def test_a_damaged_bucket_is_refused_before_a_kernel_reads_its_accounts() -> None:
+    engine = engine_with({"A1": {MONDAY: (None, 0, {"EUR": (1, 2, 3, 4)}, {})}})
+    key = keys.bucket_key(WRITER, engine.ledger.bucket_of("A1"))
+    whole = kept_of(engine)
+    no_accounts = changelog.bucket_bytes(Bucket())[:-5] + encode(7)
+    for value in (whole[key][:-1], whole[key] + b"\0", no_accounts):
+        with pytest.raises(StateError, match=r"of partition 0 is damaged\. Start with fresh state"):
+            changelog.recover(
+                OrdinaryEngine(0, PolicyBook([PARSED]), BUCKETS), {**whole, key: value}
+            )
 
 
 @pytest.mark.parametrize("line", ['time_zone = "Europe/Berlin"', 'cut_off = "03:00"',

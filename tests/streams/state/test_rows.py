@@ -100,6 +100,20 @@ def test_rows_of_accounts_are_written_as_their_objects_are(drawn: Drawn) -> None
     assert ledger.rows_of([3, 1]) == [*ledger.rows_of([3]), *ledger.rows_of([1])]
 
 
+def test_there_is_room_for_all_objects_that_become_rows() -> None:
+    """A kernel that writes a row checks no index: it wrote behind the array once."""
+    of_day = (None, NEVER, "EUR", (1, 100, 0, 0))
+    count = layout.SPARE + 1000
+    engine = engine_with(
+        {f"A{n}": (Attributes(), {MONDAY: of_day, MONDAY + 1: of_day}) for n in range(count)}
+    )
+    ordinary = engine.ledger.begin_rows()
+    for account in list(engine.ledger.accounts.values()):
+        engine.ledger.make_rows(account)
+        assert ordinary.arrays.numbers[layout.DAYS_USED] <= ordinary.arrays.days.size
+    assert ordinary.count() == count
+
+
 def test_there_are_only_the_buckets_that_are_asked_for() -> None:
     ledger = engine_with({}).ledger
     assert ledger.rows_of([2, 0]) == [(0, b"")] * 2

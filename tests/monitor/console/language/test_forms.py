@@ -55,6 +55,8 @@ def asked_amiss() -> Iterator[tuple[int, str]]:
     yield 400, "/explore?first=yesterday"
     yield 400, "/explore?silent=3"
     yield 400, "/explore?theme=silent&silent=61"
+    yield 400, "/explore?currency=EUR"
+    yield 400, "/explore?theme=leaves&currency=euro"
     yield 400, "/explore?format=jsonl"
     yield 200, "/accounts/A1/paper"
     yield 404, "/accounts/x/paper"

@@ -88,6 +88,16 @@ CONTENT: Final = (
 )
 """Names and texts of the made records, and names that are the same in every language."""
 
+EXPLORED: Final = (
+    "",
+    "?columns=kind&rows=limit&kind=daily-amount&severity=high",
+    "?rows=day&columns=weekday&last=2026-02-01",
+    "?theme=needs&rows=weekday&columns=severity",
+    "?theme=silent&silent=1&rows=day&columns=peer_group",
+    "?theme=silent&silent=60",
+    "?theme=leaves",
+    "?theme=leaves&rows=known&columns=day&known=no-alert&currency=EUR",
+)
 SHOWN_ATTRIBUTES: Final = {"aria-label", "placeholder", "title", "alt", "data-label"}
 UNSEEN: Final = {"script", "style", "code", "pre", "kbd"}
 VOID: Final = {"meta", "link", "input", "br", "img", "hr"}
@@ -223,12 +233,8 @@ def addresses(console: MadeConsole) -> Iterator[tuple[str, str | None, str]]:
     yield "/groups/current", "vera", "group.html"
     yield "/groups/(none)", "vera", "group.html"
     yield "/groups/nope", "vera", "refused.html"
-    yield "/explore", "vera", "explore.html"
-    yield "/explore?columns=kind&rows=limit&kind=daily-amount&severity=high", "vera", "explore.html"
-    yield "/explore?rows=day&columns=weekday&last=2026-02-01", "vera", "explore.html"
-    yield "/explore?theme=needs&rows=weekday&columns=severity", "vera", "explore.html"
-    yield "/explore?theme=silent&silent=1&rows=day&columns=peer_group", "vera", "explore.html"
-    yield "/explore?theme=silent&silent=60", "vera", "explore.html"
+    for query in EXPLORED:
+        yield f"/explore{query}", "vera", "explore.html"
     yield "/explore?theme=nope", "vera", "refused.html"
     yield "/health", "vera", "health.html"
     yield "/login", None, "login.html"
