@@ -108,8 +108,9 @@ class Closing:
             )
         for closed in ended:
             # In an order that does not depend on who came first, nor on who was an object by then.
-            noted = sorted(self._ledger.noted_of(closed), key=_account_id)
-            self._reviews.close_day(noted, self._outliers.day_scores(noted))
+            near = sorted(self._ledger.near_accounts(closed))
+            scores = self._outliers.scores_of(near, closed.day)
+            self._reviews.close_day(closed.day, near, scores)
         self._reviews.expire_at(self._ledger.day_open_first or 0)
         self._sum_some(self._reviews.count_some(CLOSED_DAYS_MAX), step)  # most days are done then
 
@@ -169,7 +170,3 @@ class Closing:
 
         usual = self._outliers.day_usual(account_days, closed.rows, day)
         return DaySum(day, account_days, closed.limits, usual, payers, rejections, closed.rows)
-
-
-def _account_id(account_day: AccountDay) -> str:
-    return account_day.account.account_id

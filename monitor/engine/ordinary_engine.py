@@ -275,7 +275,7 @@ class OrdinaryEngine(Engine):
             return
         if not account.days and account.review is None:
             self.ledger.forget_if_empty(account)
-        elif account not in self.reviews.uncounted:
+        elif account_id not in self.reviews.uncounted:
             self.ledger.make_rows(account)
 
     def _learn(self, run: RecordRun, places: RunPlaces, read: _Items, place: int, why: int) -> None:

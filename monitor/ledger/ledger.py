@@ -306,12 +306,24 @@ class Ledger:
     def wake(self, account: Account) -> None:
         """See that an account which somebody remembers is there, with its days."""
 
+    def awake(self, account_id: str) -> Account:
+        """Return an account of which something is held, with its days."""
+        return self.accounts[account_id]
+
     def noted_of(self, open_day: OpenDay) -> list[AccountDay]:
-        """Return the account-days of a day, open or just closed, that came near a limit.
+        """Return the account-days of an open day that came near a limit."""
+        return [account_day for account_day in open_day.noted if account_day.facts is not None]
+
+    def near_accounts(self, closed: OpenDay) -> list[str]:
+        """Return the accounts that came near a limit on a day that has closed.
 
         One without facts is done with: so it is if a crash lets a day close twice.
         """
-        return [account_day for account_day in open_day.noted if account_day.facts is not None]
+        return [
+            account_day.account.account_id
+            for account_day in closed.noted
+            if account_day.facts is not None
+        ]
 
     def hold(self, account: Account, open_day: OpenDay) -> None:
         """Keep an account, though it may have no account-day, for as long as a day is open."""

@@ -3,6 +3,7 @@
 An account is an `Account` from when somebody asks for it until nothing of it is remarkable.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -25,7 +26,7 @@ class _RestingAccounts:
 
     def __init__(self) -> None:
         self._accounts: dict[str, Account] = {}
-        self._texts: dict[str, bytes] = {}  # their reviews, as state keeps them
+        self._of_buckets: defaultdict[int, dict[str, bytes | None]] = defaultdict(dict)
 
     def get(self, account_id: str) -> Account | None:
         return self._accounts.get(account_id)
@@ -33,20 +34,23 @@ class _RestingAccounts:
     def put(self, account: Account) -> None:
         account.days = ()
         self._accounts[account.account_id] = account
+        self._of_buckets[account.bucket][account.account_id] = None
 
     def take(self, account_id: str) -> Account | None:
         """Let an account rest no more, and return it; None if it did not."""
-        self._texts.pop(account_id, None)
-        return self._accounts.pop(account_id, None)
+        account = self._accounts.pop(account_id, None)
+        if account is not None:
+            del self._of_buckets[account.bucket][account_id]
+        return account
 
     def kept(self, buckets: Iterable[int]) -> Iterator[tuple[str, bytes]]:
         """Yield the accounts in some buckets with their reviews as state keeps them."""
-        wanted = set(buckets)
-        for account_id, account in self._accounts.items():
-            if account.bucket in wanted:
-                if account_id not in self._texts:
-                    self._texts[account_id] = _kept_review(account)
-                yield account_id, self._texts[account_id]
+        for bucket in buckets:
+            of_bucket = self._of_buckets[bucket]
+            for account_id, text in of_bucket.items():
+                made = _kept_review(self._accounts[account_id]) if text is None else text
+                of_bucket[account_id] = made
+                yield account_id, made
 
 
 def _kept_review(account: Account) -> bytes:
@@ -117,21 +121,29 @@ class OrdinaryLedger(Ledger):
             self.account(account_id)
             self.woken.append(account_id)
 
-    def noted_of(self, open_day: OpenDay) -> list[AccountDay]:
-        """Return the account-days of a day that came near a limit; those in rows become objects.
+    def awake(self, account_id: str) -> Account:
+        """Return an account of which something is held, with its days."""
+        account = self.accounts.get(account_id)
+        if account is None:
+            account = self.account(account_id)
+            self.woken.append(account_id)
+        return account
 
-        Of an open day they are those of which something was told, or whose account has a review.
+    def noted_of(self, open_day: OpenDay) -> list[AccountDay]:
+        """Return the account-days of an open day that came near a limit.
+
+        Of those in rows, the ones of which something was told, or whose account has a review,
+        become objects; nobody asks for the others.
         """
         if self.ordinary is not None:
-            near = (
-                self.ordinary.near_accounts(open_day.day)
-                if open_day.rows is None
-                else open_day.rows.near_accounts()
-            )
-            for account_id in near:
-                self.account(account_id)
-            self.woken += near
+            for account_id in self.ordinary.near_accounts(open_day.day):
+                self.awake(account_id)
         return super().noted_of(open_day)
+
+    def near_accounts(self, closed: OpenDay) -> list[str]:
+        """Return the accounts that came near a limit on a day that has closed."""
+        near = super().near_accounts(closed)
+        return near if closed.rows is None else near + closed.rows.near_accounts()
 
     def find(self, account_id: str) -> Account | None:
         """Return an account of which something is held; None if nothing is."""

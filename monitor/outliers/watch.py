@@ -71,10 +71,16 @@ class OutlierWatch:
 
     def day_scores(self, account_days: list[AccountDay]) -> list[float | None]:
         """Return how rare each of some account-days of one day was; None without models."""
-        if self.scorer is None or not account_days:
-            return [None] * len(account_days)
+        if not account_days:
+            return []
         names = [account_day.account.account_id for account_day in account_days]
-        return self.scorer.day_scores(names, account_days[0].day)
+        return self.scores_of(names, account_days[0].day)
+
+    def scores_of(self, account_ids: list[str], day: int) -> list[float | None]:
+        """Return the same of accounts on a day, by their ids."""
+        if self.scorer is None:
+            return [None] * len(account_ids)
+        return self.scorer.day_scores(account_ids, day)
 
     def score_rows(self, rows: DayRows, day: int) -> None:
         """Say of the account-days of a day that stand in rows how rare each was."""

@@ -23,9 +23,9 @@ from monitor.review.membership import NO_VERDICTS, Verdicts
 
 
 class _Uncounted(NamedTuple):
-    """A noted account-day of a day that closed, and what it is to be counted by."""
+    """A day that closed, on which an account came near a limit, and what it is to be counted by."""
 
-    account_day: AccountDay
+    day: int
     score: float | None
     cause: Cause
 
@@ -44,7 +44,7 @@ class Reviews:
         self._noted_on: dict[int, set[Account]] = {}  # by closed day that a verdict may explain
         self._ended_until: dict[int, set[Account]] = {}  # those of ended reviews, by the last day
         # Noted account-days of closed days that are still to be counted, with score and cause:
-        self.uncounted: dict[Account, list[_Uncounted]] = {}
+        self.uncounted: dict[str, list[_Uncounted]] = {}
         self.forget_at: int | None = None  # the first open day by which to forget, after them
         self._expiries: dict[int, set[Account]] = {}  # by the first open day to look at them again
 
@@ -128,17 +128,18 @@ class Reviews:
             self._note(account_day, open_day)
             self._ledger.dirty.add(account_day.account)
 
-    def close_day(self, noted: Sequence[AccountDay], scores: Sequence[float | None]) -> None:
-        """Note which account-days of a day that has closed are to be counted, as they stood then.
+    def close_day(
+        self, day: int, account_ids: Sequence[str], scores: Sequence[float | None]
+    ) -> None:
+        """Note whose account-days of a day that has closed are to be counted, as they stood then.
 
         `scores` are how rare the models find each, or None.
         """
         cause = Cause(
             None, self._ledger.clock or 0, self._ledger.partition, self._ledger.closing_offset
         )
-        for account_day, score in zip(noted, scores, strict=True):
-            uncounted = _Uncounted(account_day, score, cause)
-            self.uncounted.setdefault(account_day.account, []).append(uncounted)
+        for account_id, score in zip(account_ids, scores, strict=True):
+            self.uncounted.setdefault(account_id, []).append(_Uncounted(day, score, cause))
 
     def expire_at(self, day_open_first: int) -> None:
         """Forget what no day from this one on can be counted with, after all that is to count."""
@@ -148,7 +149,8 @@ class Reviews:
         """Count noted account-days of closed days; return how many of so many units are left."""
         left = at_most
         while left > 0 and self.uncounted:
-            left -= self.count_closed(next(iter(self.uncounted)))
+            account_id = next(iter(self.uncounted))
+            left -= self.count_closed(self._ledger.awake(account_id))
         if not self.uncounted and self.forget_at is not None:
             self._forget_expired(self.forget_at)
             self.forget_at = None
@@ -171,8 +173,10 @@ class Reviews:
         decided, so when it is done is nothing to what is told. The account itself may be empty
         then: whoever holds it sees to that.
         """
-        uncounted = self.uncounted.pop(account, ())
-        for account_day, score, cause in uncounted:
+        uncounted = self.uncounted.pop(account.account_id, ())
+        for closed, score, cause in uncounted:
+            account_day = account.day_of(closed)
+            assert account_day is not None, "it is emitted once it is counted"
             day = noted_day(account_day, self._policies, is_closed=True, score=score)
             account_day.facts = None
             self._ledger.dirty.add(account)

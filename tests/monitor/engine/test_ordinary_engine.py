@@ -195,6 +195,41 @@ def test_models_say_of_rows_what_they_say_of_objects(length: int) -> None:
     assert pair.arrays.in_python.total() < 0.9 * len(records)
 
 
+# -- reviews --------------------------------------------------------------------------------------
+
+
+def test_kernels_take_records_of_accounts_near_a_limit_and_of_those_with_a_review() -> None:
+    """Facts stand in rows, and a review rests beside them, also after a recovery from either."""
+    policy = policy_of(POLICY + "[review]\ndays = 2\nwindow_days = 10\nnear_share = 0.5\n")
+
+    def day(first: int, hours: float, amount: str = "390") -> list[Record]:
+        names = {"counterparty_id": "P1", "counterparty_institution": "I1", "channel": "web"}
+        return [
+            made(first, f"T{first}", hours=hours, amount=amount, **names),
+            made(first + 1, f"T{first + 1}", "A2", hours=hours + 1, **names),
+        ]
+
+    async def steps() -> None:
+        pair = Pair([policy])
+        await pair.take([*BOTH, *day(2, 24), *day(4, 96), *day(6, 168)], each)
+        await pair.both(lambda side: side.drain())
+        before = pair.arrays.in_python.copy()
+        await pair.take(day(8, 169, amount="0.50"), each)
+        assert pair.arrays.in_python == before
+        account = pair.arrays.engine.ledger.find("A1")
+        assert account is not None
+        assert account.review is not None
+        await pair.compare()
+        for is_crossed in (False, True):
+            await pair.flush()
+            await pair.recover(is_crossed=is_crossed, stops_before=None)
+            await pair.compare()
+        await pair.take([*day(10, 192), *day(12, 264), *day(14, 600)], each)
+        await pair.compare()
+
+    asyncio.run(steps())
+
+
 # -- what was wrong once --------------------------------------------------------------------------
 
 
