@@ -33,6 +33,7 @@ class _RestingAccounts:
 
     def put(self, account: Account) -> None:
         account.days = ()
+        account.kept = b""  # its rows go on: what was written of it is not what it will be
         self._accounts[account.account_id] = account
         self._of_buckets[account.bucket][account.account_id] = None
 

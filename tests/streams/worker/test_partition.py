@@ -123,6 +123,9 @@ def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
 @example(  # buckets that include more than the seal, and a day that closes before that comes again
     seed=4, crashes=[(89, 4), (103, 3)], rng_seed=105, is_compacted=True
 )  # fmt: skip
+@example(  # an account with a review was in rows meanwhile: its bucket has what it is now
+    seed=4, crashes=[(90, 4), (116, 4)], rng_seed=205, is_compacted=False
+)  # fmt: skip
 def test_crashes_upon_crashes_lose_and_double_nothing(
     seed: int, crashes: list[tuple[int, int]], rng_seed: int, is_compacted: bool,  # noqa: FBT001 - drawn
 ) -> None:  # fmt: skip
