@@ -250,6 +250,11 @@ class OrdinaryLedger(Ledger):
             self.know_days()
         return open_day
 
+    def forget_open_day(self, day: int) -> None:
+        """Let a day that holds nothing be open no more."""
+        del self.open_days[day]
+        self.know_days()
+
     def know_days(self) -> None:
         """Say to the arrays which days are open, and by which limits."""
         if self.ordinary is not None:

@@ -444,6 +444,7 @@ class RowsRestored:
         None if it is to put them all. Beyond `offset_last` only those count whose bucket has them.
         """
         ledger, ordinary = self._ledger, self._ordinary
+        is_open = kept.day in ledger.open_days
         if ledger.open_day(kept.day) is None:
             return []
         self.make_room_for_ids(kept.size)
@@ -464,6 +465,8 @@ class RowsRestored:
         )
         ordinary.ids.changed()
         arrays.opens["ids"][arrays.opens["day"] == kept.day] += new
+        if not is_open and not new:
+            ledger.forget_open_day(kept.day)  # nothing of it counts; Python opens it, if anybody
         if lefts == BROKEN:
             return None
         places: list[int] = left[:lefts].tolist()
