@@ -301,7 +301,8 @@ class OrdinaryAccounts:
     def know_models(self, account_ids: Sequence[str], first: int) -> None:
         """Let accounts have their rows in the models: `first`, and those after it."""
         for row, account_id in enumerate(account_ids, first):
-            self.arrays.accounts["model"][self.number_of(account_id)] = row
+            number = self.number_of(account_id)  # first: it may make room, in other arrays
+            self.arrays.accounts["model"][number] = row
 
     def forget_models(self) -> None:
         """Let no account have a row in the models."""

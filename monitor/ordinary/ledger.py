@@ -117,10 +117,8 @@ class OrdinaryLedger(Ledger):
 
     def wake(self, account: Account) -> None:
         """See that an account which somebody remembers is there, with its days."""
-        account_id = account.account_id
-        if account_id not in self.accounts and self._resting.get(account_id) is account:
-            self.account(account_id)
-            self.woken.append(account_id)
+        if self._resting.get(account.account_id) is account:
+            self.awake(account.account_id)
 
     def awake(self, account_id: str) -> Account:
         """Return an account of which something is held, with its days."""

@@ -59,3 +59,11 @@ def test_ids_are_held_as_by_a_dictionary_of_each_day(puts: list[tuple[int, int, 
                 there, value = accounts.ids.find(known)
                 found = value if there == other else accounts.ids.find_earlier(known, other)
                 assert found == of_day.get(known)
+
+
+def test_each_account_has_its_row_in_the_models_also_where_room_was_made() -> None:
+    accounts = OrdinaryAccounts(4)
+    account_ids = [f"A{row}" for row in range(5000)]
+    accounts.know_models(account_ids, 0)
+    numbers = [accounts.number_of(account_id) for account_id in account_ids]
+    assert accounts.arrays.accounts["model"][numbers].tolist() == list(range(5000))
