@@ -30,6 +30,10 @@ def drill(
         str | None,
         typer.Option(help="A Kafka to drill on, host:port; by default an embedded broker."),
     ] = None,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="With reviews, outlier models and systemic alerts, too."),
+    ] = False,
     transport: Annotated[str, typer.Option(help="run, records, or plain (Faust's own).")] = "run",
     session_timeout: Annotated[
         float | None,
@@ -45,7 +49,8 @@ def drill(
     """Kill workers (SIGKILL) under load; count lost, doubled and wrong records by a recount.
 
     The recount is SQL over the rows that were sent. Exit status 1 if any count is not 0. On your
-    own Kafka it creates its own topics and group, and deletes the topics afterwards.
+    own Kafka it creates its own topics and group, and deletes the topics afterwards. Account-days
+    and alerts of limits are recounted; of all others it is looked whether two differ.
 
     Examples:
 
@@ -53,7 +58,7 @@ def drill(
 
         weir drill --kills 10 --transactions 500000 --json
 
-        weir drill --broker localhost:9092 --workers 2
+        weir drill --full --broker localhost:9092 --workers 2
     """
     import asyncio
     import statistics
@@ -62,7 +67,7 @@ def drill(
     import time
     from pathlib import Path
 
-    from monitor.policy.document import DEFAULT_LIMITS, policy_of
+    from monitor.policy.document import DEFAULT_LIMITS, FULL_POLICY, policy_of
     from streams.cli.options import print_result
     from streams.lab.drill import Drill
 
@@ -77,16 +82,17 @@ def drill(
         sys.stderr.write(f"{time.perf_counter() - started:6.1f} s  {text}\n")
 
     started = time.perf_counter()
+    text = FULL_POLICY if full else DEFAULT_LIMITS
     with tempfile.TemporaryDirectory(prefix="weir-drill-") as folder:
         policy = Path(folder) / "policy.toml"
-        policy.write_text(DEFAULT_LIMITS, encoding="utf-8")
+        policy.write_text(text, encoding="utf-8")
         with _place(broker, policy, given) as settings:
             say(f"{transactions:,} transactions, workers: {workers}, kills: {kills}")
             run = Drill(settings, transactions, seed, workers, say)
             rate = transactions / (SECONDS_A_KILL * kills) if kills else 1e9
             asyncio.run(run.run(kills, rate))
             say("all is decided; reading what was told, and recounting")
-            found = asyncio.run(run.reckon(policy_of(DEFAULT_LIMITS).thresholds))
+            found = asyncio.run(run.reckon(policy_of(text).thresholds))
     recovery = run.recovery_seconds
     result = {
         "kills": kills,

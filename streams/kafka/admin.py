@@ -29,6 +29,7 @@ class TopicSpec:
 TIMEOUT_MS: Final = 10_000
 PROBE_RECORDS: Final = 3
 CREATED_POLL_SECONDS: Final = 0.1
+CREATED_SECONDS_MAX: Final = 60.0
 
 
 class Probe(NamedTuple):
@@ -229,7 +230,7 @@ def _create(admin: KafkaAdminClient, spec: TopicSpec, replication: int) -> None:
 
 def _wait_for(admin: KafkaAdminClient, specs: Sequence[TopicSpec]) -> None:
     """Wait until topics that were created are named: a broker learns of them a little later."""
-    deadline = time.monotonic() + TIMEOUT_MS / 1000
+    deadline = time.monotonic() + CREATED_SECONDS_MAX
     while left := {spec.name for spec in specs} - _partitions(admin).keys():
         if time.monotonic() > deadline:
             raise BrokerError(f"the broker does not name the topic {min(left)} that was created")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kafka.apache_kafka import ApacheKafka
+from tests.kafka.apache_kafka import SHORT_SESSION, ApacheKafka
 from tests.kafka.jars import KafkaUnavailableError, jars, java
 
 
@@ -36,6 +36,6 @@ def apache_kafka(
 @pytest.fixture
 def own_apache_kafka(kafka_jars: Path, tmp_path: Path) -> Iterator[ApacheKafka]:
     """A Kafka of the test's own, not started yet."""
-    kafka = ApacheKafka(kafka_jars, tmp_path / "kafka")
+    kafka = ApacheKafka(kafka_jars, tmp_path / "kafka", SHORT_SESSION)
     yield kafka
     kafka.stop()
