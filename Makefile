@@ -46,7 +46,8 @@ test: $(TOOLS) $(KERNELS) ## The everyday tests: no Docker, no Kafka, some minut
 
 .PHONY: test-slow
 test-slow: $(TOOLS) $(KERNELS) ## All other tests: slow ones, kills, and those on Apache Kafka
-	@LAWS=whole $(BIN)/python -m pytest -q -n $(SLOW_JOBS) $(SHARED_OUT) -m "slow or kafka" $(ARGS)
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(SLOW_JOBS) $(SHARED_OUT) --timeout=900 \
+		-m "slow or kafka" $(ARGS)
 
 .PHONY: test-laws
 test-laws: $(TOOLS) $(KERNELS) ## The laws of the everyday tests, each on all of its examples

@@ -5,7 +5,7 @@ Stock Faust resumes fetching before that seek, and empties its queues after it.
 
 import asyncio
 
-from streams.cli.main import main
+from streams.cli.program import main
 from streams.worker.transport import RunConsumer
 
 _perform_seek = RunConsumer.perform_seek

@@ -87,10 +87,10 @@ def test_undisturbed_it_tells_and_keeps_what_the_engine_decides(
     ("seed", "batch_records", "stride", "piece_bytes"),
     [
         pytest.param(4, 1, 7, PIECE_BYTES_MAX, marks=pytest.mark.no_cover),
-        (21, 1, 13, 60), pytest.param(21, 3, 5, PIECE_BYTES_MAX, marks=pytest.mark.slow),
-        pytest.param(4, 1, 1, PIECE_BYTES_MAX, marks=pytest.mark.slow),
-        pytest.param(21, 3, 1, PIECE_BYTES_MAX, marks=pytest.mark.slow),
-        pytest.param(4, 1, 2, 60, marks=pytest.mark.slow),
+        (21, 1, 13, 60),
+        pytest.param(4, 1, 3, PIECE_BYTES_MAX, marks=pytest.mark.slow),
+        pytest.param(21, 3, 2, PIECE_BYTES_MAX, marks=pytest.mark.slow),
+        pytest.param(4, 1, 5, 60, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(
@@ -139,7 +139,7 @@ def test_crashes_upon_crashes_lose_and_double_nothing(
 @pytest.mark.slow
 def test_many_streams_of_many_crashes() -> None:
     rng = random.Random(7)  # noqa: S311 - seeded, and no secret
-    for number in range(300):
+    for number in range(120):
         records, log = made_stream(number), Log(is_compacted=number % 2 == 1)
         for _ in range(rng.randint(1, 6)):
             live(log, records, rng.randrange(1 << 30), rng.randrange(250), rng.randint(1, 4))

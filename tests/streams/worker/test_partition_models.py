@@ -268,13 +268,13 @@ def test_after_a_crash_between_two_steps_limits_are_exact_and_models_go_on() -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(6))
+@pytest.mark.parametrize("first", range(0, 6, 2))
 def test_so_it_is_between_any_two_steps(first: int) -> None:
     crash_everywhere(first, 6)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_so_it_is_after_crash_upon_crash(seed: int) -> None:
     rng, log = seeded(seed), copy.deepcopy(warmed_up())
     for _ in range(rng.randint(2, 5)):

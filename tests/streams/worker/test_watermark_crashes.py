@@ -93,8 +93,8 @@ def test_the_streams_have_all_of_it_in_them(seed: int) -> None:
     ("seed", "stride"),
     [
         (8, 13),
-        pytest.param(3, 1, marks=pytest.mark.slow),
-        pytest.param(8, 1, marks=pytest.mark.slow),
+        pytest.param(3, 2, marks=pytest.mark.slow),
+        pytest.param(8, 3, marks=pytest.mark.slow),
     ],
 )
 def test_a_crash_between_any_two_steps_changes_nothing_of_it(seed: int, stride: int) -> None:
@@ -124,7 +124,7 @@ def test_crashes_that_were_met_change_nothing_of_it(number: int) -> None:
 @pytest.mark.slow
 def test_crashes_upon_crashes_change_nothing_of_it() -> None:
     rng = random.Random(11)  # noqa: S311 - seeded, and no secret
-    for number in range(200):
+    for number in range(100):
         lives_before = [
             (rng.randrange(1 << 30), rng.randrange(250), rng.randint(1, 4))
             for _ in range(rng.randint(1, 5))
