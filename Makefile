@@ -27,6 +27,9 @@ SLOW_JOBS ?= 4
 # Files in the order of tests/conftest.py, the long ones first: what begins last is waited for by all.
 SHARED_OUT := --dist loadfile --no-loadscope-reorder
 
+# Tests start hundreds of processes: where no bytecode is kept, each compiles every module again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Options for the command that a target runs: make bench ARGS="--transactions 200000"
 ARGS ?=
 

@@ -162,10 +162,15 @@ def asserts(node: ast.AST) -> list[ast.Assert]:
     return [found for found in ast.walk(node) if isinstance(found, ast.Assert)]
 
 
-ASSERTING = {
-    function.name for path in TESTS for function in functions(tree_of(path)) if asserts(function)
-}
-"""Functions of the tests that assert something for whoever calls them."""
+@cache
+def asserting() -> set[str]:
+    """Return the functions of the tests that assert something for whoever calls them."""
+    return {
+        function.name
+        for path in TESTS
+        for function in functions(tree_of(path))
+        if asserts(function)
+    }
 
 
 def idle_tests(source: str) -> list[str]:
@@ -175,7 +180,7 @@ def idle_tests(source: str) -> list[str]:
         for test in functions(ast.parse(source))
         if test.name.startswith("test_")
         and not asserts(test)
-        and not called(test) & (CHECKS | ASSERTING)
+        and not called(test) & (CHECKS | asserting())
         and not any(name.startswith("assert_") for name in called(test))
     ]
 
