@@ -31,9 +31,9 @@ ENV PATH=/opt/weir/bin:$PATH \
 # Volumes are mounted on both, and begin with what the image has there.
 RUN install --directory --owner weir --group weir /var/cache/weir /var/lib/weir
 USER 10001:10001
-# All kernels are compiled here, and not for 20 s at each start. Numba wants the folder to be
+# All kernels are compiled here, and not for 20 s and more at each start. Numba wants the folder to be
 # writable, so compose mounts a volume there, which begins with what the image has.
-RUN python -c "from models.learner import learner; from streams.wire import columns; learner.prepare(); columns.prepare()"
+RUN python -c "from models.learner import learner; from streams.worker import engines; learner.prepare(); engines.prepare()"
 WORKDIR /tmp
 EXPOSE 9464
 # The worker serves /metrics from its own process. A worker that serves them and does not get on ends

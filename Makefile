@@ -131,10 +131,10 @@ $(PROGRAM): pyproject.toml | $(BIN)/python
 	@touch $@
 
 # Else the first worker after a change of the kernels would compile while somebody looks on.
-$(KERNELS): $(wildcard models/*.py models/*/*.py streams/wire/rows/*.py) $(PROGRAM)
-	@echo "compiling the models and the reading of records (after each change; half a minute)" >&2
+$(KERNELS): $(wildcard models/*.py models/*/*.py streams/wire/rows/*.py monitor/ordinary/*.py) $(PROGRAM)
+	@echo "compiling the models, and what reads and decides records (after each change; a minute)" >&2
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
-		'import streams.cli.views.live, streams.worker.worker; from models.learner import learner; from streams.wire import columns; learner.prepare(); columns.prepare()'
+		'import streams.cli.views.live, streams.worker.worker; from models.learner import learner; from streams.worker import engines; learner.prepare(); engines.prepare()'
 	@touch $@
 
 # A new environment's pip may be too old to know dependency groups.

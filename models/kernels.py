@@ -21,6 +21,8 @@ _Result = TypeVar("_Result")
 _Array = TypeVar("_Array")
 
 
+_ALL_KEPT: Final = "all"
+
 _OWN_FOLDER: Final = Path(__file__).parent
 
 
@@ -40,6 +42,18 @@ def cache_folder(folder: Path) -> Path:
         digest.update(source.read_bytes())
     place = os.environ.get("NUMBA_CACHE_DIR") or _OWN_FOLDER / "__pycache__"
     return Path(place) / f"kernels-{digest.hexdigest()[:16]}"
+
+
+def are_kept(folder: Path) -> bool:
+    """Say whether machine code of a folder's kernels, as they are now, was noted to be kept."""
+    return (cache_folder(folder) / _ALL_KEPT).exists()
+
+
+def note_kept(folder: Path) -> None:
+    """Note that all kernels of a folder were called once, if their machine code is kept."""
+    kept = cache_folder(folder)
+    if kept.exists():
+        (kept / _ALL_KEPT).touch()
 
 
 CACHE_FOLDER: Final = cache_folder(_OWN_FOLDER)

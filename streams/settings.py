@@ -187,6 +187,19 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
+def engine_named(environment: Mapping[str, str]) -> str:
+    """Return the engine that an environment names; all other settings are a worker's.
+
+    Raises SettingsError if there is no such engine.
+    """
+    name = variable("engine")
+    (setting,) = (setting for setting in fields(Settings) if setting.name == "engine")
+    try:
+        return str(setting.metadata["parse"](environment.get(name, setting.default)))
+    except ValueError as error:
+        raise SettingsError([f"{name} must {error}, not {environment[name]!r}"]) from None
+
+
 def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings:
     """Return the settings that an environment states; `given` texts (of options) come before it.
 

@@ -36,7 +36,7 @@ from monitor.review.reviews import Reviews
 if TYPE_CHECKING:
     from monitor.ordinary.restored import RowsRestored
 
-__all__ = ["Engine", "Step"]
+__all__ = ["Engine", "MakeEngine", "Step", "plain_engine"]
 
 
 NOT_NEAR: Final = (0, 0, None)
@@ -480,3 +480,12 @@ class Engine:
         scorer = self.outliers.scorer
         of_models = Counter[str]() if scorer is None else scorer.names_beyond
         return dict(self.ledger.names_beyond + attributes + of_models)
+
+
+MakeEngine = Callable[[int, PolicyBook, int], Engine]
+"""Makes the engine of a partition, of so many, that decides by policies."""
+
+
+def plain_engine(partition: int, policies: PolicyBook, partitions: int) -> Engine:
+    """Return an engine that decides on every record in Python."""
+    return Engine(partition, policies, partitions=partitions)

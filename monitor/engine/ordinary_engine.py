@@ -5,7 +5,7 @@ held to. While records of one account alone have come, all is decided so.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from monitor.core.alert import Alert
 from monitor.core.transaction import CREDIT, Rejection, Transaction
 from monitor.engine.engine import Engine
 from monitor.engine.run import RecordRun
-from monitor.engine.seen import KnownModels, SeenRun
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, Ledger
 from monitor.ordinary import decide, layout
@@ -32,6 +31,9 @@ from monitor.ordinary.layout import (
 from monitor.ordinary.ledger import OrdinaryLedger
 from monitor.ordinary.restored import RowsRestored
 from monitor.policy.policy import PolicyBook
+
+if TYPE_CHECKING:
+    from monitor.engine.seen import KnownModels, SeenRun
 
 _Items = Mapping[int, Transaction | Rejection]
 """What records are, by their places in a run."""
@@ -137,6 +139,8 @@ class OrdinaryEngine(Engine):
         if models is None:
             return
 
+        from monitor.engine.seen import SeenRun  # noqa: PLC0415 - loads the models
+
         def item_at(place: int) -> Transaction:
             (item,) = self._items_at(run, [place], read, skew)
             assert isinstance(item, Transaction), "a kernel has taken it in"
@@ -144,12 +148,14 @@ class OrdinaryEngine(Engine):
 
         self._seen = SeenRun(run, data, places, models, ordinary, item_at)
 
-    def _known_models(self) -> KnownModels | None:
+    def _known_models(self) -> "KnownModels | None":
         """Return what the arrays know of the models, which is all; None if there are none."""
         scorer, ordinary = self.outliers.scorer, self.ledger.ordinary
         if scorer is None or ordinary is None:
             return None
         if self._models is None or not self._models.is_same:
+            from monitor.engine.seen import KnownModels  # noqa: PLC0415 - loads the models
+
             self._models = KnownModels(scorer, ordinary)
         self._models.learn()
         return self._models

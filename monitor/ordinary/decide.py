@@ -85,7 +85,11 @@ END, CLOCK, DAY, KIND, WATCH, ROOM, BEGUN = range(7)
 """Why it stopped: at the end; before a record by which the clock's day goes on; before one of a day
 that is not open yet; before one that meets a limit first (a kind of limits, or one in a direction
 and currency); before one for which there may be no room; after the first one of a day that the
-models have not begun."""
+models have not begun, or after a last one that was put down."""
+
+DEFERRED_MAX = 8
+"""Records that are put down before one that takes an account over a limit is the last: the account
+is rows again then, and most likely has more records in the run."""
 
 SERIES_BITS = 12
 NO_AMOUNT = 1 << (SERIES_BITS - 1)
@@ -292,6 +296,8 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             run.is_ahead[numbers[DEFERRED]] = is_ahead
             numbers[DEFERRED] += 1
             if open_["day"] > numbers[MODEL_DAY] and not (is_redelivered or is_late or is_ahead):
+                return place + 1, BEGUN
+            if why == NEAR_LIMIT and numbers[DEFERRED] >= DEFERRED_MAX:
                 return place + 1, BEGUN
             continue
         if day_at == NONE:

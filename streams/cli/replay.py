@@ -56,6 +56,7 @@ def replay(
 
         weir replay transactions.csv --accounts accounts.csv --json | jq .alerts
     """
+    import os
     import time
 
     from streams.cli.files import check_outputs
@@ -63,14 +64,16 @@ def replay(
     from streams.interpreter import configure_interpreter
     from streams.replay.replay import Replay
     from streams.wire import codec
+    from streams.worker.engines import maker_for_files
 
     outputs = (alerts, rejections, account_days, segment_days)
     inputs = [*files, *(accounts or ()), *(policy or ()), map_file, accounts_map]
     check_outputs(outputs, inputs, as_json=as_json)
     book = book_of_files(policy)
+    make_engine = maker_for_files(os.environ, files)
     batches = feed_of(files, map_file, as_it_stands=as_it_stands)
     attributes, unusable = attributes_of_files(accounts, accounts_map)
-    run = Replay(book, partitions, attributes, as_of_of(as_of, book))
+    run = Replay(book, partitions, attributes, as_of_of(as_of, book), make_engine)
     configure_interpreter()
     started = time.perf_counter()
     with (
@@ -92,7 +95,7 @@ def replay(
                     for r in told.rejections
                 )
             if day_lines:
-                day_lines.writelines(codec.closed_day_bytes(d) + b"\n" for d in told.account_days)
+                day_lines.writelines(d + b"\n" for d in told.account_day_records())
             if segment_lines:
                 segment_lines.writelines(
                     codec.segment_record_bytes(d) + b"\n" for d in told.segment_days

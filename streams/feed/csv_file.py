@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from monitor.core.transaction import Fields
+from streams.feed.lines import LineRows, LineSource, dialect_of
 from streams.feed.mapping import DELIMITERS, TIMES, FeedError, FeedMap
 from streams.feed.quotes import Quotes
 from streams.feed.rows import BATCH_ROWS, Batch, Shape, Shaped
+from streams.wire.lines import Dialect
 
 if TYPE_CHECKING:
     import _csv
@@ -47,35 +49,71 @@ def read_csv(csv_file: CsvFile) -> Iterator[Batch]:
     """Yield the rows below the header. Raises FeedError if the encoding is another, OSError."""
     shape, feed_map, delimiter = csv_file
     size = max(shape.path.stat().st_size, 1)
+    dialect = dialect_of(shape, feed_map, delimiter)
+    if dialect is not None:
+        yield from _read_by_kernels(csv_file, dialect, size)
+        return
     with _text_of(shape.path, feed_map) as (binary, file):
         _header_of(shape.path, file, delimiter, feed_map.quote)
         cut: list[str] = []
         more = _whole_lines(file, cut) if feed_map.skip_incomplete_last_line else iter(file)
         number, lines = 0, list(islice(more, BATCH_ROWS))
         while lines:
-            if (times := _times_of(lines, csv_file)) is not None:
-                numbers = range(number + 1, number + 1 + len(lines))
-                yield Batch(shape.path, times, numbers, [], binary.tell() / size)
-                number += len(lines)
-                lines = list(islice(more, BATCH_ROWS))
-                continue
-            plain = _plain_rows(lines, csv_file)
-            rows, left = ([], []) if plain else _careful_rows(lines, more, csv_file)
-            count = len(plain) if plain else len(rows)
-            numbers = range(number + 1, number + 1 + count)
+            batch, count, left = _batch_of(lines, more, csv_file, number)
             number += count
-            shaped, raw = (
-                (shape.of_rows(plain, numbers), [])
-                if plain
-                else _sorted_out(rows, numbers, csv_file)
-            )
-            yield Batch(
-                shape.path, shaped.rows, shaped.numbers, [*raw, *shaped.raw], binary.tell() / size,
-                shaped.filtered, shaped.filtered, shaped.further,
-            )  # fmt: skip
+            yield batch._replace(share_read=binary.tell() / size)
             lines = left + list(islice(more, max(0, BATCH_ROWS - len(left))))
         if cut:
             yield Batch(shape.path, [], [], [], 1.0, skipped=len(cut))
+
+
+def _read_by_kernels(csv_file: CsvFile, dialect: Dialect, size: int) -> Iterator[Batch]:
+    """Yield the rows below the header: those of plain lines as columns, the others as elsewhere."""
+    shape, feed_map, delimiter = csv_file
+    csv.field_size_limit(CELL_CHARACTERS_MAX)
+    with shape.path.open("rb") as binary:
+        source = LineSource(binary)
+        _header_of(shape.path, source, delimiter, feed_map.quote)
+        number = 0
+        while True:
+            columns = source.take_whole(dialect, BATCH_ROWS)
+            if columns is not None:
+                count, rows = len(columns.rows), LineRows(columns, shape, delimiter)
+                numbers = range(number + 1, number + 1 + count)
+                yield Batch(shape.path, rows, numbers, [], binary.tell() / size)
+            else:
+                lines = list(islice(source, BATCH_ROWS))
+                if not lines:
+                    return
+                batch, count, left = _batch_of(lines, source, csv_file, number)
+                source.give_back(left)
+                yield batch._replace(share_read=binary.tell() / size)
+            number += count
+
+
+def _batch_of(
+    lines: list[str], more: Iterator[str], csv_file: CsvFile, number: int
+) -> tuple[Batch, int, list[str]]:
+    """Return the rows that begin in lines, how many, and the lines below that were read for them.
+
+    `number` rows stand above. What share of the file is read is not known here.
+    """
+    shape = csv_file.shape
+    if (times := _times_of(lines, csv_file)) is not None:
+        numbers = range(number + 1, number + 1 + len(lines))
+        return Batch(shape.path, times, numbers, [], 0.0), len(lines), []
+    plain = _plain_rows(lines, csv_file)
+    rows, left = ([], []) if plain else _careful_rows(lines, more, csv_file)
+    count = len(plain) if plain else len(rows)
+    numbers = range(number + 1, number + 1 + count)
+    shaped, raw = (
+        (shape.of_rows(plain, numbers), []) if plain else _sorted_out(rows, numbers, csv_file)
+    )
+    batch = Batch(
+        shape.path, shaped.rows, shaped.numbers, [*raw, *shaped.raw], 0.0,
+        shaped.filtered, shaped.filtered, shaped.further,
+    )  # fmt: skip
+    return batch, count, left
 
 
 def _header_of(path: Path, file: Iterator[str], delimiter: str, quote: str) -> list[str]:

@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from models.arrays import Ints
+
 TOO_LATE_SHARE_MAX: Final = 0.01
 """Of the records of a file, or of an hour: a greater share is no accident."""
 
@@ -35,26 +39,25 @@ class RowOrder:
         self._earlier = 0
         self._goes_back: list[str] = []  # files that begin before the end of the one before
 
-    def take(self, path: Path, times: Sequence[int]) -> None:
+    def take(self, path: Path, times: Sequence[int] | Ints) -> None:
         """Take the event times of some rows, as they stand in a file."""
-        if not times:
+        times = np.asarray(times, np.int64)
+        if not times.size:
             return
+        first = int(times[0])
         if path != self._path:
-            if self._greatest is not None and times[0] < self._greatest - self._lateness:
+            if self._greatest is not None and first < self._greatest - self._lateness:
                 self._goes_back.append(path.name)
             self._path = path
-        stride = max(1, len(times) // SAMPLE_PAIRS)
-        for place in range(0, len(times) - 1, stride):
-            self._later += times[place] < times[place + 1]
-            self._earlier += times[place] > times[place + 1]
-        greatest = times[0] if self._greatest is None else self._greatest
-        for time in times:
-            if time > greatest:
-                greatest = time
-            elif time < greatest - self._lateness:
-                self.late += 1
-        self._greatest = greatest
-        self.rows += len(times)
+        stride = max(1, times.size // SAMPLE_PAIRS)
+        earlier, later = times[:-1:stride], times[1::stride]
+        self._later += int((earlier < later).sum())
+        self._earlier += int((earlier > later).sum())
+        before = first if self._greatest is None else self._greatest
+        greatest = np.maximum.accumulate(np.concatenate([[before], times]))
+        self.late += int((times < greatest[:-1] - self._lateness).sum())
+        self._greatest = int(greatest[-1])
+        self.rows += times.size
 
     def likely_cause(self) -> str:
         """Return why many rows are late, as a sentence that says what to do."""

@@ -17,6 +17,7 @@ import msgspec
 
 from monitor.core.business_day import event_time_of
 from monitor.core.transaction import FIELDS, Fields
+from streams.feed.lines import LineRows, times_in
 from streams.feed.mapping import TIMES, FeedMap
 from streams.feed.reader import read
 from streams.feed.rows import BATCH_ROWS, Batch
@@ -103,6 +104,11 @@ def _times_of(batch: Batch) -> list[int]:
     """Return the times of a batch that can be read; of many in order, the first and the last."""
     if batch.raw:
         return [time for _, time in _timed(batch, 0) if time is not None]
+    if isinstance(batch.rows, LineRows):
+        read = times_in(batch.rows)
+        is_in_order = bool((read[1:] >= read[:-1]).all())
+        found: list[int] = (read[[0, -1]] if is_in_order and len(read) else read).tolist()
+        return found
     texts = [row[0] or "" for row in batch.rows]
     ends = [event_time_of(text) for text in (texts[0], texts[-1])] if texts else []
     if all(ends) and texts == sorted(texts) and _are_as_usual(texts):

@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
 from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
 from monitor.engine.coverage import currencies_seen, unwatched
-from monitor.engine.engine import Engine, Step
+from monitor.engine.engine import Engine, MakeEngine, Step, plain_engine
+from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.policy import PolicyBook
 from monitor.review.membership import Verdicts
 from monitor.systemic.alert import SystemicAlert
@@ -19,7 +22,8 @@ from monitor.systemic.record import SegmentRecord, segment_records_of
 from streams.feed.lateness import RowOrder, is_too_many, too_late_text
 from streams.feed.reader import Batch
 from streams.kafka.partitioner import dealer
-from streams.wire import codec
+from streams.replay.rows import rows_of
+from streams.wire import codec, lines
 
 
 class RowRejection(NamedTuple):
@@ -53,13 +57,22 @@ class Taken(NamedTuple):
 
 
 class BatchReport(NamedTuple):
-    """What a batch of rows made the engines tell, in the order in which they did."""
+    """What a batch of rows made the engines tell, in the order in which they did.
+
+    `closed_rows` are the records of account-days that stood in arrays; these have no order beside
+    `account_days`. Engines with arrays leave `taken` empty.
+    """
 
     alerts: list[Alert | SystemicAlert]
     rejections: list[RowRejection]
     account_days: list[ClosedDay]
     segment_days: list[SegmentRecord]
     taken: list[Taken]
+    closed_rows: list[bytes]
+
+    def account_day_records(self) -> list[bytes]:
+        """Return the records of all closed account-days, by account and business day."""
+        return sorted([*map(codec.closed_day_bytes, self.account_days), *self.closed_rows])
 
 
 class Totals:
@@ -122,7 +135,7 @@ class Replay:
     """Engines for every partition of a topic that is not there.
 
     `attributes` are those of all accounts: they share them. Rows that are dated ahead of `as_of`
-    are rejected; None: none is.
+    are rejected; None: none is. Engines with arrays take rows as columns, once kernels are loaded.
     """
 
     def __init__(
@@ -131,17 +144,17 @@ class Replay:
         partitions: int,
         attributes: AttributeBook | None = None,
         as_of: AsOf | None = None,
+        make_engine: MakeEngine = plain_engine,
     ) -> None:
         self.totals = Totals()
         self._as_of = as_of
         self._order = RowOrder(policies.calendar.allowed_lateness)
         self._policies = policies
         self._deal = dealer(partitions)
-        self._engines = [
-            Engine(number, policies, partitions=partitions) for number in range(partitions)
-        ]
+        self._engines = [make_engine(number, policies, partitions) for number in range(partitions)]
         self._systemic = SystemicRun(policies, partitions)
         self._waiting: dict[tuple[int, int], tuple[str, int, bytes]] = {}  # by partition, offset
+        self._takes_rows = any(isinstance(engine, OrdinaryEngine) for engine in self._engines)
         self._incidents: dict[str, dict[str, Any]] = {}  # the latest alert of each, as written
         if attributes is not None:
             for engine in self._engines:
@@ -149,6 +162,33 @@ class Replay:
 
     def observe(self, batch: Batch) -> BatchReport:
         """Take a batch of rows; return what came of it."""
+        told = BatchReport([], [], [], [], [], [])
+        self.totals.skipped += batch.skipped
+        if self._takes_rows and lines.are_loaded():
+            self._observe_rows(batch, told)
+        else:
+            self._observe_items(batch, told)
+        # In a file all partitions stand at one place: one that is far behind has nothing in
+        # between, and is not waited for.
+        self._join(told, range(len(self._engines)))
+        seen = currencies_seen(self._policies)
+        self.totals.unseen = [currency for currency, is_seen in seen.items() if not is_seen]
+        return told
+
+    def _observe_rows(self, batch: Batch, told: BatchReport) -> None:
+        """Take a batch as columns, by engines that can."""
+        dealt = rows_of(batch, len(self._engines), self._deal, self._as_of)
+        for engine in self._engines:
+            first = engine.ledger.offset_last + 1
+            run = dealt.run(engine.partition, first)
+            if run is not None:
+                engine.observe_run(run)
+                _close_all(engine)
+                step = self._take_step(engine, told)
+                self._tell_rejections(step, batch, run.places, (engine.partition, first), told)
+        self._order.take(batch.path, dealt.times)
+
+    def _observe_items(self, batch: Batch, told: BatchReport) -> None:
         deals = [Deal([], []) for _ in self._engines]
         deal, times = self._deal, list[int]()
         for place, fields in enumerate(batch.rows):
@@ -159,21 +199,17 @@ class Replay:
             item = codec.decode(value)
             to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
             self._append(to, place, item, times)
-        told = BatchReport([], [], [], [], [])
-        self.totals.skipped += batch.skipped
         for engine, dealt in zip(self._engines, deals, strict=True):
             if dealt.items:
                 first = engine.ledger.offset_last + 1
                 offsets = range(first, first + len(dealt.items))
-                step = self._observe(Run(engine.partition, offsets, dealt.items), told)
-                self._tell_rejections(step, batch, dealt, (engine.partition, first), told)
-        self._order.take(batch.path, times)
-        # In a file all partitions stand at one place: one that is far behind has nothing in
-        # between, and is not waited for.
-        self._join(told, range(len(self._engines)))
-        seen = currencies_seen(self._policies)
-        self.totals.unseen = [currency for currency, is_seen in seen.items() if not is_seen]
-        return told
+                run = Run(engine.partition, offsets, dealt.items)
+                engine.observe(run.offsets, run.items)
+                _close_all(engine)
+                step = self._take_step(engine, told)
+                told.taken.append(_taken(run, step))
+                self._tell_rejections(step, batch, dealt.places, (engine.partition, first), told)
+        self._order.take(batch.path, np.array(times, np.int64))
 
     def _append(
         self, to: Deal, place: int, item: Transaction | Rejection, times: list[int]
@@ -186,22 +222,28 @@ class Replay:
             times.append(item.event_time)
 
     def _tell_rejections(
-        self, step: Step, batch: Batch, dealt: Deal, start: tuple[int, int], told: BatchReport
+        self,
+        step: Step,
+        batch: Batch,
+        places: Sequence[int],
+        start: tuple[int, int],
+        told: BatchReport,
     ) -> None:
         """Tell of rejected rows; a reversal that waited may be one of a batch before.
 
-        `start` is the partition, and the offset of the first row that was dealt to it.
+        `places` are those of the rows that were dealt to a partition; `start` is its number, and
+        the offset of the first of them.
         """
         waiting, (partition, first) = self._waiting, start
         for reversal in step.waiting:
-            place = dealt.places[reversal.offset - first]
+            place = places[reversal.offset - first]
             file = batch.file_of(place).name
             waiting[partition, reversal.offset] = (file, *_record(batch, place))
         for offset, rejection in step.rejections:
             if (partition, offset) in waiting:
                 name, number, record = waiting[partition, offset]
             else:
-                place = dealt.places[offset - first]
+                place = places[offset - first]
                 name = batch.file_of(place).name
                 number, record = _record(batch, place)
             told.rejections.append(RowRejection(rejection, name, number, record))
@@ -219,7 +261,7 @@ class Replay:
         Partitions that are `silent` (nothing more of them comes) are not waited for where they are
         far behind, see `Joining.ready`.
         """
-        told = BatchReport([], [], [], [], [])
+        told = BatchReport([], [], [], [], [], [])
         for run in runs:
             self._observe(run, told)
         self._join(told, silent)
@@ -260,23 +302,19 @@ class Replay:
                 for account_day in account.days:
                     yield account_id, account_day
 
-    def _observe(self, run: Run, told: BatchReport) -> Step:
+    def _observe(self, run: Run, told: BatchReport) -> None:
         engine = self._engines[run.partition]
         engine.observe(run.offsets, run.items)
+        told.taken.append(_taken(run, self._take_step(engine, told)))
+
+    def _take_step(self, engine: Engine, told: BatchReport) -> Step:
         step = engine.take_step()
         self._count(step)
         told.alerts.extend(step.alerts)
         told.account_days.extend(step.account_days)
+        told.closed_rows.extend(record for _, record in step.closed_rows)
         for of_day in step.segment_days:
             told.segment_days.extend(segment_records_of(engine.partition, of_day))
-        told.taken.append(
-            Taken(
-                run,
-                rejected=frozenset(offset for offset, _ in step.rejections),
-                waiting=frozenset(reversal.offset for reversal in step.waiting),
-                settled=frozenset(step.settled),
-            )
-        )
         return step
 
     def _count(self, step: Step) -> None:
@@ -290,6 +328,24 @@ class Replay:
 
     def _count_alerts(self, alerts: Sequence[Alert | SystemicAlert]) -> None:
         self.totals.alerts.update((alert.kind.value, alert.status.value) for alert in alerts)
+
+
+def _close_all(engine: Engine) -> None:
+    """Go on with the days that have closed until nothing is left: here nobody waits meanwhile.
+
+    So the account-days of a batch do not depend on their order, which engines do not share.
+    """
+    while engine.has_closing_days:
+        engine.close_account_days()
+
+
+def _taken(run: Run, step: Step) -> Taken:
+    return Taken(
+        run,
+        rejected=frozenset(offset for offset, _ in step.rejections),
+        waiting=frozenset(reversal.offset for reversal in step.waiting),
+        settled=frozenset(step.settled),
+    )
 
 
 def _record(batch: Batch, place: int) -> tuple[int, bytes]:

@@ -167,7 +167,7 @@ def read_run(pieces: Iterable[Piece]) -> DecodedRun:
     is_compiled = _KERNELS.are_ready()
     columns = _walked(pieces, is_compiled=is_compiled)
     if is_compiled:
-        checks.read_values(*columns, _CURRENCY_TABLE)
+        checks.read_values(*columns, CURRENCY_TABLE)
     return DecodedRun(columns, pieces)
 
 
@@ -365,7 +365,7 @@ def _merged(
 # -- the kernels ----------------------------------------------------------------------------------
 
 
-_CURRENCY_TABLE: Final = currency_table([(code, *CURRENCIES[code]) for code in CURRENCY_CODES])
+CURRENCY_TABLE: Final = currency_table([(code, *CURRENCIES[code]) for code in CURRENCY_CODES])
 
 assert [name.decode() for name in FIELD_NAMES] == [*FIELDS, codec.FAULT]
 
@@ -373,7 +373,7 @@ assert [name.decode() for name in FIELD_NAMES] == [*FIELDS, codec.FAULT]
 def _load() -> None:
     """Load or compile all kernels, by one record."""
     columns = _walked([_SAMPLE], is_compiled=True)
-    checks.read_values(*columns, _CURRENCY_TABLE)
+    checks.read_values(*columns, CURRENCY_TABLE)
     _transactions(columns)
 
 

@@ -1,25 +1,29 @@
 """The engine of a partition, as the settings want it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from models.kernels import Loading
+from models.kernels import Loading, are_kept, note_kept
 from monitor.core.attributes import Attributes
 from monitor.core.review import DayFacts
-from monitor.engine.engine import Engine
+from monitor.engine.engine import Engine, MakeEngine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.ledger.ledger import BUCKETS
+from monitor.ordinary import layout
 from monitor.ordinary.layout import NONE, room_for_accounts
 from monitor.ordinary.names import Names, SeenTexts, put_facts, see_texts
 from monitor.ordinary.room import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
-from streams.settings import Settings
-from streams.state import changelog, keys
+from streams.settings import Settings, engine_named
+from streams.state import keys
 from streams.state.journal import chunks_by_day
-from streams.wire import columns
+from streams.wire import columns, lines
+from streams.wire.rows import walk
 
 
 def engine_of(settings: Settings, partition: int, policies: PolicyBook) -> Engine:
@@ -29,6 +33,42 @@ def engine_of(settings: Settings, partition: int, policies: PolicyBook) -> Engin
     return OrdinaryEngine(
         partition, policies, settings.buckets, settings.partitions, _KERNELS.are_ready
     )
+
+
+FILE_BYTES_LEAST: Final = 4 << 20
+"""Of files whose rows are worth the half second that loading the kernels takes."""
+
+COMPILED_BYTES_LEAST: Final = 256 << 20
+"""Of files whose rows are worth compiling them, too."""
+
+
+def maker_for_files(environment: Mapping[str, str], paths: Iterable[Path]) -> MakeEngine:
+    """Return what makes the engines of a replay over files, as the settings and their size want it.
+
+    Kernels are loaded before it returns if they are worth it. Raises SettingsError.
+    """
+    size = sum(map(_size, paths))
+    is_worth_it = size >= (FILE_BYTES_LEAST if _are_kept() else COMPILED_BYTES_LEAST)
+    if engine_named(environment) == "plain" or not is_worth_it:
+        return plain_engine
+    _load_for_files()
+    return _engine_with_arrays
+
+
+def _are_kept() -> bool:
+    """Say whether the machine code of all these kernels is kept on disk."""
+    return all(map(are_kept, _FOLDERS))
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of a folder's; 0 if it is not there."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _engine_with_arrays(partition: int, policies: PolicyBook, partitions: int) -> Engine:
+    return OrdinaryEngine(partition, policies, BUCKETS, partitions)
 
 
 def prepare() -> None:
@@ -48,13 +88,28 @@ _LATER: Final = 2_000_000_000_000
 
 
 def _load() -> None:
+    """Load all kernels, those that restore state, too."""
+    _load_for_files()
+    _restore(*_decided())
+
+
+def _load_for_files() -> None:
+    """Load the kernels of a replay over files, which restores nothing."""
+    columns.prepare()
+    lines.load()
+    engine, _ = _decided()
+    _compact(engine)
+    for folder in _FOLDERS:
+        note_kept(folder)
+
+
+def _decided() -> tuple[OrdinaryEngine, list[bytes]]:
     """Let an engine decide on some records, so that each kernel is called with what it will have.
 
-    They are of days that begin and close, of accounts that become objects and rows again.
+    They are of days that begin and close, of accounts that become objects and rows again. Return
+    the engine, and the journal of what it took in.
     """
-    columns.prepare()
-    policies = PolicyBook([policy_of(DEFAULT_POLICY)])
-    engine = OrdinaryEngine(0, policies)
+    engine = OrdinaryEngine(0, PolicyBook([policy_of(DEFAULT_POLICY)]))
     chunks: list[bytes] = []
     for records in _samples():
         engine.observe_run(columns.read_run([records]))
@@ -69,11 +124,22 @@ def _load() -> None:
     engine.take_step()
     _see_texts()
     _take_facts()
-    restored = OrdinaryEngine(0, policies)
-    restored.ledger.attributes.take(_ACCOUNTS[0], Attributes("s"))
-    changelog.recover(restored, _kept(engine, chunks))
+    return engine, chunks
+
+
+def _compact(engine: OrdinaryEngine) -> None:
+    """Let an engine move its texts together."""
     engine.ledger.is_held("D")
     Compaction().moved(engine.ledger.begin_rows().arrays)
+
+
+def _restore(engine: OrdinaryEngine, chunks: Sequence[bytes]) -> None:
+    """Let another engine begin with what state has of one."""
+    from streams.state import changelog  # noqa: PLC0415 - loads the models, which few files need
+
+    restored = OrdinaryEngine(0, engine.policies)
+    restored.ledger.attributes.take(_ACCOUNTS[0], Attributes("s"))
+    changelog.recover(restored, _kept(engine, chunks))
 
 
 def _see_texts() -> None:
@@ -91,6 +157,8 @@ def _take_facts() -> None:
 
 def _kept(engine: Engine, chunks: Sequence[bytes]) -> dict[bytes, bytes]:
     """Return what the changelog of an engine would keep."""
+    from streams.state import changelog  # noqa: PLC0415 - as above
+
     ledger, writer = engine.ledger, keys.next_writer((), b"")
     numbers = sorted(map(ledger.bucket_of, _ACCOUNTS))
     kept = {
@@ -137,3 +205,6 @@ def _samples() -> Iterator[list[columns.BatchRecord]]:
 
 
 _KERNELS: Final = Loading(_load, "kernels of ordinary accounts")
+
+_FOLDERS: Final = (Path(walk.__file__).parent, Path(layout.__file__).parent)
+"""Of these kernels."""

@@ -112,15 +112,27 @@ def has_value(data: Source, row: Any, currencies: Ints) -> bool:
 
 
 @compiled
-def is_ordinary(data: Source, row: Any, currencies: Ints) -> bool:
-    """Read a record into its row, and return whether it is an ordinary transaction."""
-    size = row["value_length"]
-    if size < 0 or size > VALUE_MAX or not parse(data, row):
-        return False
+def has_required(row: Any) -> bool:
+    """Return whether no required text of a record is empty."""
     for field in range(REQUIRED_MAX):
         if row["length"][field] <= 0:
             return False
-    if not has_value(data, row, currencies) or not has_ids(data, row):
+    return True
+
+
+@compiled
+def has_transaction(data: Source, row: Any, currencies: Ints) -> bool:
+    """Read a record into its row, and return whether its value is an ordinary transaction."""
+    size = row["value_length"]
+    if size < 0 or size > VALUE_MAX or not parse(data, row) or not has_required(row):
+        return False
+    return has_value(data, row, currencies) and has_ids(data, row)
+
+
+@compiled
+def is_ordinary(data: Source, row: Any, currencies: Ints) -> bool:
+    """Read a record into its row, and return whether it is an ordinary transaction."""
+    if not has_transaction(data, row, currencies):
         return False
     length = row["length"][ACCOUNT]
     account = row["value_at"] + row["at"][ACCOUNT]

@@ -248,7 +248,7 @@ def test_compiled_and_plain_kernels_fill_the_same_rows() -> None:
     arrays = Batches._make(np.array(column, np.int64) for column in place)
     assert walk.walk(data, arrays, said.rows) == -1
     assert plain(walk.walk)(batch.data, Batches._make(place), written.rows) == -1
-    table = columns._CURRENCY_TABLE
+    table = columns.CURRENCY_TABLE
     odd = checks.read_values(data, said.rows, table)
     assert plain(checks.read_values)(batch.data, written.rows, table) == odd
     assert said.rows.tobytes() == written.rows.tobytes()
