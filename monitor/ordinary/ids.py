@@ -180,7 +180,7 @@ class HeldIds:
         self.found.clear()
 
     def day_of(self, key: str) -> int | None:
-        """Return the day that holds a key; one that has closed or is none, if no open day does.
+        """Return the day that holds a key, 0 or a closed one if no open day does.
 
         None if several days may hold it.
         """

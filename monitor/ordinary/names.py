@@ -1,4 +1,4 @@
-"""What kernels take of a record beside its totals, and objects of it: facts, columns for models."""
+"""Facts and further currencies of account-days in rows, and the columns of names for the models."""
 
 from collections.abc import Mapping
 from itertools import chain
