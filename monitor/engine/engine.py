@@ -168,11 +168,11 @@ class Engine:
         key = account.tag + transaction_id
         if reviews.forget_at is not None:  # as long as something is to be counted, too
             reviews.count_closed(account)
-        for other in ledger.open_days.values():
-            if key in other.contents:
-                ledger.forget_if_empty(account)
-                self._reject(offset, item, duplicate(item, other.day))
-                return
+        other = ledger.day_holding(key)
+        if other is not None:
+            ledger.forget_if_empty(account)
+            self._reject(offset, item, duplicate(item, other.day))
+            return
         if item.reverses is None:
             self._step.ahead += is_ahead
             self._fold(offset, item, account, open_day, transaction_id, key, is_ahead)

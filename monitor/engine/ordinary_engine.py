@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.arrays import Bytes
+from models.arrays import Bytes, Ints
 from monitor.core.alert import Alert
 from monitor.core.transaction import CREDIT, Rejection, Transaction
 from monitor.engine.engine import Engine
@@ -17,10 +17,10 @@ from monitor.engine.run import RecordRun
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, Ledger
 from monitor.ordinary import decide, layout
-from monitor.ordinary.accounts import CURRENCY_NUMBER
 from monitor.ordinary.entry_rows import take_entries
 from monitor.ordinary.layout import (
     BY_ITSELF,
+    CURRENCY_NUMBER,
     NONE,
     ORDINARY,
     READ,
@@ -35,8 +35,56 @@ from monitor.policy.policy import PolicyBook
 if TYPE_CHECKING:
     from monitor.engine.seen import KnownModels, SeenRun
 
+JUDGED_RECORDS: Final = 4096
+"""Records by which it is judged whether kernels decide on most."""
+
+PYTHON_RECORDS_MAX: Final = 1 << 20
+"""Records of a turn of Python's, at most."""
+
 _Items = Mapping[int, Transaction | Rejection]
 """What records are, by their places in a run."""
+
+
+class _Turns:
+    """Whose turn it is: the kernels', or Python's alone while it would decide on most records.
+
+    Then an account would be made an object and rows again for nearly every record, which costs more
+    than kernels save. A turn of Python's goes on while the rows themselves show that many records
+    are odd. Each is twice as long as the one before, until kernels have decided on most again.
+    """
+
+    def __init__(self) -> None:
+        self._judged = self._odd = 0
+        self._left = self._length = 0  # records of Python's turn
+
+    def note(self, records: int, in_python: Ints) -> None:
+        """Note how many records of the kernels' turn came, and on how many Python decided, and why.
+
+        Those do not count that a start or a recovery has many of, but not the records after it.
+        """
+        self._judged += records
+        self._odd += int(
+            in_python.sum() - in_python[[layout.LIMITS_UNKNOWN, layout.REDELIVERED]].sum()
+        )
+        if self._judged < JUDGED_RECORDS:
+            return
+        is_odd = 2 * self._odd > self._judged
+        longer = min(max(2 * self._length, 4 * JUDGED_RECORDS), PYTHON_RECORDS_MAX)
+        self._left = self._length = longer if is_odd else 0
+        self._judged = self._odd = 0
+
+    @property
+    def is_of_python(self) -> bool:
+        """Whether Python decides on all records of the next run."""
+        return self._left > 0
+
+    def note_python(self, rows: Table) -> bool:
+        """Note the records that Python took in its turn; return whether that is over."""
+        self._left -= len(rows)
+        is_odd = (rows["state"] != ORDINARY) | (rows["length"][:, layout.REVERSES] > 0)
+        if self._left <= 0 and 4 * np.count_nonzero(is_odd) > len(rows):
+            self._left = 1
+        return self._left <= 0
 
 
 class OrdinaryEngine(Engine):
@@ -54,6 +102,7 @@ class OrdinaryEngine(Engine):
     ) -> None:
         super().__init__(partition, policies, buckets, partitions)
         self._are_kernels_ready = are_kernels_ready
+        self._turns = _Turns()
         self._models: KnownModels | None = None
         self._seen: SeenRun | None = None  # while a run is taken by kernels, and there are models
         self._place_now = NONE  # of the record that is taken by itself
@@ -80,14 +129,21 @@ class OrdinaryEngine(Engine):
     def observe_run(self, run: RecordRun) -> None:
         """Take a run of records of this partition, in order."""
         skew = self.policies.calendar.clock_skew
-        begin, count = 0, len(run.offsets)
+        begin, count, why = 0, len(run.offsets), layout.NO_KERNELS
         if self._is_by_kernels():
-            run.judge_rows(skew)
-            begin = self._observe_rows(run, skew)
+            if self._turns.is_of_python:
+                why = layout.MOSTLY_ODD
+            else:
+                run.judge_rows(skew)
+                begin = self._observe_rows(run, skew)
         if begin < count:
             items = run.judged_at(range(begin, count), skew) if begin else run.judged(skew)
-            self._step.in_python[layout.IN_PYTHON[layout.NO_KERNELS]] += count - begin
+            self._step.in_python[layout.IN_PYTHON[why]] += count - begin
+            if why == layout.MOSTLY_ODD:
+                self.ledger.look_up(items)
             self.observe(run.offsets[begin:], items)
+            if why == layout.MOSTLY_ODD and self._turns.note_python(run.rows):
+                self.settle()
 
     def _is_by_kernels(self) -> bool:
         """Return whether kernels can go on; the first time that they can, accounts become rows."""
@@ -105,6 +161,7 @@ class OrdinaryEngine(Engine):
         """Take the records of a run by kernels; return the place of the first that is left."""
         rows, ordinary = run.rows, self.ledger.begin_rows()
         count = len(rows)
+        in_python = ordinary.arrays.in_python.copy()
         places = layout.room_for_places(count, has_models=self.outliers.scorer is not None)
         data, read = self._read_odd(run, places, skew)
         self._see(run, data, places, read, skew)
@@ -126,9 +183,10 @@ class OrdinaryEngine(Engine):
             elif why == decide.ROOM:
                 ordinary.make_room()
             elif why not in {decide.END, decide.BEGUN}:
-                self._learn(run, places, read, place, why)
+                self._learn(int(rows[place]["event_time"]), why)
         self._run_done(run.offsets[:place])
         self._seen = None
+        self._turns.note(place, ordinary.arrays.in_python - in_python)
         return place
 
     # -- the models -------------------------------------------------------------------------------
@@ -210,6 +268,7 @@ class OrdinaryEngine(Engine):
         ledger, marks = self.ledger, self.ledger.marks
         ordinary = ledger.begin_rows()
         leader = ordinary.number_of(marks.leader)
+        ordinary.ids.write()
         calendar, numbers = ledger.calendar, ordinary.arrays.numbers
         day_end = calendar.end_of(calendar.day_of(marks.time))
         first_open = (
@@ -244,6 +303,7 @@ class OrdinaryEngine(Engine):
         deferred = places.deferred[:count].tolist()
         offsets = [run.offsets[place] for place in deferred]
         items = self._items_at(run, deferred, read, skew)
+        self.ledger.look_up(items)
         redelivered_last = max(self.ledger.offset_last, self.ledger.offset_recovered_last)
         accounts: dict[str, None] = {}
         numbers = places.account[places.deferred[:count]].tolist()
@@ -284,25 +344,13 @@ class OrdinaryEngine(Engine):
         elif account_id not in self.reviews.uncounted:
             self.ledger.make_rows(account)
 
-    def _learn(self, run: RecordRun, places: RunPlaces, read: _Items, place: int, why: int) -> None:
-        """Learn of a limit that a record meets first."""
-        ledger, row = self.ledger, run.rows[place]
-        number = int(places.account[place])
-        day = ledger.calendar.day_of(int(row["event_time"]))
-        open_day = ledger.open_days[day]
-        (item,) = self._items_at(run, [place], read, ledger.policies.calendar.clock_skew)
-        assert isinstance(item, Transaction)
-        ordinary = ledger.begin_rows()
-        segment = ordinary.segment_number(item.segment)
-        assert segment is not None, "the kernel has found its number"
-        if segment == NONE:
-            own = max(int(ordinary.arrays.accounts[number]["own"]), 0)
-            segment = int(ordinary.arrays.own_segment[own])
+    def _learn(self, event_time: int, why: int) -> None:
+        """Learn of limits that a record of some time meets first."""
+        ledger, ordinary = self.ledger, self.ledger.begin_rows()
         if why == decide.KIND:
-            ordinary.learn_kind(open_day, segment, number)
+            ordinary.learn_kind(ledger.open_days[ledger.calendar.day_of(event_time)])
         else:
-            series = 2 * int(row["currency"]) + int(row["is_credit"])
-            ordinary.learn_watches(open_day, segment, number, series)
+            ordinary.learn_watches()
 
     # -- what concerns many accounts --------------------------------------------------------------
 

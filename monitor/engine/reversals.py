@@ -51,13 +51,10 @@ class Fit(NamedTuple):
     amount_minor: int
 
 
-def held_by(open_days: Mapping[int, OpenDay], key: str) -> OpenDay | None:
+def held_by(ledger: Ledger, key: str) -> OpenDay | None:
     """Return the open day that holds a transaction; None if none does, or it still waits."""
-    for open_day in open_days.values():
-        content = open_day.contents.get(key)
-        if content is not None:
-            return None if content == WAITING else open_day
-    return None
+    open_day = ledger.day_holding(key)
+    return None if open_day is None or open_day.contents[key] == WAITING else open_day
 
 
 def fit_of(
@@ -157,7 +154,7 @@ class Reversals:
         """
         reversal = waiting_of(offset, open_day.day, transaction)
         target_key = account.tag + kept_id(reversal.reverses)
-        target = held_by(self._ledger.open_days, target_key)
+        target = held_by(self._ledger, target_key)
         if target is None:
             self._wait(offset, reversal, account, step)
             return None
@@ -224,7 +221,7 @@ class Reversals:
             keys.remove(pair)
             reversal, target_key = pair
             name = self._stop_waiting(account, reversal, step)
-            target = held_by(self._ledger.open_days, target_key)
+            target = held_by(self._ledger, target_key)
             assert target is not None, "it is there"
             fit = fit_of(self._ledger.open_days, reversal, target, target_key)
             if isinstance(fit, Rejection):

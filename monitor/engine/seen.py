@@ -18,7 +18,7 @@ from monitor.engine.run import RecordRun
 from monitor.ordinary import layout
 from monitor.ordinary.accounts import OrdinaryAccounts
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, RunPlaces
-from monitor.ordinary.names import Names, SeenTexts, see_texts, text_at
+from monitor.ordinary.names import Names, SeenTexts, further_totals, see_texts, text_at
 from monitor.outliers.scorer import Scorer, number_of, weekends
 
 _OWN_AT: Final = layout.SEGMENTS_MAX
@@ -198,7 +198,9 @@ class SeenRun:
         """Return what a kernel took in at a place."""
         said, ordinary = self._places, self._ordinary
         item = self._item_at(place)
-        currency = CURRENCY_CODES[int(self._run.rows[place]["currency"])]
+        currency = CURRENCY_CODES[int(said.currency[place])]
+        first = (currency, (*said.totals[place].tolist(), 0))
+        further = further_totals(said.more[place]).items()
         return Scored(
             item,
             int(said.day[place]),
@@ -206,7 +208,7 @@ class SeenRun:
             bool(said.is_in_breach[place]),
             ordinary.segment(int(said.segment[place])),
             ordinary.product(int(said.own[place])),
-            ((currency, (*said.totals[place].tolist(), 0)),),
+            (first, *((code, tuple(totals)) for code, totals in further)),
         )
 
 

@@ -361,6 +361,13 @@ class Ledger:
         open_day.account_days[account_day] = None
         return account_day
 
+    def day_holding(self, key: str) -> OpenDay | None:
+        """Return the open day that holds a transaction; None if none does."""
+        for open_day in self.open_days.values():
+            if key in open_day.contents:
+                return open_day
+        return None
+
     @property
     def has_ended(self) -> bool:
         """Whether days have ended since they were taken last."""

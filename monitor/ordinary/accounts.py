@@ -18,12 +18,11 @@ from monitor.ordinary import layout, room, tables
 from monitor.ordinary.closed import ClosedRows
 from monitor.ordinary.ids import HeldIds, TextBytes
 from monitor.ordinary.kept import kept_names, tail_of
-from monitor.ordinary.layout import CURRENCY_CODES, NONE, Arrays, Table
-from monitor.ordinary.names import facts_at, is_within, put_facts
+from monitor.ordinary.layout import CURRENCY_CODES, CURRENCY_NUMBER, NONE, Arrays, Table
+from monitor.ordinary.names import facts_at, further_totals, is_within, put_facts, put_further
 from monitor.ordinary.room import Compaction
 from monitor.ordinary.written import TextTable, json_text
 
-CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
 BETWEEN_IDS: Final = b"\xff".decode(errors="surrogateescape")
 """As the last character of a tag: the byte that is in no text."""
 
@@ -68,12 +67,13 @@ class OrdinaryAccounts:
         self.arrays = room.with_room(self.arrays, text)
 
     def _make_room_for_days(self, count: int) -> None:
-        """See that there is room for some account-days and their facts, at most `SPARE` of them."""
-        days, numbers = self.arrays.days, self.arrays.numbers
-        facts = self.arrays.facts
+        """See that there is room for some account-days with all they have, at most `SPARE`."""
+        numbers = self.arrays.numbers.tolist()
         if (
-            days.size - numbers[layout.DAYS_USED] + numbers[layout.FREE_DAYS] < count
-            or facts.size - numbers[layout.FACTS_USED] + numbers[layout.FREE_FACTS] < count
+            self.arrays.days.size - numbers[layout.DAYS_USED] + numbers[layout.FREE_DAYS] < count
+            or self.arrays.facts.size - numbers[layout.FACTS_USED] + numbers[layout.FREE_FACTS]
+            < count
+            or self.arrays.more.size - numbers[layout.MORE_USED] + numbers[layout.FREE_MORE] < count
         ):
             self.make_room()
 
@@ -225,11 +225,6 @@ class OrdinaryAccounts:
     def _text(self, at: int, length: int) -> str:
         return self.arrays.texts[at : at + length].tobytes().decode()
 
-    def learn_kind(self, open_day: OpenDay, segment: int, number: int) -> None:
-        """Learn which limits watch account-days of a segment and an account."""
-        own = max(int(self.arrays.accounts[number]["own"]), 0)
-        self.kind_of(open_day, segment, own, self._peer_of(number))
-
     def kind(self, number: int) -> AccountDay:
         """Return an account-day that some limits watch, by their number."""
         return self._kinds[number][1]
@@ -273,17 +268,15 @@ class OrdinaryAccounts:
         place = tables.place_of_kind(arrays.kind_keys, key)
         arrays.kind_keys[place], arrays.kind_of[place] = key, kind
 
-    def learn_watches(self, open_day: OpenDay, segment: int, number: int, series: int) -> None:
-        """Learn which limits a transaction can move, of an account-day that is there or begins."""
+    def learn_kind(self, open_day: OpenDay) -> None:
+        """Learn which limits watch account-days as the kernel asks for."""
+        segment, own, peer = self.arrays.numbers[_LEARN].tolist()
+        self.kind_of(open_day, segment, own, peer)
+
+    def learn_watches(self) -> None:
+        """Learn which limits a transaction can move, of the kind and the series asked for."""
         arrays = self.arrays
-        account = arrays.accounts[number]
-        place = tables.day_of_account(arrays.days, int(account["head"]), open_day.day)
-        if place == NONE:
-            own = max(int(account["own"]), 0)
-            kind = self.kind_of(open_day, segment, own, self._peer_of(number))
-        else:
-            kind = int(arrays.days[place]["kind"])
-        arrays = self.arrays
+        kind, series = arrays.numbers[[layout.LEARN_KIND, layout.LEARN_SERIES]].tolist()
         limits, of_kind = self._kinds[kind]
         watches = limits.watch(of_kind, series)
         rows = np.zeros(len(watches), layout.WATCHES)
@@ -292,6 +285,7 @@ class OrdinaryAccounts:
             row["look_above"] = min(watch.look_above, layout.CONTENT_MAX)
             row["above"] = min(watch.threshold.above, layout.CONTENT_MAX)
             row["bit"] = self._bits[kind].get(watch.threshold.threshold_id, NONE)
+            row["is_of_all"] = watch.all_currencies
         arrays.watch_at[kind, series] = arrays.watches.size
         arrays.watch_count[kind, series] = len(rows)
         self.arrays = arrays._replace(watches=np.concatenate([arrays.watches, rows]))
@@ -329,11 +323,6 @@ class OrdinaryAccounts:
     def kept_peers(self) -> Bytes:
         """Return the names of peer groups as state keeps them, by number, each in so many bytes."""
         return kept_names(self._peers)
-
-    def _peer_of(self, number: int) -> int:
-        """Return the number of the peer group that an account is in today, 0 of none."""
-        row, peers = int(self.arrays.accounts[number]["model"]), self.arrays.peers
-        return int(peers[row]) if 0 <= row < peers.size else 0
 
     def product(self, own: int) -> str | None:
         """Return the product that the attributes of an account name."""
@@ -427,6 +416,7 @@ class OrdinaryAccounts:
                 arrays.accounts,
                 arrays.days,
                 arrays.facts,
+                arrays.more,
                 arrays.opens,
                 arrays.bucket_dirty,
                 place,
@@ -458,7 +448,7 @@ class OrdinaryAccounts:
         limits: LimitSet,
     ) -> AccountDay:
         """Return an account-day; `fields` are those that `_take_day` gives of it."""
-        segment, segment_time, currency, peer, facts, *totals = fields
+        segment, segment_time, currency, peer, facts, more, *totals = fields
         account_day = AccountDay(account, day, None, attributes)
         account_day.segment = self.segment(segment)
         account_day.segment_time = segment_time
@@ -468,19 +458,21 @@ class OrdinaryAccounts:
         account_day.counts = [*totals, 0]
         if facts != NONE:
             account_day.facts = facts_at(self.arrays.facts, facts)
+        if more != NONE:
+            account_day.more = further_totals(self.arrays.more[more])
         account_day.watches = limits.watches_of(*scope_of(account_day))
         return account_day
 
     def view(self, place: int, limits: LimitSet, account: Account | None = None) -> AccountDay:
         """Return the account-day of a row as an object."""
-        totals, segment_time, number, _, _, _, day, _, segment, told, facts, currency, peer = (
-            self.arrays.days[place].item()
-        )
+        row = self.arrays.days[place].item()
+        totals, segment_time, number, _, _, _, day, _, segment, told, facts, more, *rest = row
+        currency, peer = rest
         of_account = self.arrays.accounts[number]
         attributes, _ = self._owns[max(int(of_account["own"]), 0)]
         if account is None:
             account = Account(self.account_id(number), int(of_account["bucket"]), "")
-        fields = segment, segment_time, currency, peer, facts, *totals[:4].tolist()
+        fields = segment, segment_time, currency, peer, facts, more, *totals[:4].tolist()
         was_told = self.told[place] if told else NOTHING_TOLD
         return self._account_day(account, day, attributes, was_told, fields, limits)
 
@@ -490,7 +482,9 @@ class OrdinaryAccounts:
         number = int(arrays.days[place]["account"])
         self.told.pop(place, None)
         arrays.bucket_dirty[arrays.accounts[number]["bucket"]] = 1
-        tables.drop_day(arrays.numbers, arrays.accounts, arrays.days, arrays.facts, place)
+        tables.drop_day(
+            arrays.numbers, arrays.accounts, arrays.days, arrays.facts, arrays.more, place
+        )
 
     def forget_object(self, account: Account) -> None:
         """Let an account of which nothing is held any more begin in rows again."""
@@ -505,12 +499,14 @@ class OrdinaryAccounts:
 
         `account_id` is its id if a limit is for it alone.
         """
-        found = [self._row_of(day, open_days, account_id) for day in account.days]
-        prepared = [row for row in found if row is not None]
-        if len(prepared) < len(found) or len({own for own, *_ in prepared}) > 1:
-            return False  # one is remarkable, or they were decided by several attributes
-        if len(prepared) > layout.SPARE:
+        if len(account.days) > layout.SPARE:
             return False  # there is room for so many at a time
+        prepared: list[tuple[int, ...]] = []
+        for account_day in account.days:
+            row = self._row_of(account_day, open_days, account_id)
+            if row is None or (prepared and row[0] != prepared[0][0]):
+                return False  # one is remarkable, or they were decided by several attributes
+            prepared.append(row)
         number = self.number_of(account.account_id)
         self._make_room_for_days(len(prepared))
         arrays = self.arrays
@@ -521,6 +517,10 @@ class OrdinaryAccounts:
             )
             if account_day.told:
                 self.told[place] = account_day.told
+            if account_day.more is not None:
+                arrays.days[place]["more"] = put_further(
+                    arrays.numbers, arrays.more, account_day.more
+                )
             if account_day.facts is not None:
                 open_days[account_day.day].noted.pop(account_day, None)
                 arrays.days[place]["facts"] = put_facts(
@@ -535,19 +535,20 @@ class OrdinaryAccounts:
         self, account_day: AccountDay, open_days: dict[int, OpenDay], account_id: str | None
     ) -> tuple[int, ...] | None:
         """Return what `put_day` takes of an account-day; None if it cannot be a row."""
-        segment = self.segment_number(account_day.segment)
-        own = self.own_of(account_day.attributes, account_id)
         totals = account_day.counts
+        further = account_day.more or {}
         if (
             account_day.day not in open_days
-            or account_day.more is not None
+            or len(further) > layout.MORE_MAX
             or account_day.currency not in CURRENCY_NUMBER
-            or max(totals) >= layout.TOTAL_MAX
-            or min(totals) < 0
-            or segment is None
-            or own is None
+            or max(map(max, (totals, *further.values()))) >= layout.TOTAL_MAX
+            or min(map(min, (totals, *further.values()))) < 0
             or (account_day.facts is not None and not is_within(account_day.facts))
         ):
+            return None
+        segment = self.segment_number(account_day.segment)
+        own = self.own_of(account_day.attributes, account_id)
+        if segment is None or own is None:
             return None
         peer = self._peer_number(account_day.peer_group)
         kind = self.kind_of(open_days[account_day.day], segment, own, peer)
@@ -581,6 +582,9 @@ class OrdinaryAccounts:
         dirty = np.flatnonzero(self.arrays.bucket_dirty).tolist()
         self.arrays.bucket_dirty[:] = 0
         return dirty
+
+
+_LEARN: Final = [layout.LEARN_SEGMENT, layout.LEARN_OWN, layout.LEARN_PEER]
 
 
 def _bits_of(limits: LimitSet, account_day: AccountDay) -> dict[str, int]:

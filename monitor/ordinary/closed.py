@@ -77,10 +77,14 @@ class ClosedRows:
     # -- summing up -------------------------------------------------------------------------------
 
     def objects(self, begin: int, end: int) -> Iterator[tuple[int, AccountDay]]:
-        """Yield those of some numbers that are objects by now, or over a limit, with these."""
+        """Yield those of some numbers with these that are no plain rows.
+
+        They are objects by now, over a limit, or in several currencies.
+        """
         places = self._places[begin:end]
-        is_told = (places != NONE) & (self._accounts.arrays.days["told"][places] != 0)
-        for number in np.flatnonzero(is_told).tolist():
+        days = self._accounts.arrays.days
+        is_odd = (days["told"][places] != 0) | (days["more"][places] != NONE)
+        for number in np.flatnonzero((places != NONE) & is_odd).tolist():
             yield begin + number, self._accounts.view(places[number], self._open_day.limits)
         if self._objects:
             for number in range(begin, end):
@@ -93,7 +97,8 @@ class ClosedRows:
         places = self._places[begin:end]
         numbers = begin + np.flatnonzero(places != NONE)
         rows = self._accounts.arrays.days[self._places[numbers]]
-        numbers, rows = numbers[rows["told"] == 0], rows[rows["told"] == 0]
+        is_plain = (rows["told"] == 0) & (rows["more"] == NONE)
+        numbers, rows = numbers[is_plain], rows[is_plain]
         if not rows.size:
             return
         # A segment's number has 13 bits with -1, a currency's 9.

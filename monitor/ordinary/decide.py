@@ -25,10 +25,12 @@ from monitor.ordinary.layout import (
     ENTRIES_USED,
     ENTRY_TEXTS_USED,
     FACTS_USED,
+    FIGURES,
     FIRST,
     FIRST_OPEN,
     FREE_DAYS,
     FREE_FACTS,
+    FREE_MORE,
     GREAT,
     ID,
     ID_KEPT_MAX,
@@ -39,10 +41,17 @@ from monitor.ordinary.layout import (
     LATE,
     LEAD,
     LEADER,
+    LEARN_KIND,
+    LEARN_OWN,
+    LEARN_PEER,
+    LEARN_SEGMENT,
+    LEARN_SERIES,
     LEAVING,
     LIMITS_UNKNOWN,
     MODEL_DAY,
     MODELS_DAY,
+    MORE_MAX,
+    MORE_USED,
     NEAR_LIMIT,
     NEVER,
     NO_MODELS,
@@ -72,13 +81,16 @@ from monitor.ordinary.tables import (
     U64,
     add_day,
     add_segment,
+    add_to_further,
     day_of_account,
     hash_of,
     kind_key,
     known_or_new,
+    place_of_currency,
     place_of_id,
     place_of_kind,
     segment_of,
+    value_of,
 )
 
 END, CLOCK, DAY, KIND, WATCH, ROOM, BEGUN = range(7)
@@ -109,11 +121,37 @@ def records_with_room(arrays: Arrays) -> int:
         arrays.index.size // 2 - numbers[ACCOUNTS_USED],
         arrays.days.size - numbers[DAYS_USED] + numbers[FREE_DAYS],
         arrays.facts.size - numbers[FACTS_USED] + numbers[FREE_FACTS],
+        arrays.more.size - numbers[MORE_USED] + numbers[FREE_MORE],
         arrays.ids.size * 3 // 5 - numbers[IDS_USED],
         arrays.entries.size - numbers[ENTRIES_USED],
         (arrays.entry_texts.size - numbers[ENTRY_TEXTS_USED]) // ID_KEPT_MAX,
     )
     return records
+
+
+@compiled
+def first_near(arrays: Arrays, day: Table, kind: int, coming: int) -> tuple[bool, int]:
+    """Return whether an account-day, as it stands, is near a limit of a kind, or may be.
+
+    And the first series of the currency that is `coming` of which nobody has asked yet which limits
+    watch it, -1 of none. To ask for another one would be to say that it came.
+    """
+    further = 0
+    if day["more"] != NONE:
+        further = int(arrays.more[day["more"]]["used"])
+    for place in range(-1, further):
+        currency = int(day["currency"])
+        if place >= 0:
+            currency = int(arrays.more[day["more"]]["currency"][place])
+        for series in range(2 * currency, 2 * currency + 2):
+            first = int(arrays.watch_at[kind, series])
+            if first == NONE:
+                return currency != coming, series
+            for watch_place in range(first, first + int(arrays.watch_count[kind, series])):
+                watch = arrays.watches[watch_place]
+                if value_of(day, arrays.more, watch, currency) > watch["look_above"]:
+                    return True, NONE
+    return False, NONE
 
 
 @compiled
@@ -125,7 +163,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
     opens, ids, texts = borrowed(arrays.opens), borrowed(arrays.ids), borrowed(arrays.texts)
     index, segments = borrowed(arrays.index), borrowed(arrays.segments)
     entries, peers = borrowed(arrays.entries), borrowed(arrays.peers)
-    facts = borrowed(arrays.facts)
+    facts, more = borrowed(arrays.facts), borrowed(arrays.more)
     watches, watch_at = borrowed(arrays.watches), borrowed(arrays.watch_at)
     buckets = arrays.bucket_dirty.size
     numbers = borrowed(numbers)
@@ -209,6 +247,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
         low = high = U64(0)
         day_at = segment = named = kind = NONE
         peer = 0
+        further = NONE
         series = count_at = id_at = 0
         amount = int(row["amount"])
         if why == NONE:
@@ -245,24 +284,48 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     named = int(arrays.own_segment[own])
                 if 0 <= account["model"] < peers.size:
                     peer = int(peers[account["model"]])
-                key = kind_key(int(open_["terms"]), named, own, peer)
-                kind_at = place_of_kind(arrays.kind_keys, key)
-                if arrays.kind_keys[kind_at] == 0:
-                    return place, KIND
-                kind = int(arrays.kind_of[kind_at])
             else:
                 day = days[day_at]
                 kind = int(day["kind"])
+                peer = int(day["peer"])
                 if day["currency"] != row["currency"]:
+                    further = place_of_currency(more, int(day["more"]), int(row["currency"]))
+                if further == MORE_MAX:
                     why = CURRENCY_CHANGE
-                elif segment != NONE and segment != day["segment"]:
+                elif further == NONE:
+                    if max(day["totals"][1], day["totals"][3]) >= TOTAL_MAX:
+                        why = GREAT
+                elif day["more"] != NONE and further < more[day["more"]]["used"]:
+                    held = more[day["more"]]["totals"]
+                    if max(held[FIGURES * further + 1], held[FIGURES * further + 3]) >= TOTAL_MAX:
+                        why = GREAT
+                is_other = segment != NONE and segment != day["segment"]
+                if is_other and time >= day["segment_time"]:
+                    named = segment
+                    if time == day["segment_time"] or day["told"] != 0 or day["facts"] != NONE:
+                        why = SEGMENT_CHANGE
+            if why == NONE and (day_at == NONE or named != NONE):
+                key = kind_key(int(open_["terms"]), named, own, peer)
+                kind_at = place_of_kind(arrays.kind_keys, key)
+                if arrays.kind_keys[kind_at] == 0:
+                    numbers[LEARN_SEGMENT], numbers[LEARN_OWN] = named, own
+                    numbers[LEARN_PEER] = peer
+                    return place, KIND
+                kind = int(arrays.kind_of[kind_at])
+            if why == NONE and day_at != NONE and kind != days[day_at]["kind"]:
+                # Other limits decide: Python tells of those that the day is near already. If the
+                # same ones do, there are none: it would have facts, or something was told.
+                is_near, unknown = first_near(arrays, days[day_at], kind, int(row["currency"]))
+                if is_near:
                     why = SEGMENT_CHANGE
-                elif max(day["totals"][1], day["totals"][3]) >= TOTAL_MAX:
-                    why = GREAT
+                elif unknown != NONE:
+                    numbers[LEARN_KIND], numbers[LEARN_SERIES] = kind, unknown
+                    return place, WATCH
         is_near = False
         if why == NONE:
             first_watch = int(watch_at[kind, series])
             if first_watch == NONE:
+                numbers[LEARN_KIND], numbers[LEARN_SERIES] = kind, series
                 return place, WATCH
             count_at = COUNT_CREDIT if row["is_credit"] else COUNT_DEBIT
             for watch_place in range(
@@ -270,9 +333,9 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             ):
                 watch = watches[watch_place]
                 value = 0
+                if day_at != NONE:
+                    value = value_of(days[day_at], more, watch, int(row["currency"]))
                 for where in (watch["first"], watch["second"]):
-                    if day_at != NONE:
-                        value += days[day_at]["totals"][where]
                     if where == count_at:
                         value += 1
                     elif where == count_at + 1:
@@ -295,9 +358,10 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             run.deferred[numbers[DEFERRED]] = place
             run.is_ahead[numbers[DEFERRED]] = is_ahead
             numbers[DEFERRED] += 1
-            if open_["day"] > numbers[MODEL_DAY] and not (is_redelivered or is_late or is_ahead):
-                return place + 1, BEGUN
-            if why == NEAR_LIMIT and numbers[DEFERRED] >= DEFERRED_MAX:
+            begins = open_["day"] > numbers[MODEL_DAY] and not (
+                is_redelivered or is_late or is_ahead
+            )
+            if begins or (why == NEAR_LIMIT and numbers[DEFERRED] >= DEFERRED_MAX):
                 return place + 1, BEGUN
             continue
         if day_at == NONE:
@@ -310,6 +374,8 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             day["segment_time"] = NEVER
             day["told"] = 0
         day = days[day_at]
+        if named != NONE:
+            day["segment"], day["kind"] = named, kind
         if segment != NONE and time > day["segment_time"]:
             day["segment_time"] = time
         if is_near and open_["looks"] != 0:
@@ -317,8 +383,11 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                 day["facts"] = new_facts(numbers, facts)
             taken_facts = facts[day["facts"]]
             take_facts(taken_facts, int(arrays.round_minor[row["currency"]]), data, row)
-        day["totals"][count_at] += 1
-        day["totals"][count_at + 1] += amount
+        if further == NONE:
+            day["totals"][count_at] += 1
+            day["totals"][count_at + 1] += amount
+        else:
+            add_to_further(numbers, more, day, further, int(row["currency"]), count_at, amount)
         content = (amount << SERIES_BITS if amount else 1 << SERIES_BITS | NO_AMOUNT) | series
         taken = ids[place_of_id(ids, low, high)]
         if taken["day"] == 0:
@@ -345,6 +414,11 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             run.day[place] = open_["day"]
             run.segment[place] = day["segment"]
             run.own[place] = 0 if account["own"] == NONE else account["own"]
+            run.currency[place] = day["currency"]
             for total in range(4):
                 run.totals[place, total] = day["totals"][total]
+            if day["more"] == NONE:
+                run.more[place]["used"] = 0
+            else:
+                run.more[place] = more[day["more"]]
     return end, END if end == rows.size else ROOM

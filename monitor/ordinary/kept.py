@@ -16,7 +16,8 @@ from monitor.core.attributes import Attributes
 from monitor.core.currency import CURRENCIES
 from monitor.core.review import PAYEES_MAX
 from monitor.ledger.ledger import NO_ROWS, KeptRows
-from monitor.ordinary.layout import ACCOUNTS_USED, NEVER, NONE, Arrays, Table
+from monitor.ordinary.layout import ACCOUNTS_USED, MORE_MAX, NEVER, NONE, Arrays, Table
+from monitor.ordinary.layout import FIGURES as TOTALS_FIGURES
 from monitor.ordinary.packing import (
     HEAD_BYTES,
     NIL,
@@ -40,7 +41,10 @@ PEER_BYTES = 32
 """Of the name of a peer group, at most."""
 
 DAY_BYTES = 8 + PEER_BYTES + CODE_BYTES + HEAD_BYTES + (2 + FIGURES) * NUMBER_BYTES
-"""Of an account-day at most, beside its segment and its tail."""
+"""Of an account-day at most, beside its segment, its tail and its further currencies."""
+
+MORE_BYTES = MORE_MAX * (2 + CODE_BYTES + FIGURES * NUMBER_BYTES)
+"""Of its further currencies, at most."""
 
 FACTS = 6
 """Of the facts of an account-day: payees, what each was paid, and four sums."""
@@ -114,6 +118,18 @@ def _put_facts(into: Bytes, at: int, facts: Table) -> int:
 
 
 @compiled
+def _put_totals(into: Bytes, at: int, codes: Bytes, currency: int, totals: Ints, begin: int) -> int:
+    """Write the totals in a currency, from a place on; return the place behind."""
+    into[at] = TEXT | CODE_BYTES
+    at = put_bytes(into, at + 1, codes, CODE_BYTES * currency, CODE_BYTES)
+    into[at] = ARRAY | FIGURES
+    at += 1
+    for place in range(begin, begin + FIGURES):
+        at = put_number(into, at, int(totals[place]))
+    return at
+
+
+@compiled
 def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
     into: Bytes,
     at: int,
@@ -125,6 +141,7 @@ def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
     codes: Bytes,
     peers: Bytes,
     facts: Table,
+    more: Table,
     told: KeptTexts,
 ) -> int:
     """Write an account-day; return the place behind."""
@@ -143,13 +160,15 @@ def _put_day(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
         at += 1
     else:
         at = put_number(into, at, int(row["segment_time"]))
-    into[at] = MAP | 1
-    into[at + 1] = TEXT | CODE_BYTES
-    at = put_bytes(into, at + 2, codes, CODE_BYTES * int(row["currency"]), CODE_BYTES)
-    into[at] = ARRAY | FIGURES
-    at += 1
-    for place in range(FIGURES):
-        at = put_number(into, at, int(row["totals"][place]))
+    further = 0
+    if row["more"] != NONE:
+        further = int(more[row["more"]]["used"])
+    into[at] = MAP | (1 + further)
+    at = _put_totals(into, at + 1, codes, int(row["currency"]), row["totals"], 0)
+    for place in range(further):
+        held = more[row["more"]]
+        begin = TOTALS_FIGURES * place
+        at = _put_totals(into, at, codes, int(held["currency"][place]), held["totals"], begin)
     if row["told"]:
         told_at, length = _text_at(told, day_place)
         at = put_bytes(into, at, told.texts, told_at, length)
@@ -185,6 +204,8 @@ def _room(  # noqa: PLR0913, PLR0917 - as above
             size += segments[row["segment"]]["length"]
         if row["facts"] != NONE:
             size += FACTS_BYTES
+        if row["more"] != NONE:
+            size += MORE_BYTES
         if row["told"]:
             size += _text_at(told, place)[1]
         count += 1
@@ -202,6 +223,7 @@ def packed_rows(  # noqa: PLR0913, PLR0915, PLR0917 - as above
     codes: Bytes,
     peers: Bytes,
     facts: Table,
+    more: Table,
     told: KeptTexts,
     reviews: KeptTexts,
     numbers: Table,
@@ -214,7 +236,7 @@ def packed_rows(  # noqa: PLR0913, PLR0915, PLR0917 - as above
     """
     accounts, days, texts = borrowed(accounts), borrowed(days), borrowed(texts)
     segments, own_tails, codes = borrowed(segments), borrowed(own_tails), borrowed(codes)
-    peers, facts = borrowed(peers), borrowed(facts)
+    peers, facts, more = borrowed(peers), borrowed(facts), borrowed(more)
     begins = np.zeros(count + 1, np.int64)
     counts = np.zeros(count, np.int64)
     days_max = 0
@@ -252,7 +274,18 @@ def packed_rows(  # noqa: PLR0913, PLR0915, PLR0917 - as above
         tail = own_tails[max(account["own"], 0)]
         for earlier in range(of_account - 1, -1, -1):
             at = _put_day(
-                into, at, days, places[earlier], texts, segments, tail, codes, peers, facts, told
+                into,
+                at,
+                days,
+                places[earlier],
+                texts,
+                segments,
+                tail,
+                codes,
+                peers,
+                facts,
+                more,
+                told,
             )
         if account["rests"] != 0:
             text_at, length = _text_at(reviews, account_number)
@@ -284,6 +317,7 @@ def kept_rows(
         _CODES,
         peers,
         arrays.facts,
+        arrays.more,
         kept_texts({place: _encode(dict(of_day)) for place, of_day in told.items()}),
         kept_texts(reviews),
         numbers,

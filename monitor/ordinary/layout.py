@@ -1,8 +1,8 @@
 """The arrays that have the ordinary accounts of one partition.
 
-An account is ordinary as long as all that is held of it is account-days in one currency each, which
-came near no limit but those that they stand over, as was told. As soon as there is more, it is an
-`Account` with its objects, and only its id stands here.
+An account is ordinary as long as all that is held of it is account-days in few currencies each,
+which came near no limit but those that they stand over, as was told. As soon as there is more, it
+is an `Account` with its objects, and only its id stands here.
 """
 
 import secrets
@@ -86,17 +86,19 @@ DAYS: Final = np.dtype(
         ("segment", "i4"),
         ("told", "u4"),
         ("facts", "i4"),
+        ("more", "i4"),
         ("currency", "i2"),
         ("peer", "i2"),
     ],
     align=True,
 )
-"""An account-day: its totals as `core/account.py` has them, in one currency (by its number).
+"""An account-day: its totals as `core/account.py` has them, in its first currency (by its number).
 
 `next` is an earlier one of its account. `after` and `before` are others of its business day, in the
-order in which they began. `facts` is a place in `facts`, -1 of none. `kind` says which limits watch
-it; `segment` is a number, or -1; `peer` is the number of the peer group's name, 0 of none. `told`
-has a bit for each limit of the kind that it was told to be over; what was told, Python knows.
+order in which they began. `facts` is a place in `facts`, `more` one in `more`; -1 of none.
+`kind` says which limits watch it; `segment` is a number, or -1; `peer` is the number of the peer
+group's name, 0 of none. `told` has a bit for each limit of the kind that it was told to be over;
+what was told, Python knows.
 """
 
 OPENS: Final = np.dtype(
@@ -140,10 +142,38 @@ FACTS: Final = np.dtype(
 
 Of a place that is to be used again, `next` is the next one."""
 
+FIGURES: Final = 5
+"""Of totals in one currency, as `core/account.py` has them."""
+
+MORE_MAX: Final = 3
+"""Further currencies that an account-day in rows has at most."""
+
+MORE: Final = np.dtype(
+    [
+        ("totals", "i8", (FIGURES * MORE_MAX,)),
+        ("currency", "i2", (MORE_MAX,)),
+        ("used", "i4"),
+        ("next", "i4"),
+    ],
+    align=True,
+)
+"""The totals of an account-day in `used` further currencies, in the order in which these came.
+
+Of a place that is to be used again, `next` is the next one."""
+
 WATCHES: Final = np.dtype(
-    [("first", "i8"), ("second", "i8"), ("look_above", "i8"), ("above", "i8"), ("bit", "i8")]
+    [
+        ("first", "i8"),
+        ("second", "i8"),
+        ("look_above", "i8"),
+        ("above", "i8"),
+        ("bit", "i4"),
+        ("is_of_all", "i4"),
+    ]
 )
 """A limit that a transaction can take an account-day over: two places of its totals, and the sum.
+
+`is_of_all` is 1 if it counts the transactions of all currencies.
 
 From `look_above` on facts are taken. Above `above` Python tells of it, unless the `bit` of `told`
 says that it has; -1: it is asked each time."""
@@ -173,6 +203,9 @@ TAILS: Final = np.dtype([("at", "i8"), ("length", "i8")])
 CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
 """Currencies by their numbers."""
 
+CURRENCY_NUMBER: Final = {code: number for number, code in enumerate(CURRENCY_CODES)}
+"""Their numbers."""
+
 (
     NOT_READ,
     REDELIVERED,
@@ -189,7 +222,8 @@ CURRENCY_CODES: Final = tuple(sorted(CURRENCIES))
     CLOCK_GOES_ON,
     MODELS_DAY,
     NO_KERNELS,
-) = range(15)
+    MOSTLY_ODD,
+) = range(16)
 """Why Python decides on a record, the first one that holds: a place in `IN_PYTHON`."""
 
 IN_PYTHON: Final = (
@@ -208,11 +242,12 @@ IN_PYTHON: Final = (
     "clock",
     "models-day",
     "no-kernels",
+    "mostly-odd",
 )
 """The same in words. `great` is an id, an amount or a sum; `object-account` is one of which more is
 held than rows have, or of which Python decides an earlier record; `models-day` the first of a day
 that the models have not begun; `no-kernels` while there is one account alone, or kernels are not
-loaded yet."""
+loaded yet; `mostly-odd` while Python takes all, as it decided on most of the records before."""
 
 CONTENT_MAX: Final = 1 << 62
 """What is greater is Python's."""
@@ -250,7 +285,15 @@ TOTAL_MAX: Final = 1 << 61
     FACTS_USED,
     FACTS_FREE,
     FREE_FACTS,
-) = range(26)
+    MORE_USED,
+    MORE_FREE,
+    FREE_MORE,
+    LEARN_SEGMENT,
+    LEARN_OWN,
+    LEARN_PEER,
+    LEARN_KIND,
+    LEARN_SERIES,
+) = range(34)
 """Places in `numbers`.
 
 `LEADER` to `LEAD` are those of the watermark, the leader by its number. A record that takes the
@@ -259,7 +302,9 @@ records come again. `FIRST_OPEN` is the start of the first day that is open. `AS
 Python has to say what tells a new account's limits apart. `DAYS_FREE` is the first of `FREE_DAYS`
 places in `days` that are to be used again, each of which has the next one in `next`. `MODEL_DAY`
 is the business day that the models are in: the first record of a later one is Python's.
-`FACTS_FREE` is the first of `FREE_FACTS` places in `facts` that are to be used again.
+`FACTS_FREE` is the first of `FREE_FACTS` places in `facts` that are to be used again; `MORE_FREE`
+and `FREE_MORE` are the same of `more`. `LEARN_SEGMENT` to `LEARN_SERIES` say which limits Python is
+to look up, where the kernel has stopped for it.
 """
 
 NO_MODELS: Final = 1 << 62
@@ -281,6 +326,7 @@ class Arrays(NamedTuple):
     bucket_dirty: Table  # u1: whether the bucket must be written
     days: Table  # DAYS
     facts: Table  # FACTS
+    more: Table  # MORE
     opens: Table  # OPENS
     ids: Table  # IDS, by hash
     segments: Table  # NAMES
@@ -315,7 +361,9 @@ class RunPlaces(NamedTuple):
     day: Table  # i4
     segment: Table  # i4
     own: Table  # i4
-    totals: Table  # i8 (records, 4)
+    currency: Table  # i2: the first one of the account-day
+    totals: Table  # i8 (records, 4): in that one
+    more: Table  # MORE
 
 
 SPARE: Final = 4096
@@ -340,14 +388,16 @@ def room_for_places(count: int, *, has_models: bool) -> RunPlaces:
         day=np.empty(seen, np.int32),
         segment=np.empty(seen, np.int32),
         own=np.empty(seen, np.int32),
+        currency=np.empty(seen, np.int16),
         totals=np.empty((seen, 4), np.int64),
+        more=np.empty(seen, MORE),
     )
 
 
 def room_for_accounts(buckets: int, series: int) -> Arrays:
     """Return the arrays of a partition that has seen nothing, with a key of their own."""
-    numbers = np.zeros(32, np.int64)
-    numbers[[LEADER, DAYS_FREE, FACTS_FREE, OFFSET_LAST]] = NONE
+    numbers = np.zeros(48, np.int64)
+    numbers[[LEADER, DAYS_FREE, FACTS_FREE, MORE_FREE, OFFSET_LAST]] = NONE
     numbers[[FIRST, SECOND, TIME, CLOCK_MAX, FIRST_OPEN]] = NEVER
     numbers[MODEL_DAY] = NO_MODELS
     numbers[[KEY_0, KEY_1]] = np.frombuffer(secrets.token_bytes(16), np.int64)
@@ -359,6 +409,7 @@ def room_for_accounts(buckets: int, series: int) -> Arrays:
         bucket_dirty=np.zeros(buckets, np.uint8),
         days=np.zeros(1 << 10, DAYS),
         facts=np.zeros(64, FACTS),
+        more=np.zeros(64, MORE),
         opens=np.zeros(64, OPENS),
         ids=np.zeros(1 << 12, IDS),
         segments=np.zeros(SEGMENTS_MAX, NAMES),

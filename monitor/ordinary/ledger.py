@@ -12,6 +12,8 @@ import msgspec
 from monitor.core.account import Account, AccountDay
 from monitor.core.review_fields import review_fields
 from monitor.core.threshold import LimitSet
+from monitor.core.transaction import Rejection, Transaction
+from monitor.core.waiting import kept_id
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
 from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
 from monitor.ordinary.ids import IdContents
@@ -201,6 +203,18 @@ class OrdinaryLedger(Ledger):
         super().forget_if_empty(account)
         if self.ordinary is not None and self.accounts.get(account.account_id) is not account:
             self.ordinary.forget_object(account)
+
+    def look_up(self, items: Iterable[Transaction | Rejection]) -> None:
+        """Look up in one go the ids of transactions on which Python is to decide."""
+        transactions = (item for item in items if isinstance(item, Transaction))
+        self.begin_rows().ids.look_up(
+            item.account_id + BETWEEN_IDS + kept_id(item.transaction_id) for item in transactions
+        )
+
+    def day_holding(self, key: str) -> OpenDay | None:
+        """Return the open day that holds a transaction; None if none does."""
+        day = None if self.ordinary is None else self.ordinary.ids.day_of(key)
+        return super().day_holding(key) if day is None else self.open_days.get(day)
 
     def hold(self, account: Account, open_day: OpenDay) -> None:
         """Note an account that holds reversals; by its tag its ids are known without it, too."""

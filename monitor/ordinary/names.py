@@ -1,24 +1,30 @@
-"""The names in a record, as they are taken: payees of facts, and columns for the models."""
+"""Facts and further currencies of account-days in rows, and the columns of names for the models."""
 
+from collections.abc import Mapping
+from itertools import chain
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from models.arrays import Bytes, Ints
 from models.kernels import compiled
+from monitor.core.account import Totals
 from monitor.core.review import PAYEES_MAX, DayFacts
 from monitor.ordinary.layout import (
     CHANNEL,
     COUNTERPARTY,
+    CURRENCY_CODES,
+    CURRENCY_NUMBER,
     FACTS_FREE,
     FACTS_USED,
+    FIGURES,
     FREE_FACTS,
     INSTITUTION,
     NONE,
     TOTAL_MAX,
     Table,
 )
-from monitor.ordinary.tables import crc32, is_same
+from monitor.ordinary.tables import crc32, is_same, new_further
 
 # -- facts of account-days that came near a limit --------------------------------------------------
 
@@ -89,6 +95,25 @@ def put_facts(numbers: Ints, facts: Table, made: DayFacts) -> int:
     row["others"], row["unnamed"] = made.others, made.unnamed
     row["amounts"], row["round"], row["used"] = made.amounts, made.round, used
     return place
+
+
+def put_further(numbers: Ints, more: Table, made: Mapping[str, Totals]) -> int:
+    """Put totals in further currencies into a row; return its place. There is room for them."""
+    place = new_further(numbers, more)
+    row = more[place]
+    row["currency"][: len(made)] = [CURRENCY_NUMBER[currency] for currency in made]
+    row["totals"][: FIGURES * len(made)] = [*chain.from_iterable(made.values())]
+    row["used"] = len(made)
+    return place
+
+
+def further_totals(held: Table) -> dict[str, Totals]:
+    """Return the totals in further currencies that stand in a row."""
+    totals, currencies, used, _ = held.item()
+    return {
+        CURRENCY_CODES[currency]: totals[FIGURES * place : FIGURES * (place + 1)].tolist()
+        for place, currency in enumerate(currencies[:used].tolist())
+    }
 
 
 # -- columns for the models ------------------------------------------------------------------------

@@ -251,6 +251,7 @@ def restore_accounts(  # noqa: PLR0913, PLR0917 - as above
         borrowed(arrays.bucket_dirty),
         borrowed(arrays.days),
         borrowed(arrays.facts),
+        borrowed(arrays.more),
         borrowed(arrays.opens),
         borrowed(arrays.ids),
         borrowed(arrays.segments),
@@ -400,7 +401,6 @@ class RowsRestored:
             if why == END:
                 break
             self._learn(why, kept.data, cursor)
-        ordinary.ids.changed()
         return [(begin, end) for begin, end in odd[: cursor[ODD]].tolist()]
 
     def _learn(self, why: int, data: Bytes, cursor: Ints) -> None:
@@ -447,6 +447,7 @@ class RowsRestored:
         is_open = kept.day in ledger.open_days
         if ledger.open_day(kept.day) is None:
             return []
+        ordinary.ids.write()
         self.make_room_for_ids(kept.size)
         arrays = ordinary.arrays
         left = np.empty(kept.size, np.int64)

@@ -230,6 +230,9 @@ def with_room(arrays: Arrays, text: int = 0) -> Arrays:
     facts = int(numbers[layout.FACTS_USED] - numbers[layout.FREE_FACTS])
     if facts + layout.SPARE > arrays.facts.size:
         more["facts"] = longer(arrays.facts, facts + layout.SPARE)
+    further = int(numbers[layout.MORE_USED] - numbers[layout.FREE_MORE])
+    if further + layout.SPARE > arrays.more.size:
+        more["more"] = longer(arrays.more, further + layout.SPARE)
     if numbers[layout.ENTRIES_USED] + layout.SPARE > arrays.entries.size:
         more["entries"] = longer(arrays.entries, int(numbers[layout.ENTRIES_USED]) + layout.SPARE)
     texts = int(numbers[layout.ENTRY_TEXTS_USED]) + layout.ID_KEPT_MAX * layout.SPARE

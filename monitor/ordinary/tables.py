@@ -13,12 +13,16 @@ from monitor.ordinary.layout import (
     DAYS_FREE,
     DAYS_USED,
     FACTS_FREE,
+    FIGURES,
     FREE_DAYS,
     FREE_FACTS,
+    FREE_MORE,
     IDS_USED,
     IN_ROWS,
     KEY_0,
     KEY_1,
+    MORE_FREE,
+    MORE_USED,
     NONE,
     OBJECT,
     OPENS_USED,
@@ -322,6 +326,7 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
     account["head"] = place
     account["idle"] = 0
     row["facts"] = NONE
+    row["more"] = NONE
     row["after"] = NONE
     row["before"] = open_["last"]
     if open_["last"] == NONE:
@@ -334,7 +339,72 @@ def add_day(numbers: Ints, days: Table, account: Table, number: int, open_: Tabl
 
 
 @compiled
-def drop_day(numbers: Ints, accounts: Table, days: Table, facts: Table, place: int) -> None:
+def place_of_currency(more: Table, at: int, currency: int) -> int:
+    """Return which of the further currencies of an account-day one is, or would be."""
+    if at == NONE:
+        return 0
+    held = more[at]
+    used = int(held["used"])
+    for place in range(used):
+        if held["currency"][place] == currency:
+            return place
+    return used
+
+
+@compiled
+def new_further(numbers: Ints, more: Table) -> int:
+    """Return the place of further currencies that begin; there is room for them."""
+    place = int(numbers[MORE_FREE])
+    if place == NONE:
+        place = int(numbers[MORE_USED])
+        numbers[MORE_USED] += 1
+    else:
+        numbers[MORE_FREE] = more[place]["next"]
+        numbers[FREE_MORE] -= 1
+    more[place]["used"] = 0
+    return place
+
+
+@compiled
+def add_to_further(  # noqa: PLR0913, PLR0917 - a kernel has its arrays one by one
+    numbers: Ints, more: Table, day: Table, place: int, currency: int, count_at: int, amount: int
+) -> None:
+    """Add a transaction to the totals in a further currency of an account-day; there is room.
+
+    `place` is that of the currency, below `MORE_MAX`; `count_at` that of the count to add to.
+    """
+    if day["more"] == NONE:
+        day["more"] = new_further(numbers, more)
+    held = more[day["more"]]
+    if place == held["used"]:
+        held["currency"][place] = currency
+        for figure in range(FIGURES):
+            held["totals"][FIGURES * place + figure] = 0
+        held["used"] = place + 1
+    held["totals"][FIGURES * place + count_at] += 1
+    held["totals"][FIGURES * place + count_at + 1] += amount
+
+
+@compiled
+def value_of(day: Table, more: Table, watch: Table, currency: int) -> int:
+    """Return what an account-day has of a limit in a currency, or of one on all currencies."""
+    first, second = int(watch["first"]), int(watch["second"])
+    value = 0
+    if watch["is_of_all"] != 0 or day["currency"] == currency:
+        value += day["totals"][first] + day["totals"][second]
+    if day["more"] != NONE:
+        held = more[day["more"]]
+        for place in range(held["used"]):
+            if watch["is_of_all"] != 0 or held["currency"][place] == currency:
+                at = FIGURES * place
+                value += held["totals"][at + first] + held["totals"][at + second]
+    return value
+
+
+@compiled
+def drop_day(
+    numbers: Ints, accounts: Table, days: Table, facts: Table, more: Table, place: int
+) -> None:
     """Take an account-day from its account; its place is to be used again.
 
     With its last one an account forgets what its limits went by: that may change until it has
@@ -355,6 +425,10 @@ def drop_day(numbers: Ints, accounts: Table, days: Table, facts: Table, place: i
         facts[row["facts"]]["next"] = numbers[FACTS_FREE]
         numbers[FACTS_FREE] = row["facts"]
         numbers[FREE_FACTS] += 1
+    if row["more"] != NONE:
+        more[row["more"]]["next"] = numbers[MORE_FREE]
+        numbers[MORE_FREE] = row["more"]
+        numbers[FREE_MORE] += 1
     row["account"] = NONE
     row["next"] = numbers[DAYS_FREE]
     numbers[DAYS_FREE] = place
@@ -473,15 +547,16 @@ def take_day(  # noqa: PLR0913, PLR0917 - as above
     accounts: Table,
     days: Table,
     facts: Table,
+    more: Table,
     opens: Table,
     bucket_dirty: Table,
     place: int,
-) -> tuple[int, int, int, int, int, int, int, int, int, int, int]:
+) -> tuple[int, int, int, int, int, int, int, int, int, int, int, int]:
     """Give up the row of an open day; return the next place, the day, and its fields.
 
-    The fields are segment, its time, currency, peer group, where its facts stand (until others do),
-    and four totals. The day is 0 if it has
-    closed, and then nothing is changed.
+    The fields are segment, its time, currency, peer group, where its facts and its further
+    currencies stand (until others do), and four totals. The day is 0 if it has closed, and then
+    nothing is changed.
     """
     row = days[place]
     for held in range(numbers[OPENS_USED]):
@@ -494,6 +569,7 @@ def take_day(  # noqa: PLR0913, PLR0917 - as above
                 int(row["currency"]),
                 int(row["peer"]),
                 int(row["facts"]),
+                int(row["more"]),
                 int(row["totals"][0]),
                 int(row["totals"][1]),
                 int(row["totals"][2]),
@@ -501,6 +577,6 @@ def take_day(  # noqa: PLR0913, PLR0917 - as above
             )
             bucket_dirty[accounts[row["account"]]["bucket"]] = 1
             unlink_day(days, opens[held], place)
-            drop_day(numbers, accounts, days, facts, place)
+            drop_day(numbers, accounts, days, facts, more, place)
             return fields
-    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    return int(row["next"]), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0

@@ -133,10 +133,12 @@ def write_days(  # noqa: PLR0913, PLR0915, PLR0917 - a kernel has its arrays one
     number; where there are none, nobody knows any. Each that is written has where it begins and
     ends, and the length of its id, in `written`, and its place is -1 from then on. Returns the
     number of the first that is left because `out` or `written` is full, and how many are written.
-    What is longer than `out`, is over a limit or has an id that is not plain, keeps its place.
+    What is longer than `out`, is over a limit, has further currencies or an id that is not plain,
+    keeps its place.
     """
     numbers, accounts, days = arrays.numbers, borrowed(arrays.accounts), borrowed(arrays.days)
     texts, facts, out = borrowed(arrays.texts), borrowed(arrays.facts), borrowed(out)
+    more = borrowed(arrays.more)
     at = count = 0
     for number in range(begin, end):
         place = int(places[number])
@@ -154,7 +156,8 @@ def write_days(  # noqa: PLR0913, PLR0915, PLR0917 - a kernel has its arrays one
             score_end = int(score_ends[number])
         most = FIXED_MAX + id_length + segment_end - segment_at + own_end - own_at
         most += peer_end - peer_at + score_end - score_at
-        if most > WRITTEN_MAX or row["told"] != 0 or not is_plain(texts, id_at, id_length):
+        is_odd = row["told"] != 0 or row["more"] != NONE
+        if most > WRITTEN_MAX or is_odd or not is_plain(texts, id_at, id_length):
             continue
         if at + most > out.size or count == len(written):
             return number, count
@@ -183,6 +186,6 @@ def write_days(  # noqa: PLR0913, PLR0915, PLR0917 - a kernel has its arrays one
         written[count, 1], written[count, 2] = at, id_length
         count += 1
         arrays.bucket_dirty[account["bucket"]] = 1
-        drop_day(numbers, accounts, days, facts, place)
+        drop_day(numbers, accounts, days, facts, more, place)
         places[number] = NONE
     return end, count

@@ -14,8 +14,8 @@ from monitor.engine.engine import Engine, MakeEngine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.ledger.ledger import BUCKETS
 from monitor.ordinary import layout
-from monitor.ordinary.layout import NONE, room_for_accounts
-from monitor.ordinary.names import Names, SeenTexts, put_facts, see_texts
+from monitor.ordinary.layout import FIGURES, NONE, room_for_accounts
+from monitor.ordinary.names import Names, SeenTexts, put_facts, put_further, see_texts
 from monitor.ordinary.room import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
@@ -150,9 +150,10 @@ def _see_texts() -> None:
 
 
 def _take_facts() -> None:
-    """Put down facts of an account-day near a limit, for which this engine does not ask."""
+    """Put down what an account-day may have, for which this engine does not ask."""
     arrays = room_for_accounts(1, 1)
     put_facts(arrays.numbers, arrays.facts, DayFacts())
+    put_further(arrays.numbers, arrays.more, {"EUR": [0] * FIGURES})
 
 
 def _kept(engine: Engine, chunks: Sequence[bytes]) -> dict[bytes, bytes]:

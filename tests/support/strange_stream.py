@@ -27,6 +27,9 @@ AMOUNTS: Final = (
     "0", "0.00", "1", "40.00", "250.00", "600.00", "5629499534213.11", "5629499534213.12",
     "11258999068426.24", "9007199254740993.00", "9999999999999999.99", "4503599627370496.00",
 )  # fmt: skip
+CURRENCIES: Final = ("EUR", "USD", "CHF", "GBP", "SEK", "NOK", "DKK", "PLN")
+"""More than an account-day in rows has, with two decimals each."""
+
 IDS_OF_TRANSACTIONS: Final = ("", "x" * 33, "x" * 34, "x" * 60, "\u00e9", 'a"b', "a\\b", "x" * 180)
 """What comes before a number and makes an id of forty characters, of more, or one with escapes."""
 
@@ -101,6 +104,7 @@ class StrangeStream:
         self._pace = rng.choice([0.05, 0.5, 4])
         self._has_segments = rng.random() < 0.5
         self._has_names = rng.random() < 0.6
+        self._has_currencies = rng.random() < 0.3
         self._taken: list[tuple[str, str, str, str]] = []
         self._feints = (
             self._amount, self._currency, self._segment, self._segment_before, self._again,
@@ -125,6 +129,8 @@ class StrangeStream:
             draft.hours -= rng.choice([0, 0, 1])
         if self._has_names:
             self._name(draft)
+        if self._has_currencies:
+            draft.fields["currency"] = rng.choice(CURRENCIES)
         if rng.random() < self._strangeness:
             rng.choice(self._feints)(draft)
         if offset < self._alone:

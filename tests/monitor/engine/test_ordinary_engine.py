@@ -26,7 +26,7 @@ from models.peers.groups import PeerGroups
 from monitor.core.attributes import Attributes
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.transaction import Transaction
-from monitor.engine import engine
+from monitor.engine import engine, ordinary_engine
 from monitor.ordinary import layout
 from monitor.policy.document import policy_of
 from streams.wire import codec
@@ -82,10 +82,40 @@ def test_made_streams() -> None:
         pair = assert_engines_agree(random.Random(seed), 300)  # noqa: S311 - seeded, and no secret
         in_python.update(pair.arrays.in_python)
         counts.update(pair.arrays.counts)
-    assert set(in_python) == set(layout.IN_PYTHON)
+    assert set(in_python) == set(layout.IN_PYTHON) - {"mostly-odd"}
     decided = counts["transactions"] + counts["rejections"] + counts["redelivered"]
     assert in_python.total() < 0.8 * decided
     assert min(counts[name] for name in ("ahead", "waiting", "settled", "rejections")) > 0
+
+
+@pytest.mark.usefixtures("_bounds")
+def test_made_streams_with_turns_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordinary_engine, "JUDGED_RECORDS", 20)
+    in_python: Counter[str] = Counter()
+    for seed in range(200, 200 + examples(40)):
+        pair = assert_engines_agree(random.Random(seed), 300)  # noqa: S311 - seeded, and no secret
+        in_python.update(pair.arrays.in_python)
+    assert 0 < in_python["mostly-odd"] < in_python.total()
+
+
+def test_a_turn_of_python_ends_once_records_are_ordinary() -> None:
+    """And not while the rows show that many are odd, however long it lasts."""
+    odd = [made(2 + n, f"O{n}", hours=1, reverses=f"T{n}" if n % 2 else "") for n in range(200)]
+    ordinary = [made(300 + n, f"N{n}", "A2", hours=1) for n in range(100)]
+
+    async def steps(pair: Pair) -> None:
+        await pair.take([*BOTH, *odd], tens)
+        assert pair.arrays.in_python["mostly-odd"] > 150
+        before = pair.arrays.in_python.copy()
+        await pair.take(ordinary, tens)
+        after = pair.arrays.in_python - before
+        assert 0 < after["mostly-odd"] < 50
+        await pair.compare()
+        assert not (pair.arrays.in_python - before - Counter({"mostly-odd": 100}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ordinary_engine, "JUDGED_RECORDS", 4)
+        asyncio.run(steps(Pair([SYSTEMIC])))
 
 
 @pytest.mark.slow
@@ -246,6 +276,10 @@ def run(steps: Coroutine[Any, Any, None]) -> None:
 
 def each(count: int) -> Sequence[int]:
     return [1] * count
+
+
+def tens(count: int) -> Sequence[int]:
+    return [min(10, count - first) for first in range(0, count, 10)]
 
 
 BOTH: Final = [made(0, "T0"), made(1, "T1", "A2")]

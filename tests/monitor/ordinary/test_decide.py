@@ -10,6 +10,7 @@ import pytest
 from models.arrays import Bytes
 from models.kernels import plain
 from monitor.core.attributes import Attributes
+from monitor.engine import ordinary_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.ordinary import decide
 from monitor.ordinary.layout import IN_PYTHON, Arrays, RunPlaces, Table
@@ -51,10 +52,20 @@ def an_unread_one() -> Record:
     return made(5, "T5\u00e9")
 
 
+FURTHER = ("USD", "JPY", "CHF")
+
+
+def mostly_odd() -> OrdinaryEngine:
+    """Return an engine on whose latest records Python has decided."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ordinary_engine, "JUDGED_RECORDS", 3)
+        return begun(*(made(number, "T0") for number in range(2, 5)))
+
+
 CASES: dict[str, tuple[Callable[[], OrdinaryEngine], Record]] = {
     "not-read": (begun, an_unread_one()),
     "redelivered": (begun, made(1, "T1", "A2")),
-    "object-account": (lambda: begun(made(2, "T2", currency="USD")), made(5, "T5")),
+    "object-account": (lambda: begun(made(2, "T2", reverses="T9")), made(5, "T5")),
     "late": (begun, made(5, "T5", hours=-200)),
     "ahead": (begun, made(5, "T5", hours=72)),
     "reversal": (begun, made(5, "T5", reverses="T0")),
@@ -62,7 +73,10 @@ CASES: dict[str, tuple[Callable[[], OrdinaryEngine], Record]] = {
     "limits-unknown": (begun, made(5, "T5", "A3")),
     "duplicate": (begun, made(5, "T0")),
     "segment": (begun, made(5, "T5", segment="other")),
-    "currency": (begun, made(5, "T5", currency="USD")),
+    "currency": (
+        lambda: begun(*(made(2 + n, f"T{2 + n}", currency=code) for n, code in enumerate(FURTHER))),
+        made(5, "T5", currency="GBP"),
+    ),
     "near-limit": (begun, made(5, "T5", amount="401")),
     "clock": (lambda: begun(made(2, "T2", hours=30)), made(5, "T5", "A2", hours=31)),
     "models-day": (
@@ -70,6 +84,7 @@ CASES: dict[str, tuple[Callable[[], OrdinaryEngine], Record]] = {
         made(5, "T5", hours=31),
     ),
     "no-kernels": (lambda: OrdinaryEngine(0, book()), made(5, "T5")),
+    "mostly-odd": (mostly_odd, made(5, "T5")),
 }
 
 
@@ -110,6 +125,29 @@ def test_a_kernel_decides_on_what_is_ordinary() -> None:
     engine.observe_run(read_run([ordinary]))
     step = engine.take_step()
     assert (step.in_python, step.transactions, step.alerts) == (Counter(), 4, [])
+
+
+def test_a_kernel_decides_on_further_currencies_and_other_segments() -> None:
+    """Until a limit on transactions of all currencies is exceeded."""
+    engine = begun(text=POLICY.replace("above = 3", "above = 7"))
+    records = [
+        *(made(2 + n, f"T{2 + n}", currency=code) for n, code in enumerate(FURTHER)),
+        made(8, "T8", segment="other", hours=2), made(9, "T9", segment="earlier", hours=1),
+        made(10, "T10", currency="USD", hours=3, segment="s", direction="credit"),
+    ]  # fmt: skip
+    engine.observe_run(read_run([records]))
+    step = engine.take_step()
+    assert (step.in_python, step.transactions, step.alerts) == (Counter(), 6, [])
+    engine.observe_run(read_run([[made(11, "T11", currency="CHF", hours=4)]]))
+    step = engine.take_step()
+    assert step.in_python == {"near-limit": 1}
+    assert [alert.threshold.threshold_id for alert in step.alerts] == ["daily-count"]
+    account = engine.ledger.find("A1")
+    assert account is not None
+    (account_day,) = account.days
+    assert list(account_day.totals) == ["EUR", *FURTHER]
+    assert account_day.totals["USD"][0] == account_day.totals["USD"][2] == 1
+    assert account_day.segment == "s"
 
 
 def copied(arrays: Table) -> Table:
