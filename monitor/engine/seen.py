@@ -1,7 +1,6 @@
 """Records of a run that the models are still to see: rows of kernels, and what Python decided."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 from zlib import crc32
 
 import numpy as np
@@ -21,9 +20,6 @@ from monitor.ordinary.layout import CURRENCY_CODES, NONE, RunPlaces
 from monitor.ordinary.names import Names, SeenTexts, further_totals, see_texts, text_at
 from monitor.outliers.scorer import Scorer, number_of, weekends
 
-_OWN_AT: Final = layout.SEGMENTS_MAX
-"""Places in the table of groups: of segments by their numbers, and from here on of `own`."""
-
 
 class KnownModels:
     """What the arrays of a partition know of its models, for as long as these are the same."""
@@ -34,7 +30,9 @@ class KnownModels:
         self._learner = scorer.learner
         self._accounts = 0
         self._peers: Ints | None = None
-        self._groups: Ints = np.full(2 * _OWN_AT, NONE, np.int64)
+        # Places in the table of groups: of segments by their numbers, and from here on of `own`.
+        self._own_at = ordinary.arrays.segments.size
+        self._groups: Ints = np.full(2 * self._own_at, NONE, np.int64)
         self._channels: Names | None = None
         ordinary.forget_models()
 
@@ -75,7 +73,7 @@ class KnownModels:
 
     def groups(self, segments: Ints, owns: Ints) -> tuple[Ints, Ints]:
         """Return the groups that accounts begin in, -1 where not known, and how to look them up."""
-        keys = np.where(segments == NONE, _OWN_AT + owns, segments).astype(np.int64)
+        keys = np.where(segments == NONE, self._own_at + owns, segments).astype(np.int64)
         most = int(keys.max(initial=0))
         if most >= self._groups.size:
             more = np.full(max(self._groups.size, most + 1), NONE, np.int64)
@@ -85,7 +83,8 @@ class KnownModels:
     def learn_group(self, key: int) -> int:
         """Return the number of the group of a key, and remember it."""
         ordinary = self._ordinary
-        name = ordinary.product(key - _OWN_AT) if key >= _OWN_AT else ordinary.segment(key)
+        own = key - self._own_at
+        name = ordinary.product(own) if own >= 0 else ordinary.segment(key)
         number = number_of(self.scorer.segments, name, SEGMENTS_MAX)
         self._groups[key] = number
         return number

@@ -21,6 +21,17 @@ def bench(
     stages: Annotated[
         bool, typer.Option("--stages", help="Only the cost of each stage, without a broker.")
     ] = False,
+    odd: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PER CENT",
+            help="Only what deciding costs, by kernels and in Python alone, of a stream of which so"
+            " much is odd: escapes, further currencies, reversals, rejections, changes of segment.",
+            min=0.1,
+            max=100,
+            show_default=False,
+        ),
+    ] = None,
     accounts: Annotated[
         int,
         typer.Option(
@@ -71,6 +82,8 @@ def bench(
 
         weir bench --stages --full
 
+        weir bench --odd 5 --transactions 200000
+
         weir bench --accounts 1000000
 
         weir bench --recovery-accounts 1000000
@@ -84,10 +97,12 @@ def bench(
     from streams.cli.bench_series import Series, machine
     from streams.cli.options import print_result
 
-    options = {
+    options: dict[str, object] = {
         "transactions": transactions, "stock_transactions": stock_transactions, "full": full,
         "stages": stages, "accounts": accounts, "recovery_accounts": recovery_accounts,
     }  # fmt: skip
+    if odd is not None:
+        options = {"odd": odd, "transactions": transactions, "full": full}
     if console:
         sizes = {"alerts": alerts, "accounts": accounts or alerts // 5, "arriving": arriving}
         options = {"console": True, **sizes}
@@ -98,6 +113,8 @@ def bench(
         result = _console(store, alerts, accounts or alerts // 5, arriving)
     elif accounts:
         result = _memory(everything, accounts)
+    elif odd is not None:
+        result = _odd(policy_text, transactions, odd)
     elif stages:
         result = _stages(policy_text, transactions)
     else:
@@ -129,6 +146,16 @@ def _memory(policy_text: str, accounts: int) -> dict[str, object]:
 
     _say(f"memory of {accounts:,} accounts, one in {DAYS_BETWEEN} active a day, then all at once")
     return dict(account_memory(policy_text, accounts)._asdict())
+
+
+def _odd(policy_text: str, transactions: int, odd: float) -> dict[str, object]:
+    from monitor.policy.document import policy_of
+    from streams.lab.bench import bench_batches
+    from streams.lab.odd_stream import odd_costs
+
+    _say(f"{transactions:,} transactions by both engines, then with {odd:g} % odd")
+    costs = odd_costs(policy_of(policy_text), bench_batches(transactions), transactions, odd / 100)
+    return {"transactions": transactions, **costs.fields()}
 
 
 def _stages(policy_text: str, transactions: int) -> dict[str, object]:

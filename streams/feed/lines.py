@@ -170,9 +170,9 @@ def dialect_of(shape: Shape, feed_map: FeedMap, delimiter: str) -> lines.Dialect
     is_plain = not (feed_map.fields or shape.where or shape.further)
     if not (lines.are_loaded() and is_utf_8 and marks.isascii() and is_plain):
         return None
-    if feed_map.skip_incomplete_last_line:
-        return None
     fields = feed_map.form.fields
+    if feed_map.skip_incomplete_last_line or not set(fields) <= set(FIELDS):
+        return None
     numbers = [FIELDS.index(name) if name in fields else NOWHERE for name in shape.header]
     return lines.Dialect(np.array(numbers, np.int64), *map(ord, marks))
 

@@ -42,7 +42,9 @@ STAGES: Final = ("decode", "decide", "models", "encode alerts", "keep limits", "
 
 
 @dataclass(slots=True)
-class _Record:
+class MadeRecord:
+    """A record of a made stream, as a consumer would have it."""
+
     offset: int
     timestamp: int
     key: bytes | None
@@ -73,7 +75,7 @@ class _Lane:
             scorer = _TimedScorer(policy.outliers, number, PARTITIONS, engine.ledger.calendar)
             engine.outliers.scorer = self.scorer = scorer
             self.memory = Memory(scorer, engine.ledger.bucket_of, None)
-        self.records: list[_Record] = []
+        self.records: list[MadeRecord] = []
         self.entries: list[Entry] = []
 
 
@@ -109,7 +111,7 @@ def reading_costs(batches: Iterable[Batch]) -> dict[str, float]:
     """
     records = [record for lane in _dealt(batches) for record in lane]
     runs = [records[first : first + RUN_RECORDS] for first in range(0, len(records), RUN_RECORDS)]
-    pieces = [_batches(run) for run in runs]
+    pieces = [record_batches(run) for run in runs]
     columns.prepare()
     ways: dict[str, Callable[[int], object]] = {
         "codec": lambda number: codec.decode_run(runs[number]),
@@ -127,7 +129,7 @@ def reading_costs(batches: Iterable[Batch]) -> dict[str, float]:
     return {way: 1e6 * median(seconds) / len(records) for way, seconds in spent.items()}
 
 
-def _batches(run: Sequence[_Record]) -> list[RecordBatch]:
+def record_batches(run: Sequence[MadeRecord]) -> list[RecordBatch]:
     """Return records as the batches that a broker has of them."""
     made = []
     for first in range(0, len(run), BATCH_RECORDS):
@@ -141,27 +143,27 @@ def _batches(run: Sequence[_Record]) -> list[RecordBatch]:
     return made
 
 
-def _dealt(batches: Iterable[Batch]) -> list[list[_Record]]:
+def _dealt(batches: Iterable[Batch]) -> list[list[MadeRecord]]:
     """Return the records of each partition."""
     deal = dealer(PARTITIONS)
     now = time.time_ns() // 1_000_000
-    lanes: list[list[_Record]] = [[] for _ in range(PARTITIONS)]
+    lanes: list[list[MadeRecord]] = [[] for _ in range(PARTITIONS)]
     for batch in batches:
         for account_id, value, _ in records_of(batch):
             assert account_id is not None, "made rows have accounts"
             records = lanes[deal(account_id)]
-            records.append(_Record(len(records), now, account_id.encode(), value))
+            records.append(MadeRecord(len(records), now, account_id.encode(), value))
     return lanes
 
 
-def _runs(lanes: list[_Lane]) -> Iterator[tuple[_Lane, list[_Record]]]:
+def _runs(lanes: list[_Lane]) -> Iterator[tuple[_Lane, list[MadeRecord]]]:
     longest = max(len(lane.records) for lane in lanes)
     for first in range(0, longest, RUN_RECORDS):
         for lane in lanes:
             yield lane, lane.records[first : first + RUN_RECORDS]
 
 
-def _take(lane: _Lane, run: list[_Record], seconds: dict[str, float]) -> None:
+def _take(lane: _Lane, run: list[MadeRecord], seconds: dict[str, float]) -> None:
     engine = lane.engine
     started = time.process_time()
     items = judged(

@@ -95,6 +95,20 @@ def test_the_stages_are_measured_and_appended_for_real(tmp_path: Path) -> None:
     assert 0 < reading["rows"] < reading["rows and transactions"] < reading["codec"]
 
 
+@pytest.mark.slow
+def test_odd_records_are_measured_with_both_engines(tmp_path: Path) -> None:
+    series = tmp_path / "s.jsonl"
+    said = command("bench", "--odd", "30", "--transactions", "20000", "--append", str(series))
+    assert said.returncode == 0, said.stderr
+    (run,) = runs_of(series)
+    assert run["options"] == {"odd": 30, "transactions": 20_000, "full": False}
+    figures = run["figures"]
+    assert 0 < figures["ordinary_in_python"] < figures["odd_in_python"] <= 1
+    costs = ("ordinary_arrays_us", "ordinary_plain_us", "odd_arrays_us", "odd_plain_us")
+    assert min(figures[name] for name in costs) > 0
+    assert figures["odd_alerts"] > 0
+
+
 def test_neither_the_machines_name_nor_a_path_is_in_a_line(
     weir: Weir, measured: list[str], tmp_path: Path
 ) -> None:
