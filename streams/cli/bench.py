@@ -19,7 +19,10 @@ def bench(
         bool, typer.Option("--full", help="With the outlier models, and not limits only.")
     ] = False,
     stages: Annotated[
-        bool, typer.Option("--stages", help="Only the cost of each stage, without a broker.")
+        bool,
+        typer.Option(
+            "--stages", help="Only the cost of each stage of the plain engine, without a broker."
+        ),
     ] = False,
     odd: Annotated[
         float | None,
