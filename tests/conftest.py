@@ -14,7 +14,14 @@ __all__ = ["apache_kafka", "broker", "embedded_broker", "kafka_jars", "own_apach
 
 HOUSE: Final = Path(__file__).parent / "house"
 
-LONG: Final = ("faults", "integration", "streams/worker", "streams/evaluation", "streams/replay")
+LONG: Final = (
+    "faults",
+    "integration",
+    "monitor/engine",
+    "streams/worker",
+    "streams/evaluation",
+    "streams/replay",
+)
 """Folders of tests that take long, below this one."""
 
 # What is slow on a busy machine is not wrong: nothing is judged by the clock.

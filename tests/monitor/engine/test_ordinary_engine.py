@@ -120,7 +120,7 @@ def test_a_turn_of_python_ends_once_records_are_ordinary() -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_bounds")
-@pytest.mark.parametrize("first", range(10_000, 10_400, 100))
+@pytest.mark.parametrize("first", range(10_000, 10_200, 100))
 def test_many_made_streams(first: int) -> None:
     for seed in range(first, first + 100):
         assert_engines_agree(random.Random(seed), 500)  # noqa: S311 - seeded, and no secret
@@ -129,11 +129,15 @@ def test_many_made_streams(first: int) -> None:
 @pytest.mark.slow
 def test_no_kernel_reads_beside_its_arrays(tmp_path: Path) -> None:
     """The law with Numba's own check of every index."""
-    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = os.environ | {
+        "NUMBA_BOUNDSCHECK": "1",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "LAWS": "",
+    }
     tests = [Path(__file__), ROOT / "tests" / "monitor" / "ordinary"]
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=560,
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=850,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout
 
