@@ -89,18 +89,15 @@ _LATER: Final = 2_000_000_000_000
 
 def _load() -> None:
     """Load all kernels, those that restore state, too."""
-    _load_for_files()
-    _restore(*_decided())
+    engine, chunks = _decided()
+    _restore(engine, chunks)
+    _compact(engine)
 
 
 def _load_for_files() -> None:
     """Load the kernels of a replay over files, which restores nothing."""
-    columns.prepare()
-    lines.load()
     engine, _ = _decided()
     _compact(engine)
-    for folder in _FOLDERS:
-        note_kept(folder)
 
 
 def _decided() -> tuple[OrdinaryEngine, list[bytes]]:
@@ -109,6 +106,8 @@ def _decided() -> tuple[OrdinaryEngine, list[bytes]]:
     They are of days that begin and close, of accounts that become objects and rows again. Return
     the engine, and the journal of what it took in.
     """
+    columns.prepare()
+    lines.load()
     engine = OrdinaryEngine(0, PolicyBook([policy_of(DEFAULT_POLICY)]))
     chunks: list[bytes] = []
     for records in _samples():
@@ -128,9 +127,11 @@ def _decided() -> tuple[OrdinaryEngine, list[bytes]]:
 
 
 def _compact(engine: OrdinaryEngine) -> None:
-    """Let an engine move its texts together."""
+    """Let an engine move its texts together: the last of it, as what it has is of no use then."""
     engine.ledger.is_held("D")
     Compaction().moved(engine.ledger.begin_rows().arrays)
+    for folder in _FOLDERS:
+        note_kept(folder)
 
 
 def _restore(engine: OrdinaryEngine, chunks: Sequence[bytes]) -> None:
