@@ -4,13 +4,20 @@
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
-RUN python -m venv /opt/weir
+# Every package has its hashes in a lock (`make lock`): another file under its name is refused. Only
+# wheels are taken, so nothing of theirs runs here.
+COPY requirements.txt requirements-build.txt ./
+RUN python -m venv /opt/weir && python -m venv /opt/build \
+    && /opt/weir/bin/pip install --require-hashes --only-binary :all: --requirement requirements.txt \
+    && /opt/build/bin/pip install --require-hashes --only-binary :all: --requirement requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY monitor monitor
 COPY streams streams
 COPY models models
 # Byte code is compiled here, because the image's root is read-only where it runs; pip stays behind.
-RUN /opt/weir/bin/pip install . \
+RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /wheel . \
+    && /opt/weir/bin/pip install --no-deps --no-index /wheel/*.whl \
+    && /opt/weir/bin/pip check \
     && /opt/weir/bin/python -m compileall -q -j 0 /opt/weir/lib \
     && /opt/weir/bin/pip uninstall --yes setuptools pip
 
@@ -36,10 +43,10 @@ USER 10001:10001
 RUN python -c "from models.learner import learner; from streams.worker import engines; learner.prepare(); engines.prepare()"
 WORKDIR /tmp
 EXPOSE 9464
-# The worker serves /metrics from its own process. A worker that serves them and does not get on ends
-# itself (WEIR_LIVENESS_SECONDS), so that this check need not know what getting on is.
+# Alive, not ready: some orchestrators end what is unhealthy, and a broker's outage is no reason to.
+# A worker that does not get on ends itself (WEIR_LIVENESS_SECONDS).
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['WEIR_METRICS_PORT'] + '/metrics', timeout=4).read()"]
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['WEIR_METRICS_PORT'] + '/livez', timeout=4).read()"]
 # SIGTERM: flush, commit, leave the group.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["weir"]

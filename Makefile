@@ -66,11 +66,15 @@ messages: $(TOOLS) ## Write the template of the console's messages, and bring ca
 	@$(BIN)/python -m tests.support.messages
 
 .PHONY: lint
-lint: $(TOOLS) types ## Style, types, who may import whom, and the Compose file
+lint: $(TOOLS) types site ## Style, types, who may import whom, the Compose file, and the links of the site
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+.PHONY: site
+site: $(TOOLS) ## Build the documents as a site in build/site; a broken link or anchor fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: types
 types: $(TOOLS) ## Types alone
@@ -85,8 +89,26 @@ drill: $(PROGRAM) $(KERNELS) ## Kill workers under load, and count what that cos
 	@$(BIN)/weir drill $(ARGS)
 
 .PHONY: docs
-docs: $(TOOLS) ## Write anew what of docs/ is made from the code: schemas, AsyncAPI, commands
+docs: $(TOOLS) ## Write what is made from the code: schemas, AsyncAPI, commands, dashboards
 	@$(BIN)/python -m streams.reference.documents docs
+	@$(BIN)/python -m streams.reference.dashboards dashboards/grafana/dashboards
+
+.PHONY: lock
+lock: $(TOOLS) ## Lock the image's packages, with hashes; ARGS=--upgrade takes newer versions
+	@$(call locked,requirements.txt) $(addprefix --extra ,$(LOCKED_EXTRAS)) pyproject.toml
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+		| tr ' ' '\n' | $(call locked,requirements-build.txt) -
+
+.PHONY: sbom
+sbom: $(TOOLS) ## Install the locked packages by their hashes, and list them: build/weir.cdx.json (CycloneDX)
+	@rm -rf build/locked && $(BIN)/python -m venv --without-pip build/locked
+	@$(BIN)/python -m venv --without-pip build/cyclonedx
+	@$(PIP) --python build/cyclonedx install --quiet --group sbom
+	@$(PIP) --python build/locked install --quiet --no-compile --require-hashes --only-binary :all: \
+		--requirement requirements.txt
+	@$(PIP) --python build/locked check
+	@build/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/weir.cdx.json build/locked/bin/python
 
 .PHONY: clean
 clean: ## Remove .venv, caches and what was fetched for the tests
@@ -110,7 +132,15 @@ $(BIN)/python:
 
 # Named, since a comma in a call would begin its next argument.
 RUNNING := --editable '.[demo,console]'
-DEVELOPMENT := --editable '.[demo,console,oidc,insight,postgres]' --group dev
+DEVELOPMENT := --editable '.[demo,console,oidc,insight,postgres,statements]' --group dev
+
+# What the image has beside the program's own needs: the archive and the console, a login by OpenID
+# Connect, and PostgreSQL.
+LOCKED_EXTRAS := console oidc postgres
+
+# For every Python and system that Weir runs on; what is locked already stays as it is.
+locked = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' --output-file $(1) $(ARGS)
 
 # Runs pip, and shows that it goes on: what it fetches, and how much is installed by now.
 # Nothing is byte-compiled here: Python does so with what is used, and most never is.

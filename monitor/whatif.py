@@ -224,6 +224,10 @@ def limit_of(policy: Policy, threshold_id: str) -> Threshold:
     for threshold in policy.thresholds:
         if threshold.threshold_id == threshold_id:
             return threshold
+    if any(limit.limit_id == threshold_id for limit in policy.gauges):
+        raise WhatIfError(
+            f"limit {threshold_id} is not on a day's amount or count: of others nothing is counted"
+        )
     ids = ", ".join(threshold.threshold_id for threshold in policy.thresholds)
     raise WhatIfError(f"no limit {threshold_id[:80]!r} in the policy: it has {ids}")
 

@@ -32,11 +32,28 @@ def configure_interpreter() -> None:
 
 def _keep_freed_memory() -> None:
     """Let glibc keep what is freed: each run needs megabytes, which the kernel clears each time."""
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        if hasattr(libc, "mallopt"):  # musl has none
-            for number, size in MALLOC.items():
-                libc.mallopt(number, size)
+    libc = _glibc()
+    if libc is not None:
+        for number, size in MALLOC.items():
+            libc.mallopt(number, size)
+
+
+def give_back_memory() -> None:
+    """Give back what is free amid what is used, which glibc keeps otherwise.
+
+    State that was written, and versions of it that were replaced, leave more of it than there is
+    state. It took 34 ms where 830 MB were free, and half a millisecond where nothing was.
+    """
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "mallopt") else None  # musl has none
 
 
 @contextmanager

@@ -1,8 +1,16 @@
 """The log of a worker: its own lines always, all others by how much they matter."""
 
+import json
 import logging
 import re
+import signal
+import threading
+from datetime import UTC, datetime
+from itertools import cycle
+from types import TracebackType
 from typing import Final, NamedTuple
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 SAYS: Final = "weir"
 """The logger of the few lines that every worker writes: what it is, and what it works on."""
@@ -36,6 +44,9 @@ class PatientFilter(logging.Filter):
         self._last_at = record.created
         return record.created - self._first_at >= PATIENCE_SECONDS
 
+
+CLIENTS: Final = ("aiokafka", "kafka")
+"""What they raise is an outage's as a rule: the error is written, and not where it was raised."""
 
 OWN: Final = ("weir", "streams", "monitor", "models")
 REPEATED_SECONDS: Final = 10.0
@@ -72,6 +83,9 @@ class RepeatFilter(logging.Filter):
             return False
         if like is None and len(self._likes) >= LIKES_MAX:
             self._likes.clear()
+        if record.exc_info and record.name.partition(".")[0] in CLIENTS:
+            record.msg = f"{record.getMessage()}: {record.exc_info[1]!r}"
+            record.args = record.exc_info = record.exc_text = None
         if like is not None and like.held_back:
             record.msg = f"{record.getMessage()} (and {like.held_back} more like it before)"
             record.args = None
@@ -79,18 +93,134 @@ class RepeatFilter(logging.Filter):
         return True
 
 
-def begin_log(*, verbose: bool) -> None:
-    """Write to stderr: warnings and `SAYS`; with `verbose` all that our own packages say.
+def escaped(text: str) -> str:
+    r"""Return text with an escape for each character that would move a cursor or end a line.
 
-    Without it, what a library repeats is kept back and counted.
+    What a record says may be in it, and nobody may write lines of ours.
+
+    >>> print(escaped("cafe\n2026 INFO weir: all is well\x1b[2J"))
+    cafe\n2026 INFO weir: all is well\x1b[2J
     """
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
-    logging.getLogger(SAYS).setLevel(logging.INFO)
-    for name in ("streams", "monitor"):
-        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for each record; those of a traceback are indented, so that none looks like one."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own
+        """Return the line of a record."""
+        record.message = escaped(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 - logging's own
+        """Return the lines of a traceback."""
+        return "\n".join(f"  {escaped(line)}" for line in super().formatException(ei).split("\n"))
+
+
+class JsonFormatter(logging.Formatter):
+    """A JSON object for each record, in ASCII on one line: of libraries' records, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object of a record."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = {
+            "time": at.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
+
+
+FORMATS: Final = {"text": TextFormatter, "json": JsonFormatter}
+
+NOISE: Final = "mode.timers"
+"""Faust's timers warn of each delay, as of a large batch: nobody can do anything about it."""
+
+_LATE: Final = "Thread keepalive is not responding"
+
+
+def is_of_use(record: logging.LogRecord) -> bool:
+    """Return whether a record says more than that a loop of Faust's woke three seconds late.
+
+    That is an error for Faust, and blames a thread: of a busy machine, where all goes on. A worker
+    that does not get on is ended by `streams.worker.liveness`, with a reason.
+    """
+    return _LATE not in str(record.msg)
+
+
+OF_FAUST: Final = ("streams.worker.app", "streams.worker.transport")
+"""Modules of ours whose loggers Faust writes to, as it extends classes there."""
+
+
+class LogLevels(NamedTuple):
+    """Whose records are written from which level on."""
+
+    says: int
+    own: int
+    others: int
+
+
+LEVELS: Final = {
+    "debug": LogLevels(logging.DEBUG, logging.DEBUG, logging.INFO),
+    "info": LogLevels(logging.INFO, logging.WARNING, logging.WARNING),
+    "warning": LogLevels(logging.WARNING, logging.WARNING, logging.WARNING),
+    "error": LogLevels(logging.ERROR, logging.ERROR, logging.ERROR),
+}
+"""Libraries are never at debug: aiokafka would write what records say."""
+
+
+def begin_log(level: str, form: str) -> None:
+    """Write to stderr, by a level and a form of those above; SIGUSR1 turns debug on and off.
+
+    What a library repeats is kept back and counted.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(FORMATS[form]())
+    handler.addFilter(is_of_use)
+    handler.addFilter(RepeatFilter())
+    logging.basicConfig(handlers=[handler])
+    logging.captureWarnings(capture=True)
     logging.getLogger(COORDINATOR).addFilter(PatientFilter())
-    if not verbose:
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(RepeatFilter())
+    logging.getLogger(NOISE).setLevel(logging.ERROR)
+    _set_levels(level)
+    _toggle_debug_by_signal(level)
+
+
+def writes_json() -> bool:
+    """Return whether the log is JSON."""
+    return any(isinstance(each.formatter, JsonFormatter) for each in logging.getLogger().handlers)
+
+
+def _set_levels(level: str) -> None:
+    says, own, others = LEVELS[level]
+    logging.getLogger().setLevel(others)
+    for name in OWN:
+        logging.getLogger(name).setLevel(says if name == SAYS else own)
+    for name in OF_FAUST:
+        logging.getLogger(name).setLevel(others)
+
+
+def _toggle_debug_by_signal(level: str) -> None:
+    levels = cycle(("debug", "info" if level == "debug" else level))
+
+    def toggle(*_: object) -> None:
+        chosen = next(levels)
+        _set_levels(chosen)
+        # In a thread: the signal may have come while the main one writes a line.
+        text = "SIGUSR1: the log level is %s now"
+        threading.Thread(target=logging.getLogger(SAYS).info, args=(text, chosen)).start()
+
+    if threading.current_thread() is threading.main_thread():
+        if level == "debug":
+            next(levels)
+        signal.signal(signal.SIGUSR1, toggle)

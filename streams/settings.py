@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from monitor.dispositions.deadlines import Deadlines
+from streams.security import MECHANISMS, PROTOCOLS, Security
 
 PREFIX: Final = "WEIR_"
 PORT_MAX: Final = 65_535
@@ -96,6 +97,31 @@ class Settings:
     """How one process runs. Each field is the variable of its name in capitals after `WEIR_`."""
 
     broker: str = _setting(_broker, "The Kafka brokers, host:port with commas between.")
+    security_protocol: str = _setting(
+        _one_of(*PROTOCOLS), "How to connect to them; SASL_SSL for real use.", PROTOCOLS[0]
+    )
+    tls_ca: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "Certificates (PEM) of whom to trust; none: the system's.", None
+    )
+    tls_certificate: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "Our own certificate (PEM), where brokers ask for one.", None
+    )
+    tls_key: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "Its key (PEM).", None
+    )
+    tls_key_password: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "A file with the password of the key, if it has one.", None
+    )
+    sasl_mechanism: str | None = _setting(
+        _one_of(*MECHANISMS), "How we say who we are, with SASL_SSL.", None
+    )
+    sasl_username: str | None = _setting(_text, "As whom, with PLAIN or SCRAM.", None)
+    sasl_password: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "A file with that user's password.", None
+    )
+    sasl_token: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "A file with the token of OAUTHBEARER, read at each connection.", None
+    )
     policy: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "The policy's TOML file; the topic's versions come on top.", None
     )
@@ -110,7 +136,9 @@ class Settings:
         _whole(1, 9), "Copies of each topic that Weir creates; 3 for real use.", 1
     )
     buckets: int = _setting(
-        _whole(1, 65_536), "Buckets of state a partition; fixed once there is state.", 256
+        _whole(1, 65_536),
+        "Buckets that the state of a partition begins with; more as it grows.",
+        256,
     )
     transport: str = _setting(
         _one_of("run", "records", "plain"),
@@ -137,6 +165,11 @@ class Settings:
     )
     liveness_seconds: float = _setting(
         _seconds(1, 3600), "A worker with records waiting ends if none is decided for this.", 60.0
+    )
+    not_monitored_seconds: float = _setting(
+        _seconds(1, 86_400),
+        "Records that are decided so long after they were written are told.",
+        60.0,
     )
     metrics_host: str = _setting(
         _text, "The address that serves metrics; 0.0.0.0 is all.", "127.0.0.1"
@@ -175,6 +208,29 @@ class Settings:
     data_dir: Path = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "Scratch files of Faust; state is in Kafka.", Path(".weir")
     )
+    log_format: str = _setting(
+        _one_of("text", "json"), "text: a line a message; json: an object a line.", "text"
+    )
+    log_level: str = _setting(
+        _one_of("debug", "info", "warning", "error"),
+        "Which messages are written: those of this level and above.",
+        "info",
+    )
+
+    @property
+    def security(self) -> Security:
+        """How to connect to them."""
+        return Security(
+            protocol=self.security_protocol,
+            ca=self.tls_ca,
+            certificate=self.tls_certificate,
+            key=self.tls_key,
+            key_password=self.tls_key_password,
+            mechanism=self.sasl_mechanism,
+            username=self.sasl_username,
+            password=self.sasl_password,
+            token=self.sasl_token,
+        )
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables that make the same settings in another process."""
@@ -217,7 +273,8 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
         text = texts.get(name)
         if text is None:
             if setting.default is MISSING:
-                problems.append(f"{name} is missing. {setting.metadata['about']}")
+                option = f", and so is --{setting.name}" if setting.name in given else ""
+                problems.append(f"{name} is missing{option}. {setting.metadata['about']}")
             continue
         try:
             values[setting.name] = setting.metadata["parse"](text)
@@ -231,7 +288,11 @@ def settings_of(environment: Mapping[str, str], **given: str | None) -> Settings
         )
     if problems:
         raise SettingsError(problems)
-    return Settings(**values)
+    settings = Settings(**values)
+    problems = settings.security.problems()
+    if problems:
+        raise SettingsError(problems)
+    return settings
 
 
 def snapshot_key_of(settings: Settings) -> bytes | None:

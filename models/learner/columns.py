@@ -146,7 +146,8 @@ class Outcome(NamedTuple):
 
     `closed` are the account-days that ended; `changed` the rows of accounts that the end of a day
     went through, beside those of the transactions. `hot` are the places of payments that were far
-    above the account's usual, to an institution that it never paid before.
+    above the account's usual, to an institution that it never paid before. `features` say of each
+    transaction what is strange about it (`baseline.FEATURES`).
     """
 
     scores: NDArray[np.float64]
@@ -155,3 +156,4 @@ class Outcome(NamedTuple):
     closed: list[Closed]
     changed: Ints
     hot: Ints
+    features: Floats

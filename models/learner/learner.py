@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Bools, Ints
+from models.arrays import Bools, Ints, longer
 from models.detectors.detector import Detector, detector
 from models.detectors.half_space_trees import HalfSpaceTrees
 from models.evidence.budget import THRESHOLD_MIN, allowance_max, day_ends, new_budget
@@ -113,8 +113,7 @@ class Learner:
     def add_account(self) -> int:
         """Return the row of an account that is new."""
         if self.count == self.accounts.size:
-            more = baseline.new_accounts(self.accounts.size)
-            self.accounts = np.concatenate([self.accounts, more])
+            self.accounts = longer(self.accounts, 0)
         self.count += 1
         return self.count - 1
 
@@ -122,8 +121,7 @@ class Learner:
         """Put accounts as they were kept into rows of their own; return the first of these."""
         first, self.count = self.count, self.count + accounts.size
         if self.count > self.accounts.size:
-            more = baseline.new_accounts(max(self.accounts.size, self.count - self.accounts.size))
-            self.accounts = np.concatenate([self.accounts, more])
+            self.accounts = longer(self.accounts, self.count)
         # As plain bytes: numpy would copy field by field.
         without_fields = f"V{accounts.itemsize}"
         self.accounts.view(without_fields)[first : self.count] = accounts.view(without_fields)
@@ -151,7 +149,7 @@ class Learner:
                 self._finish_day()
         return Outcome(
             told.scores, told.day_scores, dues, self._closed, np.concatenate(self._changed),
-            np.concatenate(hot),
+            np.concatenate(hot), told.features,
         )  # fmt: skip
 
     def _observe(self, columns: Columns, place: int, told: ScoredRecords) -> int:

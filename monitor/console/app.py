@@ -83,6 +83,8 @@ PAGES: Final = (
     Route("/explore", explore.explore, methods=["GET"]),
     Route("/health", health.health_page, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),
+    Route("/livez", health.livez, methods=["GET"]),
+    Route("/readyz", health.readyz, methods=["GET"]),
     Route("/events", events.events, methods=["GET"]),
     Route("/login", people.login_page, methods=["GET"]),
     Route("/login", posted(people.log_in), methods=["POST"]),
@@ -169,6 +171,8 @@ OF_API: Final = (
 PUBLIC: Final = frozenset(
     {
         "/healthz",
+        "/livez",
+        "/readyz",
         "/login",
         "/login/oidc",
         CALLBACK,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from tomlkit.exceptions import TOMLKitError
 
 from models.sketches.histogram import VALUE_MAX
+from monitor.console import words
 from monitor.console.language.catalogue import N_
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.replies import AnswerError
@@ -220,6 +221,7 @@ def amended(policy: Policy, threshold: Threshold, above: int, effective_from: st
         document["effective_from"] = effective_from
         limits = document["limit"]
         table = next(limit for limit in limits if limit["id"] == threshold.threshold_id)
+        table.pop("at_least", None)  # the other way to say it
         table["above"] = said
         return policy_of(tomlkit.dumps(document), f"policy version {policy.version + 1}")
     except (TOMLKitError, PolicyError) as error:
@@ -434,4 +436,5 @@ def scope_text(threshold: Threshold) -> str:
         (N_("segment %(name)s"), threshold.segment),
         (N_("product %(name)s"), threshold.product),
     )
-    return next((_(text, name=name) for text, name in scopes if name), _("everyone"))
+    stated = [_(text, name=name) for text, name in scopes if name]
+    return words.joined(stated) if stated else _("everyone")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from monitor.console import words
+from monitor.console import why, words
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.transactions import FoundTransactions, lines_of, partners_of
 from monitor.core.alert import LIMIT_KINDS, Kind
@@ -134,7 +134,7 @@ def day_closed(record: Mapping[str, Any], days: Iterable[Mapping[str, Any]]) -> 
 def why_of(record: Mapping[str, Any], days: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return why an alert was raised, and what its day came to, as sentences; as `day_closed`."""
     closed = day_closed(record, days)
-    return words.why(record) if closed is None else [*words.why(record), closed]
+    return why.why_of_alert(record) if closed is None else [*why.why_of_alert(record), closed]
 
 
 def alert_fields(alert: PaperAlert, days: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -5,15 +5,16 @@ shown as it stands, and nothing is computed from money but its thousands separat
 the language of the context; tables hold English, which `word` translates.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from monitor.console.language.catalogue import N_, ngettext, quoting
 from monitor.console.language.catalogue import gettext as _
-from monitor.console.language.formats import day, grouped, written_minute
+from monitor.console.language.formats import grouped, written_minute
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
+from monitor.core.threshold import Measure
 from monitor.store.standing import Does, State
 from monitor.store.work.tasks import TaskKind, TaskProgress
 
@@ -22,6 +23,7 @@ Record = Mapping[str, Any]
 KINDS: Final = {
     Kind.DAILY_AMOUNT.value: N_("Over a daily amount"),
     Kind.DAILY_COUNT.value: N_("Over a daily count"),
+    Kind.LIMIT.value: N_("Over another limit"),
     Kind.OUTLIER.value: N_("Strange day"),
     Kind.REVIEW.value: N_("Over limits repeatedly"),
     Kind.SYSTEMIC.value: N_("Many accounts at once"),
@@ -188,26 +190,6 @@ REJECTED: Final = {
     "nothing-to-reverse": N_("nothing-to-reverse"),
     "reversal-mismatch": N_("reversal-mismatch"),
 }
-_MOVED: Final = {
-    "debit": N_(
-        "When this was told, %(amount)s had gone out on account %(account)s on %(day)s; limit"
-        " %(limit_id)s allows %(limit)s."
-    ),
-    "credit": N_(
-        "When this was told, %(amount)s had come in on account %(account)s on %(day)s; limit"
-        " %(limit_id)s allows %(limit)s."
-    ),
-    "both": N_(
-        "When this was told, %(amount)s had moved on account %(account)s on %(day)s; limit"
-        " %(limit_id)s allows %(limit)s."
-    ),
-}
-_ORIGINS: Final = {
-    "counterparty": N_("counterparty %(value)s"),
-    "institution": N_("at institution %(value)s"),
-    "channel": N_("channel %(value)s"),
-    "branch": N_("branch %(value)s"),
-}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LONG: Final = 200
 """Characters of a text of others that a sentence repeats."""
@@ -250,11 +232,20 @@ def amount(record: Record, name: str = "value") -> str:
         case Kind.OUTLIER.value:
             return _("1 day in %(number)s", number=text)
         case Kind.REVIEW.value:
-            return ngettext("%(num)s day", "%(num)s days", _number(value), num=text)
+            return ngettext("%(num)s day", "%(num)s days", number_of(value), num=text)
         case Kind.DAILY_COUNT.value:
-            return ngettext("%(num)s transaction", "%(num)s transactions", _number(value), num=text)
+            return _transactions(value)
+        case Kind.LIMIT.value if isinstance(value, int):
+            if measured(record).get("measure") == Measure.COUNT.value:
+                return _transactions(value)
+            return ngettext("%(num)s party", "%(num)s parties", number_of(value), num=text)
         case _:
             return money(value, record.get("currency"))
+
+
+def _transactions(value: object) -> str:
+    number = number_of(value)
+    return ngettext("%(num)s transaction", "%(num)s transactions", number, num=grouped(value))
 
 
 def money(value: object, currency: object) -> str:
@@ -265,7 +256,7 @@ def money(value: object, currency: object) -> str:
     return _("%(amount)s %(currency)s", amount=text, currency=currency)
 
 
-def _number(value: object) -> int:
+def number_of(value: object) -> int:
     """Return a number for its grammar: 1, or any other one."""
     return 1 if str(value) == "1" else 2
 
@@ -301,179 +292,15 @@ def listed(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def measured(record: Record) -> Record:
+    """Return what the alert of a limit on a gauge measured; empty of any other."""
+    found = evidence(record).get("measured")
+    return found if isinstance(found, Mapping) else {}
+
+
 def rows_of(value: object) -> list[Record]:
     """Return the objects in a list of a record; others in it are left out."""
     return [item for item in listed(value) if isinstance(item, Mapping)]
-
-
-def why(record: Record) -> list[str]:
-    """Return sentences that say why an alert was raised, with its values filled in."""
-    kind = record.get("kind")
-    if kind == Kind.SYSTEMIC.value:
-        return [text for text in _why_systemic(record) if text]
-    if kind == Kind.OUTLIER.value:
-        found = [_why_outlier(record)]
-        reasons = _reasons(record)
-        if reasons:
-            found.append(quoting(N_("It stands out because %(english)s."), reasons))
-    elif kind == Kind.REVIEW.value:
-        found = _why_review(record)
-    else:
-        found = _why_limit(record)
-    if record.get("value_before") is not None:
-        before = amount(record, "value_before")
-        found.append(_("The report before this one said %(amount)s.", amount=before))
-    if record.get("status") == "withdrawn":
-        found.append(_("This no longer holds: the alert was withdrawn."))
-    return found
-
-
-def _why_outlier(record: Record) -> str:
-    return _(
-        "About 1 business day in %(number)s is as strange as the days of account %(account)s from"
-        " %(day)s on; the budget of alerts now begins at 1 in %(limit)s.",
-        number=grouped(record.get("value")),
-        account=record.get("account_id"),
-        day=day(record.get("business_day")),
-        limit=grouped(record.get("limit")),
-    )
-
-
-def _why_limit(record: Record) -> list[str]:
-    said = evidence(record)
-    is_count = record.get("kind") == Kind.DAILY_COUNT.value
-    values = {
-        "day": day(record.get("business_day")),
-        "amount": amount(record),
-        "account": record.get("account_id"),
-        "limit_id": record.get("threshold_id"),
-        "limit": amount(record, "limit"),
-    }
-    if is_count:
-        first = _(
-            "When this was told, %(amount)s had been made on account %(account)s on %(day)s; limit"
-            " %(limit_id)s allows %(limit)s.",
-            **values,
-        )
-    else:
-        first = _(_MOVED.get(str(record.get("direction")), _MOVED["both"]), **values)
-    found = [first]
-    if said.get("over_by") is not None:
-        over = money(said["over_by"], None if is_count else record.get("currency"))
-        ratio = said.get("times_limit")
-        if ratio:
-            times_limit = grouped(ratio)
-            found.append(
-                _(
-                    "That is %(over)s too much, %(times)s times the limit.",
-                    over=over,
-                    times=times_limit,
-                )
-            )
-        else:
-            found.append(_("That is %(over)s too much.", over=over))
-    origin = said.get("origin")
-    if isinstance(origin, Mapping):
-        found.append(_tipping(record, origin))
-    return found
-
-
-def _tipping(record: Record, origin: Record) -> str:
-    """Return a sentence about the transaction that took a day over its limit."""
-    facts = [_(text, value=origin[name]) for name, text in _ORIGINS.items() if origin.get(name)]
-    transaction = record.get("transaction_id")
-    if not facts:
-        return _("Transaction %(transaction)s took it over the limit.", transaction=transaction)
-    return _(
-        "Transaction %(transaction)s took it over the limit, %(facts)s.",
-        transaction=transaction,
-        facts=joined(facts),
-    )
-
-
-def _why_review(record: Record) -> list[str]:
-    said = evidence(record)
-    window, some = said.get("window_days"), _("some")
-    found = [
-        _(
-            "Account %(account)s was over its limits on %(over)s business days, and near them on"
-            " %(near)s.",
-            account=record.get("account_id"),
-            over=grouped(said.get("breach_days", 0)),
-            near=grouped(said.get("near_days", 0)),
-        ),
-        _(
-            "That counts as %(days)s; more than %(least)s within %(window)s make a review.",
-            days=amount(record),
-            least=grouped(record.get("limit")),
-            window=some if window is None else grouped(window),
-        ),
-    ]
-    reasons = _reasons(record)
-    if said.get("reading") and reasons:
-        its = word(READINGS, said["reading"])
-        message = N_("It reads as: %(reading)s, because %(english)s.")
-        found.append(quoting(message, reasons, reading=its))
-    left_out = len(listed(said.get("grouped_days")))
-    if left_out:
-        found.append(
-            ngettext(
-                "%(num)s further day does not count, because an incident explains it.",
-                "%(num)s further days do not count, because an incident explains them.",
-                left_out,
-                num=grouped(left_out),
-            )
-        )
-    if said.get("why"):
-        message = N_("It was withdrawn because %(english)s.")
-        found.append(quoting(message, short(said["why"])))
-    return found
-
-
-def _reasons(record: Record) -> str:
-    """Return the reasons of a record, which are in English; an empty text if it has none."""
-    return "; ".join(short(reason) for reason in listed(evidence(record).get("reasons")))
-
-
-def _why_systemic(record: Record) -> Iterator[str]:
-    where = record.get("segment")
-    verdict, last = word(VERDICTS, record.get("verdict")), day(record.get("business_day"))
-    if where is None:
-        yield _("%(verdict)s, in all segments, up to %(day)s.", verdict=verdict, day=last)
-    else:
-        yield _(
-            "%(verdict)s, in segment %(segment)s, up to %(day)s.",
-            verdict=verdict,
-            segment=where,
-            day=last,
-        )
-    cause = record.get("cause")
-    if isinstance(cause, Mapping):
-        yield _(
-            "The account-days have %(type)s %(value)s in common, %(lift)s times its usual share.",
-            type=word(CAUSES, cause.get("type")),
-            value=cause.get("value"),
-            lift=grouped(cause.get("lift")),
-        )
-    said = evidence(record)
-    if said.get("breaches") is not None and said.get("expected") is not None:
-        yield _(
-            "%(breaches)s account-days were over the limit on the last day, where %(expected)s were"
-            " to be expected.",
-            breaches=grouped(said["breaches"]),
-            expected=grouped(said["expected"]),
-        )
-    yield decided_by(record)
-    if record.get("suggested_limit") is not None:
-        suggested = grouped(record["suggested_limit"])
-        yield _("History would set the limit to %(limit)s.", limit=suggested)
-    explained = record.get("grouped", 0)
-    yield ngettext(
-        "It explains %(num)s alert of accounts.",
-        "It explains %(num)s alerts of accounts.",
-        _number(explained),
-        num=grouped(explained),
-    )
 
 
 def decided_by(record: Record) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
 from monitor.core.business_day import day_text
+from monitor.core.gauged import Gauged
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.review import DayFacts, Review
 from monitor.core.transaction import CREDIT, DEBIT, Origin, Transaction
@@ -134,11 +135,22 @@ class Account:
 
     `tag` begins the keys of its transactions in the open days, and no other account's; `kept` is
     for the state layer, which keeps there what it last wrote of the account. `review` has its days
-    over or near a limit. `waiting` are its reversals whose originals are still to come, in the
-    order in which they came. `held_until` is the last business day that holds a reversal of it.
+    over or near a limit, `gauged` what gauges have measured of it. `waiting` are its reversals
+    whose originals are still to come, in the order in which they came. `held_until` is the last
+    business day that holds a reversal of it.
     """
 
-    __slots__ = ("account_id", "bucket", "days", "held_until", "kept", "review", "tag", "waiting")
+    __slots__ = (
+        "account_id",
+        "bucket",
+        "days",
+        "gauged",
+        "held_until",
+        "kept",
+        "review",
+        "tag",
+        "waiting",
+    )
 
     def __init__(self, account_id: str, bucket: int, tag: str) -> None:
         self.account_id = account_id
@@ -149,6 +161,7 @@ class Account:
         self.held_until = 0
         self.kept = b""
         self.review: Review | None = None
+        self.gauged: Gauged | None = None
 
     def day_of(self, day: int) -> AccountDay | None:
         """Return an open account-day; None if the account has none."""

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from monitor.core.account import AccountDay, day_totals
 from monitor.core.business_day import day_text, event_time_text
 from monitor.core.money import EXPONENT, amount_text
-from monitor.core.threshold import Measure, Threshold
+from monitor.core.threshold import MONEY_MEASURES, Measure, Threshold
 from monitor.core.transaction import Origin
 
 _NAMESPACE: Final = UUID("6f0c1a52-6a0e-5a1b-9c55-77e1f2d1a0c4")
@@ -19,6 +19,7 @@ class Kind(StrEnum):
 
     DAILY_AMOUNT = "daily-amount"
     DAILY_COUNT = "daily-count"
+    LIMIT = "limit"  # on a gauge: of another period, measure or part than those two
     OUTLIER = "outlier"
     REVIEW = "review"
     SYSTEMIC = "systemic"
@@ -127,7 +128,7 @@ class Alert(NamedTuple):
 
 def written(threshold: Threshold, value: int) -> str | int:
     """Return a threshold's value as it is written: decimal text for money, a number for a count."""
-    if threshold.measure is not Measure.AMOUNT:
+    if threshold.measure not in MONEY_MEASURES:
         return value
     assert threshold.currency is not None
     return amount_text(value, EXPONENT[threshold.currency])
@@ -143,8 +144,13 @@ def alert_id(threshold: Threshold, account_id: str, business_day: int) -> str:
 
     A UUID of version 5 over the four, each with its length before it, so that no two share a text.
     """
-    parts = (kind_of(threshold).value, threshold.threshold_id, account_id, day_text(business_day))
-    return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+    return id_of(kind_of(threshold), threshold.threshold_id, account_id, day_text(business_day))
+
+
+def id_of(kind: Kind, *parts: str) -> str:
+    """Return the id of what is known by its kind and some texts, in their order."""
+    named = (kind.value, *parts)
+    return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in named)))
 
 
 def evidence_of(account_day: AccountDay, threshold: Threshold, value: int) -> dict[str, object]:

@@ -6,7 +6,7 @@ Of a file's rows it is one moment for all, of a stream's records the time of eac
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from monitor.core.transaction import Rejection, Transaction, future
+from monitor.core.transaction import Heartbeat, Rejection, Transaction, future
 
 
 class AsOf(NamedTuple):
@@ -37,6 +37,6 @@ def judged(
 def _judged(
     item: Transaction | Rejection, moment: int, clock_skew: int, named: str
 ) -> Transaction | Rejection:
-    if isinstance(item, Transaction) and item.event_time - moment > clock_skew:
+    if isinstance(item, Transaction | Heartbeat) and item.event_time - moment > clock_skew:
         return future(item, item.event_time - moment, named)
     return item

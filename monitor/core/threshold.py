@@ -21,12 +21,26 @@ class Measure(StrEnum):
 
     AMOUNT = "amount"
     COUNT = "count"
+    LARGEST = "largest"  # of gauges, as those up to `distinct`: the greatest single amount
+    NET = "net"  # what goes out less what comes in, or the other way
+    THROUGH = "through"  # the lesser of what comes in and goes out: that passes through
+    DISTINCT = "distinct"  # how many counterparties or institutions
     RARITY = "rarity"  # of the outlier models: one account-day in so many is as strange
     BREACH_DAYS = "breach-days"  # of an account that is reviewed
 
 
-LIMIT_MEASURES: Final = (Measure.AMOUNT, Measure.COUNT)
+LIMIT_MEASURES: Final = (
+    Measure.AMOUNT,
+    Measure.COUNT,
+    Measure.LARGEST,
+    Measure.NET,
+    Measure.THROUGH,
+    Measure.DISTINCT,
+)
 """What a policy can put a limit on."""
+
+MONEY_MEASURES: Final = (Measure.AMOUNT, Measure.LARGEST, Measure.NET, Measure.THROUGH)
+"""Those that are in minor units of a currency."""
 
 
 class Direction(StrEnum):
@@ -56,8 +70,11 @@ _PLACES: Final = {
 }
 
 
-_OF_ACCOUNT: Final = 5
+_OF_ACCOUNT: Final = 16
+_OF_GROUP: Final = (4, 8)  # coarse and fine
 _OF_SEGMENT: Final = 2
+_OF_PRODUCT: Final = 1
+"""Each is more than all after it together: a scope of several keys goes by the first of them."""
 
 
 class Threshold(NamedTuple):
@@ -65,7 +82,8 @@ class Threshold(NamedTuple):
 
     `above` is in minor units of `currency` for an amount, in transactions for a count. A count
     without a currency counts those of every currency. Its scope is `account_id`, `peer_group` (of
-    the models: all of "B", or "B2" in it), `segment` or `product`; none makes it the default.
+    the models: all of "B", or "B2" in it), `segment` and `product`, as far as they are stated:
+    none makes it the default.
     """
 
     threshold_id: str
@@ -86,14 +104,19 @@ class Threshold(NamedTuple):
 
     @property
     def specificity(self) -> int:
-        """0 for a default; then a product, a segment, a coarse and a fine group, an account."""
-        if self.account_id is not None:
-            return _OF_ACCOUNT
-        if self.peer_group is not None:
-            return _OF_SEGMENT + len(self.peer_group)
-        if self.segment is not None:
-            return _OF_SEGMENT
-        return 1 if self.product is not None else 0
+        """How narrow its scope is; no two scopes that one account-day is in are equally so.
+
+        0 is a default. A product is less than a segment, that less than a coarse peer group, that
+        less than a fine one, and that less than an account. Of several keys the first of these
+        decides, then the next.
+        """
+        peer_group = self.peer_group or ""
+        return (
+            (self.account_id is not None) * _OF_ACCOUNT
+            + (_OF_GROUP[len(peer_group) - 1] if peer_group else 0)
+            + (self.segment is not None) * _OF_SEGMENT
+            + (self.product is not None) * _OF_PRODUCT
+        )
 
     def is_for(
         self,

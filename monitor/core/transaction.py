@@ -94,6 +94,32 @@ class Rejection(NamedTuple):
     segment: str | None = None
 
 
+class Heartbeat(Rejection):
+    """A record by which a feed says that it has sent all up to a time; `detail` is that time.
+
+    It is no transaction, and whoever does not know it rejects it for what it lacks. It is reported
+    to nobody: days go on to its time.
+    """
+
+    __slots__ = ()
+
+    @property
+    def event_time(self) -> int:
+        """Up to when all was sent, in microseconds since 1970."""
+        moment = event_time_of(self.detail)
+        assert moment is not None, "a heartbeat has a time"
+        return moment
+
+
+def heartbeat_of(booked_at: str) -> Rejection:
+    """Return the heartbeat of a time as it is written, or why it cannot be one."""
+    if not booked_at:
+        return Rejection(Reason.MISSING_FIELD, "booked_at")
+    if event_time_of(booked_at) is None:
+        return bad_time(booked_at)
+    return Heartbeat(Reason.MISSING_FIELD, booked_at)
+
+
 class Origin(NamedTuple):
     """Where a transaction came from and went to, as far as its record names it."""
 
@@ -254,10 +280,7 @@ def _fault_of(fields: Fields) -> Rejection | None:
         )
     moment = event_time_of(booked_at)
     if moment is None:
-        return Rejection(
-            Reason.BAD_TIME,
-            f"booked_at is {booked_at[:40]!r}: it is RFC 3339 with an offset, years 1900 to 2999",
-        )
+        return bad_time(booked_at)
     if moment < end:
         return None
     said = f"currency is {currency[:40]!r}: "
@@ -269,13 +292,21 @@ def _fault_of(fields: Fields) -> Rejection | None:
     )
 
 
-def future(transaction: Transaction, ahead: int, reference: str) -> Rejection:
-    """Return the rejection of a transaction that is dated so many microseconds ahead of a time."""
+def bad_time(booked_at: str) -> Rejection:
+    """Return the rejection of a record whose time cannot be read."""
+    return Rejection(
+        Reason.BAD_TIME,
+        f"booked_at is {booked_at[:40]!r}: it is RFC 3339 with an offset, years 1900 to 2999",
+    )
+
+
+def future(item: Transaction | Heartbeat, ahead: int, reference: str) -> Rejection:
+    """Return the rejection of a record that is dated so many microseconds ahead of a time."""
     return Rejection(
         Reason.FUTURE,
         f"booked_at is {ahead // 1_000_000} s ahead of {reference}",
-        transaction.branch or None,
-        transaction.segment,
+        item.branch or None,
+        item.segment,
     )
 
 

@@ -20,9 +20,18 @@ from monitor.core.account import (
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.attributes import NO_ATTRIBUTES
 from monitor.core.threshold import Threshold, Watch, scope_of
-from monitor.core.transaction import DEBIT, Reason, Rejection, Transaction, duplicate, too_late
+from monitor.core.transaction import (
+    DEBIT,
+    Heartbeat,
+    Reason,
+    Rejection,
+    Transaction,
+    duplicate,
+    too_late,
+)
 from monitor.core.waiting import ID_KEPT_MAX, kept_id
 from monitor.engine.closing import CLOSED_DAYS_MAX, Closing
+from monitor.engine.gauging import Gauging
 from monitor.engine.limit_alerts import retell, tell
 from monitor.engine.reversals import Reversals, Reversed
 from monitor.engine.run import RecordRun
@@ -60,6 +69,7 @@ class Engine:
         self.reviews = Reviews(self.ledger, self._report)
         self._closing = Closing(self.ledger, self.outliers, self.reviews)
         self._reversals = Reversals(self.ledger)
+        self.gauging = Gauging(self.ledger, policies)
         # The day of the record before, from start to end: most likely the next is of it too.
         self._day_near: tuple[int, int, OpenDay | None] = NOT_NEAR
         self._ended: list[OpenDay] = []  # days whose last records the models are still to see
@@ -136,6 +146,11 @@ class Engine:
         """Report a record that is no transaction."""
         if offset <= self.ledger.offset_last:
             self._step.redelivered += 1
+            return
+        if isinstance(rejection, Heartbeat):
+            self._step.heartbeats += 1
+            if self.ledger.beat(offset, rejection.event_time):
+                self._take_ended()
             return
         self._step.rejections.append((offset, rejection))
         if rejection.reason is Reason.FUTURE:
@@ -239,6 +254,10 @@ class Engine:
         totals[place + 1] += amount
         if account.waiting:
             self._reversals.settle_waiting(offset, account, key, step)
+        if self.gauging.is_on:
+            cause = self._cause(offset, transaction)
+            self.gauging.take(transaction, name, open_day.contents[key], account_day, cause)
+            step.alerts += self.gauging.take_alerts()
         watches = account_day.watches.get(series)
         if watches is None:
             watches = open_day.limits.watch(account_day, series)
@@ -310,6 +329,7 @@ class Engine:
         for closed in self.ledger.take_ended():
             self._reversals.reject_waiting(closed, self._step)
             self._ended.append(closed)
+        self.gauging.days_closed()
 
     def _close_ended(self) -> None:
         """Let days close, once the models have seen their last record."""
@@ -352,6 +372,7 @@ class Engine:
         """Decide every open day again by the policies in force now."""
         self.reviews.count_all()
         self.outliers.begin()
+        self.gauging.begin()
         for day, open_day in self.ledger.open_days.items():
             open_day.policy, open_day.limits = self.policies.for_day(day)
             for account_day in open_day.account_days:
@@ -425,6 +446,8 @@ class Engine:
         if cause is None:
             cause = self.reviews.no_record()
         before = len(self._step.alerts)
+        self.gauging.decide_again(account_day, cause)
+        self._step.alerts += self.gauging.take_alerts()
         self._step.alerts.extend(
             retell(
                 account, account_day, open_day.limits, self.policies, open_day.policy, cause,
@@ -438,6 +461,10 @@ class Engine:
         """Decide an account-day again by what reversals have left of it, or restored to it."""
         account_day, open_day = done.account_day, done.fit.root
         account, cause = account_day.account, self._cause(offset, transaction)
+        _, key, _ = done.fit.taken[-1]
+        name = key.removeprefix(account.tag)
+        self.gauging.reverse(account, name, open_day.contents[key], cause)
+        self._step.alerts += self.gauging.take_alerts()
         self.reviews.note_if_near(account_day, open_day)
         for watch in open_day.limits.watch(account_day, done.fit.series):
             alert = tell(account, account_day, watch.threshold, open_day.policy, cause)
@@ -460,6 +487,7 @@ class Engine:
         restored, closed = self.ledger.restore_bucket(number, accounts)
         for account in restored:
             self.reviews.restored(account)
+            self.gauging.restored(account)
         for account_day in closed:
             self._closing.add_restored(account_day)
 

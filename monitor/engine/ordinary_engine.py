@@ -11,8 +11,10 @@ import numpy as np
 
 from models.arrays import Bytes, Ints
 from monitor.core.alert import Alert
+from monitor.core.threshold import scope_of
 from monitor.core.transaction import CREDIT, Rejection, Transaction
 from monitor.engine.engine import Engine
+from monitor.engine.limit_alerts import tell
 from monitor.engine.run import RecordRun
 from monitor.engine.step import Step
 from monitor.ledger.ledger import BUCKETS, Ledger
@@ -43,6 +45,9 @@ PYTHON_RECORDS_MAX: Final = 1 << 20
 
 _Items = Mapping[int, Transaction | Rejection]
 """What records are, by their places in a run."""
+
+_Raised = tuple[int, int, list[int]]
+"""What `layout.RAISED` has of a record: the account-day's place, the limit's bit, and totals."""
 
 
 class _Turns:
@@ -130,9 +135,12 @@ class OrdinaryEngine(Engine):
         """Take a run of records of this partition, in order."""
         skew = self.policies.calendar.clock_skew
         begin, count, why = 0, len(run.offsets), layout.NO_KERNELS
+        is_beating = False
         if self._is_by_kernels():
             if self._turns.is_of_python:
                 why = layout.MOSTLY_ODD
+            elif run.has_heartbeats:
+                why, is_beating = layout.MOSTLY_ODD, True
             else:
                 run.judge_rows(skew)
                 begin = self._observe_rows(run, skew)
@@ -142,14 +150,14 @@ class OrdinaryEngine(Engine):
             if why == layout.MOSTLY_ODD:
                 self.ledger.look_up(items)
             self.observe(run.offsets[begin:], items)
-            if why == layout.MOSTLY_ODD and self._turns.note_python(run.rows):
+            if why == layout.MOSTLY_ODD and (is_beating or self._turns.note_python(run.rows)):
                 self.settle()
 
     def _is_by_kernels(self) -> bool:
         """Return whether kernels can go on; the first time that they can, accounts become rows."""
         ledger = self.ledger
-        if ledger.marks.is_alone or ledger.lone is not None:
-            return False
+        if self.gauging.is_on or ledger.marks.is_alone or ledger.lone is not None:
+            return False  # what gauges measure, Python takes from each record
         if ledger.ordinary is None and not self._are_kernels_ready():
             return False
         if ledger.ordinary is None:
@@ -281,7 +289,10 @@ class OrdinaryEngine(Engine):
         numbers[layout.OFFSET_LAST] = max(ledger.offset_last, ledger.offset_recovered_last)
         numbers[layout.FIRST_OPEN] = first_open
         numbers[layout.ASKS_OWN] = ledger.asks_own
-        numbers[layout.DEFERRED] = 0
+        numbers[layout.DEFERRED] = numbers[layout.RAISED_USED] = 0
+        days_told_max = self.policies.review_days_least or layout.DAYS_WITHOUT_REVIEWS
+        is_counting = self.reviews.is_counting  # what has closed is counted before more is told
+        numbers[layout.DAYS_TOLD_MAX] = 0 if is_counting else days_told_max
         models = self._known_models()
         if models is not None:
             numbers[layout.MODEL_DAY] = models.scorer.day
@@ -295,21 +306,37 @@ class OrdinaryEngine(Engine):
     # -- what Python decides ----------------------------------------------------------------------
 
     def _take_deferred(self, run: RecordRun, places: RunPlaces, read: _Items, skew: int) -> None:
-        """Decide on the records that the kernel has left, in order; then make rows again."""
+        """Tell of what the kernel has raised, and decide on what it has left, in their order.
+
+        Then make rows again.
+        """
         ordinary = self.ledger.begin_rows()
-        count = int(ordinary.arrays.numbers[layout.DEFERRED])
-        if not count:
+        numbers = ordinary.arrays.numbers
+        count, raised_count = numbers[[layout.DEFERRED, layout.RAISED_USED]].tolist()
+        if not count and not raised_count:
             return
+        raised: dict[int, list[_Raised]] = {}
+        found = places.raised[:raised_count]
+        by_field = [found[name].tolist() for name in ("place", "day_at", "bit", "totals")]
+        for place, *of_limit in zip(*by_field, strict=True):
+            raised.setdefault(place, []).append(tuple(of_limit))
         deferred = places.deferred[:count].tolist()
-        offsets = [run.offsets[place] for place in deferred]
-        items = self._items_at(run, deferred, read, skew)
-        self.ledger.look_up(items)
+        asked = sorted([*deferred, *raised])
+        items = dict(zip(asked, self._items_at(run, asked, read, skew), strict=True))
+        self.ledger.look_up([items[place] for place in deferred])
         redelivered_last = max(self.ledger.offset_last, self.ledger.offset_recovered_last)
         accounts: dict[str, None] = {}
-        numbers = places.account[places.deferred[:count]].tolist()
-        for self._place_now, offset, item, is_ahead, number in zip(
-            deferred, offsets, items, places.is_ahead[:count].tolist(), numbers, strict=True
-        ):
+        of_deferred = zip(
+            places.is_ahead[:count].tolist(), places.account[deferred].tolist(), strict=True
+        )
+        for place, item in items.items():
+            offset = run.offsets[place]
+            if place in raised:
+                assert isinstance(item, Transaction), "a kernel has taken it in"
+                self._tell_raised(offset, item, raised[place])
+                continue
+            self._place_now = place
+            is_ahead, number = next(of_deferred)
             if isinstance(item, Rejection):
                 self._set_aside(offset, item)
                 continue
@@ -324,6 +351,19 @@ class OrdinaryEngine(Engine):
                     self._seen.of_python.append(self._place_now)
         for account_id in accounts:
             self._make_rows(account_id)
+
+    def _tell_raised(self, offset: int, item: Transaction, raised: Sequence[_Raised]) -> None:
+        """Tell that a transaction, which a kernel has taken in, took its day over limits."""
+        ordinary, open_days = self.ledger.begin_rows(), self.ledger.open_days
+        for day_at, bit, totals in raised:
+            account_day = ordinary.raised_day(day_at, item.account_id, totals, open_days)
+            open_day = open_days[account_day.day]
+            threshold = open_day.limits.deciding(*scope_of(account_day))[bit]
+            cause = self._cause(offset, item)
+            alert = tell(account_day.account, account_day, threshold, open_day.policy, cause)
+            assert alert is not None, "nothing was told of it before"
+            ordinary.told[day_at] = account_day.told
+            self._step.alerts.append(alert)
 
     def _take_one(self, run: RecordRun, place: int, read: _Items, skew: int) -> None:
         """Decide on one record by which the clock goes on, as the other engine does."""
@@ -374,7 +414,7 @@ class OrdinaryEngine(Engine):
 
     def settle(self) -> None:
         """Make rows of all accounts of which nothing is remarkable."""
-        if self.ledger.ordinary is not None:
+        if self.ledger.ordinary is not None and not self.gauging.is_on:
             for account_id in list(self.ledger.accounts):
                 self._make_rows(account_id)
 

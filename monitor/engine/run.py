@@ -26,6 +26,11 @@ class RecordRun(Protocol):
         """The rows of all records; `layout.ORDINARY` is the state of those that were read."""
         ...
 
+    @property
+    def has_heartbeats(self) -> bool:
+        """Whether a record may be a heartbeat: then no kernel takes the run."""
+        ...
+
     def judged(self, clock_skew: int) -> list[Transaction | Rejection]:
         """Return what each record is."""
         ...

@@ -16,8 +16,16 @@ from monitor.core.transaction import CREDIT, Transaction
 from monitor.engine.run import RecordRun
 from monitor.ordinary import layout
 from monitor.ordinary.accounts import OrdinaryAccounts
-from monitor.ordinary.layout import CURRENCY_CODES, NONE, RunPlaces
-from monitor.ordinary.names import Names, SeenTexts, further_totals, see_texts, text_at
+from monitor.ordinary.ids import joined_texts
+from monitor.ordinary.layout import CURRENCY_CODES, NONE, SPARE, RunPlaces
+from monitor.ordinary.names import (
+    Names,
+    SeenTexts,
+    further_totals,
+    note_models,
+    see_texts,
+    text_at,
+)
 from monitor.outliers.scorer import Scorer, number_of, weekends
 
 
@@ -45,11 +53,28 @@ class KnownModels:
         """Learn what is new: accounts that the models know, and the peer groups of another day."""
         scorer, ordinary = self.scorer, self._ordinary
         if self._accounts < len(scorer.account_ids):
-            ordinary.know_models(scorer.account_ids[self._accounts :], self._accounts)
-            self._accounts = len(scorer.account_ids)
+            self._know_accounts(scorer.account_ids)
         if self._peers is not scorer.peers:
             self._peers = scorer.peers
             ordinary.know_peers(scorer.peers, scorer.learner.peer_name)
+
+    def _know_accounts(self, account_ids: Sequence[str]) -> None:
+        """Let accounts have their rows in the models, from the first that is new."""
+        for first in range(self._accounts, len(account_ids), SPARE):
+            data, ends = joined_texts(account_ids[first : first + SPARE])
+            self._ordinary.make_room(data.size)
+            arrays = self._ordinary.arrays
+            note_models(
+                arrays.numbers,
+                arrays.accounts,
+                arrays.index,
+                arrays.texts,
+                arrays.bucket_dirty.size,
+                data,
+                ends,
+                first,
+            )
+        self._accounts = len(account_ids)
 
     def rows_of(self, numbers: Ints) -> Ints:
         """Return the models' rows of accounts, by their numbers; new ones begin in order."""

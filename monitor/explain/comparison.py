@@ -8,10 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from monitor.core.alert import Kind, Status
-from monitor.core.business_day import Calendar, day_of_text, event_time_text
+from monitor.core.business_day import Calendar, day_of_text, event_time_of, event_time_text
 from monitor.core.money import EXPONENT, amount_text
-from monitor.core.threshold import Direction
+from monitor.core.table_reader import TableReader
+from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import Transaction
+from monitor.gauges.gauge import Party, party_of
+from monitor.policy.where import where_stated
 
 AMOUNT_KINDS: Final = ("daily-amount",)
 LIMIT_KINDS: Final = (*AMOUNT_KINDS, "daily-count")
@@ -125,8 +128,10 @@ def parts_of(
     `taken` has the account's transactions that were taken in, by offset; those after `offset_last`
     do not count yet (None: all do). Each has the amount that reversals have left of it. Of an alert
     that is no plain sum, all transactions of its business day are returned, and counted; of a
-    review, those of all days that it lists.
+    review, those of all days that it lists; of a limit on a gauge, those that it measured.
     """
+    if alert["kind"] == Kind.LIMIT.value:
+        return _measured(alert, _standing(taken, offset_last), calendar)
     days = {day_of_text(alert["business_day"])}
     if alert["kind"] == Kind.REVIEW.value:
         days = {day_of_text(listed["business_day"]) for listed in alert["evidence"]["days"]}
@@ -141,6 +146,52 @@ def parts_of(
             continue
         total += transaction.amount_minor if counts_amounts else 1
         parts.append(Part(offset, transaction, total))
+    return parts
+
+
+class Measured:
+    """What an alert has measured: a period of an account, or a part of it."""
+
+    def __init__(self, alert: Mapping[str, Any], calendar: Calendar) -> None:
+        said = alert["evidence"]["measured"]
+        begin, end = event_time_of(said["from"]), event_time_of(said["to"])
+        assert begin is not None, "it was written by us"
+        assert end is not None, "it was written by us"
+        # A window has its end and not its begin; of days it is the other way round.
+        is_rolling = said["period"] not in {"day", "week", "month"}
+        self._begin, self._end = begin + is_rolling, end + is_rolling
+        self.sums_amounts = said["measure"] == Measure.AMOUNT
+        self._calendar = calendar
+        self._currency = alert["currency"]
+        is_net = said["measure"] == Measure.NET
+        self._direction = Direction.BOTH if is_net else Direction(alert["direction"])
+        self._per = [(Party(name), whose) for name, whose in said.get("per", {}).items()]
+        self._of = [Party(said["of"])] if "of" in said else []
+        self._where = where_stated(TableReader({"where": said.get("where", {})}), self._currency)
+
+    def has(self, transaction: Transaction) -> bool:
+        """Return whether a transaction of the account is in it."""
+        day = self._calendar.day_of(transaction.event_time)
+        return (
+            self._begin <= transaction.event_time < self._end
+            and self._currency in {None, transaction.currency}
+            and self._direction in {Direction.BOTH, Direction(transaction.direction)}
+            and all(party_of(transaction, party) == whose for party, whose in self._per)
+            and all(party_of(transaction, party) for party in self._of)
+            and self._where.takes(transaction, day, self._calendar)
+        )
+
+
+def _measured(
+    alert: Mapping[str, Any], standing: Iterable[tuple[int, Transaction]], calendar: Calendar
+) -> list[Part]:
+    measured = Measured(alert, calendar)
+    parts: list[Part] = []
+    total = 0
+    for offset, transaction in standing:
+        if measured.has(transaction):
+            total += transaction.amount_minor if measured.sums_amounts else 1
+            parts.append(Part(offset, transaction, total))
     return parts
 
 

@@ -5,7 +5,7 @@ It decides nothing, and knows nobody who does: days that end are handed over by 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from monitor.core.account import SERIES, Account, AccountDay
@@ -14,12 +14,16 @@ from monitor.core.names import OTHERS, REJECTION_KINDS_MAX
 from monitor.core.threshold import LimitSet, scope_of
 from monitor.core.transaction import Rejection
 from monitor.core.waiting import Waiting, kept_id
+from monitor.ledger.rejections import RejectionCounts, RejectionKey
 from monitor.ledger.rows import Contents, DayRows
 from monitor.ledger.watermark import NEVER, Lone, Marks, Watermark
 from monitor.policy.policy import Policy, PolicyBook
 
 BUCKETS: Final = 256
-"""Buckets of state a partition has by default."""
+"""Buckets of state that a partition begins with by default."""
+
+BUCKETS_MAX: Final = 65_536
+"""That a partition can have."""
 
 WAITING: Final = -1
 """The content of a reversal that waits for its original."""
@@ -99,32 +103,6 @@ class OpenDay:
         self.noted: dict[AccountDay, None] = {}  # those that came near a limit: they have facts
 
 
-class RejectionKey(NamedTuple):
-    """What rejections are counted by: the day on which they came, and whose they were.
-
-    The day is the clock's, because that of a rejection may be anything; `branch` is empty where the
-    record names none.
-    """
-
-    day: int
-    segment: str | None
-    reason: str
-    branch: str
-
-
-RejectionCounts = dict[RejectionKey, int]
-
-
-def rejection_rows(counts: RejectionCounts) -> list[list[Any]]:
-    """Return counts of rejections as they are kept."""
-    return [[*key, count] for key, count in counts.items()]
-
-
-def rejections_of(rows: Iterable[Sequence[Any]]) -> RejectionCounts:
-    """Return the counts of rejections that were kept."""
-    return {RejectionKey(*key): count for *key, count in rows}
-
-
 class Bucket:
     """The accounts that are written together, and the offset that they include.
 
@@ -192,6 +170,28 @@ class Ledger:
     def clock(self) -> int | None:
         """The event time that days go by; None before the first transaction."""
         return None if self.marks.first == NEVER else self.marks.clock
+
+    def begin_with(self, buckets: int) -> None:
+        """Let the ledger, which is empty, have so many buckets: as many as its state has."""
+        self.buckets = [Bucket() for _ in range(buckets)]
+
+    def deal(self, buckets: int) -> None:
+        """Deal the accounts into more buckets, which all must be written then.
+
+        They are a multiple of those before, so each is of one of these, and has its offset.
+        """
+        before, self.buckets = self.buckets, [Bucket() for _ in range(buckets)]
+        assert not buckets % len(before), "each is of one bucket before"
+        for number, bucket in enumerate(self.buckets):
+            bucket.offset_last = before[number % len(before)].offset_last
+        for number, bucket in enumerate(before):
+            self.buckets[number].rejections = bucket.rejections
+            if bucket.rejections:
+                self.dirty_buckets.add(number)
+        for account in self.accounts.values():
+            account.bucket = self.bucket_of(account.account_id)
+            self.buckets[account.bucket].accounts[account.account_id] = account
+            self.dirty_buckets.add(account.bucket)
 
     def restore_watermark(self, marks: Marks, lone: Lone | None = None) -> None:
         """Set the watermark that the seal has, before accounts and entries are put back."""
@@ -453,6 +453,23 @@ class Ledger:
             self._close_days()
         return event_time > marks.lone
 
+    def beat(self, offset: int, event_time: int) -> bool:
+        """Take the time of a heartbeat; return whether days have ended.
+
+        The watermark goes on as if records of two accounts had come at that time.
+        """
+        marks = self.marks
+        if event_time <= marks.second:
+            return False
+        marks.second = event_time
+        marks.first = max(marks.first, event_time)
+        marks.time = max(
+            marks.time, marks.first if marks.first - event_time <= marks.lead else event_time
+        )
+        if marks.time >= self.closes_next:
+            self.go_on(offset)
+        return self.has_ended
+
     def _lone_closes_next(self) -> int:
         first = self.day_open_first
         if first is None:
@@ -528,6 +545,7 @@ class Ledger:
         if (
             not account.days
             and account.review is None
+            and account.gauged is None
             and not account.waiting
             and account.held_until < (self.day_open_first or 0)
         ):

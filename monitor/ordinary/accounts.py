@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from models.arrays import Bytes, Ints
+from models.arrays import Bytes, Ints, longer
 from monitor.core.account import NOTHING_TOLD, SERIES, Account, AccountDay, Told
 from monitor.core.alert import Status
 from monitor.core.attributes import NO_ATTRIBUTES, Attributes
@@ -84,7 +84,7 @@ class OrdinaryAccounts:
         arrays = self.arrays
         before = {int(row["day"]): row.copy() for row in self._opens()}
         if len(open_days) > arrays.opens.size:
-            arrays = self.arrays = arrays._replace(opens=room.longer(arrays.opens, len(open_days)))
+            arrays = self.arrays = arrays._replace(opens=longer(arrays.opens, len(open_days)))
         for place, open_day in enumerate(open_days):
             row = arrays.opens[place]
             kept = before.get(open_day.day)
@@ -161,8 +161,8 @@ class OrdinaryAccounts:
             self._owns.append((attributes, account_id))
             if number >= self.arrays.own_segment.size:
                 self.arrays = self.arrays._replace(
-                    own_segment=room.longer(self.arrays.own_segment, number + 1),
-                    own_tails=room.longer(self.arrays.own_tails, number + 1),
+                    own_segment=longer(self.arrays.own_segment, number + 1),
+                    own_tails=longer(self.arrays.own_tails, number + 1),
                 )
             self.arrays.own_segment[number] = segment
             self.arrays.own_tails[number] = self._put_text(tail_of(attributes))
@@ -291,12 +291,6 @@ class OrdinaryAccounts:
         self.arrays = arrays._replace(watches=np.concatenate([arrays.watches, rows]))
 
     # -- what the models know ---------------------------------------------------------------------
-
-    def know_models(self, account_ids: Sequence[str], first: int) -> None:
-        """Let accounts have their rows in the models: `first`, and those after it."""
-        for row, account_id in enumerate(account_ids, first):
-            number = self.number_of(account_id)  # first: it may make room, in other arrays
-            self.arrays.accounts["model"][number] = row
 
     def forget_models(self) -> None:
         """Let no account have a row in the models."""
@@ -475,6 +469,19 @@ class OrdinaryAccounts:
         fields = segment, segment_time, currency, peer, facts, more, *totals[:4].tolist()
         was_told = self.told[place] if told else NOTHING_TOLD
         return self._account_day(account, day, attributes, was_told, fields, limits)
+
+    def raised_day(
+        self, place: int, account_id: str, totals: Sequence[int], open_days: dict[int, OpenDay]
+    ) -> AccountDay:
+        """Return an account-day with its only totals as they were when it went over a limit."""
+        row = self.arrays.days[place]
+        attributes, _ = self._owns[max(int(self.arrays.accounts[row["account"]]["own"]), 0)]
+        day, told = int(row["day"]), self.told.get(place, NOTHING_TOLD)
+        fields = [int(row[name]) for name in ("segment", "segment_time", "currency", "peer")]
+        account = Account(account_id, 0, "")
+        return self._account_day(
+            account, day, attributes, told, [*fields, NONE, NONE, *totals], open_days[day].limits
+        )
 
     def give_up(self, place: int) -> None:
         """Take a row from its account; its bucket must be written."""

@@ -34,7 +34,8 @@ class ClosedRows:
         self, accounts: "OrdinaryAccounts", open_day: OpenDay, first: int, count: int
     ) -> None:
         self._accounts = accounts
-        self._open_day = open_day
+        # Not the day itself, which has these rows: a cycle would keep its accounts.
+        self._day, self._limits, self._noted = open_day.day, open_day.limits, open_day.noted
         self._objects: dict[int, AccountDay] = {}  # by number
         of_segments = np.zeros(SEGMENTS_MAX + 1, np.int64)
         self._places = tables.places_of_day(accounts.arrays.days, first, count, of_segments)
@@ -85,7 +86,7 @@ class ClosedRows:
         days = self._accounts.arrays.days
         is_odd = (days["told"][places] != 0) | (days["more"][places] != NONE)
         for number in np.flatnonzero((places != NONE) & is_odd).tolist():
-            yield begin + number, self._accounts.view(places[number], self._open_day.limits)
+            yield begin + number, self._accounts.view(places[number], self._limits)
         if self._objects:
             for number in range(begin, end):
                 made = self._objects.get(number)
@@ -144,7 +145,7 @@ class ClosedRows:
         peers.know(rows["peer"].astype(np.int64))
         segments.know(rows["segment"].astype(np.int64) + 1)
         owns.know(np.maximum(arrays.accounts["own"][rows["account"]], 0).astype(np.int64))
-        of_day = f'","business_day":"{day_text(self._open_day.day)}","segment":'
+        of_day = f'","business_day":"{day_text(self._day)}","segment":'
         closing = f'"}}],"breaches":[],"policy_version":{version},"score":'
         out = np.empty(written.PIECE_BYTES, np.uint8)
         spans = np.empty((_PIECE, 3), np.int64)
@@ -183,7 +184,7 @@ class ClosedRows:
         made = self._objects.pop(number, None)
         place = int(self._places[number])
         if made is None and place != NONE:
-            made = self._accounts.view(place, self._open_day.limits)
+            made = self._accounts.view(place, self._limits)
             self._accounts.give_up(place)
             self._places[number] = NONE
         return made
@@ -195,9 +196,9 @@ class ClosedRows:
         number = int(self._accounts.arrays.days[place]["before"])  # see `places_of_day`
         if not 0 <= number < len(self) or self._places[number] != place:
             return None
-        made = self._accounts.view(place, self._open_day.limits, account)
+        made = self._accounts.view(place, self._limits, account)
         if made.facts is not None:
-            self._open_day.noted[made] = None
+            self._noted[made] = None
         self._objects[number] = made
         self._places[number] = NONE
         return made

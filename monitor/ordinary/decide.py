@@ -8,7 +8,7 @@ these after the others.
 
 import numpy as np
 
-from models.arrays import Bytes
+from models.arrays import Bytes, Ints
 from models.kernels import borrowed, compiled
 from monitor.ordinary.layout import (
     ACCOUNT,
@@ -19,6 +19,7 @@ from monitor.ordinary.layout import (
     BY_ITSELF,
     CLOCK_MAX,
     CURRENCY_CHANGE,
+    DAYS_TOLD_MAX,
     DAYS_USED,
     DEFERRED,
     DUPLICATE,
@@ -60,6 +61,7 @@ from monitor.ordinary.layout import (
     OBJECT_ACCOUNT,
     OFFSET_LAST,
     OPENS_USED,
+    RAISED_USED,
     REDELIVERED,
     REJECTED,
     REVERSAL,
@@ -152,6 +154,23 @@ def first_near(arrays: Arrays, day: Table, kind: int, coming: int) -> tuple[bool
                 if value_of(day, arrays.more, watch, currency) > watch["look_above"]:
                     return True, NONE
     return False, NONE
+
+
+@compiled
+def is_told_at_once(numbers: Ints, account: Table, days: Table, open_: Table, day_at: int) -> bool:
+    """Return whether all there is to tell of an account-day over a limit is its alert."""
+    if numbers[DAYS_TOLD_MAX] == 0 or (open_["looks"] != 0 and account["rests"] != 0):
+        return False
+    if open_["looks"] == 0:
+        return True
+    told = 1  # this one
+    place = int(account["head"])
+    while place != NONE:
+        if place != day_at and days[place]["told"] != 0 and days[place]["facts"] != NONE:
+            told += 1
+        place = int(days[place]["next"])
+    is_few: bool = told < numbers[DAYS_TOLD_MAX]
+    return is_few
 
 
 @compiled
@@ -322,6 +341,7 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                     numbers[LEARN_KIND], numbers[LEARN_SERIES] = kind, unknown
                     return place, WATCH
         is_near = False
+        over = raised_used = int(numbers[RAISED_USED])
         if why == NONE:
             first_watch = int(watch_at[kind, series])
             if first_watch == NONE:
@@ -343,14 +363,26 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
                 if value > watch["look_above"]:
                     is_near = True
                 if value > watch["above"]:
-                    stands = (
+                    is_told = (
                         day_at != NONE
                         and watch["bit"] != NONE
                         and (int(days[day_at]["told"]) >> watch["bit"]) & 1 != 0
-                        and numbers[TIME] < open_["end"]
                     )
-                    if not stands:
+                    if is_told and numbers[TIME] < open_["end"]:
+                        continue
+                    if (
+                        is_told
+                        or watch["bit"] == NONE
+                        or further != NONE
+                        or (day_at != NONE and days[day_at]["more"] != NONE)
+                        or not is_told_at_once(numbers, account, days, open_, day_at)
+                        or value >= TOTAL_MAX
+                        or over == run.raised.size
+                    ):
                         why = NEAR_LIMIT
+                        break
+                    run.raised[over]["bit"] = watch["bit"]
+                    over += 1
         if why != NONE:
             arrays.in_python[why] += 1
             if account["state"] == IN_ROWS:
@@ -388,6 +420,13 @@ def decide(  # noqa: C901, PLR0912, PLR0915 - the hot path: one loop, every arra
             day["totals"][count_at + 1] += amount
         else:
             add_to_further(numbers, more, day, further, int(row["currency"]), count_at, amount)
+        for raised_at in range(raised_used, over):
+            raised = run.raised[raised_at]
+            raised["place"], raised["day_at"] = place, day_at
+            for total in range(4):
+                raised["totals"][total] = day["totals"][total]
+            day["told"] |= np.uint32(1 << raised["bit"])
+        numbers[RAISED_USED] = over
         content = (amount << SERIES_BITS if amount else 1 << SERIES_BITS | NO_AMOUNT) | series
         taken = ids[place_of_id(ids, low, high)]
         if taken["day"] == 0:

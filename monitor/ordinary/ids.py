@@ -46,6 +46,13 @@ _GREAT: Final = -2
 """The content of an id whose own content Python keeps, as it is too great."""
 
 
+def joined_texts(texts: Iterable[str]) -> tuple[Bytes, Ints]:
+    """Return the bytes of texts, one after the other, and where each ends."""
+    pieces = [text.encode("utf-8", "surrogateescape") for text in texts]
+    ends: Ints = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
+    return np.frombuffer(b"".join(pieces), np.uint8), ends
+
+
 class TextBytes:
     """The bytes of one text at a time, where a kernel finds them."""
 
@@ -151,14 +158,8 @@ class HeldIds:
             self.write()
             self.found.clear()
         new = [key for key in dict.fromkeys(keys) if key not in self.found]
-        texts = [key.encode("utf-8", "surrogateescape") for key in new]
         arrays = self._holder.arrays
-        found = _look_up(
-            arrays.numbers,
-            arrays.ids,
-            np.frombuffer(b"".join(texts), np.uint8),
-            np.cumsum([len(text) for text in texts], dtype=np.int64),
-        )
+        found = _look_up(arrays.numbers, arrays.ids, *joined_texts(new))
         self.found.update(zip(new, map(tuple, found.tolist()), strict=True))
 
     def write(self) -> None:

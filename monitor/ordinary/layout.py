@@ -181,6 +181,12 @@ says that it has; -1: it is asked each time."""
 BITS: Final = 32
 """Limits of a kind that have a bit of `told`."""
 
+RAISED: Final = np.dtype(
+    [("totals", "i8", (4,)), ("place", "i8"), ("day_at", "i4"), ("bit", "i4")], align=True
+)
+"""A record that took an account-day over a limit first: its place in the run, the limit's bit, and
+the account-day in `days` with its totals as they were then, in its only currency."""
+
 ENTRIES: Final = np.dtype(
     [
         ("offset", "i8"),
@@ -245,7 +251,8 @@ IN_PYTHON: Final = (
     "mostly-odd",
 )
 """The same in words. `great` is an id, an amount or a sum; `object-account` is one of which more is
-held than rows have, or of which Python decides an earlier record; `models-day` the first of a day
+held than rows have, or of which Python decides an earlier record; `near-limit` is over a limit of
+which more is to be told than one alert, or may be; `models-day` the first of a day
 that the models have not begun; `no-kernels` while there is one account alone, or kernels are not
 loaded yet; `mostly-odd` while Python takes all, as it decided on most of the records before."""
 
@@ -293,7 +300,9 @@ TOTAL_MAX: Final = 1 << 61
     LEARN_PEER,
     LEARN_KIND,
     LEARN_SERIES,
-) = range(34)
+    RAISED_USED,
+    DAYS_TOLD_MAX,
+) = range(36)
 """Places in `numbers`.
 
 `LEADER` to `LEAD` are those of the watermark, the leader by its number. A record that takes the
@@ -302,10 +311,16 @@ records come again. `FIRST_OPEN` is the start of the first day that is open. `AS
 Python has to say what tells a new account's limits apart. `DAYS_FREE` is the first of `FREE_DAYS`
 places in `days` that are to be used again, each of which has the next one in `next`. `MODEL_DAY`
 is the business day that the models are in: the first record of a later one is Python's.
+`RAISED_USED` says how many alerts the kernel has put down that Python is to tell; it puts none down
+of an account that has `DAYS_TOLD_MAX` days near a limit that something was told of: there may be a
+review to tell of.
 `FACTS_FREE` is the first of `FREE_FACTS` places in `facts` that are to be used again; `MORE_FREE`
 and `FREE_MORE` are the same of `more`. `LEARN_SEGMENT` to `LEARN_SERIES` say which limits Python is
 to look up, where the kernel has stopped for it.
 """
+
+DAYS_WITHOUT_REVIEWS: Final = 1 << 62
+"""As `DAYS_TOLD_MAX`: there are no reviews."""
 
 NO_MODELS: Final = 1 << 62
 """As `MODEL_DAY`: there are none."""
@@ -350,12 +365,13 @@ class RunPlaces(NamedTuple):
     `account` has the number of each record's account. `deferred` has the places of those that
     Python is to decide, in order, and `is_ahead` whether each of these leads too far. The others
     say of what a kernel took in what models are to see: whether it did, and its account-day as it
-    was then. Without models there is no room for them.
+    was then. Without models there is no room for them. `raised` has the alerts of what it took in.
     """
 
     account: Table  # i4
     deferred: Ints
     is_ahead: Table  # u1
+    raised: Table  # RAISED
     is_taken: Table  # u1
     is_in_breach: Table  # u1
     day: Table  # i4
@@ -383,6 +399,7 @@ def room_for_places(count: int, *, has_models: bool) -> RunPlaces:
         account=np.full(count, NONE, np.int32),
         deferred=np.zeros(count, np.int64),
         is_ahead=np.zeros(count, np.uint8),
+        raised=np.empty(count, RAISED),
         is_taken=np.zeros(seen, np.uint8),
         is_in_breach=np.empty(seen, np.uint8),
         day=np.empty(seen, np.int32),

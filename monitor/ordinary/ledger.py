@@ -15,6 +15,7 @@ from monitor.core.threshold import LimitSet
 from monitor.core.transaction import Rejection, Transaction
 from monitor.core.waiting import kept_id
 from monitor.ledger.ledger import KeptRows, Ledger, OpenDay
+from monitor.ordinary import room
 from monitor.ordinary.accounts import BETWEEN_IDS, OrdinaryAccounts
 from monitor.ordinary.ids import IdContents
 from monitor.ordinary.kept import kept_rows
@@ -34,7 +35,6 @@ class _RestingAccounts:
         return self._accounts.get(account_id)
 
     def put(self, account: Account) -> None:
-        account.days = ()
         account.kept = b""  # its rows go on: what was written of it is not what it will be
         self._accounts[account.account_id] = account
         self._of_buckets[account.bucket][account.account_id] = None
@@ -45,6 +45,18 @@ class _RestingAccounts:
         if account is not None:
             del self._of_buckets[account.bucket][account_id]
         return account
+
+    def deal(self, bucket_of: Callable[[str], int]) -> None:
+        """Note in which buckets the accounts are from here on."""
+        texts = {
+            account_id: text
+            for of_bucket in self._of_buckets.values()
+            for account_id, text in of_bucket.items()
+        }
+        self._of_buckets.clear()
+        for account_id, account in self._accounts.items():
+            account.bucket = bucket_of(account_id)
+            self._of_buckets[account.bucket][account_id] = texts[account_id]
 
     def kept(self, buckets: Iterable[int]) -> Iterator[tuple[str, bytes]]:
         """Yield the accounts in some buckets with their reviews as state keeps them."""
@@ -90,6 +102,13 @@ class OrdinaryLedger(Ledger):
                 for key, content in held.items():
                     contents[key] = content
         return self.ordinary
+
+    def deal(self, buckets: int) -> None:
+        """Deal the accounts into more buckets, those that stand in rows, too."""
+        super().deal(buckets)
+        self._resting.deal(self.bucket_of)
+        if self.ordinary is not None:
+            self.ordinary.arrays = room.dealt(self.ordinary.arrays, buckets)
 
     def restore_bucket(
         self,
@@ -178,6 +197,7 @@ class OrdinaryLedger(Ledger):
             del self.accounts[account.account_id]
             del self.buckets[account.bucket].accounts[account.account_id]
             self.dirty.discard(account)
+            account.days = ()  # rows now; it and they would be a cycle, which nobody frees for long
             if account.review is not None:
                 self._resting.put(account)
 

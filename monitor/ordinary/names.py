@@ -24,7 +24,33 @@ from monitor.ordinary.layout import (
     TOTAL_MAX,
     Table,
 )
-from monitor.ordinary.tables import crc32, is_same, new_further
+from monitor.ordinary.tables import crc32, is_same, known_or_new, new_further
+
+# -- accounts --------------------------------------------------------------------------------------
+
+
+@compiled
+def note_models(  # noqa: PLR0913, PLR0917 - the arrays, each by itself
+    numbers: Ints,
+    accounts: Table,
+    index: Table,
+    texts: Bytes,
+    buckets: int,
+    data: Bytes,
+    ends: Ints,
+    first: int,
+) -> None:
+    """Let accounts have their rows in the models: `first`, and those after it; there is room.
+
+    Their ids stand in `data` one after the other, with their ends.
+    """
+    begin = 0
+    for place in range(ends.size):
+        length = int(ends[place]) - begin
+        number = known_or_new(numbers, accounts, index, texts, buckets, data, begin, length)
+        accounts[number]["model"] = first + place
+        begin += length
+
 
 # -- facts of account-days that came near a limit --------------------------------------------------
 

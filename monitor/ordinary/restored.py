@@ -6,6 +6,7 @@ believe everything is left to Python, which makes objects of it.
 """
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -81,6 +82,9 @@ yet; a segment has no number; a kind of limits is met first."""
 READ, LEFT, TO_LEARN = range(3)
 """Of an account: its draft is whole; Python is to put it back; Python is to say something first."""
 
+DAY_END: Final = date(3001, 1, 1).toordinal()
+"""No event time that is read is of a business day from this one on: kept, it is a damaged one."""
+
 _CODES: Final = np.array([int.from_bytes(code.encode()) for code in CURRENCY_CODES], np.int64)
 assert (np.diff(_CODES) > 0).all(), "they are looked up by halves"
 
@@ -132,7 +136,7 @@ def _read_day(  # noqa: C901, PLR0911, PLR0912, PLR0913, PLR0917 - field by fiel
     if data[at] != SHORT_ARRAY | FIELDS:
         return LEFT, 0
     day, at = read_number(data, at + 1, end)
-    if at == BROKEN or not day_first <= day < 1 << 31:
+    if at == BROKEN or not day_first <= day < DAY_END:
         return LEFT, 0
     place = NONE
     for held in range(arrays.numbers[OPENS_USED]):

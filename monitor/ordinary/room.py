@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.arrays import Bytes, Ints
+from models.arrays import Bytes, Ints, longer
 from models.kernels import compiled
 from monitor.ordinary import layout, tables
 from monitor.ordinary.layout import (
@@ -264,6 +264,13 @@ def with_room_for(arrays: Arrays, accounts: int, text: int) -> Arrays:
     return arrays._replace(**more) if more else arrays
 
 
+def dealt(arrays: Arrays, buckets: int) -> Arrays:
+    """Return the arrays with the accounts in so many buckets, which must be written then."""
+    arrays = arrays._replace(bucket_dirty=np.zeros(buckets, np.uint8))
+    tables.deal(arrays.numbers, arrays.accounts, arrays.texts, arrays.bucket_dirty)
+    return arrays
+
+
 def ids_moved(arrays: Arrays, least: int) -> Table:
     """Return the ids of open days in a table with room for as many again, or for some."""
     numbers = arrays.numbers
@@ -272,13 +279,6 @@ def ids_moved(arrays: Arrays, least: int) -> Table:
     table = np.zeros(1 << (max(2 * (held + layout.SPARE), least) * 5 // 3).bit_length(), layout.IDS)
     numbers[layout.IDS_USED] = tables.move_ids(arrays.ids, table, first_day)
     return table
-
-
-def longer(array: Table, least: int) -> Table:
-    """Return an array with twice the room, or what is needed."""
-    made = np.zeros(max(2 * array.size, least), array.dtype)
-    made[: array.size] = array
-    return made
 
 
 def taller(array: Table, filled: int) -> Table:

@@ -193,6 +193,16 @@ def add_account(  # noqa: PLR0913, PLR0917 - as above
 
 
 @compiled
+def deal(numbers: Ints, accounts: Table, texts: Bytes, bucket_dirty: Table) -> None:
+    """Deal the accounts into buckets; those that hold something in rows must be written."""
+    for number in range(numbers[ACCOUNTS_USED]):
+        account = accounts[number]
+        account["bucket"] = crc32(texts, account["id_at"], account["id_length"]) % bucket_dirty.size
+        if account["head"] != NONE or account["rests"] != 0:
+            bucket_dirty[account["bucket"]] = 1
+
+
+@compiled
 def known_or_new(  # noqa: PLR0913, PLR0917 - as above
     numbers: Ints,
     accounts: Table,

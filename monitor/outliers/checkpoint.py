@@ -1,7 +1,8 @@
 """The models of a partition, part by part, to be kept and put back.
 
 Each part has a name: `core`, `day:ORDINAL` for each finished day that the tails still need, and
-`accounts:BUCKET`. A part that cannot be used is refused: without the core the models begin afresh,
+`accounts:BUCKET`, or `accounts:BUCKETS:BUCKET` once the state was dealt into more buckets than it
+began with. A part that cannot be used is refused: without the core the models begin afresh,
 without a bucket its accounts do. Limits know nothing of it.
 """
 
@@ -45,6 +46,8 @@ class Memory:
     def __init__(self, scorer: Scorer, bucket_of: Callable[[str], int], key: bytes | None) -> None:
         self.scorer = scorer
         self._bucket_of = bucket_of
+        self._prefix = ACCOUNTS
+        self._names: set[str] = set()  # of the parts of buckets that are kept
         self._key = key
         self._bucket_rows: dict[int, array[int]] = {}
         self._row_buckets: array[int] = array("q")
@@ -58,6 +61,7 @@ class Memory:
         for row in range(len(self._row_buckets), learner.count):
             self._place(row)
         written = dict(self._accounts(self._changed_buckets()))
+        self._names.update(written)
         finished = set(learner.tails.days)
         for day in sorted(finished - self._days):
             written[f"{DAY}{day}"] = learner.tails.snapshot_day(day, self._key)
@@ -73,11 +77,26 @@ class Memory:
         written[CORE] = core_bytes(learner, names, self._key)
         return Parts(written, dropped)
 
-    def restore(self, parts: Mapping[str, bytes]) -> list[str]:
+    def deal(self, buckets: int) -> None:
+        """Have so many buckets from here on: all accounts are in the next parts, by other names.
+
+        So a crash between them and the seal leaves the parts whole that go with the seal before.
+        """
+        self._unused |= self._names
+        self._names = set()
+        self._prefix = f"{ACCOUNTS}{buckets}:"
+        self._bucket_rows, self._row_buckets, self._headers = {}, array("q"), {}
+        self.scorer.changed = [np.arange(self.scorer.learner.count)]
+
+    def restore(self, parts: Mapping[str, bytes], buckets: int) -> list[str]:
         """Put parts back into a fresh scorer; return why some were refused, where they were.
 
-        What cannot be used is dropped with the next parts.
+        What cannot be used is dropped with the next parts, and so are those of other buckets than
+        the state has.
         """
+        dealt = f"{ACCOUNTS}{buckets}:"
+        if any(name.startswith(dealt) for name in parts):
+            self._prefix = dealt
         self._unused = set(parts) - {CORE}
         if CORE not in parts:
             return []
@@ -99,7 +118,7 @@ class Memory:
         self._unused -= {f"{DAY}{day}" for day in self._days}
         refused = []
         for name, data in sorted(parts.items()):
-            if not name.startswith(ACCOUNTS):
+            if not name.startswith(self._prefix) or ":" in name.removeprefix(self._prefix):
                 continue
             try:
                 self._restore_accounts(*accounts_of(data, self._key))
@@ -107,6 +126,7 @@ class Memory:
                 refused.append(f"{name}: {error}")
             else:
                 self._unused.remove(name)
+                self._names.add(name)
         opened = np.flatnonzero(learner.accounts["day"][: learner.count] == learner.day)
         before = learner.accounts["day"][: learner.count]
         swept = np.flatnonzero((before != 0) & (before < learner.day))
@@ -152,7 +172,7 @@ class Memory:
                 size = ACCOUNT_BYTES * rows.size
                 part = accounts_bytes(taken[:size], self._header(bucket, rows), self._key)
                 taken = taken[size:]
-                yield f"{ACCOUNTS}{bucket}", part
+                yield f"{self._prefix}{bucket}", part
             first += len(some)
 
     def _header(self, bucket: int, rows: Ints) -> bytes:

@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.table_reader import TableReader, is_whole
-from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, thresholds_of
+from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, limits_of
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy.policy import CalendarSettings, Policy, PolicyError
 from monitor.policy.reviews import review_rules
@@ -54,7 +54,14 @@ __all__ = [
     "policy_of_bytes",
 ]
 
-CALENDAR_KEYS: Final = ("time_zone", "cut_off", "allowed_lateness", "clock_skew", "leap")
+CALENDAR_KEYS: Final = (
+    "time_zone",
+    "cut_off",
+    "allowed_lateness",
+    "clock_skew",
+    "leap",
+    "idle_closes_after",
+)
 POLICY_KEYS: Final = (
     "version",
     "effective_from",
@@ -142,18 +149,29 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         version = 0
     effective_from = _effective_from(stated)
     calendar = _calendar(stated)
-    thresholds = thresholds_of(stated)
+    limits = limits_of(stated)
     outliers = outlier_settings(stated)
     systemic = systemic_settings(stated)
     reviews = review_rules(stated)
-    if outliers is None and any(t.peer_group is not None for t in thresholds):
+    of_gauges = [limit.threshold for limit in limits.gauges]
+    if outliers is None and any(t.peer_group for t in (*limits.thresholds, *of_gauges)):
         stated.refuse("a limit is for a peer group: these are of the models, so state a [budget]")
     if outliers is None and any(rule.threshold.peer_group for rule in reviews):
         stated.refuse("a review is for a peer group: these are of the models: state a [budget]")
     if stated.problems:
         raise PolicyError(stated.problems, source)
     assert calendar is not None
-    return Policy(version, effective_from, calendar, thresholds, text, outliers, systemic, reviews)
+    return Policy(
+        version,
+        effective_from,
+        calendar,
+        limits.thresholds,
+        text,
+        outliers,
+        systemic,
+        reviews,
+        limits.gauges,
+    )
 
 
 def policy_of_bytes(value: bytes, source: str = "policy") -> Policy:
@@ -212,10 +230,13 @@ def _calendar(document: TableReader) -> CalendarSettings | None:
     leap = _duration(calendar, "leap", "3d")
     # By no more than the lateness: so one account never closes the day that the others are on.
     lead = leap if "leap" in table else min(leap, lateness)
+    idle = _duration(calendar, "idle_closes_after", "1m") if "idle_closes_after" in table else None
+    if idle is not None and idle < MICROSECONDS * 60:
+        calendar.refuse("idle_closes_after must be at least 1m: a partition rests for moments")
     if not calendar.is_good:
         return None
     assert isinstance(time_zone, str)
-    return CalendarSettings(time_zone, cut_off, lateness, skew, leap, lead)
+    return CalendarSettings(time_zone, cut_off, lateness, skew, leap, lead, idle)
 
 
 def _cut_off(calendar: TableReader) -> time:

@@ -1,98 +1,215 @@
-"""Limits read from a policy's [[limit]] tables; every problem is noted, none ends the reading."""
+"""Limits read from a policy's [[limit]] tables; every problem is noted, none ends the reading.
+
+A limit on a business day's amount or count is a `Threshold`: what all account-days are decided by.
+A limit that asks for more than these totals is a `GaugeLimit`.
+"""
 
 import re
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
 
-from monitor.core.money import EXPONENT, minor_units
+from monitor.core.business_day import MICROSECONDS
+from monitor.core.money import EXPONENT
 from monitor.core.table_reader import TableReader, is_whole, shown
-from monitor.core.threshold import LIMIT_MEASURES, Direction, Measure, Severity, Threshold
+from monitor.core.threshold import (
+    LIMIT_MEASURES,
+    MONEY_MEASURES,
+    Direction,
+    Measure,
+    Severity,
+    Threshold,
+)
 from monitor.core.transaction import ID_LENGTH_MAX
+from monitor.gauges.gauge import Gauge, Party
+from monitor.gauges.limit import GaugeLimit, Tier
+from monitor.gauges.period import DAY, Period, PeriodSpan
+from monitor.policy.where import money_stated, where_stated
 
 LIMIT_KEYS: Final = (
-    "id", "measure", "direction", "currency", "above", "scope", "severity",
+    "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "above",
+    "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product")
+TIER_KEYS: Final = ("above", "at_least", "severity")
+
+WINDOW_DAYS_MAX: Final = 31
+"""Transactions are kept for twice as long as a window, so that it has a bound."""
+
+TIERS_MAX: Final = 8
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
+_WINDOW: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPANS: Final = (PeriodSpan.DAY, PeriodSpan.WEEK, PeriodSpan.MONTH)
+_OF_A_DAY: Final = (Measure.AMOUNT, Measure.COUNT)
 
 
-def thresholds_of(document: TableReader) -> tuple[Threshold, ...]:
+class Limits(NamedTuple):
+    """What a policy has limits on: the totals of days, and gauges."""
+
+    thresholds: tuple[Threshold, ...]
+    gauges: tuple[GaugeLimit, ...]
+
+
+def limits_of(document: TableReader) -> Limits:
     """Return the limits that the [[limit]] tables of a policy state, as far as they can be read."""
     tables = document.get("limit")
     if not isinstance(tables, list) or not tables:
         document.refuse("no [[limit]] is stated: a policy watches at least one")
-        return ()
-    thresholds = []
+        return Limits((), ())
+    found: list[GaugeLimit] = []
     for number, table in enumerate(tables, 1):
         if not isinstance(table, dict):
             document.refuse(f"limit {number} is not a table: write [[limit]]")
             continue
-        threshold = _threshold(table, number, document)
-        if threshold is not None:
-            thresholds.append(threshold)
-    _refuse_twins(thresholds, lambda t: t.threshold_id, "have the same id", document)
+        limit = _limit(table, number, document)
+        if limit is not None:
+            found.append(limit)
+    _refuse_twins(found, lambda limit: limit.limit_id, "have the same id", document)
     _refuse_twins(
-        thresholds,
-        lambda t: (t.subject, t.account_id, t.peer_group, t.segment, t.product),
-        "have the same measure, direction, currency and scope: which one decides?",
+        found,
+        lambda limit: (limit.gauge, limit.threshold[_SCOPE]),
+        "measure the same and have the same scope: which one decides?",
         document,
     )
-    return tuple(thresholds)
+    return Limits(
+        tuple(limit.threshold for limit in found if is_of_a_day(limit)),
+        tuple(limit for limit in found if not is_of_a_day(limit)),
+    )
+
+
+_SCOPE: Final = slice(Threshold._fields.index("account_id"), None)
+
+
+def is_of_a_day(limit: GaugeLimit) -> bool:
+    """Return whether a limit is on the totals that every account-day has."""
+    gauge = limit.gauge
+    plain = Gauge(gauge.measure, gauge.direction, gauge.currency, DAY)
+    return gauge == plain and gauge.measure in _OF_A_DAY and len(limit.tiers) == 1
 
 
 def _refuse_twins(
-    thresholds: list[Threshold],
-    key: Callable[[Threshold], object],
+    limits: Sequence[GaugeLimit],
+    key: Callable[[GaugeLimit], object],
     why: str,
     document: TableReader,
 ) -> None:
-    seen: dict[object, Threshold] = {}
-    for threshold in thresholds:
-        twin = seen.setdefault(key(threshold), threshold)
-        if twin is not threshold:
-            document.refuse(f"limits {twin.threshold_id} and {threshold.threshold_id} {why}")
+    seen: dict[object, GaugeLimit] = {}
+    for limit in limits:
+        twin = seen.setdefault(key(limit), limit)
+        if twin is not limit:
+            document.refuse(f"limits {twin.limit_id} and {limit.limit_id} {why}")
 
 
-def _threshold(table: dict[str, object], number: int, document: TableReader) -> Threshold | None:
-    threshold_id = table.get("id")
-    is_named = isinstance(threshold_id, str) and _SLUG.fullmatch(threshold_id)
+def _limit(table: dict[str, object], number: int, document: TableReader) -> GaugeLimit | None:
+    limit_id = table.get("id")
+    is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
     if not is_named:
         document.refuse(
-            f"limit {number}: id is {threshold_id!r}: write letters, digits, . _ - (at most 64)"
+            f"limit {number}: id is {limit_id!r}: write letters, digits, . _ - (at most 64)"
         )
-    limit = document.reader(table, f"limit {threshold_id if is_named else number}: ")
+    limit = document.reader(table, f"limit {limit_id if is_named else number}: ")
     limit.refuse_unknown(LIMIT_KEYS)
+    gauge = _gauge(limit)
+    scope = scope_stated(limit)
+    if gauge is None or not (is_named and limit.is_good):
+        return None
+    tiers = _tiers(limit, gauge)
+    if not tiers or not limit.is_good:
+        return None
+    threshold = Threshold(
+        str(limit_id), gauge.measure, gauge.direction, gauge.currency, tiers[0].above,
+        tiers[0].severity, scope.get("account"), scope.get("segment"), scope.get("peer_group"),
+        scope.get("product"),
+    )  # fmt: skip
+    return GaugeLimit(threshold, gauge, tiers)
+
+
+def _gauge(limit: TableReader) -> Gauge | None:
+    """Return what a limit measures; None if that cannot be read."""
     measure = limit.choice("measure", LIMIT_MEASURES)
     direction = limit.choice("direction", tuple(Direction), Direction.BOTH)
-    severity = limit.choice("severity", tuple(Severity), Severity.MEDIUM)
     currency = limit.get("currency", None)
     if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
         limit.refuse(f"currency is {currency!r}: not a code of ISO 4217")
-    elif currency is None and measure is Measure.AMOUNT:
+    elif currency is None and measure in MONEY_MEASURES:
         limit.refuse("currency is missing: amounts of two currencies are never added")
-    scope = scope_stated(limit)
-    if not (is_named and limit.is_good):
+    if measure is Measure.NET and direction is Direction.BOTH:
+        limit.refuse('direction is missing: net of "debit" is what goes out less what comes in')
+    if measure is Measure.THROUGH and direction is not Direction.BOTH:
+        limit.refuse("direction is stated: what passes through goes both ways")
+    period = _period(limit)
+    per = limit.choice("per", tuple(Party)) if "per" in limit.table else None
+    distinct = None
+    if measure is Measure.DISTINCT:
+        distinct = limit.choice("of", tuple(Party))
+    elif "of" in limit.table:
+        limit.refuse('of is stated: it says what measure = "distinct" counts')
+    if per is not None and per is distinct:
+        limit.refuse(f"per and of are both {per.value}: each has one of itself")
+    where = where_stated(limit, currency if isinstance(currency, str) else None)
+    if not limit.is_good:
         return None
     assert measure is not None
     assert direction is not None
-    assert severity is not None
-    above = _above(limit, measure, currency)
-    if above is None:
-        return None
-    return Threshold(
-        str(threshold_id), measure, direction, currency, above, severity, scope.get("account"),
-        scope.get("segment"), scope.get("peer_group"), scope.get("product"),
-    )  # fmt: skip
+    return Gauge(measure, direction, currency, period, where, per, distinct)
+
+
+def _period(limit: TableReader) -> Period:
+    if "window" not in limit.table:
+        return Period(limit.choice("period", _SPANS, PeriodSpan.DAY) or PeriodSpan.DAY)
+    if "period" in limit.table:
+        limit.refuse("period and window are both stated: a limit has one of them")
+    value = limit.get("window")
+    match = _WINDOW.fullmatch(value) if isinstance(value, str) else None
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if 0 < seconds <= WINDOW_DAYS_MAX * 86_400:
+        return Period(PeriodSpan.WINDOW, seconds * MICROSECONDS)
+    limit.refuse(
+        f"window is {value!r}: write a whole number and s, m, h or d, at most"
+        f' {WINDOW_DAYS_MAX}d, e.g. "24h"'
+    )
+    return DAY
+
+
+def _tiers(limit: TableReader, gauge: Gauge) -> tuple[Tier, ...]:
+    """Return the steps of a limit: one if it states none."""
+    if "tiers" not in limit.table:
+        severity = limit.choice("severity", tuple(Severity), Severity.MEDIUM)
+        above = _above(limit, gauge)
+        return () if severity is None or above is None else (Tier(above, severity),)
+    for key in ("above", "at_least", "severity"):
+        if key in limit.table:
+            limit.refuse(f"{key} and tiers are both stated: each tier has its own")
+    stated = limit.get("tiers")
+    if not isinstance(stated, list) or not 0 < len(stated) <= TIERS_MAX:
+        limit.refuse(
+            'tiers is no list of at most 8: write [{ above = "800.00", severity = "low" }, ...]'
+        )
+        return ()
+    tiers = []
+    for number, table in enumerate(stated, 1):
+        if not isinstance(table, dict):
+            limit.refuse(f"tier {number} is not a table: write {{ above = .., severity = .. }}")
+            continue
+        tier = limit.reader(table, f"{limit.where}tier {number}: ")
+        tier.refuse_unknown(TIER_KEYS)
+        severity = tier.choice("severity", tuple(Severity))
+        above = _above(tier, gauge)
+        if severity is not None and above is not None:
+            tiers.append(Tier(above, severity))
+    if any(later.above <= tier.above for tier, later in pairwise(tiers)):
+        limit.refuse("tiers do not rise: each must be above the one before it")
+    return tuple(tiers)
 
 
 def scope_stated(reader: TableReader) -> dict[str, str]:
-    """Return the scope that a table states: one of `SCOPE_KEYS`, or none for everyone."""
+    """Return the scope that a table states, by `SCOPE_KEYS`: all must hold; none is everyone."""
     scope = reader.get("scope", {})
     if (
         isinstance(scope, dict)
-        and len(scope) <= 1
         and set(scope) <= set(SCOPE_KEYS)
         and all(isinstance(v, str) and 0 < len(v) <= ID_LENGTH_MAX for v in scope.values())
         and _PEER_GROUP.fullmatch(scope.get("peer_group", "A"))
@@ -100,24 +217,30 @@ def scope_stated(reader: TableReader) -> dict[str, str]:
         return scope
     reader.refuse(
         f'scope is {scope!r}: write {{ segment = "business" }}, {{ product = "savings" }},'
-        ' { peer_group = "B2" } (or "B", with all in it) or { account = "A7" }'
+        ' { peer_group = "B2" } (or "B", with all in it), { account = "A7" }, or several of these'
     )
     return {}
 
 
-def _above(limit: TableReader, measure: Measure, currency: str | None) -> int | None:
-    value = limit.get("above")
-    if measure is Measure.COUNT:
+def _above(limit: TableReader, gauge: Gauge) -> int | None:
+    """Return what must be exceeded; `at_least` is reached by the least that exceeds it."""
+    if "at_least" in limit.table:
+        if "above" in limit.table:
+            limit.refuse("above and at_least are both stated: a limit has one of them")
+        least = _value(limit, "at_least", gauge)
+        if least == 0:
+            limit.refuse("at_least is 0: every account-day would be over it")
+            return None
+        return None if least is None else least - 1
+    return _value(limit, "above", gauge)
+
+
+def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
+    value = limit.get(key)
+    if gauge.measure not in MONEY_MEASURES:
         if is_whole(value) and value >= 0:
             return value
-        limit.refuse(f"above is {shown(value)}: a count is a whole number, e.g. 10")
+        limit.refuse(f"{key} is {shown(value)}: a count is a whole number, e.g. 10")
         return None
-    assert currency is not None
-    text = str(value) if is_whole(value) else value
-    minor = minor_units(text, EXPONENT[currency]) if isinstance(text, str) else None
-    if minor is None:
-        limit.refuse(
-            f"above is {shown(value)}: write the amount as text with at most"
-            f' {EXPONENT[currency]} decimals, e.g. "500{".00" if EXPONENT[currency] else ""}"'
-        )
-    return minor
+    assert gauge.currency is not None
+    return money_stated(limit, key, gauge.currency)

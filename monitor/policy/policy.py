@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.table_reader import ProblemsError
 from monitor.core.threshold import LimitSet, Scope, Threshold
+from monitor.gauges.limit import GaugeLimit
 from monitor.policy.models import OutlierSettings
 from monitor.policy.reviews import LOOK_PERMILLE, ReviewRule, deciding_rule
 from monitor.policy.systemic import SystemicSettings
@@ -49,6 +50,7 @@ class CalendarSettings(NamedTuple):
 
     `leap` is how far a record may be ahead of those before it until it is held back: of the same
     account's, while the account is alone. `lead` is the same for one account among others.
+    A partition without records for `idle_closes_after` closes its days by heartbeats; None: never.
     """
 
     time_zone: str
@@ -57,6 +59,11 @@ class CalendarSettings(NamedTuple):
     clock_skew: int
     leap: int = LEAP
     lead: int = LEAP
+    idle_closes_after: int | None = None
+
+    def is_like(self, other: "CalendarSettings") -> bool:
+        """Return whether both may decide together; when an idle partition closes may differ."""
+        return self._replace(idle_closes_after=None) == other._replace(idle_closes_after=None)
 
     def calendar(self) -> Calendar:
         """Return the calendar that these settings name."""
@@ -74,7 +81,10 @@ class CalendarSettings(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """One version of what is watched. `effective_from` is a business day; 0 is from ever."""
+    """One version of what is watched. `effective_from` is a business day; 0 is from ever.
+
+    `thresholds` are on the totals of days, `gauges` the limits on all else.
+    """
 
     version: int
     effective_from: int
@@ -84,11 +94,17 @@ class Policy(NamedTuple):
     outliers: OutlierSettings | None = None
     systemic: SystemicSettings | None = None
     reviews: tuple[ReviewRule, ...] = ()
+    gauges: tuple[GaugeLimit, ...] = ()
 
     @property
     def effective_from_text(self) -> str | None:
         """The first business day that it decides for, as YYYY-MM-DD; None is from ever."""
         return day_text(self.effective_from) if self.effective_from else None
+
+    @property
+    def every_threshold(self) -> tuple[Threshold, ...]:
+        """All limits as thresholds; of one with tiers the lowest."""
+        return (*self.thresholds, *(limit.threshold for limit in self.gauges))
 
     def review_of(self, scope: Scope) -> ReviewRule | None:
         """Return when an account of such account-days is to be reviewed; None if it never is."""
@@ -130,7 +146,7 @@ class PolicyBook:
                 f"version {policy.version} is taken by another text: give it the number"
                 f" {max(self._by_version) + 1}"
             )
-        if policy.calendar != self.calendar:
+        if not policy.calendar.is_like(self.calendar):
             problems.append(
                 f"[calendar] is {policy.calendar.text()}, in force is {self.calendar.text()}: open"
                 " days are kept by it, so it changes only with fresh state (another WEIR_GROUP)"
@@ -161,6 +177,16 @@ class PolicyBook:
     def outliers(self) -> OutlierSettings | None:
         """The outlier settings of the first version that has any; None if none has."""
         return next((p.outliers for p in self.policies if p.outliers is not None), None)
+
+    @property
+    def idle_closes_after(self) -> int | None:
+        """When a partition without records closes its days, by the greatest version; or None."""
+        return self._by_version[max(self._by_version)].calendar.idle_closes_after
+
+    @property
+    def has_gauges(self) -> bool:
+        """Whether a version has limits on more than the totals of days."""
+        return any(policy.gauges for policy in self.policies)
 
     @property
     def is_systemic(self) -> bool:

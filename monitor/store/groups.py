@@ -12,7 +12,7 @@ leave out rows without moving others. The price is that a change of the most urg
 the others of its group again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -23,7 +23,7 @@ from monitor.core.alert import Kind
 from monitor.core.business_day import day_of_text, day_text
 from monitor.store.schema import alerts
 from monitor.store.standing import State
-from monitor.store.store import in_pieces, write_many
+from monitor.store.store import in_pieces, is_among, write_many
 
 EPISODE_DAYS: Final = 10
 """As long as a review looks back by default."""
@@ -45,6 +45,7 @@ class GroupMember(NamedTuple):
 
 
 _MEMBERS: Final = select(*(alerts.c[name] for name in GroupMember._fields))
+_GROUPED: Final = _MEMBERS.add_columns(alerts.c.group_id)
 
 
 class Place(NamedTuple):
@@ -118,11 +119,15 @@ _number_of: Final = lru_cache(4096)(day_of_text)
 
 
 def place_changes(
-    connection: Connection, accounts: Iterable[str | None], changed: Mapping[str, GroupMember]
+    connection: Connection,
+    accounts: Iterable[str | None],
+    changed: Mapping[str, GroupMember],
+    fresh: Collection[str] = (),
 ) -> dict[str, Place]:
     """Return the places of `changed`, and of other alerts of accounts that must get another one.
 
-    `changed` are alerts as they will stand, which the database does not have so yet.
+    `changed` are alerts as they will stand, which the database does not have so yet; it has nothing
+    at all of those that are `fresh`.
     """
     of_account: dict[str, list[GroupMember]] = {}
     found: dict[str, Place] = {}
@@ -132,14 +137,47 @@ def place_changes(
             found |= {alone.alert_id: place for alone, place in placed([its])}
         else:
             of_account.setdefault(member.account_id, []).append(its)
-    names = sorted({name for name in accounts if name is not None})
-    for piece in in_pieces(names):
-        for row in connection.execute(_MEMBERS.where(alerts.c.account_id.in_(piece))).all():
+    begun = {
+        name for name, its in of_account.items() if all(member.alert_id in fresh for member in its)
+    }
+    names = {name for name in accounts if name is not None}
+    for name, others in _late_members(connection, sorted(names & begun), of_account):
+        if others is None:
+            begun.discard(name)
+        else:
+            of_account[name] += others
+    for piece in in_pieces(sorted(names - begun)):
+        chosen = _MEMBERS.where(is_among(connection, alerts.c.account_id, piece))
+        for row in connection.execute(chosen).all():
             if row[0] not in changed:
                 of_account.setdefault(row[1], []).append(GroupMember._make(row))
     for members in of_account.values():
         found |= {member.alert_id: place for member, place in placed(members)}
     return found
+
+
+def _late_members(
+    connection: Connection, names: Sequence[str], fresh: Mapping[str, Sequence[GroupMember]]
+) -> Iterator[tuple[str, list[GroupMember] | None]]:
+    """Yield accounts with their alerts of the episodes that fresh ones may join, or begin.
+
+    An account of a bank has alerts of years, and what comes is of the latest days. Alerts that
+    ended EPISODE_DAYS before the first fresh one are in no such episode, unless they are in that of
+    an alert which ended later: of such accounts all alerts are needed (None).
+    """
+    for piece in in_pieces(names):
+        first = min(member.business_day for name in piece for member in fresh[name])
+        horizon = day_text(max(day_of_text(first) - EPISODE_DAYS, 1))
+        found: dict[str, list[tuple[GroupMember, str]]] = {name: [] for name in piece}
+        chosen = _GROUPED.where(
+            is_among(connection, alerts.c.account_id, piece), alerts.c.last_day >= horizon
+        )
+        for *its, group_id in connection.execute(chosen).all():
+            found[its[1]].append((GroupMember._make(its), group_id))
+        for name, members in found.items():
+            begins = {member.alert_id: member.business_day for member, _ in members}
+            is_whole = all(begins.get(group_id, "") >= horizon for _, group_id in members)
+            yield name, [member for member, _ in members] if is_whole else None
 
 
 _PLACE: Final = (

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from monitor.core.alert import LIMIT_KINDS, Kind, Status
 from monitor.review.membership import is_member
+from monitor.store.figures.completeness import take_completeness
 from monitor.store.figures.standings import CountedStanding, counted_among, counted_by, move
 from monitor.store.groups import GroupMember, last_day_of, place_changes, write_places
 from monitor.store.keeping.erased import Erased, erased_of, replaced
@@ -44,6 +45,7 @@ from monitor.store.store import (
     Store,
     in_pieces,
     insert_new,
+    is_among,
     take_turns,
     upsert,
     write_many,
@@ -113,6 +115,7 @@ class Intake:
         take_rejections(connection, rejected, sampled)
         take_account_days(connection, by_sort[RecordSort.ACCOUNT_DAY])
         take_segment_days(connection, by_sort[RecordSort.SEGMENT_DAY])
+        take_completeness(connection, by_sort[RecordSort.COMPLETENESS])
         take_policies(connection, by_sort[RecordSort.POLICY])
         take_steps(connection, [read.value for read in by_sort[RecordSort.PROPOSAL_STEP]])
         take_task_steps(connection, [read.value for read in by_sort[RecordSort.TASK_STEP]])
@@ -129,11 +132,7 @@ class Intake:
             if item.value["kind"] == Kind.SYSTEMIC.value:
                 days |= incidents.take(item.value)
         ids = sorted({item.value["alert_id"] for item in read})
-        for piece in in_pieces(ids):
-            wanted = set(piece)
-            _restate(
-                connection, [item for item in read if item.value["alert_id"] in wanted], incidents
-            )
+        _restate(connection, read, incidents)
         return {*ids, *_group(connection, days, incidents)}
 
 
@@ -160,7 +159,7 @@ def _take_actions(
     ids = sorted({action.alert_id for action in done})
     for piece in in_pieces(ids):
         standings = _standings_of(connection, _told(connection, piece))
-        chosen = _STOOD.where(alerts.c.alert_id.in_(piece))
+        chosen = _STOOD.where(is_among(connection, alerts.c.alert_id, piece))
         stood = connection.execute(chosen).all()
         members = {
             row.alert_id: GroupMember(*row[: len(GroupMember._fields)])._replace(
@@ -260,6 +259,7 @@ def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incident
     The first record of a revision holds.
     """
     told = _told(connection, sorted({item.value["alert_id"] for item in read}))
+    before = {*told}
     known = {(name, its.number) for name, revisions_of in told.items() for its in revisions_of}
     new: dict[tuple[str, int], Read] = {}
     for item in read:
@@ -284,9 +284,9 @@ def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incident
         for name, row in alert_rows.items()
     }
     accounts = {member.account_id for member in members.values()}
-    places = place_changes(connection, accounts, members)
-    before = counted_among(connection, list(alert_rows))
-    move(connection, before, _counted(alert_rows.values()))
+    places = place_changes(connection, accounts, members, alert_rows.keys() - before)
+    stood = counted_among(connection, sorted(alert_rows.keys() & before))
+    move(connection, stood, _counted(alert_rows.values()))
     upsert(
         connection,
         alerts,
@@ -318,7 +318,9 @@ def _last_records(
     }
     late = sorted(last.keys() - records.keys())
     if late:
-        chosen = select(alerts.c.alert_id, alerts.c.record).where(alerts.c.alert_id.in_(late))
+        chosen = select(alerts.c.alert_id, alerts.c.record).where(
+            is_among(connection, alerts.c.alert_id, late)
+        )
         for row in connection.execute(chosen).all():
             records[row.alert_id] = msgspec.json.decode(row.record)
     return records
@@ -361,7 +363,7 @@ def _told(connection: Connection, ids: Sequence[str]) -> dict[str, list[Revision
         revisions.c.status,
         revisions.c.severity,
         revisions.c.value,
-    ).where(revisions.c.alert_id.in_(ids))
+    ).where(is_among(connection, revisions.c.alert_id, ids))
     for alert_id, *its in connection.execute(chosen).all():
         told.setdefault(alert_id, []).append(Revision(*its))
     return told
@@ -373,7 +375,7 @@ def _standings_of(
     """Return how alerts stand, as many as a statement takes, of what was reported of them."""
     done: dict[str, list[Action]] = {}
     for row in connection.execute(
-        select(actions).where(actions.c.alert_id.in_(sorted(told)))
+        select(actions).where(is_among(connection, actions.c.alert_id, sorted(told)))
     ).all():
         done.setdefault(row.alert_id, []).append(stored_action(row))
     return {name: standing_of(its, done.get(name, ())) for name, its in told.items()}

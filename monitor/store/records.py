@@ -43,6 +43,7 @@ class RecordSort(StrEnum):
     REJECTION = "rejection"
     ACCOUNT_DAY = "account-day"
     SEGMENT_DAY = "segment-day"
+    COMPLETENESS = "completeness"
     POLICY = "policy"
     PROPOSAL_STEP = "proposal-step"
     TASK_STEP = "task-step"

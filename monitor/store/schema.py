@@ -239,6 +239,50 @@ segment_days: Final = Table(
 )
 """What each partition says of a closed business day: the counts of all its records add up."""
 
+counted_hours: Final = Table(
+    "counted_hours",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("decided", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    Index("ix_counted_hours_hour", "hour"),
+)
+"""What records of a partition that were written in an hour have come to; rows add up."""
+
+counted_offsets: Final = Table(
+    "counted_offsets",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+)
+"""From which offset on every record was counted, and up to where."""
+
+not_monitored: Final = Table(
+    "not_monitored",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("term", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("accounts", BigInteger, nullable=False),
+    Column("written_from", BigInteger, nullable=False),
+    Column("written_to", BigInteger, nullable=False),
+    Column("decided_from", BigInteger, nullable=False),
+    Column("decided_to", BigInteger, nullable=False),
+    Index("ix_not_monitored_decided", "decided_to"),
+)
+"""Records that were decided late: how many, of how many accounts, and when."""
+
 policies: Final = Table(
     "policies",
     metadata,
@@ -293,6 +337,9 @@ OF_TOPICS: Final = (
     account_days,
     sealed_days,
     segment_days,
+    counted_hours,
+    counted_offsets,
+    not_monitored,
     policies,
     proposal_steps,
     task_steps,

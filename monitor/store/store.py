@@ -8,12 +8,27 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Self
 
+import msgspec
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    Text,
+    any_,
+    create_engine,
+    event,
+    func,
+    inspect,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -34,6 +49,9 @@ SHORTEN_MILLISECONDS: Final = 100
 
 _LOCK: Final = 7353714
 """Whoever makes the tables, or gives them another form, has it."""
+
+STORE_SAYS: Final = {True: "answers", False: "does not answer"}
+"""Whether a store answers, as readiness says it."""
 
 SUPPORTED: Final = ("sqlite", "postgresql")
 
@@ -65,11 +83,14 @@ class Store:
         """
         try:
             parsed = make_url(url)
-        except ArgumentError:
-            raise StoreError(f"the store must be a database's URL, not {url!r}") from None
+        except (ArgumentError, ValueError):  # it is not shown: a password may be in it
+            raise StoreError(
+                "the store must be a database's URL, as sqlite:///FILE or"
+                " postgresql+psycopg://USER:PASSWORD@HOST:5432/NAME, and this is none"
+            ) from None
         if parsed.get_backend_name() not in SUPPORTED:
             raise StoreError(
-                f"the store must be sqlite:///FILE or postgresql+psycopg://..., not {url!r}"
+                f"the store must be sqlite:///FILE or postgresql+psycopg://..., not {parsed!r}"
             )
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             folder = Path(parsed.database).parent
@@ -123,6 +144,15 @@ class Store:
             else:  # as it is, each statement would see what was committed before it
                 connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
+
+    def answers(self) -> bool:
+        """Return whether the database answers."""
+        try:
+            with self.reading() as connection:
+                connection.execute(text("SELECT 1"))
+        except (StoreAwayError, SQLAlchemyError):
+            return False
+        return True
 
     def shorten_log(self) -> None:
         """Write SQLite's log into the database if it has grown, and let it begin again.
@@ -280,6 +310,20 @@ def write_many(
         alone = len(names) == 1  # then a getter gives the value itself
         parameters = [(values(row),) if alone else values(row) for row in rows]
         connection.exec_driver_sql(compiled.string, parameters)
+
+
+def is_among(
+    connection: Connection, column: ColumnElement[str], values: Sequence[str]
+) -> ColumnElement[bool]:
+    """Return the condition that a column has one of some texts, which are one parameter of it.
+
+    An `in_` has a parameter for each, and a text of its own for each number of them: to write and
+    to read that takes longer than to find the rows.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(values), postgresql.ARRAY(Text)))
+    listed = func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
+    return column.in_(select(listed.c.value))
 
 
 def in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -17,19 +17,23 @@ from aiokafka.errors import KafkaError
 from monitor.core.alert import Kind
 from monitor.dispositions.disposition import DispositionError, disposed_of
 from monitor.review.membership import explanations_of
+from monitor.store.figures.completeness import completeness_of
 from monitor.store.intake import Intake, Read, RecordSort, priority_of
 from monitor.store.proposals import step_of
 from monitor.store.records import account_day_of
 from monitor.store.sealing import seal_quiet_days, sweep
 from monitor.store.standing import Action, ActionError, action_of
-from monitor.store.store import Store, StoreAwayError, StoreError
+from monitor.store.store import STORE_SAYS, Store, StoreAwayError, StoreError
 from monitor.store.work.tasks import task_step_of
+from streams.exposition import Condition, Readiness, broker_seen
 from streams.kafka.admin import require_topics
-from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of, no_answer
 from streams.kafka.reader import TopicReader
+from streams.log import SAYS
 from streams.settings import Settings
 from streams.topics.alerts import is_alert
 from streams.topics.catalog import Topics
+from streams.topics.rights import ensure_rights
 from streams.wire import codec
 
 _log = logging.getLogger(__name__)
@@ -74,9 +78,11 @@ class Archive:
             _Source(topics.rejections, _rejection),
             _Source(topics.account_days, _account_day),
             _Source(topics.segment_days, _segment_day),
+            _Source(topics.completeness, _completeness),
             _Source(topics.policy, _policy),
         )
         self._positions: dict[tuple[str, int], int] = {}
+        self._tails: Sequence[TopicReader] = ()
         self._taken: Counter[str] = Counter()
         self._passed_over = 0
 
@@ -103,16 +109,34 @@ class Archive:
                 _log.warning("the archive waits: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
 
+    def readiness(self) -> Readiness:
+        """Return whether the archive can take what comes, and why not. Of any thread."""
+        tails = self._tails
+        seen = [at for tail in tails if (at := tail.answered_at()) is not None]
+        answers = self._store.answers()
+        return Readiness(
+            {
+                "store": Condition(answers, STORE_SAYS[answers]),
+                "positions": Condition(
+                    bool(tails),
+                    f"known of {len(tails)} topics" if tails else "not read from the store yet",
+                ),
+                "broker": broker_seen(max(seen, default=None)),
+            }
+        )
+
     async def _run(self, *, until_end: bool, on_progress: Callable[[Progress], None]) -> Progress:
         try:
             async with AsyncExitStack() as stack:
                 self._positions = await asyncio.to_thread(self._intake.positions)
                 await asyncio.to_thread(sweep, self._store)  # what a killed one left in the folder
-                broker = self._settings.broker
+                broker = cluster_of(self._settings)
                 partitions = await asyncio.to_thread(require_topics, broker, self.topics)
+                await asyncio.to_thread(ensure_rights, "archive", self._settings)
                 tails = [
                     await self._tail_of(topic, partitions[topic], stack) for topic in self.topics
                 ]
+                self._tails = tails
                 while True:
                     progress = await self._turn(tails)
                     if progress.is_at_end:
@@ -121,7 +145,9 @@ class Archive:
                     if until_end and progress.is_at_end:
                         return progress
         except KafkaError as error:
-            raise BrokerError(f"no broker answers at {self._settings.broker}: {error!r}") from error
+            raise no_answer(cluster_of(self._settings), error) from error
+        finally:
+            self._tails = ()
 
     async def _seal(self) -> None:
         """Seal quiet days while there is nothing to take, and not all the time."""
@@ -131,10 +157,12 @@ class Archive:
         days = await asyncio.to_thread(seal_quiet_days, self._store, now)
         self._sealed_at = time.monotonic()
         if days:
-            _log.info("sealed: %d business days, %s to %s", len(days), days[0], days[-1])
+            logging.getLogger(SAYS).info(
+                "sealed: %d business days, %s to %s", len(days), days[0], days[-1]
+            )
 
     async def _tail_of(self, topic: str, partitions: int, stack: AsyncExitStack) -> TopicReader:
-        tail = TopicReader(self._settings.broker, topic, partitions)
+        tail = TopicReader(cluster_of(self._settings), topic, partitions)
         stack.push_async_callback(tail.stop)
         await tail.start()
         for number in range(partitions):
@@ -260,3 +288,7 @@ def _account_day(value: bytes) -> tuple[RecordSort, Any]:
 def _segment_day(value: bytes) -> tuple[RecordSort, Any]:
     codec.segment_record(value)  # raises what is wrong with it
     return RecordSort.SEGMENT_DAY, _fields(value)
+
+
+def _completeness(value: bytes) -> tuple[RecordSort, Any]:
+    return RecordSort.COMPLETENESS, completeness_of(_fields(value))

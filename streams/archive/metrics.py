@@ -5,17 +5,20 @@ docs/metrics.md is checked against.
 """
 
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from monitor.store.programs.webhooks import DELIVERED, FAILED, GIVEN_UP, Deliveries
 from streams.archive.archive import Progress
-from streams.exposition import Metric
+from streams.exposition import BUILD_INFO, Metric
+from streams.state.keys import FORMAT
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 METRICS: Final = {
+    "build_info": BUILD_INFO,
     "records": Metric(
         "weir_archive_records_total",
         "counter",
@@ -69,6 +72,7 @@ class ArchiveMetrics:
 
     def __init__(self, topics: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
+        _note_build(self.registry)
         self._records = Counter(*_said("records"), registry=self.registry)
         self._passed_over = Counter(*_said("passed_over"), registry=self.registry)
         self._lag = Gauge(*_said("lag"), registry=self.registry)
@@ -92,6 +96,7 @@ class ConsoleMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        _note_build(self.registry)
         self._requests = Histogram(*_said("requests"), registry=self.registry, buckets=_SECONDS)
         self._unsent = Gauge(*_said("unsent"), registry=self.registry)
         self._published = Counter(*_said("published"), registry=self.registry)
@@ -117,6 +122,11 @@ class ConsoleMetrics:
         """Note how many decisions wait, and how many were published just now."""
         self._unsent.set(unsent)
         self._published.inc(published)
+
+
+def _note_build(registry: CollectorRegistry) -> None:
+    build_info = Gauge(*_said("build_info"), registry=registry)
+    build_info.labels(version("weir-monitor"), str(FORMAT)).set(1)
 
 
 def _said(name: str) -> tuple[str, str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from monitor.store.keeping.retention import Retention, prune
 from monitor.store.store import Store, StoreAwayError
+from streams.log import SAYS
 from streams.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,9 @@ def prune_now(settings: Settings, store: Store) -> dict[str, int]:
     """Take away what is older than the settings keep it; return the rows by table."""
     counts = prune(store, retention_of(settings), time.time_ns() // 1000, by="(archive)")
     if any(counts.values()):
-        _log.info("pruned: %s", ", ".join(f"{name} {count}" for name, count in counts.items()))
+        logging.getLogger(SAYS).info(
+            "pruned: %s", ", ".join(f"{name} {count}" for name, count in counts.items())
+        )
     return counts
 
 

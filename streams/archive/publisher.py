@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from monitor.store.desk import Topic, Unsent, mark_sent, unsent
 from monitor.store.store import Store, StoreAwayError
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -41,6 +42,7 @@ class Publisher:
         self._settings = settings
         self._store = store
         self._on_turn = on_turn
+        self._says = "connecting to a broker"
         self._topics = {
             Topic.DISPOSITIONS: topics.dispositions,
             Topic.CASES: topics.cases,
@@ -51,19 +53,28 @@ class Publisher:
         """Publish until cancelled. A broker or a store that does not answer is asked again."""
         while True:
             try:
-                async with Outbox(self._settings.broker, "weir-console") as outbox:
+                async with Outbox(cluster_of(self._settings), "weir-console") as outbox:
                     while True:
                         published = await self._publish(outbox)
+                        self._says = "no decision waits for a broker"
                         self._on_turn(0, published)
                         if not published:
                             await asyncio.sleep(POLL_SECONDS)
             except (BrokerError, KafkaError) as error:
-                _log.warning("decisions wait: %s", error)
+                self._note_waiting(error)
                 await self._tell_waiting()
                 await asyncio.sleep(RETRY_SECONDS)
             except StoreAwayError as error:
-                _log.warning("decisions wait: %s", error)
+                self._note_waiting(error)
                 await asyncio.sleep(RETRY_SECONDS)
+
+    def state(self) -> str:
+        """Return how it gets on, in words. Of any thread."""
+        return self._says
+
+    def _note_waiting(self, error: Exception) -> None:
+        self._says = f"decisions wait: {error}"
+        _log.warning("decisions wait: %s", error)
 
     async def _tell_waiting(self) -> None:
         with suppress(StoreAwayError):  # the next turn says so
@@ -72,7 +83,7 @@ class Publisher:
     async def drain(self) -> int:
         """Publish all that waits now; return how many decisions that were. Raises BrokerError."""
         published = 0
-        async with Outbox(self._settings.broker, "weir-console") as outbox:
+        async with Outbox(cluster_of(self._settings), "weir-console") as outbox:
             while sent := await self._publish(outbox):
                 published += sent
         return published

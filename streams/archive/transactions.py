@@ -11,6 +11,7 @@ from monitor.console.transactions import (
     SeenTransaction,
 )
 from monitor.core.transaction import Transaction
+from streams.kafka.cluster import cluster_of
 from streams.kafka.reader import TopicReader
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -27,7 +28,7 @@ class TransactionTopic:
     """The transactions topic, read around a record when somebody asks for an account's."""
 
     def __init__(self, settings: Settings) -> None:
-        self._broker = settings.broker
+        self._broker = cluster_of(settings)
         self._topic = Topics.of(settings).transactions
 
     async def of_account(self, account_id: str, partition: int, offset: int) -> FoundTransactions:

@@ -51,7 +51,7 @@ def archive(
     from streams.settings import settings_of
 
     settings = settings_of(os.environ, broker=broker, store=store)
-    begin_log(verbose=False)
+    begin_log(settings.log_level, settings.log_format)
     with store_of(settings.store) as opened, said_if_interrupted("the archive has ended"):
         progress = asyncio.run(_run(settings, opened, rebuild=rebuild, until_end=until_end))
         if progress is not None:
@@ -71,7 +71,7 @@ async def _run(
     from streams.archive.metrics import ArchiveMetrics
     from streams.archive.pruning import prune_daily, prune_now
     from streams.archive.publisher import Publisher
-    from streams.exposition import serve_metrics
+    from streams.exposition import say_start, serve_metrics
 
     if rebuild:
         await Publisher(settings, store).drain()
@@ -79,7 +79,8 @@ async def _run(
     taking = Archive(settings, store)
     metrics, said = ArchiveMetrics(taking.topics), _Said()
     if not until_end:
-        serve_metrics(settings, metrics.registry)
+        say_start(settings, "archive")
+        serve_metrics(settings, metrics.registry, taking.readiness)
 
     def note(progress: "Progress") -> None:
         metrics.note(progress)
@@ -117,8 +118,10 @@ class _Said:
         self._was_at_end = False
 
     def say(self, progress: "Progress") -> None:
-        import sys
+        import logging
         import time
+
+        from streams.log import SAYS
 
         is_time = time.monotonic() - self._said_at > self.EVERY_SECONDS
         if progress.is_at_end is self._was_at_end and (progress.is_at_end or not is_time):
@@ -126,5 +129,4 @@ class _Said:
         self._said_at, self._was_at_end = time.monotonic(), progress.is_at_end
         taken = f"{sum(progress.taken.values()):,} records taken"
         where = "all that the topics hold" if progress.is_at_end else "more to come"
-        sys.stderr.write(f"archive: {taken}, {where}\n")
-        sys.stderr.flush()
+        logging.getLogger(SAYS).info("archive: %s, %s", taken, where)

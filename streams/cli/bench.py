@@ -1,7 +1,7 @@
 """`weir bench`: how fast a worker is on this machine, beside an ordinary Faust agent."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,7 +21,8 @@ def bench(
     stages: Annotated[
         bool,
         typer.Option(
-            "--stages", help="Only the cost of each stage of the plain engine, without a broker."
+            "--stages",
+            help="Only the cost of each stage, without a broker; WEIR_ENGINE says by which.",
         ),
     ] = False,
     odd: Annotated[
@@ -45,6 +46,14 @@ def bench(
     recovery_accounts: Annotated[
         int, typer.Option(help="Measure recovery with so many accounts; 0 leaves it out.")
     ] = 0,
+    curve: Annotated[
+        bool,
+        typer.Option(
+            "--curve",
+            help="Only what decisions, flushes, memory and rebuilding cost over the accounts and"
+            " transactions of a partition, without a broker.",
+        ),
+    ] = False,
     console: Annotated[
         bool,
         typer.Option("--console", help="Only the console's pages and the archive's intake."),
@@ -91,14 +100,14 @@ def bench(
 
         weir bench --recovery-accounts 1000000
 
+        weir bench --curve --full --json
+
         weir bench --full --append docs/benchmarks/full.jsonl
 
         weir bench --console --alerts 100000 --json
     """
-    from monitor.policy.document import DEFAULT_LIMITS, DEFAULT_POLICY
-    from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC
+    from monitor.policy.document import DEFAULT_LIMITS, FULL_POLICY
     from streams.cli.bench_series import Series, machine
-    from streams.cli.options import print_result
 
     options: dict[str, object] = {
         "transactions": transactions, "stock_transactions": stock_transactions, "full": full,
@@ -106,16 +115,19 @@ def bench(
     }  # fmt: skip
     if odd is not None:
         options = {"odd": odd, "transactions": transactions, "full": full}
+    if curve:
+        options = {"curve": True, "full": full}
     if console:
         sizes = {"alerts": alerts, "accounts": accounts or alerts // 5, "arriving": arriving}
         options = {"console": True, **sizes}
     series = None if append is None else Series(append, options)
-    everything = DEFAULT_POLICY + DEFAULT_BUDGET + DEFAULT_SYSTEMIC
-    policy_text = everything if full else DEFAULT_LIMITS
+    policy_text = FULL_POLICY if full else DEFAULT_LIMITS
     if console:
         result = _console(store, alerts, accounts or alerts // 5, arriving)
+    elif curve:
+        result = _curve(policy_text)
     elif accounts:
-        result = _memory(everything, accounts)
+        result = _memory(FULL_POLICY, accounts)
     elif odd is not None:
         result = _odd(policy_text, transactions, odd)
     elif stages:
@@ -123,9 +135,20 @@ def bench(
     else:
         result = _bench(policy_text, transactions, stock_transactions, recovery_accounts)
     here = machine()
-    print_result({**result, "machine": here}, as_json=as_json)
+    _show({**result, "machine": here}, as_json=as_json)
     if series is not None:
         series.append(here, result)
+
+
+def _show(result: dict[str, Any], *, as_json: bool) -> None:
+    from streams.cli.options import print_result
+
+    if "curve" in result and not as_json:
+        from streams.cli.views.capacity import curve_text
+
+        typer.echo(curve_text(result["curve"]))
+    else:
+        print_result(result, as_json=as_json)
 
 
 def _say(text: str) -> None:
@@ -136,7 +159,7 @@ def _console(url: str | None, alerts: int, accounts: int, arriving: int) -> dict
     import tempfile
 
     from streams.cli.options import store_of
-    from streams.lab.console_bench import Options, console_bench
+    from streams.lab.console.bench import Options, console_bench
 
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         made = url or f"sqlite:///{Path(folder) / 'weir.db'}"
@@ -145,10 +168,19 @@ def _console(url: str | None, alerts: int, accounts: int, arriving: int) -> dict
 
 
 def _memory(policy_text: str, accounts: int) -> dict[str, object]:
+    import os
+
     from streams.lab.account_memory import DAYS_BETWEEN, account_memory
+    from streams.settings import engine_named
 
     _say(f"memory of {accounts:,} accounts, one in {DAYS_BETWEEN} active a day, then all at once")
-    return dict(account_memory(policy_text, accounts)._asdict())
+    return dict(account_memory(policy_text, accounts, engine_named(os.environ))._asdict())
+
+
+def _curve(policy_text: str) -> dict[str, object]:
+    from streams.lab.capacity.curve import curve
+
+    return {"curve": [point._asdict() for point in curve(policy_text, say=_say)]}
 
 
 def _odd(policy_text: str, transactions: int, odd: float) -> dict[str, object]:
@@ -162,17 +194,22 @@ def _odd(policy_text: str, transactions: int, odd: float) -> dict[str, object]:
 
 
 def _stages(policy_text: str, transactions: int) -> dict[str, object]:
+    import os
+
     from monitor.policy.document import policy_of
     from streams.lab.bench import bench_batches
     from streams.lab.stages import READ_MAX, reading_costs, stage_costs
+    from streams.settings import engine_named
 
-    _say(f"the stages of {transactions:,} transactions")
-    costs = stage_costs(policy_of(policy_text), bench_batches(transactions))
+    engine = engine_named(os.environ)
+    _say(f"the stages of {transactions:,} transactions by the {engine} engine")
+    costs = stage_costs(policy_of(policy_text), bench_batches(transactions), engine)
     rounded: dict[str, object] = {stage: round(cost, 2) for stage, cost in costs.items()}
     total = round(sum(costs.values()), 2)
     reading = reading_costs(bench_batches(min(transactions, READ_MAX)))
     return {
         "transactions": transactions,
+        "engine": engine,
         "cpu_us_per_transaction": rounded | {"all": total},
         "reading_us_per_record": {way: round(cost, 2) for way, cost in reading.items()},
     }

@@ -20,6 +20,9 @@ def check(
 ) -> None:
     """Probe a broker: whether it answers, has the topics, and reports the end of a log correctly.
 
+    Topics must not lose records, nor refuse them: it looks at cleanup.policy, copies,
+    min.insync.replicas and max.message.bytes, and notes a retention.
+
     It writes and reads a record by each compression (gzip, snappy, lz4, zstd), in a topic of its
     own that it deletes again. It names the partitions in which records wait for the end of a
     transaction, and those in which one account's records are dated ahead of all others', so that
@@ -39,19 +42,21 @@ def check(
     from streams.cli.exit_status import EXIT_NOT_READY
     from streams.cli.options import print_result
     from streams.kafka.admin import check as probe
+    from streams.kafka.cluster import cluster_of
     from streams.settings import settings_of
     from streams.topics.catalog import topic_specs
     from streams.topics.held_back import WaitingPartitions, read_waiting
 
     settings = settings_of(os.environ, broker=broker)
     found = probe(
-        settings.broker, topic_specs(settings), create=create_topics,
+        cluster_of(settings), topic_specs(settings), create=create_topics,
         replication=settings.replication,
     )  # fmt: skip
     ready = not (found.missing or found.wrong or found.codecs_unreadable)
     notes = [f"missing: {name} (weir check --create-topics creates it)" for name in found.missing]
     notes += [f"wrong: {why}" for why in found.wrong]
     notes += [f"created: {name}" for name in found.created]
+    notes += [f"note: {note}" for note in found.notes]
     notes += notes_of(found)
     waiting = WaitingPartitions([], []) if found.missing else asyncio.run(read_waiting(settings))
     notes += [account.text() for account in waiting.held_back]

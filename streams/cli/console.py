@@ -108,7 +108,7 @@ def console(
         _proxy_of(proxy_header, proxy_network or []),
         _provider_of(oidc_issuer, oidc_client_id, oidc_secret_file, oidc_claim, address),
     )
-    begin_log(verbose=False)
+    begin_log(settings.log_level, settings.log_format)
     with store_of(settings.store) as opened, said_if_interrupted("the console has ended"):
         ensure_free(host, port)
         say_where(opened, address, opens_browser=not no_browser)
@@ -221,14 +221,24 @@ async def _serve(
     import uvicorn
 
     from monitor.console.app import create_app
+    from monitor.store.store import STORE_SAYS
     from streams.archive.metrics import ConsoleMetrics
     from streams.archive.publisher import Publisher
     from streams.archive.transactions import TransactionTopic
     from streams.archive.webhooks import WebhookSender
-    from streams.exposition import serve_metrics
+    from streams.exposition import Condition, Readiness, say_start, serve_metrics
 
     metrics = ConsoleMetrics()
-    serve_metrics(settings, metrics.registry)
+    publisher = Publisher(settings, store, metrics.decisions)
+
+    def readiness() -> Readiness:
+        answers = store.answers()
+        return Readiness(
+            {"store": Condition(answers, STORE_SAYS[answers])}, {"writer": publisher.state()}
+        )
+
+    say_start(settings, "console")
+    serve_metrics(settings, metrics.registry, readiness)
     app = create_app(
         store,
         clock=lambda: time.time_ns() // 1000,
@@ -247,6 +257,7 @@ async def _serve(
             port=place[1],
             log_level="warning",
             access_log=False,
+            log_config=None,  # as everything else is logged
             server_header=False,
             timeout_graceful_shutdown=3,
             ssl_certfile=tls[0] if tls else None,
@@ -255,7 +266,7 @@ async def _serve(
     )
     sender = WebhookSender(store, on_outcome=metrics.webhook_try, on_turn=metrics.webhooks)
     sending = [
-        asyncio.create_task(Publisher(settings, store, metrics.decisions).run()),
+        asyncio.create_task(publisher.run()),
         asyncio.create_task(sender.run()),
     ]
     serving = asyncio.create_task(server.serve())

@@ -18,11 +18,15 @@ from streams.cli.options import (
     AccountsMap,
     AsItStands,
     AsJson,
+    DayTime,
+    FileFormat,
     MapFile,
     PolicyFile,
+    SheetName,
     book_of,
     lines_to,
     print_result,
+    reading_of,
 )
 from streams.cli.views.live import LiveView, summary
 from streams.feed.reader import Batch
@@ -202,6 +206,9 @@ def demo(
         bool,
         typer.Option("--incidents", help="Make incidents, too: many accounts at once."),
     ] = False,
+    file_format: FileFormat = None,
+    sheet: SheetName = None,
+    day_time: DayTime = None,
     as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
@@ -243,6 +250,7 @@ def demo(
     if port is not None and not keep:
         raise typer.BadParameter("--port is of --keep: the broker is for nobody else without it")
     count, of_accounts = _count_or_files(accounts, files or [], accounts_map)
+    reading = reading_of(file_format, sheet, day_time)
     inputs = [*(files or ()), *of_accounts, policy, map_file, accounts_map]
     check_outputs((alerts, rejections), inputs, as_json=as_json)
     with said_if_interrupted(NOTHING_BEGUN), ExitStack() as stack:
@@ -265,7 +273,9 @@ def demo(
         if files:
             from streams.cli.options import feed_of
 
-            batches = feed_of(files, map_file, progress=False, as_it_stands=as_it_stands)
+            batches = feed_of(
+                files, map_file, progress=False, as_it_stands=as_it_stands, reading=reading
+            )
         else:
             batches, rate = _made(count, days, seed, incidents=incidents), rate or 5000
         stays = console_port is not None and sys.stdout.isatty()  # somebody looks at the console

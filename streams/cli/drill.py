@@ -34,6 +34,10 @@ def drill(
         bool,
         typer.Option("--full", help="With reviews, outlier models and systemic alerts, too."),
     ] = False,
+    limits: Annotated[
+        bool,
+        typer.Option("--limits", help="With limits on weeks, months, windows and more, too."),
+    ] = False,
     transport: Annotated[str, typer.Option(help="run, records, or plain (Faust's own).")] = "run",
     session_timeout: Annotated[
         float | None,
@@ -50,13 +54,16 @@ def drill(
 
     The recount is SQL over the rows that were sent. Exit status 1 if any count is not 0. On your
     own Kafka it creates its own topics and group, and deletes the topics afterwards. Account-days
-    and alerts of limits are recounted; of all others it is looked whether two differ.
+    and alerts of daily limits are recounted. Those of other limits (--limits) are compared with
+    an engine's that nobody kills; of all others it is looked whether two differ.
 
     Examples:
 
         weir drill
 
         weir drill --kills 10 --transactions 500000 --json
+
+        weir drill --limits --kills 3
 
         weir drill --full --broker localhost:9092 --workers 2
     """
@@ -69,7 +76,7 @@ def drill(
 
     from monitor.policy.document import DEFAULT_LIMITS, FULL_POLICY, policy_of
     from streams.cli.options import print_result
-    from streams.lab.drill import Drill
+    from streams.lab.drill import GAUGE_LIMITS, Drill
 
     session_timeout = session_timeout or (3.0 if broker is None else 6.0)
     given = {
@@ -82,7 +89,7 @@ def drill(
         sys.stderr.write(f"{time.perf_counter() - started:6.1f} s  {text}\n")
 
     started = time.perf_counter()
-    text = FULL_POLICY if full else DEFAULT_LIMITS
+    text = (FULL_POLICY if full else DEFAULT_LIMITS) + (GAUGE_LIMITS if limits else "")
     with tempfile.TemporaryDirectory(prefix="weir-drill-") as folder:
         policy = Path(folder) / "policy.toml"
         policy.write_text(text, encoding="utf-8")
@@ -92,7 +99,7 @@ def drill(
             rate = transactions / (SECONDS_A_KILL * kills) if kills else 1e9
             asyncio.run(run.run(kills, rate))
             say("all is decided; reading what was told, and recounting")
-            found = asyncio.run(run.reckon(policy_of(text).thresholds))
+            found = asyncio.run(run.reckon(policy_of(text)))
     recovery = run.recovery_seconds
     result = {
         "kills": kills,

@@ -11,6 +11,7 @@ from streams.cli.options import AsJson, AsOfMoment, Input, MapFile, PolicyFile
 
 if TYPE_CHECKING:
     from streams.evaluation.evaluation import Evaluation
+    from streams.evaluation.teaching import Analysts
 
 CHART = "precision-recall.png"
 FIGURES = "evaluation.json"
@@ -51,6 +52,22 @@ def evaluate(
             help="Alerts a day; 20, or those of the policy's [budget].", show_default=False
         ),
     ] = None,
+    dispositions_per_day: Annotated[
+        int | None,
+        typer.Option(
+            help="Let analysts review so many account-days a day, the highest, and teach.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    label_after_days: Annotated[
+        int | None,
+        typer.Option(
+            help="Days from a reviewed account-day to its label, which later days' scores know; 1.",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +82,10 @@ def evaluate(
     All rows are put in the order of event time, whatever the files' order, and go through the
     engines that a replay has: each is scored first and learned after, and no label is ever seen.
 
+    With --dispositions-per-day, the figures are shown once more with the weights that simulated
+    analysts would have taught. They see the labels of the account-days that they review, and no
+    others; the models, their alerts and all other figures stay without.
+
     Examples:
 
         weir evaluate payments.parquet --map map.toml --label is_fraud --seeds 2
@@ -72,6 +93,8 @@ def evaluate(
         weir evaluate handbook/ --map handbook.map.toml --label TX_FRAUD
 
         weir evaluate t.csv --labels labels.jsonl --out curves.png --json
+
+        weir evaluate t.csv --labels labels.jsonl --dispositions-per-day 20
     """
     from monitor.policy.policy import PolicyBook
     from streams.cli.options import as_of_of, book_of, feed_of, print_result
@@ -80,12 +103,8 @@ def evaluate(
     from streams.evaluation.table import table_of
     from streams.evaluation.truth import truth_of_columns, truth_of_lines
 
-    if (label is None) is (labels is None):
-        raise typer.BadParameter("give one of --label (a column) and --labels (a file)")
-    if kind is not None and label is None:
-        raise typer.BadParameter("--kind is a column beside --label; --labels has its own kinds")
-    if kinds is not None and label is not None and kind is None:
-        raise typer.BadParameter("--kinds needs --kind, the column that has them")
+    _check_labels(label, kind, labels, kinds)
+    analysts = _analysts(dispositions_per_day, label_after_days)
     if out is not None:
         _check_out(out)
     stated = None if policy is None else book_of(policy).policies[0]
@@ -102,14 +121,44 @@ def evaluate(
         truth = truth_of_lines(table, labels, wanted)
     policies = [with_seed(chosen, seed) for seed in range(1, seeds + 1)]
     with _progress(seeds, len(table.transactions)) as on_rows:
-        runs = runs_of(table, Source(files, map_file, judged_as_of), policies, partitions, on_rows)
-    evaluation = evaluation_of(table, truth, runs, chosen, partitions)
+        runs = runs_of(
+            table,
+            Source(files, map_file, judged_as_of),
+            policies,
+            partitions,
+            on_rows,
+            has_features=analysts is not None,
+        )
+    evaluation = evaluation_of(table, truth, runs, chosen, partitions, analysts)
     if out is not None:
         _write(evaluation, out)
     if as_json:
         print_result(evaluation.fields, as_json=True)
     else:
         _show(evaluation)
+
+
+def _check_labels(
+    label: str | None, kind: str | None, labels: Path | None, kinds: str | None
+) -> None:
+    """Refuse options of labels that do not go together."""
+    if (label is None) is (labels is None):
+        raise typer.BadParameter("give one of --label (a column) and --labels (a file)")
+    if kind is not None and label is None:
+        raise typer.BadParameter("--kind is a column beside --label; --labels has its own kinds")
+    if kinds is not None and label is not None and kind is None:
+        raise typer.BadParameter("--kinds needs --kind, the column that has them")
+
+
+def _analysts(dispositions_per_day: int | None, label_after_days: int | None) -> "Analysts | None":
+    """Return the analysts to simulate, if any."""
+    from streams.evaluation.teaching import Analysts
+
+    if dispositions_per_day is not None:
+        return Analysts(dispositions_per_day, label_after_days or 1)
+    if label_after_days is not None:
+        raise typer.BadParameter("--label-after-days needs --dispositions-per-day")
+    return None
 
 
 def _show(evaluation: "Evaluation") -> None:

@@ -1,5 +1,6 @@
 """An operator's error, or a thing that is not there, as one message and an exit status."""
 
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ def exit_status(error: Exception) -> int | None:
     from streams.cli.files import OutputError
     from streams.feed.mapping import FeedError
     from streams.kafka.broker_error import BrokerError
+    from streams.lab.capacity.costs import CapacityError
     from streams.settings import SettingsError
     from streams.topics.alert_list import AlertListError
     from streams.topics.alerts import AlertFileError
@@ -30,7 +32,7 @@ def exit_status(error: Exception) -> int | None:
     of_usage = (
         PolicyError, SettingsError, FeedError, PopulationError, WhatIfError, OutputError,
         InsightError, DispositionError,
-        AlertFileError, AlertListError,
+        AlertFileError, AlertListError, CapacityError,
     )  # fmt: skip
     if isinstance(error, (*of_usage, *_of_the_store())):
         status = EXIT_USAGE
@@ -42,7 +44,12 @@ def exit_status(error: Exception) -> int | None:
             error = OSError(f"{error.filename}: {error.strerror}")
     else:
         return None
-    sys.stderr.write(f"weir: {error}\n")
+    from streams.log import SAYS, writes_json
+
+    if writes_json():
+        logging.getLogger(SAYS).critical("%s", error)
+    else:
+        sys.stderr.write(f"weir: {error}\n")
     return status
 
 

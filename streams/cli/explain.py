@@ -13,9 +13,13 @@ from streams.cli.options import (
     AsJson,
     AsOfMoment,
     Broker,
+    DayTime,
     Dispositions,
+    FileFormat,
     MapFile,
     OfKind,
+    SheetName,
+    reading_of,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +82,9 @@ def explain(
     as_of: AsOfMoment = None,
     broker: Broker = None,
     dispositions: Dispositions = None,
+    file_format: FileFormat = None,
+    sheet: SheetName = None,
+    day_time: DayTime = None,
     as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
@@ -113,7 +120,7 @@ def explain(
     _require_wanted(wanted)
     if bool(alerts) != bool(inputs):
         raise typer.BadParameter("from files, both --alerts and --input are needed")
-    book = _book_of(policies or [])
+    book, reading = _book_of(policies or []), reading_of(file_format, sheet, day_time)
     configure_interpreter()
     try:
         if alerts and inputs:
@@ -123,7 +130,7 @@ def explain(
 
             attributes, _ = attributes_of_files(accounts, accounts_map)
             known = book or book_of(None)
-            feed = partial(feed_of, inputs, map_file, as_it_stands=as_it_stands)
+            feed = partial(feed_of, inputs, map_file, as_it_stands=as_it_stands, reading=reading)
             of_files = Files(
                 alerts, dispositions, feed, partitions, attributes, as_of_of(as_of, known)
             )

@@ -11,6 +11,7 @@ from streams.cli import (
     archive,
     associate,
     bench,
+    capacity,
     check,
     cluster,
     console,
@@ -21,9 +22,12 @@ from streams.cli import (
     explain,
     generate,
     policy,
+    reconcile,
     replay,
+    rights,
     rules,
     send,
+    soak,
     store,
     user,
     verify,
@@ -31,6 +35,7 @@ from streams.cli import (
     whatif,
     worker,
 )
+from streams.cli.map import map_file
 
 app = typer.Typer(
     name="weir",
@@ -73,14 +78,19 @@ for panel, commands in {
         console.console,
         send.send,
         check.check,
+        reconcile.reconcile,
+        rights.rights,
         bench.bench,
+        capacity.capacity,
         drill.drill,
+        soak.soak,
     ),
     WORK: (explain.explain, whatif.whatif, rules.rules, verify.verify),
     STUDY: (describe.describe, cluster.cluster, associate.associate, evaluate.evaluate),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.command("map", rich_help_panel=BEGIN)(map_file)
 app.add_typer(alerts.alerts, rich_help_panel=WORK)
 app.add_typer(user.user, rich_help_panel=WORK)
 app.add_typer(webhook.webhook, rich_help_panel=WORK)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from monitor.core.as_of import AsOf
     from monitor.policy.policy import Policy, PolicyBook
     from monitor.store.store import Store
+    from streams.feed.formats.reading import FileReading
     from streams.feed.mapping import Form
     from streams.feed.reader import Batch
 
@@ -21,7 +23,8 @@ Input = Annotated[
     list[Path],
     typer.Argument(
         metavar="FILE",
-        help="CSV, JSON Lines or Parquet files, or folders of them.",
+        help="Tables (CSV, JSON Lines, Parquet, xlsx) or statements (camt, MT940, OFX), or folders"
+        " of them; .gz and .zst too.",
         show_default=False,
     ),
 ]
@@ -75,6 +78,41 @@ AsItStands = Annotated[
     bool,
     typer.Option(
         "--as-it-stands", help="Keep the order of rows and files, instead of that of booked_at."
+    ),
+]
+
+
+class OfFormat(StrEnum):
+    """As `streams.feed.formats.reading.FORMATS`."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+    CAMT = "camt"
+    MT940 = "mt940"
+    OFX = "ofx"
+
+
+FileFormat = Annotated[
+    OfFormat | None,
+    typer.Option(
+        "--format",
+        help="The format of all files, instead of what each one's content and name say.",
+        show_default=False,
+    ),
+]
+SheetName = Annotated[
+    str | None,
+    typer.Option("--sheet", help="The sheet of workbooks; the first by default.", metavar="NAME"),
+]
+DayTime = Annotated[
+    str | None,
+    typer.Option(
+        "--day-time",
+        help="The event time of a booking that has only a date, and the zone of one without an"
+        " offset: 12:00 Europe/Berlin; noon in UTC by default.",
+        metavar="TIME ZONE",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -141,12 +179,14 @@ def feed_of(
     further: tuple[str, ...] = (),
     form: "Form | None" = None,
     as_it_stands: bool = False,
+    reading: "FileReading | None" = None,
+    told: "ToldOfFiles | None" = None,
 ) -> Iterator["Batch"]:
     """Return the batches of the files, with a progress bar where a person looks on.
 
     Transactions come in the order of booked_at, unless they are to be taken `as_it_stands`.
     `further` are columns that come beside the fields; `form` is what the rows become, transactions
-    where none is given.
+    where none is given. `told` takes what is to be said of the files, once all are read.
     """
     from streams.feed.mapping import TRANSACTIONS, feed_map_of
     from streams.feed.order import in_order
@@ -154,12 +194,51 @@ def feed_of(
 
     form = form or TRANSACTIONS
     feed_map = feed_map_of(map_file, form) if map_file else FeedMap(form=form)
-    feed_map = feed_map._replace(further=further)
+    feed_map = feed_map._replace(further=further, reading=reading or feed_map.reading)
     files = files_of(paths, feed_map)
     watch = _with_progress if progress and sys.stderr.isatty() else _as_they_are
     if as_it_stands or form is not TRANSACTIONS:
-        return watch(read(files, feed_map), len(files))
-    return in_order(files, feed_map, watch)
+        batches = watch(read(files, feed_map), len(files))
+    else:
+        batches = in_order(files, feed_map, watch)
+    return (told or ToldOfFiles()).of(batches)
+
+
+def reading_of(stated: OfFormat | None, sheet: str | None, day_time: str | None) -> "FileReading":
+    """Return how files are read, as options say. Raises typer.BadParameter."""
+    from streams.feed.formats.reading import FileReading, day_time_of
+
+    try:
+        reading = FileReading() if day_time is None else day_time_of(day_time)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--day-time'") from None
+    return reading._replace(format=stated.value if stated else None, sheet=sheet)
+
+
+class ToldOfFiles:
+    """Tells on stderr what files say of themselves, and counts what is no row in them."""
+
+    def __init__(self) -> None:
+        self.skips: Counter[str] = Counter()
+        self._passed: Counter[str] = Counter()  # lines that are no rows
+        self._notes: list[str] = []
+
+    def of(self, batches: Iterator["Batch"]) -> Iterator["Batch"]:
+        """Hand batches on; tell when the last one was taken."""
+        from streams.feed.maps.layout import passed_text
+
+        for batch in batches:
+            self._passed.update(batch.passed)
+            self.skips.update(batch.skips)
+            self._notes += batch.notes
+            yield batch
+        for note in self._notes:
+            typer.echo(f"weir: {note}", err=True)
+        if self.skips:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.skips.items())
+            typer.echo(f"weir: skipped: {reasons}", err=True)
+        if said := passed_text(self._passed):
+            typer.echo(said, err=True)
 
 
 def _as_they_are(batches: Iterator["Batch"], _: int) -> Iterator["Batch"]:
@@ -398,7 +477,8 @@ AccountFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--accounts",
-        help="Account attributes: a CSV, JSON Lines or Parquet file, or a folder; may be repeated.",
+        help="Account attributes: a CSV, JSON Lines, Parquet or xlsx file, or a folder; may be"
+        " repeated.",
     ),
 ]
 AccountsMap = Annotated[
@@ -456,6 +536,7 @@ class OfKind(StrEnum):
 
     DAILY_AMOUNT = "daily-amount"
     DAILY_COUNT = "daily-count"
+    LIMIT = "limit"
     OUTLIER = "outlier"
     REVIEW = "review"
     SYSTEMIC = "systemic"

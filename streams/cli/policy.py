@@ -37,6 +37,34 @@ def check(file: _File, as_json: AsJson = False) -> None:
 
 
 @policy.command()
+def sql(
+    file: _File,
+    limit: Annotated[str, typer.Argument(metavar="LIMIT", help="The limit's id.")],
+) -> None:
+    """Print the SQL that recounts a limit on a period, a window or a measure (DuckDB's).
+
+    It is over a table of what reversals have left of each transaction; docs/policy.md says which
+    columns it has. A limit on a day's plain amount or count is recounted from account-days.
+
+    Examples:
+
+        weir policy sql policy.toml weekly-amount
+
+    """
+    from monitor.gauges.sql import sql_of
+    from streams.cli.options import policy_of_file
+
+    found = policy_of_file(file)
+    known = {stated.limit_id: stated for stated in found.gauges}
+    if limit not in known:
+        ids = ", ".join(known) or "it has none"
+        raise typer.BadParameter(
+            f"{limit!r} is no limit of {file} on a period, a window or a measure: {ids}"
+        )
+    sys.stdout.write(sql_of(known[limit]))
+
+
+@policy.command()
 def show(
     broker: Broker = None,
     default: Annotated[

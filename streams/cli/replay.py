@@ -11,9 +11,14 @@ from streams.cli.options import (
     AsItStands,
     AsJson,
     AsOfMoment,
+    DayTime,
+    FileFormat,
     Input,
     MapFile,
     PolicyFiles,
+    SheetName,
+    ToldOfFiles,
+    reading_of,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +48,9 @@ def replay(
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
     as_of: AsOfMoment = None,
+    file_format: FileFormat = None,
+    sheet: SheetName = None,
+    day_time: DayTime = None,
     as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +79,10 @@ def replay(
     check_outputs(outputs, inputs, as_json=as_json)
     book = book_of_files(policy)
     make_engine = maker_for_files(os.environ, files)
-    batches = feed_of(files, map_file, as_it_stands=as_it_stands)
+    reading = reading_of(file_format, sheet, day_time)
+    batches = feed_of(
+        files, map_file, as_it_stands=as_it_stands, reading=reading, told=ToldOfFiles()
+    )
     attributes, unusable = attributes_of_files(accounts, accounts_map)
     run = Replay(book, partitions, attributes, as_of_of(as_of, book), make_engine)
     configure_interpreter()

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.options import AccountFiles, AccountsMap, AsItStands, AsJson, Broker, MapFile
+from streams.cli.options import (
+    AccountFiles,
+    AccountsMap,
+    AsItStands,
+    AsJson,
+    Broker,
+    DayTime,
+    FileFormat,
+    MapFile,
+    SheetName,
+    ToldOfFiles,
+    reading_of,
+)
 
 if TYPE_CHECKING:
     from streams.send.send import Sending
@@ -16,7 +28,8 @@ def send(
         list[Path] | None,
         typer.Argument(
             metavar="FILE",
-            help="Transactions: CSV, JSON Lines or Parquet files, or folders of them.",
+            help="Transactions: tables (CSV, JSON Lines, Parquet, xlsx) or statements (camt, MT940,"
+            " OFX), or folders of them; .gz and .zst too.",
             show_default=False,
         ),
     ] = None,
@@ -30,6 +43,16 @@ def send(
     forget: Annotated[
         bool, typer.Option("--forget", help="Forget the accounts of --accounts (tombstones).")
     ] = False,
+    heartbeat: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Then say to each partition that all up to this time was sent: RFC 3339, or now.",
+        ),
+    ] = None,
+    file_format: FileFormat = None,
+    sheet: SheetName = None,
+    day_time: DayTime = None,
     as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
@@ -46,23 +69,30 @@ def send(
 
         weir send transactions.csv --broker kafka:9092
 
+        weir send may.camt053.xml.gz --day-time "12:00 Europe/Berlin"
+
         weir send folder/ --map examples/birmingham.map.toml --rate 500
 
         weir send --accounts accounts.csv --broker kafka:9092
 
         weir send --accounts closed.csv --forget
+
+        weir send today.csv --heartbeat 2026-01-05T17:00:00Z
     """
     import os
+    from functools import partial
 
     from streams.cli.exit_status import EXIT_FAILED
     from streams.cli.options import UnusableRows, accounts_of_files, feed_of, print_result
     from streams.kafka.admin import require_topic
+    from streams.kafka.cluster import cluster_of
     from streams.send.send import Sending, too_large_text
     from streams.settings import settings_of
     from streams.topics.catalog import Topics
 
-    if not files and not accounts:
-        raise typer.BadParameter("name files of transactions, or accounts by --accounts")
+    if not files and not accounts and not heartbeat:
+        raise typer.BadParameter("name files, accounts by --accounts, or a --heartbeat")
+    beat_at = _time_of(heartbeat) if heartbeat else None
     if accounts and not files and not accounts_map:
         map_file, accounts_map = None, map_file
     if map_file and not files:
@@ -72,18 +102,37 @@ def send(
     settings = settings_of(os.environ, broker=broker)
     topics, unusable = Topics.of(settings), UnusableRows()
     rows = accounts_of_files(accounts, accounts_map, unusable) if accounts else None
-    batches = feed_of(files, map_file, as_it_stands=as_it_stands) if files else None
-    for given, topic in ((rows, topics.accounts), (batches, topics.transactions)):
+    reading, told = reading_of(file_format, sheet, day_time), ToldOfFiles()
+    feed = partial(feed_of, as_it_stands=as_it_stands, reading=reading, told=told)
+    batches = feed(files, map_file) if files else None
+    transactions = batches if beat_at is None else heartbeat
+    for given, topic in ((rows, topics.accounts), (transactions, topics.transactions)):
         if given is not None:
-            require_topic(settings.broker, topic)
-    sending = Sending(settings, rows, batches)
+            require_topic(cluster_of(settings), topic)
+    sending = Sending(settings, rows, batches, beat_at)
     result = _sent(sending, rate, forget=forget)
     if rows is not None:
         result["accounts_rejected"] = unusable.count
+    if told.skips:
+        result["skipped_by_reason"] = dict(told.skips)
     print_result(result, as_json=as_json)
     if sending.too_large:
         typer.echo(f"weir: {too_large_text(sending.too_large)}", err=True)
         raise typer.Exit(EXIT_FAILED)
+
+
+def _time_of(text: str) -> int:
+    """Return the time that an option names. Raises BadParameter if it names none."""
+    import time
+
+    from monitor.core.business_day import event_time_of
+
+    moment = time.time_ns() // 1000 if text == "now" else event_time_of(text)
+    if moment is None:
+        raise typer.BadParameter(
+            f"--heartbeat must be now, or a time as 2026-01-05T17:00:00Z, not {text!r}"
+        )
+    return moment
 
 
 def _sent(sending: "Sending", rate: float | None, *, forget: bool) -> "dict[str, Any]":

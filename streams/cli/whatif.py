@@ -12,8 +12,13 @@ from streams.cli.options import (
     AsItStands,
     AsJson,
     AsOfMoment,
+    DayTime,
+    FileFormat,
     MapFile,
     PolicyFile,
+    SheetName,
+    ToldOfFiles,
+    reading_of,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ def whatif(
         list[Path],
         typer.Option(
             "--file",
-            help="A CSV, JSON Lines or Parquet file, or a folder of them; may be given again.",
+            help="A file as weir replay reads it, or a folder; may be given again.",
             show_default=False,
         ),
     ],
@@ -59,6 +64,9 @@ def whatif(
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
     as_of: AsOfMoment = None,
+    file_format: FileFormat = None,
+    sheet: SheetName = None,
+    day_time: DayTime = None,
     as_it_stands: AsItStands = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +102,10 @@ def whatif(
     _check_files(
         out, table, [*files, *(accounts or ()), policy, map_file, accounts_map], as_json=as_json
     )
-    batches = feed_of(files, map_file, as_it_stands=as_it_stands)
+    reading = reading_of(file_format, sheet, day_time)
+    batches = feed_of(
+        files, map_file, as_it_stands=as_it_stands, reading=reading, told=ToldOfFiles()
+    )
     attributes, _ = attributes_of_files(accounts, accounts_map)
     configure_interpreter()
     started = time.perf_counter()

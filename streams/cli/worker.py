@@ -12,7 +12,9 @@ def worker(
     policy: Annotated[
         str | None, typer.Option(help="The policy's TOML file (default: WEIR_POLICY).")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log in detail.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log in detail, as WEIR_LOG_LEVEL=debug.")
+    ] = False,
 ) -> None:
     """Monitor the stream until told to stop (SIGTERM or Ctrl-C).
 
@@ -33,7 +35,7 @@ def worker(
     from streams.settings import settings_of
 
     settings = settings_of(os.environ, broker=broker, policy=policy)
-    begin_log(verbose=verbose)
+    begin_log("debug" if verbose else settings.log_level, settings.log_format)
     book = book_of(settings.policy) if settings.policy else None
     from streams.worker.worker import Worker  # takes seconds: what is wrong is said before
 

@@ -12,6 +12,7 @@ from monitor.policy.policy import Policy
 from streams.evaluation.levels import Level, account_days_of, figures_of, transactions_of
 from streams.evaluation.runs import SeedRun
 from streams.evaluation.table import TransactionTable
+from streams.evaluation.teaching import LEVELS, Analysts, taught_of, teaching_fields
 from streams.evaluation.truth import Truth
 from streams.feed.mapping import FeedError
 
@@ -83,9 +84,17 @@ def with_seed(policy: Policy, seed: int) -> Policy:
 
 
 def evaluation_of(
-    table: TransactionTable, truth: Truth, runs: Sequence[SeedRun], policy: Policy, partitions: int
+    table: TransactionTable,
+    truth: Truth,
+    runs: Sequence[SeedRun],
+    policy: Policy,
+    partitions: int,
+    analysts: Analysts | None = None,
 ) -> Evaluation:
-    """Judge the runs of several seeds. Raises FeedError if no judged day has a positive."""
+    """Judge the runs of several seeds, and what analysts would have taught them.
+
+    Raises FeedError if no judged day has a positive.
+    """
     settings = outliers_of(policy)
     is_taken = runs[0].day > 0
     if not is_taken.any():
@@ -102,7 +111,7 @@ def evaluation_of(
         )
         raise FeedError([problem], "the labels")
     taken, rejected = int(is_taken.sum()), table.rejected + runs[0].rejected
-    fields = {
+    fields: dict[str, Any] = {
         "rows": table.rows,
         "rejected": rejected.total(),
         "rejected_by_reason": dict(sorted(rejected.items())),
@@ -123,6 +132,10 @@ def evaluation_of(
         ),
         "alerts_per_day": _alerts(runs, first, last, settings.alerts_per_day),
     }
+    if analysts is not None:
+        taught = [taught_of(table, truth, run, partitions, first, analysts) for run in runs]
+        untaught = {name: fields[name]["ap"] for name in LEVELS}
+        fields["teaching"] = teaching_fields(table, truth, taught, first, analysts, untaught)
     return Evaluation(transactions, account_days, fields)
 
 

@@ -79,8 +79,7 @@ def account_days_of(
     An account-day holds the labels of its transactions, and those of its own. Its score is that of
     its end; of the last day, which nothing ends, as it stood after its last transaction.
     """
-    taken = np.flatnonzero(runs[0].day > 0)
-    keys, of_row = np.unique(_key(table.account, runs[0].day)[taken], return_inverse=True)
+    keys, taken, of_row = rows_by_account_day(table, runs[0].day)
     of_kind = [np.zeros(keys.size, np.bool_) for _ in truth.kinds]
     own_keys = _key(truth.account, truth.day)
     for number, holds in enumerate(of_kind):
@@ -103,6 +102,24 @@ def account_days_of(
         dict(zip(truth.kinds, of_kind, strict=True)), rule, scores,
     )  # fmt: skip
     return whole.only(whole.day >= first_day)
+
+
+class AccountDayRows(NamedTuple):
+    """The account-days of a table by their keys, in order, and the rows that were taken.
+
+    `of_row` is the place of each taken row's account-day.
+    """
+
+    keys: Ints
+    taken: Ints
+    of_row: Ints
+
+
+def rows_by_account_day(table: TransactionTable, day: Ints) -> AccountDayRows:
+    """Return the account-days of rows by their business days; 0 is of a row that was not taken."""
+    taken = np.flatnonzero(day > 0)
+    keys, of_row = np.unique(_key(table.account, day)[taken], return_inverse=True)
+    return AccountDayRows(keys, taken, of_row)
 
 
 def figures_of(level: Level, replicates: int = REPLICATES) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from models.arrays import Floats, Ints
 from models.learner.columns import Outcome
+from models.profile.baseline import FEATURES
 from monitor.core.alert import Kind, Status
 from monitor.core.as_of import AsOf
 from monitor.core.business_day import day_of_text
@@ -38,7 +39,8 @@ class SeedRun(NamedTuple):
     in the table), `closed_day` and `closed_score`. `alerts` counts the outlier alerts that were
     raised, by business day, `reports` those that were raised or restated, by the day that they
     report, and `rejected` what the engines set aside, by reason. `cpu_seconds` is the process time
-    of engines and models, without reading and decoding.
+    of engines and models, without reading and decoding. `features` are those of each transaction
+    (`baseline.FEATURES`), if they were asked for; else it has no rows.
     """
 
     day: Ints
@@ -51,13 +53,15 @@ class SeedRun(NamedTuple):
     rejected: Counter[str]
     cpu_seconds: float
     reports: Counter[int]
+    features: Floats
 
 
 class _Sheet:
     """What the models say, written down as it comes."""
 
-    def __init__(self, table: TransactionTable) -> None:
+    def __init__(self, table: TransactionTable, *, has_features: bool) -> None:
         count = len(table.transactions)
+        self.features = np.zeros((count if has_features else 0, len(FEATURES)))
         self.day = np.zeros(count, np.int64)
         self.score = np.full(count, np.nan)
         self.day_score = np.full(count, np.nan)
@@ -79,6 +83,8 @@ class _Sheet:
             self.day[rows] = [item.day for item in scored]
             self.score[rows] = outcome.scores
             self.day_score[rows] = outcome.day_scores
+            if self.features.size:
+                self.features[rows] = outcome.features
             for closed in outcome.closed:
                 accounts = [self._numbers[scorer.account_ids[row]] for row in closed.row.tolist()]
                 self.closed_account.append(np.array(accounts, np.int64))
@@ -89,14 +95,27 @@ class _Sheet:
 
     def run(self) -> SeedRun:
         return SeedRun(
-            self.day, self.score, self.day_score, np.concatenate(self.closed_account),
-            np.concatenate(self.closed_day), np.concatenate(self.closed_score), self.alerts,
-            self.rejected, self.cpu_seconds, self.reports,
-        )  # fmt: skip
+            self.day,
+            self.score,
+            self.day_score,
+            np.concatenate(self.closed_account),
+            np.concatenate(self.closed_day),
+            np.concatenate(self.closed_score),
+            self.alerts,
+            self.rejected,
+            self.cpu_seconds,
+            self.reports,
+            self.features,
+        )
 
 
 def run_of(
-    table: TransactionTable, policy: Policy, partitions: int, on_rows: Callable[[int], None]
+    table: TransactionTable,
+    policy: Policy,
+    partitions: int,
+    on_rows: Callable[[int], None],
+    *,
+    has_features: bool = False,
 ) -> SeedRun:
     """Let the engines of all partitions observe the table, by a policy that has a budget.
 
@@ -104,7 +123,7 @@ def run_of(
     replay. `on_rows` is told the number of rows of each run.
     """
     book = PolicyBook([policy])
-    sheet = _Sheet(table)
+    sheet = _Sheet(table, has_features=has_features)
     for partition, places in enumerate(dealt(table, partitions)):
         engine = Engine(partition, book, partitions=partitions)
         assert engine.outliers.scorer is not None, "the policy has a budget"
@@ -169,7 +188,7 @@ class SeedError(RuntimeError):
 
 def runs_of(
     table: TransactionTable, source: Source, policies: Sequence[Policy], partitions: int,
-    on_rows: Callable[[int], None],
+    on_rows: Callable[[int], None], *, has_features: bool = False,
 ) -> list[SeedRun]:  # fmt: skip
     """Return the run of each policy, one for each seed, in order.
 
@@ -180,10 +199,13 @@ def runs_of(
     if processes == 1:
         configure_interpreter()
         load_kernels(table, policies[0])
-        return [run_of(table, policy, partitions, on_rows) for policy in policies]
+        return [
+            run_of(table, policy, partitions, on_rows, has_features=has_features)
+            for policy in policies
+        ]
     shares = [list(range(first, len(policies), processes)) for first in range(processes)]
     runs: dict[int, SeedRun] = {}
-    for place, told in _told(source, policies, partitions, shares):
+    for place, told in _told(source, policies, partitions, shares, has_features=has_features):
         if isinstance(told, SeedRun):
             runs[place] = told
         else:
@@ -212,7 +234,12 @@ def _available() -> int:
 
 
 def _told(
-    source: Source, policies: Sequence[Policy], partitions: int, shares: list[list[int]]
+    source: Source,
+    policies: Sequence[Policy],
+    partitions: int,
+    shares: list[list[int]],
+    *,
+    has_features: bool,
 ) -> Iterator[tuple[int, SeedRun | int]]:
     """Yield what the processes tell: the place of a policy, and its run or rows that were done."""
     # Not forked: the readers have threads, which a fork would lose.
@@ -222,7 +249,12 @@ def _told(
     for share in shares:
         here, there = context.Pipe(duplex=False)
         job = [(place, policies[place]) for place in share]
-        process = context.Process(target=_work, args=(source, job, partitions, there), daemon=True)
+        process = context.Process(
+            target=_work,
+            args=(source, job, partitions, there),
+            daemon=True,
+            kwargs={"has_features": has_features},
+        )
         process.start()
         there.close()
         connections.append(here)
@@ -240,7 +272,12 @@ def _told(
 
 
 def _work(
-    source: Source, job: Sequence[tuple[int, Policy]], partitions: int, connection: Connection
+    source: Source,
+    job: Sequence[tuple[int, Policy]],
+    partitions: int,
+    connection: Connection,
+    *,
+    has_features: bool,
 ) -> None:
     """Run some seeds in a process of their own, and tell of them."""
     table = source.table()
@@ -251,5 +288,6 @@ def _work(
         def tell(rows: int, place: int = place) -> None:
             connection.send((place, rows))
 
-        connection.send((place, run_of(table, policy, partitions, tell)))
+        run = run_of(table, policy, partitions, tell, has_features=has_features)
+        connection.send((place, run))
     connection.close()

@@ -12,7 +12,11 @@ from typing import Any, Final, NamedTuple
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED
 from monitor.core.table_reader import ProblemsError, TableReader
 from monitor.core.transaction import FIELDS, IDS, REQUIRED
-from streams.feed.sources import FieldSource, names_of, source_of
+from streams.feed.formats.reading import FORMATS, FileReading
+from streams.feed.maps.amounts import amount_sources, with_currencies
+from streams.feed.maps.layout import LAYOUT_KEYS, Layout, layout_of
+from streams.feed.maps.source import FieldSource, names_of, place_of
+from streams.feed.sources import source_of
 
 
 class Form(NamedTuple):
@@ -40,10 +44,12 @@ ACCOUNTS: Final = Form(
 
 
 MAP_KEYS: Final = (
-    "files", "encoding", "delimiter", "quote", "skip_incomplete_last_line", "columns", "where",
+    "files", "kind", "encoding", "delimiter", "quote", "skip_incomplete_last_line", *LAYOUT_KEYS,
+    "columns", "where",
 )  # fmt: skip
 WHERE_KEYS: Final = ("column", "is", "is_not")
 DELIMITERS: Final = (";", ",", "\t", "|")
+"""Kinds of files, as a map may state them where the ending of a name does not."""
 
 
 class FeedError(ProblemsError):
@@ -69,22 +75,46 @@ class FeedMap(NamedTuple):
     """How foreign files become transactions, or accounts."""
 
     files: str = "*"
+    kind: str | None = None  # the format; None: by each file's name and content
     encoding: str = "utf-8"
     delimiter: str | None = None  # None: found in each file's header
     quote: str = '"'
     skip_incomplete_last_line: bool = False
+    layout: Layout = Layout()
     fields: Mapping[str, FieldSource] = {}  # empty: the columns are the fields, by name
     where: tuple[Where, ...] = ()
     further: tuple[str, ...] = ()  # columns to hand on beside the fields; no file states them
     form: Form = TRANSACTIONS  # what the rows become
+    tells_lines: bool = False  # which lines of a file rows stand in is asked for, too
+    reading: FileReading = FileReading()  # what the command line says; no file states it
+
+    @property
+    def groups(self) -> list[tuple[str, ...]]:
+        """Return the columns that fields and [[where]] need: of each group the first found."""
+        needs = [names for source in self.fields.values() for names in source.needs]
+        return list(dict.fromkeys((*needs, *(where.names for where in self.where))))
+
+    @property
+    def numbered_width(self) -> int:
+        """Return the greatest number by which a column is called; 0 if none is."""
+        return max((place_of(name) or 0 for names in self.groups for name in names), default=0)
 
 
 def feed_map_of(path: Path, form: Form = TRANSACTIONS) -> FeedMap:
     """Return the map that a TOML file states. Raises FeedError with all its problems, OSError."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise FeedError([f"not TOML: {error}"], str(path)) from None
+    return feed_map_of_text(text, str(path), form)
+
+
+def feed_map_of_text(text: str, source: str, form: Form = TRANSACTIONS) -> FeedMap:
+    """Return the map of a TOML text. Raises FeedError with all its problems."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FeedError([f"not TOML: {error}"], source) from None
     stated = TableReader(document)
     stated.refuse_unknown(MAP_KEYS)
     plain = {key: document[key] for key in _RULES if key in document}
@@ -95,11 +125,12 @@ def feed_map_of(path: Path, form: Form = TRANSACTIONS) -> FeedMap:
         plain["delimiter"] = None
     if plain.get("delimiter") == plain.get("quote", '"'):
         stated.refuse("delimiter and quote are the same: which is it?")
+    layout = layout_of(stated)
     fields = _fields(stated, form)
     where = _wheres(stated)
     if stated.problems:
-        raise FeedError(stated.problems, str(path))
-    return FeedMap(**plain, fields=fields, where=where, form=form)
+        raise FeedError(stated.problems, source)
+    return FeedMap(**plain, layout=layout, fields=fields, where=where, form=form)
 
 
 def _fields(document: TableReader, form: Form) -> dict[str, FieldSource]:
@@ -113,12 +144,13 @@ def _fields(document: TableReader, form: Form) -> dict[str, FieldSource]:
     for name in form.required:
         if name not in columns:
             document.refuse(f"columns.{name} is missing")
+    of_amounts = amount_sources(columns, document) if form is TRANSACTIONS else {}
     made = {
-        name: source_of(name, stated, document)
+        name: of_amounts[name] if name in of_amounts else source_of(name, stated, document)
         for name, stated in columns.items()
         if name in form.fields
     }
-    return {name: source for name, source in made.items() if source is not None}
+    return with_currencies({name: source for name, source in made.items() if source is not None})
 
 
 def _wheres(document: TableReader) -> tuple[Where, ...]:
@@ -175,6 +207,7 @@ def _is_mark(stated: object) -> bool:
 
 _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "files": (_is_pattern, 'write a pattern of files in a folder, e.g. "*.csv"'),
+    "kind": (lambda stated: stated in FORMATS, f"write one of {', '.join(FORMATS)}"),
     "encoding": (_is_encoding, 'Python knows no such encoding of text; e.g. "cp1252"'),
     "delimiter": (
         lambda stated: stated == "auto" or _is_mark(stated),

@@ -7,6 +7,7 @@ whose time cannot be read comes after the row that it stands below.
 
 import heapq
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -17,6 +18,7 @@ import msgspec
 
 from monitor.core.business_day import event_time_of
 from monitor.core.transaction import FIELDS, Fields
+from streams.feed.formats.packed import packing_of
 from streams.feed.lines import LineRows, times_in
 from streams.feed.mapping import TIMES, FeedMap
 from streams.feed.reader import read
@@ -152,10 +154,19 @@ def _sorted(batches: Iterable[Batch], files: Sequence[Path]) -> Iterator[Batch]:
     places = {path: place for place, path in enumerate(files)}
     sequence, last = count(), _FIRST
     skipped = filtered = 0
+    skips: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    notes: list[str] = []
+    packed = {path for path in files if packing_of(path)}
     read_of: dict[Path, float] = {}
     for batch in batches:
         skipped, filtered = skipped + batch.skipped, filtered + batch.filtered
+        skips.update(batch.skips)
+        passed.update(batch.passed)
+        notes += batch.notes
         size = batch.path.stat().st_size * (batch.share_read - read_of.get(batch.path, 0.0))
+        if batch.path in packed:
+            size = _size_of(batch)
         read_of[batch.path] = batch.share_read
         items = []
         for (number, item), time in _timed(batch, _PLACE):
@@ -167,7 +178,16 @@ def _sorted(batches: Iterable[Batch], files: Sequence[Path]) -> Iterator[Batch]:
                 )
             )
         runs.take(items, size)
-    return _batches_of(runs, files, skipped, filtered)
+    told = Batch(
+        files[0], [], [], [], 0.0, skipped, filtered, skips=skips, notes=notes, passed=passed
+    )
+    return _batches_of(runs, files, told)
+
+
+def _size_of(batch: Batch) -> int:
+    """Return the characters of a batch's cells."""
+    cells = sum(len(cell) for row in batch.rows for cell in row if cell)
+    return cells + sum(len(record) for _, record in batch.raw)
 
 
 class _Runs:
@@ -220,8 +240,14 @@ class _Runs:
             yield from _unpack(self._file.read(size))
 
 
-def _batches_of(runs: _Runs, files: Sequence[Path], skipped: int, filtered: int) -> Iterator[Batch]:
-    """Yield rows in order. Of a batch its rows come first, so a record that counts ends it."""
+def _batches_of(runs: _Runs, files: Sequence[Path], told: Batch) -> Iterator[Batch]:
+    """Yield rows in order. Of a batch its rows come first, so a record that counts ends it.
+
+    The first batch tells what was skipped and noted of all files.
+    """
+    of_files = {
+        name: getattr(told, name) for name in ("skipped", "filtered", "skips", "notes", "passed")
+    }
     total, done = max(runs.count, 1), 0
     rows: list[_Item] = []
     raw: list[_Item] = []
@@ -230,12 +256,10 @@ def _batches_of(runs: _Runs, files: Sequence[Path], skipped: int, filtered: int)
             item.row is not None and raw and any(record.is_timed for record in raw)
         ):
             done += len(rows) + len(raw)
-            yield _batch_of(rows, raw, files, done / total)._replace(
-                skipped=skipped, filtered=filtered
-            )
-            rows, raw, skipped, filtered = [], [], 0, 0
+            yield _batch_of(rows, raw, files, done / total)._replace(**of_files)
+            rows, raw, of_files = [], [], {}
         (raw if item.row is None else rows).append(item)
-    yield _batch_of(rows, raw, files, 1.0)._replace(skipped=skipped, filtered=filtered)
+    yield _batch_of(rows, raw, files, 1.0)._replace(**of_files)
 
 
 def _batch_of(

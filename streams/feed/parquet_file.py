@@ -22,9 +22,13 @@ def open_parquet(path: Path, feed_map: FeedMap) -> Shape:
     except pa.ArrowException as error:
         raise FeedError([str(error)], str(path)) from error
     shape = Shape(path, schema.names, feed_map)
-    problems = [
+    problems = [f"it is Parquet: name its columns, not {name}" for name in shape.places]
+    if not feed_map.layout.is_plain:
+        problems.append("it is Parquet: the map's keys of lines and headers are for CSV")
+    problems += [
         f"column {name} has values of kind {schema.field(name).type}: that is no text"
         for name in shape.needed
+        if name not in shape.places
         if pa.types.is_nested(schema.field(name).type)
     ]
     if problems:

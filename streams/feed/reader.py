@@ -1,26 +1,27 @@
-"""Reads transactions out of files, a batch of rows at a time: CSV, JSON Lines and Parquet.
+"""Reads transactions out of files, a batch of rows at a time: tables, JSON Lines and statements.
 
 Nothing is judged and nothing is lost: a row that has not the header's cells, or is not valid text,
 is handed on as the bytes that it was, and becomes a rejection like any other record.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from streams.feed.csv_file import open_csv, read_csv
+from streams.feed.formats.kinds import is_known, kind_of, known_ends, problem_of
+from streams.feed.formats.packed import buffered, open_bytes
+from streams.feed.formats.reading import LINES, PARQUET, STATEMENTS, WORKBOOK
 from streams.feed.mapping import FeedError, FeedMap
+from streams.feed.maps.json_lines import open_lines, read_lines
+from streams.feed.maps.layout import BLANK
 from streams.feed.rows import BATCH_ROWS, Batch
 
 __all__ = ["BATCH_ROWS", "Batch", "FeedError", "FeedMap", "files_of", "read"]
 
-_CSV: Final = (".csv", ".asc", ".tsv", ".txt")
-_LINES: Final = (".jsonl", ".ndjson")
-_PARQUET: Final = (".parquet",)
-_KINDS: Final = (*_CSV, *_LINES, *_PARQUET)
 _DIGITS: Final = re.compile("([0-9]+)")
 _UTF_8_MARK: Final = b"\xef\xbb\xbf"
 
@@ -40,32 +41,26 @@ def files_of(paths: Sequence[Path], feed_map: FeedMap | None = None) -> list[Pat
             found = [
                 file
                 for file in sorted(path.glob(pattern), key=_natural)
-                if file.is_file() and (pattern != "*" or file.suffix.lower() in _KINDS)
+                if file.is_file()
+                and (pattern != "*" or is_known(file) or (feed_map and feed_map.kind is not None))
             ]
             if not found:
-                what = pattern if pattern != "*" else f"of {', '.join(_KINDS)}"
+                what = pattern if pattern != "*" else f"of {known_ends()}"
                 problems.append(f"{path} has no file {what}")
             files += found
         elif path.is_file():
             files.append(path)
         else:
             problems.append(f"{path} is not there")
-    problems += [
-        f"{path} is no {', '.join(_KINDS)} file"
-        for path in files
-        if path.suffix.lower() not in _KINDS
-    ]
-    if feed_map and (feed_map.fields or feed_map.where):
-        problems += [
-            f"{path} is JSON Lines, whose lines are records as they are: a map is for columns"
-            for path in files
-            if path.suffix.lower() in _LINES
-        ]
+    kinds = {path: _kind_of(path, feed_map or FeedMap()) for path in files}
+    is_accounts = feed_map is not None and feed_map.form.takes_further
+    stated = [problem_of(path, kind, is_accounts=is_accounts) for path, kind in kinds.items()]
+    problems += [problem for problem in stated if problem]
+    lines = [path for path, kind in kinds.items() if kind == LINES]
     if feed_map and feed_map.further:
         problems += [
             f"{path} is JSON Lines, which has no column {', '.join(feed_map.further)}"
-            for path in files
-            if path.suffix.lower() in _LINES
+            for path in lines
         ]
     if problems:
         raise FeedError(problems, "the input")
@@ -91,16 +86,8 @@ def read(files: Sequence[Path], feed_map: FeedMap | None = None) -> Iterator[Bat
     feed_map = feed_map or FeedMap()
     readers, errors = [], []
     for path in files:
-        suffix = path.suffix.lower()
         try:
-            if suffix in _LINES:
-                readers.append(partial(_read_lines, path))
-            elif suffix in _PARQUET:
-                from streams.feed.parquet_file import open_parquet, read_parquet  # noqa: PLC0415 - heavy
-
-                readers.append(partial(read_parquet, open_parquet(path, feed_map)))
-            else:
-                readers.append(partial(read_csv, open_csv(path, feed_map)))
+            readers.append(_reader_of(path, feed_map))
         except FeedError as error:
             errors.append((path, error))
     if len(errors) == 1:
@@ -111,12 +98,40 @@ def read(files: Sequence[Path], feed_map: FeedMap | None = None) -> Iterator[Bat
     return chain.from_iterable(reader() for reader in readers)
 
 
+def _kind_of(path: Path, feed_map: FeedMap) -> str | None:
+    """Return the format of a file: as the command line states it, the map, or the file itself."""
+    return kind_of(path, feed_map.reading.format or feed_map.kind)
+
+
+def _reader_of(path: Path, feed_map: FeedMap) -> Callable[[], Iterator[Batch]]:
+    """Return what reads the rows of a file, whose header was read. Raises FeedError, OSError."""
+    kind = _kind_of(path, feed_map)
+    if kind == LINES and feed_map.fields:
+        return partial(read_lines, open_lines(path, feed_map))
+    if kind == LINES:
+        return partial(_read_lines, path)
+    if kind == PARQUET:
+        from streams.feed.parquet_file import open_parquet, read_parquet  # noqa: PLC0415 - heavy
+
+        return partial(read_parquet, open_parquet(path, feed_map))
+    if kind == WORKBOOK:
+        from streams.feed.formats.workbook import open_workbook, read_workbook  # noqa: PLC0415 - an extra
+
+        return partial(read_workbook, open_workbook(path, feed_map))
+    if kind in STATEMENTS:
+        from streams.feed.statements.reader import open_statements, read_statements  # noqa: PLC0415 - an extra
+
+        return partial(read_statements, open_statements(path, feed_map, kind))
+    return partial(read_csv, open_csv(path, feed_map))
+
+
 def _read_lines(path: Path) -> Iterator[Batch]:
     """Yield the lines of a file as they are; an empty line is none."""
     size = max(path.stat().st_size, 1)
     number = 0
-    with path.open("rb") as file:
-        while lines := list(islice(file, BATCH_ROWS)):
+    with open_bytes(path) as file:
+        whole = buffered(file)
+        while lines := list(islice(whole, BATCH_ROWS)):
             if not number:
                 lines[0] = lines[0].removeprefix(_UTF_8_MARK)
             raw = [
@@ -125,4 +140,6 @@ def _read_lines(path: Path) -> Iterator[Batch]:
                 if line.strip()
             ]
             number += len(lines)
-            yield Batch(path, [], [], raw, file.tell() / size)
+            blank = len(lines) - len(raw)
+            passed = {BLANK: blank} if blank else {}
+            yield Batch(path, [], [], raw, file.tell() / size, passed=passed)

@@ -6,17 +6,26 @@ as it is, and the monitor rejects it, with a reason.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
-from string import Formatter
-from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, Final
 
 from monitor.core.money import EXPONENT, EXPONENT_MAX
 from monitor.core.table_reader import TableReader
 from monitor.core.transaction import CREDIT, DEBIT
 from streams.feed.iban import electronic, iban_fault
+from streams.feed.maps.ids import content_source, template_source
+from streams.feed.maps.money import MINUS
+from streams.feed.maps.source import (
+    Column,
+    FieldSource,
+    FileRows,
+    column_source,
+    find,
+    names_of,
+)
+from streams.feed.maps.times import TIME_KEYS, TIME_RULES, refuse_times, time_step_of
+
+__all__ = ["Column", "FieldSource", "FileRows", "column_source", "find", "names_of", "source_of"]
 
 Step = Callable[[str], str]
 
@@ -26,11 +35,6 @@ NOISE_SHARE_MAX: Final = Decimal("1e-14")
 A double is within 1.2e-16 of itself of the decimal it was read from; sums of some add a few steps.
 """
 
-TIME_CELL_MAX: Final = 100
-"""Characters of a time in words; a longer cell is handed on, and nothing of it is kept."""
-
-_PROBE: Final = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
-
 
 def refuse_steps(column: TableReader) -> None:
     """Note what is wrong with the keys beside `column`, each with what it should be."""
@@ -39,6 +43,7 @@ def refuse_steps(column: TableReader) -> None:
             column.refuse(f"{key} is {column.get(key)!r}: {meant}")
     if column.get("thousands") == column.get("decimal", "."):
         column.refuse("thousands and its decimal mark are the same: which is it?")
+    refuse_times(column)
 
 
 def steps_of(stated: Mapping[str, Any]) -> list[Step]:
@@ -61,8 +66,8 @@ def steps_of(stated: Mapping[str, Any]) -> list[Step]:
         steps.append(_absolute)
     if "decimals" in stated:
         steps.append(_decimals_of(stated["decimals"]))
-    if {"format", "time_zone", "time"} & set(stated):
-        steps.append(_time_of(stated))
+    if {*TIME_KEYS} & set(stated):
+        steps.append(time_step_of(stated))
     return steps
 
 
@@ -83,7 +88,7 @@ def _steps_of_ids(stated: Mapping[str, Any]) -> list[Step]:
 def is_negative(cell: str) -> bool:
     """Say whether a number is written as negative: -1, 1- or (1)."""
     cell = cell.strip()
-    return cell[:1] == "-" or cell[-1:] == "-" or (cell[:1] == "(" and cell[-1:] == ")")
+    return cell[:1] in MINUS or cell[-1:] in MINUS or (cell[:1] == "(" and cell[-1:] == ")")
 
 
 def _removed_of(stated: str | list[str]) -> Step:
@@ -97,7 +102,9 @@ def _absolute(cell: str) -> str:
     cell = cell.strip()
     if cell[:1] == "(" and cell[-1:] == ")":
         return cell[1:-1].strip()
-    return cell[1:].strip() if cell[:1] == "-" else cell.removesuffix("-").rstrip()
+    if cell[:1] in MINUS:
+        return cell[1:].strip()
+    return cell[:-1].rstrip() if cell[-1:] in MINUS else cell
 
 
 def _ungrouped_of(mark: str, decimal: str) -> Step:
@@ -105,9 +112,10 @@ def _ungrouped_of(mark: str, decimal: str) -> Step:
 
     There the comma is no thousands separator, whatever the map says: 12.50 must not become 1250.
     """
-    mark_, decimal_ = re.escape(mark), re.escape(decimal)
+    mark_, decimal_, minus = re.escape(mark), re.escape(decimal), re.escape("".join(sorted(MINUS)))
     grouped = re.compile(
-        rf"[-+( ]*[0-9]{{1,3}}(?:{mark_}[0-9]{{2,3}})*{mark_}[0-9]{{3}}(?:{decimal_}[0-9]*)?[-) ]*"
+        rf"[{minus}+( ]*[0-9]{{1,3}}(?:{mark_}[0-9]{{2,3}})*{mark_}[0-9]{{3}}"
+        rf"(?:{decimal_}[0-9]*)?[{minus}) ]*"
     )
 
     def convert(cell: str) -> str:
@@ -144,52 +152,6 @@ def _decimals_of(decimals: int) -> Step:
     return convert
 
 
-def _time_of(stated: Mapping[str, Any]) -> Step:
-    """Return what makes RFC 3339 of a cell."""
-    zone = ZoneInfo(stated.get("time_zone", "UTC"))
-    written = stated.get("format")
-    of_day = _time_of_day(stated["time"]) if "time" in stated else None
-
-    @lru_cache(maxsize=1 << 14)
-    def converted(cell: str) -> str:
-        try:
-            moment = (
-                datetime.strptime(cell.strip(), written)  # noqa: DTZ007 - the zone is added below
-                if written
-                else datetime.fromisoformat(cell.strip())
-            )
-        except ValueError:
-            return cell
-        if of_day is not None:
-            moment = datetime.combine(moment.date(), of_day, moment.tzinfo)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=zone)
-        text = moment.isoformat()
-        # As nearly every producer writes it, and so as it is read fastest.
-        return text[:-6] + "Z" if text.endswith("+00:00") else text
-
-    return lambda cell: converted(cell) if len(cell) <= TIME_CELL_MAX else cell
-
-
-def _time_of_day(stated: object) -> time | None:
-    """Return the time of day of a TOML text or time; None if it is none."""
-    try:
-        of_day = stated if isinstance(stated, time) else time.fromisoformat(str(stated))
-    except ValueError:
-        return None
-    return of_day if of_day.tzinfo is None else None
-
-
-def _is_format(stated: object) -> bool:
-    """Say whether a format reads back what it writes."""
-    if not isinstance(stated, str) or "%" not in stated:
-        return False
-    try:
-        return datetime.strptime(_PROBE.strftime(stated), stated).day == _PROBE.day  # noqa: DTZ007 - only the day is looked at
-    except ValueError:
-        return False
-
-
 def _is_mark(stated: object) -> bool:
     return isinstance(stated, str) and len(stated) == 1 and not (stated.isdigit() or stated in "+-")
 
@@ -223,52 +185,18 @@ _RULES: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         lambda stated: type(stated) is int and 0 <= stated <= EXPONENT_MAX,
         f"write a whole number from 0 to {EXPONENT_MAX}",
     ),
-    "time_zone": (
-        lambda stated: isinstance(stated, str) and stated in available_timezones(),
-        "not in the IANA list, e.g. Europe/Berlin",
-    ),
-    "format": (_is_format, 'write a date as Python\'s strptime does, e.g. "%d/%m/%Y"'),
-    "time": (
-        lambda stated: _time_of_day(stated) is not None,
-        'write a time of day, e.g. "12:00"',
-    ),
+    **TIME_RULES,
 }
-
-
-Column = Sequence[str | None]
-Source = Callable[["FileRows"], Column]
-"""Makes a field's column of a table."""
-
-TEMPLATE_NAMES: Final = ("file", "row")
-
-
-class FileRows(NamedTuple):
-    """Some rows of a file: its columns by name, and where the rows stand."""
-
-    columns: Mapping[str, Column]
-    file_stem: str
-    numbers: Sequence[int]
-
-
-class FieldSource(NamedTuple):
-    """Where a field comes from: the columns it needs (one of each group), and how it is made.
-
-    `fault_of` says what is wrong with a text that was made, where its row is to be rejected for it.
-    """
-
-    needs: tuple[tuple[str, ...], ...]
-    make: Source
-    fault_of: Callable[[str], str | None] | None = None
 
 
 def source_of(name: str, stated: object, document: TableReader) -> FieldSource | None:
     """Return the source that a value of [columns] states; None if a problem says why not."""
     where = f"columns.{name}"
-    if isinstance(stated, str | list):
+    if isinstance(stated, str | list | int) and not isinstance(stated, bool):
         names = names_of(stated, where, document)
         return column_source(names) if names else None
     if not isinstance(stated, dict):
-        document.refuse(f"{where} is {stated!r}: write a column's name, or a table")
+        document.refuse(f"{where} is {stated!r}: write a column's name or number, or a table")
         return None
     kind = next((kind for kind in _KINDS if kind in stated), None)
     if kind is None:
@@ -283,27 +211,6 @@ def source_of(name: str, stated: object, document: TableReader) -> FieldSource |
     source = make(column)
     _refuse_results(name, where, column)
     return source if column.is_good else None
-
-
-def names_of(stated: object, where: str, document: TableReader) -> tuple[str, ...]:
-    """Return the names of a column, as a name or a list states them; none, with a problem said."""
-    names = stated if isinstance(stated, list) else [stated]
-    if names and all(isinstance(name, str) and name for name in names):
-        return tuple(names)
-    document.problems.append(
-        f"{where} is {stated!r}: write a column's name, or a list of which the first found counts"
-    )
-    return ()
-
-
-def column_source(names: tuple[str, ...]) -> FieldSource:
-    """Return the source that hands a column on as it is; the first of the names that is there."""
-    return FieldSource((names,), lambda table: find(table, names))
-
-
-def find(table: FileRows, names: tuple[str, ...]) -> Column:
-    """Return the first of the named columns that a table has; the reader saw that one is there."""
-    return next(table.columns[name] for name in names if name in table.columns)
 
 
 def _refuse_results(name: str, where: str, column: TableReader) -> None:
@@ -331,26 +238,29 @@ def _constant(column: TableReader) -> FieldSource:
 
 def _template(column: TableReader) -> FieldSource:
     template = column.get("template")
-    if not _is_template(template):
-        column.refuse(f"template is {template!r}: write a text with {{file}} and {{row}}")
+    source = template_source(template)
+    if source is None:
+        column.refuse(
+            f"template is {template!r}: write a text with {{file}}, {{row}} and names of columns,"
+            " each in braces"
+        )
+        return FieldSource((), lambda table: [None] * len(table.numbers))
+    return source
 
-    def make(table: FileRows) -> Column:
-        return [template.format(file=table.file_stem, row=number) for number in table.numbers]
 
-    return FieldSource((), make)
+def _content(column: TableReader) -> FieldSource:
+    return content_source(_content_names("content", column))
 
 
-def _is_template(template: object) -> bool:
-    if not isinstance(template, str):
-        return False
-    try:
-        parts = list(Formatter().parse(template))
-    except ValueError:  # a brace alone
-        return False
-    return all(
-        name is None or (name in TEMPLATE_NAMES and not form and not conversion)
-        for _, name, form, conversion in parts
-    )
+def _content_names(key: str, column: TableReader) -> list[tuple[str, ...]]:
+    """Return the names of the columns that make a content's id."""
+    stated = column.get(key)
+    if not isinstance(stated, list) or not stated:
+        column.refuse(f"{key} is {stated!r}: write a list of the columns that tell rows apart")
+        return []
+    if column.where != "columns.transaction_id.":
+        column.refuse(f"{key} makes ids of transactions: no other field has it")
+    return [names_of(name, f"{column.where}{key}", column) for name in stated]
 
 
 def _sign(column: TableReader) -> FieldSource:
@@ -371,10 +281,28 @@ def _column(column: TableReader) -> FieldSource:
     names = names_of(stated["column"], f"{column.where}column", column)
     refuse_steps(column)
     steps = steps_of(stated) if column.is_good else []
+    if "or_content" in stated:
+        if len(stated) > 2:  # noqa: PLR2004 - the column and this
+            column.refuse("or_content stands beside the column alone")
+        return content_source(_content_names("or_content", column), names)
+    if "time_column" in stated:
+        behind = names_of(stated["time_column"], f"{column.where}time_column", column)
+        return FieldSource(
+            (names, behind),
+            lambda table: _stepped(_joined(find(table, names), find(table, behind)), steps),
+        )
     if not steps:
         return column_source(names)
     fault_of = iban_fault if stated.get("iban") else None
     return FieldSource((names,), lambda table: _stepped(find(table, names), steps), fault_of)
+
+
+def _joined(dates: Column, times: Column) -> Column:
+    """Return the dates with their times behind; a date without one is no time."""
+    return [
+        f"{day.strip()} {(of_day or '').strip() or '?'}" if day and day.strip() else None
+        for day, of_day in zip(dates, times, strict=True)
+    ]
 
 
 def _stepped(cells: Column, steps: Sequence[Step]) -> Column:
@@ -387,11 +315,12 @@ _Make = Callable[[TableReader], FieldSource]
 _KINDS: Final[dict[str, tuple[tuple[str, ...], _Make]]] = {
     "constant": ((), _constant),
     "template": ((), _template),
+    "content": ((), _content),
     "sign_of": (("positive", "negative"), _sign),
     "column": (
         (
-            "values", "strip", "remove", "upper", "iban", "format", "time_zone", "time",
-            "absolute", "thousands", "decimal", "decimals",
+            "values", "strip", "remove", "upper", "iban", *TIME_KEYS,
+            "absolute", "thousands", "decimal", "decimals", "or_content",
         ),
         _column,
     ),

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import Cluster
 from streams.kafka.reader import first_record
 
 CODECS: Final = ("gzip", "snappy", "lz4", "zstd")
@@ -24,7 +25,7 @@ class Compression(NamedTuple):
     unreadable: tuple[str, ...]
 
 
-def compression_of(broker: str, topic: str) -> Compression:
+def compression_of(broker: Cluster, topic: str) -> Compression:
     """Write a record by each codec to the first partition of a topic, and read it back."""
     refused, unreadable = [], []
     for codec in CODECS:
@@ -45,9 +46,9 @@ def compression_of(broker: str, topic: str) -> Compression:
     return Compression(tuple(refused), tuple(unreadable))
 
 
-async def _written(broker: str, topic: str, codec: str) -> int:
+async def _written(broker: Cluster, topic: str, codec: str) -> int:
     """Write a record by a codec; return its offset. Raises RuntimeError without its library."""
-    producer = AIOKafkaProducer(bootstrap_servers=broker, compression_type=codec, acks="all")
+    producer = AIOKafkaProducer(**broker.for_aiokafka(), compression_type=codec, acks="all")
     async with asyncio.timeout(TIMEOUT_SECONDS):
         await producer.start()
         try:

@@ -4,14 +4,15 @@ A producer call for each record costs some 20 us; a batch built here costs 1 to 
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import Cluster, no_answer
 from streams.kafka.partitioner import dealer
 from streams.settings import RECORD_BYTES_MAX
 
@@ -47,7 +48,7 @@ def ensure_fits(topic: str, record: Outgoing) -> None:
     size = record_bytes(record)
     if size > RECORD_BYTES_MAX:
         raise RecordTooLargeError(
-            f"a record for {topic} with the key {(record.key or b'')[:80]!r} must have at most"
+            f"a record for {topic} with a key of {len(record.key or b'')} bytes must have at most"
             f" {RECORD_BYTES_MAX:,} bytes, not {size:,}: this is a fault of Weir, please report it"
         )
 
@@ -65,7 +66,7 @@ class Outbox:
     """
 
     def __init__(
-        self, broker: str, client_id: str = "weir", apart: Sequence[Collection[str]] = ()
+        self, broker: Cluster, client_id: str = "weir", apart: Sequence[Collection[str]] = ()
     ) -> None:
         self._broker = broker
         self._producer_of = {
@@ -73,7 +74,7 @@ class Outbox:
         }
         self._producers = [
             AIOKafkaProducer(
-                bootstrap_servers=broker,
+                **broker.for_aiokafka(),
                 client_id=client_id,
                 acks="all",
                 max_batch_size=BATCH_BYTES_MAX,
@@ -92,7 +93,7 @@ class Outbox:
             await self.start()
             is_connected = True
         except KafkaError as error:
-            raise BrokerError(f"no broker answers at {self._broker}: {error}") from error
+            raise no_answer(self._broker, error) from error
         finally:
             if not is_connected:  # or cancelled: a Ctrl-C may come here, too
                 await self.stop()
@@ -126,6 +127,15 @@ class Outbox:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+
+    def wait_for(self, seconds: float) -> None:
+        """Let records wait so long for a broker that does not take them, before they are refused.
+
+        Without it they wait for 40 s, as long as for the answer to a request.
+        """
+        for producer in self._producers:
+            producer._request_timeout_ms = round(seconds * 1000)  # noqa: SLF001 - for room in a queue; no setting leads there
+            producer._message_accumulator._batch_ttl = seconds  # noqa: SLF001 - nor there
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has."""
@@ -203,6 +213,16 @@ async def acknowledged(acks: Sequence[asyncio.Future[object]]) -> list[object]:
     return outcomes
 
 
+def is_of_broker(error: BaseException) -> bool:
+    """Return whether a broker does not answer, or cannot do now what it is asked.
+
+    Asking it again later may help, and nothing of ours is at fault.
+    """
+    if isinstance(error, KafkaError):
+        return bool(error.retriable) or isinstance(error, KafkaTimeoutError)
+    return isinstance(error, BrokerError)
+
+
 IN_FLIGHT_MAX: Final = 16
 """Batches that wait for the broker's acknowledgement at most."""
 
@@ -210,22 +230,33 @@ IN_FLIGHT_MAX: Final = 16
 class Dispatch:
     """Sends records to a topic, in order, each to the partition of its account.
 
-    Records without an account go to the first partition. `sent` counts them. What is larger than a
+    Records without an account go to the first partition, but to each partition if their value
+    `is_for_all`. `sent` counts them. What is larger than a
     topic takes is not sent, and stands in `too_large`, as the bytes that it has.
     """
 
-    def __init__(self, outbox: Outbox, topic: str, partitions: int) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        topic: str,
+        partitions: int,
+        is_for_all: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
         self.sent = 0
         self.too_large: list[int] = []
         self._outbox = outbox
         self._topic = topic
         self._deal = dealer(partitions)
+        self._partitions = partitions
+        self._is_for_all = is_for_all
         self._acks: list[asyncio.Future[object]] = []
 
     @classmethod
-    async def to(cls, outbox: Outbox, topic: str) -> Self:
+    async def to(
+        cls, outbox: Outbox, topic: str, is_for_all: Callable[[bytes], bool] = lambda _: False
+    ) -> Self:
         """Return one for a topic, whose partitions the broker is asked for."""
-        return cls(outbox, topic, await outbox.partitions(topic))
+        return cls(outbox, topic, await outbox.partitions(topic), is_for_all)
 
     async def send(self, records: Iterable[tuple[str | None, Outgoing]]) -> None:
         """Send records, each with the id of its account; wait where too many are under way."""
@@ -238,9 +269,14 @@ class Dispatch:
             if (size := record_bytes(outgoing)) > RECORD_BYTES_MAX:
                 self.too_large.append(size)
                 continue
-            partition = self._deal(account_id) if account_id else 0
-            dealt.setdefault(partition, []).append(outgoing)
+            partitions = [self._deal(account_id)] if account_id else self._of_no_account(outgoing)
+            for partition in partitions:
+                dealt.setdefault(partition, []).append(outgoing)
         return dealt
+
+    def _of_no_account(self, outgoing: Outgoing) -> Iterable[int]:
+        is_for_all = outgoing.value is not None and self._is_for_all(outgoing.value)
+        return range(self._partitions if is_for_all else 1)
 
     async def send_dealt(self, dealt: Mapping[int, Sequence[Outgoing]]) -> None:
         """Send records by their partitions; wait where too many are under way."""

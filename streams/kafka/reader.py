@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import Cluster
 
 READ_COMMITTED: Final = "read_committed"
 """The isolation of every consumer: a record of an aborted transaction never was."""
@@ -31,7 +32,7 @@ class TopicReader:
 
     def __init__(
         self,
-        broker: str,
+        broker: Cluster,
         topic: str,
         partitions: int | Iterable[int],
         fetch_wait_ms: int = FETCH_WAIT_MS,
@@ -40,12 +41,13 @@ class TopicReader:
         self._topic = topic
         self._partitions = [TopicPartition(topic, number) for number in numbers]
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=broker,
+            **broker.for_aiokafka(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level=READ_COMMITTED,
             fetch_max_wait_ms=fetch_wait_ms,
         )
+        self._answered_at: float | None = None
 
     async def start(self) -> None:
         """Connect, at the beginning. Raises aiokafka.errors.KafkaConnectionError.
@@ -79,6 +81,14 @@ class TopicReader:
         topic = self._partitions[0].topic
         self._consumer.seek(TopicPartition(topic, partition), offset)
 
+    def answered_at(self) -> float | None:
+        """Return when a broker answered last, of time.monotonic; None before it ever did."""
+        connections = tuple(self._consumer._client._conns.values())  # noqa: SLF001 - nothing public says it
+        times = [connection._last_action for connection in connections]  # noqa: SLF001 - of an answer
+        if times:
+            self._answered_at = max(times)
+        return self._answered_at
+
     async def position(self, partition: int) -> int:
         """Return the offset that is read next of a partition: all before it was read."""
         position: int = await self._consumer.position(TopicPartition(self._topic, partition))
@@ -101,14 +111,24 @@ class TopicReader:
 
     async def read(self, seconds: float = 0.2) -> list[Any]:
         """Return the records that came within so many seconds (none may have)."""
+        self._ensure_reading()
         fetched = await self._consumer.getmany(timeout_ms=round(seconds * 1000))
         return [record for run in fetched.values() for record in run]
 
     async def read_of(self, number: int, seconds: float = 0.2) -> list[Any]:
         """Return the records of one partition that came; what comes of others waits."""
         partition = TopicPartition(self._topic, number)
+        self._ensure_reading()
         fetched = await self._consumer.getmany(partition, timeout_ms=round(seconds * 1000))
         return [record for run in fetched.values() for record in run]
+
+    def _ensure_reading(self) -> None:
+        """Raise KafkaError if aiokafka's task that fetches has ended: nothing would come for ever.
+
+        It logs an error that it does not know, and ends.
+        """
+        if self._consumer._fetcher._fetch_task.done():  # noqa: SLF001 - nothing public says it
+            raise KafkaError(f"the reading of {self._topic} has ended by an error: see the log")
 
     async def look_again(self) -> None:
         """Forget where the topic was said to end: what has come since then is to be read, too."""
@@ -156,7 +176,7 @@ def end_of(last_stable_offset: int | None, highwater: int | None) -> int | None:
 
 
 def first_record(
-    broker: str, partition: tuple[str, int], begin: int, end: int, seconds: float
+    broker: Cluster, partition: tuple[str, int], begin: int, end: int, seconds: float
 ) -> int | None:
     """Return the offset of the first committed record from `begin` on; None if there is none.
 
@@ -167,7 +187,7 @@ def first_record(
     return found if found is not None and found < end else None
 
 
-async def has_record(broker: str, topic: str, number: int, begin: int, seconds: float) -> bool:
+async def has_record(broker: Cluster, topic: str, number: int, begin: int, seconds: float) -> bool:
     """Return whether a partition has a record at an offset or behind it.
 
     That is a committed one, or one whose transaction is open: it may be committed yet. Raises
@@ -184,7 +204,7 @@ async def has_record(broker: str, topic: str, number: int, begin: int, seconds: 
     return await _looked(broker, (topic, number), seconds, look)
 
 
-async def end_now(broker: str, topic: str, number: int, begin: int, seconds: float) -> int:
+async def end_now(broker: Cluster, topic: str, number: int, begin: int, seconds: float) -> int:
     """Return where a partition ends now, by a fetch that begins now at an offset.
 
     Raises BrokerError if the broker does not answer within so many seconds.
@@ -200,7 +220,7 @@ async def end_now(broker: str, topic: str, number: int, begin: int, seconds: flo
 
 
 async def _first_from(
-    broker: str, partition: tuple[str, int], begin: int, seconds: float, end: int
+    broker: Cluster, partition: tuple[str, int], begin: int, seconds: float, end: int
 ) -> int | None:
     """Return the offset of the first committed record from `begin` on, or None.
 
@@ -219,7 +239,7 @@ async def _first_from(
 
 
 async def _looked(
-    broker: str,
+    broker: Cluster,
     partition: tuple[str, int],
     seconds: float,
     look: Callable[[TopicReader], Awaitable[_Found]],
@@ -242,7 +262,7 @@ async def _looked(
 
 
 async def records_of_topic(
-    broker: str, topic: str, partitions: int | Iterable[int], *, follow: bool = False
+    broker: Cluster, topic: str, partitions: int | Iterable[int], *, follow: bool = False
 ) -> AsyncIterator[Any]:
     """Yield every record that a topic's partitions hold; and go on if told to."""
     tail = TopicReader(broker, topic, partitions)
@@ -271,6 +291,10 @@ class Follower(ABC):
         """Take what comes, until cancelled."""
         while True:
             await self._read()
+
+    def answered_at(self) -> float | None:
+        """Return when a broker answered last, of time.monotonic; None before it ever did."""
+        return self._tail.answered_at()
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -18,9 +18,10 @@ from streams.feed.population import made_batches
 from streams.feed.reader import BATCH_ROWS, Batch
 from streams.interpreter import building
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Dispatch, Outbox
 from streams.kafka.reader import TopicReader
-from streams.lab.rig import Samples, WorkerProcess, embedded_rig, taken_in
+from streams.lab.rig import Samples, WorkerProcess, embedded_rig, taken_in, total_of
 from streams.send.transactions import dealt_slices, send_batches, send_slices
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -66,7 +67,7 @@ def bench_batches(records: int, seed: int = 1) -> Iterator[Batch]:
 async def fill(settings: Settings, batches: Iterable[Batch]) -> int:
     """Send batches as fast as it goes; return how many records they were."""
     topic = Topics.of(settings).transactions
-    async with Outbox(settings.broker) as outbox:
+    async with Outbox(cluster_of(settings)) as outbox:
         return max([sent async for sent in send_batches(outbox, topic, batches)], default=0)
 
 
@@ -156,8 +157,8 @@ def weir_latency(policy: Path, rate: float) -> Latency:
 
 async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> Latency:
     topics = Topics.of(settings)
-    outbox = Outbox(settings.broker)
-    tail = TopicReader(settings.broker, topics.alerts, settings.partitions, TAIL_WAIT_MS)
+    outbox = Outbox(cluster_of(settings))
+    tail = TopicReader(cluster_of(settings), topics.alerts, settings.partitions, TAIL_WAIT_MS)
     await outbox.start()
     await tail.start()
     sent_at: list[float] = []
@@ -214,13 +215,18 @@ def _percentiles(waits: list[float]) -> Latency:
 class Recovery(NamedTuple):
     """How long a worker takes from its start to its first decision, with so much state.
 
-    `cpu_seconds` are its processor time until then, imports and kernels included.
+    `cpu_seconds` are its processor time until then, imports and kernels included. After
+    `read_seconds` it had joined, and read the changelog: `changelog_bytes` are what the worker
+    before it had written, and the embedded broker compacts nothing.
     """
 
     accounts: int
     seconds: float
     cpu_seconds: float
     state_bytes: int
+    read_seconds: float
+    read_cpu_seconds: float
+    changelog_bytes: int
 
 
 def weir_recovery(policy: Path, accounts: int) -> Recovery:
@@ -232,22 +238,36 @@ def weir_recovery(policy: Path, accounts: int) -> Recovery:
         try:
             _reading(first, taken_in, at_least=accounts)
             time.sleep(2 * settings.flush_seconds)
-            state_bytes = _sum(first.samples(), "weir_state_bytes")
+            samples = first.samples()
+            state_bytes = total_of(samples, "weir_state_bytes")
+            changelog_bytes = total_of(samples, "weir_flush_bytes_total")
             first.terminate()
         finally:
             first.close()
         asyncio.run(fill(settings, _one_each(Population(1000, 1, seed=2), number_from=accounts)))
         second = WorkerProcess(settings)
         try:
+            read = _reading(second, _assigned, at_least=1)
+            read_seconds = time.monotonic() - second.started_at
             reading = _reading(second, taken_in, at_least=1000)
-            kept = _sum(reading.samples, "weir_transactions_total")
+            kept = total_of(reading.samples, "weir_transactions_total")
             seconds = time.monotonic() - second.started_at
         finally:
             second.close()
         assert kept <= 1000, "the second worker began anew: nothing was recovered"  # noqa: PLR2004 - as above
         return Recovery(
-            accounts, round(seconds, 2), round(reading.cpu_seconds, 2), int(state_bytes)
+            accounts,
+            round(seconds, 2),
+            round(reading.cpu_seconds, 2),
+            state_bytes,
+            round(read_seconds, 2),
+            round(read.cpu_seconds, 2),
+            changelog_bytes,
         )
+
+
+def _assigned(samples: Samples) -> int:
+    return total_of(samples, "weir_partitions_assigned")
 
 
 def _one_each(population: Population, number_from: int = 0) -> Iterator[Batch]:
@@ -265,16 +285,12 @@ def _one_each(population: Population, number_from: int = 0) -> Iterator[Batch]:
         yield Batch(Path("one-each"), rows, numbers, [], first / population.accounts)
 
 
-def _sum(samples: Samples, name: str) -> float:
-    return sum(value for (metric, _), value in samples.items() if metric == name)
-
-
 def state_size(samples: Samples) -> dict[str, int]:
     """Return the size of state, and what 160 bytes an account and 20 a transaction would be."""
-    accounts = int(_sum(samples, "weir_state_accounts"))
-    transactions = int(_sum(samples, "weir_state_open_transactions"))
+    accounts = total_of(samples, "weir_state_accounts")
+    transactions = total_of(samples, "weir_state_open_transactions")
     return {
-        "bytes": int(_sum(samples, "weir_state_bytes")),
+        "bytes": total_of(samples, "weir_state_bytes"),
         "accounts": accounts,
         "open_transactions": transactions,
         "bytes_allowed": 160 * accounts + 20 * transactions,

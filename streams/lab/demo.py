@@ -16,6 +16,7 @@ from monitor.policy.document import policy_of_bytes
 from streams.feed.lateness import RowOrder
 from streams.feed.reader import Batch
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox
 from streams.kafka.reader import TopicReader
 from streams.lab.rig import LoadedWorker, Samples, WorkerProcess, embedded_rig, taken_in
@@ -222,10 +223,10 @@ class Demo:
     ) -> None:
         topics = Topics.of(settings)
         async with AsyncExitStack() as stack:
-            outbox = await stack.enter_async_context(Outbox(settings.broker))
+            outbox = await stack.enter_async_context(Outbox(cluster_of(settings)))
             tails = []
             for topic in (topics.alerts, topics.rejections):
-                tail = TopicReader(settings.broker, topic, settings.partitions)
+                tail = TopicReader(cluster_of(settings), topic, settings.partitions)
                 stack.push_async_callback(tail.stop)
                 await tail.start()
                 tails.append(tail)
@@ -270,6 +271,7 @@ class Demo:
         for batch in self._batches:
             state.reading, state.share_read = batch.path.name, batch.share_read
             state.totals.skipped += batch.skipped
+            state.totals.skips.update(batch.skips)
             yield batch
 
     async def _until_decided(

@@ -4,7 +4,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -14,11 +15,15 @@ from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from monitor.core.threshold import Threshold
+from monitor.core.alert import Kind
+from monitor.core.transaction import Fields, transaction_of
+from monitor.engine.engine import plain_engine
+from monitor.policy.policy import Policy, PolicyBook
 from monitor.population import Population
 from monitor.population.rows import Row, rows_of
 from streams.feed.reader import Batch
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.kafka.partitioner import dealer
 from streams.kafka.producer import Outbox
 from streams.kafka.reader import records_of_topic
@@ -36,8 +41,10 @@ from streams.lab.rig import WorkerProcess, taken_in
 from streams.send.transactions import SLICE_RECORDS, send_batches
 from streams.settings import Settings
 from streams.topics.catalog import Topics
+from streams.wire.codec import alert_bytes
 
 POLL_SECONDS: Final = 0.1
+SENDING_SECONDS_MAX: Final = 600.0
 STARTED_SECONDS_MAX: Final = 180.0
 COMMITTED_SECONDS_MAX: Final = 400.0
 BEFORE_KILL_SECONDS: Final = (0.3, 3.0)
@@ -51,6 +58,70 @@ CLOSING_DAYS: Final = 30
 """So many days after the last one, last records on each partition close every day."""
 
 CLOSING_ACCOUNTS: Final = 2
+
+
+GAUGE_LIMITS: Final = """
+[[limit]]
+id = "week"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+period = "week"
+tiers = [{ above = "3000.00", severity = "low" }, { above = "9000.00", severity = "high" }]
+
+[[limit]]
+id = "month"
+measure = "count"
+period = "month"
+above = 60
+
+[[limit]]
+id = "burst"
+measure = "count"
+window = "30m"
+at_least = 4
+
+[[limit]]
+id = "through"
+measure = "through"
+currency = "EUR"
+window = "3d"
+above = "2000.00"
+
+[[limit]]
+id = "largest"
+measure = "largest"
+direction = "debit"
+currency = "EUR"
+above = "1500.00"
+where = { weekend = false }
+
+[[limit]]
+id = "net"
+measure = "net"
+direction = "debit"
+currency = "EUR"
+window = "24h"
+above = "1800.00"
+
+[[limit]]
+id = "payees"
+measure = "distinct"
+of = "counterparty"
+period = "week"
+above = 20
+
+[[limit]]
+id = "one-payee"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+window = "24h"
+per = "counterparty"
+above = "1000.00"
+where = { hours = "06:00-23:00" }
+"""
+"""A limit of each sort, beside those on days."""
 
 
 class Drill:
@@ -149,22 +220,50 @@ class Drill:
                 )
             await asyncio.sleep(POLL_SECONDS)
 
-    async def reckon(self, thresholds: Sequence[Threshold]) -> Discrepancies:
-        """Read what was told from the topics, and compare it with the recount."""
+    async def reckon(self, policy: Policy) -> Discrepancies:
+        """Read what was told from the topics, and compare it with the recount.
+
+        Alerts of limits on gauges are compared with those of an engine that nobody kills.
+        """
         with Recount() as recount:
             recount.add(self.rows)
             expected = recount.totals()
         told_days, days_wrong = await self._told_account_days()
         found = compare_days(expected, told_days)
         alerts = [json.loads(record.value) for record in await self._all_of(self._topics.alerts)]
-        found = compare_alerts(found, expected, thresholds, alerts)
+        found = compare_alerts(found, expected, policy.thresholds, alerts)
+        if policy.gauges:
+            again = self._gauges_again(policy)
+            told = last_of(alert for alert in alerts if alert["kind"] == Kind.LIMIT.value)
+            differing = sum(told[name] != again[name] for name in again.keys() & told.keys())
+            found = found._replace(
+                lost=found.lost + len(again.keys() - told.keys()),
+                wrong=found.wrong + differing + len(told.keys() - again.keys()),
+            )
         rejected = len(await self._all_of(self._topics.rejections))  # none is due
         return found._replace(
             wrong=found.wrong + days_wrong + rejected, account_days=len(told_days)
         )
 
+    def _gauges_again(self, policy: Policy) -> dict[str, Mapping[str, Any]]:
+        """Return what is told last of limits on gauges where the rows are decided in one go."""
+        partitions = self._settings.partitions
+        deal, by_partition = dealer(partitions), defaultdict[int, list[Fields]](list)
+        for fields in [*self.rows, *closing_batch(self.rows, partitions).rows]:
+            account_id = fields[1]
+            assert account_id is not None, "a row has an account"
+            by_partition[deal(account_id)].append(fields)
+        alerts: list[Mapping[str, Any]] = []
+        for number, rows in by_partition.items():
+            engine = plain_engine(number, PolicyBook([policy]), partitions)
+            engine.observe(range(len(rows)), [transaction_of(fields) for fields in rows])
+            told = engine.take_step().alerts
+            alerts += [json.loads(alert_bytes(alert)) for alert in told if alert.kind is Kind.LIMIT]
+        return last_of(alerts)
+
     async def _send(self, rate: float) -> None:
-        async with Outbox(self._settings.broker) as outbox:
+        async with Outbox(cluster_of(self._settings)) as outbox:
+            outbox.wait_for(SENDING_SECONDS_MAX)  # longer than the workers, whom it is about
             started = time.monotonic()
             async for sent in send_batches(outbox, self._topics.transactions, self._batches()):
                 self.sent = sent
@@ -186,7 +285,7 @@ class Drill:
         partitions = [TopicPartition(topic, n) for n in range(self._settings.partitions)]
         deadline = time.monotonic() + COMMITTED_SECONDS_MAX
         reader = KafkaConsumer(
-            bootstrap_servers=self._settings.broker.split(","), group_id=self._settings.group,
+            **cluster_of(self._settings).for_kafka_python(), group_id=self._settings.group,
             enable_auto_commit=False,
         )  # fmt: skip
         try:
@@ -231,8 +330,19 @@ class Drill:
     async def _all_of(self, topic: str) -> list[Any]:
         settings = self._settings
         return [
-            record async for record in records_of_topic(settings.broker, topic, settings.partitions)
+            record
+            async for record in records_of_topic(cluster_of(settings), topic, settings.partitions)
         ]
+
+
+def last_of(alerts: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return what was told last of each alert, by its id."""
+    last: dict[str, Mapping[str, Any]] = {}
+    for alert in alerts:
+        known = last.get(alert["alert_id"])
+        if known is None or known["revision"] <= alert["revision"]:
+            last[alert["alert_id"]] = alert
+    return last
 
 
 def drill_rows(seed: int) -> Iterator[Row]:

@@ -20,18 +20,21 @@ from monitor.policy.policy import Policy, PolicyBook
 from streams.feed.reader import Batch
 from streams.feed.rows import records_of
 from streams.interpreter import configure_interpreter
-from streams.lab.stages import RUN_RECORDS, RUNS_A_FLUSH, MadeRecord, record_batches
+from streams.lab.stages import (
+    RUN_RECORDS,
+    RUNS_A_FLUSH,
+    WRITTEN_AT,
+    MadeRecord,
+    load_kernels,
+    record_batches,
+)
 from streams.wire.columns import read_run
 from streams.wire.records import RecordBatch
-from streams.worker import engines
 
 KINDS: Final = ("escape", "currency", "reversal", "rejection", "segment")
 """What a record is that is odd; each as often as another."""
 
 ROUNDS: Final = 3
-WRITTEN_AT: Final = 4_000_000_000_000
-"""When the records were written, in milliseconds: made times may be to come."""
-
 _NOT_AN_AMOUNT: Final = "1.234"
 
 _Fields = dict[str, Any]
@@ -83,11 +86,7 @@ def odd_costs(
     """Return what so many transactions cost if a share of them is odd (0 to 1), and if none is."""
     made = list(islice(_made(batches), transactions))
     streams = [_runs(made), _runs(list(_with_odd(made, share)))]
-    engines.prepare()
-    if policy.outliers is not None:
-        from models.learner.learner import prepare  # noqa: PLC0415 - loads the models
-
-        prepare()
+    load_kernels(policy)
     configure_interpreter()
     found: list[EngineCost] = []
     for runs in streams:

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.kafka.admin import create_topics, delete_topics
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.lab.broker import EmbeddedBroker, free_port
 from streams.lab.tied import tied
 from streams.settings import Settings, settings_of
@@ -55,7 +56,7 @@ def rig(
             data_dir=folder,
             metrics_port=str(free_port()),
         )
-        create_topics(broker, topic_specs(settings), settings.replication)
+        create_topics(cluster_of(settings), topic_specs(settings), settings.replication)
         yield settings
 
 
@@ -68,7 +69,7 @@ def passing_rig(
         try:
             yield settings
         finally:
-            delete_topics(broker, topic_specs(settings))
+            delete_topics(cluster_of(settings), topic_specs(settings))
 
 
 def _variables(given: Mapping[str, str]) -> dict[str, str]:
@@ -211,6 +212,11 @@ class WorkerProcess:
         self._log.seek(max(self._log.tell() - LAST_WORDS_BYTES, 0))
         return self._log.read().decode(errors="replace").strip()
 
+    def said(self) -> str:
+        """Return all that it wrote."""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
     def samples(self) -> Samples:
         """Return its metrics now; nothing while it starts."""
         url = f"http://{self.settings.metrics_host}:{self.settings.metrics_port}/metrics"
@@ -286,7 +292,12 @@ def taken_in(samples: Samples) -> int:
         "weir_transactions_total", "weir_rejections_total", "weir_redeliveries_total",
         "weir_reversals_waiting",
     )  # fmt: skip
-    return int(sum(value for (name, _), value in samples.items() if name in names))
+    return sum(total_of(samples, name) for name in names)
+
+
+def total_of(samples: Samples, name: str) -> int:
+    """Return a metric's sum over all its labels, of counts."""
+    return int(sum(value for (metric, _), value in samples.items() if metric == name))
 
 
 def without_weir(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""The cost of each stage of a transaction: the worker's own steps, one after the other.
+"""The cost of each stage of a transaction: a worker's own partitions, without a broker.
 
-No broker is part of it, so what is missing to a worker's figure is the transport: fetching, Faust,
-and writing batches.
+What is missing to a worker's figure is the transport: fetching, Faust, and sending batches.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,20 +13,21 @@ from typing import Final
 from aiokafka.record.default_records import DefaultRecordBase, DefaultRecordBatchBuilder
 
 from monitor.core.alert import Alert
-from monitor.core.as_of import judged
 from monitor.engine.engine import Engine
-from monitor.ledger.ledger import Entry
-from monitor.outliers.checkpoint import Memory
-from monitor.outliers.scorer import Scored, Scorer
+from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.engine.run import RecordRun
 from monitor.policy.policy import Policy, PolicyBook
 from streams.feed.reader import Batch
 from streams.feed.rows import records_of
 from streams.interpreter import configure_interpreter
 from streams.kafka.partitioner import dealer
-from streams.state import changelog, journal
-from streams.state.accounts import account_bytes
+from streams.kafka.producer import Outgoing
+from streams.settings import Settings
+from streams.topics.catalog import Topics
 from streams.wire import codec, columns
 from streams.wire.records import RecordBatch
+from streams.worker import engines
+from streams.worker.partition import Partition
 
 PARTITIONS: Final = 8
 RUN_RECORDS: Final = 2500
@@ -38,7 +39,12 @@ ROUNDS: Final = 3
 READ_MAX: Final = 60_000
 """Records by which the reading is measured: more would tell no more."""
 
-STAGES: Final = ("decode", "decide", "models", "encode alerts", "keep limits", "keep models")
+WRITTEN_AT: Final = 4_000_000_000_000
+"""When the records were written, in milliseconds: made times may be to come."""
+
+STAGES: Final = ("read", "decide", "models", "tell", "keep")
+"""Bytes to rows; limits and reviews; the outlier models; alerts and account-days to bytes; a flush:
+journal, buckets, the models' parts."""
 
 
 @dataclass(slots=True)
@@ -52,41 +58,118 @@ class MadeRecord:
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-class _TimedScorer(Scorer):
-    """A scorer that knows the processor time it took."""
+class _Timed(Engine):
+    """An engine that knows the processor time it took, and what of it the models took."""
 
-    spent = 0.0
+    spent = spent_on_models = 0.0
 
-    def observe(self, scored: Sequence[Scored], policies: PolicyBook) -> list[Alert]:
+    def observe_run(self, run: RecordRun) -> None:
         started = time.process_time()
-        alerts = super().observe(scored, policies)
+        super().observe_run(run)
         self.spent += time.process_time() - started
+
+    def _scored(self) -> list[Alert]:
+        started = time.process_time()
+        alerts = super()._scored()
+        self.spent_on_models += time.process_time() - started
         return alerts
 
 
+class _TimedArrays(_Timed, OrdinaryEngine):
+    """The same of the engine with arrays."""
+
+
+class InstantSender:
+    """An outbox whose records are acknowledged at once, and go nowhere."""
+
+    def __init__(self) -> None:
+        self._offset = 0
+
+    async def send(
+        self, topic: str, partition: int, records: Sequence[Outgoing]
+    ) -> list[asyncio.Future[object]]:
+        """Return the acknowledgement of records."""
+        del topic, partition
+        ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        ack.set_result(_Receipt(self._offset))
+        self._offset += len(records)
+        return [ack]
+
+
+@dataclass(frozen=True, slots=True)
+class _Receipt:
+    offset: int
+
+
+class NoEvent:
+    """The event of records that no consumer waits for."""
+
+    def ack(self) -> bool:
+        """Say that it is acknowledged."""
+        return True
+
+
 class _Lane:
-    """One partition's engine, and what it has not kept yet."""
+    """One partition, and its records."""
 
-    def __init__(self, number: int, policy: Policy) -> None:
-        engine = self.engine = Engine(number, PolicyBook([policy]), partitions=PARTITIONS)
-        self.scorer: _TimedScorer | None = None
-        self.memory: Memory | None = None
-        if policy.outliers is not None:
-            scorer = _TimedScorer(policy.outliers, number, PARTITIONS, engine.ledger.calendar)
-            engine.outliers.scorer = self.scorer = scorer
-            self.memory = Memory(scorer, engine.ledger.bucket_of, None)
+    def __init__(self, number: int, policy: Policy, kind: type[_Timed]) -> None:
+        self.engine = kind(number, PolicyBook([policy]), partitions=PARTITIONS)
+        self.partition = made_partition(self.engine)
         self.records: list[MadeRecord] = []
-        self.entries: list[Entry] = []
+
+    async def take(
+        self, run: Sequence[MadeRecord], seconds: dict[str, float], *, is_flush_due: bool
+    ) -> None:
+        """Take a run of records, and add what each stage took."""
+        batches, engine = record_batches(run), self.engine
+        engine.spent = engine.spent_on_models = 0.0
+        started = time.process_time()
+        read = columns.read_run(batches)
+        is_read = time.process_time()
+        await self.partition.take(NoEvent(), read)
+        is_told = time.process_time()
+        if is_flush_due:
+            await self.partition.flush()
+        seconds["read"] += is_read - started
+        seconds["decide"] += engine.spent - engine.spent_on_models
+        seconds["models"] += engine.spent_on_models
+        seconds["tell"] += is_told - is_read - engine.spent
+        seconds["keep"] += time.process_time() - is_told
 
 
-def stage_costs(policy: Policy, batches: Iterable[Batch]) -> dict[str, float]:
-    """Return the processor time of each stage in microseconds a transaction.
+def made_partition(engine: Engine, kept: dict[bytes, bytes] | None = None) -> Partition:
+    """Return the partition of an engine, as a worker has it, that sends nothing to anywhere.
+
+    It is put together from what is `kept`, and keeps its state there.
+    """
+    topics = Topics.of(Settings(broker="none"))
+    kept = {} if kept is None else kept
+    return Partition(engine, kept, InstantSender(), topics, lambda _: True)
+
+
+def stage_costs(policy: Policy, batches: Iterable[Batch], engine: str) -> dict[str, float]:
+    """Return the processor time of each stage in microseconds a transaction, by a named engine.
 
     The first tenth of the records is not counted: everything is loaded and warm then.
     """
-    lanes = [_Lane(number, policy) for number in range(PARTITIONS)]
+    load_kernels(policy)
+    kind = _Timed if engine == "plain" else _TimedArrays
+    lanes = [_Lane(number, policy, kind) for number in range(PARTITIONS)]
     for lane, records in zip(lanes, _dealt(batches), strict=True):
         lane.records = records
+    return asyncio.run(_spent(lanes))
+
+
+def load_kernels(policy: Policy) -> None:
+    """Load the kernels that an engine of a policy will call."""
+    engines.prepare()
+    if policy.outliers is not None:
+        from models.learner.learner import prepare  # noqa: PLC0415 - loads the models
+
+        prepare()
+
+
+async def _spent(lanes: Sequence[_Lane]) -> dict[str, float]:
     seconds = dict.fromkeys(STAGES, 0.0)
     counted = 0
     runs = list(_runs(lanes))
@@ -95,10 +178,9 @@ def stage_costs(policy: Policy, batches: Iterable[Batch]) -> dict[str, float]:
             configure_interpreter()
             seconds = dict.fromkeys(STAGES, 0.0)
             counted = 0
-        _take(lane, run, seconds)
+        is_flush_due = (number // PARTITIONS) % RUNS_A_FLUSH == RUNS_A_FLUSH - 1
+        await lane.take(run, seconds, is_flush_due=is_flush_due)
         counted += len(run)
-        if (number // PARTITIONS) % RUNS_A_FLUSH == RUNS_A_FLUSH - 1:
-            _keep(lane, seconds)
     return {stage: 1e6 * spent / counted for stage, spent in seconds.items()}
 
 
@@ -146,64 +228,17 @@ def record_batches(run: Sequence[MadeRecord]) -> list[RecordBatch]:
 def _dealt(batches: Iterable[Batch]) -> list[list[MadeRecord]]:
     """Return the records of each partition."""
     deal = dealer(PARTITIONS)
-    now = time.time_ns() // 1_000_000
     lanes: list[list[MadeRecord]] = [[] for _ in range(PARTITIONS)]
     for batch in batches:
         for account_id, value, _ in records_of(batch):
             assert account_id is not None, "made rows have accounts"
             records = lanes[deal(account_id)]
-            records.append(MadeRecord(len(records), now, account_id.encode(), value))
+            records.append(MadeRecord(len(records), WRITTEN_AT, account_id.encode(), value))
     return lanes
 
 
-def _runs(lanes: list[_Lane]) -> Iterator[tuple[_Lane, list[MadeRecord]]]:
+def _runs(lanes: Sequence[_Lane]) -> Iterator[tuple[_Lane, list[MadeRecord]]]:
     longest = max(len(lane.records) for lane in lanes)
     for first in range(0, longest, RUN_RECORDS):
         for lane in lanes:
             yield lane, lane.records[first : first + RUN_RECORDS]
-
-
-def _take(lane: _Lane, run: list[MadeRecord], seconds: dict[str, float]) -> None:
-    engine = lane.engine
-    started = time.process_time()
-    items = judged(
-        codec.decode_run(run), codec.written_at(run), 1 << 62
-    )  # made times may be to come
-    decoded = time.process_time()
-    seconds["decode"] += decoded - started
-    spent_before = lane.scorer.spent if lane.scorer else 0.0
-    engine.observe([record.offset for record in run], items)
-    scored = time.process_time()
-    of_models = lane.scorer.spent - spent_before if lane.scorer else 0.0
-    seconds["models"] += of_models
-    seconds["decide"] += scored - decoded - of_models
-    step = engine.take_step()
-    lane.entries += step.entries
-    for alert in step.alerts:
-        codec.alert_bytes(alert)
-        codec.alert_headers(alert)
-    for closed in step.account_days:
-        codec.closed_day_bytes(closed)
-    seconds["encode alerts"] += time.process_time() - scored
-
-
-def _keep(lane: _Lane, seconds: dict[str, float]) -> None:
-    engine = lane.engine
-    started = time.process_time()
-    by_day: dict[int, list[Entry]] = {}
-    for entry in lane.entries:
-        by_day.setdefault(entry.day, []).append(entry)
-    for day, entries in by_day.items():
-        journal.journal_bytes(day, entries)
-    lane.entries = []
-    for account in engine.ledger.dirty:
-        account.kept = account_bytes(account)
-    for number in {account.bucket for account in engine.ledger.dirty}:
-        changelog.bucket_bytes(engine.ledger.buckets[number])
-    engine.ledger.dirty.clear()
-    kept = time.process_time()
-    seconds["keep limits"] += kept - started
-    if lane.memory is not None:
-        for _ in changelog.part_records(lane.memory.new_parts(), engine.ledger.offset_last):
-            pass
-    seconds["keep models"] += time.process_time() - kept

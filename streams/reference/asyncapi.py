@@ -76,6 +76,12 @@ _DESCRIBED: Final = (
         " days that it explains.", is_read=True,
     ),
     Described(
+        "completeness", "countedHour", "counted-hour", "PARTITION:HOUR:OFFSET.",
+        "What the records of each partition and hour came to, and notices of records that were"
+        " decided late (schemas/not-monitored.json). Compacted: of records with one key the one of"
+        " the greatest `term` holds.", is_read=False,
+    ),
+    Described(
         "dispositions", "disposition", "disposition", "The alert_id.",
         "What analysts made of alerts; only ever added. Of several of one alert, the latest `at`"
         " holds. Rules are learned from them.", is_read=True,

@@ -13,8 +13,9 @@ from streams.worker.liveness import EXIT_STALLED
 EXIT_STATUSES: Final = {
     0: "All is well. The demo and `weir alerts --follow` end so at Ctrl-C, too.",
     EXIT_FAILED: (
-        "It failed. `weir drill`: something was lost, doubled or wrong. `weir worker`: a crash of"
-        " our own, with a traceback; records that were not acknowledged are read again."
+        "It failed. `weir drill`: something was lost, doubled or wrong. `weir soak`: memory"
+        " grows, or not all that was sent was taken in. `weir worker`: a crash of our own, with a"
+        " traceback; records that were not acknowledged are read again."
     ),
     EXIT_USAGE: (
         "An input cannot be used: an option, a setting, a policy, a map, a file. One message has"
@@ -26,8 +27,8 @@ EXIT_STATUSES: Final = {
         " matplotlib for a chart or mlxtend for associations, is not installed."
     ),
     EXIT_STALLED: (
-        "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, so"
-        " it ended itself for its partitions to move."
+        "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, or"
+        " no broker answered for as long, so it ended itself for its partitions to move."
     ),
     EXIT_INTERRUPTED: (
         "Ctrl-C ended it before it was done (not the demo and `weir worker`: 0). `weir send` says"

@@ -4,14 +4,41 @@ A test holds the files against what this makes, so that they cannot say what is 
 YAML writer is one of the development tools; nothing that runs needs it.
 """
 
+import io
 import json
+import re
+import shlex
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Final
+
+import typer.main
 
 from monitor.console.openapi.schemas import paper_schema
+from streams.cli.main import app
 from streams.reference.asyncapi import asyncapi
 from streams.reference.commands import command_page
 from streams.reference.schemas import DIALECT, record_schemas
+
+FILLED: Final = (Path("capacity.md"),)
+"""Pages that are written by hand, but for what the commands in their console blocks print."""
+
+_CALL: Final = re.compile(
+    r"^```console\n(\$ (weir capacity [^\n]*)\n).*?^```$", re.MULTILINE | re.DOTALL
+)
+
+
+def filled(text: str) -> str:
+    """Return a page with what its calls of `weir capacity` print now."""
+    return _CALL.sub(lambda found: f"```console\n{found[1]}{_printed(found[2])}```", text)
+
+
+def _printed(call: str) -> str:
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        typer.main.get_command(app)(shlex.split(call)[1:], standalone_mode=False)
+    return printed.getvalue()
 
 
 def documents() -> dict[Path, str]:
@@ -39,6 +66,9 @@ def main() -> None:
         to = Path(folder) / path
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_text(text, encoding="utf-8")
+    for path in FILLED:
+        page = Path(folder) / path
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

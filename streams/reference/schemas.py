@@ -12,7 +12,7 @@ from monitor.core.alert import Alert, Kind, Status
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED, FURTHER_MAX
 from monitor.core.business_day import RFC_3339
 from monitor.core.money import DECIMAL, EXPONENT
-from monitor.core.threshold import Direction, Severity
+from monitor.core.threshold import LIMIT_MEASURES, Direction, Severity
 from monitor.core.transaction import (
     CREDIT,
     DEBIT,
@@ -31,8 +31,10 @@ from monitor.dispositions.disposition import (
     TEXT_LENGTH_MAX,
     Disposition,
 )
+from monitor.gauges.gauge import Party
 from monitor.review.reading import Reading
 from streams.reference.action_schema import action_schema, proposal_schema, task_schema
+from streams.reference.completeness_schemas import completeness_schemas
 from streams.reference.samples import samples
 from streams.reference.systemic_schemas import left_out_schema, systemic_schemas
 from streams.wire.bounded import LEFT_OUT
@@ -123,6 +125,7 @@ Schema = dict[str, Any]
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _MONEY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"}
+_SIGNED: Final = {"type": "string", "pattern": "^-?[0-9]+([.][0-9]+)?$"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _TEXT: Final = {"type": ["string", "null"]}
 _DAY: Final = {"type": "string", "format": "date"}
@@ -138,6 +141,7 @@ def record_schemas() -> dict[str, Schema]:
         "account-day": account_day_schema(made.closed_day),
         "rejection": rejection_schema(made.rejections),
         **systemic_schemas(DIALECT),
+        **completeness_schemas(DIALECT),
         "disposition": {"$schema": DIALECT, **disposition_schema()},
         "case-action": {"$schema": DIALECT, **action_schema()},
         "limit-proposal": {"$schema": DIALECT, **proposal_schema()},
@@ -193,6 +197,7 @@ def transaction_schema() -> Schema:
 def alert_schema(alert: Alert) -> Schema:
     """Return the schema of an alert as it is written."""
     value: Schema = {"anyOf": [_MONEY, _COUNT]}
+    signed: Schema = {"anyOf": [_SIGNED, _COUNT]}  # a net amount may be below nothing
     properties: dict[str, Schema] = {
         "alert_id": _about(
             {"type": "string", "format": "uuid"},
@@ -215,12 +220,12 @@ def alert_schema(alert: Alert) -> Schema:
             {"enum": [*sorted(EXPONENT), None]}, "Null if transactions of all are counted."
         ),
         "value": _about(
-            value,
+            signed,
             "The account-day's total: money as text, else a number; of a review, its days.",
         ),
         "limit": _about(value, "The alert stands if the value is greater than this."),
         "value_before": _about(
-            {"anyOf": [_MONEY, _COUNT, {"type": "null"}]}, "The value of the report before."
+            {"anyOf": [_SIGNED, _COUNT, {"type": "null"}]}, "The value of the report before."
         ),
         "score": _about({"type": ["number", "null"]}, "A tail probability, if a model raised it."),
         "policy_version": _about({"type": "integer"}, "The version that decided."),
@@ -232,6 +237,7 @@ def alert_schema(alert: Alert) -> Schema:
                 "over_by": _about(value, "Value less limit."),
                 "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
                 "origin": _origin(),
+                "measured": _measured(),
                 **_of_review(value),
                 "why": _about({"type": "string"}, "Why it is withdrawn, if no sum is the reason."),
                 "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
@@ -258,7 +264,31 @@ def alert_schema(alert: Alert) -> Schema:
     return schema | {
         "if": {"properties": money},
         "then": {"properties": {"value": _MONEY, "limit": _MONEY, "currency": {"type": "string"}}},
-        "else": {"properties": {"value": _COUNT, "limit": _COUNT}},
+        "else": {
+            "if": {"properties": {"kind": {"const": Kind.LIMIT.value}}},
+            "then": {"properties": {"evidence": {"required": ["measured"]}}},
+            "else": {"properties": {"value": _COUNT, "limit": _COUNT}},
+        },
+    }
+
+
+def _measured() -> Schema:
+    """Return what the evidence of a limit on a gauge has of what was measured."""
+    moment: Schema = {"type": "string", "format": "date-time"}
+    return {
+        "description": "Of a limit on more than a day's amount or count: what was measured.",
+        "type": "object",
+        "properties": {
+            "measure": _one_of(LIMIT_MEASURES),
+            "period": _about(
+                {"type": "string"}, "`day`, `week`, `month`, or the length of a window: `24h`."
+            ),
+            "from": _about(moment, "In UTC. A window begins after it, all else with it."),
+            "to": _about(moment, "In UTC. A window ends with it, all else before it."),
+            "of": _about(_one_of(Party), "Whom a `distinct` counts."),
+            "per": _about({"type": "object"}, "Whose part of the account was measured."),
+            "where": _about({"type": "object"}, "The filter, as the policy states it."),
+        },
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from monitor.core.alert import Kind
 from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
-from monitor.core.transaction import Rejection, Transaction, transaction_of
+from monitor.core.transaction import Heartbeat, Rejection, Transaction, transaction_of
 from monitor.explain.comparison import LIMIT_KINDS
 from monitor.policy.policy import Policy, PolicyBook
 from streams.feed.reader import Batch
@@ -255,5 +255,8 @@ def _dealt(batch: Batch, deal: Any, partition: int) -> Iterator[Transaction | Re
             yield transaction_of(fields)
     for _, value in batch.raw:
         item = codec.decode(value)
-        if (deal(item.account_id) if isinstance(item, Transaction) else 0) == partition:
+        if (
+            isinstance(item, Heartbeat)
+            or (deal(item.account_id) if isinstance(item, Transaction) else 0) == partition
+        ):
             yield item

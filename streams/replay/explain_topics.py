@@ -11,6 +11,7 @@ from monitor.core.transaction import Rejection, Transaction
 from monitor.explain.comparison import LIMIT_KINDS
 from monitor.policy.policy import PolicyBook
 from streams.kafka.admin import partitions_of
+from streams.kafka.cluster import Cluster, cluster_of
 from streams.kafka.reader import TopicReader, records_of_topic
 from streams.replay.explain import Explaining
 from streams.replay.explained import ExplainError, Explanation
@@ -69,7 +70,7 @@ async def explain_of_topics(
     if book is None:
         raise ExplainError("no policy is on the topic: name the workers' policy file by --policy")
     topic = Topics.of(settings).transactions
-    partitions = partitions_of(settings.broker, topic)
+    partitions = partitions_of(cluster_of(settings), topic)
     if partitions is None:
         raise ExplainError(f"there is no topic {topic}")
     needed = set()
@@ -86,9 +87,9 @@ async def explain_of_topics(
     explaining = Explaining(chains, book, partitions, attributes, _partition_of, reading.notes_of)
     for run in explaining.runs():
         if isinstance(run, Rederivation):
-            reading.began[run.partition] = await _replay(settings.broker, topic, run)
+            reading.began[run.partition] = await _replay(cluster_of(settings), topic, run)
         else:
-            reading.began |= await _replay_all(settings.broker, topic, run, partitions, book)
+            reading.began |= await _replay_all(cluster_of(settings), topic, run, partitions, book)
     return explaining.answers
 
 
@@ -99,17 +100,17 @@ def _partition_of(told: Mapping[str, Any]) -> int:
 async def _attributes(settings: Settings, partitions: Sequence[int]) -> AttributeBook | None:
     """Return the attributes that the accounts topic has of partitions now; None without one."""
     topic = Topics.of(settings).accounts
-    if partitions_of(settings.broker, topic) is None:
+    if partitions_of(cluster_of(settings), topic) is None:
         return None
     book = AttributeBook()
-    async for record in records_of_topic(settings.broker, topic, partitions):
+    async for record in records_of_topic(cluster_of(settings), topic, partitions):
         change, _ = change_of(record.key, record.value)
         if change is not None:
             book.take(*change)
     return book
 
 
-async def _replay(broker: str, topic: str, run: Rederivation) -> Beginning | None:
+async def _replay(broker: Cluster, topic: str, run: Rederivation) -> Beginning | None:
     """Give a partition's records to a derivation until it is done; return where they began."""
     began = None
     skew = run.book.calendar.clock_skew
@@ -167,7 +168,7 @@ class _Lane:
 
 
 async def _replay_all(
-    broker: str, topic: str, run: JointRederivation, partitions: int, book: PolicyBook
+    broker: Cluster, topic: str, run: JointRederivation, partitions: int, book: PolicyBook
 ) -> dict[int, Beginning | None]:
     """Give all partitions' records to a derivation, side by side by event time, until it is done.
 

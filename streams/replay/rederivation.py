@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from monitor.core.alert import Alert
+from monitor.core.alert import Alert, Kind
 from monitor.core.attributes import AttributeBook, Attributes
 from monitor.core.business_day import Calendar, day_of_text
 from monitor.core.transaction import Rejection, Transaction
@@ -16,6 +16,8 @@ from streams.wire import codec
 
 Chain = Sequence[Mapping[str, Any]]
 """What was told of one alert_id, by revision, up to the one that is explained."""
+
+_WITHOUT_MODELS: Final = (*LIMIT_KINDS, Kind.LIMIT.value)
 
 RUN_RECORDS: Final = 5000
 """Records that are taken at a time; how many changes nothing of what is told."""
@@ -35,7 +37,7 @@ def lateness_of(chain: Chain) -> list[Late]:
     An alert that no record caused does not say what did: a policy version, or attributes.
     """
     is_by_record = all(
-        alert["transaction_id"] is not None for alert in chain if alert["kind"] in LIMIT_KINDS
+        alert["transaction_id"] is not None for alert in chain if alert["kind"] in _WITHOUT_MODELS
     )
     return [Late.NOTHING] if is_by_record else list(Late)
 
@@ -253,6 +255,8 @@ def policies_as_of(book: PolicyBook, version: int) -> list[Policy]:
 
 def needs_models(kinds: Iterable[str], policies: Sequence[Policy]) -> bool:
     """Return whether a figure of alerts of such kinds can come from the models."""
-    return any(kind not in LIMIT_KINDS for kind in kinds) or any(
-        threshold.peer_group is not None for policy in policies for threshold in policy.thresholds
+    return any(kind not in _WITHOUT_MODELS for kind in kinds) or any(
+        threshold.peer_group is not None
+        for policy in policies
+        for threshold in policy.every_threshold
     )

@@ -10,7 +10,7 @@ from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
-from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
+from monitor.core.transaction import Heartbeat, Reason, Rejection, Transaction, transaction_of
 from monitor.engine.coverage import currencies_seen, unwatched
 from monitor.engine.engine import Engine, MakeEngine, Step, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
@@ -84,6 +84,7 @@ class Totals:
         self.rejections: Counter[str] = Counter()
         self.waiting = 0
         self.skipped = 0
+        self.skips: Counter[str] = Counter()  # those that a format left out, by the reason
         self.ahead = 0
         self.unwatched: Counter[str] = (
             Counter()
@@ -101,6 +102,7 @@ class Totals:
             "transactions": self.transactions + self.waiting,
             "waiting": self.waiting,
             "skipped": self.skipped,
+            "skipped_by_reason": dict(sorted(self.skips.items())),
             "duplicates": self.rejections[Reason.DUPLICATE.value],
             "rejected": rejected,
             "rejected_by_reason": dict(sorted(self.rejections.items())),
@@ -164,7 +166,9 @@ class Replay:
         """Take a batch of rows; return what came of it."""
         told = BatchReport([], [], [], [], [], [])
         self.totals.skipped += batch.skipped
-        if self._takes_rows and lines.are_loaded():
+        self.totals.skips.update(batch.skips)
+        has_heartbeats = any(codec.is_heartbeat(value) for _, value in batch.raw)
+        if self._takes_rows and lines.are_loaded() and not has_heartbeats:
             self._observe_rows(batch, told)
         else:
             self._observe_items(batch, told)
@@ -197,6 +201,10 @@ class Replay:
             self._append(to, place, transaction_of(fields), times)
         for place, (_, value) in enumerate(batch.raw, len(batch.rows)):
             item = codec.decode(value)
+            if isinstance(item, Heartbeat):  # of every partition
+                for to in deals:
+                    self._append(to, place, item, times)
+                continue
             to = deals[deal(item.account_id) if isinstance(item, Transaction) else 0]
             self._append(to, place, item, times)
         for engine, dealt in zip(self._engines, deals, strict=True):
@@ -205,6 +213,7 @@ class Replay:
                 offsets = range(first, first + len(dealt.items))
                 run = Run(engine.partition, offsets, dealt.items)
                 engine.observe(run.offsets, run.items)
+                engine.settle()
                 _close_all(engine)
                 step = self._take_step(engine, told)
                 told.taken.append(_taken(run, step))

@@ -46,6 +46,11 @@ class RowRun:
         """The rows of all records."""
         return self._columns.rows
 
+    @property
+    def has_heartbeats(self) -> bool:
+        """No: a batch with heartbeats is taken by items, as they are of every partition."""
+        return False
+
     def judged(self, clock_skew: int) -> list[Item]:
         """Return what each record is; a file's rows were judged as it was read."""
         return self.judged_at(range(len(self.offsets)), clock_skew)

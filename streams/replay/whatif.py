@@ -120,7 +120,7 @@ class _Run:
 
 
 def _has_peer_groups(policy: Policy) -> bool:
-    return any(threshold.peer_group is not None for threshold in policy.thresholds)
+    return any(threshold.peer_group is not None for threshold in policy.every_threshold)
 
 
 def a_day(alerts: int, days: int) -> float:

@@ -8,9 +8,10 @@ from monitor.core.attributes import AccountRecord
 from streams.feed.lateness import RowOrder, is_too_many
 from streams.feed.reader import Batch
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox
 from streams.send.accounts import send_accounts
-from streams.send.transactions import send_batches
+from streams.send.transactions import send_batches, send_heartbeat
 from streams.settings import RECORD_BYTES_MAX, Settings
 from streams.topics.catalog import Topics
 
@@ -24,7 +25,7 @@ def too_large_text(sizes: Sequence[int]) -> str:
 
 
 class Sending:
-    """What is to be sent; None if there is nothing of a sort.
+    """What is to be sent; None if there is nothing of a sort. A heartbeat is a time.
 
     `warning` says what is wrong with the order of the rows that were sent, if anything is.
     """
@@ -34,10 +35,12 @@ class Sending:
         settings: Settings,
         accounts: Iterable[AccountRecord] | None,
         batches: Iterable[Batch] | None,
+        heartbeat: int | None = None,
     ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._batches = batches
+        self._heartbeat = heartbeat
         self.warning: str | None = None
         self.too_large: list[int] = []  # the bytes of each record that no topic takes
         self._outbox: Outbox | None = None
@@ -53,7 +56,7 @@ class Sending:
         result = dict[str, Any]()
         started = time.perf_counter()
         try:
-            async with Outbox(self._settings.broker) as outbox:
+            async with Outbox(cluster_of(self._settings)) as outbox:
                 self._outbox = outbox
                 await self._send(outbox, result, rate, forget=forget)
         except BrokerError as error:
@@ -93,6 +96,9 @@ class Sending:
             result["late"] = order.late
             if is_too_many(order.late, order.rows):
                 self.warning = _late_text(order)
+        if self._heartbeat is not None:
+            sent_to = await send_heartbeat(outbox, topics.transactions, self._heartbeat)
+            result |= {"heartbeats": sent_to, "topic": topics.transactions}
 
 
 def _late_text(order: RowOrder) -> str:

@@ -10,6 +10,7 @@ from streams.feed.lateness import RowOrder
 from streams.feed.reader import Batch
 from streams.feed.rows import records_of
 from streams.kafka.producer import Dispatch, Outbox, Outgoing
+from streams.wire.codec import heartbeat_bytes, is_heartbeat
 
 SLICE_RECORDS: Final = 500
 """Records that are sent at a time: a paced stream comes in drops, not in floods."""
@@ -29,7 +30,7 @@ async def send_batches(
     `too_large` gets the bytes of each row that no topic takes. The last number comes when the
     broker has acknowledged them all.
     """
-    dispatch = await Dispatch.to(outbox, topic)
+    dispatch = await Dispatch.to(outbox, topic, is_heartbeat)
     if too_large is not None:
         dispatch.too_large = too_large
     started = time.monotonic()
@@ -45,6 +46,14 @@ async def send_batches(
                 await asyncio.sleep(max(0.0, started + dispatch.sent / rate - time.monotonic()))
     await dispatch.finish()
     yield dispatch.sent
+
+
+async def send_heartbeat(outbox: Outbox, topic: str, event_time: int) -> int:
+    """Say to each partition that all up to a time was sent; return how many there are."""
+    dispatch = await Dispatch.to(outbox, topic, is_heartbeat)
+    await dispatch.send([(None, Outgoing(None, heartbeat_bytes("weir send", event_time)))])
+    await dispatch.finish()
+    return dispatch.sent
 
 
 def dealt_slices(

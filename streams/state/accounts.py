@@ -8,6 +8,7 @@ from typing import Any
 
 from monitor.core.account import NEVER, Account, AccountDay, Told
 from monitor.core.attributes import AttributeBook, Attributes
+from monitor.core.gauged import gauged_fields, gauged_of
 from monitor.core.review_fields import (
     Written,
     facts_fields,
@@ -31,22 +32,27 @@ def account_bytes(account: Account) -> bytes:
 def account_days(
     kept: Sequence[Any], attributes: AttributeBook, account: Account
 ) -> tuple[AccountDay, ...]:
-    """Return the days of an account that were kept, and give it its reviews and waiting reversals.
+    """Return the days of an account that were kept, and give it all else that was.
 
     `attributes` are shared by the book.
     """
     days, *more = kept
-    review, waiting = (*more, None, None)[:2]
+    review, waiting, gauged = (*more, None, None, None)[:3]
     if review is not None:
         account.review = review_of(review)
     if waiting is not None:
         account.waiting = tuple(Waiting(*fields) for fields in waiting)
+    if gauged is not None:
+        account.gauged = gauged_of(gauged)
     return tuple(_account_day(account, of_day, attributes) for of_day in days)
 
 
 def _fields_of_account(account: Account, written: Written) -> tuple[object, ...]:
     days = [_fields_of(day, written) for day in account.days]
     review = None if account.review is None else review_fields(account.review, written)
+    if account.gauged is not None:
+        gauged = gauged_fields(account.gauged, written)
+        return account.account_id, days, review, account.waiting, gauged
     if account.waiting:
         return account.account_id, days, review, account.waiting
     if review is None:

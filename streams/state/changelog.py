@@ -19,18 +19,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from monitor.engine.engine import Engine
-from monitor.ledger.ledger import NO_ROWS, Bucket, KeptRows, rejection_rows, rejections_of
+from monitor.ledger.ledger import BUCKETS_MAX, NO_ROWS, Bucket, KeptRows
+from monitor.ledger.rejections import rejection_rows, rejections_of
 from monitor.ledger.watermark import Lone, Marks
 from monitor.ordinary.packing import BROKEN, begins_of_fields, read_array_head
 from monitor.ordinary.restored import KeptAccounts, RowsRestored
 from monitor.ordinary.restored_ids import KeptIds
-from monitor.outliers.checkpoint import Parts
 from streams.state import keys
 from streams.state.accounts import account_bytes, account_days
 from streams.state.journal import Original, chunk_of, kept_ids_of
@@ -50,6 +50,9 @@ from streams.state.keys import (
 )
 from streams.state.pieces import PIECE_BYTES_MAX, Kept, Pieces, whole_key
 
+if TYPE_CHECKING:
+    from monitor.outliers.checkpoint import Parts
+
 _PART_KEY: Final = b"m:"
 
 _OFFSET: Final = struct.Struct(">q")
@@ -58,6 +61,9 @@ _ARRAY_32: Final = 0xDD
 _NO_ACCOUNTS: Final = b"\x90"
 
 _BUCKET_FIELDS: Final = 3  # format, rejections, accounts
+
+
+NO_GAUGES: Final[dict[str, int]] = {}
 
 
 class Seal(NamedTuple):
@@ -80,6 +86,9 @@ class Seal(NamedTuple):
     anew. Had the bucket a record of its own, it could have others in it.
     """
 
+    gauges: dict[str, int] = NO_GAUGES
+    """The first business day that each gauge measures whole. Only a policy with gauges has any."""
+
 
 class Recovered(NamedTuple):
     """What an engine was put together from: the next writer keeps it under its own name."""
@@ -90,7 +99,7 @@ class Recovered(NamedTuple):
     lost: str | None = None  # what a seal says there must be, and is not there
 
 
-def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | None]]:
+def part_records(parts: "Parts", offset: int) -> Iterator[tuple[bytes, bytes | None]]:
     """Yield the records of what the models have learned; what is dropped comes last."""
     for name, data in parts.written.items():
         yield _PART_KEY + name.encode(), _OFFSET.pack(offset) + data
@@ -98,10 +107,9 @@ def part_records(parts: Parts, offset: int) -> Iterator[tuple[bytes, bytes | Non
         yield _PART_KEY + name.encode(), None
 
 
-def parts_of(kept: dict[bytes, bytes]) -> dict[str, bytes]:
+def parts_of(known: Kept) -> dict[str, bytes]:
     """Return what the models had learned, part by part; empty bytes if a part is not whole."""
-    known = Kept(kept)
-    wholes = {key: known.whole(key) for key in part_keys(kept)}
+    wholes = {key: known.whole(key) for key in part_keys(known.records)}
     return {
         key.removeprefix(_PART_KEY).decode(): b""
         if record is None
@@ -147,8 +155,8 @@ def bucket_bytes(bucket: Bucket, rows: KeptRows = NO_ROWS) -> bytes:
 
 
 def seal_bytes(seal: Seal) -> bytes:
-    """Return a seal."""
-    return _OFFSET.pack(seal.offset) + packed(seal[1:])
+    """Return a seal; that of a policy without gauges is as it was before there were any."""
+    return _OFFSET.pack(seal.offset) + packed(seal[1:] if seal.gauges else seal[1:-1])
 
 
 def seal_records(seal: Seal, pieces: Pieces) -> tuple[list[tuple[bytes, bytes]], bytes]:
@@ -207,7 +215,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
     What the systemic side has decided is given to the engine before: no seal keeps it, because its
     topics do, and reviews are recounted by it. Without a seal nothing was ever committed: what is
     there is passed over, and made anew. Raises
-    StateError where the state was made under another calendar or number of buckets.
+    StateError where the state was made under another calendar.
     """
     seal, ledger = newest_seal(kept), engine.ledger
     if seal is None:
@@ -219,13 +227,13 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
             f" {seal.calendar}, the policy has {calendar}: days cannot be moved. Give the policy"
             " its old [calendar], or start with fresh state (another WEIR_GROUP)"
         )
+    if not 1 <= seal.buckets <= BUCKETS_MAX:
+        raise StateError(f"the seal of partition {engine.partition} is damaged. {LOST}")
     if seal.buckets != len(ledger.buckets):
-        raise StateError(
-            f"the state of partition {engine.partition} has {seal.buckets} buckets, the setting is"
-            f" {len(ledger.buckets)}: set WEIR_BUCKETS={seal.buckets}, or start with fresh state"
-        )
+        ledger.begin_with(seal.buckets)
     ledger.offset_last = seal.offset
     ledger.restore_watermark(seal.watermark, seal.lone)
+    engine.gauging.restore_since(seal.gauges)
     ledger.restore_rejections(ledger.rejections, rejections_of(seal.rejections))
     # Other policies than those of the seal decide every open day again, on its object.
     is_same_policy = seal.policy_versions == list(engine.policies.versions)

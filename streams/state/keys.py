@@ -56,6 +56,8 @@ def unpacked(value: bytes) -> list[Any]:
 _SEAL: Final = b"seal:"
 _BUCKET: Final = b"b:"
 _JOURNAL: Final = b"j:"
+_COUNTS: Final = b"c:"
+_OF_A_WRITER: Final = (_SEAL, _BUCKET, _JOURNAL, _COUNTS)
 _TERM_DIGITS: Final = 8
 
 
@@ -71,13 +73,13 @@ def next_writer(kept: Iterable[bytes], unique: bytes) -> bytes:
                 "the state was written by a program before this one: go on with that program, or"
                 " start with fresh state (another WEIR_GROUP)"
             )
-        if key.startswith((_SEAL, _BUCKET, _JOURNAL)):
+        if key.startswith(_OF_A_WRITER):
             terms.append(int(term_of(key), 16))
     return b"%0*x-%s" % (_TERM_DIGITS, max(terms) + 1, unique)
 
 
 def writer_of(key: bytes) -> bytes:
-    """Return who wrote a seal, a bucket or a chunk, by its key."""
+    """Return who wrote a seal, a bucket, a chunk or counts, by its key."""
     return key.split(b":", 2)[1]
 
 
@@ -101,6 +103,11 @@ def journal_key(writer: bytes, number: int) -> bytes:
     return b"%s%s:%d" % (_JOURNAL, writer, number)
 
 
+def counts_keys(writer: bytes) -> tuple[bytes, bytes]:
+    """Return the two keys, taken by turns, of what a writer has counted."""
+    return b"%s%s:0" % (_COUNTS, writer), b"%s%s:1" % (_COUNTS, writer)
+
+
 def seal_pieces_key(writer: bytes) -> bytes:
     """Return the key of what a writer seals, where it is more than a seal may be."""
     return b"%s%s:seal" % (_BUCKET, writer)
@@ -117,5 +124,5 @@ def is_journal(key: bytes) -> bool:
 
 
 def is_of_another(key: bytes, writer: bytes) -> bool:
-    """Return whether another writer wrote a key: a seal, a bucket or a chunk."""
-    return key.startswith((_SEAL, _BUCKET, _JOURNAL)) and writer_of(key) != writer
+    """Return whether another writer wrote a key: a seal, a bucket, a chunk or counts."""
+    return key.startswith(_OF_A_WRITER) and writer_of(key) != writer

@@ -34,24 +34,34 @@ class Whole(NamedTuple):
 
 
 class Kept:
-    """The values that a changelog keeps, of those that may be cut."""
+    """The values that a changelog keeps, of those that may be cut; joined when they are asked for.
+
+    `records` must stay as they are meanwhile.
+    """
 
     def __init__(self, kept: Mapping[bytes, bytes]) -> None:
-        self._kept = kept
-        self._pieces: dict[bytes, list[Whole]] = {}
+        self.records = kept
+        self._slots: dict[bytes, list[bytes]] = {}  # of each value that was cut
+        self._joined: dict[bytes, Whole | None] = {}  # by slot, of those that were asked for
         self.version_last = 0  # of any piece
         for key, value in kept.items():
             stem, mark, _ = key.partition(_MARK)
             if mark and len(value) >= _HEAD.size:
                 self.version_last = max(self.version_last, _HEAD.unpack_from(value)[1])
-                if key.endswith(b":0") and (whole := _joined(kept, key[:-1])) is not None:
-                    self._pieces.setdefault(stem, []).append(whole)
+                if key.endswith(b":0"):
+                    self._slots.setdefault(stem, []).append(key[:-1])
 
     def whole(self, key: bytes, version: int | None = None) -> Whole | None:
         """Return the newest whole version of a value, or the one that is asked for; or None."""
-        found = list(self._pieces.get(key, ()))
-        if key in self._kept:
-            found.append(Whole(self._kept[key], 0, (key,)))
+        found = []
+        for slot in self._slots.get(key, ()):
+            if slot not in self._joined:
+                self._joined[slot] = _joined(self.records, slot)
+            whole = self._joined[slot]
+            if whole is not None:
+                found.append(whole)
+        if key in self.records:
+            found.append(Whole(self.records[key], 0, (key,)))
         if version is not None:
             found = [piece for piece in found if piece.version == version]
         return max(
@@ -84,14 +94,11 @@ def _digest(data: bytes | memoryview) -> int:
 class Pieces:
     """What one writer writes, by key, and which keys a newer version has made needless.
 
-    `kept` is what is there before its first record. Of `shared` keys, which several writers write,
+    `known` is what is there before its first record. Of `shared` keys, which several writers write,
     it takes on what stands there.
     """
 
-    def __init__(
-        self, kept: Mapping[bytes, bytes], writer: bytes, shared: Iterable[bytes] = ()
-    ) -> None:
-        known = Kept(kept)
+    def __init__(self, known: Kept, writer: bytes, shared: Iterable[bytes] = ()) -> None:
         self.version = known.version_last  # of the last value that was cut
         self._writer = writer
         self._keys: dict[bytes, tuple[bytes, ...]] = {}
@@ -100,7 +107,7 @@ class Pieces:
             self._keys[stem] = () if whole is None else whole.keys
         used = {key for keys in self._keys.values() for key in keys}
         self._needless = [
-            key for key in kept if whole_key(key) in self._keys and key not in used
+            key for key in known.records if whole_key(key) in self._keys and key not in used
         ]  # of versions that are older, or not whole
 
     def records(self, key: bytes, value: bytes) -> Iterator[tuple[bytes, bytes]]:

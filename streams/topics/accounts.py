@@ -13,6 +13,7 @@ from typing import Final
 from monitor.core.attributes import AttributeBook
 from monitor.core.transaction import Rejection
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import Cluster
 from streams.kafka.reader import TopicReader
 from streams.wire.accounts import change_of
 
@@ -31,7 +32,7 @@ class AccountsFollower:
 
     def __init__(
         self,
-        broker: str,
+        broker: Cluster,
         topic: str,
         on_changed: Callable[[int, str], None],
         on_rejected: Callable[[Rejection], None],
@@ -104,9 +105,9 @@ class AccountsFollower:
             partition: int = record.partition  # type: ignore[attr-defined]  # aiokafka's has no types
             change, rejection = change_of(record.key, record.value)  # type: ignore[attr-defined]
             if rejection is not None:
-                _log.warning(
-                    "accounts topic, partition %d, offset %d: %s: %s",
-                    partition, record.offset, rejection.reason, rejection.detail,  # type: ignore[attr-defined]
+                _log.warning(  # without its detail, which may name an account
+                    "accounts topic, partition %d, offset %d: %s",
+                    partition, record.offset, rejection.reason.value,  # type: ignore[attr-defined]
                 )  # fmt: skip
                 self._on_rejected(rejection)
             if change is not None and self.books[partition].take(*change):

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from monitor.dispositions.disposition import is_revision
 from streams.kafka.admin import require_topic
+from streams.kafka.cluster import cluster_of
 from streams.kafka.reader import records_of_topic
 from streams.settings import Settings
 from streams.topics.alert_list import with_told_at
@@ -20,8 +21,8 @@ async def read_alerts(settings: Settings, *, follow: bool) -> AsyncIterator[dict
     Raises BrokerError if no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).alerts
-    partitions = require_topic(settings.broker, topic)
-    async for record in records_of_topic(settings.broker, topic, partitions, follow=follow):
+    partitions = require_topic(cluster_of(settings), topic)
+    async for record in records_of_topic(cluster_of(settings), topic, partitions, follow=follow):
         yield with_told_at(json.loads(record.value), record.timestamp)
 
 

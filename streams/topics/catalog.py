@@ -24,6 +24,7 @@ class Topics:
     dispositions: str
     cases: str
     accounts: str
+    completeness: str
     changelog: str
     systemic_state: str
 
@@ -42,6 +43,7 @@ class Topics:
             dispositions=f"{prefix}dispositions.v1",
             cases=f"{prefix}cases.v1",
             accounts=f"{prefix}accounts.v1",
+            completeness=f"{prefix}completeness.v1",
             changelog=f"{settings.group}-{STATE_TABLE}-changelog",  # as Faust names it
             systemic_state=f"{settings.group}-systemic-state",
         )
@@ -70,11 +72,13 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.dispositions, 1, _FOR_EVER),
         TopicSpec(topics.cases, 1, _FOR_EVER),
         TopicSpec(topics.accounts, partitions, compacted),
+        TopicSpec(topics.completeness, partitions, compacted),
         TopicSpec(topics.changelog, partitions, compacted),
     )
 
 
 def worker_topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
-    """Return the topics without which no worker starts: all but those of the console alone."""
-    cases = Topics.of(settings).cases
-    return tuple(spec for spec in topic_specs(settings) if spec.name != cases)
+    """Return the topics without which no worker starts: all but what people alone write."""
+    topics = Topics.of(settings)
+    of_people = {topics.cases, topics.dispositions}
+    return tuple(spec for spec in topic_specs(settings) if spec.name not in of_people)

@@ -11,6 +11,7 @@ from monitor.dispositions.rules import Lesson, lesson_of
 from monitor.insight.rule_counts import rule_fields
 from monitor.store.standing import Action, Does
 from streams.kafka.admin import partitions_of, require_topic
+from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.kafka.reader import records_of_topic
 from streams.settings import Settings
@@ -27,11 +28,11 @@ async def read_dispositions(settings: Settings) -> list[Disposed]:
     A record that is none is passed over, with a line in the log: it can change no alert.
     """
     topic = Topics.of(settings).dispositions
-    partitions = partitions_of(settings.broker, topic)
+    partitions = partitions_of(cluster_of(settings), topic)
     if partitions is None:
         return []
     read: list[Disposed] = []
-    async for record in records_of_topic(settings.broker, topic, partitions):
+    async for record in records_of_topic(cluster_of(settings), topic, partitions):
         try:
             read.append(_decoded(record.value, f"record {record.offset} of {topic}"))
         except DispositionError as error:
@@ -45,12 +46,12 @@ async def write_dispositions(settings: Settings, dispositions: Sequence[Disposed
     Raises BrokerError if no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).dispositions
-    require_topic(settings.broker, topic)
+    require_topic(cluster_of(settings), topic)
     records = [
         Outgoing(disposed.alert_id.encode(), codec.disposition_bytes(disposed))
         for disposed in dispositions
     ]
-    async with Outbox(settings.broker) as outbox:
+    async with Outbox(cluster_of(settings)) as outbox:
         await outbox.write(topic, 0, records)
 
 
@@ -60,7 +61,7 @@ async def write_proposals(settings: Settings, dispositions: Sequence[Disposed]) 
     Raises BrokerError if no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).cases
-    require_topic(settings.broker, topic)
+    require_topic(cluster_of(settings), topic)
     proposals = [
         Action.of_disposition(disposed)._replace(does=Does.PROPOSE) for disposed in dispositions
     ]
@@ -68,7 +69,7 @@ async def write_proposals(settings: Settings, dispositions: Sequence[Disposed]) 
         Outgoing(proposal.alert_id.encode(), json.dumps(proposal.fields()).encode())
         for proposal in proposals
     ]
-    async with Outbox(settings.broker) as outbox:
+    async with Outbox(cluster_of(settings)) as outbox:
         await outbox.write(topic, 0, records)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from monitor.core.business_day import event_time_text
 from monitor.ledger.watermark import Watermark
 from streams.kafka.admin import partitions_of
+from streams.kafka.cluster import cluster_of
 from streams.kafka.reader import TopicReader
 from streams.settings import Settings
 from streams.state import changelog, keys
@@ -65,11 +66,11 @@ def waiting_of(last: dict[int, dict[bytes, bytes]], partitions: Iterable[int]) -
 async def read_waiting(settings: Settings) -> WaitingPartitions:
     """Read the ends of the changelog. Raises BrokerError if no broker answers."""
     topic = Topics.of(settings).changelog
-    count = partitions_of(settings.broker, topic) or 0
+    count = partitions_of(cluster_of(settings), topic) or 0
     last: dict[int, dict[bytes, bytes]] = {number: {} for number in range(count)}
     if not count:
         return WaitingPartitions([], [])
-    tail = TopicReader(settings.broker, topic, count)
+    tail = TopicReader(cluster_of(settings), topic, count)
     await tail.start()
     try:
         gone_to: set[int] = set()

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from monitor.core.business_day import day_of_text, day_text
 from monitor.review.membership import Verdicts
+from streams.kafka.cluster import Cluster
 from streams.kafka.reader import Follower, TopicReader
 from streams.wire import codec
 
@@ -26,7 +27,7 @@ class IncidentFollower(Follower):
     """
 
     def __init__(
-        self, broker: str, topic: str, state_topic: str, on_change: Callable[[Verdicts], None]
+        self, broker: Cluster, topic: str, state_topic: str, on_change: Callable[[Verdicts], None]
     ) -> None:
         super().__init__(TopicReader(broker, topic, partitions=1))
         self._state = TopicReader(broker, state_topic, partitions=1)

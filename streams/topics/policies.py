@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from monitor.policy.document import policy_of_bytes
 from monitor.policy.policy import Policy, PolicyBook, PolicyError
 from streams.kafka.admin import require_topic
+from streams.kafka.cluster import Cluster, cluster_of
 from streams.kafka.producer import Outbox, Outgoing, record_bytes
 from streams.kafka.reader import Follower, TopicReader
 from streams.log import SAYS
@@ -45,7 +46,7 @@ class PolicyFollower(Follower):
 
     def __init__(
         self,
-        broker: str,
+        broker: Cluster,
         topic: str,
         book: PolicyBook | None,
         on_change: Callable[[PolicyBook], None],
@@ -91,9 +92,9 @@ async def read_policies(
     refuse. Raises BrokerError if no broker answers, or there is no policy topic.
     """
     topic = Topics.of(settings).policy
-    require_topic(settings.broker, topic)
+    require_topic(cluster_of(settings), topic)
     refused: list[Refused] = []
-    follower = PolicyFollower(settings.broker, topic, book, lambda _: None, refused.append)
+    follower = PolicyFollower(cluster_of(settings), topic, book, lambda _: None, refused.append)
     try:
         await follower.start()
         return follower.book, refused
@@ -115,6 +116,6 @@ async def set_policy(settings: Settings, policy: Policy, book: PolicyBook | None
         raise PolicyError(
             [f"a policy on the topic must have at most {RECORD_BYTES_MAX:,} bytes, not {size:,}"]
         )
-    async with Outbox(settings.broker) as outbox:
+    async with Outbox(cluster_of(settings)) as outbox:
         await outbox.write(Topics.of(settings).policy, 0, [record])
     return True

@@ -11,12 +11,15 @@ import msgspec
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
+from monitor.core.business_day import event_time_text
 from monitor.core.transaction import (
     FIELDS,
     Fields,
+    Heartbeat,
     Reason,
     Rejection,
     Transaction,
+    heartbeat_of,
     transaction_of,
 )
 from monitor.dispositions.disposition import Disposed
@@ -69,6 +72,13 @@ class Record(Protocol):
         """What stands beside it."""
 
 
+HEARTBEAT: Final = b"weir_heartbeat"
+"""A record with this field, a text that says who sent it, and without a transaction is one."""
+
+HEARTBEAT_BYTES_MAX: Final = 512
+"""A longer record is none: so nobody has to look into it."""
+
+
 class _Wire(msgspec.Struct, gc=False):
     """A transaction as it is written; the amount stays the text that it was written in."""
 
@@ -85,6 +95,7 @@ class _Wire(msgspec.Struct, gc=False):
     branch: str | None = None
     reverses: str | None = None
     weir_fault: str | None = None
+    weir_heartbeat: msgspec.Raw = msgspec.Raw(b"")  # of transactions it may be anything
 
 
 _decode: Final = msgspec.json.Decoder(_Wire).decode
@@ -129,6 +140,12 @@ def decode(value: bytes | None) -> Transaction | Rejection:
         return Rejection(Reason.MALFORMED, "nested too deep")
     if wire.weir_fault:
         return Rejection(Reason.MALFORMED, wire.weir_fault[:FAULT_LENGTH_MAX])
+    if (
+        wire.weir_heartbeat
+        and not (wire.transaction_id or wire.account_id)
+        and may_be_heartbeat(value)
+    ):
+        return heartbeat_of(wire.booked_at or "")
     return transaction_of(
         (
             wire.transaction_id, wire.account_id, wire.booked_at, amount, wire.currency,
@@ -136,6 +153,22 @@ def decode(value: bytes | None) -> Transaction | Rejection:
             wire.segment, wire.branch, wire.reverses,
         )
     )  # fmt: skip
+
+
+def may_be_heartbeat(value: bytes) -> bool:
+    """Return whether a record may be a heartbeat: no other one is, whatever JSON makes of it."""
+    return len(value) <= HEARTBEAT_BYTES_MAX and HEARTBEAT in value
+
+
+def is_heartbeat(value: bytes) -> bool:
+    """Return whether a record is a heartbeat."""
+    return may_be_heartbeat(value) and isinstance(decode(value), Heartbeat)
+
+
+def heartbeat_bytes(sender: str, event_time: int) -> bytes:
+    """Return the record by which somebody says that all up to a time was sent."""
+    fields = {HEARTBEAT.decode(): sender[:40], "booked_at": event_time_text(event_time)}
+    return _encode(fields)
 
 
 def _wrong_key(key: bytes | None, account_id: str) -> Rejection:

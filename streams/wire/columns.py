@@ -106,6 +106,17 @@ class DecodedRun:
         """The rows of all records."""
         return self.columns.rows
 
+    @property
+    def has_heartbeats(self) -> bool:
+        """Whether a record may be a heartbeat: then no kernel takes the run."""
+        data, rows = self.columns
+        length = rows["value_length"]
+        may = (rows["state"] != ORDINARY) & (length > 0) & (length <= codec.HEARTBEAT_BYTES_MAX)
+        return any(
+            codec.HEARTBEAT in data[at : at + size].tobytes()
+            for at, size in zip(rows["value_at"][may].tolist(), length[may].tolist(), strict=True)
+        )
+
     def judged(self, clock_skew: int) -> list[Transaction | Rejection]:
         """Return what each record is as of its writing: `future` if it is dated too far ahead."""
         return judged(self.items, self.written_at, clock_skew)
@@ -131,6 +142,18 @@ class DecodedRun:
             items = _merged(items, odd, codec.decode_run(records))
         written_at = [time * codec.TIMESTAMP_UNIT for time in some["timestamp"].tolist()]
         return judged(items, written_at, clock_skew)
+
+    def first_written(self, offsets: Iterable[int]) -> int | None:
+        """Return when the earliest of these records was written, in microseconds since 1970.
+
+        Offsets that no record of the run has are ignored; None if that is all of them.
+        """
+        timestamps, times = self.columns.rows["timestamp"], []
+        for offset in offsets:
+            row = bisect_left(self.offsets, offset)
+            if row < len(self.offsets) and self.offsets[row] == offset:
+                times.append(int(timestamps[row]))
+        return min(times) * codec.TIMESTAMP_UNIT if times else None
 
     def record(self, offset: int) -> codec.Record:
         """Return the record that has an offset. Raises KeyError if none has it."""

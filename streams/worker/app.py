@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import faust
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 from faust.types.topics import TopicT
 from faust.types.tuples import TP
 
+from streams.kafka.cluster import Token
+from streams.security import BY_TOKEN, Security
 from streams.settings import Settings
 from streams.state import changelog
 from streams.topics.catalog import STATE_TABLE, Topics
@@ -49,11 +52,27 @@ class StateTable(faust.Table[bytes, bytes]):
             del self.kept[partition]
 
 
+def _credentials(security: Security) -> Credentials | None:
+    """Return how Faust's clients connect."""
+    context = security.context()
+    if security.mechanism == BY_TOKEN:
+        return OAuthCredentials(oauth_cb=Token(security), ssl_context=context)
+    if security.has_user:
+        return SASLCredentials(
+            username=security.username,
+            password=security.read_password(),
+            mechanism=security.mechanism,
+            ssl_context=context,
+        )
+    return None if context is None else SSLCredentials(context)
+
+
 def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, StateTable]:
     """Return the app, the topic of transactions that its agent reads, and the table of state."""
     app = faust.App(
         settings.group,
         broker=f"kafka://{settings.broker.replace(',', ';')}",
+        broker_credentials=_credentials(settings.security),
         store="memory://",
         datadir=str(settings.data_dir),
         Table=StateTable,

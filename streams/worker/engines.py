@@ -14,8 +14,16 @@ from monitor.engine.engine import Engine, MakeEngine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.ledger.ledger import BUCKETS
 from monitor.ordinary import layout
+from monitor.ordinary.ids import joined_texts
 from monitor.ordinary.layout import FIGURES, NONE, room_for_accounts
-from monitor.ordinary.names import Names, SeenTexts, put_facts, put_further, see_texts
+from monitor.ordinary.names import (
+    Names,
+    SeenTexts,
+    note_models,
+    put_facts,
+    put_further,
+    see_texts,
+)
 from monitor.ordinary.room import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
@@ -81,6 +89,11 @@ def prepare_soon() -> None:
     _KERNELS.are_ready()
 
 
+def are_ready() -> bool:
+    """Return whether the kernels are loaded; until then Python decides."""
+    return _KERNELS.are_ready()
+
+
 _DAYS: Final = 9
 _TIME: Final = "2026-03-0{day}T1{hour}:00:00Z"
 _LATER: Final = 2_000_000_000_000
@@ -119,6 +132,7 @@ def _decided() -> tuple[OrdinaryEngine, list[bytes]]:
         for rows in step.entry_rows:
             rows.count_series()
         chunks += [chunk for _, chunk in chunks_by_day(step.entries, step.entry_rows)]
+        engine.ledger.deal(len(engine.ledger.buckets))
         engine.ledger.rows_of(sorted(engine.ledger.take_dirty()))
     engine.take_step()
     _see_texts()
@@ -144,10 +158,14 @@ def _restore(engine: OrdinaryEngine, chunks: Sequence[bytes]) -> None:
 
 
 def _see_texts() -> None:
-    """Call what reads texts for the models, which this engine has not."""
+    """Call what sees names for the models, which this engine has not."""
     run = columns.read_run([next(_samples())])
     channels = Names.of({None: 0}, NONE)
     see_texts(run.data, run.rows, np.zeros(1, np.int64), channels, SeenTexts.room(1))
+    arrays = room_for_accounts(1, 1)
+    note_models(
+        arrays.numbers, arrays.accounts, arrays.index, arrays.texts, 1, *joined_texts("A"), 0
+    )
 
 
 def _take_facts() -> None:

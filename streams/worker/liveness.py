@@ -15,6 +15,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.kafka.reader import READ_COMMITTED, first_record
 from streams.settings import Settings
 
@@ -33,8 +34,12 @@ LOOK_SECONDS_MIN: Final = 10.0
 class Working(Protocol):
     """What is watched: the partitions of a worker, and how it gets on with them."""
 
-    assigned: frozenset[int]
     offsets_taken: dict[int, int]
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions that the worker has."""
+        ...
 
     @property
     def progress_at(self) -> float:
@@ -46,13 +51,21 @@ class Liveness:
     """Watches one worker from a thread of its own.
 
     Where records wait in its partitions and nothing is decided for WEIR_LIVENESS_SECONDS, or no
-    broker answers for as long, `on_stalled` is called with the reason.
+    broker answers for as long, `on_stalled` is called with the reason. `heard_at` says when a
+    broker answered the worker itself, of time.monotonic; that we are not answered ourselves counts
+    for twice as long.
     """
 
     def __init__(
-        self, settings: Settings, topic: str, working: Working, on_stalled: Callable[[str], None]
+        self,
+        settings: Settings,
+        topic: str,
+        working: Working,
+        on_stalled: Callable[[str], None],
+        heard_at: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self._broker = settings.broker
+        self._heard_at = heard_at
+        self._broker = cluster_of(settings)
         self._group = settings.group
         self._seconds = settings.liveness_seconds
         self._patience_seconds = max(self._seconds / 4, PATIENCE_SECONDS_MIN)
@@ -85,9 +98,11 @@ class Liveness:
                     consumer = self._connected()
                 waiting = self._waiting(consumer)
                 answered_at = time.monotonic()
-            except (KafkaError, BrokerError) as error:
+            except (KafkaError, BrokerError, OSError) as error:  # OSError: of a secret's file
                 _log.warning("liveness: the broker does not answer: %r", error)
-                if time.monotonic() - answered_at >= self._seconds:
+                now = time.monotonic()
+                silent = now - max(answered_at, self._heard_at() or answered_at)
+                if silent >= self._seconds or now - answered_at >= 2 * self._seconds:
                     self._on_stalled(f"no broker answers for {self._seconds:g} s")
                 continue
             if not waiting:
@@ -107,7 +122,7 @@ class Liveness:
         """Return a consumer that asks in the group's name, and never joins it."""
         patience_ms = round(self._patience_seconds * 1000)
         return KafkaConsumer(
-            bootstrap_servers=self._broker.split(","),
+            **self._broker.for_kafka_python(),
             group_id=self._group,
             enable_auto_commit=False,
             isolation_level=READ_COMMITTED,

@@ -11,9 +11,11 @@ from monitor.core.alert import Kind, Status
 from monitor.core.attributes import REASONS
 from monitor.core.transaction import Reason
 from monitor.ordinary.layout import IN_PYTHON
-from streams.exposition import Metric
+from streams.exposition import BUILD_INFO, Metric
+from streams.state.keys import FORMAT
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_LATENCY: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 _RECORDS: Final = (1, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 
 
@@ -35,6 +37,37 @@ METRICS: Final = {
         "gauge",
         "Of each currency that limits name: 1 once this worker has had a transaction in it.",
         ("currency",),
+    ),
+    "received": Metric(
+        "weir_received_records_total",
+        "counter",
+        "Records of a partition that were received and counted: decided, rejected or skipped."
+        " Heartbeats are left out.",
+        ("partition",),
+    ),
+    "heartbeats": Metric(
+        "weir_heartbeats_total",
+        "counter",
+        "Heartbeats of a partition, by which its days go on without transactions.",
+        ("partition",),
+    ),
+    "unaccounted": Metric(
+        "weir_unaccounted_records_total",
+        "counter",
+        "Records that were received and neither decided, rejected nor skipped; it must stay 0.",
+        ("partition",),
+    ),
+    "not_monitored_records": Metric(
+        "weir_not_monitored_records",
+        "gauge",
+        "Records of the last notice of a partition that records were decided late; 0 without any.",
+        ("partition",),
+    ),
+    "not_monitored_at": Metric(
+        "weir_not_monitored_timestamp_seconds",
+        "gauge",
+        "When that notice was told (Unix time); 0 without any.",
+        ("partition",),
     ),
     "ahead": Metric(
         "weir_ahead_transactions_total",
@@ -61,6 +94,12 @@ METRICS: Final = {
     ),
     "alerts": Metric(
         "weir_alerts_total", "counter", "Alerts reported, by kind and status.", ("kind", "status")
+    ),
+    "alert_latency": Metric(
+        "weir_alert_latency_seconds",
+        "histogram",
+        "Time from a record's Kafka timestamp to its acknowledged alert, of the earliest such"
+        " record of each run.",
     ),
     "segment_days_told": Metric(
         "weir_segment_records_told_total", "counter", "Segment-days that partitions reported."
@@ -181,6 +220,9 @@ METRICS: Final = {
     "partitions_assigned": Metric(
         "weir_partitions_assigned", "gauge", "Partitions that this worker works on."
     ),
+    "topic_partitions": Metric(
+        "weir_topic_partitions", "gauge", "Partitions that the transactions topic has."
+    ),
     "rebalances": Metric("weir_rebalances_total", "counter", "Generations of the group seen."),
     "last_flush": Metric(
         "weir_last_flush_timestamp_seconds", "gauge", "When state was written last (Unix time)."
@@ -210,9 +252,7 @@ METRICS: Final = {
     "accounts_known": Metric(
         "weir_accounts_known", "gauge", "Accounts whose attributes are known.", ("partition",)
     ),
-    "build_info": Metric(
-        "weir_build_info", "gauge", "Always 1; its label is the running version.", ("version",)
-    ),
+    "build_info": BUILD_INFO,
 }
 """Every metric, by the name of its attribute of `Metrics`."""
 
@@ -225,6 +265,11 @@ class Metrics:
 
     transactions: Counter
     rejections: Counter
+    received: Counter
+    heartbeats: Counter
+    unaccounted: Counter
+    not_monitored_records: Gauge
+    not_monitored_at: Gauge
     ahead: Counter
     held_back: Gauge
     unwatched: Counter
@@ -232,6 +277,7 @@ class Metrics:
     redeliveries: Counter
     in_python: Counter
     alerts: Counter
+    alert_latency: Histogram
     segment_days_told: Counter
     segment_days_joined: Counter
     segment_days_late: Counter
@@ -257,6 +303,7 @@ class Metrics:
     names_held: Gauge
     names_beyond: Gauge
     partitions_assigned: Gauge
+    topic_partitions: Gauge
     rebalances: Counter
     last_flush: Gauge
     policy_version: Gauge
@@ -271,7 +318,7 @@ class Metrics:
         self.registry = registry
         for attribute, metric in METRICS.items():
             setattr(self, attribute, self._made(metric))
-        self.build_info.labels(version).set(1)
+        self.build_info.labels(version, str(FORMAT)).set(1)
         for reason in Reason:
             self.rejections.labels(reason.value)
         for why in IN_PYTHON:
@@ -295,7 +342,13 @@ class Metrics:
         if metric.type == "histogram":
             return Histogram(
                 metric.name, metric.about, metric.labels, registry=self.registry,
-                buckets=_RECORDS if metric.name.endswith("_records") else _SECONDS,
+                buckets=_buckets(metric.name),
             )  # fmt: skip
         of_kind = Counter if metric.type == "counter" else Gauge
         return of_kind(metric.name, metric.about, metric.labels, registry=self.registry)
+
+
+def _buckets(name: str) -> tuple[float, ...]:
+    if name == METRICS["alert_latency"].name:
+        return _LATENCY
+    return _RECORDS if name.endswith("_records") else _SECONDS

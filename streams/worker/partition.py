@@ -8,24 +8,29 @@ Whatever is cut in between is only repeated; ids, revisions and offsets make rep
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import starmap
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from uuid import uuid4
 
 from monitor.core.transaction import Reason, Rejection
 from monitor.engine.engine import Engine, Step
-from monitor.ledger.ledger import Entry, rejection_rows
+from monitor.ledger.ledger import BUCKETS_MAX, Entry
+from monitor.ledger.rejections import rejection_rows
 from monitor.ordinary.entry_rows import EntryRows
-from monitor.outliers.checkpoint import Memory, Parts
 from monitor.review.membership import Verdicts
 from monitor.systemic.record import segment_records_of
 from streams.kafka.producer import Outgoing, acknowledged
 from streams.state import changelog, journal, keys
 from streams.state.accounts import account_bytes
-from streams.state.pieces import Pieces
+from streams.state.pieces import Kept, Pieces
 from streams.topics.catalog import Topics
 from streams.wire import codec
 from streams.wire.columns import DecodedRun
+from streams.worker.completeness import Completeness
+
+if TYPE_CHECKING:
+    from monitor.outliers.checkpoint import Memory, Parts
 
 
 class Sender(Protocol):
@@ -93,6 +98,15 @@ WAITS: Final = Rejection(Reason.NOTHING_TO_REVERSE, "")
 """As what the record of a reversal is kept while it waits; the detail follows if it comes to it."""
 
 
+BUCKET_BYTES_MAX: Final = 1 << 14
+"""Of a bucket, on average: beyond, state is dealt into `DEALT` times as many buckets.
+
+One record changes its whole bucket, so of great buckets a flush writes much that is not new; and
+small ones are many records, each of which costs its own."""
+
+DEALT: Final = 4
+
+
 class _Snapshot(NamedTuple):
     """What a flush writes, taken before its first await: the engine goes on meanwhile."""
 
@@ -109,11 +123,17 @@ class _Snapshot(NamedTuple):
     day_open_first: int
 
 
+def _new_writer(kept: dict[bytes, bytes]) -> bytes:
+    """Return a name that nobody has, of the term after all that is kept."""
+    return keys.next_writer(kept, uuid4().bytes[:6].hex().encode())
+
+
 class Partition:
     """One assigned partition, for as long as this worker has it.
 
     `kept` is what its changelog holds; `is_current` says whether the partition is still ours: it
-    is asked before each write.
+    is asked before each write. `on_latency` is given the seconds from a record's writing to its
+    acknowledged alert: of each run with alerts, those of the earliest record that caused one.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it stands on, each by itself
@@ -125,11 +145,14 @@ class Partition:
         is_current: Callable[["Partition"], bool],
         generation: int = 0,
         snapshot_key: bytes | None = None,
+        on_latency: Callable[[float], None] = lambda _: None,
+        late_seconds: float = 60.0,
     ) -> None:
         self.engine = engine
+        self._on_latency = on_latency
         self.generation = generation  # of the group, in which it was given to us
         self._is_current = is_current
-        self.writer = keys.next_writer(kept, uuid4().bytes[:6].hex().encode())
+        self.writer = _new_writer(kept)
         self.records_pending = 0
         self._kept = kept
         self._outbox = outbox
@@ -144,6 +167,7 @@ class Partition:
         self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
         self._found: changelog.Recovered | None = changelog.recover(engine, kept)
+        self.completeness = Completeness(self.number, self.writer, kept, late_seconds)
         self._originals = dict(self._found.originals)  # of reversals that wait
         self.lost = self._found.lost  # what the changelog should have, and has not
         self._chunks: list[journal.Chunk] = []
@@ -151,23 +175,28 @@ class Partition:
         self._others: list[bytes] = []  # keys of other writers, once nothing needs them any more
         self._snapshot_key = snapshot_key
         self._memory: Memory | None = None
-        self.parts_refused = self._recover_models()
+        known = Kept(kept)
+        self.parts_refused = self._recover_models(known)
         self._chunk_number = 0
-        self._pieces = Pieces(kept, self.writer, changelog.part_keys(kept))
+        self._pieces = Pieces(known, self.writer, changelog.part_keys(kept))
         self._sealed_day_open_first = engine.ledger.day_open_first or 0
         self.state_bytes = sum(map(len, kept.values()))
         self.sealed_at: int | None = None  # the changelog's offset of our last seal
 
-    def _recover_models(self) -> list[str]:
+    def _recover_models(self, known: Kept) -> list[str]:
         """Put back what the models had learned; return what was refused of it, and why."""
         memory = self._remember()
-        parts = changelog.parts_of(self._kept)
-        return memory.restore(parts) if memory is not None and parts else []
+        if memory is None:
+            return []
+        parts = changelog.parts_of(known)
+        return memory.restore(parts, len(self.engine.ledger.buckets)) if parts else []
 
-    def _remember(self) -> Memory | None:
+    def _remember(self) -> "Memory | None":
         """Return the memory of the models, from when there are any."""
         engine = self.engine
         if self._memory is None and engine.outliers.scorer is not None:
+            from monitor.outliers.checkpoint import Memory  # noqa: PLC0415 - loads the models
+
             self._memory = Memory(
                 engine.outliers.scorer, engine.ledger.bucket_of, self._snapshot_key
             )
@@ -198,16 +227,20 @@ class Partition:
         """Decide on a run of records and send what is to be told; `event` is acked at a flush."""
         async with self._taking:
             self.changes.apply()
+            offset_last = self.engine.ledger.offset_last
             self.engine.observe_run(run)
             self._events.append(event)
             self.records_pending += len(run.offsets)
-            return await self._deliver(run)
+            step = await self._deliver(run)
+            self.completeness.count(run, step, offset_last)
+            return step
 
     async def tick(self) -> Step:
         """Send what comes without records: what a midnight left over, policies, attributes."""
         async with self._taking:
             self.changes.apply()
             self.engine.close_account_days()
+            self.completeness.tick()
             return await self._deliver(None)
 
     async def _deliver(self, run: DecodedRun | None) -> Step:
@@ -235,13 +268,17 @@ class Partition:
         for offset in step.settled:
             del self._originals[offset]
         if step.alerts:
-            await self._send(
+            acks = await self._send(
                 self._topics.alerts,
                 [
                     Outgoing(a.account_id.encode(), codec.alert_bytes(a), codec.alert_headers(a))
                     for a in step.alerts
                 ],
             )
+            if run is not None:
+                written_at = run.first_written(alert.cause.offset for alert in step.alerts)
+                if written_at is not None:
+                    acks[-1].add_done_callback(partial(self._note_latency, written_at))
         if step.account_days or step.closed_rows:
             await self._send(
                 self._topics.account_days,
@@ -275,8 +312,15 @@ class Partition:
         original = self._originals[offset]
         return Outgoing(original.key, codec.rejection_bytes_for(original.rejection, why))
 
-    async def _send(self, topic: str, records: Sequence[Outgoing]) -> None:
-        self._acks += await self._outbox.send(topic, self.number, records)
+    async def _send(self, topic: str, records: Sequence[Outgoing]) -> list[asyncio.Future[object]]:
+        acks = await self._outbox.send(topic, self.number, records)
+        self._acks += acks
+        return acks
+
+    def _note_latency(self, written_at: int, ack: asyncio.Future[object]) -> None:
+        """Report how long a record's alert took, once the broker has it; clocks may differ."""
+        if not ack.cancelled() and ack.exception() is None:
+            self._on_latency(max(time.time() - written_at / 1_000_000, 0.0))
 
     async def flush(self) -> Flushed | None:
         """Write what is new, and acknowledge its records; None if there is nothing new.
@@ -286,13 +330,14 @@ class Partition:
         async with self._flushing:
             started = time.perf_counter()
             async with self._taking:
-                if not self.is_current() or not (self._events or self.engine.ledger.is_dirty):
+                if not self.is_current() or not self._has_news:
                     return None
                 if self.changes.has_policies:
                     return None  # a seal would say that they have decided: the next tick first
                 if self.engine.is_closing:
                     return None  # a seal would say that all was told of the closed days
                 self._is_writing = True
+                await self._send(self._topics.completeness, self.completeness.take_records())
                 snapshot = self._snapshot()
             written = await self._write(snapshot)
             if written is None:
@@ -302,8 +347,14 @@ class Partition:
                 event.ack()
             return Flushed(snapshot.records, written, time.perf_counter() - started)
 
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._events) or self.engine.ledger.is_dirty or self.completeness.is_due
+
     def _snapshot(self) -> _Snapshot:
         ledger = self.engine.ledger
+        if self._is_outgrown():
+            self._deal()
         needless = self._pieces.needless()
         for account in ledger.dirty:
             account.kept = account_bytes(account)
@@ -328,10 +379,12 @@ class Partition:
             rejection_rows(ledger.rejections),
             self._held(numbers),
             self._alone(),
+            self.engine.gauging.since,
         )
         memory = self._remember()
         parts = [] if memory is None else self._parts(memory.new_parts(), seal.offset)
         before_seal, sealed = changelog.seal_records(seal, self._pieces)
+        before_seal.append(self.completeness.kept_record(seal.offset))
         snapshot = _Snapshot(
             self._events, self.records_pending, self._acks, self._entries, self._entry_rows,
             self._new_originals, buckets + before_seal, parts, sealed, needless,
@@ -341,6 +394,44 @@ class Partition:
         self._new_originals = []
         self.records_pending = 0
         return snapshot
+
+    def _is_outgrown(self) -> bool:
+        """Return whether the buckets have become too great, and can be dealt into more of them.
+
+        Not while a recovered one includes more than we have come to again: an empty one of those to
+        come would not say so. Nor while another writer's are there, which count twice in the size.
+        """
+        ledger = self.engine.ledger
+        count = len(ledger.buckets)
+        return (
+            DEALT * count <= BUCKETS_MAX
+            and self.state_bytes > BUCKET_BYTES_MAX * count  # cheap, and tells of most
+            and self._found is None
+            and not self._others
+            and not ledger.marks.is_alone
+            and ledger.offset_recovered_last <= ledger.offset_last
+            and self.state_bytes - self._journal_bytes() > BUCKET_BYTES_MAX * count
+        )
+
+    def _journal_bytes(self) -> int:
+        return sum(len(self._kept[chunk.key]) for chunk in self._chunks)
+
+    def _deal(self) -> None:
+        """Go on as another writer with more buckets, as one would that has found our state.
+
+        So what is there stays whole until all is written again, and sealed.
+        """
+        ledger = self.engine.ledger
+        chunks = [(chunk.day, self._kept[chunk.key]) for chunk in self._chunks]
+        ledger.deal(DEALT * len(ledger.buckets))
+        if self._memory is not None:
+            self._memory.deal(len(ledger.buckets))
+        self.writer = _new_writer(self._kept)
+        self.completeness.writer = self.writer
+        self._found = changelog.Recovered({}, chunks)
+        self._chunks, self._chunk_number, self._bucket_numbers = [], 0, set()
+        known = Kept(self._kept)
+        self._pieces = Pieces(known, self.writer, changelog.part_keys(self._kept))
 
     def _alone(self) -> bytes | None:
         """Return the bucket of the account that is alone: see `state.Seal`."""
@@ -367,7 +458,7 @@ class Partition:
             self._bucket_numbers |= self._found.buckets.keys()
         return first, sum(day >= first for day in days), len(self._bucket_numbers)
 
-    def _parts(self, parts: Parts, offset: int) -> list[Outgoing]:
+    def _parts(self, parts: "Parts", offset: int) -> list[Outgoing]:
         """Return the records of what the models have learned; what is dropped goes next time."""
         records: list[Outgoing] = []
         for key, value in changelog.part_records(parts, offset):

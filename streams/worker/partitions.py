@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import faust
 from faust.types.tuples import TP
@@ -19,8 +19,10 @@ from monitor.engine.coverage import currencies_seen, unwatched
 from monitor.engine.engine import Step
 from monitor.policy.policy import PolicyBook
 from monitor.review.membership import NO_VERDICTS, Verdicts
+from streams.exposition import Condition
 from streams.interpreter import building
-from streams.kafka.producer import Outbox
+from streams.kafka.cluster import cluster_of
+from streams.kafka.producer import Outbox, Outgoing
 from streams.log import SAYS
 from streams.settings import Settings, snapshot_key_of
 from streams.state.changelog import ensure_kept
@@ -30,12 +32,14 @@ from streams.topics.catalog import Topics
 from streams.wire.columns import read_run
 from streams.worker.app import StateTable
 from streams.worker.engines import engine_of
+from streams.worker.idle import IdlePartitions
 from streams.worker.lateness_log import LatenessLog
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
-from streams.worker.transport import RunConsumer
+from streams.worker.transport import RunConsumer, Stand
 
 _log = logging.getLogger(__name__)
+_say = logging.getLogger(SAYS)
 
 FLUSH_SHARE: Final = 10
 """A flush that took long puts the next one off by so many times its duration: with a great state
@@ -45,6 +49,9 @@ FLUSH_WAIT_SECONDS_MAX: Final = 15.0
 """But not longer: a flush may have taken long because the broker was away, and is quick again."""
 
 TICK_SECONDS: Final = 0.1
+
+IDLE_LOOK_SECONDS: Final = 1.0
+"""So often is looked whether a partition is idle."""
 
 
 def in_turn(
@@ -57,6 +64,17 @@ def in_turn(
     """
     count = math.ceil(partitions * min(TICK_SECONDS / interval_seconds, 1))
     return [number for _, number in sorted(waiting)[:count]]
+
+
+class Observed(NamedTuple):
+    """What was seen of the partitions after so many assignments by the group.
+
+    `unbuilt` are those whose records wait for an engine that is not put together yet.
+    """
+
+    assignments: int = 0
+    assigned: frozenset[int] = frozenset()
+    unbuilt: frozenset[int] = frozenset()
 
 
 class Agents:
@@ -73,13 +91,16 @@ class Agents:
         on_crash: Callable[[BaseException], None],
     ) -> None:
         self.partitions: dict[int, Partition] = {}
-        self.assigned: frozenset[int] = frozenset()
+        self.observed = Observed()
         self.offsets_taken: dict[int, int] = {}
         self._decided_at = time.monotonic()
         self._settings = settings
         self._topics = Topics.of(settings)
         self.accounts = AccountsFollower(
-            settings.broker, self._topics.accounts, self.attributes_changed, self.account_rejected
+            cluster_of(settings),
+            self._topics.accounts,
+            self.attributes_changed,
+            self.account_rejected,
         )
         self._app = app
         self._table = table
@@ -98,6 +119,12 @@ class Agents:
         self._flush_seconds: dict[int, float] = {}
         self._flushes: dict[int, asyncio.Task[None]] = {}
         self._lateness = LatenessLog()
+        self._idle = IdlePartitions(self._write_heartbeat)
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions that this worker had when it was looked last."""
+        return self.observed.assigned
 
     @property
     def progress_at(self) -> float:
@@ -144,6 +171,8 @@ class Agents:
                     lambda assignment: bool(app.consumer_generation_id == assignment.generation),
                     generation,
                     self._snapshot_key,
+                    self._metrics.alert_latency.observe,
+                    self._settings.not_monitored_seconds,
                 )
             if partition.lost is not None:
                 self._accept_loss(
@@ -153,7 +182,7 @@ class Agents:
                 _log.error("partition %d: models begin afresh: %s", number, refused)
                 self._metrics.model_refusals.inc()
             self._metrics.recovery_duration.observe(time.perf_counter() - started)
-            _log.info(
+            _say.info(
                 "partition %d: %d accounts, %d open transactions, from offset %d",
                 number, ledger.count_accounts(), ledger.open_transactions(), ledger.offset_last + 1,
             )  # fmt: skip
@@ -192,13 +221,19 @@ class Agents:
     async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
         started = time.perf_counter()
         run = read_run(event.value)
+        records, unaccounted = partition.completeness.records, partition.completeness.unaccounted
         step = await partition.take(event, run)
+        label = str(partition.number)
+        counted = partition.completeness.records - records
+        self._metrics.received.labels(label).inc(counted - step.heartbeats)
+        self._metrics.heartbeats.labels(label).inc(step.heartbeats)
+        if partition.completeness.unaccounted > unaccounted:
+            self._note_unaccounted(partition, partition.completeness.unaccounted - unaccounted)
         # First: what waits no more must not be counted twice, not even for a moment.
-        self._metrics.reversals_waiting.labels(str(partition.number)).set(
-            partition.engine.ledger.reversals_waiting
-        )
+        self._metrics.reversals_waiting.labels(label).set(partition.engine.ledger.reversals_waiting)
         self._count(step, len(run.offsets), time.perf_counter() - started)
         self.offsets_taken[partition.number] = event.message.offset
+        self._idle.note_record(partition.number)
         self._decided_at = time.monotonic()
         if partition.records_pending >= self._settings.flush_records:
             flush = self._flushes.get(partition.number)
@@ -224,6 +259,12 @@ class Agents:
             metrics.rejections.labels(rejection.reason.value).inc()
         self._lateness.take(step, time.monotonic())
 
+    def _note_unaccounted(self, partition: Partition, records: int) -> None:
+        """Say that the engine made nothing of records: a fault of ours."""
+        self._metrics.unaccounted.labels(str(partition.number)).inc(records)
+        said = "partition %d: %d records up to offset %d were neither decided, rejected nor skipped"
+        _log.error(said, partition.number, records, partition.completeness.counted_to - 1)
+
     def _observe_currencies(self) -> None:
         """Note which currencies of limits have come, if that has changed."""
         if self._policies is None:
@@ -244,7 +285,7 @@ class Agents:
         for currency, count in unwatched(self._policies, step).items():
             if currency not in self._unwatched:
                 self._unwatched.add(currency)
-                logging.getLogger(SAYS).warning(
+                _say.warning(
                     "no limit watches %s: %d transactions so far, all are counted in"
                     " weir_unwatched_transactions_total", currency, count,
                 )  # fmt: skip
@@ -275,6 +316,12 @@ class Agents:
         if flushed is None:
             return
         self._flush_seconds[partition.number] = flushed.seconds
+        _log.debug(
+            "partition %d: flushed %d records in %.3f s",
+            partition.number,
+            flushed.records,
+            flushed.seconds,
+        )
         self._metrics.flush_duration.observe(flushed.seconds)
         self._metrics.flush_bytes.inc(flushed.bytes)
         self._metrics.last_flush.set_to_current_time()
@@ -323,10 +370,47 @@ class Agents:
             is_closing = partition.engine.is_closing
             await asyncio.sleep(0)
 
+    async def keep_closing_idle(self) -> None:
+        """Write heartbeats to partitions that rest, if the policy asks for it, until cancelled."""
+        while True:
+            await asyncio.sleep(IDLE_LOOK_SECONDS)
+            assigned = self.assigned
+            self._idle.forget(assigned)
+            after = None if self._policies is None else self._policies.idle_closes_after
+            if after is None or self._app.rebalancing or self._app.in_recovery:
+                continue
+            for number in sorted(assigned):
+                partition = self.partitions.get(number)
+                if self._is_at_end(number):
+                    ledger = None if partition is None else partition.engine.ledger
+                    await self._idle.look(number, ledger, after)
+
+    def _is_at_end(self, number: int) -> bool:
+        """Return whether no record of a partition waits, for us or for the end of a transaction."""
+        stand = self._stand(number)
+        return stand is not None and stand.position >= stand.end >= stand.highwater
+
+    async def _write_heartbeat(self, number: int, record: Outgoing) -> None:
+        await self._outbox.write(self._topics.transactions, number, [record])
+
     def hurry(self) -> None:
         """Flush at every tick from now on: a graceful stop waits for what is not acknowledged."""
+        for partition in self.partitions.values():
+            partition.completeness.hurry()
         self._flush_interval_seconds = 0.02
         self._flush_seconds.clear()
+
+    async def end_flushes(self, seconds_max: float) -> None:
+        """Wait for what is still being written: with no record pending there may be counts to tell.
+
+        What is not done by then is given up: state without it is whole, and they are told again.
+        """
+        flushes = [flush for flush in self._flushes.values() if not flush.done()]
+        if flushes:
+            _, left = await asyncio.wait(flushes, timeout=seconds_max)
+            for flush in left:
+                flush.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     # -- policies, attributes and gauges ----------------------------------------------------------
 
@@ -354,13 +438,19 @@ class Agents:
     def observe_gauges(self) -> None:
         """Note what is measured by looking: lag, state size, assignment."""
         metrics, consumer = self._metrics, self._app.consumer
-        self.assigned = frozenset(
+        assert isinstance(consumer, RunConsumer)
+        assigned = frozenset(
             tp.partition for tp in consumer.assignment() if tp.topic == self._topics.transactions
         )
-        metrics.partitions_assigned.set(len(self.assigned))
+        unbuilt = frozenset(filter(self._waits_for_engine, assigned))
+        self.observed = Observed(consumer.assignments, assigned, unbuilt)
+        metrics.partitions_assigned.set(len(assigned))
+        for number in assigned:  # at 0, so that a partition without records is seen to have none
+            metrics.received.labels(str(number))
+            metrics.unaccounted.labels(str(number))
         self._observe_currencies()
         for number, partition in self.partitions.items():
-            if number not in self.assigned:
+            if number not in assigned:
                 metrics.forget_partition(number)  # the worker that has it now tells of it
                 continue
             label = str(number)
@@ -380,6 +470,9 @@ class Agents:
                 metrics.outliers_held_back.labels(label).set(
                     engine.outliers.scorer.learner.held_back
                 )
+            told = partition.completeness.told
+            metrics.not_monitored_records.labels(label).set(told.records if told else 0)
+            metrics.not_monitored_at.labels(label).set(told.at if told else 0)
             metrics.held_back.labels(label).set(engine.ledger.marks.held_back / 1_000_000)
             self._lateness.note_held_back(number, engine.ledger.marks)
             if engine.ledger.clock is not None:
@@ -387,12 +480,43 @@ class Agents:
                 metrics.event_time_lag.labels(label).set(lag)
             self._observe_lag(number, engine.ledger.offset_last)
 
-    def _observe_lag(self, number: int, offset_last: int) -> None:
-        """Note how many records of a partition wait: for us, or for the end of a transaction."""
+    def readiness(self) -> Condition:
+        """Return whether this worker has joined its group and can decide on what it was given."""
+        observed, app = self.observed, self._app
+        if not observed.assignments:
+            return Condition(is_ok=False, says="the worker has not joined its group yet")
+        assert isinstance(app.consumer, RunConsumer)
+        if app.rebalancing or app.consumer.assignments != observed.assignments:
+            return Condition(is_ok=False, says="the group distributes its partitions")
+        if app.in_recovery:
+            return Condition(is_ok=False, says="state is being read from the changelog")
+        if observed.unbuilt:
+            numbers = ", ".join(map(str, sorted(observed.unbuilt)))
+            return Condition(is_ok=False, says=f"partitions are being put together: {numbers}")
+        if not observed.assigned:
+            return Condition(is_ok=True, says="none: the other workers of the group have all")
+        return Condition(is_ok=True, says=", ".join(map(str, sorted(observed.assigned))))
+
+    def _waits_for_engine(self, number: int) -> bool:
+        """Return whether a partition has records, or may have, and no engine to decide on them.
+
+        An engine is put together for the first record: without one there is nothing to wait for.
+        """
+        if number in self.partitions:
+            return False
+        stand = self._stand(number)
+        return stand is None or stand.position < stand.end
+
+    def _stand(self, number: int, offset_last: int = -1) -> Stand | None:
+        """Return where a partition stands; `offset_last` was decided if no run has come yet."""
         consumer = self._app.consumer
         assert isinstance(consumer, RunConsumer)
         taken = self.offsets_taken.get(number, offset_last)
-        stand = consumer.stand(TP(self._topics.transactions, number), taken)
+        return consumer.stand(TP(self._topics.transactions, number), taken)
+
+    def _observe_lag(self, number: int, offset_last: int) -> None:
+        """Note how many records of a partition wait: for us, or for the end of a transaction."""
+        stand = self._stand(number, offset_last)
         if stand is not None and stand.highwater:
             metrics, label = self._metrics, str(number)
             metrics.consumer_lag.labels(label).set(max(stand.end - stand.position, 0))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Final, NamedTuple
+from weakref import ref
 
 from aiokafka import AIOKafkaConsumer, codec
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
@@ -97,6 +98,7 @@ class RunRecords(PartitionRecords):  # type: ignore[misc]  # untyped
     """
 
     _records: Any
+    _records_iterator: Any
     next_fetch_offset: int
 
     def __init__(self, records_max: int, *given: Any) -> None:  # noqa: ANN401 - aiokafka's own
@@ -139,6 +141,10 @@ class RunRecords(PartitionRecords):  # type: ignore[misc]  # untyped
         if run.records:
             self.is_read_out = True
             yield run
+
+    def close(self) -> None:
+        """Let go of what the fetch brought: nothing comes any more."""
+        self._records_iterator.close()
 
     def _ordinary(self, batch: memoryview) -> list[_Part] | None:
         """Return the records of a batch as bytes, in parts if a run has not room for all of them.
@@ -233,7 +239,7 @@ def fetch_runs(consumer: AIOKafkaConsumer, topics: Collection[str], records_max:
     def fetch_result(tp: Any, **given: Any) -> Any:  # noqa: ANN401 - as aiokafka's class
         result = FetchResult(tp, **given)
         if isinstance(given["partition_records"], RunRecords):
-            result.getall = partial(_next_run, result)
+            result.getall = partial(_next_run, ref(result))  # a cycle would keep its bytes
         return result
 
     method = Fetcher._proc_fetch_request  # noqa: SLF001 - the one method that makes these three
@@ -247,10 +253,17 @@ def fetch_runs(consumer: AIOKafkaConsumer, topics: Collection[str], records_max:
     fetcher._proc_fetch_request = MethodType(own, fetcher)  # noqa: SLF001 - see above
 
 
-def _next_run(result: FetchResult, max_records: int | None = None) -> list[FetchedRun]:  # noqa: ARG001 - aiokafka's
-    """Return the next run of a fetch, if there is one; the position is behind it."""
+def _next_run(fetch: "ref[FetchResult]", max_records: int | None = None) -> list[FetchedRun]:  # noqa: ARG001 - aiokafka's
+    """Return the next run of a fetch, if there is one; the position is behind it.
+
+    A fetch that is read out is freed at once: its iterator knows it, and it the iterator, and the
+    collector of such cycles runs once in minutes (`streams/interpreter.py`).
+    """
+    result = fetch()
+    assert result is not None, "whoever asks it has it"
     runs: list[FetchedRun] = FetchResult.getall(result, 1)
     records = result._partition_records  # noqa: SLF001 - aiokafka asks it when to fetch again
     if records is not None and records.is_read_out:
+        records.close()
         result._partition_records = None  # noqa: SLF001 - so at once, and not at the next call
     return runs

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from streams.kafka.admin import committed_of
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import cluster_of
 from streams.kafka.reader import end_now, has_record
 from streams.settings import Settings
 
@@ -126,10 +127,10 @@ def look_of(settings: Settings, topic: str, told: str) -> LookAt:
 
     async def look(number: int, read_to: int) -> Look:
         committed = await asyncio.to_thread(
-            committed_of, settings.broker, settings.group, topic, number
+            committed_of, cluster_of(settings), settings.group, topic, number
         )
-        is_waiting = await has_record(settings.broker, topic, number, committed, LOOK_SECONDS)
-        told_to = await end_now(settings.broker, told, 0, read_to, LOOK_SECONDS)
+        is_waiting = await has_record(cluster_of(settings), topic, number, committed, LOOK_SECONDS)
+        told_to = await end_now(cluster_of(settings), told, 0, read_to, LOOK_SECONDS)
         return Look(committed, is_waiting, told_to)
 
     return look

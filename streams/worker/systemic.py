@@ -20,6 +20,7 @@ import msgspec
 from monitor.policy.policy import PolicyBook
 from monitor.systemic.alert import SystemicAlert
 from monitor.systemic.detection import DecidedDay, SystemicRun
+from streams.kafka.cluster import cluster_of
 from streams.kafka.partitioner import dealer
 from streams.kafka.producer import Outbox, Outgoing
 from streams.kafka.reader import TopicReader, records_of_topic
@@ -89,7 +90,7 @@ class SystemicAgent:
         self._silence = Silence(
             look_of(settings, self._topics.transactions, self._topics.segment_days)
         )
-        self._pieces = Pieces({}, b"")
+        self._pieces = Pieces(Kept({}), b"")
         self._number = 0
 
     def begin(self, policies: PolicyBook) -> None:
@@ -132,7 +133,7 @@ class SystemicAgent:
         run = SystemicRun(self._policies, self._settings.partitions, state)
         first = state["joining"]["offset"] if state is not None else 0
         if first < offset:
-            tail = TopicReader(self._settings.broker, self._topics.segment_days, 1)
+            tail = TopicReader(cluster_of(self._settings), self._topics.segment_days, 1)
             await tail.start()
             try:
                 tail.go_to(0, first)
@@ -147,15 +148,18 @@ class SystemicAgent:
 
     async def _kept(self) -> dict[str, Any] | None:
         kept: dict[bytes, bytes] = {}
-        async for read in records_of_topic(self._settings.broker, self._topics.systemic_state, 1):
+        async for read in records_of_topic(
+            cluster_of(self._settings), self._topics.systemic_state, 1
+        ):
             if read.value is None:
                 kept.pop(read.key, None)
             else:
                 kept[read.key] = read.value
         if STATE_KEY_BEFORE in kept:
             state_of(kept[STATE_KEY_BEFORE])  # which refuses it
-        self._pieces = Pieces(kept, uuid4().bytes[:6].hex().encode(), [STATE_KEY])
-        whole = Kept(kept).whole(STATE_KEY)
+        known = Kept(kept)
+        self._pieces = Pieces(known, uuid4().bytes[:6].hex().encode(), [STATE_KEY])
+        whole = known.whole(STATE_KEY)
         if whole is None:
             return None
         (self._number,) = _NUMBER.unpack_from(whole.value)

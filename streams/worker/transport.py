@@ -17,11 +17,13 @@ and not come again before the next rebalance.
 
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import faust
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import IllegalStateError
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.tuples import TP, ConsumerMessage
@@ -151,6 +153,7 @@ class RunConsumer(Consumer):
         self._delivered: dict[TP, int] = {}  # the last offset that was handed on
         self._stands: dict[TP, Stand] = {}  # all before its position was handed on
         self._dropped: set[TP] = set()  # of these, something was not; until a seek
+        self.assignments = 0  # how often the group has given us partitions, if only none
         super().__init__(*args, **kwargs)
         transport = self.transport
         assert isinstance(transport, RunTransport)
@@ -174,7 +177,10 @@ class RunConsumer(Consumer):
         if not self.flow_active:
             # A rebalance came in between: what was fetched is dropped, and fetched again.
             self._dropped |= records.keys()
-            await self.perform_seek()
+            # While its offset was asked for, a partition may have gone to another worker. The
+            # assignment that a rebalance ends with seeks all that it gives us, and drops the rest.
+            with suppress(IllegalStateError):
+                await self.perform_seek()
             return
         singles = {tp: run for tp, run in records.items() if tp.topic not in self._run_topics}
         runs = {tp: run for tp, run in records.items() if tp.topic in self._run_topics}
@@ -305,6 +311,11 @@ class RunConsumer(Consumer):
             self._delivered.pop(tp, None)
             self._stands.pop(tp, None)
             self._dropped.discard(tp)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Count an assignment; what it means is Faust's."""
+        self.assignments += 1
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let Faust finish and commit what it can, then forget what moved away."""

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from importlib.metadata import version
 from typing import Final
 
@@ -12,17 +13,26 @@ from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
 from monitor.policy.policy import PolicyBook, PolicyError
-from streams.exposition import serve_metrics
-from streams.interpreter import configure_interpreter
+from streams.exposition import (
+    BROKER_SECONDS_MAX,
+    Condition,
+    Readiness,
+    broker_seen,
+    say_start,
+    serve_metrics,
+)
+from streams.interpreter import configure_interpreter, give_back_memory
 from streams.kafka.admin import committed_without, ensure_topics
 from streams.kafka.broker_error import BrokerError
-from streams.kafka.producer import Outbox
+from streams.kafka.cluster import cluster_of, no_answer
+from streams.kafka.producer import Outbox, is_of_broker
 from streams.log import SAYS
 from streams.settings import Settings, snapshot_key_of
-from streams.state.keys import LOST, StateError
+from streams.state.keys import FORMAT, LOST, StateError
 from streams.topics.catalog import Topics, worker_topic_specs
 from streams.topics.incidents import IncidentFollower
 from streams.topics.policies import PolicyFollower, Refused
+from streams.topics.rights import ensure_rights
 from streams.worker import engines
 from streams.worker.app import build_app, keep_passing_markers
 from streams.worker.liveness import EXIT_STALLED, Liveness
@@ -36,6 +46,16 @@ _say = logging.getLogger(SAYS)
 EXIT_CRASHED: Final = 1
 EXIT_NOT_READY: Final = 3
 GAUGES_SECONDS: Final = 1.0
+MEMORY_SECONDS: Final = 60.0
+OUTAGE_FACTOR: Final = 2
+"""Records wait for a broker so many times as long as WEIR_LIVENESS_SECONDS."""
+
+ANSWERED_SECONDS: Final = 5.0
+"""A broker that answered within so many seconds is there."""
+
+STOPPING_SECONDS_MAX: Final = 15.0
+"""A worker that is told to stop waits so long for a broker: others give it less than a minute."""
+
 JOINING_SECONDS: Final = 0.1
 """The gauges are kept so often while there are no partitions: somebody waits for them."""
 
@@ -46,27 +66,36 @@ class Worker:
     def __init__(self, settings: Settings, book: PolicyBook | None) -> None:
         snapshot_key_of(settings)  # what cannot be used is refused before anything is connected
         self.settings = settings
-        self._version = version("weir-monitor")
-        self.metrics = Metrics(CollectorRegistry(), self._version)
+        self.metrics = Metrics(CollectorRegistry(), version("weir-monitor"))
+        self.metrics.topic_partitions.set(settings.partitions)
         self._topics = topics = Topics.of(settings)
         self._stop = asyncio.Event()
+        self._started_at = time.monotonic()
+        self._models = "not used by the policy"
         self._outbox = Outbox(
-            settings.broker, apart=((topics.alerts, topics.rejections), (topics.changelog,))
+            cluster_of(settings), apart=((topics.alerts, topics.rejections), (topics.changelog,))
         )
+        # The liveness decides how long a broker may be away, and not the client that asked last.
+        self._outbox.wait_for(OUTAGE_FACTOR * settings.liveness_seconds)
         self._app, self._topic, table = build_app(settings, topics)
         self._agents = Agents(
-            settings, self._app, table, self._outbox, metrics=self.metrics, on_crash=_crashed
+            settings, self._app, table, self._outbox, metrics=self.metrics, on_crash=self._crashed
         )
         self._follower = PolicyFollower(
-            settings.broker, topics.policy, book, self._policy_taken, self._policy_refused
+            cluster_of(settings), topics.policy, book, self._policy_taken, self._policy_refused
         )
         self._systemic = SystemicAgent(
-            settings, self._app, self._outbox, metrics=self.metrics, on_crash=_crashed
+            settings, self._app, self._outbox, metrics=self.metrics, on_crash=self._crashed
         )
         self._incidents = IncidentFollower(
-            settings.broker, topics.systemic, topics.systemic_state, self._agents.verdicts_changed
+            cluster_of(settings),
+            topics.systemic,
+            topics.systemic_state,
+            self._agents.verdicts_changed,
         )
-        self._liveness = Liveness(settings, topics.transactions, self._agents, _stalled)
+        self._liveness = Liveness(
+            settings, topics.transactions, self._agents, _stalled, self._follower.answered_at
+        )
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then flush, commit and leave the group.
@@ -77,14 +106,18 @@ class Worker:
         is lost, because it is read again.
         """
         settings = self.settings
-        _say.info("weir %s, group %s, broker %s", self._version, settings.group, settings.broker)
+        policy = "of its topic" if settings.policy is None else f"{settings.policy} and its topic"
+        say_start(settings, "worker", f"policy {policy}", f"state format {FORMAT}")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         try:
             engines.prepare_soon()
-            serve_metrics(self.settings, self.metrics.registry)
+            serve_metrics(self.settings, self.metrics.registry, self._readiness)
             await self._outbox.start()
-            await asyncio.to_thread(ensure_topics, settings.broker, worker_topic_specs(settings))
+            await asyncio.to_thread(
+                ensure_topics, cluster_of(settings), worker_topic_specs(settings)
+            )
+            await asyncio.to_thread(ensure_rights, "worker", settings)
             if self.settings.accept_state_loss == "no":
                 await asyncio.to_thread(_ensure_changelog, self.settings)
             await self._follower.start()
@@ -101,7 +134,7 @@ class Worker:
             await self._agents.accounts.start()
             await self._run()
         except KafkaConnectionError as error:
-            raise BrokerError(f"no broker answers at {self.settings.broker}: {error}") from error
+            raise no_answer(cluster_of(self.settings), error) from error
         finally:
             await self._incidents.stop()
             await self._agents.accounts.stop()
@@ -116,18 +149,19 @@ class Worker:
         app.finalize()
         configure_interpreter()
         passing = asyncio.create_task(keep_passing_markers(app))  # `start` waits for the recovery
+        self._liveness.start()  # a recovery needs a broker, too
         try:
             await app.start()
         except BaseException:
             passing.cancel()
             raise
-        self._liveness.start()
         tasks = [
             passing,
             *(asyncio.create_task(work)
             for work in (
-                agents.keep_flushing(), agents.accounts.follow(), self._follower.follow(),
-                self._incidents.follow(), self._observe(),
+                agents.keep_flushing(), agents.keep_closing_idle(), agents.accounts.follow(),
+                self._follower.follow(), self._incidents.follow(), self._observe(),
+                _keep_giving_back(),
             )),
         ]  # fmt: skip
         stopped = asyncio.create_task(self._stop.wait())
@@ -135,24 +169,55 @@ class Worker:
         _say.info("stopping: flush, commit, leave the group")
         self._liveness.stop()
         agents.hurry()
-        await app.stop()
+        await self._stop_app()
         for task in (*tasks, stopped):
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
-                raise outcome
+                self._crashed(outcome)
+        await agents.end_flushes(STOPPING_SECONDS_MAX)
+
+    async def _stop_app(self) -> None:
+        """Stop Faust, which waits for acknowledgements, unless no broker is there to send them."""
+        stopping = asyncio.create_task(self._app.stop())
+        while not stopping.done():
+            await asyncio.wait([stopping], timeout=GAUGES_SECONDS)
+            if not stopping.done() and self._silence_seconds() >= STOPPING_SECONDS_MAX:
+                _stalled(f"no broker answers for {self._silence_seconds():.0f} s")
+        await stopping
+
+    def _silence_seconds(self) -> float:
+        """Return for how long no broker has answered."""
+        return time.monotonic() - (self._follower.answered_at() or self._started_at)
 
     async def _observe(self) -> None:
         """Keep the gauges; and see that Faust itself has not crashed."""
         while True:
             await asyncio.sleep(GAUGES_SECONDS if self._agents.assigned else JOINING_SECONDS)
             if self._app.crashed:
-                _crashed(self._app.crash_reason)
-            before = self._agents.assigned
+                self._crashed(self._app.crash_reason)
+            before = self._agents.observed.assignments
             self._agents.observe_gauges()
-            if self._agents.assigned != before:
+            if self._agents.observed.assignments != before:
                 numbers = ", ".join(map(str, sorted(self._agents.assigned)))
                 _say.info("partitions of %s: %s", self._topics.transactions, numbers or "none")
+
+    def _readiness(self) -> Readiness:
+        """Return whether the worker can decide on its partitions, and why not. Of any thread."""
+        book = self._follower.book
+        known = "not read yet" if book is None else ", ".join(map(str, book.versions))
+        seconds_max = min(BROKER_SECONDS_MAX, self.settings.liveness_seconds / 2)
+        return Readiness(
+            {
+                "broker": broker_seen(self._follower.answered_at(), seconds_max),
+                "policy": Condition(is_ok=book is not None, says=known),
+                "partitions": self._agents.readiness(),
+            },
+            {
+                "kernels": "loaded" if engines.are_ready() else "loading: Python decides meanwhile",
+                "models": self._models,
+            },
+        )
 
     def _prepare_models(self) -> None:
         """Load what the models run, before the group waits for us; compile it where it is not."""
@@ -160,9 +225,27 @@ class Worker:
 
         if not is_prepared():
             self.metrics.models_compiling.set(1)
+            self._models = "compiling"
             _say.info("compiling the models: half a minute, the first time on a machine")
         prepare()
         self.metrics.models_compiling.set(0)
+        self._models = "prepared"
+
+    def _crashed(self, error: BaseException | None) -> None:
+        """End the process: nothing more is written or committed, and the records come again.
+
+        A broker that is away is no crash of ours: the status is then that of a stall.
+        """
+        if isinstance(error, StateError):  # whoever runs it has to decide
+            _log.critical("%s", error)
+            _end(EXIT_NOT_READY)
+        if error is not None and is_of_broker(error):
+            ago = self._silence_seconds()
+            if ago >= ANSWERED_SECONDS:
+                _stalled(f"no broker answers for {ago:.0f} s")
+            _stalled(f"the broker refuses what it is asked: {error!r}")
+        _log.critical("crashed; what was not acknowledged will be read again", exc_info=error)
+        _end(EXIT_CRASHED)
 
     def _policy_taken(self, book: PolicyBook) -> None:
         self.metrics.policy_version.set(max(book.versions))
@@ -174,13 +257,10 @@ class Worker:
         self.metrics.policy_refused.set(1)
 
 
-def _crashed(error: BaseException | None) -> None:
-    """End the process: nothing more is written or committed, and the records come again."""
-    if isinstance(error, StateError):  # whoever runs it has to decide
-        _log.critical("%s", error)
-        _end(EXIT_NOT_READY)
-    _log.critical("crashed; what was not acknowledged will be read again", exc_info=error)
-    _end(EXIT_CRASHED)
+async def _keep_giving_back() -> None:
+    while True:
+        await asyncio.sleep(MEMORY_SECONDS)
+        give_back_memory()
 
 
 def _stalled(why: str) -> None:
@@ -202,7 +282,11 @@ def _ensure_changelog(settings: Settings) -> None:
     """
     topics = Topics.of(settings)
     lost = committed_without(
-        settings.broker, settings.group, topics.transactions, topics.changelog, settings.partitions
+        cluster_of(settings),
+        settings.group,
+        topics.transactions,
+        topics.changelog,
+        settings.partitions,
     )
     if lost:
         raise BrokerError(

@@ -20,7 +20,7 @@ from tests.support.rigs import KAFKA, Broker, command, own_rig, records_of, valu
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
-THRESHOLDS = policy_of(DEFAULT_LIMITS).thresholds
+POLICY = policy_of(DEFAULT_LIMITS)
 
 
 # -- kills, by the command ------------------------------------------------------------------------
@@ -42,6 +42,11 @@ def test_kills_lose_nothing_by_faust_s_own_transport() -> None:
     result = drilled("--kills", "2", "--transactions", "30000", "--transport", "plain")
     assert result["kills"] == 2
     assert result["transactions"] >= 30_000
+
+
+def test_kills_lose_nothing_of_limits_on_weeks_windows_and_parts() -> None:
+    result = drilled("--kills", "2", "--transactions", "20000", "--limits")
+    assert result["kills"] == 2
 
 
 @pytest.mark.kafka
@@ -91,7 +96,7 @@ Incidents = Sequence[Callable[[], Awaitable[None]]]
 def reckoned(drill: Drill, incidents: Incidents, seconds_each: float = 8) -> Discrepancies:
     rate = drill.transactions / (seconds_each * len(incidents))
     asyncio.run(drill.run_through(incidents, rate))
-    found = asyncio.run(drill.reckon(THRESHOLDS))
+    found = asyncio.run(drill.reckon(POLICY))
     assert found.account_days > 5_000
     assert found.alerts > 100
     return found
@@ -150,19 +155,21 @@ class Outage(Drill):
     """A drill in which Kafka dies and comes back; a worker that ends is started again."""
 
     def __init__(
-        self, settings: Settings, transactions: int, seed: int, kafka: ApacheKafka
+        self, settings: Settings, transactions: int, kafka: ApacheKafka, away_seconds: float
     ) -> None:
-        super().__init__(settings, transactions, seed, begin=forked_worker)
+        super().__init__(settings, transactions, 7, begin=forked_worker)
         self.statuses: list[int] = []
         self._kafka = kafka
+        self._away_seconds = away_seconds
 
     async def outage(self) -> None:
         """Kill the broker while records are sent and decided, and start it again."""
         await self.until_deciding(self.workers[0])
         await asyncio.sleep(1)
         self._kafka.kill()
-        await asyncio.sleep(2)
+        await asyncio.sleep(self._away_seconds)
         await asyncio.to_thread(self._kafka.start)
+        await self.until_deciding(self.workers[0])
 
     def look_after(self, worker: WorkerProcess) -> None:
         """Be the supervisor that starts a worker again."""
@@ -176,18 +183,21 @@ class Outage(Drill):
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("away_seconds", [2, 35])
 def test_kafka_dies_in_the_middle_of_a_stream_and_comes_back(
-    own_apache_kafka: ApacheKafka, tmp_path: Path
+    own_apache_kafka: ApacheKafka, tmp_path: Path, away_seconds: float
 ) -> None:
+    """The worker waits, also for longer than its clients wait for the answer to a request."""
     own_apache_kafka.start()
     broker = Broker(own_apache_kafka.bootstrap, KAFKA)
     with own_rig(broker, tmp_path, DEFAULT_LIMITS) as settings:
-        drill = Outage(settings, 40_000, 7, own_apache_kafka)
+        drill = Outage(settings, 40_000, own_apache_kafka, away_seconds)
         found = reckoned(drill, [drill.outage])
         rejected = [
             json.loads(record.value)
             for record in records_of(settings, Topics.of(settings).rejections)
         ]
+    assert drill.statuses == []
     # The sender does not know what of its last batches the broker had taken, and sends them again.
     assert {rejection["reason"] for rejection in rejected} <= {"duplicate"}
     assert (found.lost, found.doubled, found.wrong) == (0, 0, len(rejected))

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kafka import KafkaConsumer
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.lab.broker import EmbeddedBroker
+from streams.security import SecretError
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from streams.worker.liveness import EXIT_STALLED, Liveness
@@ -22,6 +24,9 @@ from tests.support.rigs import (
     until_ended,
     until_taken_in,
 )
+
+LINES_MAX = 60
+"""Of a worker that a broker leaves for ten seconds; without holding back they are thousands."""
 
 
 @pytest.mark.slow
@@ -58,6 +63,46 @@ def test_a_worker_without_a_broker_ends_with_status_4(tmp_path: Path) -> None:
         broker.stop()
         assert until_ended(worker) == EXIT_STALLED
         assert "no broker answers for 3 s" in worker.last_words()
+
+
+@pytest.mark.slow
+def test_a_worker_whose_broker_goes_while_records_flow_ends_in_the_same_way(
+    tmp_path: Path,
+) -> None:
+    """Records that were decided are not acknowledged: that is no crash of the worker's own."""
+    with (
+        EmbeddedBroker() as broker,
+        own_rig(
+            Broker(broker.address, QUICK), tmp_path, DEFAULT_POLICY, liveness_seconds="8"
+        ) as settings,
+        running(settings) as worker,
+    ):
+        for first in range(0, 40_000, 5000):
+            send(settings, records(first, 5000), partition=first // 5000 % 4)
+        until_taken_in(worker, 5000)
+        broker.stop()
+        assert until_ended(worker) == EXIT_STALLED
+        said = worker.said()
+    last = said.splitlines()[-1]
+    assert "CRITICAL" in last
+    assert "stalled: no broker answers for" in last
+    assert "Traceback" not in said
+    assert len(said.splitlines()) < LINES_MAX
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_told_to_stop_does_not_wait_long_for_a_broker(tmp_path: Path) -> None:
+    with (
+        EmbeddedBroker() as broker,
+        own_rig(Broker(broker.address, QUICK), tmp_path, DEFAULT_POLICY) as settings,
+        running(settings) as worker,
+    ):
+        for first in range(0, 40_000, 5000):
+            send(settings, records(first, 5000), partition=first // 5000 % 4)
+        until_taken_in(worker, 5000)
+        broker.stop()
+        assert worker.terminate() == EXIT_STALLED
+        assert "stalled: no broker answers for" in worker.said().splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -123,6 +168,25 @@ def test_a_partition_of_which_nothing_was_ever_taken_is_waited_for(
         send(settings, records(0, 10), partition=2)
         (why,) = watched(settings, Working({2}), 20, lambda: None)
     assert "none was decided for 1 s" in why
+
+
+def test_a_secret_that_is_gone_for_a_moment_does_not_end_the_watch(
+    embedded_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected, tries = Liveness._connected, [0]
+
+    def try_again(liveness: Liveness) -> KafkaConsumer:
+        tries[0] += 1
+        if tries[0] < 3:
+            raise SecretError("password is empty")
+        return connected(liveness)
+
+    monkeypatch.setattr(Liveness, "_connected", try_again)
+    with own_rig(embedded_broker, tmp_path, DEFAULT_POLICY, liveness_seconds="1") as settings:
+        send(settings, records(0, 10), partition=2)
+        stalls = watched(settings, Working({2}), 20, lambda: None)
+    assert tries[0] >= 3
+    assert stalls, "the watch goes on, and tells of what stands still"
 
 
 def test_after_a_quiet_night_the_first_record_has_its_time(

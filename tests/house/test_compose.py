@@ -77,7 +77,9 @@ def test_a_service_has_a_health_check_of_its_own_or_of_its_image(name: str) -> N
     if name == "topics":
         assert SERVICES[name]["healthcheck"] == {"disable": True}
     elif "build" in SERVICES[name]:
-        assert "HEALTHCHECK" in DOCKERFILE
+        port = SERVICES[name]["environment"]["WEIR_METRICS_PORT"]
+        assert f"127.0.0.1:{port}/readyz" in SERVICES[name]["healthcheck"]["test"][-1]
+        assert "/livez" in DOCKERFILE.partition("HEALTHCHECK")[2]
     else:
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
 

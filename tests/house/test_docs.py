@@ -27,11 +27,12 @@ from monitor.policy import document as policy_text
 from monitor.policy import models as outliers
 from monitor.policy import reviews as review_rule
 from monitor.policy import systemic as systemic_settings
+from monitor.policy import where as policy_filter
 from monitor.policy.document import policy_of
 from streams.cli.main import app
 from streams.feed.mapping import feed_map_of
 from streams.reference.commands import EXIT_STATUSES, commands
-from streams.reference.documents import documents
+from streams.reference.documents import FILLED, documents, filled
 from streams.reference.samples import samples
 from streams.reference.schemas import record_schemas
 from streams.settings import Settings, variable
@@ -50,7 +51,7 @@ from tests.support.documents import (
 
 README = ROOT / "README.md"
 COMMANDS = dict(commands(typer.main.get_command(app), "weir"))
-KEYS_OF = (policy_text, outliers, systemic_settings, review_rule)
+KEYS_OF = (policy_text, policy_filter, outliers, systemic_settings, review_rule)
 SOURCES = [
     path for package in ("monitor", "streams", "models") for path in (ROOT / package).rglob("*.py")
 ]
@@ -64,6 +65,23 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 @pytest.mark.parametrize(("path", "text"), documents().items(), ids=str)
 def test_what_is_made_from_the_code_is_as_it_would_be_made_now(path: Path, text: str) -> None:
     assert (DOCS / path).read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+@pytest.mark.parametrize("path", FILLED, ids=str)
+def test_what_commands_print_on_a_page_is_what_they_print_now(path: Path) -> None:
+    page = text_of(DOCS / path)
+    assert page.count("$ weir capacity") > 1
+    assert filled(page) == page, "run `make docs`"
+
+
+def test_a_call_on_a_page_is_filled_and_the_rest_is_left() -> None:
+    call = "$ weir capacity --transactions-per-second 1 --accounts 1"
+    page = f"before\n\n```console\n{call}\nstale\n```\n\nafter\n"
+    made = filled(page)
+    assert made.startswith(f"before\n\n```console\n{call}\npartitions")
+    assert made.endswith("```\n\nafter\n")
+    assert "stale" not in made
+    assert filled(made) == made
 
 
 def test_no_schema_is_left_over() -> None:
@@ -115,6 +133,7 @@ def test_every_reason_stands_there_in_its_precedence() -> None:
         ("CALENDAR_KEYS", "key"),
         ("LIMIT_KEYS", "key"),
         ("SCOPE_KEYS", "key of `scope`"),
+        ("WHERE_KEYS", "key of `where`"),
         ("BUDGET_KEYS", "key of `budget`"),
         ("MODELS_KEYS", "key of `models`"),
         ("SYSTEMIC_KEYS", "key of `systemic`"),
@@ -131,7 +150,7 @@ def test_no_list_of_keys_is_forgotten_here() -> None:
     sources = "".join(text_of(path) for path in (ROOT / "monitor").rglob("*.py"))
     assert set(re.findall(r"^(\w+_KEYS): Final", sources, re.MULTILINE)) == {
         "POLICY_KEYS", "CALENDAR_KEYS", "LIMIT_KEYS", "SCOPE_KEYS", "BUDGET_KEYS", "MODELS_KEYS",
-        "SYSTEMIC_KEYS", "REVIEW_KEYS",
+        "SYSTEMIC_KEYS", "REVIEW_KEYS", "WHERE_KEYS", "AMOUNT_KEYS", "TIER_KEYS",
     }  # fmt: skip
 
 

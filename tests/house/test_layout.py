@@ -26,6 +26,7 @@ SMALL_WITH_A_REASON = {
     "streams/feed/iban.py": "a standard of its own (ISO 13616)",
     "streams/kafka/compression.py": "what is asked of a broker, beside what is set up on it",
     "streams/cli/views/associate.py": "a view is a file, as its command is",
+    "streams/cli/views/soak.py": "as above; and it needs matplotlib, which is an extra",
 }
 """Small modules with one importer that stay by themselves, and why."""
 
@@ -68,9 +69,10 @@ def is_protocol_or_error(name: str) -> bool:
 
 
 ONE_CHILD_WITH_A_REASON = {
-    "Scorer": "the benchmark times its steps from outside",
-    "Engine": "the one with arrays is held to the plain one, which may take its place",
+    "_Timed": "the benchmark times the steps of both engines from outside",
+    "OrdinaryEngine": "as above",
     "Ledger": "of the same two engines",
+    "Rejection": "a heartbeat is set aside as one is, and reported to nobody",
 }
 """Classes of ours that one class of ours extends, and why that is a kind of thing and not a cut."""
 

@@ -19,11 +19,11 @@ QUESTION_WORDS = ("what", "which", "who", "why", "when", "where", "how", "whethe
 COUNTS = {
     "Raises X where": 0,
     "None where": 0,
-    "is none": 44,
+    "is none": 43,
     "anew": 15,
     "whatever is": 1,
     "a module that begins with a question word": 0,
-    "fmt: skip": 169,
+    "fmt: skip": 167,
     "a variable called of": 0,
     "a variable called one": 0,
 }

@@ -18,13 +18,17 @@ from monitor.dispositions.disposition import Disposed, Disposition, DispositionE
 from monitor.engine.engine import Engine, Step
 from monitor.policy.document import policy_of
 from monitor.population import Population, rows_of
+from monitor.store.figures.completeness import completeness_of
 from monitor.store.proposals import ProposalStep, StepKind, step_of
 from monitor.store.standing import Action, ActionError, Does, action_of
 from monitor.store.work.tasks import TaskDoes, TaskKind, TaskStep, task_step_of
 from streams.reference.schemas import record_schemas
 from streams.wire import codec
 from streams.wire.accounts import account_record_bytes, decode_account
+from streams.wire.columns import read_run
+from streams.worker.completeness import Completeness
 from tests.support.laws import law
+from tests.support.records import record as sent
 from tests.support.systemic_samples import a_segment_record, a_systemic_alert
 from tests.support.transactions import book, observed, row, transaction
 
@@ -188,6 +192,8 @@ def test_a_record_that_lacks_a_needed_field_does_not_fit(sort: str) -> None:
         ),
         "segment-day": codec.segment_record_bytes(a_segment_record()),
         "systemic-alert": codec.alert_bytes(a_systemic_alert()),
+        "counted-hour": completeness_records()[0],
+        "not-monitored": completeness_records()[1],
         "disposition": codec.disposition_bytes(Disposed("a", Disposition.SUSPICIOUS, "A", 0)),
         "case-action": json.dumps(AN_ACTION.fields()).encode(),
         "limit-proposal": json.dumps(A_PROPOSAL.fields()).encode(),
@@ -208,6 +214,26 @@ def test_a_segment_day_and_a_systemic_alert_fit_and_have_no_field_that_is_not_de
     ):
         assert faults(sort, record) == []
         assert json.loads(record).keys() == SCHEMAS[sort]["properties"].keys() - {"left_out"}
+
+
+def completeness_records() -> tuple[bytes, bytes]:
+    """Return what a partition tells of one late record: the counts of its hour, and the notice."""
+    counted = Completeness(0, b"00000001-w", {}, 60.0, lambda: 2e9)
+    step = Step()
+    step.transactions = 1
+    counted.count(read_run([[sent(0, "T1")]]), step, -1)
+    counted.hurry()
+    hour, notice = (outgoing.value or b"" for outgoing in counted.take_records())
+    return hour, notice
+
+
+def test_what_is_told_of_completeness_fits_and_has_no_field_that_is_not_described() -> None:
+    for sort, told_record in zip(
+        ("counted-hour", "not-monitored"), completeness_records(), strict=True
+    ):
+        assert faults(sort, told_record) == []
+        assert json.loads(told_record).keys() == SCHEMAS[sort]["properties"].keys()
+        assert completeness_of(json.loads(told_record))["partition"] == 0
 
 
 def test_money_is_text_and_a_count_is_a_number() -> None:

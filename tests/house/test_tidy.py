@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("monitor", "streams", "models")
 CODE = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-TEXT_ENDINGS = {".py", ".md", ".toml", ".yml", ".json", ".xml", ".properties", ".txt", ".example"}
+TEXT_ENDINGS = {".py", ".md", ".toml", ".yml", ".yaml", ".tpl", ".json", ".xml", ".properties"}
+TEXT_ENDINGS |= {".txt", ".example"}
 LINES_MAX = 600
 
 FORBIDDEN_WORDS = {"manager", "handler", "helper", "util", "utils", "base", "impl"}
@@ -26,7 +27,7 @@ CHECKS = {"raises", "fail", "validate", "check_schema"}
 
 def texts() -> list[Path]:
     """Return every text file that is ours."""
-    folders = [*PACKAGES, "tests", "docs", "examples", "dashboards", ".ci"]
+    folders = [*PACKAGES, "tests", "docs", "examples", "dashboards", "deploy", ".ci"]
     found = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     found += [path for path in ROOT.iterdir() if path.is_file()]
     names = {"Makefile", "Dockerfile", "run", ".dockerignore", ".gitignore"}

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from monitor.core.alert import Alert
 from monitor.store.standing import Action, Does, action_of
+from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.replay.replay import Replay
 from streams.settings import Settings
@@ -39,7 +40,7 @@ def write_records(settings: Settings, alerts: list[bytes]) -> None:
     """Put records on the topic of alerts."""
 
     async def write() -> None:
-        async with Outbox(settings.broker) as outbox:
+        async with Outbox(cluster_of(settings)) as outbox:
             await outbox.write(
                 Topics.of(settings).alerts, 0, [Outgoing(b"A", alert) for alert in alerts]
             )

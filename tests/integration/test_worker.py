@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from kafka import KafkaProducer
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.kafka.admin import create_topics
+from streams.kafka.cluster import cluster_of
 from streams.lab.broker import free_port
 from streams.lab.rig import WorkerProcess, taken_in
 from streams.settings import Settings
@@ -24,6 +26,7 @@ from streams.wire.codec import ORIGINAL_BYTES_MAX
 from tests.support.rigs import (
     Broker,
     command,
+    has_partitions,
     own_rig,
     records_of,
     running,
@@ -318,17 +321,24 @@ def test_a_worker_says_what_it_is_and_works_on_and_no_error(
     embedded_broker: Broker, tmp_path: Path
 ) -> None:
     with (
-        own_rig(embedded_broker, tmp_path, DEFAULT_POLICY) as settings,
+        # A group of patience: on a busy machine a client warns of a session of the tests' 3 s.
+        own_rig(
+            embedded_broker, tmp_path, DEFAULT_POLICY, session_timeout_seconds="30"
+        ) as settings,
         running(settings) as worker,
     ):
         until(lambda: "partitions of" in worker.last_words(), "it has partitions", worker)
         assert worker.terminate() == 0
-        said = [line.split(" weir: ", 1) for line in worker.last_words().splitlines()]
-    assert all(len(parts) == 2 for parts in said), said
-    lines = [parts[1] for parts in said]
+        said = worker.last_words().splitlines()
+    others = [line for line in said if " weir: " not in line]
+    assert not others, "\n".join(others)
+    lines = [line.split(" weir: ", 1)[1] for line in said]
     expected = [
-        f"weir [0-9.]+, group {settings.group}, broker {settings.broker}",
-        f"metrics at http://127.0.0.1:{settings.metrics_port}/metrics",
+        (
+            rf"weir [0-9.]+ worker: group {settings.group}, broker {settings.broker},"
+            rf" topics {settings.topic_prefix}\*, policy {settings.policy} and its topic,"
+            rf" state format [0-9]+, metrics http://127.0.0.1:{settings.metrics_port}/metrics"
+        ),
         "policy versions in force: 1",
         rf"partitions of {settings.topic_prefix}transactions\.v1: 0, 1, 2, 3",
         "stopping: flush, commit, leave the group",
@@ -377,13 +387,38 @@ def test_a_currency_that_was_seen_stays_so_under_another_policy(
     assert value_of(samples, "weir_limit_currency_seen", "EUR") == 1
 
 
+# -- who else is there ----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_worker_that_rests_goes_on_when_another_one_joins(broker: Broker, tmp_path: Path) -> None:
+    keys = [f"J{number}".encode() for number in range(40)]
+    with own_rig(broker, tmp_path, DEFAULT_POLICY, partitions="4") as settings:
+        create_topics(cluster_of(settings), topic_specs(settings), 1)
+        send(settings, [(key, booked(f"j-{n}", key.decode())) for n, key in enumerate(keys)])
+        with running(settings) as first:
+            until_taken_in(first, len(keys))
+            with running(replace(settings, metrics_port=free_port())) as second:
+                for worker in (first, second):
+                    until(partial(has_partitions, worker, 2), "each has two partitions", worker)
+                more = [(key, booked(f"k-{n}", key.decode())) for n, key in enumerate(keys)]
+                send(settings, more)
+                until(
+                    lambda: taken_in(first.samples()) + taken_in(second.samples()) == 2 * len(keys),
+                    "both have decided on what came since",
+                    second,
+                )
+                assert taken_in(second.samples()) > 0
+                first.ensure_running()
+
+
 # -- how it ends ----------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
 def test_after_a_graceful_stop_nothing_comes_again(broker: Broker, tmp_path: Path) -> None:
     with own_rig(broker, tmp_path, DEFAULT_POLICY, partitions="2") as settings:
-        create_topics(settings.broker, topic_specs(settings), 1)
+        create_topics(cluster_of(settings), topic_specs(settings), 1)
         for stop in range(3):
             records = [(b"G", booked(f"g-{stop}-{n}", "G")) for n in range(500)]
             with running(settings) as worker:

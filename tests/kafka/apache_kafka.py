@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -26,7 +26,6 @@ SETTINGS: Final = {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     # One node: nothing can have a second copy.
     "default.replication.factor": "1",
     "offsets.topic.replication.factor": "1",
@@ -54,11 +53,22 @@ SHORT_SESSION: Final = {"broker.session.timeout.ms": "6000"}
 class ApacheKafka:
     """One Kafka node: its port and its data stay the same however often it is started again.
 
-    `settings` come on top of SETTINGS (names as in Kafka's server.properties).
+    `settings` come on top of SETTINGS (names as in Kafka's server.properties). `listeners` are
+    further ones, with the protocol of each by its name.
     """
 
-    def __init__(self, jars: Path, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        jars: Path,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        listeners: Mapping[str, str] | None = None,
+        format_options: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
+        self._protocols = dict(listeners or {})
+        self._ports = {name: free_port() for name in self._protocols}
+        self._format_options = format_options
         self._controller_port = free_port()
         self._jars = jars
         self._folder = folder
@@ -70,6 +80,10 @@ class ApacheKafka:
     def bootstrap(self) -> str:
         """host:port, as clients want it."""
         return f"127.0.0.1:{self.port}"
+
+    def bootstrap_of(self, listener: str) -> str:
+        """host:port of a further listener."""
+        return f"127.0.0.1:{self._ports[listener]}"
 
     @property
     def pid(self) -> int:
@@ -151,12 +165,15 @@ class ApacheKafka:
 
     def _properties(self) -> Path:
         controller = f"127.0.0.1:{self._controller_port}"
-        listeners = f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}"
+        further = [f"{name}://{self.bootstrap_of(name)}" for name in self._ports]
+        advertised = ",".join([f"PLAINTEXT://{self.bootstrap}", *further])
+        protocols = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT"} | self._protocols
         settings = {
             **SETTINGS,
             "controller.quorum.voters": f"1@{controller}",
-            "listeners": listeners,
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listener.security.protocol.map": ",".join(map(":".join, protocols.items())),
+            "listeners": f"{advertised},CONTROLLER://{controller}",
+            "advertised.listeners": advertised,
             "log.dirs": str(self._folder / "data"),
             **self._settings,
         }
@@ -169,7 +186,10 @@ class ApacheKafka:
         tool = [*self._java(), "kafka.tools.StorageTool", "format"]
         subprocess.run(
             # The id may begin with a dash: then a word of its own is taken for an option.
-            [*tool, f"--cluster-id={cluster}", "-c", str(self._properties())],
+            [
+                *tool, f"--cluster-id={cluster}", "-c", str(self._properties()),
+                *self._format_options,
+            ],
             check=True, capture_output=True, timeout=START_SECONDS_MAX,
         )  # fmt: skip
 

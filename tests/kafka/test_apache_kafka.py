@@ -12,6 +12,7 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
 from streams.kafka.admin import TopicSpec, check
+from streams.kafka.cluster import Cluster
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.kafka.jars import KafkaUnavailableError, jars, java, kafka_version
 
@@ -68,11 +69,11 @@ def test_a_topic_that_was_not_created_is_an_error(apache_kafka: ApacheKafka) -> 
 
 def test_weir_check_finds_it_right(apache_kafka: ApacheKafka) -> None:
     spec = TopicSpec(f"topic-{uuid4().hex[:8]}", 3, {})
-    found = check(apache_kafka.bootstrap, [spec], create=True, replication=1)
+    found = check(Cluster(apache_kafka.bootstrap), [spec], create=True, replication=1)
     assert found.latest_offset_right
     assert found.created == (spec.name,)
     assert found.brokers == 1
-    assert not check(apache_kafka.bootstrap, [spec], create=False, replication=1).missing
+    assert not check(Cluster(apache_kafka.bootstrap), [spec], create=False, replication=1).missing
 
 
 @pytest.mark.slow

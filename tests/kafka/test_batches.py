@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.kafka.admin import TopicSpec, create_topics
+from streams.kafka.cluster import Cluster
 from streams.kafka.compression import CODECS
 from streams.topics.catalog import Topics
 from streams.wire.records import RecordBatch
@@ -118,7 +119,7 @@ def new_topic(broker: str, settings: dict[str, str]) -> str:
     Apache Kafka looks half a minute after its start for what retention takes away.
     """
     topic = f"batches-{uuid4().hex[:8]}"
-    create_topics(broker, [TopicSpec(topic, 1, {"retention.ms": "-1"} | settings)], 1)
+    create_topics(Cluster(broker), [TopicSpec(topic, 1, {"retention.ms": "-1"} | settings)], 1)
     return topic
 
 

@@ -14,6 +14,7 @@ from kafka.admin import NewTopic
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.kafka.admin import TopicSpec, create_topics
+from streams.kafka.cluster import Cluster
 from streams.kafka.compression import CODECS, Compression, compression_of
 from streams.kafka.reader import records_of_topic
 from streams.topics.catalog import Topics
@@ -54,13 +55,13 @@ async def produce(
 
 async def values_of(broker: str, topic: str) -> list[bytes]:
     async with asyncio.timeout(SECONDS_MAX):
-        return [record.value async for record in records_of_topic(broker, topic, 1)]
+        return [record.value async for record in records_of_topic(Cluster(broker), topic, 1)]
 
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_topic_that_the_broker_compresses_is_read(apache_kafka: ApacheKafka, codec: str) -> None:
     broker, topic = apache_kafka.bootstrap, f"by-broker-{uuid4().hex[:8]}"
-    create_topics(broker, [TopicSpec(topic, 1, {"compression.type": codec})], 1)
+    create_topics(Cluster(broker), [TopicSpec(topic, 1, {"compression.type": codec})], 1)
     records = [money(number) for number in range(500)]
     asyncio.run(produce(broker, topic, None, records))
     assert asyncio.run(values_of(broker, topic)) == [value for _, value in records]
@@ -68,8 +69,8 @@ def test_a_topic_that_the_broker_compresses_is_read(apache_kafka: ApacheKafka, c
 
 def test_check_writes_and_reads_each_and_deletes_its_topic(apache_kafka: ApacheKafka) -> None:
     broker, topic = apache_kafka.bootstrap, f"probe-{uuid4().hex[:8]}"
-    create_topics(broker, [TopicSpec(topic, 1, {})], 1)
-    assert compression_of(broker, topic) == Compression((), ())
+    create_topics(Cluster(broker), [TopicSpec(topic, 1, {})], 1)
+    assert compression_of(Cluster(broker), topic) == Compression((), ())
     given = {"WEIR_BROKER": broker, "WEIR_TOPIC_PREFIX": "coded.", "WEIR_GROUP": "coded"}
     done = command("check", "--create-topics", "--json", **given)
     found = json.loads(done.stdout)
@@ -101,9 +102,9 @@ def test_a_codec_without_its_library_is_said(
     apache_kafka: ApacheKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, topic = apache_kafka.bootstrap, f"probe-{uuid4().hex[:8]}"
-    create_topics(broker, [TopicSpec(topic, 1, {})], 1)
+    create_topics(Cluster(broker), [TopicSpec(topic, 1, {})], 1)
     monkeypatch.setattr("aiokafka.codec.cramjam", None)
-    assert compression_of(broker, topic) == Compression((), ("snappy", "lz4", "zstd"))
+    assert compression_of(Cluster(broker), topic) == Compression((), ("snappy", "lz4", "zstd"))
 
 
 @pytest.mark.slow

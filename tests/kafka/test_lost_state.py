@@ -8,6 +8,7 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from monitor.policy.document import DEFAULT_POLICY
 from streams.kafka.admin import TopicSpec, create_topics, delete_topics, partitions_of
+from streams.kafka.cluster import cluster_of
 from streams.settings import Settings, settings_of
 from streams.topics.catalog import Topics
 from tests.kafka.apache_kafka import ApacheKafka
@@ -84,7 +85,7 @@ def test_a_changelog_whose_beginning_is_gone_ends_a_worker_with_status_3(
 def _make_anew(settings: Settings, config: dict[str, str]) -> None:
     """Delete the changelog, and create it again."""
     spec = TopicSpec(Topics.of(settings).changelog, 1, config)
-    delete_topics(settings.broker, [spec])
-    until(lambda: partitions_of(settings.broker, spec.name) is None, "it is deleted")
-    create_topics(settings.broker, [spec], 1)
-    until(lambda: partitions_of(settings.broker, spec.name) == 1, "it is there again")
+    delete_topics(cluster_of(settings), [spec])
+    until(lambda: partitions_of(cluster_of(settings), spec.name) is None, "it is deleted")
+    create_topics(cluster_of(settings), [spec], 1)
+    until(lambda: partitions_of(cluster_of(settings), spec.name) == 1, "it is there again")

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.policy.document import DEFAULT_POLICY
 from monitor.review.membership import Verdicts
+from streams.kafka.cluster import Cluster, cluster_of
 from streams.kafka.reader import TopicReader, first_record, records_of_topic
 from streams.settings import Settings
 from streams.topics.accounts import AccountsFollower
@@ -64,7 +65,7 @@ def fill(settings: Settings, topic: str, good: list[bytes], bad: bytes, key: byt
 
 async def offsets_of(broker: str, topic: str) -> list[int]:
     """Return where the committed records of a topic's one partition stand."""
-    return [record.offset async for record in records_of_topic(broker, topic, 1)]
+    return [record.offset async for record in records_of_topic(Cluster(broker), topic, 1)]
 
 
 def money(name: str, amount: str) -> tuple[bytes, bytes]:
@@ -85,7 +86,7 @@ def test_a_topic_that_ends_in_aborted_records_and_markers_is_read_to_its_end(
     fill(settings, topic, [b"1", b"2"], b"never")
 
     async def run() -> None:
-        tail = TopicReader(settings.broker, topic, 1)
+        tail = TopicReader(cluster_of(settings), topic, 1)
         await tail.start()
         values: list[bytes] = []
         try:
@@ -109,9 +110,9 @@ def test_a_topic_that_ends_in_aborted_records_and_markers_is_read_to_its_end(
     asyncio.run(run())
     partition = (topic, 0)
     first, second, third, fourth = asyncio.run(offsets_of(settings.broker, topic))
-    assert first_record(settings.broker, partition, 0, fourth, SECONDS_MAX) == first
-    assert first_record(settings.broker, partition, first + 1, fourth, SECONDS_MAX) == second
-    assert first_record(settings.broker, partition, second + 1, third, SECONDS_MAX) is None
+    assert first_record(cluster_of(settings), partition, 0, fourth, SECONDS_MAX) == first
+    assert first_record(cluster_of(settings), partition, first + 1, fourth, SECONDS_MAX) == second
+    assert first_record(cluster_of(settings), partition, second + 1, third, SECONDS_MAX) is None
 
 
 def test_a_marker_does_not_keep_a_quiet_partition_from_being_silent(settings: Settings) -> None:
@@ -179,14 +180,14 @@ def test_dispositions_alerts_policies_accounts_and_incidents_know_nothing_of_wha
             assert (list(policies.versions), refused) == ([2], [])
             said: list[Verdicts] = []
             incidents = IncidentFollower(
-                settings.broker, topics.systemic, topics.systemic_state, said.append
+                cluster_of(settings), topics.systemic, topics.systemic_state, said.append
             )
             await incidents.start()
             await incidents.stop()
             assert {day for verdicts in said for day in verdicts.by_day} == {739_000}
             rejected: list[Any] = []
             accounts = AccountsFollower(
-                settings.broker, topics.accounts, lambda *_: None, rejected.append
+                cluster_of(settings), topics.accounts, lambda *_: None, rejected.append
             )
             await accounts.start()
             following = asyncio.create_task(accounts.follow())

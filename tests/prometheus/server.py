@@ -1,4 +1,4 @@
-"""A real Prometheus on a free loopback port, that scrapes one worker by the shipped rules."""
+"""A real Prometheus on a free loopback port, with the shipped configuration and rules."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -48,17 +48,26 @@ class PrometheusServer:
 
 @contextmanager
 def prometheus_of(
-    programs: Programs, folder: Path, targets: Sequence[str], rules: Path
+    programs: Programs, folder: Path, shipped: Path, targets: Mapping[str, str]
 ) -> Iterator[PrometheusServer]:
-    """Run a Prometheus that scrapes targets (host:port) as the job weir, and evaluates `rules`."""
+    """Run a Prometheus by the configuration at `shipped`, each job with its target (host:port).
+
+    What has no target here is left out, and scraping and judging are done each second. Raises
+    KeyError if a job of `targets` is not among the shipped ones.
+    """
     address = f"127.0.0.1:{free_port()}"
+    config = yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    for name, target in targets.items():
+        for static in jobs[name]["static_configs"]:
+            static["targets"] = [target]
     config = {
         "global": {
             "scrape_interval": f"{SCRAPE_SECONDS}s",
             "evaluation_interval": f"{SCRAPE_SECONDS}s",
         },
-        "rule_files": [str(rules)],
-        "scrape_configs": [{"job_name": "weir", "static_configs": [{"targets": [*targets]}]}],
+        "rule_files": [str(shipped.parent / rules) for rules in config["rule_files"]],
+        "scrape_configs": [jobs[name] for name in targets],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     with (folder / "log").open("wb") as log:

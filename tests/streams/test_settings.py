@@ -4,7 +4,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.settings import Settings, SettingsError, settings_of, variable
@@ -37,6 +37,11 @@ def test_the_broker_is_all_that_must_be_stated() -> None:
 
 def test_what_is_no_variable_of_ours_is_nothing_to_us() -> None:
     assert settings_of({**BROKER, "HOME": "/root", "weir_group": "x"}).group == "weir"
+
+
+def test_what_is_missing_is_named_with_its_option_where_there_is_one() -> None:
+    with pytest.raises(SettingsError, match=r"WEIR_BROKER is missing, and so is --broker\. The"):
+        settings_of({}, broker=None)
 
 
 def test_an_option_comes_before_the_environment() -> None:
@@ -101,6 +106,7 @@ def test_all_mistakes_come_in_one_message() -> None:
 names = st.sampled_from([variable(field.name) for field in fields(Settings)])
 
 
+@example({"WEIR_TLS_CA": "\0"})
 @given(st.dictionaries(names, st.text(max_size=8) | st.integers().map(str)))
 def test_any_values_are_settings_or_a_list_of_problems(environment: dict[str, str]) -> None:
     outcome = outcome_of(BROKER | environment)

@@ -17,7 +17,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams.lab.broker import EmbeddedBroker
-from streams.lab.rig import Samples, WorkerProcess, rig, taken_in, without_weir
+from streams.lab.rig import Samples, WorkerProcess, rig, taken_in, total_of, without_weir
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from tests.support.forked import forked_worker, run_command
@@ -97,6 +97,11 @@ def until(
             said = worker.last_words() if worker is not None else ""
             pytest.fail(f"not within {seconds:g} s: {what}. The worker said: {said}")
         time.sleep(POLL_SECONDS)
+
+
+def has_partitions(worker: WorkerProcess, count: int) -> bool:
+    """Return whether a worker has so many partitions."""
+    return total_of(worker.samples(), "weir_partitions_assigned") == count
 
 
 def until_taken_in(worker: WorkerProcess, records: int) -> None:

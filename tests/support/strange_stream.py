@@ -9,6 +9,7 @@ from monitor.core.business_day import day_text
 from monitor.policy.document import policy_of
 from monitor.policy.policy import Policy
 from monitor.review.membership import Verdicts
+from tests.support.gauged_streams import with_any_limits
 from tests.support.records import GOOD_TIMESTAMP, Record, record
 
 HOUR_MS: Final = 3_600_000
@@ -34,6 +35,12 @@ IDS_OF_TRANSACTIONS: Final = ("", "x" * 33, "x" * 34, "x" * 60, "\u00e9", 'a"b',
 """What comes before a number and makes an id of forty characters, of more, or one with escapes."""
 
 
+HAS_GAUGES: Final = 0.15
+"""The share of first policies with limits on gauges: Python decides on all records then.
+
+Not of later ones: since when a gauge has measured depends on the seal that a crash left behind."""
+
+
 def strange_policy(
     rng: random.Random, version: int, calendar: str, accounts: Sequence[str],
     *, has_models: bool = False,
@@ -48,13 +55,15 @@ def strange_policy(
     text += f"[calendar]\n{calendar}"
     if has_models:
         text += f"[budget]\nalerts_per_day = {rng.choice([1, 50])}\nwarm_up_days = 5\n"
-    scopes = [""]
+    keys: list[str] = []
     peers = ["A1", "B2"] if has_models else []
     for sort, names in (
         ("segment", SEGMENTS), ("product", PRODUCTS), ("account", accounts), ("peer_group", peers),
     ):  # fmt: skip
         if names and rng.random() < 0.6:
-            scopes.append(f"scope = {{ {sort} = {json.dumps(rng.choice(names))} }}\n")
+            keys.append(f"{sort} = {json.dumps(rng.choice(names))}")
+    several = rng.sample(keys, 2) if len(keys) > 1 and rng.random() < 0.4 else []
+    scopes = ["", *(f"scope = {{ {key} }}\n" for key in [*keys, ", ".join(several)] if key)]
     scale = rng.choice([1, 10, 50, 10**9])
     for number, scope in enumerate(scopes):
         for measure in rng.sample(["amount", "count", "JPY", "all"], rng.randint(1, 3)):
@@ -74,6 +83,8 @@ def strange_policy(
         text += f"[review]\ndays = 2\nwindow_days = {rng.choice([2, 4])}\n{share}"
     if rng.random() < 0.5:
         text += "[systemic]\n"
+    if version == 1 and rng.random() < HAS_GAUGES:
+        text = with_any_limits(rng, text, rng.randint(1, 4))
     policy = policy_of(text)
     return policy if has_models else policy._replace(outliers=None)
 

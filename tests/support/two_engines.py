@@ -18,6 +18,7 @@ from models.learner import learner
 from models.learner.checkpoint import core_bytes
 from models.peers.groups import PeerGroups
 from monitor.core.attributes import Attributes
+from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.engine.step import Step
@@ -29,6 +30,7 @@ from streams.kafka.producer import Outgoing
 from streams.state import changelog, keys
 from streams.wire import codec
 from streams.wire.columns import read_run
+from streams.worker import partition
 from streams.worker.partition import Partition
 from tests.support.fake_log import TOPICS, CrashError, Log
 from tests.support.records import Record
@@ -121,6 +123,7 @@ class Side:
         self.counts.update(
             transactions=step.transactions, ahead=step.ahead, redelivered=step.redelivered,
             rejections=len(step.rejections), waiting=len(step.waiting), settled=len(step.settled),
+            heartbeats=step.heartbeats,
         )  # fmt: skip
 
     async def take(self, records: Sequence[Record], lengths: Sequence[int]) -> None:
@@ -178,20 +181,24 @@ class Side:
         }
 
     def state(self) -> list[object]:
-        """Return the buckets as they would be written, decoded; and what is kept beside them."""
+        """Return the accounts and rejections of all buckets as they would be written, decoded.
+
+        The two engines may have different numbers of buckets: one has more bytes, and dealt sooner.
+        """
         ledger = self.engine.ledger
-        buckets: list[object] = []
-        for number, bucket in enumerate(ledger.buckets):
+        numbers = range(len(ledger.buckets))
+        state: list[object] = []
+        for number, rows in zip(numbers, ledger.rows_of(numbers), strict=True):
+            bucket = ledger.buckets[number]
             for account in bucket.accounts.values():
                 if account in ledger.dirty:
                     account.kept = b""
-            (rows,) = ledger.rows_of([number])
-            value = changelog.bucket_bytes(bucket, rows)
-            rejections, accounts = keys.unpacked(value[8:])
+            rejections, accounts = keys.unpacked(changelog.bucket_bytes(bucket, rows)[8:])
             # After a crash between two writes ids come back of accounts that hold nothing else.
             held = [account for account in accounts if any(account[1:])]
-            buckets.append((rejections, sorted(held, key=repr)))
-        return buckets
+            assert {ledger.bucket_of(account[0]) for account in held} <= {number}
+            state += [*held, *rejections]
+        return sorted(state, key=repr)
 
 
 def assert_equal(what: str, ours: Any, its: Any) -> None:  # noqa: ANN401 - compared
@@ -343,13 +350,28 @@ def cut_at_random(rng: random.Random, most: int) -> Cut:
     return cut
 
 
-async def _scenario(rng: random.Random, count: int) -> Pair:
+def with_heartbeats(rng: random.Random, records: Sequence[Record], share: float) -> list[Record]:
+    """Return records of which some are heartbeats, of up to 20 hours before or 60 after them."""
+    found = []
+    for record in records:
+        item = codec.decode(record.value)
+        if isinstance(item, Transaction) and rng.random() < share:
+            moment = item.event_time + rng.choice([-20, 0, 1, 20, 60]) * 3_600_000_000
+            found.append(record._replace(key=None, value=codec.heartbeat_bytes("test", moment)))
+            continue
+        found.append(record)
+    return found
+
+
+async def _scenario(rng: random.Random, count: int, heartbeats: float) -> Pair:
     """Run both engines over a stream with everything in it, and compare them now and then."""
     stream = StrangeStream(rng, rng.choice([2, 4, 12, 40]), rng.choice([0.03, 0.1, 0.5]))
     calendar = rng.choice(CALENDARS)
     has_models = rng.random() < HAS_MODELS
     pair = Pair([strange_policy(rng, 1, calendar, stream.accounts, has_models=has_models)])
     records = stream.records(0, count)
+    if heartbeats:
+        records = with_heartbeats(rng, records, heartbeats)
     cut = cut_at_random(rng, rng.choice([1, 5, 40, 200]))
     at = 0
     while at < count:
@@ -395,8 +417,13 @@ async def _change(pair: Pair, rng: random.Random, accounts: list[str], calendar:
                 await pair.set_attributes(account_id, attributes)
 
 
-def assert_engines_agree(rng: random.Random, count: int) -> Pair:
-    """Run both engines over so many records; return them. Fails where they differ."""
+def assert_engines_agree(rng: random.Random, count: int, heartbeats: float = 0.0) -> Pair:
+    """Run both engines over so many records; return them. Fails where they differ.
+
+    Such a share of the records are heartbeats.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(learner, "PeerGroups", partial(PeerGroups, coarse=2, fine=2, warm_up=4))
-        return asyncio.run(_scenario(rng, count))
+        patch.setattr(partition, "BUCKET_BYTES_MAX", 300)
+        patch.setattr(partition, "DEALT", 4)
+        return asyncio.run(_scenario(rng, count, heartbeats))

@@ -34,6 +34,42 @@ def health_schema() -> dict[str, Any]:
         {
             "positions": list_of(object_of({})),
             "closed_days": list_of(object_of({})),
+            "completeness": all_of(
+                hours=_about(
+                    list_of(
+                        all_of(
+                            hour=TIME,
+                            received=COUNT,
+                            decided=COUNT,
+                            rejected=COUNT,
+                            skipped=COUNT,
+                            silent=_about(list_of(COUNT), "Partitions without any record."),
+                            unaccounted=_about(NUMBER, "Records that came to nothing: 0."),
+                        )
+                    ),
+                    "By the hour in which records were written, the latest first.",
+                ),
+                not_counted=_about(
+                    list_of(all_of(partition=COUNT, offset=COUNT, next_offset=COUNT)),
+                    "Offsets that no worker counted, `next_offset` not among them.",
+                ),
+                not_monitored=_about(
+                    list_of(
+                        all_of(
+                            partition=COUNT,
+                            offset=COUNT,
+                            next_offset=COUNT,
+                            records=COUNT,
+                            accounts=COUNT,
+                            written_from=TIME,
+                            written_to=TIME,
+                            decided_from=TIME,
+                            decided_to=TIME,
+                        )
+                    ),
+                    "Records that were decided late, the latest first.",
+                ),
+            ),
             "unsent": NUMBER,
             "policy_set_alone": _about(
                 or_null(policy), "The version in force last, if no second person approved it here."

@@ -4,7 +4,7 @@ from typing import Any
 
 from monitor.console.limits import DAYS_DEFAULT, DAYS_MAX
 from monitor.console.openapi.operations import CSRF, WRITE, answers, in_path, page_of, takes
-from monitor.console.openapi.schemas import NUMBER, TEXT, object_of, or_null, ref
+from monitor.console.openapi.schemas import NUMBER, TEXT, list_of, object_of, or_null, ref
 from monitor.dispositions.disposition import NOTE_LENGTH_MAX
 
 
@@ -45,11 +45,17 @@ def limit_paths() -> dict[str, Any]:
         ),
         "additionalProperties": False,
     }
+    other = object_of({"threshold_id": TEXT, "says": TEXT}, ["threshold_id", "says"])
+    others = object_of({"others": list_of(other)}, ["others"])
     text_shown = object_of({"policy": or_null(TEXT), "why_not": or_null(TEXT)})
     with_whatif = {"allOf": [ref("Limit"), object_of({"whatif": or_null(object_of({}))})]}
     return {
         "/api/v1/limits": {
-            "get": {"summary": "The limits that are in force last", **answers(page_of("Limit"))}
+            "get": {
+                "summary": "The limits that are in force last",
+                "description": "`others` are limits on more than a day's amount or count.",
+                **answers({"allOf": [page_of("Limit"), others]}),
+            }
         },
         "/api/v1/limits/{threshold_id}": {
             "parameters": of_limit,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitor.console import words
+from monitor.console import why, words
 from monitor.console.decisions import Done, Seen, decide, state_of
 from monitor.console.filters import checked, limit_of
 from monitor.console.language.catalogue import gettext as _
@@ -153,7 +153,7 @@ def incident(request: Request) -> Response:
             "Incident - %(verdict)s", verdict=words.word(words.VERDICTS, record.get("verdict"))
         ),
         "state": state_of(row, now).value,
-        "why": words.why(record),
+        "why": why.why_of_alert(record),
         "evidence": evidence_of(record),
         "days": [day(text) for text in words.listed(words.evidence(record).get("days"))],
         "days_shown": DAYS_SHOWN,

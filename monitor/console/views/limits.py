@@ -43,6 +43,7 @@ from monitor.console.replies import (
 )
 from monitor.core.alert import written
 from monitor.core.threshold import Threshold
+from monitor.gauges.text import limit_text
 from monitor.policy.policy import Policy
 from monitor.store.limits import proposals_of
 from monitor.store.people import Role
@@ -69,6 +70,12 @@ def limit_fields(policy: Policy, threshold: Threshold) -> dict[str, Any]:
     }
 
 
+def other_limits(policy: Policy | None) -> list[dict[str, str]]:
+    """Return the limits on more than a day's amount or count, of which nothing else is answered."""
+    limits = () if policy is None else policy.gauges
+    return [{"threshold_id": each.limit_id, "says": limit_text(each)} for each in limits]
+
+
 def limit_list(request: Request) -> Response:
     """Answer with the limits of the version that is in force last."""
     checked(request.query_params, ())
@@ -77,7 +84,14 @@ def limit_list(request: Request) -> Response:
     policy = None if policies.book is None else policies.book.policies[-1]
     thresholds = () if policy is None else policy.thresholds
     items = [limit_fields(policy, threshold) for threshold in thresholds] if policy else []
-    return as_json({"items": items, "next": None, "refused": list(policies.refused)})
+    return as_json(
+        {
+            "items": items,
+            "next": None,
+            "refused": list(policies.refused),
+            "others": other_limits(policy),
+        }
+    )
 
 
 def limits(request: Request) -> Response:
@@ -94,6 +108,7 @@ def limits(request: Request) -> Response:
         "policy": policy,
         "versions": [] if book is None else list(reversed(book.policies)),
         "limits": [limit_fields(policy, own) for own in policy.thresholds] if policy else [],
+        "others": other_limits(policy),
         "refused": policies.refused,
         "alone": {each.version: each.at for each in alone},
         "proposals": proposals,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from monitor.store.schema import alerts, standing_counts
 from monitor.store.standing import State
-from monitor.store.store import in_pieces, insert_into, write_many
+from monitor.store.store import in_pieces, insert_into, is_among, write_many
 
 NOBODY: Final = ""
 """Stands for no assignee, as a key has no empty column."""
@@ -38,7 +38,7 @@ def counted_among(connection: Connection, ids: Sequence[str]) -> Counter[Counted
     chosen = select(columns.state, columns.assignee, columns.is_back)
     counted: Counter[CountedStanding] = Counter()
     for piece in in_pieces(ids):
-        rows = connection.execute(chosen.where(columns.alert_id.in_(piece)))
+        rows = connection.execute(chosen.where(is_among(connection, columns.alert_id, piece)))
         counted.update(counted_by(*row) for row in rows)
     return counted
 

@@ -14,6 +14,7 @@ from monitor.core.business_day import event_time_text
 from monitor.store.audit import PRUNE, append, pruned, take_away
 from monitor.store.days import count_before
 from monitor.store.figures.standings import take_away_from_counts
+from monitor.store.groups import place_changes, write_places
 from monitor.store.intake import hold_alerts
 from monitor.store.people import COMMAND_LINE, DAY
 from monitor.store.schema import (
@@ -32,7 +33,7 @@ from monitor.store.schema import (
 )
 from monitor.store.sealing import hold_days, sweep
 from monitor.store.standing import State
-from monitor.store.store import Store, in_pieces
+from monitor.store.store import Store, in_pieces, is_among
 from monitor.store.work.tasklist import ended_ids
 
 SUBJECT: Final = "store"
@@ -95,14 +96,20 @@ def _pruned(
         counts[table.name] = counts.get(table.name, 0) + taken
 
     if retention.alerts is not None:
+        accounts = set[str | None]()
         for piece in in_pieces(_old_alerts(connection, now - retention.alerts * DAY)):
             tasks = _tasks_of(connection, piece)
+            theirs = select(alerts.c.account_id).where(
+                is_among(connection, alerts.c.alert_id, piece)
+            )
+            accounts |= {*connection.execute(theirs).scalars()}
             take(outbox, outbox.c.key.in_(tasks))
             take(task_steps, task_steps.c.task_id.in_(tasks))
             take_away_from_counts(connection, piece)
             for table in (revisions, actions, alerts):
                 take(table, table.c.alert_id.in_(piece))
             take(outbox, outbox.c.key.in_(piece))  # all of it is sent: _old_alerts sees to it
+        write_places(connection, place_changes(connection, accounts, {}))  # of what is left
     if retention.account_days is not None:
         first = event_time_text(now - retention.account_days * DAY)[: len("2026-01-05")]
         counts[account_days.name] = _take_days(connection, first)

@@ -1,5 +1,6 @@
 """The figures of `weir evaluate` for a person: one table, and what it says in sentences."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
@@ -62,10 +63,52 @@ def lines_of(fields: Mapping[str, Any]) -> Iterator[str]:
         f" the budget is {alerts['budget']}."
         f" Engine and models: {fields['cpu_us_per_transaction']:.1f} us a transaction."
     )
+    if "teaching" in fields:
+        yield from taught_lines_of(fields["teaching"])
     if fields["rejected"]:
         yield f"{fields['rejected']:,} rows were rejected; weir replay tells which, and why."
     if fields["labels_unmatched"]:
         yield f"{fields['labels_unmatched']:,} labels name what the table has not."
+
+
+def taught_lines_of(teaching: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what analysts taught, a sentence a line: labels, average precision, weights."""
+    labels, confirmed = (_counts(teaching[name]) for name in ("labels", "confirmed"))
+    after = teaching["label_after_days"]
+    yield (
+        f"With {teaching['dispositions_per_day']} dispositions a day, each given"
+        f" {after} day{'s' if after > 1 else ''} later: {labels} labels, {confirmed} of them"
+        " suspicions."
+    )
+    for level, name in LEVELS.items():
+        taught = teaching[level]
+        gain = "" if taught["gain"] is None else f" ({taught['gain']:+.3f})"
+        yield f"{name}, taught: average precision {_one_line(taught['ap'])}{gain}."
+    for level, name in LEVELS.items():
+        taught = teaching[level]
+        if taught["weights"][0] is None:
+            yield (
+                f"{name}: no weights in the end (seed 1). Terms say {_times(taught)} times as much"
+                f" of dispositions as the score alone; {teaching['evidence_needed']:.0f} is needed."
+            )
+            continue
+        weights = ", ".join(
+            f"{term} {weight:+.2f}" for term, weight in taught["weights"][0].items()
+        )
+        yield f"{name}: weights from {taught['taught_from'][0]} on, in the end (seed 1): {weights}."
+
+
+def _times(taught: Mapping[str, Any]) -> str:
+    return f"{math.exp(min(taught['log_evidence'][0], 20)):.2g}"
+
+
+def _counts(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _one_line(values: Sequence[float | None]) -> str:
+    return _spread(values).replace("\n", " ")
 
 
 def _rows(levels: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from monitor.core.alert import Kind
 from monitor.core.money import EXPONENT, amount_text
+from monitor.core.threshold import Measure
 from monitor.explain.comparison import AMOUNT_KINDS, Figure, Part
 from monitor.insight.rule_counts import rule_line
 from streams.cli.views.alerts import over_what, systemic_text, whose
@@ -133,7 +134,9 @@ def _figure_text(value: object) -> str:
 def _parts(explained: Explanation) -> Iterator[str]:
     is_review = explained.told["kind"] == Kind.REVIEW.value
     number = len(explained.parts)
+    is_gauge = explained.told["kind"] == Kind.LIMIT.value
     others = "of the days that it lists" if is_review else "of its business day"
+    others = "what was measured" if is_gauge else others
     what = f"{'is' if number == 1 else 'are'} {others}"
     if explained.total is not None:
         what = f"{_verb(number, 'make')} up the value"
@@ -150,6 +153,8 @@ def _parts(explained: Explanation) -> Iterator[str]:
 
 
 def _total(explained: Explanation, part: Part) -> str:
-    if explained.told["kind"] in AMOUNT_KINDS:
-        return amount_text(part.total, EXPONENT[explained.told["currency"]])
+    told = explained.told
+    measured = told["evidence"].get("measured", {}) if told["kind"] == Kind.LIMIT.value else {}
+    if told["kind"] in AMOUNT_KINDS or measured.get("measure") == Measure.AMOUNT:
+        return amount_text(part.total, EXPONENT[told["currency"]])
     return str(part.total)

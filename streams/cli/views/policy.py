@@ -5,6 +5,7 @@ from typing import Final
 from monitor.core.alert import written
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.threshold import Direction, Measure, Threshold
+from monitor.gauges.text import limit_text, scope_text
 from monitor.policy.models import OutlierSettings
 from monitor.policy.policy import CalendarSettings, Policy
 from monitor.policy.reviews import WHOLE, ReviewRule
@@ -22,7 +23,8 @@ def summary(policy: Policy) -> dict[str, object]:
         "version": policy.version,
         "effective_from": policy.effective_from_text or "ever",
         "calendar": _calendar(policy.calendar),
-        "limits": {threshold.threshold_id: _limit(threshold) for threshold in policy.thresholds},
+        "limits": {threshold.threshold_id: _limit(threshold) for threshold in policy.thresholds}
+        | {limit.limit_id: limit_text(limit) for limit in policy.gauges},
         "reviews": [_review(rule) for rule in policy.reviews],
         "outliers": _outliers(policy.outliers),
         "systemic": _systemic(policy.systemic),
@@ -34,6 +36,7 @@ def summary_text(policy: Policy) -> str:
     """Return what a policy does, as lines for a person."""
     said = summary(policy)
     limits = [f"{_limit(t)} ({t.threshold_id})" for t in policy.thresholds]
+    limits += [f"{limit_text(limit)} ({limit.limit_id})" for limit in policy.gauges]
     sections = {
         "calendar": [said["calendar"]],
         "limits, an alert is raised when a total is greater": limits,
@@ -51,19 +54,6 @@ def summary_text(policy: Policy) -> str:
         lines.append(f"{name}:")
         lines += [f"  {text}" for text in texts if text is not None] or ["  none"]
     return "\n".join(lines) + "\n"
-
-
-def scope_text(threshold: Threshold) -> str:
-    """Return whom a limit is for."""
-    if threshold.account_id is not None:
-        return f"account {threshold.account_id}"
-    if threshold.peer_group is not None:
-        return f"peer group {threshold.peer_group}"
-    if threshold.segment is not None:
-        return f"segment {threshold.segment}"
-    if threshold.product is not None:
-        return f"product {threshold.product}"
-    return "everyone"
 
 
 def duration_text(microseconds: int) -> str:
@@ -85,6 +75,16 @@ def _calendar(calendar: CalendarSettings) -> str:
         f" {duration_text(calendar.allowed_lateness)} after its end; a booking may be"
         f" {duration_text(calendar.clock_skew)} ahead of its record's timestamp, and one account's"
         f" bookings {duration_text(calendar.leap)} ahead of all others' until days wait for them"
+        f"{_idle(calendar)}"
+    )
+
+
+def _idle(calendar: CalendarSettings) -> str:
+    if calendar.idle_closes_after is None:
+        return ""
+    return (
+        "; a partition without records closes its days"
+        f" {duration_text(calendar.idle_closes_after)} behind the clock"
     )
 
 

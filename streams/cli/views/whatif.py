@@ -16,8 +16,8 @@ from monitor.core.alert import written
 from monitor.core.business_day import day_text
 from monitor.core.money import EXPONENT
 from monitor.core.threshold import Threshold
+from monitor.gauges.text import scope_text
 from monitor.whatif import AccountChange
-from streams.cli.views.policy import scope_text
 from streams.cli.views.text import plain
 from streams.replay.whatif import Answer, a_day, curve_rows
 

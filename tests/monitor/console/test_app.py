@@ -353,12 +353,18 @@ def test_reading_a_page_about_somebody_is_audited(console: MadeConsole) -> None:
 
 def test_the_store_must_answer_for_good_health(console: MadeConsole, tmp_path: Path) -> None:
     with console.client() as client:
-        assert client.get("/healthz").text == "ok"
+        assert client.get("/healthz").text == client.get("/livez").text == "ok"
+        assert client.get("/readyz").json() == {
+            "ready": True,
+            "reasons": {"store": {"ok": True, "says": "answers"}},
+            "notes": {},
+        }
         console.store.close()
         for file in tmp_path.glob("weir.db*"):
             file.unlink()
         (tmp_path / "weir.db").mkdir()
-        assert client.get("/healthz").status_code == 503
+        assert client.get("/healthz").status_code == client.get("/readyz").status_code == 503
+        assert client.get("/livez").status_code == 200
 
 
 def test_roles_follow_from_the_method() -> None:

@@ -259,6 +259,44 @@ def test_without_a_policy_the_pages_say_so(tmp_path: Path) -> None:
     console.close()
 
 
+OTHER_LIMITS = """
+[[limit]]
+id = "savings-of-firms"
+measure = "amount"
+currency = "EUR"
+at_least = "900.00"
+scope = { segment = "business", product = "savings" }
+
+[[limit]]
+id = "cash-in-a-day"
+measure = "count"
+window = "24h"
+above = 4
+where = { channel = ["atm"] }
+"""
+
+
+def test_limits_of_other_sorts_are_listed_and_one_that_says_at_least_is_amended(
+    console: MadeConsole,
+) -> None:
+    text = POLICY.replace("version = 1", "version = 2") + OTHER_LIMITS
+    console.take(text, sort=RecordSort.POLICY)
+    with console.client("bob") as client:
+        page = client.get("/limits").text
+        listed = client.get("/api/v1/limits").json()
+        asked = {"above": "1000.00", "effective_from": "2026-03-01"}
+        made = client.post("/api/v1/limits/savings-of-firms/proposals", json=asked)
+        proposed = client.get(f"/api/v1/proposals/{made.json()['proposal_id']}").json()["policy"]
+        assert client.get("/limits/cash-in-a-day").status_code == 404
+    says = "count within 24h where channel atm, for everyone: over 4 medium"
+    assert f'<strong>cash-in-a-day</strong>: <span lang="en">{says}</span>' in page
+    assert listed["others"] == [{"threshold_id": "cash-in-a-day", "says": says}]
+    scopes = {item["threshold_id"]: item["scope"] for item in listed["items"]}
+    assert scopes["savings-of-firms"] == "segment business, product savings"
+    (amended,) = (limit for limit in policy_of(proposed).thresholds if limit.product == "savings")
+    assert amended.above == 100_000
+
+
 # -- proposals follow from the topic --------------------------------------------------------------
 
 _DETAIL = {

@@ -7,6 +7,7 @@ import pytest
 
 from monitor.console import words
 from monitor.console.language.formats import grouped
+from monitor.console.why import why_of_alert
 from monitor.core.alert import Kind
 from monitor.store.standing import Does, State
 from monitor.systemic.alert import Verdict
@@ -42,26 +43,26 @@ def test_numbers_keep_every_digit(value: object, text: str) -> None:
 
 def test_a_count_has_no_currency() -> None:
     record = limit_alert("A", kind="daily-count", value=41, limit=40, currency=None)
-    assert words.why(record)[0] == (
+    assert why_of_alert(record)[0] == (
         "When this was told, 41 transactions had been made on account A on 2026-02-14;"
         " limit daily-amount allows 40 transactions."
     )
 
 
 def test_an_outlier_says_how_rare_it_is() -> None:
-    said = words.why(outlier("A"))
+    said = why_of_alert(outlier("A"))
     assert said[0].startswith("About 1 business day in 82 is as strange")
     assert said[1] == "It stands out because amount 70.95 is 4.0x the account's median."
 
 
 def test_a_review_says_how_it_reads() -> None:
-    assert words.why(review("A"))[-1] == (
+    assert why_of_alert(review("A"))[-1] == (
         "It reads as: suspicion, because its greatest day is 5.9 times the limit."
     )
 
 
 def test_an_incident_names_the_number_that_decided() -> None:
-    said = words.why(systemic())
+    said = why_of_alert(systemic())
     assert said[0] == "The whole population has moved, in segment current, up to 2026-02-14."
     assert said[2].startswith("The number that decided is 2.5e-06: probability of so many")
 
@@ -95,4 +96,33 @@ def test_texts_that_came_and_went_are_named(then: object, now: object, expected:
 
 
 def test_a_withdrawn_alert_says_so() -> None:
-    assert "was withdrawn" in words.why(limit_alert("A", status="withdrawn"))[-1]
+    assert "was withdrawn" in why_of_alert(limit_alert("A", status="withdrawn"))[-1]
+
+
+def test_what_a_limit_on_a_window_measured_is_said() -> None:
+    measured = {
+        "measure": "count",
+        "period": "24h",
+        "from": "2026-01-05T09:00:00Z",
+        "to": "2026-01-06T09:00:00Z",
+        "per": {"counterparty": "P1"},
+        "where": {"channel": ["atm", "cash"], "amount": {"from": "5.00"}, "weekend": True},
+    }
+    record = limit_alert("A") | {
+        "kind": Kind.LIMIT.value,
+        "value": 7,
+        "limit": 6,
+        "currency": "EUR",
+        "evidence": {"measured": measured, "over_by": 1, "times_limit": "1.17"},
+    }
+    first, second, *_ = why_of_alert(record)
+    assert first.startswith(
+        "When this was told, the number of transactions on account A from 2026-01-05 09:00 to"
+        " 2026-01-06 09:00 (P1) (channel atm, cash; amount from 5.00; weekend True) had come to"
+        " 7 transactions; limit "
+    )
+    assert first.endswith(" allows 6 transactions.")
+    assert second == "That is 1 too much, 1.17 times the limit."
+    assert words.amount(record | {"evidence": {"measured": {"measure": "distinct"}}}) == "7 parties"
+    money = record | {"value": "7.00", "evidence": {"measured": {"measure": "net"}}}
+    assert words.amount(money) == "7.00 EUR"

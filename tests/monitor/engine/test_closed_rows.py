@@ -1,5 +1,6 @@
 """Days close from rows as they close from objects, whatever is moved in the arrays meanwhile."""
 
+import gc
 import random
 from collections import Counter
 from typing import Any, NamedTuple
@@ -218,6 +219,36 @@ def test_the_days_of_a_stream_are_emitted_from_rows() -> None:
         engine.close_account_days()
     step = engine.take_step()
     assert len(step.closed_rows) > len(step.account_days) > 0
+
+
+def test_no_account_and_no_day_waits_for_the_collector_of_cycles() -> None:
+    """That runs seldom, and a day leads to all accounts that were objects on it."""
+    records = made_records(random.Random(1), 900, 60)  # noqa: S311 - no secret
+    records += closing_records(900)
+    engine = OrdinaryEngine(0, policies(), BUCKETS)
+    gc.collect()
+    gc.disable()
+    try:
+        for first in range(0, len(records), 50):
+            engine.observe_run(read_run([batch_of(records[first : first + 50])]))
+        while engine.has_closing_days:
+            engine.close_account_days()
+        step = engine.take_step()
+        assert len(step.closed_rows) > len(step.account_days) > 0
+        del step
+        assert engine.ledger.begin_rows().count() > 0
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found = Counter(type(held).__name__ for held in gc.garbage if of_ours(held))
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not found
+
+
+def of_ours(held: object) -> bool:
+    return type(held).__module__.startswith(("monitor.", "models.", "streams."))
 
 
 def at_each_day(patch: pytest.MonkeyPatch) -> Counter[str]:

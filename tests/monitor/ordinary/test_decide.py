@@ -15,6 +15,7 @@ from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.ordinary import decide
 from monitor.ordinary.layout import IN_PYTHON, Arrays, RunPlaces, Table
 from streams.wire.columns import prepare, read_run
+from tests.support import strange_stream
 from tests.support.records import Record, record
 from tests.support.spending import BUDGET
 from tests.support.transactions import POLICY, book
@@ -77,7 +78,7 @@ CASES: dict[str, tuple[Callable[[], OrdinaryEngine], Record]] = {
         lambda: begun(*(made(2 + n, f"T{2 + n}", currency=code) for n, code in enumerate(FURTHER))),
         made(5, "T5", currency="GBP"),
     ),
-    "near-limit": (begun, made(5, "T5", amount="401")),
+    "near-limit": (lambda: begun(made(2, "T2", currency="USD")), made(5, "T5", amount="401")),
     "clock": (lambda: begun(made(2, "T2", hours=30)), made(5, "T5", "A2", hours=31)),
     "models-day": (
         lambda: begun(made(2, "T0", hours=30), made(3, "T1", "A2", hours=31), text=POLICY + BUDGET),
@@ -125,6 +126,59 @@ def test_a_kernel_decides_on_what_is_ordinary() -> None:
     engine.observe_run(read_run([ordinary]))
     step = engine.take_step()
     assert (step.in_python, step.transactions, step.alerts) == (Counter(), 4, [])
+
+
+def test_a_kernel_takes_in_what_it_raises_and_python_tells_it_in_order() -> None:
+    engine = begun()
+    over = [
+        made(2, "T2", amount="401"), made(3, "T3", "A2", amount="401"),
+        made(4, "T4", "A2", amount="5"), made(5, "T5", "A1", amount="1"),
+        made(6, "T6", "A2", amount="1"), made(7, "T7", "A2", reverses="T3", amount="401"),
+        made(8, "T8", "A1", amount="1"),
+    ]  # fmt: skip
+    engine.observe_run(read_run([over]))
+    step = engine.take_step()
+    assert step.in_python == {"reversal": 1}
+    assert step.transactions == len(over)
+    told = [
+        (alert.cause.offset, alert.account_id, alert.kind.value, alert.status.value, alert.value)
+        for alert in step.alerts
+    ]
+    assert told == [
+        (2, "A1", "daily-amount", "raised", 501_00),
+        (3, "A2", "daily-amount", "raised", 501_00),
+        (6, "A2", "daily-count", "raised", 4),
+        (7, "A2", "daily-amount", "withdrawn", 106_00),
+        (7, "A2", "daily-count", "withdrawn", 3),
+        (8, "A1", "daily-count", "raised", 4),
+    ]
+    account = engine.ledger.find("A1")
+    assert account is not None
+    (account_day,) = account.days
+    assert {name: of_limit.value for name, of_limit in account_day.told.items()} == {
+        "daily-amount": 501_00, "daily-count": 4,
+    }  # fmt: skip
+
+
+def test_a_kernel_raises_what_no_review_can_come_of() -> None:
+    """A second day of two that make a review is Python's, and so is an account with a review."""
+    engine = begun(text=POLICY + "[review]\ndays = 2\nwindow_days = 10\nnear_share = 0.5\n")
+
+    def decided(*run: Record) -> tuple[Counter[str], list[tuple[str, str]]]:
+        engine.observe_run(read_run([list(run)]))
+        step = engine.take_step()
+        return step.in_python, [(alert.kind.value, alert.account_id) for alert in step.alerts]
+
+    assert decided(made(2, "T2", "A2", amount="401")) == ({}, [("daily-amount", "A2")])
+    assert decided(made(3, "T3", hours=24)) == ({"clock": 1}, [])
+    assert decided(made(4, "T4", hours=24, amount="401")) == ({}, [("daily-amount", "A1")])
+    assert decided(made(5, "T5", "A2", hours=24, amount="501")) == (
+        {"near-limit": 1}, [("daily-amount", "A2"), ("review", "A2")],
+    )  # fmt: skip
+    over = [made(6 + n, f"T{6 + n}", "A2", hours=24 + n, amount="1") for n in range(3)]
+    in_python, alerts = decided(*over)
+    assert in_python == {"near-limit": 1}
+    assert alerts[0] == ("daily-count", "A2")
 
 
 def test_a_kernel_decides_on_further_currencies_and_other_segments() -> None:
@@ -181,6 +235,7 @@ def test_compiled_and_plain_kernels_fill_the_same_arrays(
         stops[said[1]] += 1
         return said
 
+    monkeypatch.setattr(strange_stream, "HAS_GAUGES", 0.0)  # with gauges, no kernel decides
     monkeypatch.setattr(decide, "decide", both)
     assert_engines_agree(random.Random(seed), 120)  # noqa: S311 - seeded, and no secret
     assert stops.total() > 3

@@ -47,7 +47,8 @@ plain_days = st.tuples(
     st.none(),
 )  # fmt: skip
 days = plain_days | st.tuples(
-    st.sampled_from([FIRST - 9, FIRST - 1, FIRST, FIRST + 1, 1 << 31, -4]), st.none() | texts,
+    st.sampled_from([FIRST - 9, FIRST - 1, FIRST, FIRST + 1, 12_600_000, 1 << 31, -4]),
+    st.none() | texts,
     st.none() | st.integers(-(1 << 63), 1 << 53), totals,
     st.just({}) | st.just({"l": ["raised", 1, 2, 1, None]}),
     st.none() | st.just("B2"), st.none() | st.just("B1"), st.none() | st.just("card"),

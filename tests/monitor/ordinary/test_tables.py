@@ -8,10 +8,15 @@ from hypothesis import strategies as st
 
 from monitor.core.account import SERIES
 from monitor.core.transaction import CREDIT, DEBIT
+from monitor.engine.seen import KnownModels
 from monitor.ledger import ledger
 from monitor.ordinary import decide, layout, tables
 from monitor.ordinary.accounts import OrdinaryAccounts
 from monitor.ordinary.layout import CURRENCY_CODES
+from monitor.outliers.scorer import Scorer
+from monitor.policy.document import DEFAULT_POLICY, policy_of
+from monitor.policy.models import DEFAULT_BUDGET
+from monitor.policy.policy import PolicyBook
 from streams.wire import columns
 from streams.wire.rows import layout as rows_layout
 
@@ -63,7 +68,14 @@ def test_ids_are_held_as_by_a_dictionary_of_each_day(puts: list[tuple[int, int, 
 
 def test_each_account_has_its_row_in_the_models_also_where_room_was_made() -> None:
     accounts = OrdinaryAccounts(4)
-    account_ids = [f"A{row}" for row in range(5000)]
-    accounts.know_models(account_ids, 0)
+    policies = PolicyBook([policy_of(DEFAULT_POLICY + DEFAULT_BUDGET)])
+    assert policies.outliers is not None
+    scorer = Scorer(policies.outliers, 0, 1, policies.calendar.calendar())
+    account_ids = [f"A{row}\N{LATIN SMALL LETTER E WITH ACUTE}" for row in range(10_000)]
+    for account_id in account_ids:
+        scorer.add_account(account_id)
+    for account_id in account_ids[::3]:
+        accounts.number_of(account_id)
+    KnownModels(scorer, accounts).learn()
     numbers = [accounts.number_of(account_id) for account_id in account_ids]
-    assert accounts.arrays.accounts["model"][numbers].tolist() == list(range(5000))
+    assert accounts.arrays.accounts["model"][numbers].tolist() == list(range(10_000))

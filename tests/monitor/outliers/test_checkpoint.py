@@ -34,7 +34,7 @@ class Kept:
         assert self.engine.outliers.scorer is not None
         self.memory = Memory(self.engine.outliers.scorer, self.engine.ledger.bucket_of, key)
         self.parts = dict(kept or {})
-        self.refused = self.memory.restore(self.parts) if kept else []
+        self.refused = self.memory.restore(self.parts, BUCKETS) if kept else []
 
     @property
     def scorer(self) -> Scorer:
@@ -255,10 +255,34 @@ def test_parts_of_other_models_are_refused() -> None:
     assert why.startswith("core: the snapshot is of the models [1, False, 'half-space-trees']")
 
 
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_parts_of_more_buckets_take_the_place_of_others_once_the_seal_says_so(
+    *, is_sealed: bool
+) -> None:
+    kept = Kept(flushed().parts)
+    before, accounts = set(kept.parts), accounts_of(kept)
+    kept.engine.ledger.deal(4 * BUCKETS)
+    kept.memory.deal(4 * BUCKETS)
+    parts = kept.memory.new_parts()
+    dealt = {name for name in parts.written if name.startswith(f"accounts:{4 * BUCKETS}:")}
+    assert {name.count(":") for name in parts.written if name.startswith("accounts:")} == {2}
+    assert len(dealt) > len([name for name in before if name.startswith("accounts:")])
+    assert {name for name in before if name.startswith("accounts:")} == set(parts.dropped)
+    back = Kept()
+    buckets = 4 * BUCKETS if is_sealed else BUCKETS
+    back.engine.ledger.begin_with(buckets)
+    assert back.memory.restore({**kept.parts, **parts.written}, buckets) == []
+    assert accounts_of(back) == accounts
+    others = (before if is_sealed else dealt) - {"core"}
+    assert {name for name in others if name.startswith("accounts:")} == set(
+        back.memory.new_parts().dropped
+    )
+
+
 def test_of_nothing_nothing_is_refused() -> None:
     kept = Kept()
-    assert kept.memory.restore({}) == []
-    assert kept.memory.restore({"accounts:3": b"left over"}) == []
+    assert kept.memory.restore({}, BUCKETS) == []
+    assert kept.memory.restore({"accounts:3": b"left over"}, BUCKETS) == []
     assert kept.scorer.rows == {}
 
 

@@ -187,7 +187,56 @@ def test_the_default_policy_can_be_used() -> None:
         ({"measure": '"count"', "above": "true"}, "above is True"),
         ({"measure": '"count"', "above": "1_000_000_000_000_000_000"}, "a whole number"),
         ({"scope": '"business"'}, "scope is 'business'"),
-        ({"scope": '{ account = "a", segment = "b" }'}, "scope is"),
+        ({"scope": '{ account = "a", wat = "b" }'}, "scope is"),
+        ({"period": '"year"'}, "period is 'year': one of day, week, month"),
+        ({"period": '"week"', "window": '"1h"'}, "period and window are both stated"),
+        ({"window": '"32d"'}, "window is '32d': write a whole number"),
+        ({"window": '"0h"'}, "window is '0h'"),
+        ({"window": "60"}, "window is 60"),
+        ({"measure": '"net"', "direction": None}, "direction is missing: net of"),
+        ({"measure": '"through"'}, "direction is stated: what passes through goes both ways"),
+        ({"measure": '"largest"', "currency": None}, "currency is missing"),
+        ({"measure": '"distinct"', "above": "3"}, "of is missing: one of counterparty"),
+        ({"of": '"counterparty"'}, "of is stated"),
+        (
+            {"measure": '"distinct"', "of": '"institution"', "per": '"institution"', "above": "3"},
+            "per and of are both institution",
+        ),
+        ({"per": '"payee"'}, "per is 'payee': one of counterparty, institution"),
+        ({"at_least": '"5.00"'}, "above and at_least are both stated"),
+        ({"above": None, "at_least": '"0.00"'}, "at_least is 0"),
+        ({"tiers": '[{ above = "1.00", severity = "low" }]'}, "above and tiers are both stated"),
+        ({"above": None, "tiers": "[]"}, "tiers is no list of at most 8"),
+        ({"above": None, "tiers": '["low"]'}, "tier 1 is not a table"),
+        ({"above": None, "tiers": '[{ above = "1.00" }]'}, "tier 1: severity is missing"),
+        (
+            {
+                "above": None,
+                "tiers": '[{ above = "2.00", severity = "low" },'
+                ' { at_least = "2.01", severity = "high" }]',
+            },
+            "tiers do not rise",
+        ),
+        ({"where": '"atm"'}, "where is 'atm'"),
+        ({"where": "{ hour = 3 }"}, "where.hour is not known: use one of channel"),
+        ({"where": "{ channel = [] }"}, "where.channel is []"),
+        ({"where": "{ channel = [1] }"}, "where.channel is [1]"),
+        ({"where": "{ amount = 5 }"}, "where.amount is 5"),
+        ({"where": '{ amount = { from = "9", to = "8" } }'}, "from is greater than to"),
+        ({"where": '{ amount = { multiple_of = "0" } }'}, "multiple_of is 0"),
+        ({"where": '{ amount = { from = "1.001" } }'}, "where.amount.from is '1.001'"),
+        (
+            {
+                "measure": '"count"',
+                "currency": None,
+                "above": "3",
+                "where": '{ amount = { to = "1" } }',
+            },
+            "where.amount is stated, and the limit has no currency",
+        ),
+        ({"where": '{ hours = "25:00-06:00" }'}, "where.hours is '25:00-06:00'"),
+        ({"where": '{ hours = "06:00-06:00" }'}, "where.hours is"),
+        ({"where": "{ weekend = 1 }"}, "where.weekend is 1"),
         ({"scope": '{ branch = "b" }'}, "scope is"),
         ({"scope": '{ account = "" }'}, "scope is"),
         ({"scope": f'{{ account = "{"a" * 257}" }}'}, "scope is"),
@@ -256,7 +305,7 @@ def test_two_limits_may_not_be_taken_for_one_another() -> None:
     assert problems_of(same_id) == ["limits x and x have the same id"]
     same_subject = limit() + limit(id='"y"', above='"9"').removeprefix("version = 1\n")
     (problem,) = problems_of(same_subject)
-    assert problem.startswith("limits x and y have the same measure, direction, currency and scope")
+    assert problem.startswith("limits x and y measure the same and have the same scope")
 
 
 def test_all_mistakes_come_in_one_message() -> None:
@@ -349,7 +398,7 @@ def test_so_many_problems_are_shown_and_the_number_of_the_rest() -> None:
     tied = "".join(f'[[limit]]\nid = "l{n}"\nmeasure = "count"\nabove = 1\n' for n in range(3000))
     problems = problems_of("version = 1\n" + tied)
     assert len(problems) == PROBLEMS_MAX + 1
-    assert problems[0].startswith("limits l0 and l1 have the same measure")
+    assert problems[0].startswith("limits l0 and l1 measure the same")
     assert problems[-1] == "and 2,949 more problems"
 
 
@@ -357,7 +406,7 @@ def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
     (problem,) = problems_of(limit(measure=f'"{"x" * 100_000}"'))
     assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
     assert problem.startswith("limit x: measure is 'xxx")
-    assert problem.endswith("': one of amount, count")
+    assert problem.endswith("': one of amount, count, largest, net, through, distinct")
 
 
 toml_values = st.sampled_from(
@@ -366,7 +415,23 @@ toml_values = st.sampled_from(
      "0x" + "f" * 40]
 )  # fmt: skip
 keys = st.sampled_from(
-    ["id", "measure", "direction", "currency", "above", "scope", "severity", "wat"]
+    [
+        "id",
+        "measure",
+        "direction",
+        "currency",
+        "above",
+        "scope",
+        "severity",
+        "wat",
+        "period",
+        "window",
+        "where",
+        "per",
+        "of",
+        "at_least",
+        "tiers",
+    ]
 )
 
 

@@ -13,7 +13,7 @@ from monitor.core.alert import Alert
 from monitor.core.business_day import day_of_text, day_text
 from monitor.core.transaction import Origin, Transaction
 from monitor.engine.engine import Engine
-from monitor.ledger.ledger import rejection_rows
+from monitor.ledger.rejections import rejection_rows
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from monitor.policy.systemic import LASTING_DAYS, REACH_DAYS

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import MetaData, Row, event, inspect, text
+from sqlalchemy import MetaData, Row, event, inspect, select, text
 
 from monitor.core.business_day import day_of_text, day_text
 from monitor.store import queries
@@ -25,9 +25,9 @@ from monitor.store.queries import (
     member_counts,
     members_of,
 )
-from monitor.store.schema import OF_TOPICS, metadata
+from monitor.store.schema import OF_TOPICS, alerts, metadata
 from monitor.store.standing import State
-from monitor.store.store import Store, StoreError, bring_to
+from monitor.store.store import Store, StoreError, bring_to, is_among
 from tests.support.laws import law
 from tests.support.stored import (
     MONDAY,
@@ -53,6 +53,23 @@ def test_both_databases_hold_the_same(store: Store, tmp_path: Path) -> None:
     assert filled(store, records[50:], at_a_time=9) == contents(store)
 
 
+def test_a_column_is_among_texts_whatever_they_say(store: Store) -> None:
+    hostile = [
+        f"outlier/{account}/3"
+        for account in ("", "a,b", '{"a"}', "it's", "\\", "%(p)s", "NULL", "\U0001f600")
+    ]
+    filled(store, [read_alert(at, made_record(name, 1)) for at, name in enumerate(hostile)])
+    with store.reading() as connection:
+
+        def found(among: list[str]) -> set[str]:
+            chosen = select(alerts.c.alert_id).where(is_among(connection, alerts.c.alert_id, among))
+            return {*connection.execute(chosen).scalars()}
+
+        assert found([*hostile, *map(str, range(2000))]) == set(hostile)
+        assert found([hostile[3], "outlier/null/3"]) == {hostile[3]}
+        assert found([]) == set()
+
+
 def test_the_tables_are_those_that_migrations_make(store: Store) -> None:
     with store.begin() as connection:
         context = MigrationContext.configure(connection)
@@ -60,7 +77,8 @@ def test_the_tables_are_those_that_migrations_make(store: Store) -> None:
         assert set(inspect(connection).get_table_names()) > set(metadata.tables)
 
 
-def test_a_store_of_an_older_form_becomes_the_same(store: Store) -> None:
+@pytest.mark.parametrize("older_form", ["0001", "0003", "0014"])
+def test_a_store_of_an_older_form_becomes_the_same(store: Store, older_form: str) -> None:
     whole = filled(store, made_records(3, 150))
     with store.begin() as connection:
         rows = {
@@ -69,7 +87,7 @@ def test_a_store_of_an_older_form_becomes_the_same(store: Store) -> None:
         }
         metadata.drop_all(connection)
         connection.execute(text("DROP TABLE alembic_version"))
-        bring_to(connection, "0003")
+        bring_to(connection, older_form)
         older = MetaData()
         older.reflect(connection)
         for name in rows.keys() & older.tables.keys():
@@ -376,3 +394,18 @@ def test_tables_of_another_version_are_told(tmp_path: Path, statement: str) -> N
     store.close()
     with pytest.raises(StoreError, match="version that it was last opened with"):
         Store.open(f"sqlite:///{tmp_path / 'weir.db'}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://weir:hunter2@db/weir",
+        "postgresql+psycopg://weir:hunter2@db:abc/weir",
+        "weir:hunter2@db",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_not_shown_with_its_password(url: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        Store.open(url)
+    assert "postgresql+psycopg://" in str(refused.value)
+    assert "hunter2" not in str(refused.value)

@@ -21,6 +21,7 @@ from monitor.store.standing import Action, Does, State
 from monitor.store.store import Store, StoreAwayError, StoreError
 from streams.archive.archive import Archive
 from streams.archive.publisher import Publisher
+from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -47,7 +48,7 @@ def written(record: dict[str, Any]) -> dict[str, Any]:
 
 def write(settings: Settings, topic: str, records: list[Outgoing]) -> None:
     async def send() -> None:
-        async with Outbox(settings.broker) as outbox:
+        async with Outbox(cluster_of(settings)) as outbox:
             await outbox.write(topic, 0, records)
 
     asyncio.run(send())

@@ -10,8 +10,8 @@ import pytest
 
 from monitor.store.intake import Intake
 from monitor.store.store import Store
-from streams.lab.console_client import PAGES
-from streams.lab.console_made import MadeAlerts
+from streams.lab.console.client import PAGES
+from streams.lab.console.made import MadeAlerts
 from tests.support.stored import filled, made_records, sqlite_store
 
 

@@ -426,7 +426,7 @@ def test_what_would_alert_by_product_is_what_a_replay_says(weir: Weir, tmp_path:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("send",), "name files of transactions, or accounts by --accounts"),
+        (("send",), "name files, accounts by --accounts, or a --heartbeat"),
         (("send", "t.csv", "--forget"), "--forget are for --accounts"),
         (("send", "--accounts", "a.csv", "--map", "m", "--accounts-map", "n"), "there are none"),
         (("replay", "t.csv", "--accounts-map", "m"), "--accounts-map is for --accounts"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.policy import document, limits, models, reviews, systemic
+from monitor.policy import document, limits, models, reviews, systemic, where
 from monitor.policy.document import FULL_POLICY, policy_of
 from streams.cli.views.policy import duration_text, summary, summary_text
 
@@ -19,6 +19,7 @@ cut_off = "00:00"
 allowed_lateness = "48h"
 clock_skew = "1h"
 leap = "72h"
+idle_closes_after = "6h"
 [[limit]]
 id = "x"
 measure = "amount"
@@ -53,6 +54,7 @@ CHANGED = {
     "calendar.allowed_lateness": ('"48h"', '"49h"'),
     "calendar.clock_skew": ('"1h"', '"2h"'),
     "calendar.leap": ('"72h"', '"96h"'),
+    "calendar.idle_closes_after": ('"6h"', '"7h"'),
     "limit.id": ('id = "x"', 'id = "y"'),
     "limit.measure": ('measure = "amount"', 'measure = "count"'),
     "limit.direction": ('"debit"', '"both"'),
@@ -60,6 +62,30 @@ CHANGED = {
     "limit.above": ("above = 500", "above = 501"),
     "limit.severity": ('severity = "low"', 'severity = "high"'),
     "limit.scope": ('"low"', '"low"\nscope = { segment = "s" }'),
+    "limit.at_least": ("above = 500", "at_least = 502"),
+    "limit.tiers": (
+        'above = 500\nseverity = "low"',
+        'tiers = [{ above = 500, severity = "low" }, { above = 600, severity = "high" }]',
+    ),
+    "limit.period": ('"low"', '"low"\nperiod = "week"'),
+    "limit.window": ('"low"', '"low"\nwindow = "10m"'),
+    "limit.per": ('"low"', '"low"\nper = "counterparty"'),
+    "limit.of": (
+        'measure = "amount"\ndirection', 'measure = "distinct"\nof = "institution"\ndirection'
+    ),
+    "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
+    "where.channel": ('"low"', '"low"\nwhere = { channel = "cash" }'),
+    "where.counterparty": ('"low"', '"low"\nwhere = { counterparty = "P1" }'),
+    "where.counterparty_institution": (
+        '"low"', '"low"\nwhere = { counterparty_institution = "I" }'
+    ),
+    "where.counterparty_institution_country": (
+        '"low"', '"low"\nwhere = { counterparty_institution_country = "DE" }'
+    ),
+    "where.branch": ('"low"', '"low"\nwhere = { branch = "B" }'),
+    "where.amount": ('"low"', '"low"\nwhere = { amount = { from = "2.00" } }'),
+    "where.hours": ('"low"', '"low"\nwhere = { hours = "22:00-06:00" }'),
+    "where.weekend": ('"low"', '"low"\nwhere = { weekend = true }'),
     "scope.account": ('"low"', '"low"\nscope = { account = "s" }'),
     "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
@@ -93,6 +119,7 @@ KEYS = {
     *(f"calendar.{key}" for key in document.CALENDAR_KEYS),
     *(f"limit.{key}" for key in limits.LIMIT_KEYS),
     *(f"scope.{key}" for key in limits.SCOPE_KEYS),
+    *(f"where.{key}" for key in where.WHERE_KEYS),
     *(f"budget.{key}" for key in models.BUDGET_KEYS),
     *(f"models.{key}" for key in models.MODELS_KEYS),
     *(f"systemic.{key}" for key in systemic.SYSTEMIC_KEYS),

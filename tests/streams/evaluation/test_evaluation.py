@@ -297,6 +297,28 @@ def account_days_of_run(made: Made, run: SeedRun) -> tuple[AccountDays, AccountD
     return holds, scores
 
 
+def test_with_dispositions_the_other_figures_stay_and_what_was_taught_is_said(
+    weir: Weir, made: Made
+) -> None:
+    asked = (made.path, "--labels", made.labels, "--dispositions-per-day", 5)
+    found = figures(weir, *asked, "--label-after-days", 3)
+    teaching = found.pop("teaching")
+    assert without_time(found) == without_time(figures_of_made(weir, made, "--labels", made.labels))
+    assert (teaching["dispositions_per_day"], teaching["label_after_days"]) == (5, 3)
+    assert teaching["labels"] == [5 * (DAYS - WARM_UP)]
+    assert 0 < teaching["confirmed"][0] < teaching["labels"][0]
+    for level in ("transactions", "account_days"):
+        assert teaching[level]["gain"] == pytest.approx(
+            teaching[level]["ap"][0] - found[level]["ap"][0], abs=2e-6
+        )
+    settings = ("--warm-up-days", WARM_UP, "--seeds", 1, "--partitions", 1)
+    status, out, _ = weir(*settings, *asked)
+    assert status == 0
+    assert "With 5 dispositions a day, each given 1 day later: 110 labels, " in out
+    assert "Account-days, taught: average precision 0." in out
+    assert "Transactions: no weights in the end (seed 1)." in out
+
+
 def test_labels_as_columns_and_as_lines_give_one_answer(weir: Weir, made: Made) -> None:
     kinds = ("--kinds", ",".join(WANTED))
     columns = figures(weir, made.path, "--label", "is_odd", "--kind", "kind", *kinds)
@@ -524,6 +546,10 @@ def test_without_matplotlib_only_the_chart_is_missing(
         (("--label", "reverses", "--kind", "kind"), "'T0"),
         (("--label", "is_odd", "--warm-up-days", "3"), "budget.warm_up_days is 3: a whole number"),
         (("--label", "is_odd", "--budget", "0"), "budget.alerts_per_day is 0: a whole number"),
+        (
+            ("--label", "is_odd", "--label-after-days", "2"),
+            "--label-after-days needs --dispositions-per-day",
+        ),
         (("--label", "is_odd", "--out", "no/a.png"), "there is no folder no"),
         (("--label", "is_odd", "--out", "a.svg"), "a.svg is no folder that is there, and no .png"),
         (("--labels", "gone.jsonl"), "gone.jsonl: No such file"),
@@ -611,7 +637,7 @@ def test_runs_stand_in_the_order_of_their_seeds_whichever_comes_first(
     first = run_of(table, policies[0], 1, rows.append)
     told = [(1, 40), (1, first._replace(cpu_seconds=2.0)), (0, 60), (0, first)]
     monkeypatch.setattr(evaluate_seeds, "processes_for", lambda *_: 2)
-    monkeypatch.setattr(evaluate_seeds, "_told", lambda *_: iter(told))
+    monkeypatch.setattr(evaluate_seeds, "_told", lambda *_, **__: iter(told))
     rows.clear()
     runs = evaluate_seeds.runs_of(table, Source([made.path], None), policies, 1, rows.append)
     assert (runs[0], runs[1].cpu_seconds) == (first, 2.0)
@@ -623,10 +649,13 @@ def test_two_processes_say_what_one_does(made: Made, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(evaluate_seeds, "processes_for", lambda *_: 2)
     policies = [with_seed(policy_for(None, 5, WARM_UP), seed) for seed in (1, 2, 3)]
     table, rows = table_in(made.path), list[int]()
-    runs = evaluate_seeds.runs_of(table, Source([made.path], None), policies, 2, rows.append)
+    source = Source([made.path], None)
+    runs = evaluate_seeds.runs_of(table, source, policies, 2, rows.append, has_features=True)
     assert sum(rows) == 3 * len(made.rows)
     for run, policy in zip(runs, policies, strict=True):
-        alone = run_on(made.path, policy, 2)
+        alone = run_of(table, policy, 2, lambda _: None, has_features=True)
+        np.testing.assert_array_equal(run.features, alone.features)
+        assert alone.features[alone.day > 0].any(axis=1).all()
         np.testing.assert_array_equal(run.score, alone.score)
         np.testing.assert_array_equal(run.closed_score, alone.closed_score)
         assert run.alerts == alone.alerts

@@ -172,13 +172,13 @@ encoding = "nope"
 zzz = 1
 skip_incomplete_last_line = "yes"
 [columns]
-transaction_id = { template = "{x}" }
-account_id = { column = 3 }
+transaction_id = { template = "{x" }
+account_id = { column = 0 }
 booked_at = { column = "a", format = "%Q", time_zone = "Mars", time = "25:00" }
 amount = { column = "a", decimal = ",", thousands = ",", absolute = "yes", decimals = 9 }
 currency = { constant = "XX" }
 direction = { column = "t", values = { a = "in" }, foo = 1 }
-channel = 5
+channel = 5.5
 segment = { colum = "a" }
 nope = "x"
 [[where]]
@@ -215,11 +215,6 @@ def test_a_file_that_is_no_map_is_one_clear_error(tmp_path: Path, text: str) -> 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(FeedError, match=r"broken\.toml cannot be read"):
         feed_map_of(path)
-
-
-def test_a_map_is_not_for_json_lines(tmp_path: Path) -> None:
-    with pytest.raises(FeedError, match="JSON Lines"):
-        mapped(tmp_path, PLAIN, b"{}\n", "x.jsonl")
 
 
 def test_every_key_of_a_map_stands_in_the_documentation() -> None:

@@ -5,6 +5,7 @@ from aiokafka.errors import KafkaTimeoutError
 
 from streams.kafka import producer
 from streams.kafka.broker_error import BrokerError
+from streams.kafka.cluster import Cluster
 from streams.kafka.producer import Outbox, Outgoing
 
 
@@ -55,7 +56,7 @@ def test_what_the_broker_has_not_taken_at_the_end_is_an_error_though_nobody_wait
     monkeypatch.setattr(producer, "AIOKafkaProducer", Producer)
 
     async def send() -> None:
-        async with Outbox("nowhere:1") as outbox:
+        async with Outbox(Cluster("nowhere:1")) as outbox:
             await outbox.send("topic", 0, [Outgoing(b"k", b"v")])
 
     with pytest.raises(BrokerError, match=r"does not take records any more \(KafkaTimeoutError\)"):
@@ -77,7 +78,7 @@ def test_an_outbox_that_is_given_up_while_it_connects_is_ended(
     monkeypatch.setattr(producer, "AIOKafkaProducer", Unanswered)
 
     async def connect() -> None:
-        async with Outbox("localhost:1"):
+        async with Outbox(Cluster("localhost:1")):
             pass
 
     async def given_up() -> None:
@@ -110,7 +111,9 @@ def test_records_wait_only_for_those_of_their_own_group_of_topics(
     monkeypatch.setattr(producer, "AIOKafkaProducer", Noted)
 
     async def send() -> int:
-        async with Outbox("nowhere:1", apart=(("alerts", "rejections"), ("state",))) as outbox:
+        async with Outbox(
+            Cluster("nowhere:1"), apart=(("alerts", "rejections"), ("state",))
+        ) as outbox:
             for topic in ("state", "alerts", "days", "rejections", "state", "alerts"):
                 await outbox.send(topic, 0, [Outgoing(b"k", b"v")])
         return outbox.arrived
@@ -134,7 +137,7 @@ def test_an_error_of_one_producer_is_told_after_all_have_ended(
     monkeypatch.setattr(producer, "AIOKafkaProducer", Failing)
 
     async def send() -> None:
-        async with Outbox("nowhere:1", apart=(("alerts",),)):
+        async with Outbox(Cluster("nowhere:1"), apart=(("alerts",),)):
             pass
 
     with pytest.raises(BrokerError, match="KafkaTimeoutError"):

@@ -228,7 +228,7 @@ def test_files_while_python_and_kernels_take_turns(monkeypatch: pytest.MonkeyPat
     for seed in range(30):
         assert_replays_agree(random.Random(seed), counts)  # noqa: S311 - seeded, and no secret
     assert counts["mostly-odd"]
-    assert counts["near-limit"]
+    assert counts["object-account"]
 
 
 def test_made_files() -> None:

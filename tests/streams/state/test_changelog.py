@@ -11,7 +11,8 @@ from monitor.core.business_day import day_of_text
 from monitor.core.transaction import transaction_of
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
-from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Bucket, Entry, rejection_rows
+from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Bucket, Entry
+from monitor.ledger.rejections import rejection_rows
 from monitor.ledger.watermark import NEVER, Lone, Marks
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
@@ -67,6 +68,7 @@ seals = st.builds(
     st.lists(st.integers(1, 1 << 40)), st.integers(1, 65_536), st.binary(max_size=12),
     st.lists(st.tuples(st.integers(1, 9), st.none() | st.text(), st.text()).map(list)),
     st.tuples(*[st.integers(0, 1 << 40)] * 3),
+    gauges=st.dictionaries(st.text(max_size=4), st.integers(0, 1_000_000), max_size=2),
 )  # fmt: skip
 
 
@@ -350,9 +352,18 @@ def test_what_another_writer_writes_later_changes_nothing_that_counts() -> None:
     assert not any(keys.is_of_another(key, later) for key in counts)
 
 
-def test_another_number_of_buckets_is_refused() -> None:
-    with pytest.raises(StateError, match="has 4 buckets, the setting is 8: set WEIR_BUCKETS=4"):
-        changelog.recover(an_engine(8), kept_of(an_engine()))
+def test_state_says_how_many_buckets_there_are() -> None:
+    engine = an_engine(8)
+    changelog.recover(engine, kept_of(an_engine()))
+    assert len(engine.ledger.buckets) == BUCKETS
+
+
+@pytest.mark.parametrize("count", [0, 65_537])
+def test_a_seal_that_names_no_possible_number_of_buckets_is_refused(count: int) -> None:
+    kept = kept_of(an_engine())
+    seal = changelog.seal_of(kept[keys.seal_key(WRITER)])._replace(buckets=count)
+    with pytest.raises(StateError, match="the seal of partition 0 is damaged"):
+        changelog.recover(an_engine(), {**kept, keys.seal_key(WRITER): changelog.seal_bytes(seal)})
 
 
 # -- which of two versions holds -----------------------------------------------------------------

@@ -35,7 +35,7 @@ def test_cut_anywhere_the_last_whole_version_is_there(
 ) -> None:
     """Versions are written one after the other, with the tombstones before each; then a crash."""
     offset, kept = 0, dict[bytes, bytes]()
-    own = Pieces(kept, b"w")
+    own = Pieces(Kept(kept), b"w")
     expected: bytes | None = None
     crash_at = data.draw(st.integers(0, len(drawn) - 1))
     for number, (more, content) in enumerate(drawn):
@@ -52,7 +52,7 @@ def test_cut_anywhere_the_last_whole_version_is_there(
         if number == crash_at:
             break
     # Whoever comes next takes on what is there, and leaves nothing else behind.
-    following = Pieces(kept, b"x", [KEY])
+    following = Pieces(Kept(kept), b"x", [KEY])
     changelog.keep(kept, [*((key, None) for key in following.needless())])
     whole = Kept(kept).whole(KEY)
     assert (None if whole is None else whole.value) == expected
@@ -66,7 +66,7 @@ def test_cut_anywhere_the_last_whole_version_is_there(
 
 def test_pieces_of_two_versions_are_no_version() -> None:
     kept: dict[bytes, bytes] = {}
-    first, other = Pieces(kept, b"w"), Pieces(kept, b"w")
+    first, other = Pieces(Kept(kept), b"w"), Pieces(Kept(kept), b"w")
     first_pieces = list(first.records(KEY, value(5, b"a" * 25)))
     two = list(other.records(KEY, value(5, b"b" * 25)))  # of the same offset, version and keys
     assert [key for key, _ in first_pieces] == [key for key, _ in two]
@@ -77,7 +77,7 @@ def test_pieces_of_two_versions_are_no_version() -> None:
 @pytest.mark.parametrize("key", [KEY, b"k" * 500])
 def test_a_piece_fits_a_record(key: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pieces, "PIECE_BYTES_MAX", RECORD_BYTES_MAX - 10_000)
-    own = Pieces({}, b"0000000f-0123456789ab")
+    own = Pieces(Kept({}), b"0000000f-0123456789ab")
     records = list(own.records(key, value(1, bytes(3 * RECORD_BYTES_MAX))))
     assert len(records) == 4
     for name, content in records:

@@ -14,7 +14,8 @@ from monitor.engine.coverage import unwatched
 from monitor.engine.engine import Engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.engine.step import Step
-from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry, rejection_rows
+from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
+from monitor.ledger.rejections import rejection_rows
 from monitor.ledger.watermark import Marks
 from monitor.ordinary import layout
 from monitor.ordinary.accounts import OrdinaryAccounts

@@ -9,6 +9,7 @@ from monitor.engine.engine import Engine
 from monitor.review.membership import NO_VERDICTS, Verdicts
 from monitor.systemic.alert import Verdict
 from streams.cli.views.alerts import systemic_text, whose
+from streams.kafka.cluster import Cluster
 from streams.topics import incidents
 from streams.topics.incidents import IncidentFollower, decided_headers
 from streams.wire import codec
@@ -78,7 +79,7 @@ def followed(
     said: list[Verdicts] = []
 
     async def follow() -> None:
-        follower = IncidentFollower("nowhere:1", "systemic", "state", said.append)
+        follower = IncidentFollower(Cluster("nowhere:1"), "systemic", "state", said.append)
         await follower.start()
         for _ in range(reads):
             await follower._read()

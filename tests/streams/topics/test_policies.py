@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from monitor.policy.document import POLICY_BYTES_MAX, policy_of
 from monitor.policy.policy import PolicyBook
+from streams.kafka.cluster import Cluster
 from streams.topics.policies import PolicyFollower, Refused
 from tests.support.transactions import POLICY
 
@@ -35,7 +36,7 @@ def test_what_is_refused_is_named_by_its_offset_and_the_rest_is_taken() -> None:
     second = POLICY.replace("version = 1", "version = 2")
 
     async def read() -> None:
-        follower = PolicyFollower("none:0", "policy", book, changed.append, refused.append)
+        follower = PolicyFollower(Cluster("none:0"), "policy", book, changed.append, refused.append)
         await follower.stop()  # it never connected
         follower._tail = FixedTail(  # type: ignore[assignment]  # in the place of a broker
             Standing(11, second.encode()),

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.transaction import FIELDS, Reason, Rejection, Transaction, transaction_of
+from monitor.core.transaction import (
+    FIELDS,
+    Heartbeat,
+    Reason,
+    Rejection,
+    Transaction,
+    transaction_of,
+)
 from monitor.engine.engine import Engine
 from streams.wire import codec
 from streams.wire.accounts import decode_account
@@ -288,3 +295,39 @@ def test_bytes_that_are_no_utf_8_are_no_json_wherever_they_stand(odd: bytes) -> 
     account = decode_account(b'{"account_id": "A", ' + odd + b"}")
     assert isinstance(account, Rejection)
     assert account.reason is Reason.MALFORMED
+
+
+# -- heartbeats -----------------------------------------------------------------------------------
+
+
+def test_a_heartbeat_is_read_as_it_was_written() -> None:
+    value = codec.heartbeat_bytes("feed", 1_767_603_600_000_000)
+    assert value == b'{"weir_heartbeat":"feed","booked_at":"2026-01-05T09:00:00Z"}'
+    item = codec.decode(value)
+    assert isinstance(item, Heartbeat)
+    assert item.event_time == 1_767_603_600_000_000
+    assert codec.is_heartbeat(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"weir_heartbeat":"f"}',
+        b'{"weir_heartbeat":"f","booked_at":"now"}',
+        b'{"booked_at":"2026-01-05T09:00:00Z"}',
+        b'{"weir\\u005fheartbeat":"f","booked_at":"2026-01-05T09:00:00Z"}',
+        b'{"weir_heartbeat":"f","booked_at":"2026-01-05T09:00:00Z","x":"%s"}' % (b"x" * 500),
+        b'{"weir_heartbeat":"f","booked_at":"2026-01-05T09:00:00Z","account_id":"A"}',
+        b'{"weir_heartbeat":"f","booked_at":"2026-01-05T09:00:00Z","transaction_id":"T"}',
+    ],
+)
+def test_what_is_not_wholly_one_is_rejected(value: bytes) -> None:
+    item = codec.decode(value)
+    assert isinstance(item, Rejection)
+    assert not isinstance(item, Heartbeat)
+    assert not codec.is_heartbeat(value)
+
+
+@pytest.mark.parametrize("said", ["f", 1, None, {"a": 1}])
+def test_a_transaction_may_have_a_field_of_that_name(said: object) -> None:
+    assert isinstance(decoded(weir_heartbeat=said), Transaction)

@@ -13,11 +13,22 @@ from prometheus_client.samples import Sample
 from monitor.core.alert import Kind, Status
 from monitor.core.transaction import Reason
 from monitor.ordinary.layout import IN_PYTHON
+from streams.state.keys import FORMAT
 from streams.worker.metrics import METRICS, Metrics
 
 DOCS = Path(__file__).parents[3] / "docs" / "metrics.md"
-BOUNDED = {"reason", "kind", "status", "part", "partition", "currency", "table", "version"}
-PARTITION_GAUGES = [name for name, metric in METRICS.items() if metric.labels == ("partition",)]
+BOUNDED = {
+    "reason",
+    "kind",
+    "status",
+    "part",
+    "partition",
+    "currency",
+    "table",
+    "version",
+    "state_format",
+}
+OF_PARTITIONS = [name for name, metric in METRICS.items() if metric.labels == ("partition",)]
 UNITS = {"seconds": {"seconds", "seconds since 1970"}, "bytes": {"bytes"}, "records": {"records"}}
 
 
@@ -46,8 +57,8 @@ def table(heading: str) -> list[list[str]]:
 
 def test_a_scrape_shows_the_metrics_of_the_table_with_their_types_and_no_others() -> None:
     metrics = a_worker()
-    for attribute in PARTITION_GAUGES:
-        getattr(metrics, attribute).labels("0").set(1)
+    for attribute in OF_PARTITIONS:
+        getattr(metrics, attribute).labels("0").inc()
     text = generate_latest(metrics.registry).decode()
     shown = {
         (line.split()[2], line.split()[3])
@@ -59,8 +70,8 @@ def test_a_scrape_shows_the_metrics_of_the_table_with_their_types_and_no_others(
 
 def test_a_scrape_shows_the_labels_of_the_table() -> None:
     metrics = a_worker()
-    for attribute in PARTITION_GAUGES:
-        getattr(metrics, attribute).labels("0").set(1)
+    for attribute in OF_PARTITIONS:
+        getattr(metrics, attribute).labels("0").inc()
     metrics.unwatched.labels("CZK")
     metrics.limit_currency_seen.labels("EUR")
     metrics.names_held.labels("0", "channels")
@@ -121,7 +132,7 @@ def test_every_reason_kind_and_status_stands_at_zero_before_anything_happened() 
     for kind in Kind:
         for status in Status:
             assert values["weir_alerts_total", kind.value, status.value] == 0
-    assert values["weir_build_info", "1.2.3"] == 1
+    assert values["weir_build_info", str(FORMAT), "1.2.3"] == 1
 
 
 def test_an_unknown_label_is_a_mistake_and_no_new_series() -> None:
@@ -136,8 +147,8 @@ def test_forgetting_a_partition_drops_its_series_and_no_others(
     metrics = a_worker()
     before = scraped(metrics)
     for number in partitions:
-        for attribute in PARTITION_GAUGES:
-            getattr(metrics, attribute).labels(str(number)).set(number + 1)
+        for attribute in OF_PARTITIONS:
+            getattr(metrics, attribute).labels(str(number)).inc(number + 1)
     gone = data.draw(st.sampled_from(sorted(partitions)))
     metrics.forget_partition(gone)
     left = {
@@ -148,7 +159,7 @@ def test_forgetting_a_partition_drops_its_series_and_no_others(
     assert left == {
         (METRICS[attribute].name, str(number))
         for number in partitions - {gone}
-        for attribute in PARTITION_GAUGES
+        for attribute in OF_PARTITIONS
     }
     assert [s for s in scraped(metrics) if "partition" not in s.labels] == before
 

@@ -17,6 +17,7 @@ from monitor.core.money import EXPONENT, amount_text
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from streams.state.changelog import keep, parts_of
+from streams.state.pieces import Kept
 from streams.wire import codec
 from streams.wire.columns import read_run
 from streams.worker.partition import Partition
@@ -236,7 +237,7 @@ def test_the_stream_has_everything_in_it() -> None:
     assert {alert["kind"] for alert in late} >= {"outlier"}
     kinds = {alert["kind"] for alert in map(json.loads, values(log, TOPICS.alerts))}
     assert kinds == {"outlier", "daily-amount", "daily-count"}
-    names = parts_of(log.kept())
+    names = parts_of(Kept(log.kept()))
     assert {name.partition(":")[0] for name in names} == {"core", "day", "accounts"}
     keys = {key for key in warmed_up().kept() if key.startswith(b"m:day:")}
     assert {key for key in log.kept() if key.startswith(b"m:day:")} != keys  # a day was finished
@@ -350,7 +351,7 @@ def test_of_two_parts_the_one_with_the_greater_offset_holds(
 
 def test_parts_are_read_back_as_they_were_written() -> None:
     log = warmed_up()
-    parts = parts_of(log.kept())
+    parts = parts_of(Kept(log.kept()))
     assert all(value.startswith(b"weirmdl\n") for value in parts.values())
     assert {b"m:" + name.encode() for name in parts} == parts_kept(log).keys()
 

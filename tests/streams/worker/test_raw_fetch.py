@@ -1,11 +1,13 @@
 """A fetch as bytes gives the records that aiokafka gives, in order, and stands where it stands."""
 
 import asyncio
+import gc
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
 from types import SimpleNamespace
 from typing import Any, Final
+from weakref import ref
 
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, Fetcher
@@ -266,6 +268,30 @@ def test_the_next_fetch_begins_as_soon_as_the_last_run_of_one_is_handed_over() -
         assert TP not in reader.fetcher._records
 
     run_async(work)
+
+
+def test_a_fetch_that_is_read_out_is_freed_without_the_collector_of_cycles() -> None:
+    """That runs once in minutes, and a second's fetches have megabytes."""
+    log = MadeLog()
+    log.add(ordinary(4), 4)
+    log.add(ordinary(4, 4), 4)
+
+    async def work() -> None:
+        reader = Reader(log, records_max=5)
+        first = await reader.poll()
+        result = reader.fetcher._records[TP]
+        fetched = [ref(held) for held in (result, result._partition_records)]
+        del result
+        assert all(held() is not None for held in fetched)
+        second = await reader.poll()
+        assert [held() for held in fetched] == [None, None]
+        assert [offset for offset, *_ in flat([*first, *second])] == list(range(8))
+
+    gc.disable()
+    try:
+        run_async(work)
+    finally:
+        gc.enable()
 
 
 def test_what_compaction_left_keeps_its_offsets_and_ends_at_a_record() -> None:

@@ -35,6 +35,7 @@ from tests.monitor.console.made_console import (
     segment_day,
     systemic,
 )
+from tests.support.counted import counted_hour, late_stretch
 from tests.support.messages import CONSOLE, extracted
 
 BEGIN, END = "\u27e6", "\u27e7"
@@ -80,6 +81,7 @@ CONTENT: Final = (
     "简体中文",
     "weir.account-day",
     "weir.alert",
+    "weir.completeness",
     "weir.policy",
     "weir.rejection",
     "weir.segment-day",
@@ -272,6 +274,9 @@ def fill_groups(console: MadeConsole) -> None:
     days[0]["limits"][0]["values"] = {"relative_error": 0.02, "buckets": [0], "counts": [1]}
     days[-1]["limits"][0]["values"] = {**days[-1]["limits"][0]["values"], "buckets": [0, 100, 400]}
     console.take(*days, segment_day("2026-02-28", None), sort=RecordSort.SEGMENT_DAY)
+    console.take(
+        counted_hour(), counted_hour(offset=90), late_stretch(), sort=RecordSort.COMPLETENESS
+    )
     accounts = [
         account_day(f"D{number}", "2026-02-28")
         | {"segment": "current" if number < 20 else None, "branch": "B1" if number < 15 else None}
@@ -416,7 +421,7 @@ def test_every_route_of_a_page_is_looked_at(console: MadeConsole) -> None:
     fill(console)
     looked = [address.partition("?")[0] for address, _, _ in addresses(console)]
     paths = {route.path: route for route in PAGES if route.methods and "GET" in route.methods}
-    no_pages = {"/", "/healthz", "/events"}
+    no_pages = {"/", "/healthz", "/livez", "/readyz", "/events"}
     no_pages |= {path for path in paths if path.startswith("/login/oidc")}  # in oidc/test_pages.py
     unseen = [
         path

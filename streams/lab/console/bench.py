@@ -20,8 +20,8 @@ from monitor.store import people
 from monitor.store.intake import Intake, Read
 from monitor.store.people import Role
 from monitor.store.store import Store, StoreError
-from streams.lab.console_client import Asked, Client, ConsoleError, ConsoleProcess, measure
-from streams.lab.console_made import ANALYSTS, MadeAlerts
+from streams.lab.console.client import Asked, Client, ConsoleError, ConsoleProcess, measure
+from streams.lab.console.made import ANALYSTS, MadeAlerts
 
 BATCH: Final = 1000
 """Records that one transaction takes, about as many as the archive reads at a time."""

@@ -1,0 +1,1 @@
+"""Weights of the evidence that are learned from dispositions."""

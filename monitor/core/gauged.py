@@ -1,0 +1,125 @@
+"""The gauges of one account: sums by time, transactions of open days, and what was told.
+
+A gauge is what a limit measures beyond a day's totals (see `monitor.gauges`). It is known by its
+name, which says what it measures and nothing of the limit; a group of it is the account's whole, or
+one counterparty's or institution's part (`per`, an empty text is the whole).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from monitor.core.transaction import Origin
+
+
+class MeasuredItem(NamedTuple):
+    """A transaction of an open day that gauges have taken: what a reversal takes out of them.
+
+    `day` and `event_time` are its own, `left` is what is left of its amount in minor units, and
+    `counted` is 0 once nothing is left. `gauges` are the names of those that took it.
+    """
+
+    day: int
+    event_time: int
+    direction: str
+    currency: str
+    left: int
+    counted: int
+    counterparty: str | None
+    institution: str | None
+    gauges: tuple[str, ...]
+
+
+class Cell:
+    """What was measured at one moment of a group: counts and minor units by direction.
+
+    `at` is a business day, or an event time where the gauge has a rolling window. `what` tells
+    cells of one moment apart where the gauge asks for it: an amount left, a counterparty.
+    """
+
+    __slots__ = ("at", "totals", "what")
+
+    def __init__(self, at: int, what: int | str, totals: list[int]) -> None:
+        self.at = at
+        self.what = what
+        self.totals = totals  # debit count, debit minor units, credit count, credit minor units
+
+
+class GaugeTold(NamedTuple):
+    """What was told last of a limit on one period of a group, as `Told` has it of a day."""
+
+    status: str
+    revision: int
+    value: int
+    limit: int
+    severity: str
+    origin: Origin | None = None
+
+
+Group = tuple[str, str]
+"""The name of a gauge, and whose part it is."""
+
+OfPeriod = tuple[int, str]
+"""A period of a group, by the business day or the event time that it begins with, and a limit."""
+
+
+class Gauged:
+    """What the gauges of one account hold; each list of cells is in the order of `at`."""
+
+    __slots__ = ("cells", "due", "items", "told", "trimmed")
+
+    def __init__(self) -> None:
+        self.items: dict[str, MeasuredItem] = {}  # by the kept id of the transaction
+        self.cells: dict[Group, list[Cell]] = {}
+        self.told: dict[Group, dict[OfPeriod, GaugeTold]] = {}
+        self.due = 0  # after which business day nothing of it is needed
+        self.trimmed = 0  # the first open day when what nobody needs was given back last
+
+
+def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[object, ...]:
+    """Return what gauges hold as state keeps it; `written` writes what may be beyond 64 bits."""
+    return (
+        gauged.due,
+        [(name, *item) for name, item in gauged.items.items()],
+        [
+            (*group, [(cell.at, cell.what, [*map(written, cell.totals)]) for cell in cells])
+            for group, cells in gauged.cells.items()
+        ],
+        [
+            (
+                *group,
+                *period,
+                told.status,
+                told.revision,
+                written(told.value),
+                written(told.limit),
+                told.severity,
+                told.origin,
+            )
+            for group, of_group in gauged.told.items()
+            for period, told in of_group.items()
+        ],
+    )
+
+
+def gauged_of(fields: Sequence[Any]) -> Gauged:
+    """Return what `gauged_fields` has written."""
+    due, items, groups, periods = fields
+    gauged = Gauged()
+    gauged.due = due
+    for name, *others, gauges in items:
+        gauged.items[name] = MeasuredItem._make((*others, tuple(gauges)))
+    for gauge, per, cells in groups:
+        gauged.cells[gauge, per] = [
+            Cell(at, what, [*map(int, totals)]) for at, what, totals in cells
+        ]
+    for gauge, per, at, limit, status, revision, value, above, severity, origin in periods:
+        told = GaugeTold(
+            status,
+            revision,
+            int(value),
+            int(above),
+            severity,
+            None if origin is None else Origin(*origin),
+        )
+        gauged.told.setdefault((gauge, per), {})[at, limit] = told
+    return gauged

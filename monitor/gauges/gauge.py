@@ -1,0 +1,154 @@
+"""A gauge: what a limit measures of an account, over which period, of which transactions."""
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from enum import StrEnum
+from hashlib import sha256
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from monitor.core.account import (
+    AMOUNT_CREDIT,
+    AMOUNT_DEBIT,
+    COUNT_CREDIT,
+    COUNT_DEBIT,
+)
+from monitor.core.business_day import Calendar
+from monitor.core.gauged import Cell, MeasuredItem
+from monitor.core.threshold import Direction, Measure
+from monitor.core.transaction import DEBIT, Transaction
+from monitor.gauges.period import Period
+from monitor.gauges.where import GaugeFilter
+
+_NAME_LENGTH: Final = 16
+
+_AT: Final = attrgetter("at")
+
+
+class Party(StrEnum):
+    """Who is on the other side of a transaction."""
+
+    COUNTERPARTY = "counterparty"
+    INSTITUTION = "institution"
+
+
+class Gauge(NamedTuple):
+    """What is measured: limits of one gauge compete, and the most specific decides alone.
+
+    With `per`, each counterparty's or institution's part is measured by itself; a transaction that
+    names none is not. `distinct` is whom the measure of that name counts. The direction of `net` is
+    the one that the other is taken off. A count without a currency is of all currencies.
+    """
+
+    measure: Measure
+    direction: Direction
+    currency: str | None
+    period: Period
+    where: GaugeFilter = GaugeFilter()
+    per: Party | None = None
+    distinct: Party | None = None
+
+    @property
+    def name(self) -> str:
+        """A name that says what is measured: the same in every version, and in state."""
+        said = [self.measure, self.direction, self.currency, self.period.text, self.per]
+        text = json.dumps([*said, self.distinct, list(self.where)], separators=(",", ":"))
+        return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
+
+    def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
+        """Return whether a transaction of a business day is measured."""
+        return (
+            self.currency in {None, transaction.currency}
+            and (
+                self.direction is Direction.BOTH
+                or self.measure is Measure.NET
+                or self.direction == transaction.direction
+            )
+            and (self.per is None or bool(party_of(transaction, self.per)))
+            and (self.distinct is None or bool(party_of(transaction, self.distinct)))
+            and self.where.takes(transaction, day, calendar)
+        )
+
+    def per_of(self, item: MeasuredItem) -> str:
+        """Return whose part an item is of; empty where it is the account's."""
+        return "" if self.per is None else named_by(item, self.per)
+
+    def at_of(self, item: MeasuredItem) -> int:
+        """Return the moment at which an item stands: an event time, or a business day."""
+        return item.event_time if self.period.is_rolling else item.day
+
+    def what_of(self, item: MeasuredItem) -> int | str:
+        """Return what tells an item's cell from others of the moment."""
+        if self.measure is Measure.LARGEST:
+            return item.left
+        return "" if self.distinct is None else named_by(item, self.distinct)
+
+    def value_of(self, cells: Sequence[Cell]) -> int:
+        """Return what some cells amount to, in minor units or as a count."""
+        match self.measure:
+            case Measure.COUNT:
+                return sum(cell.totals[COUNT_DEBIT] + cell.totals[COUNT_CREDIT] for cell in cells)
+            case Measure.LARGEST:
+                return max((cell.what for cell in cells if isinstance(cell.what, int)), default=0)
+            case Measure.DISTINCT:
+                return len({cell.what for cell in cells})
+            case Measure.AMOUNT if self.direction is not Direction.BOTH:
+                place = AMOUNT_DEBIT if self.direction is Direction.DEBIT else AMOUNT_CREDIT
+                return sum(cell.totals[place] for cell in cells)
+            case _:
+                pass
+        paid_out = sum(cell.totals[AMOUNT_DEBIT] for cell in cells)
+        paid_in = sum(cell.totals[AMOUNT_CREDIT] for cell in cells)
+        if self.measure is Measure.THROUGH:
+            return min(paid_out, paid_in)
+        if self.measure is Measure.NET:
+            is_in = self.direction is Direction.CREDIT
+            return paid_in - paid_out if is_in else paid_out - paid_in
+        assert self.measure is Measure.AMOUNT, "a gauge has a measure of its own"
+        return paid_out + paid_in
+
+    @property
+    def only_grows(self) -> bool:
+        """Whether its value never falls by what is taken in."""
+        return self.measure is not Measure.NET
+
+
+def party_of(transaction: Transaction, party: Party) -> str | None:
+    """Return the counterparty or the institution of a transaction."""
+    if party is Party.COUNTERPARTY:
+        return transaction.counterparty_id
+    return transaction.counterparty_institution
+
+
+def named_by(item: MeasuredItem, party: Party) -> str:
+    """Return the counterparty or the institution of an item that is measured by it."""
+    named = item.counterparty if party is Party.COUNTERPARTY else item.institution
+    assert named, "only such items are taken"
+    return named
+
+
+def add(cells: list[Cell], gauge: Gauge, item: MeasuredItem, sign: int) -> None:
+    """Add what is left of an item to a group's cells, or take it off (`sign` is -1).
+
+    An item of which nothing is left is in no cell.
+    """
+    if not item.counted:
+        return
+    at, what = gauge.at_of(item), gauge.what_of(item)
+    place = bisect_left(cells, at, key=_AT)
+    while place < len(cells) and cells[place].at == at and cells[place].what != what:
+        place += 1
+    if place == len(cells) or cells[place].at != at:
+        cells.insert(place, Cell(at, what, [0, 0, 0, 0]))
+    totals = cells[place].totals
+    of_count = COUNT_DEBIT if item.direction == DEBIT else COUNT_CREDIT
+    totals[of_count] += sign
+    totals[of_count + 1] += sign * item.left
+    if not totals[COUNT_DEBIT] and not totals[COUNT_CREDIT]:
+        del cells[place]
+
+
+def between(cells: Sequence[Cell], first: int, last: int) -> Sequence[Cell]:
+    """Return the cells from one moment on and up to another, both included."""
+    return cells[bisect_left(cells, first, key=_AT) : bisect_right(cells, last, key=_AT)]

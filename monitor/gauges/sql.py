@@ -1,0 +1,168 @@
+"""The SQL that recounts a limit: for who wants to see that an alert is right, and for the tests.
+
+It is DuckDB's, over a table `transactions` of what is left of each transaction after reversals:
+`account_id`, `business_day` (DATE), `event_time` (BIGINT, microseconds since 1970), `direction`,
+`currency`, `amount` (BIGINT, what is left in minor units), `booked` (the amount as it came),
+`counterparty_id`, `counterparty_institution`, `channel`, `branch`, and `minute`, that of the day in
+the policy's time zone. Transactions of which nothing is left are not in it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from monitor.core.threshold import Direction, Measure
+from monitor.gauges.gauge import Gauge, Party
+from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.period import PeriodSpan
+from monitor.gauges.where import GaugeFilter
+
+_COLUMNS: Final = {
+    Party.COUNTERPARTY: "counterparty_id",
+    Party.INSTITUTION: "counterparty_institution",
+}
+
+_COUNTRY: Final = (
+    "CASE WHEN regexp_full_match(counterparty_institution,"
+    " '[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?')"
+    " THEN counterparty_institution[5:6] END"
+)
+
+
+def sql_of(limit: GaugeLimit) -> str:
+    """Return the query of all that exceeds a limit, whoever it is for.
+
+    Its rows are `account_id`, `per` (empty where the limit has none), `moment` (the period's first
+    day, or the event time at which the window ends that began an alert) and `value`. What is put
+    into it are numbers, names of columns, and texts with their quotes doubled.
+    """
+    gauge = limit.gauge
+    above = limit.threshold.above
+    return _windows(gauge, above) if gauge.period.is_rolling else _of_days(gauge, above)
+
+
+def _of_days(gauge: Gauge, above: int) -> str:
+    span = gauge.period.span
+    of_period = f"CAST(date_trunc('{span.value}', business_day) AS DATE)"
+    parts = {
+        "{per}": _per(gauge),
+        "{moment}": "business_day" if span is PeriodSpan.DAY else of_period,
+        "{value}": _value(gauge),
+        "{condition}": _condition(gauge),
+        "{above}": str(above),
+    }
+    return _filled(_OF_DAYS, parts)
+
+
+def _windows(gauge: Gauge, above: int) -> str:
+    parts = {
+        "{per}": _per(gauge),
+        "{value}": _value(gauge),
+        "{condition}": _condition(gauge),
+        "{above}": str(above),
+        "{length}": str(gauge.period.length),
+    }
+    return _filled(_WINDOWS, parts)
+
+
+def _filled(query: str, parts: Mapping[str, str]) -> str:
+    for place, part in parts.items():
+        query = query.replace(place, part)
+    return query
+
+
+_OF_DAYS: Final = """\
+SELECT account_id, {per} AS per, {moment} AS moment, {value} AS value
+FROM transactions
+WHERE {condition}
+GROUP BY ALL HAVING {value} > {above}
+"""
+
+_WINDOWS: Final = """\
+WITH RECURSIVE measured AS (
+  SELECT *, {per} AS per FROM transactions WHERE {condition}
+), windows AS (  -- those that exceed the limit, by the time at which they end
+  SELECT t.account_id, t.per, t.event_time AS moment, {value} AS value
+  FROM (SELECT DISTINCT account_id, per, event_time FROM measured) AS t
+  JOIN measured AS m ON m.account_id = t.account_id AND m.per = t.per
+    AND m.event_time > t.event_time - {length} AND m.event_time <= t.event_time
+  GROUP BY ALL HAVING {value} > {above}
+), begins AS (  -- the first, and then each first one that does not overlap the one before
+  SELECT account_id, per, min(moment) AS moment FROM windows GROUP BY ALL
+  UNION ALL
+  SELECT b.account_id, b.per, min(w.moment) FROM begins AS b
+  JOIN windows AS w ON w.account_id = b.account_id AND w.per = b.per
+    AND w.moment >= b.moment + {length}
+  GROUP BY b.account_id, b.per
+)
+SELECT b.account_id, b.per, b.moment, max(w.value) AS value
+FROM begins AS b JOIN windows AS w ON w.account_id = b.account_id AND w.per = b.per
+  AND w.moment >= b.moment AND w.moment < b.moment + {length}
+GROUP BY ALL
+"""
+
+
+def _per(gauge: Gauge) -> str:
+    return "''" if gauge.per is None else _COLUMNS[gauge.per]
+
+
+def _value(gauge: Gauge) -> str:
+    """Return what a group of transactions amounts to."""
+    paid_out = "coalesce(sum(amount) FILTER (direction = 'debit'), 0)"
+    paid_in = "coalesce(sum(amount) FILTER (direction = 'credit'), 0)"
+    match gauge.measure:
+        case Measure.COUNT:
+            return "count(*)"
+        case Measure.LARGEST:
+            return "max(amount)"
+        case Measure.NET:
+            first, second = (
+                (paid_in, paid_out) if gauge.direction == "credit" else (paid_out, paid_in)
+            )
+            return f"{first} - {second}"
+        case Measure.THROUGH:
+            return f"least({paid_out}, {paid_in})"
+        case Measure.DISTINCT:
+            assert gauge.distinct is not None, "it says whom it counts"
+            return f"count(DISTINCT {_COLUMNS[gauge.distinct]})"
+        case _:
+            return "sum(amount)"
+
+
+def _condition(gauge: Gauge) -> str:
+    parts = list(_parts(gauge.where))
+    if gauge.currency is not None:
+        parts.append(f"currency = '{gauge.currency}'")
+    if gauge.direction is not Direction.BOTH and gauge.measure is not Measure.NET:
+        parts.append(f"direction = '{gauge.direction.value}'")
+    parts += [f"{_COLUMNS[party]} <> ''" for party in (gauge.per, gauge.distinct) if party]
+    return " AND ".join(parts) or "true"
+
+
+def _parts(where: GaugeFilter) -> Iterator[str]:
+    """Yield what must hold by a filter."""
+    names = {
+        "channel": where.channel,
+        "counterparty_id": where.counterparty,
+        "counterparty_institution": where.institution,
+        _COUNTRY: where.country,
+        "branch": where.branch,
+    }
+    for column, of_column in names.items():
+        if of_column:
+            yield f"{column} IN ({_texts(of_column)})"
+    if where.amount_from is not None:
+        yield f"booked >= {where.amount_from}"
+    if where.amount_to is not None:
+        yield f"booked <= {where.amount_to}"
+    if where.multiple_of is not None:
+        yield f"booked % {where.multiple_of} = 0"
+    if where.hours is not None:
+        begin, end = where.hours
+        both = "AND" if begin < end else "OR"
+        yield f"(minute >= {begin} {both} minute < {end})"
+    if where.is_weekend is not None:
+        yield f"(isodow(business_day) >= 6) = {str(where.is_weekend).lower()}"
+
+
+def _texts(names: Sequence[str]) -> str:
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in names)

@@ -1,0 +1,122 @@
+"""The alert of a limit on a gauge: what was measured, over which period, of which transactions."""
+
+from typing import Final
+
+from monitor.core.account import AccountDay
+from monitor.core.alert import (
+    Alert,
+    Cause,
+    Kind,
+    Status,
+    id_of,
+    origin_fields,
+    ratio_text,
+    written,
+)
+from monitor.core.business_day import Calendar, day_text, event_time_text
+from monitor.core.gauged import GaugeTold
+from monitor.core.money import EXPONENT, amount_text
+from monitor.core.threshold import Severity
+from monitor.gauges.gauge import Gauge
+from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.where import GaugeFilter
+
+_MINUTES: Final = 60
+
+
+def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
+    limit: GaugeLimit,
+    per: str,
+    at: int,
+    day: int,
+    told: GaugeTold,
+    value_before: int | None,
+    account_day: AccountDay,
+    policy_version: int,
+    cause: Cause,
+    calendar: Calendar,
+) -> Alert:
+    """Return the alert of a limit on a period of a gauge.
+
+    The period begins with a business day, or is the window that ends `at` an event time; `day` is
+    its business day. `told` is what is told now, and `per` whose part it is of.
+    """
+    account_id = account_day.account.account_id
+    threshold = limit.threshold._replace(above=told.limit, severity=Severity(told.severity))
+    is_rolling = limit.gauge.period.is_rolling
+    began = event_time_text(at) if is_rolling else day_text(day)
+    evidence: dict[str, object] = {"measured": measured_fields(limit.gauge, at, per, calendar)}
+    if told.value > told.limit:
+        evidence["over_by"] = written(threshold, told.value - told.limit)
+    if told.limit > 0:
+        evidence["times_limit"] = ratio_text(told.value, told.limit)
+    if limit.threshold.account_id is None:
+        evidence |= origin_fields(told.origin)
+    return Alert(
+        id_of(Kind.LIMIT, limit.limit_id, limit.gauge.name, account_id, began, per),
+        told.revision,
+        Kind.LIMIT,
+        Status(told.status),
+        threshold,
+        account_id,
+        day,
+        told.value,
+        value_before,
+        account_day.segment,
+        policy_version,
+        evidence,
+        cause,
+    )
+
+
+def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict[str, object]:
+    """Return what a gauge measured as it is written: `from` and `to` are event times in UTC.
+
+    A transaction at `from` belongs to it unless it is a window, and one at `to` if it is one.
+    """
+    if gauge.period.is_rolling:
+        begin, end = at - gauge.period.length, at
+    else:
+        first, last = gauge.period.days_of(at)
+        begin, end = calendar.start_of(first), calendar.end_of(last)
+    fields: dict[str, object] = {
+        "measure": gauge.measure.value,
+        "period": gauge.period.text,
+        "from": event_time_text(begin),
+        "to": event_time_text(end),
+    }
+    if gauge.distinct is not None:
+        fields["of"] = gauge.distinct.value
+    if gauge.per is not None:
+        fields["per"] = {gauge.per.value: per}
+    where = where_fields(gauge.where, gauge.currency)
+    return fields | ({"where": where} if where else {})
+
+
+def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
+    """Return a filter as a policy states it."""
+    names = {
+        "channel": where.channel,
+        "counterparty": where.counterparty,
+        "counterparty_institution": where.institution,
+        "counterparty_institution_country": where.country,
+        "branch": where.branch,
+    }
+    fields: dict[str, object] = {key: list(of_key) for key, of_key in names.items() if of_key}
+    amounts = {"from": where.amount_from, "to": where.amount_to, "multiple_of": where.multiple_of}
+    stated = {key: minor for key, minor in amounts.items() if minor is not None}
+    if stated:
+        assert currency is not None, "amounts are filtered in a currency"
+        fields["amount"] = {
+            key: amount_text(minor, EXPONENT[currency]) for key, minor in stated.items()
+        }
+    if where.hours is not None:
+        begin, end = map(_time_text, where.hours)
+        fields["hours"] = f"{begin}-{end}"
+    if where.is_weekend is not None:
+        fields["weekend"] = where.is_weekend
+    return fields
+
+
+def _time_text(minute: int) -> str:
+    return f"{minute // _MINUTES:02d}:{minute % _MINUTES:02d}"

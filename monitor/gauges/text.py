@@ -1,0 +1,67 @@
+"""A limit on a gauge in words: what it measures, of which transactions, and its tiers."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from monitor.core.alert import written
+from monitor.core.threshold import Direction, Threshold
+from monitor.gauges.gauge import Party
+from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.telling import where_fields
+
+_PLURALS: Final = {Party.COUNTERPARTY: "counterparties", Party.INSTITUTION: "institutions"}
+
+
+def scope_text(threshold: Threshold) -> str:
+    """Return whom a limit is for."""
+    stated = {
+        "account": threshold.account_id,
+        "peer group": threshold.peer_group,
+        "segment": threshold.segment,
+        "product": threshold.product,
+    }
+    parts = [f"{name} {value}" for name, value in stated.items() if value is not None]
+    return " and ".join(parts) or "everyone"
+
+
+def limit_text(limit: GaugeLimit) -> str:
+    """Return what a limit on a gauge measures, of which transactions, and its tiers."""
+    gauge = limit.gauge
+    measured = gauge.measure.value
+    if gauge.distinct is not None:
+        measured = (
+            f"{measured} {'counterparties' if gauge.distinct == 'counterparty' else 'institutions'}"
+        )
+    if gauge.direction is not Direction.BOTH:
+        measured = f"{gauge.direction.value} {measured}"
+    if gauge.per is not None:
+        measured = f"{measured} with one {gauge.per.value}"
+    period = gauge.period.text
+    over = f"within {period}" if gauge.period.is_rolling else f"of a {period}"
+    filters = _filters(where_fields(gauge.where, gauge.currency))
+    tiers = ", ".join(
+        f"over {_figure(limit.at(tier))} {tier.severity.value}" for tier in limit.tiers
+    )
+    return f"{measured} {over}{filters}, for {scope_text(limit.threshold)}: {tiers}"
+
+
+def _filters(where: Mapping[str, object]) -> str:
+    """Return a filter in words: what is asked of each transaction."""
+    parts = []
+    for key, value in where.items():
+        name = key.replace("_", " ")
+        if isinstance(value, list):
+            parts.append(f"{name} {' or '.join(map(str, value))}")
+        elif isinstance(value, Mapping):
+            ends = [f"{end.replace('_', ' ')} {amount}" for end, amount in value.items()]
+            parts.append(f"{name} {' '.join(ends)}")
+        elif isinstance(value, bool):
+            parts.append(f"on {'' if value else 'no '}{name}")
+        else:
+            parts.append(f"{name} {value}")
+    return f" where {', '.join(parts)}" if parts else ""
+
+
+def _figure(threshold: Threshold) -> str:
+    whole, point, rest = str(written(threshold, threshold.above)).partition(".")
+    return f"{int(whole):,}{point}{rest} {threshold.currency or ''}".rstrip()

@@ -1,0 +1,1 @@
+"""Formats of files: how one is known, unpacked, and read if it is a workbook."""

@@ -1,0 +1,1 @@
+"""The Grafana dashboards, as code: `python -m streams.reference.dashboards FOLDER` writes them."""

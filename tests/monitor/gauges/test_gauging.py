@@ -1,0 +1,197 @@
+"""Limits on gauges: where a window ends, how an alert climbs, what reversals take out."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from monitor.core.alert import Alert, Kind, Status
+from monitor.core.transaction import Transaction
+from monitor.engine.engine import Engine, plain_engine
+from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.policy.document import policy_of
+from monitor.policy.policy import PolicyBook
+from tests.support.transactions import book, observed, transaction
+
+HEAD = """
+version = {version}
+[calendar]
+time_zone = "UTC"
+leap = "3660d"
+[[limit]]
+id = "x"
+"""
+
+
+def engine_of(*lines: str) -> Engine:
+    return plain_engine(0, book("\n".join([HEAD.format(version=1), *lines])), 1)
+
+
+def told_by(engine: Engine, *items: Transaction) -> list[Alert]:
+    return [alert for alert in observed(engine, *items).alerts if alert.kind is Kind.LIMIT]
+
+
+def measured_by(alert: Alert) -> dict[str, Any]:
+    measured = alert.evidence["measured"]
+    assert isinstance(measured, dict)
+    return measured
+
+
+def said(alerts: list[Alert]) -> list[tuple[Status, object]]:
+    return [(alert.status, alert.fields()["value"]) for alert in alerts]
+
+
+COUNT = ('measure = "count"', 'window = "1h"', "above = 1")
+
+
+def test_a_window_has_its_end_and_not_its_begin() -> None:
+    alerts = told_by(
+        engine_of(*COUNT),
+        transaction("a", hours=0),
+        transaction("b", hours=1),  # an hour later, to the microsecond: out of the window
+        transaction("c", hours=1.999),
+    )
+    assert said(alerts) == [(Status.RAISED, 2)]
+    assert measured_by(alerts[0]) == {
+        "measure": "count",
+        "period": "1h",
+        "from": "2026-01-05T09:59:56.400000Z",
+        "to": "2026-01-05T10:59:56.400000Z",
+    }
+
+
+def test_windows_that_overlap_the_first_are_one_alert_and_the_next_is_another() -> None:
+    rows = [transaction(f"t{n}", hours=n / 4) for n in range(7)]  # 0, 15, .. 90 minutes
+    alerts = told_by(engine_of(*COUNT), *rows)
+    assert said(alerts) == [(Status.RAISED, 2), (Status.RAISED, 4)]
+    assert [measured_by(alert)["to"][11:16] for alert in alerts] == ["09:15", "10:15"]
+
+
+def test_a_late_row_restates_an_alert_whose_windows_are_over_and_may_begin_it_earlier() -> None:
+    engine = engine_of(*COUNT)
+    rows = [transaction("a", hours=0), transaction("b", hours=0.5), transaction("c", hours=9)]
+    others = [transaction("o", hours=9, account_id="A2")]  # the clock goes by two accounts
+    assert said(told_by(engine, *rows, *others)) == [(Status.RAISED, 2)]
+    assert said(told_by(engine, transaction("d", hours=0.6))) == [(Status.RESTATED, 3)]
+    earlier = told_by(engine, transaction("e", hours=-0.5))
+    assert said(earlier) == [(Status.RAISED, 3), (Status.WITHDRAWN, 2)]
+
+
+def test_an_alert_climbs_its_tiers_and_is_told_at_each() -> None:
+    engine = engine_of(
+        'measure = "amount"',
+        'currency = "EUR"',
+        'period = "week"',
+        'tiers = [{ above = "150.00", severity = "low" },'
+        ' { at_least = "400.00", severity = "high" }]',
+    )
+    rows = [transaction(f"t{n}", hours=24 * n) for n in range(5)]
+    alerts = told_by(engine, *rows)
+    assert said(alerts) == [(Status.RAISED, "200.00"), (Status.RESTATED, "400.00")]
+    assert [alert.threshold.severity for alert in alerts] == ["low", "high"]
+    assert [alert.fields()["limit"] for alert in alerts] == ["150.00", "399.99"]
+    assert len({alert.alert_id for alert in alerts}) == 1
+
+
+def test_a_reversal_takes_its_transaction_out_of_what_it_was_measured_by() -> None:
+    engine = engine_of(
+        'measure = "largest"', 'currency = "EUR"', 'period = "month"', 'above = "150.00"'
+    )
+    alerts = told_by(
+        engine,
+        transaction("a", amount="200.00"),
+        transaction("b", amount="180.00", hours=1),
+        transaction("r", amount="100.00", hours=2, reverses="a"),
+        transaction("s", amount="180.00", hours=3, reverses="b"),
+        transaction("t", amount="180.00", hours=4, reverses="s"),
+    )
+    assert said(alerts) == [
+        (Status.RAISED, "200.00"),
+        (Status.RESTATED, "180.00"),
+        (Status.WITHDRAWN, "100.00"),
+        (Status.RAISED, "180.00"),
+    ]
+
+
+def test_each_counterparty_has_a_limit_of_its_own_with_per() -> None:
+    engine = engine_of('measure = "count"', 'per = "counterparty"', "above = 1")
+    rows = [
+        transaction(f"t{n}", hours=n, counterparty_id=who)
+        for n, who in enumerate(["P1", "P2", "P1", "P2", "P3"])
+    ]
+    alerts = told_by(engine, *rows, transaction("n", hours=6))
+    assert [measured_by(alert)["per"] for alert in alerts] == [
+        {"counterparty": "P1"},
+        {"counterparty": "P2"},
+    ]
+
+
+def test_money_that_passes_through_is_the_lesser_of_both_ways() -> None:
+    engine = engine_of(
+        'measure = "through"', 'currency = "EUR"', 'window = "3d"', 'above = "250.00"'
+    )
+    alerts = told_by(
+        engine,
+        transaction("a", amount="900.00", direction="credit"),
+        transaction("b", amount="200.00", hours=24),
+        transaction("c", amount="60.00", hours=48),
+    )
+    assert said(alerts) == [(Status.RAISED, "260.00")]
+
+
+def test_a_limit_that_comes_later_begins_with_a_period_that_it_measures_whole() -> None:
+    engine = engine_of('measure = "count"', "above = 100")
+    policies = engine.policies
+    rows = [transaction("a"), transaction("o", hours=1, account_id="A2")]
+    assert told_by(engine, *rows) == []
+    later = HEAD.format(version=2) + 'measure = "count"\nperiod = "week"\nabove = 1\n'
+    policies.add(policy_of(later))
+    engine.policies_changed()
+    of_this_week = [transaction(f"b{n}", hours=24 * n) for n in range(1, 4)]
+    of_the_next = [transaction(f"c{n}", hours=24 * n) for n in range(7, 9)]
+    assert told_by(engine, *of_this_week) == []
+    assert said(told_by(engine, *of_the_next)) == [(Status.RAISED, 2)]
+
+
+@pytest.mark.parametrize("make", [Engine, OrdinaryEngine])
+def test_what_is_not_needed_any_more_is_given_back(make: type[Engine]) -> None:
+    text = HEAD.format(version=1) + 'measure = "count"\nwindow = "1h"\nabove = 1000\n'
+    engine = make(0, PolicyBook([policy_of(text)]))
+    held = []
+    for day in range(40):
+        rows = [
+            transaction(f"{name}{day}-{n}", hours=24 * day + n, account_id=f"{name}{day % 3}")
+            for name in ("A", "B")
+            for n in range(3)
+        ]
+        observed(engine, *rows)
+        cells = [
+            len(of_group)
+            for account in engine.ledger.accounts.values()
+            if account.gauged is not None
+            for of_group in account.gauged.cells.values()
+        ]
+        held.append((len(engine.ledger.accounts), sum(cells)))
+    assert max(held[10:]) == max(held[20:]) == max(held[30:])
+    last = [transaction(f"z{n}", hours=24 * 90, account_id=f"Z{n}") for n in range(2)]
+    observed(engine, *last)
+    assert set(engine.ledger.accounts) == {"Z0", "Z1"}
+
+
+def test_a_name_says_what_is_measured_and_nothing_else() -> None:
+    tables = [
+        'measure = "count"\nperiod = "week"\n',
+        'measure = "count"\nperiod = "month"\n',
+        'measure = "count"\nwindow = "7d"\n',
+        'measure = "count"\nperiod = "week"\ndirection = "debit"\n',
+        'measure = "count"\nperiod = "week"\nwhere = { channel = ["a", "b"] }\n',
+        'measure = "count"\nperiod = "week"\nwhere = { channel = ["ab"] }\n',
+        'measure = "count"\nperiod = "week"\nper = "counterparty"\n',
+    ]
+    names = []
+    for table in tables:
+        (first,) = policy_of(f"{HEAD.format(version=1)}{table}above = 1\n").gauges
+        (again,) = policy_of(f"{HEAD.format(version=2)}{table}above = 7\n").gauges
+        assert first.gauge.name == again.gauge.name
+        names.append(first.gauge.name)
+    assert all(one != other for one, other in pairwise(sorted(names)))

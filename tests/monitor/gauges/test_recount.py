@@ -1,0 +1,28 @@
+"""Limits on gauges: what the engine tells of any stream is what their SQL finds in it."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.engine.engine import plain_engine
+from monitor.policy.document import policy_of
+from monitor.policy.policy import PolicyBook
+from tests.support.gauged_streams import Recount, any_items, any_policy, exceeding
+from tests.support.laws import law
+
+
+@law(400)
+@given(st.integers(0, 1 << 32))
+def test_what_stands_is_what_the_sql_of_a_limit_finds(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    policy = policy_of(any_policy(rng, rng.randint(1, 6)))
+    recount = Recount(plain_engine(0, PolicyBook([policy]), 1))
+    items = any_items(rng, rng.choice([5, 40, 150]))
+    while items:
+        size = rng.randint(1, 40)
+        recount.observe(items[:size])
+        items = items[size:]
+    rows = recount.table()
+    for limit in policy.gauges:
+        assert recount.standing(limit).keys() == exceeding(limit, rows).keys(), limit

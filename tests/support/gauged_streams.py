@@ -1,0 +1,249 @@
+"""Streams for gauges: few accounts that do much, in any order within the lateness, with reversals.
+
+What is left of each transaction is counted here by itself, and handed to SQL.
+"""
+
+import contextlib
+import random
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import duckdb
+
+from monitor.core.alert import Alert, Kind, Status
+from monitor.core.business_day import MICROSECONDS, day_text, event_time_text
+from monitor.core.transaction import Transaction
+from monitor.engine.engine import Engine
+from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.sql import sql_of
+from monitor.gauges.where import minute_of
+from monitor.policy.document import policy_of
+from monitor.policy.policy import PolicyError
+
+DAY: Final = 86_400 * MICROSECONDS
+BEGIN: Final = 20_454 * DAY  # 2026-01-01, in event time
+CHANNELS: Final = ("atm", "card", "online", None)
+INSTITUTIONS: Final = ("DEUTDEFF", "BNPAFRPPXXX", "Sparbank", None)
+
+HEAD: Final = """
+version = {version}
+[calendar]
+time_zone = "{zone}"
+cut_off = "{cut_off}"
+allowed_lateness = "{lateness}h"
+leap = "3660d"
+"""
+
+
+class Standing(NamedTuple):
+    """What stands of a limit: an account's period, or a counterparty's or institution's in it."""
+
+    account_id: str
+    per: str
+    at: int | str
+
+
+def any_limit(rng: random.Random, limit_id: str) -> str:
+    """Return the table of a limit on any gauge."""
+    measure = rng.choice(["amount", "count", "largest", "net", "through", "distinct"])
+    period = rng.choice(["day", "week", "month", "window", "window"])
+    lines = [f'id = "{limit_id}"', f'measure = "{measure}"']
+    if period == "window":
+        lines.append(f'window = "{rng.choice(["10m", "1h", "24h", "3d"])}"')
+    else:
+        lines.append(f'period = "{period}"')
+    if measure == "net":
+        lines.append(f'direction = "{rng.choice(["debit", "credit"])}"')
+    elif measure != "through" and rng.random() < 0.5:
+        lines.append(f'direction = "{rng.choice(["debit", "credit", "both"])}"')
+    is_money = measure not in {"count", "distinct"}
+    if is_money or rng.random() < 0.3:
+        lines.append('currency = "EUR"')
+    if measure == "distinct":
+        lines.append(f'of = "{rng.choice(["counterparty", "institution"])}"')
+    elif rng.random() < 0.3:
+        lines.append(f'per = "{rng.choice(["counterparty", "institution"])}"')
+    above = f'"{rng.randint(0, 40)}.00"' if is_money else str(rng.randint(0, 4))
+    if rng.random() < 0.3:
+        severities = ["low", "high"]
+        steps = [above, f'"{rng.randint(41, 80)}.00"' if is_money else str(rng.randint(5, 9))]
+        tiers = ", ".join(
+            f'{{ above = {step}, severity = "{severity}" }}'
+            for step, severity in zip(steps, severities, strict=True)
+        )
+        lines.append(f"tiers = [{tiers}]")
+    else:
+        lines.append(f"above = {above}")
+    where = _where(rng, has_currency='currency = "EUR"' in lines)
+    if where:
+        lines.append(f"where = {{ {', '.join(where)} }}")
+    return "\n".join(["[[limit]]", *lines])
+
+
+def _where(rng: random.Random, *, has_currency: bool) -> list[str]:
+    parts = []
+    if rng.random() < 0.2:
+        parts.append('channel = ["atm", "online"]')
+    if rng.random() < 0.1:
+        parts.append('counterparty_institution_country = ["DE", "FR"]')
+    if rng.random() < 0.1:
+        parts.append('counterparty_institution = "Sparbank"')
+    if rng.random() < 0.15 and has_currency:
+        parts.append('amount = { from = "3.00", multiple_of = "1.50" }')
+    if rng.random() < 0.15:
+        parts.append(f'hours = "{rng.choice(["22:00-06:00", "08:30-12:00"])}"')
+    if rng.random() < 0.15:
+        parts.append(f"weekend = {rng.choice(['true', 'false'])}")
+    return parts
+
+
+def any_policy(rng: random.Random, limits: int, version: int = 1) -> str:
+    """Return a policy with so many limits at most, no two of which measure the same."""
+    head = HEAD.format(
+        version=version,
+        zone=rng.choice(["UTC", "Europe/Berlin", "Asia/Kolkata"]),
+        cut_off=rng.choice(["00:00", "03:00"]),
+        lateness=rng.choice([0, 24, 48]),
+    )
+    return with_any_limits(rng, head, limits)
+
+
+def with_any_limits(rng: random.Random, text: str, limits: int) -> str:
+    """Return a policy with so many limits on gauges more, at most: none measures what another does.
+
+    Of a policy that has other tables, they come before all these.
+    """
+    for number in range(limits):
+        more = f"{text}\n{any_limit(rng, f'g{number}')}"
+        with contextlib.suppress(PolicyError):
+            policy_of(more)
+            text = more
+    return text
+
+
+def any_items(rng: random.Random, count: int) -> list[Transaction]:
+    """Return transactions of few accounts over some weeks; reversals name some that came before."""
+    days = rng.choice([3, 12, 40])
+    accounts = [f"A{number}" for number in range(rng.randint(2, 4))]
+    at, items = BEGIN, list[Transaction]()
+    for number in range(count):
+        at += rng.choice([0, 0, 1, rng.randrange(2 * days * DAY // count + 1)])
+        late = rng.choice([0, 0, 0, rng.randrange(3 * DAY)])
+        reverses = None
+        account_id, currency = rng.choice(accounts), rng.choice(["EUR", "EUR", "USD"])
+        amount, direction = 50 * rng.randint(0, 40), rng.choice(["debit", "credit"])
+        if items and rng.random() < 0.15:
+            undone = rng.choice(items[-20:])
+            reverses, account_id, currency = (
+                undone.transaction_id,
+                undone.account_id,
+                undone.currency,
+            )
+            amount = rng.choice([undone.amount_minor, undone.amount_minor // 2])
+        items.append(
+            Transaction(
+                f"t{number}",
+                account_id,
+                at - late,
+                amount,
+                currency,
+                direction,
+                rng.choice(["P1", "P2", "P3", None]),
+                rng.choice(INSTITUTIONS),
+                rng.choice(CHANNELS),
+                None,
+                None,
+                reverses,
+            )
+        )
+    return items
+
+
+class Recount:
+    """What was taken in of a stream, and what is left of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.alerts: list[Alert] = []
+        self._engine = engine
+        self._left: dict[str, int] = {}
+        self._taken: dict[str, Transaction] = {}
+
+    def observe(self, items: Sequence[Transaction]) -> None:
+        """Let the engine take items, and note what became of them."""
+        first = self._engine.ledger.offset_last + 1
+        offsets = range(first, first + len(items))
+        self._engine.observe(offsets, items)
+        step = self._engine.take_step()
+        self.alerts += step.alerts
+        not_taken = {offset for offset, _ in step.rejections}
+        not_taken |= {waiting.offset for waiting in step.waiting}
+        for offset, item in zip(offsets, items, strict=True):
+            if offset not in not_taken:
+                self._note(item)
+
+    def _note(self, item: Transaction) -> None:
+        self._taken[item.transaction_id] = item
+        self._left[item.transaction_id] = item.amount_minor or 1
+        undone, sign = item, -1
+        while undone.reverses is not None:  # of a reversal, what that one took is restored
+            undone = self._taken[undone.reverses]
+            units = item.amount_minor or (not undone.amount_minor)
+            self._left[undone.transaction_id] += sign * units
+            sign = -sign
+
+    def table(self) -> list[tuple[object, ...]]:
+        """Return the rows that `monitor.gauges.sql` asks for."""
+        calendar = self._engine.ledger.calendar
+        return [
+            (
+                item.account_id,
+                day_text(calendar.day_of(item.event_time)),
+                item.event_time,
+                item.direction,
+                item.currency,
+                self._left[name] if item.amount_minor else 0,
+                item.amount_minor,
+                item.counterparty_id,
+                item.counterparty_institution,
+                item.channel,
+                item.branch,
+                minute_of(item.event_time, calendar),
+            )
+            for name, item in self._taken.items()
+            if item.reverses is None and self._left[name] > 0
+        ]
+
+    def standing(self, limit: GaugeLimit) -> dict[Standing, int]:
+        """Return what stands of a limit by what was told last, with the value told."""
+        last = {alert.alert_id: alert for alert in self.alerts if alert.kind is Kind.LIMIT}.values()
+        found = {}
+        for alert in last:
+            if alert.threshold.threshold_id != limit.limit_id or alert.status is Status.WITHDRAWN:
+                continue
+            measured = alert.evidence["measured"]
+            assert isinstance(measured, dict)
+            per = next(iter(measured.get("per", {"": ""}).values()))
+            at = measured["to"] if limit.gauge.period.is_rolling else day_text(alert.business_day)
+            found[Standing(alert.account_id, per, at)] = alert.value
+        return found
+
+
+def exceeding(limit: GaugeLimit, rows: Iterable[tuple[object, ...]]) -> dict[Standing, int]:
+    """Return what exceeds a limit by its SQL."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE transactions (account_id TEXT, business_day DATE, event_time BIGINT,"
+            " direction TEXT, currency TEXT, amount BIGINT, booked BIGINT, counterparty_id TEXT,"
+            " counterparty_institution TEXT, channel TEXT, branch TEXT, minute INT)"
+        )
+        for row in rows:
+            connection.execute(
+                "INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+            )
+        found = connection.execute(sql_of(limit)).fetchall()
+    return {
+        Standing(
+            account_id, per, event_time_text(at) if limit.gauge.period.is_rolling else str(at)
+        ): int(value)
+        for account_id, per, at, value in found
+    }
