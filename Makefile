@@ -20,9 +20,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 # Processes that tests are shared out to, a file to each at a time: JOBS=0 is one after the other.
-# Slow tests wait for brokers and timeouts more than they reckon, so more of them run at a time.
 JOBS ?= 3
-SLOW_JOBS ?= 4
 
 # Files in the order of tests/conftest.py, the long ones first: what begins last is waited for by all.
 SHARED_OUT := --dist loadfile --no-loadscope-reorder
@@ -49,7 +47,7 @@ test: $(TOOLS) $(KERNELS) ## The everyday tests: no Docker, no Kafka, some minut
 
 .PHONY: test-slow
 test-slow: $(TOOLS) $(KERNELS) ## All other tests: slow ones, kills, and those on Apache Kafka
-	@LAWS=whole $(BIN)/python -m pytest -q -n $(SLOW_JOBS) $(SHARED_OUT) --timeout=900 \
+	@LAWS=whole $(BIN)/python -m pytest -q -n $(JOBS) $(SHARED_OUT) --timeout=900 \
 		-m "slow or kafka" $(ARGS)
 
 .PHONY: test-laws

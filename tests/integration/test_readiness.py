@@ -138,7 +138,7 @@ def test_an_archive_is_ready_with_store_positions_and_broker(
         until_ready(archive)
         reasons = asked(archive)[1]["reasons"]
         assert reasons["store"]["says"] == "answers"
-        assert reasons["positions"]["says"] == "known of 7 topics"
+        assert reasons["positions"]["says"] == "known of 8 topics"
         assert asked(archive, "/foo")[0] == 404
 
         mortal.stop()

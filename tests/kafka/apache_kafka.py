@@ -46,8 +46,11 @@ SETTINGS: Final = {
 }
 
 
-SHORT_SESSION: Final = {"broker.session.timeout.ms": "6000"}
-"""For a node that is killed: its registration is waited out before it may come again."""
+SHORT_SESSION: Final = {"broker.session.timeout.ms": "15000"}
+"""For a node that is killed: its registration is waited out before it may come again.
+
+Below that, a node on a busy machine is fenced while it lives.
+"""
 
 
 class ApacheKafka:

@@ -22,7 +22,7 @@ from streams.settings import Settings
 from streams.topics.catalog import Topics
 from tests.support.forked import forked_worker, run_command
 
-WAIT_SECONDS_MAX: Final = 60.0
+WAIT_SECONDS_MAX: Final = 180.0
 POLL_SECONDS: Final = 0.1
 
 MARK: Final = b"a mark of the tests"

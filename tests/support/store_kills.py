@@ -334,10 +334,10 @@ class Kills:
 def read_topics(settings: Settings) -> dict[str, list[tuple[Any, Any]]]:
     """Return the records of each topic that the archive reads: what they say, and themselves."""
     topics = Topics.of(settings)
-    names = ("alerts", "dispositions", "cases", "rejections", "account_days", "policy")
+    of_partitions = ("alerts", "rejections", "account_days", "completeness")
     read: dict[str, list[tuple[Any, Any]]] = {}
-    for name in names:
-        partitions = settings.partitions if name in {"alerts", "rejections", "account_days"} else 1
+    for name in (*of_partitions, "dispositions", "cases", "policy"):
+        partitions = settings.partitions if name in of_partitions else 1
         of_topic = records_of(replace(settings, partitions=partitions), getattr(topics, name))
         read[name] = [
             (record.value if name == "policy" else json.loads(record.value), record)
@@ -385,6 +385,7 @@ def differences(store: Store, topics: dict[str, list[tuple[Any, Any]]]) -> list[
         for said, record in topics["rejections"]
     )
     expected["policies"] = Counter((record.offset,) for _, record in topics["policy"])
+    expected["hours"] = _hours_of(topics)
     ends: dict[tuple[str, int], int] = {}
     for of_topic in topics.values():
         for _, record in of_topic:
@@ -398,6 +399,15 @@ def differences(store: Store, topics: dict[str, list[tuple[Any, Any]]]) -> list[
         for name, should in expected.items()
         if should != held[name]
     ]
+
+
+def _hours_of(topics: dict[str, list[tuple[Any, Any]]]) -> Counter[Row]:
+    """Return what was counted of each hour last, by the latest term that says anything of it."""
+    said = [record for record, _ in topics["completeness"] if record["kind"] == "hour"]
+    said.sort(key=lambda record: (record["term"], record["next_offset"]))
+    hours = {(record["partition"], record["hour"], record["offset"]): record for record in said}
+    counts = ("next_offset", "term", "received", "decided", "rejected", "skipped")
+    return Counter((*key, *(record[name] for name in counts)) for key, record in hours.items())
 
 
 def _text(record: Any) -> str:  # noqa: ANN401 - JSON
@@ -429,6 +439,8 @@ def _held(store: Store) -> dict[str, Counter[Row]]:
         held["rejections"] = Counter({(row.hour, row.reason): row.rejected for row in counted})
         offsets = connection.execute(select(schema.policies.c.offset))
         held["policies"] = Counter((row[0],) for row in offsets)
+        hours = connection.execute(select(schema.counted_hours))
+        held["hours"] = Counter((row[0], _time(row[1]), *row[2:]) for row in hours)
         held["positions"] = Counter(
             tuple(row) for row in connection.execute(select(schema.progress))
         )

@@ -312,8 +312,11 @@ def test_no_kernel_reads_beside_its_arrays(tmp_path: Path) -> None:
     folder = Path(__file__).parent
     tests = [folder / "test_columns.py", folder / "rows" / "test_walk.py"]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
+        [
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=0",
+            "-m", "not slow", *tests,
+        ],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=850,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout
 
