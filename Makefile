@@ -28,6 +28,10 @@ SHARED_OUT := --dist loadfile --no-loadscope-reorder
 # Tests start hundreds of processes: where no bytecode is kept, each compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
+# The chart has copies of its own: Helm packs nothing from beside it, and not every checkout or
+# archive keeps links.
+CHART_FILES := deploy/helm/weir/files
+
 # Options for the command that a target runs: make bench ARGS="--transactions 200000"
 ARGS ?=
 
@@ -90,6 +94,8 @@ drill: $(PROGRAM) $(KERNELS) ## Kill workers under load, and count what that cos
 docs: $(TOOLS) ## Write what is made from the code: schemas, AsyncAPI, commands, dashboards
 	@$(BIN)/python -m streams.reference.documents docs
 	@$(BIN)/python -m streams.reference.dashboards dashboards/grafana/dashboards
+	@cp dashboards/grafana/dashboards/*.json $(CHART_FILES)/dashboards/
+	@cp dashboards/rules/weir.yml $(CHART_FILES)/rules.yml
 
 .PHONY: lock
 lock: $(TOOLS) ## Lock the image's packages, with hashes; ARGS=--upgrade takes newer versions

@@ -43,7 +43,7 @@ def test_helm_has_no_warning(chart: Helm, kind: str) -> None:
     assert chart.lint(KINDS[kind]) == []
 
 
-def test_a_packed_chart_has_the_files_that_its_links_lead_to(tmp_path: Path) -> None:
+def test_a_packed_chart_has_the_shipped_rules_and_dashboards(tmp_path: Path) -> None:
     try:
         with helm(CHART) as as_it_is:
             manifests = as_it_is.template(WHOLE)
