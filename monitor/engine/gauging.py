@@ -109,6 +109,26 @@ class Gauging:
             return FROM_EVER
         return calendar.day_of(min(marks.first, marks.clock + marks.lead)) + 1
 
+    def waiting(self) -> dict[str, int]:
+        """Return which limits cannot decide yet, and the event time from which each does.
+
+        Such a limit came with a later policy, and no period or window of it is measured whole yet.
+        """
+        calendar, clock = self._ledger.calendar, self._ledger.marks.clock
+        found: dict[str, int] = {}
+        for limit in self._policies.policies[-1].gauges:
+            since, period = self.since[limit.gauge.name], limit.gauge.period
+            if since == FROM_EVER:
+                continue
+            if period.is_rolling:
+                begins = calendar.start_of(since) + period.length - 1
+            else:
+                first, last = period.days_of(since)
+                begins = calendar.start_of(since if first == since else last + 1)
+            if clock < begins:
+                found[limit.limit_id] = begins
+        return found
+
     def take_alerts(self) -> list[Alert]:
         """Return what was told since the last call."""
         alerts, self.alerts = self.alerts, []

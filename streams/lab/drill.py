@@ -45,7 +45,7 @@ from streams.wire.codec import alert_bytes
 
 POLL_SECONDS: Final = 0.1
 SENDING_SECONDS_MAX: Final = 600.0
-STARTED_SECONDS_MAX: Final = 180.0
+STARTED_SECONDS_MAX: Final = 300.0
 COMMITTED_SECONDS_MAX: Final = 400.0
 BEFORE_KILL_SECONDS: Final = (0.3, 3.0)
 """A worker lives so long, at random, after its first decision."""

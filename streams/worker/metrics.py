@@ -38,6 +38,13 @@ METRICS: Final = {
         "Of each currency that limits name: 1 once this worker has had a transaction in it.",
         ("currency",),
     ),
+    "limits_waiting": Metric(
+        "weir_limits_waiting",
+        "gauge",
+        "Limits that a later policy brought and that cannot decide yet: no period or window of"
+        " theirs is measured whole.",
+        ("partition",),
+    ),
     "received": Metric(
         "weir_received_records_total",
         "counter",
@@ -274,6 +281,7 @@ class Metrics:
     held_back: Gauge
     unwatched: Counter
     limit_currency_seen: Gauge
+    limits_waiting: Gauge
     redeliveries: Counter
     in_python: Counter
     alerts: Counter

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import faust
 from faust.types.tuples import TP
 
+from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Rejection
 from monitor.engine.coverage import currencies_seen, unwatched
 from monitor.engine.engine import Step
@@ -113,6 +114,7 @@ class Agents:
         self._unwatched: set[str] = set()
         self._currencies_known = (0, -1)
         self._currencies_seen: set[str] = set()  # by any policy: another one forgets them
+        self._limits_waiting: dict[int, dict[str, int]] = {}  # by the number of the partition
         self._verdicts = NO_VERDICTS
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
@@ -473,12 +475,21 @@ class Agents:
             told = partition.completeness.told
             metrics.not_monitored_records.labels(label).set(told.records if told else 0)
             metrics.not_monitored_at.labels(label).set(told.at if told else 0)
+            self._note_limits_waiting(number, engine.gauging.waiting())
             metrics.held_back.labels(label).set(engine.ledger.marks.held_back / 1_000_000)
             self._lateness.note_held_back(number, engine.ledger.marks)
             if engine.ledger.clock is not None:
                 lag = time.time() - engine.ledger.clock / 1_000_000
                 metrics.event_time_lag.labels(label).set(lag)
             self._observe_lag(number, engine.ledger.offset_last)
+
+    def _note_limits_waiting(self, number: int, waiting: dict[str, int]) -> None:
+        """Say of each limit that a later policy brought from when on it decides."""
+        self._metrics.limits_waiting.labels(str(number)).set(len(waiting))
+        for limit_id, begins in waiting.items() - self._limits_waiting.get(number, {}).items():
+            said = "partition %d: limit %s decides from %s on, its first period measured whole"
+            _say.info(said, number, limit_id, event_time_text(begins))
+        self._limits_waiting[number] = waiting
 
     def readiness(self) -> Condition:
         """Return whether this worker has joined its group and can decide on what it was given."""

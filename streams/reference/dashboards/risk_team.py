@@ -139,6 +139,7 @@ _UNWATCHED: Final = Section(
             "Records rejected, by reason. Some late and doubled ones are usual; a step is not.",
             {"{{reason}}": per_second("weir_rejections_total", "reason")},
             runbooks=["WeirRejectionsHigh", "WeirTooLateMany"],
+            width=12,
         ),
         Chart(
             Drawing.BARS,
@@ -147,6 +148,7 @@ _UNWATCHED: Final = Section(
             " total of them can raise an alert.",
             {"{{currency}}": growth("weir_unwatched_transactions_total", "currency", within="1h")},
             runbooks=["WeirCurrencyUnwatched"],
+            width=12,
         ),
         Chart(
             Drawing.AREAS,
@@ -154,6 +156,15 @@ _UNWATCHED: Final = Section(
             "1 once a transaction in a currency that limits name has come to any worker; 0 may be a"
             " slip of the pen in the policy.",
             {"{{currency}}": greatest("weir_limit_currency_seen", "currency")},
+            width=12,
+        ),
+        Chart(
+            Drawing.AREAS,
+            "Limits that cannot decide yet",
+            "Limits that a later policy brought, in the partition where most of them wait: each"
+            " decides from its first period or window on that is measured whole.",
+            {"limits": greatest("weir_limits_waiting")},
+            width=12,
         ),
     ],
 )

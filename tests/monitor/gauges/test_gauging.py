@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from monitor.core.alert import Alert, Kind, Status
+from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
@@ -150,7 +151,27 @@ def test_a_limit_that_comes_later_begins_with_a_period_that_it_measures_whole() 
     of_this_week = [transaction(f"b{n}", hours=24 * n) for n in range(1, 4)]
     of_the_next = [transaction(f"c{n}", hours=24 * n) for n in range(7, 9)]
     assert told_by(engine, *of_this_week) == []
+    waiting = engine.gauging.waiting()
+    assert {name: event_time_text(at) for name, at in waiting.items()} == {
+        "x": "2026-01-12T00:00:00Z"
+    }
     assert said(told_by(engine, *of_the_next)) == [(Status.RAISED, 2)]
+    assert engine.gauging.waiting() == {}
+
+
+def test_a_window_that_comes_later_decides_once_it_is_measured_whole() -> None:
+    engine = engine_of('measure = "count"', "above = 100")
+    assert engine.gauging.waiting() == {}
+    told_by(engine, transaction("a"), transaction("o", hours=1, account_id="A2"))
+    later = HEAD.format(version=2) + 'measure = "count"\nwindow = "36h"\nabove = 1\n'
+    engine.policies.add(policy_of(later))
+    engine.policies_changed()
+    (begins,) = engine.gauging.waiting().values()
+    assert event_time_text(begins) == "2026-01-07T11:59:59.999999Z"
+    hours = (begins - transaction("a").event_time) / 3_600_000_000
+    early = [transaction("b", hours=hours - 1), transaction("c", hours=hours - 0.01)]
+    assert told_by(engine, *early) == []
+    assert said(told_by(engine, transaction("d", hours=hours))) == [(Status.RAISED, 3)]
 
 
 @pytest.mark.parametrize("make", [Engine, OrdinaryEngine])
