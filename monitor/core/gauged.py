@@ -44,6 +44,20 @@ class Cell:
         self.totals = totals  # debit count, debit minor units, credit count, credit minor units
 
 
+class Sums:
+    """What some cells of a group come to: those from the place `begin` on, up to a moment `at`.
+
+    `at` is the first day of a period, whose cells they are, or the event time of the last cell.
+    """
+
+    __slots__ = ("at", "begin", "totals")
+
+    def __init__(self, at: int, begin: int, totals: list[int]) -> None:
+        self.at = at
+        self.begin = begin
+        self.totals = totals  # as a cell's
+
+
 class GaugeTold(NamedTuple):
     """What was told last of a limit on one period of a group, as `Told` has it of a day."""
 
@@ -65,11 +79,12 @@ OfPeriod = tuple[int, str]
 class Gauged:
     """What the gauges of one account hold; each list of cells is in the order of `at`."""
 
-    __slots__ = ("cells", "due", "items", "told", "trimmed")
+    __slots__ = ("cells", "due", "items", "sums", "told", "trimmed")
 
     def __init__(self) -> None:
         self.items: dict[str, MeasuredItem] = {}  # by the kept id of the transaction
         self.cells: dict[Group, list[Cell]] = {}
+        self.sums: dict[Group, Sums] = {}  # of the latest cells: they follow from these
         self.told: dict[Group, dict[OfPeriod, GaugeTold]] = {}
         self.due = 0  # after which business day nothing of it is needed
         self.trimmed = 0  # the first open day when what nobody needs was given back last

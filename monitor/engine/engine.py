@@ -255,8 +255,13 @@ class Engine:
         if account.waiting:
             self._reversals.settle_waiting(offset, account, key, step)
         if self.gauging.is_on:
-            cause = self._cause(offset, transaction)
-            self.gauging.take(transaction, name, open_day.contents[key], account_day, cause)
+            self.gauging.take(
+                transaction,
+                name,
+                open_day.contents[key],
+                account_day,
+                lambda: self._cause(offset, transaction),
+            )
             step.alerts += self.gauging.take_alerts()
         watches = account_day.watches.get(series)
         if watches is None:

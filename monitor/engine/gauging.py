@@ -9,7 +9,7 @@ for at the times of what they measure. One that exceeds its limit begins an aler
 all windows that overlap it: those that end before t + w.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -19,9 +19,10 @@ from monitor.core.alert import Alert, Cause, Status
 from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, MeasuredItem, OfPeriod
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import Transaction
-from monitor.gauges.gauge import Gauge, add, between
+from monitor.gauges.gauge import Gauge, between
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
 from monitor.gauges.telling import period_alert
+from monitor.gauges.watched import Watched, days_of
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Ledger
 from monitor.ledger.watermark import NEVER
 from monitor.policy.policy import PolicyBook
@@ -71,27 +72,27 @@ class Gauging:
         self.since: dict[str, int] = {}
         self._ledger = ledger
         self._policies = policies
-        self._gauges: dict[str, Gauge] = {}
+        self._watched: dict[str, Watched] = {}
+        self._of_series: dict[tuple[str, str], tuple[Watched, ...]] = {}  # direction and currency
         self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy
-        self._least: dict[str, int] = {}  # what must be exceeded at least, by any limit on a gauge
         self._due: dict[int, dict[Account, None]] = {}
         self.begin()
 
     @property
     def is_on(self) -> bool:
         """Whether anything is measured."""
-        return bool(self._gauges)
+        return bool(self._watched)
 
     def begin(self) -> None:
         """Measure what the policies in force now ask for."""
-        self._gauges, self._least = {}, {}
+        self._watched, self._of_series = {}, {}
         for limit in (limit for policy in self._policies.policies for limit in policy.gauges):
-            name, least = limit.gauge.name, limit.tiers[0].above
-            self._gauges[name] = limit.gauge
-            self._least[name] = min(least, self._least.get(name, least))
+            least = limit.tiers[0].above
+            watched = self._watched.setdefault(limit.gauge.name, Watched(limit.gauge, least))
+            watched.least = min(watched.least, least)
         self._limits = {p.version: GaugeLimits(p.gauges) for p in self._policies.policies}
         begun = self._begun()
-        self.since = {name: self.since.get(name, begun) for name in self._gauges}
+        self.since = {name: self.since.get(name, begun) for name in self._watched}
 
     def restore_since(self, since: Mapping[str, int]) -> None:
         """Put back since when gauges have measured; others begin now."""
@@ -123,7 +124,7 @@ class Gauging:
             if period.is_rolling:
                 begins = calendar.start_of(since) + period.length - 1
             else:
-                first, last = period.days_of(since)
+                first, last = days_of(period, since)
                 begins = calendar.start_of(since if first == since else last + 1)
             if clock < begins:
                 found[limit.limit_id] = begins
@@ -142,15 +143,15 @@ class Gauging:
         name: str,
         content: int,
         account_day: AccountDay,
-        cause: Cause,
+        cause: Callable[[], Cause],
     ) -> None:
         """Measure a transaction that was taken in; `content` says what is left of it."""
         day, calendar = account_day.day, self._ledger.calendar
-        taken = tuple(
-            gauge_name
-            for gauge_name, gauge in self._gauges.items()
-            if gauge.takes(transaction, day, calendar)
-        )
+        taken = [
+            watched
+            for watched in self._watched_of(transaction)
+            if not watched.asks or watched.gauge.asks_no_more(transaction, day, calendar)
+        ]
         if not taken:
             return
         account = account_day.account
@@ -159,22 +160,35 @@ class Gauging:
             gauged = account.gauged = Gauged()
         self._trim(gauged)
         left, counted = _left_of(content)
-        origin = transaction.origin
-        item = MeasuredItem(
+        item = gauged.items[name] = MeasuredItem(
             day,
             transaction.event_time,
             transaction.direction,
             transaction.currency,
             left,
             counted,
-            origin.counterparty,
-            origin.institution,
-            taken,
+            transaction.counterparty_id,
+            transaction.counterparty_institution,
+            tuple([watched.name for watched in taken]),
         )
-        gauged.items[name] = item
-        for gauge_name in taken:
-            self._move(account, gauged, gauge_name, None, item, cause)
-        self._keep_until(account, gauged, self._needed_until(gauged, item))
+        if counted:
+            for watched in taken:
+                group = watched.group_of(item)
+                value = watched.take(gauged, group, item)
+                if value is None or value > watched.least or group in gauged.told:
+                    at = watched.at_of(item)
+                    self._look(gauged, group, Touch(account_day, at, cause(), Why.GREW))
+        self._keep_until(account, gauged, self._needed_until(gauged, item, taken))
+
+    def _watched_of(self, transaction: Transaction) -> tuple[Watched, ...]:
+        """Return the gauges that may take a transaction, by what it says first."""
+        series = transaction.direction, transaction.currency
+        found = self._of_series.get(series)
+        if found is None:
+            found = self._of_series[series] = tuple(
+                watched for watched in self._watched.values() if watched.gauge.is_of(*series)
+            )
+        return found
 
     def reverse(self, account: Account, name: str, content: int, cause: Cause) -> None:
         """Measure again a transaction of which reversals have left something else."""
@@ -185,33 +199,15 @@ class Gauging:
         left, counted = _left_of(content)
         after = item._replace(left=left, counted=counted)
         gauged.items[name] = after
-        for gauge_name in item.gauges:
-            if gauge_name in self._gauges:
-                self._move(account, gauged, gauge_name, item, after, cause)
-
-    def _move(
-        self,
-        account: Account,
-        gauged: Gauged,
-        gauge_name: str,
-        before: MeasuredItem | None,
-        after: MeasuredItem,
-        cause: Cause,
-    ) -> None:
-        """Take an item out of its cell, put what is left of it there, and look at its periods."""
-        gauge = self._gauges[gauge_name]
-        group = gauge_name, gauge.per_of(after)
-        cells = gauged.cells.setdefault(group, [])
-        if before is not None:
-            add(cells, gauge, before, -1)
-        add(cells, gauge, after, 1)
-        if not cells:
-            del gauged.cells[group]
-        account_day = account.day_of(after.day)
+        account_day = account.day_of(item.day)
         assert account_day is not None, "an item is of an open account-day"
-        why = Why.GREW if before is None else Why.REVERSED
-        change = Touch(account_day, gauge.at_of(after), cause, why)
-        self._look(gauged, gauge, group, change)
+        for gauge_name in item.gauges:
+            watched = self._watched.get(gauge_name)
+            if watched is not None:
+                group = watched.group_of(item)
+                watched.put_back(gauged, group, item, after)
+                at = watched.at_of(item)
+                self._look(gauged, group, Touch(account_day, at, cause, Why.REVERSED))
 
     def decide_again(self, account_day: AccountDay, cause: Cause) -> None:
         """Look again at the periods of an account-day that other limits may decide for now."""
@@ -219,11 +215,11 @@ class Gauging:
         if gauged is None:
             return
         for group in list(gauged.cells):
-            gauge = self._gauges.get(group[0])
-            if gauge is None:
+            watched = self._watched.get(group[0])
+            if watched is None:
                 continue
-            for at in self._times(gauge, gauged.cells[group], account_day.day):
-                self._look(gauged, gauge, group, Touch(account_day, at, cause, Why.DECIDED))
+            for at in self._times(watched.gauge, gauged.cells[group], account_day.day):
+                self._look(gauged, group, Touch(account_day, at, cause, Why.DECIDED))
 
     def _times(self, gauge: Gauge, cells: list[Cell], day: int) -> list[int]:
         """Return the moments of a group's cells on a business day."""
@@ -235,8 +231,9 @@ class Gauging:
 
     # -- what is told -----------------------------------------------------------------------------
 
-    def _look(self, gauged: Gauged, gauge: Gauge, group: Group, change: Touch) -> None:
+    def _look(self, gauged: Gauged, group: Group, change: Touch) -> None:
         """Tell what has changed of the periods that a moment is in."""
+        gauge = self._watched[group[0]].gauge
         told = gauged.told.get(group, _NOTHING)
         cells = gauged.cells.get(group, ())
         if gauge.period.is_rolling:
@@ -246,7 +243,7 @@ class Gauging:
             reach = self._opened() - gauge.period.length
             concerned = {period for period in told if period[0] > reach}
         else:
-            first, last = gauge.period.days_of(change.account_day.day)
+            first, last = days_of(gauge.period, change.account_day.day)
             of_period = between(cells, first, last)
             standing = self._of_days(gauge, group, first, of_period, change)
             concerned = {period for period in told if period[0] == first}
@@ -289,7 +286,7 @@ class Gauging:
             return False
         length = gauge.period.length
         value = self._value_at(gauge, cells, change.at)
-        if value <= self._least[group[0]]:
+        if value <= self._watched[group[0]].least:
             return True
         clock = self._ledger.marks.clock
         return any(
@@ -313,7 +310,7 @@ class Gauging:
     ) -> list[Exceeded]:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         value = gauge.value_of(of_period)
-        if value <= self._least[group[0]] or first < self.since[group[0]]:
+        if value <= self._watched[group[0]].least or first < self.since[group[0]]:
             return []
         latest = change.account_day.account.day_of(of_period[-1].at) or change.account_day
         limit = self._deciding(group, first, latest)
@@ -347,7 +344,7 @@ class Gauging:
         latest: dict[str, int] = {}  # the place of the last alert of each limit
         for at in sorted({cell.at for cell in between(cells, first, last)}):
             value = self._value_at(gauge, cells, at)
-            if value <= self._least[group[0]]:
+            if value <= self._watched[group[0]].least:
                 continue
             limit = (
                 self._decided(gauge, group, at, value, change)
@@ -407,7 +404,7 @@ class Gauging:
         """Return what the period that begins with a day has, or the window that ends at a time."""
         if gauge.period.is_rolling:
             return gauge.value_of(between(cells, at - gauge.period.length + 1, at))
-        return gauge.value_of(between(cells, *gauge.period.days_of(at)))
+        return gauge.value_of(between(cells, *days_of(gauge.period, at)))
 
     def _day_of(self, gauge: Gauge, at: int) -> int:
         return self._ledger.calendar.day_of(at) if gauge.period.is_rolling else at
@@ -416,7 +413,7 @@ class Gauging:
         """Return the event time from which on nothing belongs to a period any more."""
         if gauge.period.is_rolling:
             return at + gauge.period.length
-        _, last = gauge.period.days_of(at)
+        _, last = days_of(gauge.period, at)
         return self._ledger.calendar.end_of(last)
 
     def _tell(
@@ -480,29 +477,28 @@ class Gauging:
         first = self._ledger.day_open_first
         return NEVER if first is None else self._ledger.calendar.start_of(first)
 
-    def _needed_until(self, gauged: Gauged, item: MeasuredItem) -> int:
+    def _needed_until(self, gauged: Gauged, item: MeasuredItem, taken: Iterable[Watched]) -> int:
         """Return the last business day on which what an item has brought is needed."""
-        day = max(item.day, gauged.due)
-        for name in item.gauges:
-            period = self._gauges[name].period
-            if period.is_rolling:
-                last = self._ledger.calendar.day_of(item.event_time + 2 * period.length)
+        day, length = max(item.day, gauged.due), 0
+        for watched in taken:
+            if watched.is_rolling:
+                length = max(length, watched.length)
             else:
-                _, last = period.days_of(item.day)
-            day = max(day, last)
-        return day
+                day = max(day, days_of(watched.period, item.day)[1])
+        last, calendar = item.event_time + 2 * length, self._ledger.calendar
+        return day if last < calendar.end_of(day) else calendar.day_of(last)
 
     def _keep_until(self, account: Account, gauged: Gauged, day: int) -> None:
         if day != gauged.due:
             self._due.get(gauged.due, {}).pop(account, None)
             gauged.due = day
-        self._due.setdefault(day, {})[account] = None
+            self._due.setdefault(day, {})[account] = None
 
     def restored(self, account: Account) -> None:
         """Take an account that was put back: what is not needed any more is given back in time."""
         gauged = account.gauged
         if gauged is not None:
-            self._keep_until(account, gauged, gauged.due)
+            self._due.setdefault(gauged.due, {})[account] = None
 
     def days_closed(self) -> None:
         """Give back what nothing can change any more, once days have closed."""
@@ -516,31 +512,26 @@ class Gauging:
 
     def _trim(self, gauged: Gauged) -> None:
         """Give back what an account that goes on does not need any more."""
-        first = self._ledger.day_open_first or 0
-        if gauged.trimmed == first:
+        first = self._ledger.day_open_first
+        if first is None or gauged.trimmed == first:
             return
         gauged.trimmed = first
+        opened = self._opened()
         gauged.items = {name: item for name, item in gauged.items.items() if item.day >= first}
-        for group, cells in list(gauged.cells.items()):
-            gauge = self._gauges.get(group[0])
-            needed = [cell for cell in cells if gauge and self._is_needed(gauge, cell.at, 2)]
-            if needed:
-                gauged.cells[group] = needed
+        for group in list(gauged.cells):
+            watched = self._watched.get(group[0])
+            if watched is not None:
+                watched.forget_before(gauged, group, watched.needed_from(first, opened, 2))
             else:
                 del gauged.cells[group]
         for group, told in list(gauged.told.items()):
-            gauge = self._gauges.get(group[0])
+            watched = self._watched.get(group[0])
+            needed = None if watched is None else watched.needed_from(first, opened, 1)
             for period in list(told):
-                if not (gauge and self._is_needed(gauge, period[0], 1)):
+                if needed is None or period[0] < needed:
                     del told[period]
             if not told:
                 del gauged.told[group]
-
-    def _is_needed(self, gauge: Gauge, at: int, lengths: int) -> bool:
-        """Return whether a moment may still change what is told, within so many windows."""
-        if gauge.period.is_rolling:
-            return at > self._opened() - lengths * gauge.period.length
-        return gauge.period.days_of(at)[1] >= (self._ledger.day_open_first or 0)
 
 
 def _left_of(content: int) -> tuple[int, int]:

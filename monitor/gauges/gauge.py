@@ -2,18 +2,13 @@
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from hashlib import sha256
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from monitor.core.account import (
-    AMOUNT_CREDIT,
-    AMOUNT_DEBIT,
-    COUNT_CREDIT,
-    COUNT_DEBIT,
-)
+from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT
 from monitor.core.business_day import Calendar
 from monitor.core.gauged import Cell, MeasuredItem
 from monitor.core.threshold import Direction, Measure
@@ -23,7 +18,9 @@ from monitor.gauges.where import GaugeFilter
 
 _NAME_LENGTH: Final = 16
 
-_AT: Final = attrgetter("at")
+AT: Final = attrgetter("at")
+
+_NOT_SUMMED: Final = frozenset({Measure.LARGEST, Measure.DISTINCT})
 
 
 class Party(StrEnum):
@@ -56,27 +53,27 @@ class Gauge(NamedTuple):
         text = json.dumps([*said, self.distinct, list(self.where)], separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
 
+    def is_of(self, direction: str, currency: str) -> bool:
+        """Return whether transactions of a direction and a currency may be measured."""
+        return self.currency in {None, currency} and (
+            self.direction is Direction.BOTH
+            or self.measure is Measure.NET
+            or self.direction == direction
+        )
+
     def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
         """Return whether a transaction of a business day is measured."""
+        return self.is_of(transaction.direction, transaction.currency) and self.asks_no_more(
+            transaction, day, calendar
+        )
+
+    def asks_no_more(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
+        """Return whether a transaction of its direction and currency is measured."""
         return (
-            self.currency in {None, transaction.currency}
-            and (
-                self.direction is Direction.BOTH
-                or self.measure is Measure.NET
-                or self.direction == transaction.direction
-            )
-            and (self.per is None or bool(party_of(transaction, self.per)))
+            (self.per is None or bool(party_of(transaction, self.per)))
             and (self.distinct is None or bool(party_of(transaction, self.distinct)))
             and self.where.takes(transaction, day, calendar)
         )
-
-    def per_of(self, item: MeasuredItem) -> str:
-        """Return whose part an item is of; empty where it is the account's."""
-        return "" if self.per is None else named_by(item, self.per)
-
-    def at_of(self, item: MeasuredItem) -> int:
-        """Return the moment at which an item stands: an event time, or a business day."""
-        return item.event_time if self.period.is_rolling else item.day
 
     def what_of(self, item: MeasuredItem) -> int | str:
         """Return what tells an item's cell from others of the moment."""
@@ -84,28 +81,30 @@ class Gauge(NamedTuple):
             return item.left
         return "" if self.distinct is None else named_by(item, self.distinct)
 
+    @property
+    def is_summed(self) -> bool:
+        """Whether its value follows from the sums of its cells."""
+        return self.measure not in _NOT_SUMMED
+
     def value_of(self, cells: Sequence[Cell]) -> int:
         """Return what some cells amount to, in minor units or as a count."""
-        match self.measure:
-            case Measure.COUNT:
-                return sum(cell.totals[COUNT_DEBIT] + cell.totals[COUNT_CREDIT] for cell in cells)
-            case Measure.LARGEST:
-                return max((cell.what for cell in cells if isinstance(cell.what, int)), default=0)
-            case Measure.DISTINCT:
-                return len({cell.what for cell in cells})
-            case Measure.AMOUNT if self.direction is not Direction.BOTH:
-                place = AMOUNT_DEBIT if self.direction is Direction.DEBIT else AMOUNT_CREDIT
-                return sum(cell.totals[place] for cell in cells)
-            case _:
-                pass
-        paid_out = sum(cell.totals[AMOUNT_DEBIT] for cell in cells)
-        paid_in = sum(cell.totals[AMOUNT_CREDIT] for cell in cells)
-        if self.measure is Measure.THROUGH:
+        if self.measure is Measure.LARGEST:
+            return max((cell.what for cell in cells if isinstance(cell.what, int)), default=0)
+        if self.measure is Measure.DISTINCT:
+            return len({cell.what for cell in cells})
+        return self.value_of_totals(summed(cells))
+
+    def value_of_totals(self, totals: Sequence[int]) -> int:
+        """Return what sums of cells amount to, in minor units or as a count."""
+        count_out, paid_out, count_in, paid_in = totals
+        measure, direction = self.measure, self.direction
+        if measure is Measure.COUNT:
+            return count_out + count_in
+        if measure is Measure.THROUGH:
             return min(paid_out, paid_in)
-        if self.measure is Measure.NET:
-            is_in = self.direction is Direction.CREDIT
-            return paid_in - paid_out if is_in else paid_out - paid_in
-        assert self.measure is Measure.AMOUNT, "a gauge has a measure of its own"
+        if measure is Measure.NET:
+            return paid_in - paid_out if direction is Direction.CREDIT else paid_out - paid_in
+        assert measure is Measure.AMOUNT, "a gauge has a measure of its own"
         return paid_out + paid_in
 
     @property
@@ -128,27 +127,51 @@ def named_by(item: MeasuredItem, party: Party) -> str:
     return named
 
 
-def add(cells: list[Cell], gauge: Gauge, item: MeasuredItem, sign: int) -> None:
-    """Add what is left of an item to a group's cells, or take it off (`sign` is -1).
+def add(cells: list[Cell], at: int, what: int | str, item: MeasuredItem, sign: int) -> None:
+    """Add what is left of an item to the cell of a moment, or take it off (`sign` is -1).
 
     An item of which nothing is left is in no cell.
     """
     if not item.counted:
         return
-    at, what = gauge.at_of(item), gauge.what_of(item)
-    place = bisect_left(cells, at, key=_AT)
-    while place < len(cells) and cells[place].at == at and cells[place].what != what:
-        place += 1
-    if place == len(cells) or cells[place].at != at:
-        cells.insert(place, Cell(at, what, [0, 0, 0, 0]))
-    totals = cells[place].totals
+    last = cells[-1] if cells else None
+    place = len(cells)
+    if last is None or last.at < at:
+        last = Cell(at, what, [0, 0, 0, 0])
+        cells.append(last)
+    elif last.at == at and last.what == what:  # as nearly always: what comes is the latest
+        place -= 1
+    else:
+        place = bisect_left(cells, at, key=AT)
+        while place < len(cells) and cells[place].at == at and cells[place].what != what:
+            place += 1
+        if place == len(cells) or cells[place].at != at:
+            cells.insert(place, Cell(at, what, [0, 0, 0, 0]))
+        last = cells[place]
+    add_to(last.totals, item, sign)
+    if sign < 0 and not last.totals[COUNT_DEBIT] and not last.totals[COUNT_CREDIT]:
+        del cells[place]
+
+
+def add_to(totals: list[int], item: MeasuredItem, sign: int) -> None:
+    """Add what is left of an item to totals, or take it off (`sign` is -1)."""
     of_count = COUNT_DEBIT if item.direction == DEBIT else COUNT_CREDIT
     totals[of_count] += sign
     totals[of_count + 1] += sign * item.left
-    if not totals[COUNT_DEBIT] and not totals[COUNT_CREDIT]:
-        del cells[place]
+
+
+def summed(cells: Iterable[Cell]) -> list[int]:
+    """Return the totals of some cells, as a cell has them."""
+    count_out = paid_out = count_in = paid_in = 0
+    for cell in cells:
+        count_debit, debit, count_credit, credit = cell.totals
+        count_out += count_debit
+        paid_out += debit
+        count_in += count_credit
+        paid_in += credit
+    return [count_out, paid_out, count_in, paid_in]
 
 
 def between(cells: Sequence[Cell], first: int, last: int) -> Sequence[Cell]:
     """Return the cells from one moment on and up to another, both included."""
-    return cells[bisect_left(cells, first, key=_AT) : bisect_right(cells, last, key=_AT)]
+    return cells[bisect_left(cells, first, key=AT) : bisect_right(cells, last, key=AT)]

@@ -50,6 +50,11 @@ class GaugeLimits:
 
     def deciding(self, gauge_name: str, scope: Scope) -> GaugeLimit | None:
         """Return the most specific limit on a gauge for an account-day's scope; None if none is."""
-        limits = self._by_gauge.get(gauge_name, ())
-        of_scope = [limit for limit in limits if limit.threshold.is_for(*scope)]
-        return max(of_scope, key=lambda limit: limit.threshold.specificity, default=None)
+        found: GaugeLimit | None = None
+        for limit in self._by_gauge.get(gauge_name, ()):
+            threshold = limit.threshold
+            if threshold.is_for(*scope) and (
+                found is None or threshold.specificity > found.threshold.specificity
+            ):
+                found = limit
+        return found
