@@ -76,16 +76,30 @@ OfPeriod = tuple[int, str]
 """A period of a group, by the business day or the event time that it begins with, and a limit."""
 
 
+class ClosedScope(NamedTuple):
+    """By which policy version and scope limits decided on a closed day, and on those after it.
+
+    Until another one is noted: for most accounts it never is.
+    """
+
+    day: int
+    policy_version: int
+    segment: str | None
+    peer_group: str | None
+    product: str | None
+
+
 class Gauged:
     """What the gauges of one account hold; each list of cells is in the order of `at`."""
 
-    __slots__ = ("cells", "due", "items", "sums", "told", "trimmed")
+    __slots__ = ("cells", "closed", "due", "items", "sums", "told", "trimmed")
 
     def __init__(self) -> None:
         self.items: dict[str, MeasuredItem] = {}  # by the kept id of the transaction
         self.cells: dict[Group, list[Cell]] = {}
         self.sums: dict[Group, Sums] = {}  # of the latest cells: they follow from these
         self.told: dict[Group, dict[OfPeriod, GaugeTold]] = {}
+        self.closed: list[ClosedScope] = []  # in order
         self.due = 0  # after which business day nothing of it is needed
         self.trimmed = 0  # the first open day when what nobody needs was given back last
 
@@ -113,14 +127,16 @@ def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[
             for group, of_group in gauged.told.items()
             for period, told in of_group.items()
         ],
+        gauged.closed,
     )
 
 
 def gauged_of(fields: Sequence[Any]) -> Gauged:
     """Return what `gauged_fields` has written."""
-    due, items, groups, periods = fields
+    due, items, groups, periods, closed = fields
     gauged = Gauged()
     gauged.due = due
+    gauged.closed = [ClosedScope._make(each) for each in closed]
     for name, *others, gauges in items:
         gauged.items[name] = MeasuredItem._make((*others, tuple(gauges)))
     for gauge, per, cells in groups:

@@ -333,6 +333,7 @@ class Engine:
         self._day_near = NOT_NEAR
         for closed in self.ledger.take_ended():
             self._reversals.reject_waiting(closed, self._step)
+            self.gauging.note_closed(closed)
             self._ended.append(closed)
         self.gauging.days_closed()
 

@@ -9,26 +9,45 @@ for at the times of what they measure. One that exceeds its limit begins an aler
 all windows that overlap it: those that end before t + w.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, MeasuredItem, OfPeriod
-from monitor.core.threshold import scope_of
+from monitor.core.business_day import MICROSECONDS
+from monitor.core.gauged import (
+    Cell,
+    ClosedScope,
+    Gauged,
+    GaugeTold,
+    Group,
+    MeasuredItem,
+    OfPeriod,
+)
+from monitor.core.threshold import Scope, scope_of
 from monitor.core.transaction import Transaction
-from monitor.gauges.gauge import Gauge, between
+from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
 from monitor.gauges.telling import period_alert
 from monitor.gauges.watched import Watched, days_of
-from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Ledger
+from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Ledger, OpenDay
 from monitor.ledger.watermark import NEVER
 from monitor.policy.policy import PolicyBook
 
 FROM_EVER: Final = 0
 """A gauge that was there before the first record."""
+
+
+_DAY: Final = itemgetter(0)
+
+_PERIOD_DAYS_MAX: Final = 31 + 2
+"""The longest period of the calendar, and a day for a change of the clock at either end."""
+
+DAY_LENGTH: Final = 86_400 * MICROSECONDS
 
 
 _NOTHING: Final[Mapping[OfPeriod, GaugeTold]] = MappingProxyType({})
@@ -76,6 +95,7 @@ class Gauging:
         self._of_series: dict[tuple[str, str], tuple[Watched, ...]] = {}  # direction and currency
         self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy
         self._due: dict[int, dict[Account, None]] = {}
+        self._reach = 0  # days before the first open one that may still be asked for
         self.begin()
 
     @property
@@ -90,6 +110,8 @@ class Gauging:
             least = limit.tiers[0].above
             watched = self._watched.setdefault(limit.gauge.name, Watched(limit.gauge, least))
             watched.least = min(watched.least, least)
+        lengths = (2 * watched.length for watched in self._watched.values())
+        self._reach = _PERIOD_DAYS_MAX + max(lengths, default=0) // DAY_LENGTH
         self._limits = {p.version: GaugeLimits(p.gauges) for p in self._policies.policies}
         begun = self._begun()
         self.since = {name: self.since.get(name, begun) for name in self._watched}
@@ -177,7 +199,7 @@ class Gauging:
                 value = watched.take(gauged, group, item)
                 if value is None or value > watched.least or group in gauged.told:
                     at = watched.at_of(item)
-                    self._look(gauged, group, Touch(account_day, at, cause(), Why.GREW))
+                    self._look(gauged, group, Touch(account_day, at, cause(), Why.GREW), value)
         self._keep_until(account, gauged, self._needed_until(gauged, item, taken))
 
     def _watched_of(self, transaction: Transaction) -> tuple[Watched, ...]:
@@ -231,13 +253,16 @@ class Gauging:
 
     # -- what is told -----------------------------------------------------------------------------
 
-    def _look(self, gauged: Gauged, group: Group, change: Touch) -> None:
-        """Tell what has changed of the periods that a moment is in."""
+    def _look(self, gauged: Gauged, group: Group, change: Touch, latest: int | None = None) -> None:
+        """Tell what has changed of the periods that a moment is in.
+
+        `latest` is what the latest window has, if that is known.
+        """
         gauge = self._watched[group[0]].gauge
         told = gauged.told.get(group, _NOTHING)
         cells = gauged.cells.get(group, ())
         if gauge.period.is_rolling:
-            if self._tells_nothing_new(gauge, group, cells, told, change):
+            if latest is not None and self._tells_nothing_new(gauge, group, latest, told, change):
                 return
             standing = self._windows(gauge, group, cells, told, change)
             reach = self._opened() - gauge.period.length
@@ -256,7 +281,8 @@ class Gauging:
             if told[at, limit_id].status != Status.WITHDRAWN:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 value = self._value_at(gauge, cells, at)
-                self._tell(gauged, group, Exceeded(limit, at, value), change, stands=False)
+                found = Exceeded(limit, at, value)
+                self._tell(gauged, group, found, change, stands=False)
 
     def _is_reached(self, gauge: Gauge, at: int, told: GaugeTold, change: Touch) -> bool:
         """Return whether a change may have changed what was told of a period.
@@ -273,7 +299,7 @@ class Gauging:
         self,
         gauge: Gauge,
         group: Group,
-        cells: Sequence[Cell],
+        value: int,
         told: Mapping[OfPeriod, GaugeTold],
         change: Touch,
     ) -> bool:
@@ -282,10 +308,9 @@ class Gauging:
         What comes at the latest time reaches one window, that which ends then. It tells nothing if
         it exceeds no limit, or if an alert stands that it belongs to, and is no higher tier of it.
         """
-        if change.why is not Why.GREW or not gauge.only_grows or cells[-1].at != change.at:
+        if not gauge.only_grows:
             return False
         length = gauge.period.length
-        value = self._value_at(gauge, cells, change.at)
         if value <= self._watched[group[0]].least:
             return True
         clock = self._ledger.marks.clock
@@ -312,8 +337,13 @@ class Gauging:
         value = gauge.value_of(of_period)
         if value <= self._watched[group[0]].least or first < self.since[group[0]]:
             return []
-        latest = change.account_day.account.day_of(of_period[-1].at) or change.account_day
-        limit = self._deciding(group, first, latest)
+        account = change.account_day.account
+        found = self._whose(account, of_period[-1].at)
+        if found is None:
+            return []
+        _, scope = found
+        policy, _ = self._policies.for_day(first)
+        limit = self._limits[policy.version].deciding(group[0], scope)
         if limit is None or limit.tier_of(value) is None:
             return []
         return [Exceeded(limit, first, value)]
@@ -342,16 +372,19 @@ class Gauging:
             last = cells[-1].at if cells else first
         found: list[Exceeded] = []
         latest: dict[str, int] = {}  # the place of the last alert of each limit
-        for at in sorted({cell.at for cell in between(cells, first, last)}):
-            value = self._value_at(gauge, cells, at)
-            if value <= self._watched[group[0]].least:
+        least = self._watched[group[0]].least
+        for at, value in window_values(gauge, cells, first, last):
+            if value <= least:
                 continue
-            limit = (
-                self._decided(gauge, group, at, value, change)
-                if at >= opened
-                else self._closed(gauge, at, value, stands)
-            )
-            if limit is None:
+            limit = self._decided(gauge, group, at, value, change)
+            if limit is None or not (
+                # Of a closed day: it is of an alert that began before it, or with it.
+                at >= opened
+                or any(
+                    began <= at < began + length and limit_id == limit.limit_id
+                    for began, limit_id in stands
+                )
+            ):
                 continue
             place = latest.get(limit.limit_id)
             if place is None or at >= found[place].at + length:
@@ -364,31 +397,39 @@ class Gauging:
     def _decided(
         self, gauge: Gauge, group: Group, at: int, value: int, change: Touch
     ) -> GaugeLimit | None:
-        """Return the limit that a window which ends on an open day exceeds; None if none is."""
+        """Return the limit that a window exceeds; None if none is.
+
+        One that ended on a closed day exceeds what it exceeded when that day closed.
+        """
         calendar = self._ledger.calendar
-        day = calendar.day_of(at)
-        account_day = change.account_day.account.day_of(day)
-        assert account_day is not None, "an open day has the account-days of what is measured"
         since = self.since[group[0]]
         if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(since):
             return None
-        limit = self._deciding(group, day, account_day)
+        found = self._whose(change.account_day.account, calendar.day_of(at))
+        if found is None:
+            return None
+        version, scope = found
+        limit = self._limits[version].deciding(group[0], scope)
         return None if limit is None or limit.tier_of(value) is None else limit
 
-    def _closed(
-        self, gauge: Gauge, at: int, value: int, stands: Iterable[OfPeriod]
-    ) -> GaugeLimit | None:
-        """Return the limit that a window which ended on a closed day exceeded, as it was told."""
-        for began, limit_id in stands:
-            limit = self._named(gauge, limit_id, self._ledger.calendar.day_of(began))
-            if began <= at < began + gauge.period.length and limit.tier_of(value) is not None:
-                return limit
-        return None
+    def _whose(self, account: Account, day: int) -> tuple[int, Scope] | None:
+        """Return the policy version and the scope of an account on a day that gauges measured.
 
-    def _deciding(self, group: Group, day: int, account_day: AccountDay) -> GaugeLimit | None:
-        """Return the limit on a gauge that the policy of a day has for an account-day."""
-        policy, _ = self._policies.for_day(day)
-        return self._limits[policy.version].deciding(group[0], scope_of(account_day))
+        Of a closed day they are those by which it closed; None if a version that did not measure
+        yet decided on it.
+        """
+        first = self._ledger.day_open_first
+        if first is None or day >= first:
+            account_day = account.day_of(day)
+            assert account_day is not None, "an open day has the account-days of what is measured"
+            policy, _ = self._policies.for_day(day)
+            return policy.version, scope_of(account_day)
+        closed = [] if account.gauged is None else account.gauged.closed
+        place = bisect_right(closed, day, key=_DAY) - 1
+        if place < 0:
+            return None
+        _, version, segment, peer_group, product = closed[place]
+        return version, (account.account_id, segment, peer_group, product)
 
     def _named(self, gauge: Gauge, limit_id: str, day: int) -> GaugeLimit:
         """Return a limit on a gauge that was told of; the policy of that day is asked first."""
@@ -449,6 +490,10 @@ class Gauging:
                 return  # as a day's alert: what it grows by tells nothing new
             if (before.value, before.limit, before.severity) == (value, above, severity):
                 return
+        why = None
+        if tier is None and limit.tier_of(value) is not None:
+            is_decided = change.why is Why.DECIDED or not gauge.period.is_rolling
+            why = "another limit decides" if is_decided else "its windows are of another alert"
         origin = before.origin if before is not None and stood else change.cause.origin
         revision = 1 if before is None else before.revision + 1
         told = GaugeTold(status.value, revision, value, above, severity, origin)
@@ -467,6 +512,7 @@ class Gauging:
                 policy.version,
                 change.cause,
                 self._ledger.calendar,
+                why,
             )
         )
 
@@ -500,6 +546,21 @@ class Gauging:
         if gauged is not None:
             self._due.setdefault(gauged.due, {})[account] = None
 
+    def note_closed(self, closed: OpenDay) -> None:
+        """Keep by which scope and policy the account-days of a day that has closed were decided."""
+        if not self._watched:
+            return
+        for account_day in closed.account_days:
+            account = account_day.account
+            gauged = account.gauged
+            if gauged is None:
+                continue
+            _, *whose = scope_of(account_day)
+            now = ClosedScope(closed.day, closed.policy.version, *whose)
+            if not gauged.closed or gauged.closed[-1][1:] != now[1:]:
+                gauged.closed.append(now)
+                self._ledger.dirty.add(account)
+
     def days_closed(self) -> None:
         """Give back what nothing can change any more, once days have closed."""
         first = self._ledger.day_open_first
@@ -524,6 +585,9 @@ class Gauging:
                 watched.forget_before(gauged, group, watched.needed_from(first, opened, 2))
             else:
                 del gauged.cells[group]
+        place = bisect_right(gauged.closed, first - self._reach, key=_DAY) - 1
+        if place > 0:
+            del gauged.closed[:place]
         for group, told in list(gauged.told.items()):
             watched = self._watched.get(group[0])
             needed = None if watched is None else watched.needed_from(first, opened, 1)

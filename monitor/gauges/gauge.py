@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from hashlib import sha256
 from operator import attrgetter
@@ -170,6 +170,29 @@ def summed(cells: Iterable[Cell]) -> list[int]:
         count_in += count_credit
         paid_in += credit
     return [count_out, paid_out, count_in, paid_in]
+
+
+def window_values(
+    gauge: Gauge, cells: Sequence[Cell], first: int, last: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the moments of cells from one on and up to another, and what each window then has.
+
+    Sums go on from one window to the next; what is counted otherwise is counted of each by itself.
+    """
+    length = gauge.period.length
+    place, end = bisect_left(cells, first, key=AT), bisect_right(cells, last, key=AT)
+    begin = bisect_right(cells, first - length, key=AT)
+    totals = summed(cells[begin:place])
+    while place < end:
+        at = cells[place].at
+        while place < end and cells[place].at == at:
+            totals = [mine + its for mine, its in zip(totals, cells[place].totals, strict=True)]
+            place += 1
+        while cells[begin].at <= at - length:
+            totals = [mine - its for mine, its in zip(totals, cells[begin].totals, strict=True)]
+            begin += 1
+        value = gauge.value_of_totals(totals) if gauge.is_summed else None
+        yield at, gauge.value_of(cells[begin:place]) if value is None else value
 
 
 def between(cells: Sequence[Cell], first: int, last: int) -> Sequence[Cell]:

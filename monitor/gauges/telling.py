@@ -35,11 +35,13 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
     policy_version: int,
     cause: Cause,
     calendar: Calendar,
+    why: str | None = None,
 ) -> Alert:
     """Return the alert of a limit on a period of a gauge.
 
     The period begins with a business day, or is the window that ends `at` an event time; `day` is
-    its business day. `told` is what is told now, and `per` whose part it is of.
+    its business day. `told` is what is told now, and `per` whose part it is of. `why` it is
+    withdrawn is said where its value is over the limit all the same.
     """
     account_id = account_day.account.account_id
     threshold = limit.threshold._replace(above=told.limit, severity=Severity(told.severity))
@@ -50,6 +52,8 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
         evidence["over_by"] = written(threshold, told.value - told.limit)
     if told.limit > 0:
         evidence["times_limit"] = ratio_text(told.value, told.limit)
+    if why is not None:
+        evidence["why"] = why
     if limit.threshold.account_id is None:
         evidence |= origin_fields(told.origin)
     return Alert(

@@ -74,20 +74,24 @@ def limits_of(document: TableReader) -> Limits:
         "measure the same and have the same scope: which one decides?",
         document,
     )
+    # Of those that compete for an account-day all are of one sort, so that one of them decides.
+    climbing = {limit.gauge for limit in found if len(limit.tiers) > 1}
+    of_a_day = [
+        limit for limit in found if is_of_a_day(limit.gauge) and limit.gauge not in climbing
+    ]
     return Limits(
-        tuple(limit.threshold for limit in found if is_of_a_day(limit)),
-        tuple(limit for limit in found if not is_of_a_day(limit)),
+        tuple(limit.threshold for limit in of_a_day),
+        tuple(limit for limit in found if limit not in of_a_day),
     )
 
 
 _SCOPE: Final = slice(Threshold._fields.index("account_id"), None)
 
 
-def is_of_a_day(limit: GaugeLimit) -> bool:
-    """Return whether a limit is on the totals that every account-day has."""
-    gauge = limit.gauge
+def is_of_a_day(gauge: Gauge) -> bool:
+    """Return whether what is measured are the totals that every account-day has."""
     plain = Gauge(gauge.measure, gauge.direction, gauge.currency, DAY)
-    return gauge == plain and gauge.measure in _OF_A_DAY and len(limit.tiers) == 1
+    return gauge == plain and gauge.measure in _OF_A_DAY
 
 
 def _refuse_twins(

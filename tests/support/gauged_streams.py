@@ -121,7 +121,28 @@ def with_any_limits(rng: random.Random, text: str, limits: int) -> str:
     return text
 
 
-def any_items(rng: random.Random, count: int) -> list[Transaction]:
+def scoped_policies(rng: random.Random) -> list[str]:
+    """Return one or two versions with limits for all and for segments, some of which compete."""
+    head = HEAD.format(version=1, zone="UTC", cut_off="00:00", lateness=rng.choice([0, 24]))
+    texts = []
+    for version in range(1, rng.randint(1, 2) + 1):
+        text = head.replace("version = 1", f"version = {version}")
+        if version > 1:
+            text = text.replace("[calendar]", 'effective_from = "2026-01-04"\n[calendar]', 1)
+        for number in range(rng.randint(1, 3)):
+            limit = any_limit(rng, f"g{version}-{number}")
+            scoped = limit.replace('id = "g', 'id = "s') + '\nscope = { segment = "s1" }'
+            for table in (limit, scoped)[: rng.randint(1, 2)]:
+                with contextlib.suppress(PolicyError):  # another one may measure the same
+                    policy_of(f"{text}\n{table}")
+                    text = f"{text}\n{table}"
+        texts.append(text)
+    return texts
+
+
+def any_items(
+    rng: random.Random, count: int, segments: Sequence[str | None] = (None,)
+) -> list[Transaction]:
     """Return transactions of few accounts over some weeks; reversals name some that came before."""
     days = rng.choice([3, 12, 40])
     accounts = [f"A{number}" for number in range(rng.randint(2, 4))]
@@ -151,7 +172,7 @@ def any_items(rng: random.Random, count: int) -> list[Transaction]:
                 rng.choice(["P1", "P2", "P3", None]),
                 rng.choice(INSTITUTIONS),
                 rng.choice(CHANNELS),
-                None,
+                segments[0] if len(segments) == 1 else rng.choice(segments),
                 None,
                 reverses,
             )
