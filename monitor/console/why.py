@@ -103,6 +103,8 @@ def _parts_of(said: Record) -> list[str]:
 def _stated(value: object) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{name} {part}" for name, part in value.items())
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
     return ", ".join(map(str, words.listed(value))) if isinstance(value, list) else str(value)
 
 

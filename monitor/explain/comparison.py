@@ -167,7 +167,10 @@ class Measured:
         self._direction = Direction.BOTH if is_net else Direction(alert["direction"])
         self._per = [(Party(name), whose) for name, whose in said.get("per", {}).items()]
         self._of = [Party(said["of"])] if "of" in said else []
-        self._where = where_stated(TableReader({"where": said.get("where", {})}), self._currency)
+        where = TableReader({"where": said.get("where", {})})
+        # A filter by holidays without any in the period: one that is none of its days.
+        holidays = tuple(map(day_of_text, said.get("holidays") or ["0001-01-01"]))
+        self._where = where_stated(where, self._currency, holidays)
 
     def has(self, transaction: Transaction) -> bool:
         """Return whether a transaction of the account is in it."""

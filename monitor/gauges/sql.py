@@ -10,6 +10,7 @@ the policy's time zone. Transactions of which nothing is left are not in it.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from monitor.core.business_day import day_text
 from monitor.core.threshold import Direction, Measure
 from monitor.gauges.gauge import Gauge, Party
 from monitor.gauges.limit import GaugeLimit
@@ -162,6 +163,9 @@ def _parts(where: GaugeFilter) -> Iterator[str]:
         yield f"(minute >= {begin} {both} minute < {end})"
     if where.is_weekend is not None:
         yield f"(isodow(business_day) >= 6) = {str(where.is_weekend).lower()}"
+    if where.is_holiday is not None:
+        days = ", ".join(f"DATE '{day_text(day)}'" for day in where.holidays)
+        yield f"(business_day IN ({days})) = {str(where.is_holiday).lower()}"
 
 
 def _texts(names: Sequence[str]) -> str:

@@ -72,10 +72,12 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
 def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict[str, object]:
     """Return what a gauge measured as it is written: `from` and `to` are event times in UTC.
 
-    A transaction at `from` belongs to it unless it is a window, and one at `to` if it is one.
+    A transaction at `from` belongs to it unless it is a window, and one at `to` if it is one. With
+    a filter by holidays, those of the days in between are said.
     """
     if gauge.period.is_rolling:
         begin, end = at - gauge.period.length, at
+        first, last = calendar.day_of(begin + 1), calendar.day_of(end)
     else:
         first, last = gauge.period.days_of(at)
         begin, end = calendar.start_of(first), calendar.end_of(last)
@@ -90,7 +92,11 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
     if gauge.per is not None:
         fields["per"] = {gauge.per.value: per}
     where = where_fields(gauge.where, gauge.currency)
-    return fields | ({"where": where} if where else {})
+    if where:
+        fields["where"] = where
+    if gauge.where.is_holiday is not None:
+        fields["holidays"] = [day_text(day) for day in gauge.where.holidays_of(first, last)]
+    return fields
 
 
 def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
@@ -115,6 +121,8 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
         fields["hours"] = f"{begin}-{end}"
     if where.is_weekend is not None:
         fields["weekend"] = where.is_weekend
+    if where.is_holiday is not None:
+        fields["holiday"] = where.is_holiday
     return fields
 
 

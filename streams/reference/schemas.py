@@ -288,6 +288,10 @@ def _measured() -> Schema:
             "of": _about(_one_of(Party), "Whom a `distinct` counts."),
             "per": _about({"type": "object"}, "Whose part of the account was measured."),
             "where": _about({"type": "object"}, "The filter, as the policy states it."),
+            "holidays": _about(
+                {"type": "array", "items": _DAY},
+                "With a filter by holidays: those of the business days that were measured.",
+            ),
         },
     }
 

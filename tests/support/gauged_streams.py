@@ -32,6 +32,7 @@ time_zone = "{zone}"
 cut_off = "{cut_off}"
 allowed_lateness = "{lateness}h"
 leap = "3660d"
+holidays = ["2026-01-01", "2026-01-06", "2026-01-09", "2026-02-02"]
 """
 
 
@@ -43,8 +44,8 @@ class Standing(NamedTuple):
     at: int | str
 
 
-def any_limit(rng: random.Random, limit_id: str) -> str:
-    """Return the table of a limit on any gauge."""
+def any_limit(rng: random.Random, limit_id: str, *, has_holidays: bool) -> str:
+    """Return the table of a limit on any gauge of a policy with or without holidays."""
     measure = rng.choice(["amount", "count", "largest", "net", "through", "distinct"])
     period = rng.choice(["day", "week", "month", "window", "window"])
     lines = [f'id = "{limit_id}"', f'measure = "{measure}"']
@@ -74,13 +75,13 @@ def any_limit(rng: random.Random, limit_id: str) -> str:
         lines.append(f"tiers = [{tiers}]")
     else:
         lines.append(f"above = {above}")
-    where = _where(rng, has_currency='currency = "EUR"' in lines)
+    where = _where(rng, has_currency='currency = "EUR"' in lines, has_holidays=has_holidays)
     if where:
         lines.append(f"where = {{ {', '.join(where)} }}")
     return "\n".join(["[[limit]]", *lines])
 
 
-def _where(rng: random.Random, *, has_currency: bool) -> list[str]:
+def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> list[str]:
     parts = []
     if rng.random() < 0.2:
         parts.append('channel = ["atm", "online"]')
@@ -94,6 +95,8 @@ def _where(rng: random.Random, *, has_currency: bool) -> list[str]:
         parts.append(f'hours = "{rng.choice(["22:00-06:00", "08:30-12:00"])}"')
     if rng.random() < 0.15:
         parts.append(f"weekend = {rng.choice(['true', 'false'])}")
+    if has_holidays and rng.random() < 0.2:
+        parts.append(f"holiday = {rng.choice(['true', 'false'])}")
     return parts
 
 
@@ -114,7 +117,8 @@ def with_any_limits(rng: random.Random, text: str, limits: int) -> str:
     Of a policy that has other tables, they come before all these.
     """
     for number in range(limits):
-        more = f"{text}\n{any_limit(rng, f'g{number}')}"
+        limit = any_limit(rng, f"g{number}", has_holidays="holidays = [" in text)
+        more = f"{text}\n{limit}"
         with contextlib.suppress(PolicyError):
             policy_of(more)
             text = more

@@ -20,6 +20,7 @@ allowed_lateness = "48h"
 clock_skew = "1h"
 leap = "72h"
 idle_closes_after = "6h"
+holidays = ["2026-12-25", 2026-12-26]
 [[limit]]
 id = "x"
 measure = "amount"
@@ -55,6 +56,7 @@ CHANGED = {
     "calendar.clock_skew": ('"1h"', '"2h"'),
     "calendar.leap": ('"72h"', '"96h"'),
     "calendar.idle_closes_after": ('"6h"', '"7h"'),
+    "calendar.holidays": ("2026-12-26", "2026-12-31"),
     "limit.id": ('id = "x"', 'id = "y"'),
     "limit.measure": ('measure = "amount"', 'measure = "count"'),
     "limit.direction": ('"debit"', '"both"'),
@@ -86,6 +88,7 @@ CHANGED = {
     "where.amount": ('"low"', '"low"\nwhere = { amount = { from = "2.00" } }'),
     "where.hours": ('"low"', '"low"\nwhere = { hours = "22:00-06:00" }'),
     "where.weekend": ('"low"', '"low"\nwhere = { weekend = true }'),
+    "where.holiday": ('"low"', '"low"\nwhere = { holiday = true }'),
     "scope.account": ('"low"', '"low"\nscope = { account = "s" }'),
     "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
