@@ -44,6 +44,14 @@ class Cell:
         self.totals = totals  # debit count, debit minor units, credit count, credit minor units
 
 
+class Share(NamedTuple):
+    """The greatest part of a sum, in minor units: whose it is, and the whole."""
+
+    whose: str
+    part: int
+    whole: int
+
+
 class GaugeTold(NamedTuple):
     """What was told last of a limit on one period of a group, as `Told` has it of a day."""
 
@@ -53,6 +61,7 @@ class GaugeTold(NamedTuple):
     limit: int
     severity: str
     origin: Origin | None = None
+    share: Share | None = None
 
 
 Group = tuple[str, str]
@@ -94,6 +103,7 @@ def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[
                 written(told.limit),
                 told.severity,
                 told.origin,
+                None if told.share is None else (told.share.whose, *map(written, told.share[1:])),
             )
             for group, of_group in gauged.told.items()
             for period, told in of_group.items()
@@ -112,7 +122,7 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
         gauged.cells[gauge, per] = [
             Cell(at, what, [*map(int, totals)]) for at, what, totals in cells
         ]
-    for gauge, per, at, limit, status, revision, value, above, severity, origin in periods:
+    for gauge, per, at, limit, status, revision, value, above, severity, origin, share in periods:
         told = GaugeTold(
             status,
             revision,
@@ -120,6 +130,7 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
             int(above),
             severity,
             None if origin is None else Origin(*origin),
+            None if share is None else Share(share[0], int(share[1]), int(share[2])),
         )
         gauged.told.setdefault((gauge, per), {})[at, limit] = told
     return gauged

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, MeasuredItem, OfPeriod
+from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, MeasuredItem, OfPeriod, Share
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import Transaction
 from monitor.gauges.gauge import Gauge, add, between
@@ -29,7 +29,6 @@ from monitor.policy.policy import PolicyBook
 FROM_EVER: Final = 0
 """A gauge that was there before the first record."""
 
-
 _NOTHING: Final[Mapping[OfPeriod, GaugeTold]] = MappingProxyType({})
 
 
@@ -39,6 +38,7 @@ class Exceeded(NamedTuple):
     limit: GaugeLimit
     at: int
     value: int
+    share: Share | None = None
 
 
 class Why(Enum):
@@ -238,8 +238,10 @@ class Gauging:
         for at, limit_id in sorted(concerned):
             if told[at, limit_id].status != Status.WITHDRAWN:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
-                value = self._value_at(gauge, cells, at)
-                self._tell(gauged, group, Exceeded(limit, at, value), change, stands=False)
+                of_period = self._cells_at(gauge, cells, at)
+                value = limit.counted(gauge.value_of(of_period), of_period)
+                found = Exceeded(limit, at, value, gauge.share_of(of_period))
+                self._tell(gauged, group, found, change, stands=False)
 
     def _is_reached(self, gauge: Gauge, at: int, told: GaugeTold, change: Touch) -> bool:
         """Return whether a change may have changed what was told of a period.
@@ -268,7 +270,8 @@ class Gauging:
         if change.why is not Why.GREW or not gauge.only_grows or cells[-1].at != change.at:
             return False
         length = gauge.period.length
-        value = self._value_at(gauge, cells, change.at)
+        of_window = self._cells_at(gauge, cells, change.at)
+        value = gauge.value_of(of_window)
         if value <= self._least[group[0]]:
             return True
         clock = self._ledger.marks.clock
@@ -276,7 +279,7 @@ class Gauging:
             each.status != Status.WITHDRAWN
             and began <= change.at < began + length
             and clock < began + length
-            and (limit := self._decided(gauge, group, change.at, value, change)) is not None
+            and (limit := self._decided(gauge, group, change, change.at, of_window)) is not None
             and limit.limit_id == limit_id
             and (tier := limit.tier_of(value)) is not None
             and tier.above <= each.limit
@@ -297,9 +300,9 @@ class Gauging:
             return []
         latest = change.account_day.account.day_of(of_period[-1].at) or change.account_day
         limit = self._deciding(group, first, latest)
-        if limit is None or limit.tier_of(value) is None:
+        if limit is None or not limit.is_exceeded(value, of_period):
             return []
-        return [Exceeded(limit, first, value)]
+        return [Exceeded(limit, first, value, gauge.share_of(of_period))]
 
     def _windows(
         self,
@@ -326,26 +329,28 @@ class Gauging:
         found: list[Exceeded] = []
         latest: dict[str, int] = {}  # the place of the last alert of each limit
         for at in sorted({cell.at for cell in between(cells, first, last)}):
-            value = self._value_at(gauge, cells, at)
+            of_window = self._cells_at(gauge, cells, at)
+            value = gauge.value_of(of_window)
             if value <= self._least[group[0]]:
                 continue
             limit = (
-                self._decided(gauge, group, at, value, change)
+                self._decided(gauge, group, change, at, of_window)
                 if at >= opened
-                else self._closed(gauge, at, value, stands)
+                else self._closed(gauge, at, of_window, stands)
             )
             if limit is None:
                 continue
             place = latest.get(limit.limit_id)
             if place is None or at >= found[place].at + length:
                 latest[limit.limit_id] = len(found)
-                found.append(Exceeded(limit, at, value))
+                found.append(Exceeded(limit, at, value, gauge.share_of(of_window)))
             elif value > found[place].value:
-                found[place] = found[place]._replace(value=value)
+                share = gauge.share_of(of_window)
+                found[place] = found[place]._replace(value=value, share=share)
         return found
 
     def _decided(
-        self, gauge: Gauge, group: Group, at: int, value: int, change: Touch
+        self, gauge: Gauge, group: Group, change: Touch, at: int, cells: Sequence[Cell]
     ) -> GaugeLimit | None:
         """Return the limit that a window which ends on an open day exceeds; None if none is."""
         calendar = self._ledger.calendar
@@ -356,15 +361,16 @@ class Gauging:
         if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(since):
             return None
         limit = self._deciding(group, day, account_day)
-        return None if limit is None or limit.tier_of(value) is None else limit
+        return limit if limit and limit.is_exceeded(gauge.value_of(cells), cells) else None
 
     def _closed(
-        self, gauge: Gauge, at: int, value: int, stands: Iterable[OfPeriod]
+        self, gauge: Gauge, at: int, cells: Sequence[Cell], stands: Iterable[OfPeriod]
     ) -> GaugeLimit | None:
         """Return the limit that a window which ended on a closed day exceeded, as it was told."""
+        value = gauge.value_of(cells)
         for began, limit_id in stands:
             limit = self._named(gauge, limit_id, self._ledger.calendar.day_of(began))
-            if began <= at < began + gauge.period.length and limit.tier_of(value) is not None:
+            if began <= at < began + gauge.period.length and limit.is_exceeded(value, cells):
                 return limit
         return None
 
@@ -383,11 +389,11 @@ class Gauging:
             if limit.limit_id == limit_id and limit.gauge == gauge
         )
 
-    def _value_at(self, gauge: Gauge, cells: Sequence[Cell], at: int) -> int:
+    def _cells_at(self, gauge: Gauge, cells: Sequence[Cell], at: int) -> Sequence[Cell]:
         """Return what the period that begins with a day has, or the window that ends at a time."""
         if gauge.period.is_rolling:
-            return gauge.value_of(between(cells, at - gauge.period.length + 1, at))
-        return gauge.value_of(between(cells, *gauge.period.days_of(at)))
+            return between(cells, at - gauge.period.length + 1, at)
+        return between(cells, *gauge.period.days_of(at))
 
     def _day_of(self, gauge: Gauge, at: int) -> int:
         return self._ledger.calendar.day_of(at) if gauge.period.is_rolling else at
@@ -409,7 +415,7 @@ class Gauging:
         stands: bool = True,
     ) -> None:
         """Tell how a limit stands on a period, where that differs from what was told last."""
-        limit, at, value = found
+        limit, at, value, share = found
         gauge = limit.gauge
         of_group = gauged.told.setdefault(group, {})
         before = of_group.get((at, limit.limit_id))
@@ -430,11 +436,12 @@ class Gauging:
                 or (change.why is Why.DECIDED and is_same)
             ):
                 return  # as a day's alert: what it grows by tells nothing new
-            if (before.value, before.limit, before.severity) == (value, above, severity):
+            said = before.value, before.limit, before.severity, before.share
+            if said == (value, above, severity, share):
                 return
         origin = before.origin if before is not None and stood else change.cause.origin
         revision = 1 if before is None else before.revision + 1
-        told = GaugeTold(status.value, revision, value, above, severity, origin)
+        told = GaugeTold(status.value, revision, value, above, severity, origin, share)
         of_group[at, limit.limit_id] = told
         day = self._day_of(gauge, at)
         policy, _ = self._policies.for_day(day)

@@ -15,11 +15,15 @@ from monitor.core.account import (
     COUNT_DEBIT,
 )
 from monitor.core.business_day import Calendar
-from monitor.core.gauged import Cell, MeasuredItem
+from monitor.core.gauged import Cell, MeasuredItem, Share
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
 from monitor.gauges.period import Period
 from monitor.gauges.where import GaugeFilter
+
+WHOLE: Final = 1_000
+"""The whole of which a share is said. A share is rounded up: so it exceeds a limit exactly if the
+part does."""
 
 _NAME_LENGTH: Final = 16
 
@@ -37,7 +41,8 @@ class Gauge(NamedTuple):
     """What is measured: limits of one gauge compete, and the most specific decides alone.
 
     With `per`, each counterparty's or institution's part is measured by itself; a transaction that
-    names none is not. `distinct` is whom the measure of that name counts. The direction of `net` is
+    names none is not. `distinct` is whom the measure of that name counts, or whose share it
+    is; what names none is part of the sum then, and nobody's share. The direction of `net` is
     the one that the other is taken off. A count without a currency is of all currencies.
     """
 
@@ -66,7 +71,11 @@ class Gauge(NamedTuple):
                 or self.direction == transaction.direction
             )
             and (self.per is None or bool(party_of(transaction, self.per)))
-            and (self.distinct is None or bool(party_of(transaction, self.distinct)))
+            and (
+                self.distinct is None
+                or self.measure is Measure.SHARE
+                or bool(party_of(transaction, self.distinct))
+            )
             and self.where.takes(transaction, day, calendar)
         )
 
@@ -82,6 +91,10 @@ class Gauge(NamedTuple):
         """Return what tells an item's cell from others of the moment."""
         if self.measure is Measure.LARGEST:
             return item.left
+        if self.measure is Measure.SHARE:
+            return (
+                item.counterparty if self.distinct == "counterparty" else item.institution
+            ) or ""
         return "" if self.distinct is None else named_by(item, self.distinct)
 
     def value_of(self, cells: Sequence[Cell]) -> int:
@@ -93,6 +106,9 @@ class Gauge(NamedTuple):
                 return max((cell.what for cell in cells if isinstance(cell.what, int)), default=0)
             case Measure.DISTINCT:
                 return len({cell.what for cell in cells})
+            case Measure.SHARE:
+                share = self.share_of(cells)
+                return 0 if share is None else -(-WHOLE * share.part // share.whole)
             case Measure.AMOUNT if self.direction is not Direction.BOTH:
                 place = AMOUNT_DEBIT if self.direction is Direction.DEBIT else AMOUNT_CREDIT
                 return sum(cell.totals[place] for cell in cells)
@@ -108,10 +124,28 @@ class Gauge(NamedTuple):
         assert self.measure is Measure.AMOUNT, "a gauge has a measure of its own"
         return paid_out + paid_in
 
+    def share_of(self, cells: Sequence[Cell]) -> Share | None:
+        """Return the greatest part of the sum of some cells; None without, or of other measures.
+
+        Of two as great it is the one whose name comes first.
+        """
+        if self.measure is not Measure.SHARE:
+            return None
+        parts: dict[str, int] = {}
+        for cell in cells:
+            whose, totals = str(cell.what), cell.totals
+            parts[whose] = parts.get(whose, 0) + totals[AMOUNT_DEBIT] + totals[AMOUNT_CREDIT]
+        whole = sum(parts.values())
+        parts.pop("", None)
+        if not whole or not parts:
+            return None
+        whose = min(parts, key=lambda name: (-parts[name], name))
+        return Share(whose, parts[whose], whole)
+
     @property
     def only_grows(self) -> bool:
         """Whether its value never falls by what is taken in."""
-        return self.measure is not Measure.NET
+        return self.measure not in {Measure.NET, Measure.SHARE}
 
 
 def party_of(transaction: Transaction, party: Party) -> str | None:

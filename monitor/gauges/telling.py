@@ -14,7 +14,7 @@ from monitor.core.alert import (
     written,
 )
 from monitor.core.business_day import Calendar, day_text, event_time_text
-from monitor.core.gauged import GaugeTold
+from monitor.core.gauged import GaugeTold, Share
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.threshold import Severity
 from monitor.gauges.gauge import Gauge
@@ -50,6 +50,8 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
         evidence["over_by"] = written(threshold, told.value - told.limit)
     if told.limit > 0:
         evidence["times_limit"] = ratio_text(told.value, told.limit)
+    if told.share is not None:
+        evidence["share"] = share_fields(limit.gauge, told.share)
     if limit.threshold.account_id is None:
         evidence |= origin_fields(told.origin)
     return Alert(
@@ -97,6 +99,14 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
     if gauge.where.is_holiday is not None:
         fields["holidays"] = [day_text(day) for day in gauge.where.holidays_of(first, last)]
     return fields
+
+
+def share_fields(gauge: Gauge, share: Share) -> dict[str, object]:
+    """Return whose share of a sum it is, and both amounts as text."""
+    assert gauge.distinct is not None, "it says whose share"
+    assert gauge.currency is not None, "a share is of amounts"
+    part, whole = (amount_text(minor, EXPONENT[gauge.currency]) for minor in share[1:])
+    return {gauge.distinct.value: share.whose, "amount": part, "of": whole}
 
 
 def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:

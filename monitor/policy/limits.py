@@ -15,20 +15,21 @@ from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.threshold import (
     LIMIT_MEASURES,
     MONEY_MEASURES,
+    OF_A_CURRENCY,
     Direction,
     Measure,
     Severity,
     Threshold,
 )
 from monitor.core.transaction import ID_LENGTH_MAX
-from monitor.gauges.gauge import Gauge, Party
+from monitor.gauges.gauge import WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
 from monitor.gauges.period import DAY, Period, PeriodSpan
 from monitor.policy.where import money_stated, where_stated
 
 LIMIT_KEYS: Final = (
-    "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "above",
-    "at_least", "tiers", "scope", "severity",
+    "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "from",
+    "above", "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product")
 TIER_KEYS: Final = ("above", "at_least", "severity")
@@ -43,6 +44,8 @@ _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPANS: Final = (PeriodSpan.DAY, PeriodSpan.WEEK, PeriodSpan.MONTH)
+_OF_PARTIES: Final = (Measure.DISTINCT, Measure.SHARE)
+_SHARE: Final = re.compile(r"([0-9]{1,2})(?:\.([0-9]))? ?%")
 _OF_A_DAY: Final = (Measure.AMOUNT, Measure.COUNT)
 
 
@@ -121,7 +124,7 @@ def _limit(
     scope = scope_stated(limit)
     if gauge is None or not (is_named and limit.is_good):
         return None
-    tiers = _tiers(limit, gauge)
+    tiers, least_whole = _tiers(limit, gauge), _least_whole(limit, gauge)
     if not tiers or not limit.is_good:
         return None
     threshold = Threshold(
@@ -129,7 +132,7 @@ def _limit(
         tiers[0].severity, scope.get("account"), scope.get("segment"), scope.get("peer_group"),
         scope.get("product"),
     )  # fmt: skip
-    return GaugeLimit(threshold, gauge, tiers)
+    return GaugeLimit(threshold, gauge, tiers, least_whole)
 
 
 def _gauge(limit: TableReader, holidays: tuple[int, ...]) -> Gauge | None:
@@ -139,7 +142,7 @@ def _gauge(limit: TableReader, holidays: tuple[int, ...]) -> Gauge | None:
     currency = limit.get("currency", None)
     if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
         limit.refuse(f"currency is {currency!r}: not a code of ISO 4217")
-    elif currency is None and measure in MONEY_MEASURES:
+    elif currency is None and measure in OF_A_CURRENCY:
         limit.refuse("currency is missing: amounts of two currencies are never added")
     if measure is Measure.NET and direction is Direction.BOTH:
         limit.refuse('direction is missing: net of "debit" is what goes out less what comes in')
@@ -148,10 +151,14 @@ def _gauge(limit: TableReader, holidays: tuple[int, ...]) -> Gauge | None:
     period = _period(limit)
     per = limit.choice("per", tuple(Party)) if "per" in limit.table else None
     distinct = None
-    if measure is Measure.DISTINCT:
+    if measure in _OF_PARTIES:
         distinct = limit.choice("of", tuple(Party))
     elif "of" in limit.table:
-        limit.refuse('of is stated: it says what measure = "distinct" counts')
+        limit.refuse(
+            'of is stated: it says what measure = "distinct" counts, or whose "share" it is'
+        )
+    if "from" in limit.table and measure is not Measure.SHARE:
+        limit.refuse('from is stated: it is the least sum of which measure = "share" is told')
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
     where = where_stated(limit, currency if isinstance(currency, str) else None, holidays)
@@ -242,6 +249,8 @@ def _above(limit: TableReader, gauge: Gauge) -> int | None:
 
 def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
     value = limit.get(key)
+    if gauge.measure is Measure.SHARE:
+        return _share(limit, key)
     if gauge.measure not in MONEY_MEASURES:
         if is_whole(value) and value >= 0:
             return value
@@ -249,3 +258,26 @@ def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
         return None
     assert gauge.currency is not None
     return money_stated(limit, key, gauge.currency)
+
+
+def _least_whole(limit: TableReader, gauge: Gauge) -> int:
+    """Return the least sum of which a share is told, in minor units; 0 without one."""
+    if "from" not in limit.table:
+        return 0
+    assert gauge.currency is not None, "only a share has it"
+    return money_stated(limit, "from", gauge.currency) or 0
+
+
+def _share(limit: TableReader, key: str) -> int | None:
+    """Return per cent that a limit states as thousandths."""
+    value = limit.get(key)
+    match = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if key == "at_least":
+        limit.refuse("at_least is stated: write above, because a share is rounded up")
+    elif match is None:
+        limit.refuse(
+            f'{key} is {shown(value)}: a share is less than 100%, with one decimal, e.g. "66.7%"'
+        )
+    else:
+        return WHOLE // 100 * int(match[1]) + int(match[2] or 0)
+    return None

@@ -122,6 +122,16 @@ above = "1000.00"
 where = { hours = "06:00-23:00" }
 
 [[limit]]
+id = "share"
+measure = "share"
+of = "counterparty"
+direction = "debit"
+currency = "EUR"
+period = "week"
+from = "500.00"
+above = "66.7%"
+
+[[limit]]
 id = "holidays"
 measure = "count"
 period = "month"

@@ -46,7 +46,7 @@ class Standing(NamedTuple):
 
 def any_limit(rng: random.Random, limit_id: str, *, has_holidays: bool) -> str:
     """Return the table of a limit on any gauge of a policy with or without holidays."""
-    measure = rng.choice(["amount", "count", "largest", "net", "through", "distinct"])
+    measure = rng.choice(["amount", "count", "largest", "net", "through", "distinct", "share"])
     period = rng.choice(["day", "week", "month", "window", "window"])
     lines = [f'id = "{limit_id}"', f'measure = "{measure}"']
     if period == "window":
@@ -57,28 +57,33 @@ def any_limit(rng: random.Random, limit_id: str, *, has_holidays: bool) -> str:
         lines.append(f'direction = "{rng.choice(["debit", "credit"])}"')
     elif measure != "through" and rng.random() < 0.5:
         lines.append(f'direction = "{rng.choice(["debit", "credit", "both"])}"')
-    is_money = measure not in {"count", "distinct"}
-    if is_money or rng.random() < 0.3:
+    if measure not in {"count", "distinct"} or rng.random() < 0.3:
         lines.append('currency = "EUR"')
-    if measure == "distinct":
+    if measure in {"distinct", "share"}:
         lines.append(f'of = "{rng.choice(["counterparty", "institution"])}"')
-    elif rng.random() < 0.3:
+    if measure == "share" and rng.random() < 0.5:
+        lines.append(f'from = "{rng.randint(1, 60)}.50"')
+    if measure not in {"distinct", "share"} and rng.random() < 0.3:
         lines.append(f'per = "{rng.choice(["counterparty", "institution"])}"')
-    above = f'"{rng.randint(0, 40)}.00"' if is_money else str(rng.randint(0, 4))
-    if rng.random() < 0.3:
-        severities = ["low", "high"]
-        steps = [above, f'"{rng.randint(41, 80)}.00"' if is_money else str(rng.randint(5, 9))]
-        tiers = ", ".join(
-            f'{{ above = {step}, severity = "{severity}" }}'
-            for step, severity in zip(steps, severities, strict=True)
-        )
-        lines.append(f"tiers = [{tiers}]")
-    else:
-        lines.append(f"above = {above}")
+    lines.append(_above(rng, measure))
     where = _where(rng, has_currency='currency = "EUR"' in lines, has_holidays=has_holidays)
     if where:
         lines.append(f"where = {{ {', '.join(where)} }}")
     return "\n".join(["[[limit]]", *lines])
+
+
+def _above(rng: random.Random, measure: str) -> str:
+    """Return what must be exceeded, in one tier or in two."""
+    low, high = {
+        "count": (rng.randint(0, 4), rng.randint(5, 9)),
+        "distinct": (rng.randint(0, 4), rng.randint(5, 9)),
+        "share": (f'"{rng.choice(["0", "33.3", "50", "66.6"])}%"', '"80%"'),
+    }.get(measure, (f'"{rng.randint(0, 40)}.00"', f'"{rng.randint(41, 80)}.00"'))
+    if rng.random() < 0.7:
+        return f"above = {low}"
+    tiers = zip((low, high), ("low", "high"), strict=True)
+    steps = (f'{{ above = {above}, severity = "{severity}" }}' for above, severity in tiers)
+    return f"tiers = [{', '.join(steps)}]"
 
 
 def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> list[str]:
@@ -135,7 +140,7 @@ def any_items(rng: random.Random, count: int) -> list[Transaction]:
         late = rng.choice([0, 0, 0, rng.randrange(3 * DAY)])
         reverses = None
         account_id, currency = rng.choice(accounts), rng.choice(["EUR", "EUR", "USD"])
-        amount, direction = 50 * rng.randint(0, 40), rng.choice(["debit", "credit"])
+        amount, direction = 50 * rng.randint(0, rng.choice([3, 40])), rng.choice(["debit", "credit"])
         if items and rng.random() < 0.15:
             undone = rng.choice(items[-20:])
             reverses, account_id, currency = (

@@ -126,6 +126,24 @@ def test_each_counterparty_has_a_limit_of_its_own_with_per() -> None:
     ]
 
 
+def test_a_share_is_compared_exactly_and_of_small_sums_it_says_nothing() -> None:
+    engine = engine_of(
+        'measure = "share"', 'of = "counterparty"', 'currency = "EUR"', 'period = "week"',
+        'from = "100.00"', 'above = "80%"',
+    )  # fmt: skip
+    alerts = told_by(
+        engine,
+        transaction("a", amount="80.00", counterparty_id="P1"),  # all of it, and too little
+        transaction("b", amount="20.00", hours=1)._replace(counterparty_id=None),  # 80 %
+        transaction("c", amount="0.01", counterparty_id="P1", hours=2),
+        transaction("d", amount="0.01", counterparty_id="P2", hours=3),
+        transaction("r", amount="20.00", hours=4, reverses="b"),  # too little again
+    )
+    assert said(alerts) == [(Status.RAISED, 801), (Status.WITHDRAWN, 800)]
+    (share, *_) = (alert.evidence["share"] for alert in alerts)
+    assert share == {"counterparty": "P1", "amount": "80.01", "of": "100.01"}
+
+
 def test_money_that_passes_through_is_the_lesser_of_both_ways() -> None:
     engine = engine_of(
         'measure = "through"', 'currency = "EUR"', 'window = "3d"', 'above = "250.00"'

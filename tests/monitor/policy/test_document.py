@@ -159,6 +159,11 @@ def test_the_default_policy_can_be_used() -> None:
 # -- what is wrong with it -----------------------------------------------------------------------
 
 
+SHARE = {
+    "measure": '"share"', "of": '"counterparty"', "above": '"80%"',
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -198,6 +203,14 @@ def test_the_default_policy_can_be_used() -> None:
         ({"measure": '"largest"', "currency": None}, "currency is missing"),
         ({"measure": '"distinct"', "above": "3"}, "of is missing: one of counterparty"),
         ({"of": '"counterparty"'}, "of is stated"),
+        ({"measure": '"share"', "above": '"80%"'}, "of is missing: one of counterparty"),
+        ({**SHARE, "currency": None}, "currency is missing"),
+        ({**SHARE, "above": "80"}, "above is 80: a share is less than 100%"),
+        ({**SHARE, "above": '"100%"'}, "above is '100%': a share is less than 100%"),
+        ({**SHARE, "above": '"66.67%"'}, "above is '66.67%'"),
+        ({**SHARE, "above": None, "at_least": '"80%"'}, "at_least is stated: write above"),
+        ({**SHARE, "from": '"1.001"'}, "from is '1.001': write the amount as text"),
+        ({"from": '"1.00"'}, "from is stated: it is the least sum"),
         (
             {"measure": '"distinct"', "of": '"institution"', "per": '"institution"', "above": "3"},
             "per and of are both institution",
@@ -411,7 +424,7 @@ def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
     (problem,) = problems_of(limit(measure=f'"{"x" * 100_000}"'))
     assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
     assert problem.startswith("limit x: measure is 'xxx")
-    assert problem.endswith("': one of amount, count, largest, net, through, distinct")
+    assert problem.endswith("': one of amount, count, largest, net, through, distinct, share")
 
 
 toml_values = st.sampled_from(

@@ -75,6 +75,10 @@ CHANGED = {
     "limit.of": (
         'measure = "amount"\ndirection', 'measure = "distinct"\nof = "institution"\ndirection'
     ),
+    "limit.from": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        'measure = "share"\nof = "institution"\ncurrency = "EUR"\nfrom = "9.00"\nabove = "80%"',
+    ),
     "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
     "where.channel": ('"low"', '"low"\nwhere = { channel = "cash" }'),
     "where.counterparty": ('"low"', '"low"\nwhere = { counterparty = "P1" }'),
