@@ -149,6 +149,9 @@ def _why_limit(record: Record) -> list[str]:
             )
         else:
             found.append(_("That is %(over)s too much.", over=over))
+    if said.get("active_before"):
+        before = day(said["active_before"])
+        found.append(_("What came last before that was on %(day)s.", day=before))
     share = said.get("share")
     if isinstance(share, Mapping):
         found.append(_whose(record, share))

@@ -62,6 +62,7 @@ class GaugeTold(NamedTuple):
     severity: str
     origin: Origin | None = None
     share: Share | None = None
+    active: int = 0  # the business day of what came last before a silence; 0 of other gauges
 
 
 Group = tuple[str, str]
@@ -74,14 +75,21 @@ OfPeriod = tuple[int, str]
 class Gauged:
     """What the gauges of one account hold; each list of cells is in the order of `at`."""
 
-    __slots__ = ("cells", "due", "items", "told", "trimmed")
+    __slots__ = ("busy", "cells", "due", "items", "told", "trimmed")
 
     def __init__(self) -> None:
         self.items: dict[str, MeasuredItem] = {}  # by the kept id of the transaction
         self.cells: dict[Group, list[Cell]] = {}
         self.told: dict[Group, dict[OfPeriod, GaugeTold]] = {}
         self.due = 0  # after which business day nothing of it is needed
+        self.busy = 0  # after which one nothing but what a silence is told by
         self.trimmed = 0  # the first open day when what nobody needs was given back last
+
+    @property
+    def size(self) -> int:
+        """How many things it holds."""
+        groups = (*self.cells.values(), *self.told.values())
+        return len(self.items) + sum(map(len, groups))
 
 
 def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[object, ...]:
@@ -104,6 +112,7 @@ def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[
                 told.severity,
                 told.origin,
                 None if told.share is None else (told.share.whose, *map(written, told.share[1:])),
+                told.active,
             )
             for group, of_group in gauged.told.items()
             for period, told in of_group.items()
@@ -122,7 +131,8 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
         gauged.cells[gauge, per] = [
             Cell(at, what, [*map(int, totals)]) for at, what, totals in cells
         ]
-    for gauge, per, at, limit, status, revision, value, above, severity, origin, share in periods:
+    for gauge, per, at, limit, status, revision, value, *more in periods:
+        above, severity, origin, share, active = more
         told = GaugeTold(
             status,
             revision,
@@ -131,6 +141,7 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
             severity,
             None if origin is None else Origin(*origin),
             None if share is None else Share(share[0], int(share[1]), int(share[2])),
+            active,
         )
         gauged.told.setdefault((gauge, per), {})[at, limit] = told
     return gauged

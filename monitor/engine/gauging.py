@@ -39,6 +39,7 @@ class Exceeded(NamedTuple):
     at: int
     value: int
     share: Share | None = None
+    active: int = 0
 
 
 class Why(Enum):
@@ -75,6 +76,7 @@ class Gauging:
         self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy
         self._least: dict[str, int] = {}  # what must be exceeded at least, by any limit on a gauge
         self._due: dict[int, dict[Account, None]] = {}
+        self._busy: dict[int, dict[Account, None]] = {}  # of which more is kept than a last day
         self.begin()
 
     @property
@@ -154,7 +156,7 @@ class Gauging:
         gauged.items[name] = item
         for gauge_name in taken:
             self._move(account, gauged, gauge_name, None, item, cause)
-        self._keep_until(account, gauged, self._needed_until(gauged, item))
+        self._keep(account, gauged, item)
 
     def reverse(self, account: Account, name: str, content: int, cause: Cause) -> None:
         """Measure again a transaction of which reversals have left something else."""
@@ -226,9 +228,8 @@ class Gauging:
             reach = self._opened() - gauge.period.length
             concerned = {period for period in told if period[0] > reach}
         else:
-            first, last = gauge.period.days_of(change.account_day.day)
-            of_period = between(cells, first, last)
-            standing = self._of_days(gauge, group, first, of_period, change)
+            first, _ = gauge.period.days_of(change.account_day.day)
+            standing = self._of_days(gauge, group, first, cells, change)
             concerned = {period for period in told if period[0] == first}
         for found in standing:
             period = found.at, found.limit.limit_id
@@ -240,8 +241,21 @@ class Gauging:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
                 value = limit.counted(gauge.value_of(of_period), of_period)
-                found = Exceeded(limit, at, value, gauge.share_of(of_period))
+                share, active = gauge.share_of(of_period), gauge.active_before(cells, at)
+                found = Exceeded(limit, at, value, share, active)
                 self._tell(gauged, group, found, change, stands=False)
+        if gauge.silence is not None and change.why is not Why.DECIDED:
+            self._look_after(gauged, gauge, group, change)
+
+    def _look_after(self, gauged: Gauged, gauge: Gauge, group: Group, change: Touch) -> None:
+        """Look at the next day on which something was: what came before it has changed."""
+        cells = gauged.cells.get(group, ())
+        following = between(cells, change.at + 1, cells[-1].at) if cells else ()
+        if following:
+            account_day = change.account_day.account.day_of(following[0].at)
+            assert account_day is not None, "it is after an open day"
+            later = change._replace(account_day=account_day, at=account_day.day, why=Why.DECIDED)
+            self._look(gauged, gauge, group, later)
 
     def _is_reached(self, gauge: Gauge, at: int, told: GaugeTold, change: Touch) -> bool:
         """Return whether a change may have changed what was told of a period.
@@ -291,18 +305,25 @@ class Gauging:
         gauge: Gauge,
         group: Group,
         first: int,
-        of_period: Sequence[Cell],
+        cells: Sequence[Cell],
         change: Touch,
     ) -> list[Exceeded]:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
-        value = gauge.value_of(of_period)
-        if value <= self._least[group[0]] or first < self.since[group[0]]:
+        of_period = self._cells_at(gauge, cells, first)
+        value, silent = (
+            gauge.value_of(of_period),
+            0 if gauge.silence is None else gauge.silence.days,
+        )
+        if value <= self._least[group[0]] or first - silent < self.since[group[0]]:
+            return []
+        active = gauge.active_before(cells, first)
+        if silent and not active:
             return []
         latest = change.account_day.account.day_of(of_period[-1].at) or change.account_day
         limit = self._deciding(group, first, latest)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
-        return [Exceeded(limit, first, value, gauge.share_of(of_period))]
+        return [Exceeded(limit, first, value, gauge.share_of(of_period), active)]
 
     def _windows(
         self,
@@ -415,7 +436,7 @@ class Gauging:
         stands: bool = True,
     ) -> None:
         """Tell how a limit stands on a period, where that differs from what was told last."""
-        limit, at, value, share = found
+        limit, at, value, share, active = found
         gauge = limit.gauge
         of_group = gauged.told.setdefault(group, {})
         before = of_group.get((at, limit.limit_id))
@@ -436,12 +457,13 @@ class Gauging:
                 or (change.why is Why.DECIDED and is_same)
             ):
                 return  # as a day's alert: what it grows by tells nothing new
-            said = before.value, before.limit, before.severity, before.share
-            if said == (value, above, severity, share):
+            said = before.value, before.limit, before.severity
+            more = before.share, before.active
+            if said == (value, above, severity) and more == (share, active):
                 return
         origin = before.origin if before is not None and stood else change.cause.origin
         revision = 1 if before is None else before.revision + 1
-        told = GaugeTold(status.value, revision, value, above, severity, origin, share)
+        told = GaugeTold(status.value, revision, value, above, severity, origin, share, active)
         of_group[at, limit.limit_id] = told
         day = self._day_of(gauge, at)
         policy, _ = self._policies.for_day(day)
@@ -467,50 +489,78 @@ class Gauging:
         first = self._ledger.day_open_first
         return NEVER if first is None else self._ledger.calendar.start_of(first)
 
-    def _needed_until(self, gauged: Gauged, item: MeasuredItem) -> int:
-        """Return the last business day on which what an item has brought is needed."""
-        day = max(item.day, gauged.due)
+    def _keep(self, account: Account, gauged: Gauged, item: MeasuredItem) -> None:
+        """Keep what an item has brought for as long as it may be needed."""
+        due, busy = max(gauged.due, item.day), max(gauged.busy, item.day)
         for name in item.gauges:
-            period = self._gauges[name].period
-            if period.is_rolling:
-                last = self._ledger.calendar.day_of(item.event_time + 2 * period.length)
-            else:
-                _, last = period.days_of(item.day)
-            day = max(day, last)
-        return day
+            gauge = self._gauges[name]
+            last = self._last_needed(gauge, gauge.at_of(item))
+            busy = max(busy, last)
+            due = max(due, last if gauge.silence is None else last + gauge.silence.remembered)
+        self._keep_until(account, gauged, due, busy)
 
-    def _keep_until(self, account: Account, gauged: Gauged, day: int) -> None:
-        if day != gauged.due:
+    def _last_needed(self, gauge: Gauge, at: int) -> int:
+        """Return the last business day on which a moment is needed, but for a silence after it."""
+        if gauge.period.is_rolling:
+            return self._ledger.calendar.day_of(at + 2 * gauge.period.length)
+        return gauge.period.days_of(at)[1]
+
+    def _keep_until(self, account: Account, gauged: Gauged, due: int, busy: int) -> None:
+        if due != gauged.due:
             self._due.get(gauged.due, {}).pop(account, None)
-            gauged.due = day
-        self._due.setdefault(day, {})[account] = None
+            gauged.due = due
+        self._due.setdefault(due, {})[account] = None
+        if busy != gauged.busy:
+            self._busy.get(gauged.busy, {}).pop(account, None)
+            gauged.busy = busy
+        if busy < due:
+            self._busy.setdefault(busy, {})[account] = None
 
     def restored(self, account: Account) -> None:
         """Take an account that was put back: what is not needed any more is given back in time."""
         gauged = account.gauged
         if gauged is not None:
-            self._keep_until(account, gauged, gauged.due)
+            days = [item.day for item in gauged.items.values()]
+            for (name, _), cells in gauged.cells.items():
+                if name in self._gauges:
+                    days.append(self._last_needed(self._gauges[name], cells[-1].at))
+            self._keep_until(account, gauged, gauged.due, min(max(days, default=0), gauged.due))
+
+    def names_held(self) -> dict[str, int]:
+        """Return how many accounts are remembered for as long as a silence may be told of them."""
+        has_silence = any(gauge.silence for gauge in self._gauges.values())
+        return {"silences": sum(map(len, self._due.values()))} if has_silence else {}
 
     def days_closed(self) -> None:
         """Give back what nothing can change any more, once days have closed."""
         first = self._ledger.day_open_first
         if first is None:
             return
+        for day in [day for day in self._busy if day < first]:
+            for account in self._busy.pop(day):
+                gauged = account.gauged
+                if gauged is not None and self._trim(gauged):
+                    self._ledger.dirty.add(account)
         for day in [day for day in self._due if day < first]:
             for account in self._due.pop(day):
+                if account.gauged is not None and account.gauged.busy < day:
+                    self._ledger.names_beyond["silences"] += 1
                 account.gauged = None
                 self._ledger.forget_if_empty(account)
 
-    def _trim(self, gauged: Gauged) -> None:
-        """Give back what an account that goes on does not need any more."""
+    def _trim(self, gauged: Gauged) -> bool:
+        """Give back what an account does not need any more; return whether that was anything."""
         first = self._ledger.day_open_first or 0
         if gauged.trimmed == first:
-            return
-        gauged.trimmed = first
+            return False
+        gauged.trimmed, before = first, gauged.size
         gauged.items = {name: item for name, item in gauged.items.items() if item.day >= first}
         for group, cells in list(gauged.cells.items()):
             gauge = self._gauges.get(group[0])
             needed = [cell for cell in cells if gauge and self._is_needed(gauge, cell.at, 2)]
+            if gauge is not None and gauge.silence is not None:
+                rested = between(cells, first - gauge.silence.remembered, first - 1)
+                needed = [Cell(cell.at, "", [0, 0, 0, 0]) for cell in rested[-1:]] + needed
             if needed:
                 gauged.cells[group] = needed
             else:
@@ -522,6 +572,7 @@ class Gauging:
                     del told[period]
             if not told:
                 del gauged.told[group]
+        return gauged.size != before
 
     def _is_needed(self, gauge: Gauge, at: int, lengths: int) -> bool:
         """Return whether a moment may still change what is told, within so many windows."""

@@ -18,7 +18,7 @@ from monitor.core.business_day import Calendar
 from monitor.core.gauged import Cell, MeasuredItem, Share
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.gauges.period import Period
+from monitor.gauges.period import AccountSilence, Period
 from monitor.gauges.where import GaugeFilter
 
 WHOLE: Final = 1_000
@@ -26,6 +26,9 @@ WHOLE: Final = 1_000
 part does."""
 
 _NAME_LENGTH: Final = 16
+
+_OTHER: Final = "other"
+"""What breaks a silence and is not measured: it has another direction or currency."""
 
 _AT: Final = attrgetter("at")
 
@@ -44,6 +47,9 @@ class Gauge(NamedTuple):
     names none is not. `distinct` is whom the measure of that name counts, or whose share it
     is; what names none is part of the sum then, and nobody's share. The direction of `net` is
     the one that the other is taken off. A count without a currency is of all currencies.
+
+    With a `silence`, what is measured is that of a day after it. All that the filter takes breaks
+    it, in any direction and currency.
     """
 
     measure: Measure
@@ -53,23 +59,26 @@ class Gauge(NamedTuple):
     where: GaugeFilter = GaugeFilter()
     per: Party | None = None
     distinct: Party | None = None
+    silence: AccountSilence | None = None
 
     @property
     def name(self) -> str:
         """A name that says what is measured: the same in every version, and in state."""
-        said = [self.measure, self.direction, self.currency, self.period.text, self.per]
-        text = json.dumps([*said, self.distinct, self.where.stated], separators=(",", ":"))
+        said: list[object] = [
+            self.measure,
+            self.direction,
+            self.currency,
+            self.period.text,
+            self.per,
+        ]
+        said += [self.distinct, self.where.stated, *filter(None, [self.silence])]
+        text = json.dumps(said, separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
 
     def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
         """Return whether a transaction of a business day is measured."""
         return (
-            self.currency in {None, transaction.currency}
-            and (
-                self.direction is Direction.BOTH
-                or self.measure is Measure.NET
-                or self.direction == transaction.direction
-            )
+            (self.silence is not None or self._counts(transaction.direction, transaction.currency))
             and (self.per is None or bool(party_of(transaction, self.per)))
             and (
                 self.distinct is None
@@ -77,6 +86,13 @@ class Gauge(NamedTuple):
                 or bool(party_of(transaction, self.distinct))
             )
             and self.where.takes(transaction, day, calendar)
+        )
+
+    def _counts(self, direction: str, currency: str) -> bool:
+        return self.currency in {None, currency} and (
+            self.direction is Direction.BOTH
+            or self.measure is Measure.NET
+            or self.direction == direction
         )
 
     def per_of(self, item: MeasuredItem) -> str:
@@ -89,6 +105,8 @@ class Gauge(NamedTuple):
 
     def what_of(self, item: MeasuredItem) -> int | str:
         """Return what tells an item's cell from others of the moment."""
+        if self.silence is not None and not self._counts(item.direction, item.currency):
+            return _OTHER
         if self.measure is Measure.LARGEST:
             return item.left
         if self.measure is Measure.SHARE:
@@ -99,6 +117,8 @@ class Gauge(NamedTuple):
 
     def value_of(self, cells: Sequence[Cell]) -> int:
         """Return what some cells amount to, in minor units or as a count."""
+        if self.silence is not None:
+            cells = [cell for cell in cells if cell.what != _OTHER]
         match self.measure:
             case Measure.COUNT:
                 return sum(cell.totals[COUNT_DEBIT] + cell.totals[COUNT_CREDIT] for cell in cells)
@@ -123,6 +143,17 @@ class Gauge(NamedTuple):
             return paid_in - paid_out if is_in else paid_out - paid_in
         assert self.measure is Measure.AMOUNT, "a gauge has a measure of its own"
         return paid_out + paid_in
+
+    def active_before(self, cells: Sequence[Cell], day: int) -> int:
+        """Return the last day of a group's cells before a day, if a silence is between them.
+
+        It is 0 where none is, where the last one is not remembered any more, and of other gauges.
+        """
+        place = bisect_left(cells, day, key=_AT) if self.silence is not None else 0
+        if self.silence is None or not place:
+            return 0
+        active = cells[place - 1].at
+        return active if self.silence.days < day - active <= self.silence.remembered else 0
 
     def share_of(self, cells: Sequence[Cell]) -> Share | None:
         """Return the greatest part of the sum of some cells; None without, or of other measures.

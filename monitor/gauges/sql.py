@@ -41,7 +41,7 @@ def sql_of(limit: GaugeLimit) -> str:
     query = _WINDOWS if is_rolling else "{exceeding}\n"
     filled = {
         "{exceeding}": _OF_PARTS if is_share else "{parts} HAVING {value} > {above}",
-        "{parts}": _ENDS if is_rolling else _OF_DAYS,
+        "{parts}": _ENDS if is_rolling else _OF_DAYS if gauge.silence is None else _AFTER_SILENCE,
         "{moment}": _period(gauge),
         "{measured}": "{party} AS party, sum(amount) AS part" if is_share else "{value} AS value",
         "{party}": _COLUMNS[gauge.distinct] if gauge.distinct else "",
@@ -50,6 +50,9 @@ def sql_of(limit: GaugeLimit) -> str:
         "{above}": str(limit.threshold.above),
         "{length}": str(gauge.period.length),
         "{least}": f" AND sum(part) >= {limit.least_whole}" if limit.least_whole else "",
+        "{silent}": "" if gauge.silence is None else f"{gauge.silence.days + 1}",
+        "{remembered}": "" if gauge.silence is None else str(gauge.silence.remembered),
+        "{filter}": " AND ".join(_parts(gauge.where)) or "true",
         "{condition}": _condition(gauge),  # the last: names in it may look like a place
     }
     for place, part in filled.items():
@@ -68,6 +71,16 @@ _OF_DAYS: Final = """\
 SELECT account_id, {per} AS per, {moment} AS moment, {measured}
 FROM transactions
 WHERE {condition}
+GROUP BY ALL"""
+
+_AFTER_SILENCE: Final = """\
+SELECT account_id, '' AS per, business_day AS moment, {measured}
+FROM transactions JOIN (  -- each day with something, and the one with something before it
+  SELECT account_id, business_day, lag(business_day) OVER (
+    PARTITION BY account_id ORDER BY business_day) AS active
+  FROM (SELECT DISTINCT account_id, business_day FROM transactions WHERE {filter})
+) USING (account_id, business_day)
+WHERE business_day - active BETWEEN {silent} AND {remembered} AND {condition}
 GROUP BY ALL"""
 
 _ENDS: Final = """\

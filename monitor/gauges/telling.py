@@ -46,10 +46,15 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
     is_rolling = limit.gauge.period.is_rolling
     began = event_time_text(at) if is_rolling else day_text(day)
     evidence: dict[str, object] = {"measured": measured_fields(limit.gauge, at, per, calendar)}
-    if told.value > told.limit:
+    is_after_activity = limit.gauge.silence is not None and not told.active
+    if is_after_activity:
+        evidence["why"] = "no silence is before this day any more"
+    elif told.value > told.limit:
         evidence["over_by"] = written(threshold, told.value - told.limit)
-    if told.limit > 0:
+    if told.limit > 0 and not is_after_activity:
         evidence["times_limit"] = ratio_text(told.value, told.limit)
+    if told.active:
+        evidence["active_before"] = day_text(told.active)
     if told.share is not None:
         evidence["share"] = share_fields(limit.gauge, told.share)
     if limit.threshold.account_id is None:
@@ -91,6 +96,8 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
     }
     if gauge.distinct is not None:
         fields["of"] = gauge.distinct.value
+    if gauge.silence is not None:
+        fields["silent"] = gauge.silence.text
     if gauge.per is not None:
         fields["per"] = {gauge.per.value: per}
     where = where_fields(gauge.where, gauge.currency)

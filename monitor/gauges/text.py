@@ -40,6 +40,9 @@ def limit_text(limit: GaugeLimit) -> str:
         measured = f"{measured} with one {gauge.per.value}"
     period = gauge.period.text
     over = f"within {period}" if gauge.period.is_rolling else f"of a {period}"
+    if gauge.silence is not None:
+        days, remembered = gauge.silence
+        over = f"{over} after {days} days without any (remembered for {remembered} days)"
     filters = _filters(where_fields(gauge.where, gauge.currency))
     tiers = ", ".join(
         f"over {_figure(limit.at(tier))} {tier.severity.value}" for tier in limit.tiers

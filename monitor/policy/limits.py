@@ -24,12 +24,12 @@ from monitor.core.threshold import (
 from monitor.core.transaction import ID_LENGTH_MAX
 from monitor.gauges.gauge import WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
-from monitor.gauges.period import DAY, Period, PeriodSpan
+from monitor.gauges.period import DAY, AccountSilence, Period, PeriodSpan
 from monitor.policy.where import money_stated, where_stated
 
 LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "from",
-    "above", "at_least", "tiers", "scope", "severity",
+    "silent", "remembered", "above", "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product")
 TIER_KEYS: Final = ("above", "at_least", "severity")
@@ -39,11 +39,19 @@ WINDOW_DAYS_MAX: Final = 31
 
 TIERS_MAX: Final = 8
 
+SILENT_DAYS_MAX: Final = 3_660
+"""An account is remembered for so many days at most, so that state has a bound."""
+
+REMEMBERED_DAYS: Final = 366
+"""A silent account is remembered for so much longer than the silence, if a limit does not say."""
+
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPANS: Final = (PeriodSpan.DAY, PeriodSpan.WEEK, PeriodSpan.MONTH)
+_AFTER_SILENCE: Final = (Measure.AMOUNT, Measure.COUNT, Measure.LARGEST)
+_DAYS: Final = re.compile(r"([1-9][0-9]{0,3})d")
 _OF_PARTIES: Final = (Measure.DISTINCT, Measure.SHARE)
 _SHARE: Final = re.compile(r"([0-9]{1,2})(?:\.([0-9]))? ?%")
 _OF_A_DAY: Final = (Measure.AMOUNT, Measure.COUNT)
@@ -161,12 +169,13 @@ def _gauge(limit: TableReader, holidays: tuple[int, ...]) -> Gauge | None:
         limit.refuse('from is stated: it is the least sum of which measure = "share" is told')
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
+    silence = _silence(limit, measure)
     where = where_stated(limit, currency if isinstance(currency, str) else None, holidays)
     if not limit.is_good:
         return None
     assert measure is not None
     assert direction is not None
-    return Gauge(measure, direction, currency, period, where, per, distinct)
+    return Gauge(measure, direction, currency, period, where, per, distinct, silence)
 
 
 def _period(limit: TableReader) -> Period:
@@ -184,6 +193,39 @@ def _period(limit: TableReader) -> Period:
         f' {WINDOW_DAYS_MAX}d, e.g. "24h"'
     )
     return DAY
+
+
+def _silence(limit: TableReader, measure: Measure | None) -> AccountSilence | None:
+    """Return after which silence a limit measures; None if it asks for none."""
+    if "silent" not in limit.table:
+        if "remembered" in limit.table:
+            limit.refuse("remembered is stated, and silent is not: it says for how long")
+        return None
+    if measure is not None and measure not in _AFTER_SILENCE:
+        limit.refuse(f"silent is stated: {measure.value} is no measure of a day after a silence")
+    for key in ("period", "window", "per"):
+        if limit.get(key, "day") != "day":
+            limit.refuse(f"silent and {key} are both stated: what is measured is an account's day")
+    days = _days(limit, "silent", None)
+    remembered = _days(limit, "remembered", None if days is None else days + REMEMBERED_DAYS)
+    if days is None or remembered is None:
+        return None
+    if remembered <= days:
+        limit.refuse(f"remembered is {remembered}d: write more days than those of silent")
+    return AccountSilence(days, remembered)
+
+
+def _days(limit: TableReader, key: str, default: int | None) -> int | None:
+    """Return a number of days that a limit states as "90d"."""
+    if key not in limit.table and default is not None:
+        return default
+    value = limit.get(key)
+    match = _DAYS.fullmatch(value) if isinstance(value, str) else None
+    if match is not None and int(match[1]) <= SILENT_DAYS_MAX:
+        return int(match[1])
+    if key in limit.table:
+        limit.refuse(f"{key} is {value!r}: write a whole number and d, at most {SILENT_DAYS_MAX}d")
+    return None
 
 
 def _tiers(limit: TableReader, gauge: Gauge) -> tuple[Tier, ...]:

@@ -132,6 +132,15 @@ from = "500.00"
 above = "66.7%"
 
 [[limit]]
+id = "silent"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+silent = "3d"
+remembered = "20d"
+above = "50.00"
+
+[[limit]]
 id = "holidays"
 measure = "count"
 period = "month"

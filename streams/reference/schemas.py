@@ -239,6 +239,9 @@ def alert_schema(alert: Alert) -> Schema:
                 "origin": _origin(),
                 "measured": _measured(),
                 "share": _share(),
+                "active_before": _about(
+                    _DAY, "Of a limit with `silent`: the last business day before the silence."
+                ),
                 **_of_review(value),
                 "why": _about({"type": "string"}, "Why it is withdrawn, if no sum is the reason."),
                 "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
@@ -287,6 +290,7 @@ def _measured() -> Schema:
             "from": _about(moment, "In UTC. A window begins after it, all else with it."),
             "to": _about(moment, "In UTC. A window ends with it, all else before it."),
             "of": _about(_one_of(Party), "Whom a `distinct` counts, or whose `share` it is."),
+            "silent": _about({"type": "string"}, "The silence before it, as the policy has it."),
             "per": _about({"type": "object"}, "Whose part of the account was measured."),
             "where": _about({"type": "object"}, "The filter, as the policy states it."),
             "holidays": _about(

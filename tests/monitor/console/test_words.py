@@ -129,5 +129,8 @@ def test_what_a_limit_on_a_window_measured_is_said() -> None:
     of_share = why_of_alert(record | {"value": 801, "limit": 800, "evidence": said})
     assert " had come to 80.1%; limit " in of_share[0]
     assert of_share[1:3] == ["That is 0.1% too much.", "P1 has 801.00 EUR of 1,000.50 EUR."]
+    silent = {"measured": measured | {"silent": "90d"}, "active_before": "2025-09-01"}
+    said_silent = why_of_alert(record | {"evidence": silent})
+    assert said_silent[1] == "What came last before that was on 2025-09-01."
     money = record | {"value": "7.00", "evidence": {"measured": {"measure": "net"}}}
     assert words.amount(money) == "7.00 EUR"

@@ -171,6 +171,48 @@ def test_a_limit_that_comes_later_begins_with_a_period_that_it_measures_whole() 
     assert said(told_by(engine, *of_the_next)) == [(Status.RAISED, 2)]
 
 
+SILENT = (
+    'measure = "amount"', 'direction = "debit"', 'currency = "EUR"', 'silent = "2d"',
+    'remembered = "6d"', 'above = "50.00"',
+)  # fmt: skip
+
+
+def test_a_day_after_a_silence_is_told_and_a_late_row_that_breaks_it_withdraws_that() -> None:
+    engine = engine_of(*SILENT)
+    alerts = told_by(
+        engine,
+        transaction("a"),
+        transaction("c", hours=48),  # one day without any
+        transaction("d", hours=120, direction="credit"),  # two, and it is not measured
+        transaction("e", hours=121),
+        transaction("late", hours=96, amount="0.01"),
+        transaction("r", hours=122, amount="0.01", reverses="late"),
+    )
+    assert said(alerts) == [
+        (Status.RAISED, "100.00"), (Status.WITHDRAWN, "100.00"), (Status.RAISED, "100.00"),
+    ]  # fmt: skip
+    assert alerts[1].evidence["why"] == "no silence is before this day any more"
+    assert [alert.evidence.get("active_before") for alert in alerts] == [
+        "2026-01-07", None, "2026-01-07",
+    ]  # fmt: skip
+
+
+def test_an_account_is_remembered_for_so_long_and_one_that_was_never_seen_is_not_silent() -> None:
+    engine = engine_of(*SILENT)
+    first = [transaction("a"), transaction("o", account_id="A2")]
+    others = [transaction(f"b{n}", hours=24 * n, account_id=f"B{n % 2}") for n in range(1, 9)]
+    assert told_by(engine, *first, *others) == []
+    (account,) = (each for each in engine.ledger.accounts.values() if each.account_id == "A1")
+    assert account.gauged is not None
+    assert account.gauged.size == 1  # nothing but its last day
+    assert said(told_by(engine, transaction("c", hours=24 * 6 + 1))) == [(Status.RAISED, "100.00")]
+    assert engine.names_held()["silences"] == 4
+    later = [transaction(f"d{n}", hours=24 * 20, account_id=f"B{n}") for n in range(2)]
+    assert told_by(engine, *later) == []
+    assert engine.names_counted_as_others()["silences"] == 4
+    assert told_by(engine, transaction("e", hours=24 * 20)) == []  # forgotten: as one never seen
+
+
 @pytest.mark.parametrize("make", [Engine, OrdinaryEngine])
 def test_what_is_not_needed_any_more_is_given_back(make: type[Engine]) -> None:
     text = HEAD.format(version=1) + 'measure = "count"\nwindow = "1h"\nabove = 1000\n'

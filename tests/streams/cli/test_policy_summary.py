@@ -79,6 +79,8 @@ CHANGED = {
         'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
         'measure = "share"\nof = "institution"\ncurrency = "EUR"\nfrom = "9.00"\nabove = "80%"',
     ),
+    "limit.silent": ('"low"', '"low"\nsilent = "90d"\nremembered = "400d"'),
+    "limit.remembered": ('"low"', '"low"\nsilent = "90d"\nremembered = "500d"'),
     "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
     "where.channel": ('"low"', '"low"\nwhere = { channel = "cash" }'),
     "where.counterparty": ('"low"', '"low"\nwhere = { counterparty = "P1" }'),
