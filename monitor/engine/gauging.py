@@ -281,7 +281,12 @@ class Gauging:
         What comes at the latest time reaches one window, that which ends then. It tells nothing if
         it exceeds no limit, or if an alert stands that it belongs to, and is no higher tier of it.
         """
-        if change.why is not Why.GREW or not gauge.only_grows or cells[-1].at != change.at:
+        if (
+            change.why is not Why.GREW
+            or not gauge.only_grows
+            or not cells
+            or cells[-1].at != change.at
+        ):
             return False
         length = gauge.period.length
         of_window = self._cells_at(gauge, cells, change.at)

@@ -113,6 +113,13 @@ def test_a_reversal_takes_its_transaction_out_of_what_it_was_measured_by() -> No
     ]
 
 
+@pytest.mark.parametrize("when", ['window = "1h"', 'period = "week"', 'silent = "2d"'])
+def test_a_transaction_that_its_reversal_waits_for_measures_nothing(when: str) -> None:
+    engine = engine_of('measure = "count"', when, "above = 0")
+    reversed_before = transaction("r", hours=1, reverses="a"), transaction("a")
+    assert told_by(engine, *reversed_before) == []
+
+
 def test_each_counterparty_has_a_limit_of_its_own_with_per() -> None:
     engine = engine_of('measure = "count"', 'per = "counterparty"', "above = 1")
     rows = [
