@@ -56,6 +56,8 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
     if told.active:
         evidence["active_before"] = day_text(told.active)
     if told.share is not None:
+        if told.share.whole < limit.least_whole:
+            evidence["why"] = "the sum is smaller than the least one of which a share is told"
         evidence["share"] = share_fields(limit.gauge, told.share)
     if limit.threshold.account_id is None:
         evidence |= origin_fields(told.origin)

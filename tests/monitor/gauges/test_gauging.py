@@ -149,6 +149,32 @@ def test_a_share_is_compared_exactly_and_of_small_sums_it_says_nothing() -> None
     assert said(alerts) == [(Status.RAISED, 801), (Status.WITHDRAWN, 800)]
     (share, *_) = (alert.evidence["share"] for alert in alerts)
     assert share == {"counterparty": "P1", "amount": "80.01", "of": "100.01"}
+    more = transaction("e", amount="30.00", counterparty_id="P1", hours=5)
+    too_little = transaction("s", amount="30.00", hours=6, reverses="e")
+    alerts = told_by(engine, more, too_little)
+    assert said(alerts) == [(Status.RAISED, 1000), (Status.WITHDRAWN, 0)]
+    assert "smaller than the least" in str(alerts[1].evidence["why"])
+
+
+def test_another_list_of_holidays_is_another_gauge_which_begins_with_a_whole_period() -> None:
+    week = 'measure = "count"\nperiod = "week"\nabove = 0\nwhere = { holiday = true }\n'
+    listed = "[calendar]\nholidays = [{}]"
+    texts = [
+        HEAD.format(version=version).replace("[calendar]", listed.format(days)) + week
+        for version, days in ((1, '"2026-01-07"'), (2, '"2026-01-07", "2026-01-09", "2026-01-13"'))
+    ]
+    engine = plain_engine(0, book(texts[0]), 1)
+    assert said(told_by(engine, transaction("a", hours=48))) == [(Status.RAISED, 1)]
+    later = texts[1].replace("[calendar]", 'effective_from = "2026-01-12"\n[calendar]')
+    engine.policies.add(policy_of(later))
+    engine.policies_changed()
+    rows = [transaction("o", hours=49, account_id="A2")]
+    rows += [transaction(f"b{hours}", hours=hours) for hours in (50, 96, 24 * 7, 24 * 8)]
+    alerts = told_by(engine, *rows)
+    assert [alert.account_id for alert in alerts] == ["A2", "A1"]
+    assert [measured_by(alert)["holidays"] for alert in alerts] == [
+        ["2026-01-07"], ["2026-01-13"],
+    ]  # fmt: skip
 
 
 def test_money_that_passes_through_is_the_lesser_of_both_ways() -> None:
