@@ -10,6 +10,7 @@ from monitor.console.language.formats import day, grouped, written_minute
 from monitor.console.words import Record
 from monitor.core.alert import Kind
 from monitor.core.threshold import Measure
+from monitor.gauges.gauge import Party
 
 _MOVED: Final = {
     "debit": N_(
@@ -40,6 +41,7 @@ _MEASURES: Final = {
     Measure.NET.value: N_("the net amount"),
     Measure.THROUGH.value: N_("the amount that came in and went out"),
     Measure.DISTINCT.value: N_("the number of parties on the other side"),
+    Measure.SHARE.value: N_("the greatest share of one party"),
 }
 
 
@@ -103,6 +105,8 @@ def _parts_of(said: Record) -> list[str]:
 def _stated(value: object) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{name} {part}" for name, part in value.items())
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
     return ", ".join(map(str, words.listed(value))) if isinstance(value, list) else str(value)
 
 
@@ -128,7 +132,11 @@ def _why_limit(record: Record) -> list[str]:
         first = _(_MOVED.get(str(record.get("direction")), _MOVED["both"]), **values)
     found = [first]
     if said.get("over_by") is not None:
-        over = words.money(said["over_by"], None if is_count else record.get("currency"))
+        over = (
+            words.amount({**record, "over_by": said["over_by"]}, "over_by")
+            if words.measured(record).get("measure") == Measure.SHARE.value
+            else words.money(said["over_by"], None if is_count else record.get("currency"))
+        )
         ratio = said.get("times_limit")
         if ratio:
             times_limit = grouped(ratio)
@@ -141,10 +149,26 @@ def _why_limit(record: Record) -> list[str]:
             )
         else:
             found.append(_("That is %(over)s too much.", over=over))
+    if said.get("active_before"):
+        before = day(said["active_before"])
+        found.append(_("What came last before that was on %(day)s.", day=before))
+    share = said.get("share")
+    if isinstance(share, Mapping):
+        found.append(_whose(record, share))
     origin = said.get("origin")
     if isinstance(origin, Mapping):
         found.append(_tipping(record, origin))
     return found
+
+
+def _whose(record: Record, share: Record) -> str:
+    """Return a sentence about the party that has the greatest share."""
+    return _(
+        "%(whose)s has %(part)s of %(whole)s.",
+        whose=share.get(Party.COUNTERPARTY.value) or share.get(Party.INSTITUTION.value),
+        part=words.money(share.get("amount"), record.get("currency")),
+        whole=words.money(share.get("of"), record.get("currency")),
+    )
 
 
 def _tipping(record: Record, origin: Record) -> str:

@@ -15,6 +15,7 @@ from monitor.console.language.formats import grouped, written_minute
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.threshold import Measure
+from monitor.gauges.text import percent_text
 from monitor.store.standing import Does, State
 from monitor.store.work.tasks import TaskKind, TaskProgress
 
@@ -238,6 +239,8 @@ def amount(record: Record, name: str = "value") -> str:
         case Kind.LIMIT.value if isinstance(value, int):
             if measured(record).get("measure") == Measure.COUNT.value:
                 return _transactions(value)
+            if measured(record).get("measure") == Measure.SHARE.value:
+                return _("%(number)s%%", number=grouped(percent_text(value)))
             return ngettext("%(num)s party", "%(num)s parties", number_of(value), num=text)
         case _:
             return money(value, record.get("currency"))

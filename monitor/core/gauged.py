@@ -58,6 +58,14 @@ class Sums:
         self.totals = totals  # as a cell's
 
 
+class Share(NamedTuple):
+    """The greatest part of a sum, in minor units: whose it is, and the whole."""
+
+    whose: str
+    part: int
+    whole: int
+
+
 class GaugeTold(NamedTuple):
     """What was told last of a limit on one period of a group, as `Told` has it of a day."""
 
@@ -67,6 +75,8 @@ class GaugeTold(NamedTuple):
     limit: int
     severity: str
     origin: Origin | None = None
+    share: Share | None = None
+    active: int = 0  # the business day of what came last before a silence; 0 of other gauges
 
 
 Group = tuple[str, str]
@@ -92,7 +102,7 @@ class ClosedScope(NamedTuple):
 class Gauged:
     """What the gauges of one account hold; each list of cells is in the order of `at`."""
 
-    __slots__ = ("cells", "closed", "due", "items", "sums", "told", "trimmed")
+    __slots__ = ("busy", "cells", "closed", "due", "items", "sums", "told", "trimmed")
 
     def __init__(self) -> None:
         self.items: dict[str, MeasuredItem] = {}  # by the kept id of the transaction
@@ -101,7 +111,14 @@ class Gauged:
         self.told: dict[Group, dict[OfPeriod, GaugeTold]] = {}
         self.closed: list[ClosedScope] = []  # in order
         self.due = 0  # after which business day nothing of it is needed
+        self.busy = 0  # after which one nothing but what a silence is told by
         self.trimmed = 0  # the first open day when what nobody needs was given back last
+
+    @property
+    def size(self) -> int:
+        """How many things it holds."""
+        groups = (*self.cells.values(), *self.told.values())
+        return len(self.items) + sum(map(len, groups))
 
 
 def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[object, ...]:
@@ -123,6 +140,8 @@ def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[
                 written(told.limit),
                 told.severity,
                 told.origin,
+                None if told.share is None else (told.share.whose, *map(written, told.share[1:])),
+                told.active,
             )
             for group, of_group in gauged.told.items()
             for period, told in of_group.items()
@@ -143,7 +162,8 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
         gauged.cells[gauge, per] = [
             Cell(at, what, [*map(int, totals)]) for at, what, totals in cells
         ]
-    for gauge, per, at, limit, status, revision, value, above, severity, origin in periods:
+    for gauge, per, at, limit, status, revision, value, *more in periods:
+        above, severity, origin, share, active = more
         told = GaugeTold(
             status,
             revision,
@@ -151,6 +171,8 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
             int(above),
             severity,
             None if origin is None else Origin(*origin),
+            None if share is None else Share(share[0], int(share[1]), int(share[2])),
+            active,
         )
         gauged.told.setdefault((gauge, per), {})[at, limit] = told
     return gauged

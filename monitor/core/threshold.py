@@ -21,10 +21,11 @@ class Measure(StrEnum):
 
     AMOUNT = "amount"
     COUNT = "count"
-    LARGEST = "largest"  # of gauges, as those up to `distinct`: the greatest single amount
+    LARGEST = "largest"  # of gauges, as those up to `share`: the greatest single amount
     NET = "net"  # what goes out less what comes in, or the other way
     THROUGH = "through"  # the lesser of what comes in and goes out: that passes through
     DISTINCT = "distinct"  # how many counterparties or institutions
+    SHARE = "share"  # the greatest one's part of the sum, per mille
     RARITY = "rarity"  # of the outlier models: one account-day in so many is as strange
     BREACH_DAYS = "breach-days"  # of an account that is reviewed
 
@@ -36,11 +37,15 @@ LIMIT_MEASURES: Final = (
     Measure.NET,
     Measure.THROUGH,
     Measure.DISTINCT,
+    Measure.SHARE,
 )
 """What a policy can put a limit on."""
 
 MONEY_MEASURES: Final = (Measure.AMOUNT, Measure.LARGEST, Measure.NET, Measure.THROUGH)
 """Those that are in minor units of a currency."""
+
+OF_A_CURRENCY: Final = (*MONEY_MEASURES, Measure.SHARE)
+"""Those that add amounts up, which needs one currency."""
 
 
 class Direction(StrEnum):

@@ -506,7 +506,7 @@ class Engine:
 
     def names_held(self) -> dict[str, int]:
         """Return how many names each table holds that records fill, those of the models too."""
-        return self.ledger.names_held() | self.outliers.names_held()
+        return self.ledger.names_held() | self.outliers.names_held() | self.gauging.names_held()
 
     def names_counted_as_others(self) -> dict[str, int]:
         """Return how much was counted under no name of its own, by table."""

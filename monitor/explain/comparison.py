@@ -20,6 +20,9 @@ AMOUNT_KINDS: Final = ("daily-amount",)
 LIMIT_KINDS: Final = (*AMOUNT_KINDS, "daily-count")
 """Kinds whose value is a plain sum over the transactions of one account-day."""
 
+SUMS: Final = (Measure.AMOUNT.value, Measure.SHARE.value)
+"""Measures of which the parts are amounts that are added up."""
+
 OF_TELLING: Final = ("revision", "value_before", "transaction_id", "event_time", "offset")
 """Figures that say by which record, and as which revision, an alert was told; no other does."""
 
@@ -160,14 +163,17 @@ class Measured:
         # A window has its end and not its begin; of days it is the other way round.
         is_rolling = said["period"] not in {"day", "week", "month"}
         self._begin, self._end = begin + is_rolling, end + is_rolling
-        self.sums_amounts = said["measure"] == Measure.AMOUNT
+        self.sums_amounts = said["measure"] in SUMS
         self._calendar = calendar
         self._currency = alert["currency"]
         is_net = said["measure"] == Measure.NET
         self._direction = Direction.BOTH if is_net else Direction(alert["direction"])
         self._per = [(Party(name), whose) for name, whose in said.get("per", {}).items()]
-        self._of = [Party(said["of"])] if "of" in said else []
-        self._where = where_stated(TableReader({"where": said.get("where", {})}), self._currency)
+        self._of = [Party(said["of"])] if said["measure"] == Measure.DISTINCT else []
+        where = TableReader({"where": said.get("where", {})})
+        # A filter by holidays without any in the period: one that is none of its days.
+        holidays = tuple(map(day_of_text, said.get("holidays") or ["0001-01-01"]))
+        self._where = where_stated(where, self._currency, holidays)
 
     def has(self, transaction: Transaction) -> bool:
         """Return whether a transaction of the account is in it."""

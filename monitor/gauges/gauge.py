@@ -8,19 +8,31 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from monitor.core.account import COUNT_CREDIT, COUNT_DEBIT
+from monitor.core.account import (
+    AMOUNT_CREDIT,
+    AMOUNT_DEBIT,
+    COUNT_CREDIT,
+    COUNT_DEBIT,
+)
 from monitor.core.business_day import Calendar
-from monitor.core.gauged import Cell, MeasuredItem
+from monitor.core.gauged import Cell, MeasuredItem, Share
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.gauges.period import Period
+from monitor.gauges.period import AccountSilence, Period
 from monitor.gauges.where import GaugeFilter
+
+WHOLE: Final = 1_000
+"""The whole of which a share is said. A share is rounded up: so it exceeds a limit exactly if the
+part does."""
 
 _NAME_LENGTH: Final = 16
 
-AT: Final = attrgetter("at")
+_NOT_SUMMED: Final = frozenset({Measure.LARGEST, Measure.DISTINCT, Measure.SHARE})
 
-_NOT_SUMMED: Final = frozenset({Measure.LARGEST, Measure.DISTINCT})
+_OTHER: Final = "other"
+"""What breaks a silence and is not measured: it has another direction or currency."""
+
+AT: Final = attrgetter("at")
 
 
 class Party(StrEnum):
@@ -34,8 +46,12 @@ class Gauge(NamedTuple):
     """What is measured: limits of one gauge compete, and the most specific decides alone.
 
     With `per`, each counterparty's or institution's part is measured by itself; a transaction that
-    names none is not. `distinct` is whom the measure of that name counts. The direction of `net` is
+    names none is not. `distinct` is whom the measure of that name counts, or whose share it
+    is; what names none is part of the sum then, and nobody's share. The direction of `net` is
     the one that the other is taken off. A count without a currency is of all currencies.
+
+    With a `silence`, what is measured is that of a day after it. All that the filter takes breaks
+    it, in any direction and currency.
     """
 
     measure: Measure
@@ -45,53 +61,78 @@ class Gauge(NamedTuple):
     where: GaugeFilter = GaugeFilter()
     per: Party | None = None
     distinct: Party | None = None
+    silence: AccountSilence | None = None
 
     @property
     def name(self) -> str:
         """A name that says what is measured: the same in every version, and in state."""
-        said = [self.measure, self.direction, self.currency, self.period.text, self.per]
-        text = json.dumps([*said, self.distinct, list(self.where)], separators=(",", ":"))
+        said: list[object] = [
+            self.measure,
+            self.direction,
+            self.currency,
+            self.period.text,
+            self.per,
+        ]
+        said += [self.distinct, self.where.stated, *filter(None, [self.silence])]
+        text = json.dumps(said, separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
 
-    def is_of(self, direction: str, currency: str) -> bool:
-        """Return whether transactions of a direction and a currency may be measured."""
+    def may_take(self, direction: str, currency: str) -> bool:
+        """Return whether transactions of a direction and a currency may be taken."""
+        return self.silence is not None or self._counts(direction, currency)
+
+    def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
+        """Return whether a transaction of a business day is taken."""
+        may_take = self.may_take(transaction.direction, transaction.currency)
+        return may_take and self.asks_no_more(transaction, day, calendar)
+
+    def asks_no_more(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
+        """Return whether a transaction of a direction and currency that may be taken is taken."""
+        return (
+            (self.per is None or bool(party_of(transaction, self.per)))
+            and (
+                self.distinct is None
+                or self.measure is Measure.SHARE
+                or bool(party_of(transaction, self.distinct))
+            )
+            and self.where.takes(transaction, day, calendar)
+        )
+
+    def _counts(self, direction: str, currency: str) -> bool:
         return self.currency in {None, currency} and (
             self.direction is Direction.BOTH
             or self.measure is Measure.NET
             or self.direction == direction
         )
 
-    def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
-        """Return whether a transaction of a business day is measured."""
-        return self.is_of(transaction.direction, transaction.currency) and self.asks_no_more(
-            transaction, day, calendar
-        )
-
-    def asks_no_more(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
-        """Return whether a transaction of its direction and currency is measured."""
-        return (
-            (self.per is None or bool(party_of(transaction, self.per)))
-            and (self.distinct is None or bool(party_of(transaction, self.distinct)))
-            and self.where.takes(transaction, day, calendar)
-        )
-
     def what_of(self, item: MeasuredItem) -> int | str:
         """Return what tells an item's cell from others of the moment."""
+        if self.silence is not None and not self._counts(item.direction, item.currency):
+            return _OTHER
         if self.measure is Measure.LARGEST:
             return item.left
+        if self.measure is Measure.SHARE:
+            return (
+                item.counterparty if self.distinct == "counterparty" else item.institution
+            ) or ""
         return "" if self.distinct is None else named_by(item, self.distinct)
 
     @property
     def is_summed(self) -> bool:
         """Whether its value follows from the sums of its cells."""
-        return self.measure not in _NOT_SUMMED
+        return self.measure not in _NOT_SUMMED and self.silence is None
 
     def value_of(self, cells: Sequence[Cell]) -> int:
         """Return what some cells amount to, in minor units or as a count."""
+        if self.silence is not None:
+            cells = [cell for cell in cells if cell.what != _OTHER]
         if self.measure is Measure.LARGEST:
             return max((cell.what for cell in cells if isinstance(cell.what, int)), default=0)
         if self.measure is Measure.DISTINCT:
             return len({cell.what for cell in cells})
+        if self.measure is Measure.SHARE:
+            share = self.share_of(cells)
+            return 0 if share is None else -(-WHOLE * share.part // share.whole)
         return self.value_of_totals(summed(cells))
 
     def value_of_totals(self, totals: Sequence[int]) -> int:
@@ -107,10 +148,39 @@ class Gauge(NamedTuple):
         assert measure is Measure.AMOUNT, "a gauge has a measure of its own"
         return paid_out + paid_in
 
+    def active_before(self, cells: Sequence[Cell], day: int) -> int:
+        """Return the last day of a group's cells before a day, if a silence is between them.
+
+        It is 0 where none is, where the last one is not remembered any more, and of other gauges.
+        """
+        place = bisect_left(cells, day, key=AT) if self.silence is not None else 0
+        if self.silence is None or not place:
+            return 0
+        active = cells[place - 1].at
+        return active if self.silence.days < day - active <= self.silence.remembered else 0
+
+    def share_of(self, cells: Sequence[Cell]) -> Share | None:
+        """Return the greatest part of the sum of some cells; None without, or of other measures.
+
+        Of two as great it is the one whose name comes first.
+        """
+        if self.measure is not Measure.SHARE:
+            return None
+        parts: dict[str, int] = {}
+        for cell in cells:
+            whose, totals = str(cell.what), cell.totals
+            parts[whose] = parts.get(whose, 0) + totals[AMOUNT_DEBIT] + totals[AMOUNT_CREDIT]
+        whole = sum(parts.values())
+        parts.pop("", None)
+        if not whole or not parts:
+            return None
+        whose = min(parts, key=lambda name: (-parts[name], name))
+        return Share(whose, parts[whose], whole)
+
     @property
     def only_grows(self) -> bool:
         """Whether its value never falls by what is taken in."""
-        return self.measure is not Measure.NET
+        return self.measure not in {Measure.NET, Measure.SHARE}
 
 
 def party_of(transaction: Transaction, party: Party) -> str | None:
@@ -174,10 +244,11 @@ def summed(cells: Iterable[Cell]) -> list[int]:
 
 def window_values(
     gauge: Gauge, cells: Sequence[Cell], first: int, last: int
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[tuple[int, int, Sequence[Cell]]]:
     """Yield the moments of cells from one on and up to another, and what each window then has.
 
-    Sums go on from one window to the next; what is counted otherwise is counted of each by itself.
+    Sums go on from one window to the next; where a gauge asks for more than sums, the window's
+    cells are given, too.
     """
     length = gauge.period.length
     place, end = bisect_left(cells, first, key=AT), bisect_right(cells, last, key=AT)
@@ -191,8 +262,11 @@ def window_values(
         while cells[begin].at <= at - length:
             totals = [mine - its for mine, its in zip(totals, cells[begin].totals, strict=True)]
             begin += 1
-        value = gauge.value_of_totals(totals) if gauge.is_summed else None
-        yield at, gauge.value_of(cells[begin:place]) if value is None else value
+        if gauge.is_summed:
+            yield at, gauge.value_of_totals(totals), ()
+        else:
+            of_window = cells[begin:place]
+            yield at, gauge.value_of(of_window), of_window
 
 
 def between(cells: Sequence[Cell], first: int, last: int) -> Sequence[Cell]:

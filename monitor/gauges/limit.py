@@ -1,8 +1,9 @@
 """Limits on gauges: their tiers, and which of them decides for an account-day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from monitor.core.gauged import Cell
 from monitor.core.threshold import Scope, Severity, Threshold
 from monitor.gauges.gauge import Gauge
 
@@ -17,12 +18,13 @@ class Tier(NamedTuple):
 class GaugeLimit(NamedTuple):
     """A limit on a gauge. `threshold` has its id and its scope, and the lowest of the `tiers`.
 
-    The tiers rise.
+    The tiers rise. A share counts from the sum `least_whole` on, in minor units.
     """
 
     threshold: Threshold
     gauge: Gauge
     tiers: tuple[Tier, ...]
+    least_whole: int = 0
 
     @property
     def limit_id(self) -> str:
@@ -33,6 +35,17 @@ class GaugeLimit(NamedTuple):
         """Return the highest tier that a value exceeds; None if it exceeds none."""
         exceeded = [tier for tier in self.tiers if value > tier.above]
         return exceeded[-1] if exceeded else None
+
+    def counted(self, value: int, cells: Sequence[Cell]) -> int:
+        """Return a value of some cells as it counts here: 0 where the sum is too small."""
+        if not self.least_whole:
+            return value
+        share = self.gauge.share_of(cells)
+        return value if share is not None and share.whole >= self.least_whole else 0
+
+    def is_exceeded(self, value: int, cells: Sequence[Cell]) -> bool:
+        """Return whether a value of some cells exceeds its lowest tier."""
+        return self.counted(value, cells) > self.threshold.above
 
     def at(self, tier: Tier) -> Threshold:
         """Return the threshold that one of its tiers is."""

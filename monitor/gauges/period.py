@@ -64,4 +64,16 @@ class Period(NamedTuple):
         return f"{seconds // size}{unit}"
 
 
+class AccountSilence(NamedTuple):
+    """So many business days without a transaction, of an account that is `remembered` so long."""
+
+    days: int
+    remembered: int
+
+    @property
+    def text(self) -> str:
+        """The days as a policy states them."""
+        return f"{self.days}d"
+
+
 DAY: Final = Period(PeriodSpan.DAY)

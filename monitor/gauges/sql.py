@@ -7,11 +7,12 @@ It is DuckDB's, over a table `transactions` of what is left of each transaction 
 the policy's time zone. Transactions of which nothing is left are not in it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from monitor.core.business_day import day_text
 from monitor.core.threshold import Direction, Measure
-from monitor.gauges.gauge import Gauge, Party
+from monitor.gauges.gauge import WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.period import PeriodSpan
 from monitor.gauges.where import GaugeFilter
@@ -36,56 +37,69 @@ def sql_of(limit: GaugeLimit) -> str:
     into it are numbers, names of columns, and texts with their quotes doubled.
     """
     gauge = limit.gauge
-    above = limit.threshold.above
-    return _windows(gauge, above) if gauge.period.is_rolling else _of_days(gauge, above)
-
-
-def _of_days(gauge: Gauge, above: int) -> str:
-    span = gauge.period.span
-    of_period = f"CAST(date_trunc('{span.value}', business_day) AS DATE)"
-    parts = {
-        "{per}": _per(gauge),
-        "{moment}": "business_day" if span is PeriodSpan.DAY else of_period,
-        "{value}": _value(gauge),
-        "{condition}": _condition(gauge),
-        "{above}": str(above),
-    }
-    return _filled(_OF_DAYS, parts)
-
-
-def _windows(gauge: Gauge, above: int) -> str:
-    parts = {
+    is_rolling, is_share = gauge.period.is_rolling, gauge.measure is Measure.SHARE
+    query = _WINDOWS if is_rolling else "{exceeding}\n"
+    filled = {
+        "{exceeding}": _OF_PARTS if is_share else "{parts} HAVING {value} > {above}",
+        "{parts}": _ENDS if is_rolling else _OF_DAYS if gauge.silence is None else _AFTER_SILENCE,
+        "{moment}": _period(gauge),
+        "{measured}": "{party} AS party, sum(amount) AS part" if is_share else "{value} AS value",
+        "{party}": _COLUMNS[gauge.distinct] if gauge.distinct else "",
         "{per}": _per(gauge),
         "{value}": _value(gauge),
-        "{condition}": _condition(gauge),
-        "{above}": str(above),
+        "{above}": str(limit.threshold.above),
         "{length}": str(gauge.period.length),
+        "{least}": f" AND sum(part) >= {limit.least_whole}" if limit.least_whole else "",
+        "{silent}": "" if gauge.silence is None else f"{gauge.silence.days + 1}",
+        "{remembered}": "" if gauge.silence is None else str(gauge.silence.remembered),
+        "{filter}": " AND ".join(_parts(gauge.where)) or "true",
+        "{condition}": _condition(gauge),  # the last: names in it may look like a place
     }
-    return _filled(_WINDOWS, parts)
-
-
-def _filled(query: str, parts: Mapping[str, str]) -> str:
-    for place, part in parts.items():
+    for place, part in filled.items():
         query = query.replace(place, part)
     return query
 
 
+def _period(gauge: Gauge) -> str:
+    """Return the first business day of the period that a transaction is in."""
+    span = gauge.period.span
+    of_period = f"CAST(date_trunc('{span.value}', business_day) AS DATE)"
+    return "business_day" if span is PeriodSpan.DAY else of_period
+
+
 _OF_DAYS: Final = """\
-SELECT account_id, {per} AS per, {moment} AS moment, {value} AS value
+SELECT account_id, {per} AS per, {moment} AS moment, {measured}
 FROM transactions
 WHERE {condition}
-GROUP BY ALL HAVING {value} > {above}
-"""
+GROUP BY ALL"""
+
+_AFTER_SILENCE: Final = """\
+SELECT account_id, '' AS per, business_day AS moment, {measured}
+FROM transactions JOIN (  -- each day with something, and the one with something before it
+  SELECT account_id, business_day, lag(business_day) OVER (
+    PARTITION BY account_id ORDER BY business_day) AS active
+  FROM (SELECT DISTINCT account_id, business_day FROM transactions WHERE {filter})
+) USING (account_id, business_day)
+WHERE business_day - active BETWEEN {silent} AND {remembered} AND {condition}
+GROUP BY ALL"""
+
+_ENDS: Final = """\
+SELECT t.account_id, t.per, t.event_time AS moment, {measured}
+  FROM (SELECT DISTINCT account_id, per, event_time FROM measured) AS t
+  JOIN measured AS m ON m.account_id = t.account_id AND m.per = t.per
+    AND m.event_time > t.event_time - {length} AND m.event_time <= t.event_time
+  GROUP BY ALL"""
+
+_OF_PARTS: Final = """\
+SELECT account_id, per, moment, {value} AS value FROM (
+{parts}
+) GROUP BY ALL HAVING {value} > {above}{least}"""
 
 _WINDOWS: Final = """\
 WITH RECURSIVE measured AS (
   SELECT *, {per} AS per FROM transactions WHERE {condition}
 ), windows AS (  -- those that exceed the limit, by the time at which they end
-  SELECT t.account_id, t.per, t.event_time AS moment, {value} AS value
-  FROM (SELECT DISTINCT account_id, per, event_time FROM measured) AS t
-  JOIN measured AS m ON m.account_id = t.account_id AND m.per = t.per
-    AND m.event_time > t.event_time - {length} AND m.event_time <= t.event_time
-  GROUP BY ALL HAVING {value} > {above}
+  {exceeding}
 ), begins AS (  -- the first, and then each first one that does not overlap the one before
   SELECT account_id, per, min(moment) AS moment FROM windows GROUP BY ALL
   UNION ALL
@@ -124,6 +138,9 @@ def _value(gauge: Gauge) -> str:
         case Measure.DISTINCT:
             assert gauge.distinct is not None, "it says whom it counts"
             return f"count(DISTINCT {_COLUMNS[gauge.distinct]})"
+        case Measure.SHARE:  # whole numbers, rounded up
+            greatest = f"{WHOLE} * max(part) FILTER (party <> '')"
+            return f"({greatest} + sum(part) - 1) // nullif(sum(part), 0)"
         case _:
             return "sum(amount)"
 
@@ -134,7 +151,8 @@ def _condition(gauge: Gauge) -> str:
         parts.append(f"currency = '{gauge.currency}'")
     if gauge.direction is not Direction.BOTH and gauge.measure is not Measure.NET:
         parts.append(f"direction = '{gauge.direction.value}'")
-    parts += [f"{_COLUMNS[party]} <> ''" for party in (gauge.per, gauge.distinct) if party]
+    distinct = None if gauge.measure is Measure.SHARE else gauge.distinct
+    parts += [f"{_COLUMNS[party]} <> ''" for party in (gauge.per, distinct) if party]
     return " AND ".join(parts) or "true"
 
 
@@ -162,6 +180,9 @@ def _parts(where: GaugeFilter) -> Iterator[str]:
         yield f"(minute >= {begin} {both} minute < {end})"
     if where.is_weekend is not None:
         yield f"(isodow(business_day) >= 6) = {str(where.is_weekend).lower()}"
+    if where.is_holiday is not None:
+        days = ", ".join(f"DATE '{day_text(day)}'" for day in where.holidays)
+        yield f"(business_day IN ({days})) = {str(where.is_holiday).lower()}"
 
 
 def _texts(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from monitor.core.alert import (
     written,
 )
 from monitor.core.business_day import Calendar, day_text, event_time_text
-from monitor.core.gauged import GaugeTold
+from monitor.core.gauged import GaugeTold, Share
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.threshold import Severity
 from monitor.gauges.gauge import Gauge
@@ -48,12 +48,21 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
     is_rolling = limit.gauge.period.is_rolling
     began = event_time_text(at) if is_rolling else day_text(day)
     evidence: dict[str, object] = {"measured": measured_fields(limit.gauge, at, per, calendar)}
-    if told.value > told.limit:
-        evidence["over_by"] = written(threshold, told.value - told.limit)
-    if told.limit > 0:
-        evidence["times_limit"] = ratio_text(told.value, told.limit)
     if why is not None:
         evidence["why"] = why
+    is_after_activity = limit.gauge.silence is not None and not told.active
+    if is_after_activity:
+        evidence["why"] = "no silence is before this day any more"
+    elif told.value > told.limit:
+        evidence["over_by"] = written(threshold, told.value - told.limit)
+    if told.limit > 0 and not is_after_activity:
+        evidence["times_limit"] = ratio_text(told.value, told.limit)
+    if told.active:
+        evidence["active_before"] = day_text(told.active)
+    if told.share is not None:
+        if told.share.whole < limit.least_whole:
+            evidence["why"] = "the sum is smaller than the least one of which a share is told"
+        evidence["share"] = share_fields(limit.gauge, told.share)
     if limit.threshold.account_id is None:
         evidence |= origin_fields(told.origin)
     return Alert(
@@ -76,10 +85,12 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
 def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict[str, object]:
     """Return what a gauge measured as it is written: `from` and `to` are event times in UTC.
 
-    A transaction at `from` belongs to it unless it is a window, and one at `to` if it is one.
+    A transaction at `from` belongs to it unless it is a window, and one at `to` if it is one. With
+    a filter by holidays, those of the days in between are said.
     """
     if gauge.period.is_rolling:
         begin, end = at - gauge.period.length, at
+        first, last = calendar.day_of(begin + 1), calendar.day_of(end)
     else:
         first, last = gauge.period.days_of(at)
         begin, end = calendar.start_of(first), calendar.end_of(last)
@@ -91,10 +102,24 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
     }
     if gauge.distinct is not None:
         fields["of"] = gauge.distinct.value
+    if gauge.silence is not None:
+        fields["silent"] = gauge.silence.text
     if gauge.per is not None:
         fields["per"] = {gauge.per.value: per}
     where = where_fields(gauge.where, gauge.currency)
-    return fields | ({"where": where} if where else {})
+    if where:
+        fields["where"] = where
+    if gauge.where.is_holiday is not None:
+        fields["holidays"] = [day_text(day) for day in gauge.where.holidays_of(first, last)]
+    return fields
+
+
+def share_fields(gauge: Gauge, share: Share) -> dict[str, object]:
+    """Return whose share of a sum it is, and both amounts as text."""
+    assert gauge.distinct is not None, "it says whose share"
+    assert gauge.currency is not None, "a share is of amounts"
+    part, whole = (amount_text(minor, EXPONENT[gauge.currency]) for minor in share[1:])
+    return {gauge.distinct.value: share.whose, "amount": part, "of": whole}
 
 
 def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
@@ -119,6 +144,8 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
         fields["hours"] = f"{begin}-{end}"
     if where.is_weekend is not None:
         fields["weekend"] = where.is_weekend
+    if where.is_holiday is not None:
+        fields["holiday"] = where.is_holiday
     return fields
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from monitor.core.alert import written
-from monitor.core.threshold import Direction, Threshold
-from monitor.gauges.gauge import Party
+from monitor.core.threshold import Direction, Measure, Threshold
+from monitor.gauges.gauge import WHOLE, Party
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.telling import where_fields
 
@@ -28,7 +28,9 @@ def limit_text(limit: GaugeLimit) -> str:
     """Return what a limit on a gauge measures, of which transactions, and its tiers."""
     gauge = limit.gauge
     measured = gauge.measure.value
-    if gauge.distinct is not None:
+    if gauge.measure is Measure.SHARE:
+        measured = f"{measured} of one {gauge.distinct}"
+    elif gauge.distinct is not None:
         measured = (
             f"{measured} {'counterparties' if gauge.distinct == 'counterparty' else 'institutions'}"
         )
@@ -38,10 +40,16 @@ def limit_text(limit: GaugeLimit) -> str:
         measured = f"{measured} with one {gauge.per.value}"
     period = gauge.period.text
     over = f"within {period}" if gauge.period.is_rolling else f"of a {period}"
+    if gauge.silence is not None:
+        days, remembered = gauge.silence
+        over = f"{over} after {days} days without any (remembered for {remembered} days)"
     filters = _filters(where_fields(gauge.where, gauge.currency))
     tiers = ", ".join(
         f"over {_figure(limit.at(tier))} {tier.severity.value}" for tier in limit.tiers
     )
+    if limit.least_whole:
+        whole = limit.threshold._replace(measure=Measure.AMOUNT)
+        filters += f", of {_money(whole, limit.least_whole)} or more"
     return f"{measured} {over}{filters}, for {scope_text(limit.threshold)}: {tiers}"
 
 
@@ -63,5 +71,21 @@ def _filters(where: Mapping[str, object]) -> str:
 
 
 def _figure(threshold: Threshold) -> str:
-    whole, point, rest = str(written(threshold, threshold.above)).partition(".")
+    if threshold.measure is Measure.SHARE:
+        return f"{percent_text(threshold.above)} %"
+    return _money(threshold, threshold.above)
+
+
+def percent_text(permille: int) -> str:
+    """Return thousandths as per cent.
+
+    >>> percent_text(800), percent_text(667)
+    ('80', '66.7')
+    """
+    whole, tenths = divmod(permille, WHOLE // 100)
+    return f"{whole}.{tenths}" if tenths else str(whole)
+
+
+def _money(threshold: Threshold, value: int) -> str:
+    whole, point, rest = str(written(threshold, value)).partition(".")
     return f"{int(whole):,}{point}{rest} {threshold.currency or ''}".rstrip()

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from monitor.core.gauged import Cell, Gauged, Group, MeasuredItem, Sums
+from monitor.core.threshold import Measure
 from monitor.gauges.gauge import AT, Gauge, add, add_to, between, named_by, summed
 from monitor.gauges.period import Period
 from monitor.gauges.where import GaugeFilter
@@ -24,8 +25,17 @@ class Watched:
     """A gauge that is measured, and the least that must be exceeded by any limit on it."""
 
     __slots__ = (
-        "asks", "gauge", "is_rolling", "is_summed", "least", "length", "name", "per", "period",
-    )  # fmt: skip
+        "asks",
+        "gauge",
+        "is_rolling",
+        "is_summed",
+        "least",
+        "length",
+        "name",
+        "per",
+        "period",
+        "silence",
+    )
 
     def __init__(self, gauge: Gauge, least: int) -> None:
         self.gauge = gauge
@@ -33,6 +43,7 @@ class Watched:
         self.least = least
         self.period = gauge.period
         self.per = gauge.per
+        self.silence = gauge.silence
         self.is_summed = gauge.is_summed
         self.is_rolling = gauge.period.is_rolling
         self.length = gauge.period.length
@@ -81,7 +92,10 @@ class Watched:
         count = bisect_left(cells, at, key=AT)
         if not count:
             return
+        last, silence = cells[count - 1].at, self.silence
         del cells[:count]
+        if silence is not None and last >= at - silence.remembered:
+            cells.insert(0, Cell(last, "", [0, 0, 0, 0]))
         if not cells:
             del gauged.cells[group]
         sums = gauged.sums.get(group)
@@ -102,14 +116,16 @@ class Watched:
         return days_of(self.period, day_open_first)[0]
 
     def _counted(self, cells: list[Cell], item: MeasuredItem) -> int | None:
-        if self.is_rolling:
-            if cells[-1].at != item.event_time:
-                return None
-            if self.gauge.distinct is not None and len(cells) <= self.least:
-                return len(cells)
-            first = item.event_time - self.length + 1
-            return self.gauge.value_of(between(cells, first, item.event_time))
-        return self.gauge.value_of(between(cells, *days_of(self.period, item.day)))
+        gauge, at = self.gauge, self.at_of(item)
+        if self.silence is not None and cells[-1].at != at:
+            return None  # later days have another day before them
+        if not self.is_rolling:
+            return gauge.value_of(between(cells, *days_of(self.period, item.day)))
+        if cells[-1].at != at:
+            return None
+        if gauge.measure is Measure.DISTINCT and len(cells) <= self.least:
+            return len(cells)
+        return gauge.value_of(between(cells, at - self.length + 1, at))
 
     def _period(
         self, gauged: Gauged, group: Group, cells: list[Cell], item: MeasuredItem

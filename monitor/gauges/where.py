@@ -1,6 +1,7 @@
 """Filters of a gauge: which transactions it takes."""
 
 import re
+from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -19,7 +20,8 @@ class GaugeFilter(NamedTuple):
     where that is a BIC (ISO 9362). Amounts are in minor units of the limit's currency, as booked:
     what is reversed later changes nothing here. `hours` are minutes of the day in the policy's time
     zone, from the first on and before the second; past midnight where the second is earlier. A
-    weekend is a Saturday or Sunday, as a business day.
+    weekend is a Saturday or Sunday, as a business day. `holidays` are the policy's, sorted, where
+    `is_holiday` asks for them: so another list is another filter.
     """
 
     channel: tuple[str, ...] = ()
@@ -32,6 +34,8 @@ class GaugeFilter(NamedTuple):
     multiple_of: int | None = None
     hours: tuple[int, int] | None = None
     is_weekend: bool | None = None
+    is_holiday: bool | None = None
+    holidays: tuple[int, ...] = ()
 
     def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
         """Return whether all of it holds of a transaction of a business day."""
@@ -49,7 +53,19 @@ class GaugeFilter(NamedTuple):
             and (self.multiple_of is None or amount % self.multiple_of == 0)
             and (self.hours is None or self._is_in_hours(transaction.event_time, calendar))
             and (self.is_weekend is None or is_weekend(day) is self.is_weekend)
+            and (self.is_holiday is None or bool(self.holidays_of(day, day)) is self.is_holiday)
         )
+
+    @property
+    def stated(self) -> dict[str, object]:
+        """What it asks for, by its fields: what it does not ask for is not in it."""
+        asked = zip(self._fields, self, self._field_defaults.values(), strict=True)
+        return {field: value for field, value, default in asked if value != default}
+
+    def holidays_of(self, first: int, last: int) -> tuple[int, ...]:
+        """Return the holidays from one business day to another, both included."""
+        begin, end = (bisect_left(self.holidays, day) for day in (first, last + 1))
+        return self.holidays[begin:end]
 
     def _is_in_hours(self, event_time: int, calendar: Calendar) -> bool:
         assert self.hours is not None

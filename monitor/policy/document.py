@@ -39,6 +39,9 @@ _DURATION: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION_MAX: Final = 3660 * 86_400  # ten years: a slip of the pen beyond, and the end of dates
 
+HOLIDAYS_MAX: Final = 1_000
+"""Holidays of a calendar: those of decades."""
+
 _TOO_LONG: Final = f"longer than {POLICY_BYTES_MAX:,} bytes: no policy may be"
 
 __all__ = [
@@ -61,6 +64,7 @@ CALENDAR_KEYS: Final = (
     "clock_skew",
     "leap",
     "idle_closes_after",
+    "holidays",
 )
 POLICY_KEYS: Final = (
     "version",
@@ -149,7 +153,7 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         version = 0
     effective_from = _effective_from(stated)
     calendar = _calendar(stated)
-    limits = limits_of(stated)
+    limits = limits_of(stated, calendar.holidays if calendar is not None else ())
     outliers = outlier_settings(stated)
     systemic = systemic_settings(stated)
     reviews = review_rules(stated)
@@ -205,13 +209,21 @@ def _effective_from(document: TableReader) -> int:
     value = document.get("effective_from", None)
     if value is None:
         return 0
+    day = _day(value)
+    if day is not None:
+        return day
+    document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
+    return 0
+
+
+def _day(value: object) -> int | None:
+    """Return the business day that a date or its text names; None if it names none."""
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             value = date.fromisoformat(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.toordinal()
-    document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
-    return 0
+    return None
 
 
 def _calendar(document: TableReader) -> CalendarSettings | None:
@@ -233,10 +245,11 @@ def _calendar(document: TableReader) -> CalendarSettings | None:
     idle = _duration(calendar, "idle_closes_after", "1m") if "idle_closes_after" in table else None
     if idle is not None and idle < MICROSECONDS * 60:
         calendar.refuse("idle_closes_after must be at least 1m: a partition rests for moments")
+    holidays = _holidays(calendar)
     if not calendar.is_good:
         return None
     assert isinstance(time_zone, str)
-    return CalendarSettings(time_zone, cut_off, lateness, skew, leap, lead, idle)
+    return CalendarSettings(time_zone, cut_off, lateness, skew, leap, lead, idle, holidays)
 
 
 def _cut_off(calendar: TableReader) -> time:
@@ -248,6 +261,22 @@ def _cut_off(calendar: TableReader) -> time:
         return cut_off
     calendar.refuse(f'cut_off is {value!r}: write a time of day, e.g. "03:00"')
     return time()
+
+
+def _holidays(calendar: TableReader) -> tuple[int, ...]:
+    """Return the holidays that the calendar lists, sorted."""
+    stated = calendar.get("holidays", [])
+    if not isinstance(stated, list) or len(stated) > HOLIDAYS_MAX:
+        calendar.refuse(f'holidays is no list of at most {HOLIDAYS_MAX:,}: write ["2026-12-25"]')
+        return ()
+    days = set()
+    for value in stated:
+        day = _day(value)
+        if day is None:
+            calendar.refuse(f"holidays has {value!r}: write dates, e.g. 2026-12-25")
+        else:
+            days.add(day)
+    return tuple(sorted(days))
 
 
 def _duration(calendar: TableReader, key: str, default: str) -> int:

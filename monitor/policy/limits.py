@@ -15,20 +15,21 @@ from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.threshold import (
     LIMIT_MEASURES,
     MONEY_MEASURES,
+    OF_A_CURRENCY,
     Direction,
     Measure,
     Severity,
     Threshold,
 )
 from monitor.core.transaction import ID_LENGTH_MAX
-from monitor.gauges.gauge import Gauge, Party
+from monitor.gauges.gauge import WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
-from monitor.gauges.period import DAY, Period, PeriodSpan
+from monitor.gauges.period import DAY, AccountSilence, Period, PeriodSpan
 from monitor.policy.where import money_stated, where_stated
 
 LIMIT_KEYS: Final = (
-    "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "above",
-    "at_least", "tiers", "scope", "severity",
+    "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "from",
+    "silent", "remembered", "above", "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product")
 TIER_KEYS: Final = ("above", "at_least", "severity")
@@ -38,11 +39,21 @@ WINDOW_DAYS_MAX: Final = 31
 
 TIERS_MAX: Final = 8
 
+SILENT_DAYS_MAX: Final = 3_660
+"""An account is remembered for so many days at most, so that state has a bound."""
+
+REMEMBERED_DAYS: Final = 366
+"""A silent account is remembered for so much longer than the silence, if a limit does not say."""
+
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPANS: Final = (PeriodSpan.DAY, PeriodSpan.WEEK, PeriodSpan.MONTH)
+_AFTER_SILENCE: Final = (Measure.AMOUNT, Measure.COUNT, Measure.LARGEST)
+_DAYS: Final = re.compile(r"([1-9][0-9]{0,3})d")
+_OF_PARTIES: Final = (Measure.DISTINCT, Measure.SHARE)
+_SHARE: Final = re.compile(r"([0-9]{1,2})(?:\.([0-9]))? ?%")
 _OF_A_DAY: Final = (Measure.AMOUNT, Measure.COUNT)
 
 
@@ -53,8 +64,11 @@ class Limits(NamedTuple):
     gauges: tuple[GaugeLimit, ...]
 
 
-def limits_of(document: TableReader) -> Limits:
-    """Return the limits that the [[limit]] tables of a policy state, as far as they can be read."""
+def limits_of(document: TableReader, holidays: tuple[int, ...] = ()) -> Limits:
+    """Return the limits that the [[limit]] tables of a policy state, as far as they can be read.
+
+    `holidays` are the business days that a filter may ask for, sorted.
+    """
     tables = document.get("limit")
     if not isinstance(tables, list) or not tables:
         document.refuse("no [[limit]] is stated: a policy watches at least one")
@@ -64,7 +78,7 @@ def limits_of(document: TableReader) -> Limits:
         if not isinstance(table, dict):
             document.refuse(f"limit {number} is not a table: write [[limit]]")
             continue
-        limit = _limit(table, number, document)
+        limit = _limit(table, number, document, holidays)
         if limit is not None:
             found.append(limit)
     _refuse_twins(found, lambda limit: limit.limit_id, "have the same id", document)
@@ -107,7 +121,9 @@ def _refuse_twins(
             document.refuse(f"limits {twin.limit_id} and {limit.limit_id} {why}")
 
 
-def _limit(table: dict[str, object], number: int, document: TableReader) -> GaugeLimit | None:
+def _limit(
+    table: dict[str, object], number: int, document: TableReader, holidays: tuple[int, ...]
+) -> GaugeLimit | None:
     limit_id = table.get("id")
     is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
     if not is_named:
@@ -116,11 +132,11 @@ def _limit(table: dict[str, object], number: int, document: TableReader) -> Gaug
         )
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ")
     limit.refuse_unknown(LIMIT_KEYS)
-    gauge = _gauge(limit)
+    gauge = _gauge(limit, holidays)
     scope = scope_stated(limit)
     if gauge is None or not (is_named and limit.is_good):
         return None
-    tiers = _tiers(limit, gauge)
+    tiers, least_whole = _tiers(limit, gauge), _least_whole(limit, gauge)
     if not tiers or not limit.is_good:
         return None
     threshold = Threshold(
@@ -128,17 +144,17 @@ def _limit(table: dict[str, object], number: int, document: TableReader) -> Gaug
         tiers[0].severity, scope.get("account"), scope.get("segment"), scope.get("peer_group"),
         scope.get("product"),
     )  # fmt: skip
-    return GaugeLimit(threshold, gauge, tiers)
+    return GaugeLimit(threshold, gauge, tiers, least_whole)
 
 
-def _gauge(limit: TableReader) -> Gauge | None:
+def _gauge(limit: TableReader, holidays: tuple[int, ...]) -> Gauge | None:
     """Return what a limit measures; None if that cannot be read."""
     measure = limit.choice("measure", LIMIT_MEASURES)
     direction = limit.choice("direction", tuple(Direction), Direction.BOTH)
     currency = limit.get("currency", None)
     if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
         limit.refuse(f"currency is {currency!r}: not a code of ISO 4217")
-    elif currency is None and measure in MONEY_MEASURES:
+    elif currency is None and measure in OF_A_CURRENCY:
         limit.refuse("currency is missing: amounts of two currencies are never added")
     if measure is Measure.NET and direction is Direction.BOTH:
         limit.refuse('direction is missing: net of "debit" is what goes out less what comes in')
@@ -147,18 +163,23 @@ def _gauge(limit: TableReader) -> Gauge | None:
     period = _period(limit)
     per = limit.choice("per", tuple(Party)) if "per" in limit.table else None
     distinct = None
-    if measure is Measure.DISTINCT:
+    if measure in _OF_PARTIES:
         distinct = limit.choice("of", tuple(Party))
     elif "of" in limit.table:
-        limit.refuse('of is stated: it says what measure = "distinct" counts')
+        limit.refuse(
+            'of is stated: it says what measure = "distinct" counts, or whose "share" it is'
+        )
+    if "from" in limit.table and measure is not Measure.SHARE:
+        limit.refuse('from is stated: it is the least sum of which measure = "share" is told')
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
-    where = where_stated(limit, currency if isinstance(currency, str) else None)
+    silence = _silence(limit, measure)
+    where = where_stated(limit, currency if isinstance(currency, str) else None, holidays)
     if not limit.is_good:
         return None
     assert measure is not None
     assert direction is not None
-    return Gauge(measure, direction, currency, period, where, per, distinct)
+    return Gauge(measure, direction, currency, period, where, per, distinct, silence)
 
 
 def _period(limit: TableReader) -> Period:
@@ -176,6 +197,39 @@ def _period(limit: TableReader) -> Period:
         f' {WINDOW_DAYS_MAX}d, e.g. "24h"'
     )
     return DAY
+
+
+def _silence(limit: TableReader, measure: Measure | None) -> AccountSilence | None:
+    """Return after which silence a limit measures; None if it asks for none."""
+    if "silent" not in limit.table:
+        if "remembered" in limit.table:
+            limit.refuse("remembered is stated, and silent is not: it says for how long")
+        return None
+    if measure is not None and measure not in _AFTER_SILENCE:
+        limit.refuse(f"silent is stated: {measure.value} is no measure of a day after a silence")
+    for key in ("period", "window", "per"):
+        if limit.get(key, "day") != "day":
+            limit.refuse(f"silent and {key} are both stated: what is measured is an account's day")
+    days = _days(limit, "silent", None)
+    remembered = _days(limit, "remembered", None if days is None else days + REMEMBERED_DAYS)
+    if days is None or remembered is None:
+        return None
+    if remembered <= days:
+        limit.refuse(f"remembered is {remembered}d: write more days than those of silent")
+    return AccountSilence(days, remembered)
+
+
+def _days(limit: TableReader, key: str, default: int | None) -> int | None:
+    """Return a number of days that a limit states as "90d"."""
+    if key not in limit.table and default is not None:
+        return default
+    value = limit.get(key)
+    match = _DAYS.fullmatch(value) if isinstance(value, str) else None
+    if match is not None and int(match[1]) <= SILENT_DAYS_MAX:
+        return int(match[1])
+    if key in limit.table:
+        limit.refuse(f"{key} is {value!r}: write a whole number and d, at most {SILENT_DAYS_MAX}d")
+    return None
 
 
 def _tiers(limit: TableReader, gauge: Gauge) -> tuple[Tier, ...]:
@@ -241,6 +295,8 @@ def _above(limit: TableReader, gauge: Gauge) -> int | None:
 
 def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
     value = limit.get(key)
+    if gauge.measure is Measure.SHARE:
+        return _share(limit, key)
     if gauge.measure not in MONEY_MEASURES:
         if is_whole(value) and value >= 0:
             return value
@@ -248,3 +304,26 @@ def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
         return None
     assert gauge.currency is not None
     return money_stated(limit, key, gauge.currency)
+
+
+def _least_whole(limit: TableReader, gauge: Gauge) -> int:
+    """Return the least sum of which a share is told, in minor units; 0 without one."""
+    if "from" not in limit.table:
+        return 0
+    assert gauge.currency is not None, "only a share has it"
+    return money_stated(limit, "from", gauge.currency) or 0
+
+
+def _share(limit: TableReader, key: str) -> int | None:
+    """Return per cent that a limit states as thousandths."""
+    value = limit.get(key)
+    match = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if key == "at_least":
+        limit.refuse("at_least is stated: write above, because a share is rounded up")
+    elif match is None:
+        limit.refuse(
+            f'{key} is {shown(value)}: a share is less than 100%, with one decimal, e.g. "66.7%"'
+        )
+    else:
+        return WHOLE // 100 * int(match[1]) + int(match[2] or 0)
+    return None

@@ -51,6 +51,7 @@ class CalendarSettings(NamedTuple):
     `leap` is how far a record may be ahead of those before it until it is held back: of the same
     account's, while the account is alone. `lead` is the same for one account among others.
     A partition without records for `idle_closes_after` closes its days by heartbeats; None: never.
+    `holidays` are business days, sorted.
     """
 
     time_zone: str
@@ -60,10 +61,18 @@ class CalendarSettings(NamedTuple):
     leap: int = LEAP
     lead: int = LEAP
     idle_closes_after: int | None = None
+    holidays: tuple[int, ...] = ()
 
     def is_like(self, other: "CalendarSettings") -> bool:
-        """Return whether both may decide together; when an idle partition closes may differ."""
-        return self._replace(idle_closes_after=None) == other._replace(idle_closes_after=None)
+        """Return whether both may decide together.
+
+        When an idle partition closes may differ, and so may the holidays: limits ask for them, and
+        no day begins or ends by them.
+        """
+        mine, others = (
+            each._replace(idle_closes_after=None, holidays=()) for each in (self, other)
+        )
+        return mine == others
 
     def calendar(self) -> Calendar:
         """Return the calendar that these settings name."""

@@ -17,6 +17,7 @@ WHERE_KEYS: Final = (
     "amount",
     "hours",
     "weekend",
+    "holiday",
 )
 AMOUNT_KEYS: Final = ("from", "to", "multiple_of")
 
@@ -26,8 +27,13 @@ NAMES_MAX: Final = 1_000
 _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
-def where_stated(limit: TableReader, currency: str | None) -> GaugeFilter:
-    """Return the filter that a limit states; its amounts are in a currency."""
+def where_stated(
+    limit: TableReader, currency: str | None, holidays: tuple[int, ...] = ()
+) -> GaugeFilter:
+    """Return the filter that a limit states; its amounts are in a currency.
+
+    `holidays` are those of the policy's calendar, sorted.
+    """
     stated = limit.get("where", {})
     if not isinstance(stated, dict):
         limit.refuse(f'where is {stated!r}: write {{ channel = ["atm", "cash"] }}')
@@ -35,9 +41,9 @@ def where_stated(limit: TableReader, currency: str | None) -> GaugeFilter:
     where = limit.reader(stated, f"{limit.where}where.")
     where.refuse_unknown(WHERE_KEYS)
     amounts = _amounts(where, currency)
-    weekend = where.get("weekend", None)
-    if weekend is not None and not isinstance(weekend, bool):
-        where.refuse(f"weekend is {weekend!r}: write true, or false for all other days")
+    weekend, holiday = _of_day(where, "weekend"), _of_day(where, "holiday")
+    if holiday is not None and not holidays:
+        where.refuse("holiday is stated, and the policy has none: write [calendar] holidays")
     return GaugeFilter(
         _names(where, "channel"),
         _names(where, "counterparty"),
@@ -47,7 +53,18 @@ def where_stated(limit: TableReader, currency: str | None) -> GaugeFilter:
         *amounts,
         _hours(where),
         weekend,
+        holiday,
+        () if holiday is None else holidays,
     )
+
+
+def _of_day(where: TableReader, key: str) -> bool | None:
+    """Return whether days of a sort are asked for, or all others; None if neither is."""
+    value = where.get(key, None)
+    if value is None or isinstance(value, bool):
+        return value
+    where.refuse(f"{key} is {value!r}: write true, or false for all other days")
+    return None
 
 
 def _names(where: TableReader, key: str) -> tuple[str, ...]:

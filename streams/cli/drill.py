@@ -76,7 +76,7 @@ def drill(
 
     from monitor.policy.document import DEFAULT_LIMITS, FULL_POLICY, policy_of
     from streams.cli.options import print_result
-    from streams.lab.drill import GAUGE_LIMITS, Drill
+    from streams.lab.drill import Drill, with_gauge_limits
 
     session_timeout = session_timeout or (3.0 if broker is None else 6.0)
     given = {
@@ -89,7 +89,8 @@ def drill(
         sys.stderr.write(f"{time.perf_counter() - started:6.1f} s  {text}\n")
 
     started = time.perf_counter()
-    text = (FULL_POLICY if full else DEFAULT_LIMITS) + (GAUGE_LIMITS if limits else "")
+    text = FULL_POLICY if full else DEFAULT_LIMITS
+    text = with_gauge_limits(text) if limits else text
     with tempfile.TemporaryDirectory(prefix="weir-drill-") as folder:
         policy = Path(folder) / "policy.toml"
         policy.write_text(text, encoding="utf-8")

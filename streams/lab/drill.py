@@ -60,7 +60,7 @@ CLOSING_DAYS: Final = 30
 CLOSING_ACCOUNTS: Final = 2
 
 
-GAUGE_LIMITS: Final = """
+_GAUGE_LIMITS: Final = """
 [[limit]]
 id = "week"
 measure = "amount"
@@ -120,7 +120,41 @@ window = "24h"
 per = "counterparty"
 above = "1000.00"
 where = { hours = "06:00-23:00" }
+
+[[limit]]
+id = "share"
+measure = "share"
+of = "counterparty"
+direction = "debit"
+currency = "EUR"
+period = "week"
+from = "500.00"
+above = "66.7%"
+
+[[limit]]
+id = "silent"
+measure = "amount"
+direction = "debit"
+currency = "EUR"
+silent = "3d"
+remembered = "20d"
+above = "50.00"
+
+[[limit]]
+id = "holidays"
+measure = "count"
+period = "month"
+above = 2
+where = { holiday = true }
 """
+
+
+def with_gauge_limits(policy: str) -> str:
+    """Return the text of a policy with limits on gauges, and with holidays that these ask for."""
+    holidays = [date(2026, month, day).isoformat() for month in range(1, 13) for day in (1, 2, 15)]
+    return policy.replace("[calendar]", f"[calendar]\nholidays = {holidays}", 1) + _GAUGE_LIMITS
+
+
 """A limit of each sort, beside those on days."""
 
 

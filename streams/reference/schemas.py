@@ -238,6 +238,10 @@ def alert_schema(alert: Alert) -> Schema:
                 "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
                 "origin": _origin(),
                 "measured": _measured(),
+                "share": _share(),
+                "active_before": _about(
+                    _DAY, "Of a limit with `silent`: the last business day before the silence."
+                ),
                 **_of_review(value),
                 "why": _about({"type": "string"}, "Why it is withdrawn, if no sum is the reason."),
                 "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
@@ -285,9 +289,27 @@ def _measured() -> Schema:
             ),
             "from": _about(moment, "In UTC. A window begins after it, all else with it."),
             "to": _about(moment, "In UTC. A window ends with it, all else before it."),
-            "of": _about(_one_of(Party), "Whom a `distinct` counts."),
+            "of": _about(_one_of(Party), "Whom a `distinct` counts, or whose `share` it is."),
+            "silent": _about({"type": "string"}, "The silence before it, as the policy has it."),
             "per": _about({"type": "object"}, "Whose part of the account was measured."),
             "where": _about({"type": "object"}, "The filter, as the policy states it."),
+            "holidays": _about(
+                {"type": "array", "items": _DAY},
+                "With a filter by holidays: those of the business days that were measured.",
+            ),
+        },
+    }
+
+
+def _share() -> Schema:
+    """Return what the evidence of a limit on a share has of it."""
+    return {
+        "description": "Of a limit on a share: whose it is, that amount, and the sum it is of.",
+        "type": "object",
+        "properties": {
+            **{party.value: {"type": "string"} for party in Party},
+            "amount": _MONEY,
+            "of": _MONEY,
         },
     }
 

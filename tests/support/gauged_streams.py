@@ -12,6 +12,7 @@ import duckdb
 
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import MICROSECONDS, day_text, event_time_text
+from monitor.core.gauged import gauged_fields, gauged_of
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from monitor.gauges.limit import GaugeLimit
@@ -19,6 +20,7 @@ from monitor.gauges.sql import sql_of
 from monitor.gauges.where import minute_of
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyError
+from streams.state.keys import packed, unpacked
 
 DAY: Final = 86_400 * MICROSECONDS
 BEGIN: Final = 20_454 * DAY  # 2026-01-01, in event time
@@ -32,6 +34,7 @@ time_zone = "{zone}"
 cut_off = "{cut_off}"
 allowed_lateness = "{lateness}h"
 leap = "3660d"
+holidays = ["2026-01-01", "2026-01-06", "2026-01-09", "2026-02-02"]
 """
 
 
@@ -43,44 +46,64 @@ class Standing(NamedTuple):
     at: int | str
 
 
-def any_limit(rng: random.Random, limit_id: str) -> str:
-    """Return the table of a limit on any gauge."""
-    measure = rng.choice(["amount", "count", "largest", "net", "through", "distinct"])
-    period = rng.choice(["day", "week", "month", "window", "window"])
-    lines = [f'id = "{limit_id}"', f'measure = "{measure}"']
-    if period == "window":
-        lines.append(f'window = "{rng.choice(["10m", "1h", "24h", "3d"])}"')
-    else:
-        lines.append(f'period = "{period}"')
+def any_limit(
+    rng: random.Random, limit_id: str, *, has_holidays: bool, silences: float = 0.1
+) -> str:
+    """Return the table of a limit on any gauge of a policy with or without holidays.
+
+    Such a share of limits measures a day after a silence.
+    """
+    is_silent = rng.random() < silences
+    measures = ["amount", "count", "largest"]
+    others = [] if is_silent else ["net", "through", "distinct", "share"]
+    measure = rng.choice(measures + others)
+    lines = [f'id = "{limit_id}"', f'measure = "{measure}"', *_when(rng, is_silent=is_silent)]
     if measure == "net":
         lines.append(f'direction = "{rng.choice(["debit", "credit"])}"')
     elif measure != "through" and rng.random() < 0.5:
         lines.append(f'direction = "{rng.choice(["debit", "credit", "both"])}"')
-    is_money = measure not in {"count", "distinct"}
-    if is_money or rng.random() < 0.3:
+    if measure not in {"count", "distinct"} or rng.random() < 0.3:
         lines.append('currency = "EUR"')
-    if measure == "distinct":
-        lines.append(f'of = "{rng.choice(["counterparty", "institution"])}"')
-    elif rng.random() < 0.3:
-        lines.append(f'per = "{rng.choice(["counterparty", "institution"])}"')
-    above = f'"{rng.randint(0, 40)}.00"' if is_money else str(rng.randint(0, 4))
-    if rng.random() < 0.3:
-        severities = ["low", "high"]
-        steps = [above, f'"{rng.randint(41, 80)}.00"' if is_money else str(rng.randint(5, 9))]
-        tiers = ", ".join(
-            f'{{ above = {step}, severity = "{severity}" }}'
-            for step, severity in zip(steps, severities, strict=True)
-        )
-        lines.append(f"tiers = [{tiers}]")
-    else:
-        lines.append(f"above = {above}")
-    where = _where(rng, has_currency='currency = "EUR"' in lines)
+    party = rng.choice(["counterparty", "institution"])
+    if measure in {"distinct", "share"}:
+        lines.append(f'of = "{party}"')
+    elif not is_silent and rng.random() < 0.3:
+        lines.append(f'per = "{party}"')
+    if measure == "share" and rng.random() < 0.5:
+        lines.append(f'from = "{rng.randint(1, 60)}.50"')
+    lines.append(_above(rng, measure))
+    where = _where(rng, has_currency='currency = "EUR"' in lines, has_holidays=has_holidays)
     if where:
         lines.append(f"where = {{ {', '.join(where)} }}")
     return "\n".join(["[[limit]]", *lines])
 
 
-def _where(rng: random.Random, *, has_currency: bool) -> list[str]:
+def _when(rng: random.Random, *, is_silent: bool) -> list[str]:
+    """Return over which period a limit measures."""
+    if is_silent:
+        remembered = [f'remembered = "{rng.randint(5, 20)}d"'] if rng.random() < 0.7 else []
+        return [f'silent = "{rng.randint(1, 4)}d"', *remembered]
+    period = rng.choice(["day", "week", "month", "window", "window"])
+    if period == "window":
+        return [f'window = "{rng.choice(["10m", "1h", "24h", "3d"])}"']
+    return [f'period = "{period}"']
+
+
+def _above(rng: random.Random, measure: str) -> str:
+    """Return what must be exceeded, in one tier or in two."""
+    low, high = {
+        "count": (rng.randint(0, 4), rng.randint(5, 9)),
+        "distinct": (rng.randint(0, 4), rng.randint(5, 9)),
+        "share": (f'"{rng.choice(["0", "33.3", "50", "66.6"])}%"', '"80%"'),
+    }.get(measure, (f'"{rng.randint(0, 40)}.00"', f'"{rng.randint(41, 80)}.00"'))
+    if rng.random() < 0.7:
+        return f"above = {low}"
+    tiers = zip((low, high), ("low", "high"), strict=True)
+    steps = (f'{{ above = {above}, severity = "{severity}" }}' for above, severity in tiers)
+    return f"tiers = [{', '.join(steps)}]"
+
+
+def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> list[str]:
     parts = []
     if rng.random() < 0.2:
         parts.append('channel = ["atm", "online"]')
@@ -94,10 +117,12 @@ def _where(rng: random.Random, *, has_currency: bool) -> list[str]:
         parts.append(f'hours = "{rng.choice(["22:00-06:00", "08:30-12:00"])}"')
     if rng.random() < 0.15:
         parts.append(f"weekend = {rng.choice(['true', 'false'])}")
+    if has_holidays and rng.random() < 0.2:
+        parts.append(f"holiday = {rng.choice(['true', 'false'])}")
     return parts
 
 
-def any_policy(rng: random.Random, limits: int, version: int = 1) -> str:
+def any_policy(rng: random.Random, limits: int, version: int = 1, *, silences: float = 0.1) -> str:
     """Return a policy with so many limits at most, no two of which measure the same."""
     head = HEAD.format(
         version=version,
@@ -105,16 +130,18 @@ def any_policy(rng: random.Random, limits: int, version: int = 1) -> str:
         cut_off=rng.choice(["00:00", "03:00"]),
         lateness=rng.choice([0, 24, 48]),
     )
-    return with_any_limits(rng, head, limits)
+    return with_any_limits(rng, head, limits, silences=silences)
 
 
-def with_any_limits(rng: random.Random, text: str, limits: int) -> str:
+def with_any_limits(rng: random.Random, text: str, limits: int, *, silences: float = 0.1) -> str:
     """Return a policy with so many limits on gauges more, at most: none measures what another does.
 
     Of a policy that has other tables, they come before all these.
     """
     for number in range(limits):
-        more = f"{text}\n{any_limit(rng, f'g{number}')}"
+        has_holidays = "holidays = [" in text
+        limit = any_limit(rng, f"g{number}", has_holidays=has_holidays, silences=silences)
+        more = f"{text}\n{limit}"
         with contextlib.suppress(PolicyError):
             policy_of(more)
             text = more
@@ -130,7 +157,7 @@ def scoped_policies(rng: random.Random) -> list[str]:
         if version > 1:
             text = text.replace("[calendar]", 'effective_from = "2026-01-04"\n[calendar]', 1)
         for number in range(rng.randint(1, 3)):
-            limit = any_limit(rng, f"g{version}-{number}")
+            limit = any_limit(rng, f"g{version}-{number}", has_holidays=False)
             scoped = limit.replace('id = "g', 'id = "s') + '\nscope = { segment = "s1" }'
             for table in (limit, scoped)[: rng.randint(1, 2)]:
                 with contextlib.suppress(PolicyError):  # another one may measure the same
@@ -141,10 +168,16 @@ def scoped_policies(rng: random.Random) -> list[str]:
 
 
 def any_items(
-    rng: random.Random, count: int, segments: Sequence[str | None] = (None,)
+    rng: random.Random,
+    count: int,
+    spans: Sequence[int] = (3, 12, 40),
+    segments: Sequence[str | None] = (None,),
 ) -> list[Transaction]:
-    """Return transactions of few accounts over some weeks; reversals name some that came before."""
-    days = rng.choice([3, 12, 40])
+    """Return transactions of few accounts over some weeks; reversals name some that came before.
+
+    They are of so many days, by one of `spans`.
+    """
+    days = rng.choice(spans)
     accounts = [f"A{number}" for number in range(rng.randint(2, 4))]
     at, items = BEGIN, list[Transaction]()
     for number in range(count):
@@ -152,7 +185,10 @@ def any_items(
         late = rng.choice([0, 0, 0, rng.randrange(3 * DAY)])
         reverses = None
         account_id, currency = rng.choice(accounts), rng.choice(["EUR", "EUR", "USD"])
-        amount, direction = 50 * rng.randint(0, 40), rng.choice(["debit", "credit"])
+        amount, direction = (
+            50 * rng.randint(0, rng.choice([3, 40])),
+            rng.choice(["debit", "credit"]),
+        )
         if items and rng.random() < 0.15:
             undone = rng.choice(items[-20:])
             reverses, account_id, currency = (
@@ -201,6 +237,14 @@ class Recount:
         for offset, item in zip(offsets, items, strict=True):
             if offset not in not_taken:
                 self._note(item)
+
+    def put_back(self) -> None:
+        """Let what gauges hold go through the bytes of state."""
+        for account in self._engine.ledger.accounts.values():
+            if account.gauged is not None:
+                busy = account.gauged.busy
+                account.gauged = gauged_of(unpacked(packed(gauged_fields(account.gauged, int))))
+                account.gauged.busy = busy
 
     def _note(self, item: Transaction) -> None:
         self._taken[item.transaction_id] = item

@@ -22,6 +22,7 @@ CALENDARS: Final = (
     'time_zone = "UTC"\n',
     'time_zone = "UTC"\nallowed_lateness = "0s"\nclock_skew = "6h"\n',
     'time_zone = "Europe/Berlin"\ncut_off = "03:00"\nallowed_lateness = "30h"\nleap = "2d"\n',
+    'time_zone = "UTC"\nallowed_lateness = "5h"\nholidays = ["2026-01-06", "2026-01-08"]\n',
     'time_zone = "UTC"\nallowed_lateness = "1200h"\nleap = "20d"\n',
 )
 AMOUNTS: Final = (

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from monitor.core.threshold import Measure
 from monitor.dispositions.disposition import Disposed
+from monitor.gauges.text import percent_text
 from streams.cli.views.text import plain
 from streams.topics.alert_list import TOLD_AT, Dispositions, times_limit
 
@@ -64,7 +66,12 @@ def over_what(alert: Written) -> str:
 
 
 def told(alert: Written, name: str) -> str:
-    """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41."""
+    """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41.
+
+    A share is told as 80.1 %.
+    """
+    if alert["evidence"].get("measured", {}).get("measure") == Measure.SHARE.value:
+        return f"{percent_text(alert[name])} %"
     whole, point, rest = str(alert[name]).partition(".")
     text = f"{int(whole):,}{point}{rest}"
     if alert["kind"] == "outlier":

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from monitor.core.alert import Kind
 from monitor.core.money import EXPONENT, amount_text
-from monitor.core.threshold import Measure
-from monitor.explain.comparison import AMOUNT_KINDS, Figure, Part
+from monitor.explain.comparison import AMOUNT_KINDS, SUMS, Figure, Part
 from monitor.insight.rule_counts import rule_line
 from streams.cli.views.alerts import over_what, systemic_text, whose
 from streams.cli.views.alerts import told as told_text
@@ -155,6 +154,6 @@ def _parts(explained: Explanation) -> Iterator[str]:
 def _total(explained: Explanation, part: Part) -> str:
     told = explained.told
     measured = told["evidence"].get("measured", {}) if told["kind"] == Kind.LIMIT.value else {}
-    if told["kind"] in AMOUNT_KINDS or measured.get("measure") == Measure.AMOUNT:
+    if told["kind"] in AMOUNT_KINDS or measured.get("measure") in SUMS:
         return amount_text(part.total, EXPONENT[told["currency"]])
     return str(part.total)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from monitor.core.alert import written
-from monitor.core.business_day import MICROSECONDS
+from monitor.core.business_day import MICROSECONDS, day_text
 from monitor.core.threshold import Direction, Measure, Threshold
 from monitor.gauges.text import limit_text, scope_text
 from monitor.policy.models import OutlierSettings
@@ -75,7 +75,7 @@ def _calendar(calendar: CalendarSettings) -> str:
         f" {duration_text(calendar.allowed_lateness)} after its end; a booking may be"
         f" {duration_text(calendar.clock_skew)} ahead of its record's timestamp, and one account's"
         f" bookings {duration_text(calendar.leap)} ahead of all others' until days wait for them"
-        f"{_idle(calendar)}"
+        f"{_idle(calendar)}{_holidays(calendar)}"
     )
 
 
@@ -86,6 +86,14 @@ def _idle(calendar: CalendarSettings) -> str:
         "; a partition without records closes its days"
         f" {duration_text(calendar.idle_closes_after)} behind the clock"
     )
+
+
+def _holidays(calendar: CalendarSettings) -> str:
+    days = calendar.holidays
+    if not days:
+        return ""
+    counted = f"{len(days):,} holiday{'' if len(days) == 1 else 's'}"
+    return f"; {counted} from {day_text(days[0])} to {day_text(days[-1])}"
 
 
 def _review(rule: ReviewRule) -> str:

@@ -118,11 +118,19 @@ def test_what_a_limit_on_a_window_measured_is_said() -> None:
     first, second, *_ = why_of_alert(record)
     assert first.startswith(
         "When this was told, the number of transactions on account A from 2026-01-05 09:00 to"
-        " 2026-01-06 09:00 (P1) (channel atm, cash; amount from 5.00; weekend True) had come to"
+        " 2026-01-06 09:00 (P1) (channel atm, cash; amount from 5.00; weekend yes) had come to"
         " 7 transactions; limit "
     )
     assert first.endswith(" allows 6 transactions.")
     assert second == "That is 1 too much, 1.17 times the limit."
     assert words.amount(record | {"evidence": {"measured": {"measure": "distinct"}}}) == "7 parties"
+    share = {"counterparty": "P1", "amount": "801.00", "of": "1000.50"}
+    said = {"measured": measured | {"measure": "share"}, "over_by": 1, "share": share}
+    of_share = why_of_alert(record | {"value": 801, "limit": 800, "evidence": said})
+    assert " had come to 80.1%; limit " in of_share[0]
+    assert of_share[1:3] == ["That is 0.1% too much.", "P1 has 801.00 EUR of 1,000.50 EUR."]
+    silent = {"measured": measured | {"silent": "90d"}, "active_before": "2025-09-01"}
+    said_silent = why_of_alert(record | {"evidence": silent})
+    assert said_silent[1] == "What came last before that was on 2025-09-01."
     money = record | {"value": "7.00", "evidence": {"measured": {"measure": "net"}}}
     assert words.amount(money) == "7.00 EUR"

@@ -114,6 +114,13 @@ def test_a_reversal_takes_its_transaction_out_of_what_it_was_measured_by() -> No
     ]
 
 
+@pytest.mark.parametrize("when", ['window = "1h"', 'period = "week"', 'silent = "2d"'])
+def test_a_transaction_that_its_reversal_waits_for_measures_nothing(when: str) -> None:
+    engine = engine_of('measure = "count"', when, "above = 0")
+    reversed_before = transaction("r", hours=1, reverses="a"), transaction("a")
+    assert told_by(engine, *reversed_before) == []
+
+
 def test_each_counterparty_has_a_limit_of_its_own_with_per() -> None:
     engine = engine_of('measure = "count"', 'per = "counterparty"', "above = 1")
     rows = [
@@ -125,6 +132,50 @@ def test_each_counterparty_has_a_limit_of_its_own_with_per() -> None:
         {"counterparty": "P1"},
         {"counterparty": "P2"},
     ]
+
+
+def test_a_share_is_compared_exactly_and_of_small_sums_it_says_nothing() -> None:
+    engine = engine_of(
+        'measure = "share"', 'of = "counterparty"', 'currency = "EUR"', 'period = "week"',
+        'from = "100.00"', 'above = "80%"',
+    )  # fmt: skip
+    alerts = told_by(
+        engine,
+        transaction("a", amount="80.00", counterparty_id="P1"),  # all of it, and too little
+        transaction("b", amount="20.00", hours=1)._replace(counterparty_id=None),  # 80 %
+        transaction("c", amount="0.01", counterparty_id="P1", hours=2),
+        transaction("d", amount="0.01", counterparty_id="P2", hours=3),
+        transaction("r", amount="20.00", hours=4, reverses="b"),  # too little again
+    )
+    assert said(alerts) == [(Status.RAISED, 801), (Status.WITHDRAWN, 800)]
+    (share, *_) = (alert.evidence["share"] for alert in alerts)
+    assert share == {"counterparty": "P1", "amount": "80.01", "of": "100.01"}
+    more = transaction("e", amount="30.00", counterparty_id="P1", hours=5)
+    too_little = transaction("s", amount="30.00", hours=6, reverses="e")
+    alerts = told_by(engine, more, too_little)
+    assert said(alerts) == [(Status.RAISED, 1000), (Status.WITHDRAWN, 0)]
+    assert "smaller than the least" in str(alerts[1].evidence["why"])
+
+
+def test_another_list_of_holidays_is_another_gauge_which_begins_with_a_whole_period() -> None:
+    week = 'measure = "count"\nperiod = "week"\nabove = 0\nwhere = { holiday = true }\n'
+    listed = "[calendar]\nholidays = [{}]"
+    texts = [
+        HEAD.format(version=version).replace("[calendar]", listed.format(days)) + week
+        for version, days in ((1, '"2026-01-07"'), (2, '"2026-01-07", "2026-01-09", "2026-01-13"'))
+    ]
+    engine = plain_engine(0, book(texts[0]), 1)
+    assert said(told_by(engine, transaction("a", hours=48))) == [(Status.RAISED, 1)]
+    later = texts[1].replace("[calendar]", 'effective_from = "2026-01-12"\n[calendar]')
+    engine.policies.add(policy_of(later))
+    engine.policies_changed()
+    rows = [transaction("o", hours=49, account_id="A2")]
+    rows += [transaction(f"b{hours}", hours=hours) for hours in (50, 96, 24 * 7, 24 * 8)]
+    alerts = told_by(engine, *rows)
+    assert [alert.account_id for alert in alerts] == ["A2", "A1"]
+    assert [measured_by(alert)["holidays"] for alert in alerts] == [
+        ["2026-01-07"], ["2026-01-13"],
+    ]  # fmt: skip
 
 
 def test_money_that_passes_through_is_the_lesser_of_both_ways() -> None:
@@ -172,6 +223,48 @@ def test_a_window_that_comes_later_decides_once_it_is_measured_whole() -> None:
     early = [transaction("b", hours=hours - 1), transaction("c", hours=hours - 0.01)]
     assert told_by(engine, *early) == []
     assert said(told_by(engine, transaction("d", hours=hours))) == [(Status.RAISED, 3)]
+
+
+SILENT = (
+    'measure = "amount"', 'direction = "debit"', 'currency = "EUR"', 'silent = "2d"',
+    'remembered = "6d"', 'above = "50.00"',
+)  # fmt: skip
+
+
+def test_a_day_after_a_silence_is_told_and_a_late_row_that_breaks_it_withdraws_that() -> None:
+    engine = engine_of(*SILENT)
+    alerts = told_by(
+        engine,
+        transaction("a"),
+        transaction("c", hours=48),  # one day without any
+        transaction("d", hours=120, direction="credit"),  # two, and it is not measured
+        transaction("e", hours=121),
+        transaction("late", hours=96, amount="0.01"),
+        transaction("r", hours=122, amount="0.01", reverses="late"),
+    )
+    assert said(alerts) == [
+        (Status.RAISED, "100.00"), (Status.WITHDRAWN, "100.00"), (Status.RAISED, "100.00"),
+    ]  # fmt: skip
+    assert alerts[1].evidence["why"] == "no silence is before this day any more"
+    assert [alert.evidence.get("active_before") for alert in alerts] == [
+        "2026-01-07", None, "2026-01-07",
+    ]  # fmt: skip
+
+
+def test_an_account_is_remembered_for_so_long_and_one_that_was_never_seen_is_not_silent() -> None:
+    engine = engine_of(*SILENT)
+    first = [transaction("a"), transaction("o", account_id="A2")]
+    others = [transaction(f"b{n}", hours=24 * n, account_id=f"B{n % 2}") for n in range(1, 9)]
+    assert told_by(engine, *first, *others) == []
+    (account,) = (each for each in engine.ledger.accounts.values() if each.account_id == "A1")
+    assert account.gauged is not None
+    assert account.gauged.size == 1  # nothing but its last day
+    assert said(told_by(engine, transaction("c", hours=24 * 6 + 1))) == [(Status.RAISED, "100.00")]
+    assert engine.names_held()["silences"] == 4
+    later = [transaction(f"d{n}", hours=24 * 20, account_id=f"B{n}") for n in range(2)]
+    assert told_by(engine, *later) == []
+    assert engine.names_counted_as_others()["silences"] == 4
+    assert told_by(engine, transaction("e", hours=24 * 20)) == []  # forgotten: as one never seen
 
 
 @pytest.mark.parametrize("make", [Engine, OrdinaryEngine])

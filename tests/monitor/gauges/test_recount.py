@@ -5,9 +5,10 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.transaction import Transaction
 from monitor.engine.engine import plain_engine
 from monitor.policy.document import policy_of
-from monitor.policy.policy import PolicyBook
+from monitor.policy.policy import Policy, PolicyBook
 from tests.support.gauged_streams import Recount, any_items, any_policy, exceeding
 from tests.support.laws import law
 
@@ -17,12 +18,26 @@ from tests.support.laws import law
 def test_what_stands_is_what_the_sql_of_a_limit_finds(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
     policy = policy_of(any_policy(rng, rng.randint(1, 6)))
+    assert_what_stands(rng, policy, any_items(rng, rng.choice([5, 40, 150])))
+
+
+@law(600)
+@given(st.integers(0, 1 << 32))
+def test_days_after_a_silence_stand_as_their_sql_finds_them(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    policy = policy_of(any_policy(rng, rng.randint(1, 3), silences=1))
+    assert_what_stands(rng, policy, any_items(rng, rng.choice([10, 30, 60]), [12, 40, 120]))
+
+
+def assert_what_stands(rng: random.Random, policy: Policy, items: list[Transaction]) -> None:
+    """Fail where what was told of items, in runs of any length, is not what the SQL finds."""
     recount = Recount(plain_engine(0, PolicyBook([policy]), 1))
-    items = any_items(rng, rng.choice([5, 40, 150]))
     while items:
         size = rng.randint(1, 40)
         recount.observe(items[:size])
         items = items[size:]
+        if rng.random() < 0.3:
+            recount.put_back()
     rows = recount.table()
     for limit in policy.gauges:
         assert recount.standing(limit).keys() == exceeding(limit, rows).keys(), limit

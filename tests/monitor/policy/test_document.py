@@ -159,6 +159,11 @@ def test_the_default_policy_can_be_used() -> None:
 # -- what is wrong with it -----------------------------------------------------------------------
 
 
+SHARE = {
+    "measure": '"share"', "of": '"counterparty"', "above": '"80%"',
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -198,11 +203,28 @@ def test_the_default_policy_can_be_used() -> None:
         ({"measure": '"largest"', "currency": None}, "currency is missing"),
         ({"measure": '"distinct"', "above": "3"}, "of is missing: one of counterparty"),
         ({"of": '"counterparty"'}, "of is stated"),
+        ({"measure": '"share"', "above": '"80%"'}, "of is missing: one of counterparty"),
+        ({**SHARE, "currency": None}, "currency is missing"),
+        ({**SHARE, "above": "80"}, "above is 80: a share is less than 100%"),
+        ({**SHARE, "above": '"100%"'}, "above is '100%': a share is less than 100%"),
+        ({**SHARE, "above": '"66.67%"'}, "above is '66.67%'"),
+        ({**SHARE, "above": None, "at_least": '"80%"'}, "at_least is stated: write above"),
+        ({**SHARE, "from": '"1.001"'}, "from is '1.001': write the amount as text"),
+        ({"from": '"1.00"'}, "from is stated: it is the least sum"),
         (
             {"measure": '"distinct"', "of": '"institution"', "per": '"institution"', "above": "3"},
             "per and of are both institution",
         ),
         ({"per": '"payee"'}, "per is 'payee': one of counterparty, institution"),
+        ({"silent": '"90"'}, "silent is '90': write a whole number and d, at most 3660d"),
+        ({"silent": '"3661d"'}, "silent is '3661d'"),
+        ({"silent": '"9d"', "remembered": '"9d"'}, "remembered is 9d: write more days"),
+        ({"silent": '"9d"', "remembered": "9"}, "remembered is 9: write a whole number and d"),
+        ({"remembered": '"9d"'}, "remembered is stated, and silent is not"),
+        ({"silent": '"9d"', "period": '"week"'}, "silent and period are both stated"),
+        ({"silent": '"9d"', "window": '"3d"'}, "silent and window are both stated"),
+        ({"silent": '"9d"', "per": '"institution"'}, "silent and per are both stated"),
+        ({**SHARE, "silent": '"9d"'}, "silent is stated: share is no measure of a day"),
         ({"at_least": '"5.00"'}, "above and at_least are both stated"),
         ({"above": None, "at_least": '"0.00"'}, "at_least is 0"),
         ({"tiers": '[{ above = "1.00", severity = "low" }]'}, "above and tiers are both stated"),
@@ -236,6 +258,8 @@ def test_the_default_policy_can_be_used() -> None:
         ),
         ({"where": '{ hours = "25:00-06:00" }'}, "where.hours is '25:00-06:00'"),
         ({"where": '{ hours = "06:00-06:00" }'}, "where.hours is"),
+        ({"where": "{ holiday = true }"}, "where.holiday is stated, and the policy has none"),
+        ({"where": "{ holiday = 1 }"}, "where.holiday is 1: write true, or false"),
         ({"where": "{ weekend = 1 }"}, "where.weekend is 1"),
         ({"scope": '{ branch = "b" }'}, "scope is"),
         ({"scope": '{ account = "" }'}, "scope is"),
@@ -263,6 +287,9 @@ def test_a_mistake_in_a_limit(changes: dict[str, str | None], said: str) -> None
         ('allowed_lateness = "-1h"', "allowed_lateness is '-1h'"),
         ('allowed_lateness = "3661d"', "at most 3660d"),
         ('clock_skew = "999999d"', "at most 3660d"),
+        ('holidays = "2026-12-25"', "holidays is no list of at most 1,000"),
+        ('holidays = ["2026-12-25", "25.12."]', "holidays has '25.12.': write dates"),
+        ("holidays = [2026-12-25T00:00:00]", "holidays has datetime"),
         ("leap = 3", "leap is 3"),
         ('zone = "UTC"', "calendar.zone is not known"),
     ],
@@ -406,7 +433,7 @@ def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
     (problem,) = problems_of(limit(measure=f'"{"x" * 100_000}"'))
     assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
     assert problem.startswith("limit x: measure is 'xxx")
-    assert problem.endswith("': one of amount, count, largest, net, through, distinct")
+    assert problem.endswith("': one of amount, count, largest, net, through, distinct, share")
 
 
 toml_values = st.sampled_from(

@@ -20,6 +20,7 @@ allowed_lateness = "48h"
 clock_skew = "1h"
 leap = "72h"
 idle_closes_after = "6h"
+holidays = ["2026-12-25", 2026-12-26]
 [[limit]]
 id = "x"
 measure = "amount"
@@ -55,6 +56,7 @@ CHANGED = {
     "calendar.clock_skew": ('"1h"', '"2h"'),
     "calendar.leap": ('"72h"', '"96h"'),
     "calendar.idle_closes_after": ('"6h"', '"7h"'),
+    "calendar.holidays": ("2026-12-26", "2026-12-31"),
     "limit.id": ('id = "x"', 'id = "y"'),
     "limit.measure": ('measure = "amount"', 'measure = "count"'),
     "limit.direction": ('"debit"', '"both"'),
@@ -73,6 +75,12 @@ CHANGED = {
     "limit.of": (
         'measure = "amount"\ndirection', 'measure = "distinct"\nof = "institution"\ndirection'
     ),
+    "limit.from": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        'measure = "share"\nof = "institution"\ncurrency = "EUR"\nfrom = "9.00"\nabove = "80%"',
+    ),
+    "limit.silent": ('"low"', '"low"\nsilent = "90d"\nremembered = "400d"'),
+    "limit.remembered": ('"low"', '"low"\nsilent = "90d"\nremembered = "500d"'),
     "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
     "where.channel": ('"low"', '"low"\nwhere = { channel = "cash" }'),
     "where.counterparty": ('"low"', '"low"\nwhere = { counterparty = "P1" }'),
@@ -86,6 +94,7 @@ CHANGED = {
     "where.amount": ('"low"', '"low"\nwhere = { amount = { from = "2.00" } }'),
     "where.hours": ('"low"', '"low"\nwhere = { hours = "22:00-06:00" }'),
     "where.weekend": ('"low"', '"low"\nwhere = { weekend = true }'),
+    "where.holiday": ('"low"', '"low"\nwhere = { holiday = true }'),
     "scope.account": ('"low"', '"low"\nscope = { account = "s" }'),
     "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),

@@ -213,6 +213,8 @@ def test_a_table_has_ids_a_header_and_thousands(alerts: list[Alert]) -> None:
     outlier = next(alert for alert in alerts if alert["kind"] == "outlier")
     assert told(outlier, "value") == f"1 in {outlier['value']:,}"
     assert told(outlier, "value") in AlertTable().line(outlier)
+    share = {"kind": "limit", "value": 801, "evidence": {"measured": {"measure": "share"}}}
+    assert told(share, "value") == "80.1 %"
     for systemic in (alert for alert in alerts if alert["kind"] == "systemic"):
         line = AlertTable([systemic, big]).line(systemic)
         assert "the whole population has moved" in line

@@ -1,0 +1,403 @@
+"""The alerts of limits on gauges: which periods exceed one, and what is told of them.
+
+What a limit is asked is counted from an account's cells whenever one changes, so order of arrival
+within the lateness decides nothing.
+
+A rolling window of length w at the time t holds what is after t - w and up to t. Windows are asked
+for at the times of what they measure. One that exceeds its limit begins an alert, which stands for
+all windows that overlap it: those that end before t + w.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from enum import Enum, auto
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from monitor.core.account import Account, AccountDay
+from monitor.core.alert import Alert, Cause, Status
+from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share
+from monitor.core.threshold import Scope, scope_of
+from monitor.gauges.gauge import Gauge, between, window_values
+from monitor.gauges.limit import GaugeLimit, GaugeLimits
+from monitor.gauges.telling import period_alert
+from monitor.gauges.watched import Watched, days_of
+from monitor.ledger.ledger import Ledger
+from monitor.ledger.watermark import NEVER
+from monitor.policy.policy import PolicyBook
+
+FROM_EVER: Final = 0
+"""A gauge that was there before the first record."""
+
+CLOSED_DAY: Final = itemgetter(0)
+
+_NOTHING: Final[Mapping[OfPeriod, GaugeTold]] = MappingProxyType({})
+
+
+class Exceeded(NamedTuple):
+    """A period of a group that exceeds a limit: it begins `at`, and `value` is its greatest."""
+
+    limit: GaugeLimit
+    at: int
+    value: int
+    share: Share | None = None
+    active: int = 0
+
+
+class Why(Enum):
+    """Why a period is looked at again."""
+
+    GREW = auto()
+    REVERSED = auto()
+    DECIDED = auto()  # by another limit, or by the limits of another scope
+
+
+class Touch(NamedTuple):
+    """Something has changed at a moment of an open account-day."""
+
+    account_day: AccountDay
+    at: int
+    cause: Cause
+    why: Why
+
+
+class GaugeAlerts:
+    """Looks at the periods of gauges, and tells of limits that are exceeded: into `alerts`.
+
+    `watched` are the gauges of all policy versions, by their names. `since` has the first business
+    day that each gauge measures whole: for one that a later policy brings, that is after every day
+    of which there are records. Nothing is told of periods that it has not measured whole.
+    """
+
+    def __init__(self, ledger: Ledger, policies: PolicyBook) -> None:
+        self.alerts: list[Alert] = []
+        self.since: dict[str, int] = {}
+        self.watched: dict[str, Watched] = {}
+        self._ledger = ledger
+        self._policies = policies
+        self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy
+
+    def begin(self) -> None:
+        """Watch what the policies in force now ask for."""
+        self.watched = {}
+        for limit in (limit for policy in self._policies.policies for limit in policy.gauges):
+            least = limit.tiers[0].above
+            watched = self.watched.setdefault(limit.gauge.name, Watched(limit.gauge, least))
+            watched.least = min(watched.least, least)
+        self._limits = {p.version: GaugeLimits(p.gauges) for p in self._policies.policies}
+        begun = self._begun()
+        self.since = {name: self.since.get(name, begun) for name in self.watched}
+
+    def _begun(self) -> int:
+        """Return the first business day of which there is no record yet.
+
+        Records of one account that is far ahead of all others are no reason to wait: a limit would
+        wait for as long as a slip of the pen says. They are not measured.
+        """
+        marks, calendar = self._ledger.marks, self._ledger.calendar
+        if marks.first == NEVER:
+            return FROM_EVER
+        return calendar.day_of(min(marks.first, marks.clock + marks.lead)) + 1
+
+    def waiting(self) -> dict[str, int]:
+        """Return which limits cannot decide yet, and the event time from which each does.
+
+        Such a limit came with a later policy, and no period or window of it is measured whole yet.
+        """
+        calendar, clock = self._ledger.calendar, self._ledger.marks.clock
+        found: dict[str, int] = {}
+        for limit in self._policies.policies[-1].gauges:
+            since, period = self.since[limit.gauge.name], limit.gauge.period
+            if since == FROM_EVER:
+                continue
+            if period.is_rolling:
+                begins = calendar.start_of(since) + period.length - 1
+            else:
+                first, last = days_of(period, since)
+                begins = calendar.start_of(since if first == since else last + 1)
+            if clock < begins:
+                found[limit.limit_id] = begins
+        return found
+
+    def look(self, gauged: Gauged, group: Group, change: Touch, latest: int | None = None) -> None:
+        """Tell what has changed of the periods that a moment is in.
+
+        `latest` is what the latest window has, if that is known.
+        """
+        gauge = self.watched[group[0]].gauge
+        told = gauged.told.get(group, _NOTHING)
+        cells = gauged.cells.get(group, ())
+        if gauge.period.is_rolling:
+            if latest is not None and self._tells_nothing_new(gauge, group, latest, told, change):
+                return
+            standing = self._windows(gauge, group, cells, told, change)
+            reach = self.opened() - gauge.period.length
+            concerned = {period for period in told if period[0] > reach}
+        else:
+            first, _ = days_of(gauge.period, change.account_day.day)
+            standing = self._of_days(gauge, group, first, cells, change)
+            concerned = {period for period in told if period[0] == first}
+        for found in standing:
+            period = found.at, found.limit.limit_id
+            if period not in concerned or self._is_reached(gauge, found.at, told[period], change):
+                self._tell(gauged, group, found, change)
+            concerned.discard(period)
+        for at, limit_id in sorted(concerned):
+            if told[at, limit_id].status != Status.WITHDRAWN:
+                limit = self._named(gauge, limit_id, self._day_of(gauge, at))
+                of_period = self._cells_at(gauge, cells, at)
+                value = limit.counted(gauge.value_of(of_period), of_period)
+                share, active = gauge.share_of(of_period), gauge.active_before(cells, at)
+                found = Exceeded(limit, at, value, share, active)
+                self._tell(gauged, group, found, change, stands=False)
+        if gauge.silence is not None and change.why is not Why.DECIDED:
+            self._look_after(gauged, group, change)
+
+    def _look_after(self, gauged: Gauged, group: Group, change: Touch) -> None:
+        """Look at the next day on which something was: what came before it has changed."""
+        cells = gauged.cells.get(group, ())
+        following = between(cells, change.at + 1, cells[-1].at) if cells else ()
+        if following:
+            account_day = change.account_day.account.day_of(following[0].at)
+            assert account_day is not None, "it is after an open day"
+            later = change._replace(account_day=account_day, at=account_day.day, why=Why.DECIDED)
+            self.look(gauged, group, later)
+
+    def _is_reached(self, gauge: Gauge, at: int, told: GaugeTold, change: Touch) -> bool:
+        """Return whether a change may have changed what was told of a period.
+
+        It does not reach the windows of another alert, which is only looked at with the others.
+        """
+        return (
+            not gauge.period.is_rolling
+            or told.status == Status.WITHDRAWN
+            or abs(at - change.at) < gauge.period.length
+        )
+
+    def _tells_nothing_new(
+        self,
+        gauge: Gauge,
+        group: Group,
+        value: int,
+        told: Mapping[OfPeriod, GaugeTold],
+        change: Touch,
+    ) -> bool:
+        """Return whether the windows that a change reaches tell nothing, as nearly always.
+
+        What comes at the latest time reaches one window, that which ends then. It tells nothing if
+        it exceeds no limit, or if an alert stands that it belongs to, and is no higher tier of it.
+        """
+        if not gauge.only_grows:
+            return False
+        length = gauge.period.length
+        if value <= self.watched[group[0]].least:
+            return True
+        clock = self._ledger.marks.clock
+        return any(
+            each.status != Status.WITHDRAWN
+            and began <= change.at < began + length
+            and clock < began + length
+            and (limit := self._decided(gauge, group, change, change.at)) is not None
+            and value > limit.threshold.above
+            and limit.limit_id == limit_id
+            and (tier := limit.tier_of(value)) is not None
+            and tier.above <= each.limit
+            for (began, limit_id), each in told.items()
+        )
+
+    def _of_days(
+        self,
+        gauge: Gauge,
+        group: Group,
+        first: int,
+        cells: Sequence[Cell],
+        change: Touch,
+    ) -> list[Exceeded]:
+        """Return the period that begins with a day, if it exceeds the limit that decides for it."""
+        of_period = self._cells_at(gauge, cells, first)
+        value = gauge.value_of(of_period)
+        silent = 0 if gauge.silence is None else gauge.silence.days
+        if value <= self.watched[group[0]].least or first - silent < self.since[group[0]]:
+            return []
+        active = gauge.active_before(cells, first)
+        found = self._whose(change.account_day.account, of_period[-1].at)
+        if found is None or (silent and not active):
+            return []
+        _, scope = found
+        policy, _ = self._policies.for_day(first)
+        limit = self._limits[policy.version].deciding(group[0], scope)
+        if limit is None or not limit.is_exceeded(value, of_period):
+            return []
+        return [Exceeded(limit, first, value, gauge.share_of(of_period), active)]
+
+    def _windows(
+        self,
+        gauge: Gauge,
+        group: Group,
+        cells: Sequence[Cell],
+        told: Mapping[OfPeriod, GaugeTold],
+        change: Touch,
+    ) -> list[Exceeded]:
+        """Return the windows that begin alerts, with the greatest value of those that overlap each.
+
+        As long as nothing stands, no window exceeds its limit but those that a change reaches.
+        """
+        length, opened = gauge.period.length, self.opened()
+        stands = [
+            period
+            for period, each in told.items()
+            if each.status != Status.WITHDRAWN and period[0] > opened - length
+        ]
+        first, last = change.at, change.at + length - 1
+        if stands:
+            first = min(opened - length + 1, first)
+            last = cells[-1].at if cells else first
+        found: list[Exceeded] = []
+        latest: dict[str, int] = {}  # the place of the last alert of each limit
+        least = self.watched[group[0]].least
+        for at, value, of_window in window_values(gauge, cells, first, last):
+            if value <= least:
+                continue
+            limit = self._decided(gauge, group, change, at)
+            if limit is None or not limit.is_exceeded(value, of_window):
+                continue
+            if at < opened and not any(
+                began <= at < began + length and limit_id == limit.limit_id
+                for began, limit_id in stands
+            ):
+                continue  # it is of an alert that began before those that may still change
+            place = latest.get(limit.limit_id)
+            if place is None or at >= found[place].at + length:
+                latest[limit.limit_id] = len(found)
+                found.append(Exceeded(limit, at, value, gauge.share_of(of_window)))
+            elif value > found[place].value:
+                share = gauge.share_of(of_window)
+                found[place] = found[place]._replace(value=value, share=share)
+        return found
+
+    def _decided(self, gauge: Gauge, group: Group, change: Touch, at: int) -> GaugeLimit | None:
+        """Return the limit that decides on the window which ends at a time; None if none does.
+
+        On one that ended on a closed day it is the one that decided when that day closed.
+        """
+        calendar = self._ledger.calendar
+        since = self.since[group[0]]
+        if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(since):
+            return None
+        found = self._whose(change.account_day.account, calendar.day_of(at))
+        if found is None:
+            return None
+        version, scope = found
+        return self._limits[version].deciding(group[0], scope)
+
+    def _whose(self, account: Account, day: int) -> tuple[int, Scope] | None:
+        """Return the policy version and the scope of an account on a day that gauges measured.
+
+        Of a closed day they are those by which it closed; None if a version that did not measure
+        yet decided on it.
+        """
+        first = self._ledger.day_open_first
+        if first is None or day >= first:
+            account_day = account.day_of(day)
+            assert account_day is not None, "an open day has the account-days of what is measured"
+            policy, _ = self._policies.for_day(day)
+            return policy.version, scope_of(account_day)
+        closed = [] if account.gauged is None else account.gauged.closed
+        place = bisect_right(closed, day, key=CLOSED_DAY) - 1
+        if place < 0:
+            return None
+        _, version, segment, peer_group, product = closed[place]
+        return version, (account.account_id, segment, peer_group, product)
+
+    def _named(self, gauge: Gauge, limit_id: str, day: int) -> GaugeLimit:
+        """Return a limit on a gauge that was told of; the policy of that day is asked first."""
+        policy, _ = self._policies.for_day(day)
+        return next(
+            limit
+            for version in (policy.version, *self._limits)
+            for limit in self._limits[version].stated
+            if limit.limit_id == limit_id and limit.gauge == gauge
+        )
+
+    def _cells_at(self, gauge: Gauge, cells: Sequence[Cell], at: int) -> Sequence[Cell]:
+        """Return what the period that begins with a day has, or the window that ends at a time."""
+        if gauge.period.is_rolling:
+            return between(cells, at - gauge.period.length + 1, at)
+        return between(cells, *days_of(gauge.period, at))
+
+    def _day_of(self, gauge: Gauge, at: int) -> int:
+        return self._ledger.calendar.day_of(at) if gauge.period.is_rolling else at
+
+    def _end_of(self, gauge: Gauge, at: int) -> int:
+        """Return the event time from which on nothing belongs to a period any more."""
+        if gauge.period.is_rolling:
+            return at + gauge.period.length
+        _, last = days_of(gauge.period, at)
+        return self._ledger.calendar.end_of(last)
+
+    def _tell(
+        self,
+        gauged: Gauged,
+        group: Group,
+        found: Exceeded,
+        change: Touch,
+        *,
+        stands: bool = True,
+    ) -> None:
+        """Tell how a limit stands on a period, where that differs from what was told last."""
+        limit, at, value, share, active = found
+        gauge = limit.gauge
+        of_group = gauged.told.setdefault(group, {})
+        before = of_group.get((at, limit.limit_id))
+        stood = before is not None and before.status != Status.WITHDRAWN
+        tier = limit.tier_of(value) if stands else None
+        if tier is None:
+            assert before is not None, "it was told"
+            status, above, severity = Status.WITHDRAWN, before.limit, before.severity
+        else:
+            status = Status.RESTATED if stood else Status.RAISED
+            above, severity = tier.above, tier.severity.value
+        if stood and before is not None and tier is not None:
+            goes_on = self._ledger.marks.clock < self._end_of(gauge, at)
+            is_higher = above > before.limit
+            is_same = above == before.limit
+            if goes_on and (
+                (change.why is Why.GREW and not is_higher)
+                or (change.why is Why.DECIDED and is_same)
+            ):
+                return  # as a day's alert: what it grows by tells nothing new
+            said = before.value, before.limit, before.severity
+            more = before.share, before.active
+            if said == (value, above, severity) and more == (share, active):
+                return
+        why = None
+        if tier is None and limit.tier_of(value) is not None:
+            is_decided = change.why is Why.DECIDED or not gauge.period.is_rolling
+            why = "another limit decides" if is_decided else "its windows are of another alert"
+        origin = before.origin if before is not None and stood else change.cause.origin
+        revision = 1 if before is None else before.revision + 1
+        told = GaugeTold(status.value, revision, value, above, severity, origin, share, active)
+        of_group[at, limit.limit_id] = told
+        day = self._day_of(gauge, at)
+        policy, _ = self._policies.for_day(day)
+        self.alerts.append(
+            period_alert(
+                limit,
+                group[1],
+                at,
+                day,
+                told,
+                None if before is None else before.value,
+                change.account_day,
+                policy.version,
+                change.cause,
+                self._ledger.calendar,
+                why,
+            )
+        )
+
+    def opened(self) -> int:
+        """Return the event time from which on days are open."""
+        first = self._ledger.day_open_first
+        return NEVER if first is None else self._ledger.calendar.start_of(first)
