@@ -7,7 +7,7 @@ It is DuckDB's, over a table `transactions` of what is left of each transaction 
 the policy's time zone. Transactions of which nothing is left are not in it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from monitor.core.business_day import day_text
@@ -15,6 +15,7 @@ from monitor.core.threshold import Direction, Measure
 from monitor.gauges.gauge import WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.period import PeriodSpan
+from monitor.gauges.text import scope_text
 from monitor.gauges.where import GaugeFilter
 
 _COLUMNS: Final = {
@@ -58,6 +59,20 @@ def sql_of(limit: GaugeLimit) -> str:
     for place, part in filled.items():
         query = query.replace(place, part)
     return query
+
+
+def remarks_of(limit: GaugeLimit, limits: Iterable[GaugeLimit]) -> str:
+    """Return what the query leaves out, as lines of SQL's comments: whom the limit is for."""
+    whose, is_default = scope_text(limit.threshold), limit.threshold.specificity == 0
+    narrower = [
+        f"{other.limit_id} ({scope_text(other.threshold)})"
+        for other in limits
+        if other.gauge == limit.gauge and other.threshold.specificity > limit.threshold.specificity
+    ]
+    lines = [] if is_default else [f"For {whose} alone: the table says nothing of scopes."]
+    if narrower:
+        lines.append(f"Not for whom a more specific limit decides: {', '.join(narrower)}.")
+    return "".join(f"-- {' '.join(line.splitlines())}\n" for line in lines)
 
 
 def _period(gauge: Gauge) -> str:

@@ -51,7 +51,7 @@ def sql(
         weir policy sql policy.toml weekly-amount
 
     """
-    from monitor.gauges.sql import sql_of
+    from monitor.gauges.sql import remarks_of, sql_of
     from streams.cli.options import policy_of_file
 
     found = policy_of_file(file)
@@ -61,7 +61,7 @@ def sql(
         raise typer.BadParameter(
             f"{limit!r} is no limit of {file} on a period, a window or a measure: {ids}"
         )
-    sys.stdout.write(sql_of(known[limit]))
+    sys.stdout.write(remarks_of(known[limit], found.gauges) + sql_of(known[limit]))
 
 
 @policy.command()

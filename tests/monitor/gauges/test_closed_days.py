@@ -9,6 +9,7 @@ from monitor.core.alert import Alert, Kind, Status
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine, plain_engine
 from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.sql import remarks_of
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from tests.support.gauged_streams import any_items, scoped_policies
@@ -135,6 +136,19 @@ def test_a_closed_window_that_no_limit_was_for_is_not_told_of_later() -> None:
     items = [spent("T1", 0, "8.00", segment="s1"), spent("T2", 1, "7.00")]
     assert told_by(engine, *items) == [("s1", Status.RAISED, 800)]
     assert told_by(engine, spent("O", 2, "0.01", account_id="B"), spent("T3", 2.02, "1.00")) == []
+
+
+def test_the_sql_of_a_limit_says_whom_it_is_for() -> None:
+    lines = ['period = "month"\nabove = "1.00"', 'scope = { segment = "s1" }']
+    tables = [LIMIT.format(name="all", lines=lines[0])]
+    tables.append(LIMIT.format(name="of-s1", lines="\n".join(lines)))
+    everyone, narrow = policy_of("".join([POLICY.format(version=1), *tables])).gauges
+    both = (everyone, narrow)
+    assert remarks_of(everyone, both) == (
+        "-- Not for whom a more specific limit decides: of-s1 (segment s1).\n"
+    )
+    assert remarks_of(narrow, both).startswith("-- For segment s1 alone")
+    assert remarks_of(everyone, [everyone]) == ""
 
 
 def test_what_is_withdrawn_over_its_limit_says_why() -> None:
