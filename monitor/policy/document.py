@@ -6,16 +6,17 @@ All problems of a text come in one `PolicyError`, so that an operator mends them
 import contextlib
 import re
 import tomllib
-from datetime import date, datetime, time
+from datetime import time
 from typing import Final
 from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
-from monitor.core.table_reader import TableReader, is_whole
+from monitor.core.table_reader import TableReader, day_stated, is_whole
 from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, limits_of
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy.policy import CalendarSettings, Policy, PolicyError
 from monitor.policy.reviews import review_rules
+from monitor.policy.suppressions import SUPPRESSION_KEYS, suppressions_stated
 from monitor.policy.systemic import systemic_settings
 
 POLICY_BYTES_MAX: Final = 1 << 20
@@ -50,6 +51,7 @@ __all__ = [
     "POLICY_BYTES_MAX",
     "POLICY_KEYS",
     "SCOPE_KEYS",
+    "SUPPRESSION_KEYS",
     "policy_of",
     "policy_of_bytes",
 ]
@@ -71,6 +73,7 @@ POLICY_KEYS: Final = (
     "models",
     "systemic",
     "review",
+    "suppression",
 )
 
 DEFAULT_LIMITS: Final = """\
@@ -153,6 +156,7 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     outliers = outlier_settings(stated)
     systemic = systemic_settings(stated)
     reviews = review_rules(stated)
+    suppressions = suppressions_stated(stated)
     of_gauges = [limit.threshold for limit in limits.gauges]
     if outliers is None and any(t.peer_group for t in (*limits.thresholds, *of_gauges)):
         stated.refuse("a limit is for a peer group: these are of the models, so state a [budget]")
@@ -171,6 +175,7 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         systemic,
         reviews,
         limits.gauges,
+        suppressions,
     )
 
 
@@ -205,13 +210,10 @@ def _effective_from(document: TableReader) -> int:
     value = document.get("effective_from", None)
     if value is None:
         return 0
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            value = date.fromisoformat(value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.toordinal()
-    document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
-    return 0
+    day = day_stated(value)
+    if day is None:
+        document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
+    return day or 0
 
 
 def _calendar(document: TableReader) -> CalendarSettings | None:

@@ -138,6 +138,7 @@ def test_every_reason_stands_there_in_its_precedence() -> None:
         ("MODELS_KEYS", "key of `models`"),
         ("SYSTEMIC_KEYS", "key of `systemic`"),
         ("REVIEW_KEYS", "key of `review`"),
+        ("SUPPRESSION_KEYS", "key of `suppression`"),
     ],
 )
 def test_every_key_of_a_policy_stands_there(name: str, heading: str) -> None:
@@ -151,6 +152,7 @@ def test_no_list_of_keys_is_forgotten_here() -> None:
     assert set(re.findall(r"^(\w+_KEYS): Final", sources, re.MULTILINE)) == {
         "POLICY_KEYS", "CALENDAR_KEYS", "LIMIT_KEYS", "SCOPE_KEYS", "BUDGET_KEYS", "MODELS_KEYS",
         "SYSTEMIC_KEYS", "REVIEW_KEYS", "WHERE_KEYS", "AMOUNT_KEYS", "TIER_KEYS",
+        "SUPPRESSION_KEYS",
     }  # fmt: skip
 
 

@@ -44,6 +44,10 @@ id = "count"
 measure = "count"
 direction = "both"
 above = 12
+[[suppression]]
+account = "A0000007"
+until = "2026-01-20"
+reason = "agreed"
 """
 
 

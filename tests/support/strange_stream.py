@@ -85,8 +85,19 @@ def strange_policy(
         text += "[systemic]\n"
     if version == 1 and rng.random() < HAS_GAUGES:
         text = with_any_limits(rng, text, rng.randint(1, 4))
-    policy = policy_of(text)
+    apart = random.Random(text)  # noqa: S311 - made data, and streams stay as they are
+    policy = policy_of(text + _suppressions(apart, accounts))
     return policy if has_models else policy._replace(outliers=None)
+
+
+def _suppressions(rng: random.Random, accounts: Sequence[str]) -> str:
+    text = ""
+    for account_id in rng.sample(accounts, rng.randint(0, 2)):
+        limit = rng.choice(["", 'limit = "amount-0"\n', 'limit = "count-1"\n'])
+        until = day_text(DAY_FIRST + rng.randint(-1, 12))
+        text += f"\n[[suppression]]\naccount = {json.dumps(account_id)}\n{limit}"
+        text += f'until = "{until}"\nreason = "agreed"\n'
+    return text
 
 
 class _Draft:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from monitor.core.alert import SUPPRESSED
 from monitor.dispositions.disposition import Disposed
 from streams.cli.views.text import plain
 from streams.topics.alert_list import TOLD_AT, Dispositions, times_limit
@@ -136,7 +137,8 @@ def _cells(alert: Written) -> list[str]:
         times = times_limit(alert)
         cells += [over_what(alert), told(alert, "value"), told(alert, "limit")]
         cells.append(f"{times:,.2f}" if times else "")
-    cells += [alert["severity"], alert["status"], _disposed(alert)]
+    status = f"{alert['status']}, suppressed" if SUPPRESSED in alert else alert["status"]
+    cells += [alert["severity"], status, _disposed(alert)]
     return [plain(cell) for cell in cells]
 
 
