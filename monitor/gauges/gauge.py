@@ -53,7 +53,7 @@ class Gauge(NamedTuple):
     def name(self) -> str:
         """A name that says what is measured: the same in every version, and in state."""
         said = [self.measure, self.direction, self.currency, self.period.text, self.per]
-        text = json.dumps([*said, self.distinct, list(self.where)], separators=(",", ":"))
+        text = json.dumps([*said, self.distinct, self.where.said()], separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
 
     def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:

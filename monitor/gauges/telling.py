@@ -115,6 +115,8 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
         fields["hours"] = f"{begin}-{end}"
     if where.is_weekend is not None:
         fields["weekend"] = where.is_weekend
+    if where.counterparty_in is not None:
+        fields["counterparty_in"] = where.counterparty_in.name
     return fields
 
 

@@ -50,7 +50,9 @@ def _filters(where: Mapping[str, object]) -> str:
     parts = []
     for key, value in where.items():
         name = key.replace("_", " ")
-        if isinstance(value, list):
+        if key == "counterparty_in":
+            parts.append(f"counterparty in list {value}")
+        elif isinstance(value, list):
             parts.append(f"{name} {' or '.join(map(str, value))}")
         elif isinstance(value, Mapping):
             ends = [f"{end.replace('_', ' ')} {amount}" for end, amount in value.items()]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from monitor.core.business_day import Calendar
+from monitor.core.names import NameList
 from monitor.core.transaction import Transaction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,6 +33,12 @@ class GaugeFilter(NamedTuple):
     multiple_of: int | None = None
     hours: tuple[int, int] | None = None
     is_weekend: bool | None = None
+    counterparty_in: NameList | None = None
+
+    def said(self) -> list[object]:
+        """Return what it asks for, as JSON has it: of a list the digest, not its name."""
+        listed = [] if self.counterparty_in is None else [self.counterparty_in.digest]
+        return [*self[:-1], *listed]
 
     def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
         """Return whether all of it holds of a transaction of a business day."""
@@ -39,6 +46,10 @@ class GaugeFilter(NamedTuple):
         return (
             (not self.channel or transaction.channel in self.channel)
             and (not self.counterparty or transaction.counterparty_id in self.counterparty)
+            and (
+                self.counterparty_in is None
+                or transaction.counterparty_id in self.counterparty_in.names
+            )
             and (not self.institution or transaction.counterparty_institution in self.institution)
             and (
                 not self.country or country_of(transaction.counterparty_institution) in self.country

@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.table_reader import TableReader, day_stated, is_whole
 from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, limits_of
+from monitor.policy.lists import LIST_KEYS, lists_stated
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy.policy import CalendarSettings, Policy, PolicyError
 from monitor.policy.reviews import review_rules
@@ -48,6 +49,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "FULL_POLICY",
     "LIMIT_KEYS",
+    "LIST_KEYS",
     "POLICY_BYTES_MAX",
     "POLICY_KEYS",
     "SCOPE_KEYS",
@@ -74,6 +76,7 @@ POLICY_KEYS: Final = (
     "systemic",
     "review",
     "suppression",
+    "lists",
 )
 
 DEFAULT_LIMITS: Final = """\
@@ -152,7 +155,8 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         version = 0
     effective_from = _effective_from(stated)
     calendar = _calendar(stated)
-    limits = limits_of(stated)
+    lists = lists_stated(stated)
+    limits = limits_of(stated, lists)
     outliers = outlier_settings(stated)
     systemic = systemic_settings(stated)
     reviews = review_rules(stated)
@@ -176,6 +180,7 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         reviews,
         limits.gauges,
         suppressions,
+        lists,
     )
 
 

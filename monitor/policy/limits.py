@@ -24,6 +24,7 @@ from monitor.core.transaction import ID_LENGTH_MAX
 from monitor.gauges.gauge import Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
 from monitor.gauges.period import DAY, Period, PeriodSpan
+from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.where import money_stated, where_stated
 
 LIMIT_KEYS: Final = (
@@ -53,8 +54,11 @@ class Limits(NamedTuple):
     gauges: tuple[GaugeLimit, ...]
 
 
-def limits_of(document: TableReader) -> Limits:
-    """Return the limits that the [[limit]] tables of a policy state, as far as they can be read."""
+def limits_of(document: TableReader, lists: Lists = NO_LISTS) -> Limits:
+    """Return the limits that the [[limit]] tables of a policy state, as far as they can be read.
+
+    `lists` are those of the policy that limits may name.
+    """
     tables = document.get("limit")
     if not isinstance(tables, list) or not tables:
         document.refuse("no [[limit]] is stated: a policy watches at least one")
@@ -64,7 +68,7 @@ def limits_of(document: TableReader) -> Limits:
         if not isinstance(table, dict):
             document.refuse(f"limit {number} is not a table: write [[limit]]")
             continue
-        limit = _limit(table, number, document)
+        limit = _limit(table, number, document, lists)
         if limit is not None:
             found.append(limit)
     _refuse_twins(found, lambda limit: limit.limit_id, "have the same id", document)
@@ -103,7 +107,9 @@ def _refuse_twins(
             document.refuse(f"limits {twin.limit_id} and {limit.limit_id} {why}")
 
 
-def _limit(table: dict[str, object], number: int, document: TableReader) -> GaugeLimit | None:
+def _limit(
+    table: dict[str, object], number: int, document: TableReader, lists: Lists
+) -> GaugeLimit | None:
     limit_id = table.get("id")
     is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
     if not is_named:
@@ -112,7 +118,7 @@ def _limit(table: dict[str, object], number: int, document: TableReader) -> Gaug
         )
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ")
     limit.refuse_unknown(LIMIT_KEYS)
-    gauge = _gauge(limit)
+    gauge = _gauge(limit, lists)
     scope = scope_stated(limit)
     if gauge is None or not (is_named and limit.is_good):
         return None
@@ -127,7 +133,7 @@ def _limit(table: dict[str, object], number: int, document: TableReader) -> Gaug
     return GaugeLimit(threshold, gauge, tiers)
 
 
-def _gauge(limit: TableReader) -> Gauge | None:
+def _gauge(limit: TableReader, lists: Lists) -> Gauge | None:
     """Return what a limit measures; None if that cannot be read."""
     measure = limit.choice("measure", LIMIT_MEASURES)
     direction = limit.choice("direction", tuple(Direction), Direction.BOTH)
@@ -149,7 +155,7 @@ def _gauge(limit: TableReader) -> Gauge | None:
         limit.refuse('of is stated: it says what measure = "distinct" counts')
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
-    where = where_stated(limit, currency if isinstance(currency, str) else None)
+    where = where_stated(limit, currency if isinstance(currency, str) else None, lists)
     if not limit.is_good:
         return None
     assert measure is not None

@@ -13,6 +13,7 @@ from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.table_reader import ProblemsError
 from monitor.core.threshold import LimitSet, Scope, Threshold
 from monitor.gauges.limit import GaugeLimit
+from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.models import OutlierSettings
 from monitor.policy.reviews import LOOK_PERMILLE, ReviewRule, deciding_rule
 from monitor.policy.suppressions import Suppression, SuppressionBook
@@ -98,6 +99,7 @@ class Policy(NamedTuple):
     reviews: tuple[ReviewRule, ...] = ()
     gauges: tuple[GaugeLimit, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
+    lists: Lists = NO_LISTS
 
     @property
     def effective_from_text(self) -> str | None:

@@ -4,9 +4,11 @@ import re
 from typing import Final
 
 from monitor.core.money import EXPONENT, minor_units
+from monitor.core.names import NameList
 from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.transaction import ID_LENGTH_MAX
 from monitor.gauges.where import GaugeFilter
+from monitor.policy.lists import NO_LISTS, Lists
 
 WHERE_KEYS: Final = (
     "channel",
@@ -17,6 +19,7 @@ WHERE_KEYS: Final = (
     "amount",
     "hours",
     "weekend",
+    "counterparty_in",
 )
 AMOUNT_KEYS: Final = ("from", "to", "multiple_of")
 
@@ -26,8 +29,11 @@ NAMES_MAX: Final = 1_000
 _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
-def where_stated(limit: TableReader, currency: str | None) -> GaugeFilter:
-    """Return the filter that a limit states; its amounts are in a currency."""
+def where_stated(limit: TableReader, currency: str | None, lists: Lists = NO_LISTS) -> GaugeFilter:
+    """Return the filter that a limit states; its amounts are in a currency.
+
+    `lists` are those of the policy that it may name.
+    """
     stated = limit.get("where", {})
     if not isinstance(stated, dict):
         limit.refuse(f'where is {stated!r}: write {{ channel = ["atm", "cash"] }}')
@@ -47,7 +53,23 @@ def where_stated(limit: TableReader, currency: str | None) -> GaugeFilter:
         *amounts,
         _hours(where),
         weekend,
+        _counterparties_in(where, lists),
     )
+
+
+def _counterparties_in(where: TableReader, lists: Lists) -> NameList | None:
+    stated = where.get("counterparty_in", None)
+    if stated is None:
+        return None
+    found = lists.get(stated) if isinstance(stated, str) else None
+    if found is not None and found.counterparties is not None:
+        return found.counterparties
+    known = [name for name, its in lists.items() if its.counterparties is not None]
+    where.refuse(
+        f"counterparty_in is {stated!r}: "
+        + (f"one of {', '.join(known)}" if known else "state [lists.NAME] with counterparties")
+    )
+    return None
 
 
 def _names(where: TableReader, key: str) -> tuple[str, ...]:

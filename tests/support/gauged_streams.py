@@ -32,6 +32,8 @@ time_zone = "{zone}"
 cut_off = "{cut_off}"
 allowed_lateness = "{lateness}h"
 leap = "3660d"
+[lists.some]
+counterparties = ["P1", "P3", "P9"]
 """
 
 
@@ -94,6 +96,8 @@ def _where(rng: random.Random, *, has_currency: bool) -> list[str]:
         parts.append(f'hours = "{rng.choice(["22:00-06:00", "08:30-12:00"])}"')
     if rng.random() < 0.15:
         parts.append(f"weekend = {rng.choice(['true', 'false'])}")
+    if rng.random() < 0.15:
+        parts.append('counterparty_in = "some"')
     return parts
 
 

@@ -6,6 +6,7 @@ from monitor.core.alert import Kind, written
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.threshold import Direction, Measure, Threshold
 from monitor.gauges.text import limit_text, scope_text
+from monitor.policy.lists import Lists
 from monitor.policy.models import OutlierSettings
 from monitor.policy.policy import CalendarSettings, Policy
 from monitor.policy.reviews import WHOLE, ReviewRule
@@ -33,6 +34,7 @@ def summary(policy: Policy) -> dict[str, object]:
         "reviews": [_review(rule) for rule in policy.reviews],
         "outliers": _outliers(policy.outliers),
         "systemic": _systemic(policy.systemic),
+        "lists": _lists(policy.lists),
         "suppressions": [suppression.text for suppression in policy.suppressions],
         "models": _models(policy.outliers),
     }
@@ -53,6 +55,7 @@ def summary_text(policy: Policy) -> str:
         "reviews, of an account that is over its limits again and again": said["reviews"],
         "outliers, days that are strange for the account": [said["outliers"]],
         "systemic, many accounts at once": [said["systemic"]],
+        "lists, which limits may name": said["lists"],
         "suppressions, alerts that are told with a mark": suppressions,
         "models": [said["models"]],
     }
@@ -156,6 +159,15 @@ def _systemic(settings: SystemicSettings | None) -> str | None:
         else ("limits are suggested by each segment's own history")
     )
     return f"{budget}; {settings.severity.value}"
+
+
+def _lists(lists: Lists) -> list[str]:
+    return [
+        f"{name}: {len(names.names):,} {sort}, SHA-256 {names.digest}"
+        for name, its in lists.items()
+        for sort, names in its._asdict().items()
+        if names is not None
+    ]
 
 
 def _models(settings: OutlierSettings | None) -> str | None:

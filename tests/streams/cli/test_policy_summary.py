@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.business_day import event_time_of
-from monitor.policy import document, limits, models, reviews, suppressions, systemic, where
+from monitor.policy import document, limits, lists, models, reviews, suppressions, systemic, where
 from monitor.policy.document import FULL_POLICY, policy_of
 from streams.cli.views.policy import (
     SUPPRESSIONS_SHOWN,
@@ -51,6 +51,9 @@ days = 3
 window_days = 10
 near_share = 0.9
 severity = "critical"
+[lists.pep]
+accounts = ["A7"]
+counterparties = ["P1"]
 [[suppression]]
 account = "A1"
 limit = "x"
@@ -121,6 +124,9 @@ CHANGED = {
     "review.window_days": ("window_days = 10", "window_days = 11"),
     "review.near_share": ("0.9", "0.8"),
     "review.severity": ('"critical"', '"low"'),
+    "lists.accounts": ('["A7"]', '["A8", "A7"]'),
+    "lists.counterparties": ('["P1"]', '["P2"]'),
+    "where.counterparty_in": ('"low"', '"low"\nwhere = { counterparty_in = "pep" }'),
     "suppression.account": ('"A1"', '"A2"'),
     "suppression.limit": ('limit = "x"', ""),
     "suppression.until": ('"2026-12-31"', "2027-01-01"),
@@ -129,7 +135,7 @@ CHANGED = {
 }  # fmt: skip
 """By key, what stands for it in `BASE`, and another value."""
 
-TABLES = {"calendar", "limit", "budget", "models", "systemic", "review", "suppression"}
+TABLES = {"calendar", "limit", "budget", "models", "systemic", "review", "suppression", "lists"}
 KEYS = {
     *(key for key in document.POLICY_KEYS if key not in TABLES),
     *(f"calendar.{key}" for key in document.CALENDAR_KEYS),
@@ -140,6 +146,7 @@ KEYS = {
     *(f"models.{key}" for key in models.MODELS_KEYS),
     *(f"systemic.{key}" for key in systemic.SYSTEMIC_KEYS),
     *(f"review.{key}" for key in reviews.REVIEW_KEYS),
+    *(f"lists.{key}" for key in lists.LIST_KEYS if not key.endswith("_file")),
     *(f"suppression.{key}" for key in suppressions.SUPPRESSION_KEYS),
 }
 
