@@ -16,6 +16,7 @@ def scope_text(threshold: Threshold) -> str:
     """Return whom a limit is for."""
     stated = {
         "account": threshold.account_id,
+        "list": threshold.in_list and threshold.in_list.name,
         "peer group": threshold.peer_group,
         "segment": threshold.segment,
         "product": threshold.product,

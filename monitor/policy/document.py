@@ -159,7 +159,7 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     limits = limits_of(stated, lists)
     outliers = outlier_settings(stated)
     systemic = systemic_settings(stated)
-    reviews = review_rules(stated)
+    reviews = review_rules(stated, lists)
     suppressions = suppressions_stated(stated)
     of_gauges = [limit.threshold for limit in limits.gauges]
     if outliers is None and any(t.peer_group for t in (*limits.thresholds, *of_gauges)):

@@ -5,12 +5,13 @@ A limit that asks for more than these totals is a `GaugeLimit`.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT
+from monitor.core.names import NameList
 from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.threshold import (
     LIMIT_MEASURES,
@@ -31,7 +32,7 @@ LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "above",
     "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
-SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product")
+SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product", "in_list")
 TIER_KEYS: Final = ("above", "at_least", "severity")
 
 WINDOW_DAYS_MAX: Final = 31
@@ -78,6 +79,8 @@ def limits_of(document: TableReader, lists: Lists = NO_LISTS) -> Limits:
         "measure the same and have the same scope: which one decides?",
         document,
     )
+    of_limits = ((limit.limit_id, limit.gauge, scope_in(limit.threshold)) for limit in found)
+    refuse_shared("limits", of_limits, document)
     return Limits(
         tuple(limit.threshold for limit in found if is_of_a_day(limit)),
         tuple(limit for limit in found if not is_of_a_day(limit)),
@@ -119,7 +122,7 @@ def _limit(
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ")
     limit.refuse_unknown(LIMIT_KEYS)
     gauge = _gauge(limit, lists)
-    scope = scope_stated(limit)
+    scope = scope_stated(limit, lists)
     if gauge is None or not (is_named and limit.is_good):
         return None
     tiers = _tiers(limit, gauge)
@@ -127,8 +130,7 @@ def _limit(
         return None
     threshold = Threshold(
         str(limit_id), gauge.measure, gauge.direction, gauge.currency, tiers[0].above,
-        tiers[0].severity, scope.get("account"), scope.get("segment"), scope.get("peer_group"),
-        scope.get("product"),
+        tiers[0].severity, *scope,
     )  # fmt: skip
     return GaugeLimit(threshold, gauge, tiers)
 
@@ -211,8 +213,29 @@ def _tiers(limit: TableReader, gauge: Gauge) -> tuple[Tier, ...]:
     return tuple(tiers)
 
 
-def scope_stated(reader: TableReader) -> dict[str, str]:
-    """Return the scope that a table states, by `SCOPE_KEYS`: all must hold; none is everyone."""
+class StatedScope(NamedTuple):
+    """Whom a limit or a review is for, as `Threshold` has it: all must hold; none is everyone."""
+
+    account_id: str | None = None
+    segment: str | None = None
+    peer_group: str | None = None
+    product: str | None = None
+    in_list: NameList | None = None
+
+
+def scope_in(threshold: Threshold) -> StatedScope:
+    """Return the scope that a threshold has."""
+    return StatedScope(
+        threshold.account_id,
+        threshold.segment,
+        threshold.peer_group,
+        threshold.product,
+        threshold.in_list,
+    )
+
+
+def scope_stated(reader: TableReader, lists: Lists) -> StatedScope:
+    """Return the scope that a table states, by `SCOPE_KEYS`; `lists` are those of the policy."""
     scope = reader.get("scope", {})
     if (
         isinstance(scope, dict)
@@ -220,12 +243,53 @@ def scope_stated(reader: TableReader) -> dict[str, str]:
         and all(isinstance(v, str) and 0 < len(v) <= ID_LENGTH_MAX for v in scope.values())
         and _PEER_GROUP.fullmatch(scope.get("peer_group", "A"))
     ):
-        return scope
+        listed = _list_named(scope["in_list"], reader, lists) if "in_list" in scope else None
+        return StatedScope(
+            scope.get("account"),
+            scope.get("segment"),
+            scope.get("peer_group"),
+            scope.get("product"),
+            listed,
+        )
     reader.refuse(
         f'scope is {scope!r}: write {{ segment = "business" }}, {{ product = "savings" }},'
-        ' { peer_group = "B2" } (or "B", with all in it), { account = "A7" }, or several of these'
+        ' { peer_group = "B2" } (or "B", with all in it), { account = "A7" },'
+        ' { in_list = "pep" }, or several of these'
     )
-    return {}
+    return StatedScope()
+
+
+def _list_named(name: str, reader: TableReader, lists: Lists) -> NameList | None:
+    found = lists.get(name)
+    if found is not None and found.accounts is not None:
+        return found.accounts
+    known = [each for each, its in lists.items() if its.accounts is not None]
+    reader.refuse(
+        f"scope.in_list is {name!r}: "
+        + (f"one of {', '.join(known)}" if known else "state [lists.NAME] with accounts")
+    )
+    return None
+
+
+def refuse_shared(
+    what: str, scopes: Iterable[tuple[str, object, StatedScope]], document: TableReader
+) -> None:
+    """Note lists that have an account in common, and scopes that are else alike.
+
+    Each of `scopes` has its name, what it is for beside its scope, and the scope.
+    """
+    alike: dict[object, list[tuple[str, NameList]]] = {}
+    for name, subject, scope in scopes:
+        if scope.in_list is not None:
+            alike.setdefault((subject, scope[:-1]), []).append((name, scope.in_list))
+    for of_subject in alike.values():
+        for (name, its), (other, others) in combinations(of_subject, 2):
+            shared = min(its.names & others.names, default=None) if its != others else None
+            if shared is not None:
+                document.refuse(
+                    f"{what} {name} and {other} are for lists that both have account {shared!r}:"
+                    " which one decides? Take it out of one of them"
+                )
 
 
 def _above(limit: TableReader, gauge: Gauge) -> int | None:

@@ -1,5 +1,7 @@
 """[lists] of a policy: how files become a part of it, what filters by them, what is refused."""
 
+import json
+import random
 import time
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.alert import Alert
 from monitor.core.names import NameList
 from monitor.engine.engine import plain_engine
 from monitor.gauges.sql import sql_of
@@ -14,6 +17,7 @@ from monitor.policy.document import policy_of
 from monitor.policy.lists import ListFileError, packed, unpacked, with_files
 from monitor.policy.policy import PolicyError
 from streams.topics.policy_file import policy_of_file
+from tests.support.gauged_streams import any_items
 from tests.support.laws import law
 from tests.support.transactions import POLICY, book, observed, transaction
 
@@ -174,3 +178,102 @@ def test_a_hundred_thousand_names_are_checked_in_a_second_and_fit_a_record() -> 
     assert len(policy.lists["pep"].counterparties.names) == 100_000  # type: ignore[union-attr]
     assert len(policy.text.encode()) < 880_000
     assert taken < 5  # a second on a machine that rests
+
+
+OF_ACCOUNTS = """
+[lists.pep]
+accounts = ["A1", "A2"]
+[[limit]]
+id = "of-pep"
+measure = "count"
+scope = { in_list = "pep" }
+above = 1
+"""
+
+
+def test_a_limit_for_a_list_is_for_its_accounts_and_no_others() -> None:
+    engine = plain_engine(0, book(POLICY + OF_ACCOUNTS), 1)
+    rows = [
+        transaction(f"{who}-{n}", amount="1.00", account_id=who)
+        for who in ("A1", "A2", "A3")
+        for n in range(2)
+    ]
+    alerts = observed(engine, *rows).alerts
+    told = [(alert.account_id, alert.threshold.threshold_id) for alert in alerts]
+    assert told == [("A1", "of-pep"), ("A2", "of-pep")]
+
+
+OWN = """
+[[limit]]
+id = "own"
+measure = "count"
+scope = { account = "A2" }
+above = 1
+[[limit]]
+id = "of-segment"
+measure = "count"
+scope = { segment = "s" }
+above = 0
+"""
+
+
+def test_a_list_goes_before_a_segment_and_an_account_before_a_list() -> None:
+    engine = plain_engine(0, book(POLICY + OF_ACCOUNTS + OWN), 1)
+    rows = [
+        transaction(f"{who}-{n}", amount="1.00", account_id=who, segment="s")
+        for who in ("A1", "A2", "A3")
+        for n in range(2)
+    ]
+    alerts = observed(engine, *rows).alerts
+    told = [(alert.account_id, alert.threshold.threshold_id) for alert in alerts]
+    assert told == [("A1", "of-pep"), ("A2", "own"), ("A3", "of-segment")]
+
+
+@law(60)
+@given(st.integers(0, 10**6))
+def test_a_limit_for_a_list_tells_what_limits_for_each_of_its_accounts_tell(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - made data
+    accounts = rng.sample(["A0", "A1", "A2", "A3", "A9"], rng.randint(1, 4))
+    measured = [
+        f'measure = "count"\nabove = {rng.randint(0, 3)}\n',
+        f'measure = "amount"\ncurrency = "EUR"\nperiod = "week"\nabove = {rng.randint(1, 60)}\n',
+        'measure = "count"\nwindow = "24h"\nabove = 1\n',
+    ]
+    listed = f"[lists.pep]\naccounts = {json.dumps(accounts)}\n" + "".join(
+        f'[[limit]]\nid = "x{n}"\nscope = {{ in_list = "pep" }}\n{its}'
+        for n, its in enumerate(measured)
+    )
+    each = "".join(
+        f'[[limit]]\nid = "{who}-{n}"\nscope = {{ account = "{who}" }}\n{its}'
+        for n, its in enumerate(measured)
+        for who in accounts
+    )
+    items = any_items(rng, 60)
+    first, second = (
+        observed(plain_engine(0, book(POLICY + text), 1), *items).alerts for text in (listed, each)
+    )
+    assert [_without_limit(alert) for alert in first] == [_without_limit(alert) for alert in second]
+
+
+def _without_limit(alert: Alert) -> tuple[object, ...]:
+    return (
+        alert.account_id, alert.kind, alert.status, alert.revision, alert.business_day,
+        alert.value, alert.value_before, alert.threshold.above, alert.cause.offset,
+    )  # fmt: skip
+
+
+def test_two_lists_with_an_account_in_common_are_refused_where_they_compete() -> None:
+    other = OF_ACCOUNTS.replace("pep", "vip").replace('"A1"', '"A3"')
+    with pytest.raises(PolicyError, match="limits of-pep and of-vip are for lists that both have"):
+        policy_of(POLICY + OF_ACCOUNTS + other)
+    assert policy_of(POLICY + OF_ACCOUNTS + other.replace('"A2"', '"A4"'))
+    assert policy_of(POLICY + OF_ACCOUNTS + other.replace("above", 'direction = "debit"\nabove'))
+    reviews = "".join(f'[[review]]\nscope = {{ in_list = "{name}" }}\n' for name in ("pep", "vip"))
+    text = POLICY + OF_ACCOUNTS + other.replace("above", 'direction = "debit"\nabove')
+    with pytest.raises(PolicyError, match="reviews 1 and 2 are for lists that both have"):
+        policy_of(text + reviews)
+
+
+def test_a_scope_names_a_list_of_accounts() -> None:
+    with pytest.raises(PolicyError, match="in_list is 'pep': state"):
+        policy_of(POLICY + OF_ACCOUNTS.replace("accounts =", "counterparties ="))

@@ -105,6 +105,7 @@ CHANGED = {
     "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
     "scope.product": ('"low"', '"low"\nscope = { product = "s" }'),
+    "scope.in_list": ('"low"', '"low"\nscope = { in_list = "pep" }'),
     "budget": (
         ("[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\n"
         'severity = "medium"'),
