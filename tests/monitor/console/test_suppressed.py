@@ -51,6 +51,12 @@ def test_whoever_takes_it_has_it_in_the_queue_and_whoever_closes_it_has_closed_i
         assert took.is_success, took.text
         assert "S1" in client.get("/queue?tab=mine").text
         assert client.get(address).json()["state"] == "open"
+        undone = client.post(f"{address}/undo", json={})
+        assert undone.is_success, undone.text
+        assert client.get(address).json()["state"] == "suppressed"
+        closing = {"action": "dispose", "disposition": "false-alarm", "note": None}
+        assert client.post(f"{address}/actions", json=closing).is_success
+        assert client.get(address).json()["state"] == "closed"
 
 
 def test_a_report_without_the_mark_opens_it(console: MadeConsole) -> None:
