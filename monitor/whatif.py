@@ -70,7 +70,7 @@ class LimitDays:
     def __init__(self, policy: Policy, threshold: Threshold) -> None:
         self.threshold = threshold
         self._limits = LimitSet(policy.thresholds)
-        self._own = {t.account_id for t in policy.thresholds if t.account_id is not None}
+        self._own = self._limits.named_accounts
         self._decides: dict[tuple[str | None, ...], bool] = {}
         self._places: dict[str, int] = {}
         self._account, self._day, self._value = array("q"), array("q"), array("q")
@@ -104,8 +104,8 @@ class LimitDays:
 
     @property
     def own_accounts(self) -> frozenset[str]:
-        """The accounts that have limits of their own."""
-        return frozenset(self._own)
+        """The accounts that limits name, by themselves or in a list."""
+        return self._own
 
     def _takes(self, day: int, scope: Scope) -> bool:
         """Return whether the limit decides for an account-day; the business day counts anyway."""

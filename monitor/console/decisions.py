@@ -34,6 +34,7 @@ ALLOWED: Final[Mapping[State, tuple[Does, ...]]] = {
         Does.RELEASE,
         Does.COMMENT,
     ),
+    State.SUPPRESSED: (Does.DISPOSE, Does.ASSIGN, Does.COMMENT),
     State.CLOSED: (Does.REOPEN, Does.COMMENT),
     State.WITHDRAWN: (Does.COMMENT,),
 }

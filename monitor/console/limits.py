@@ -432,6 +432,7 @@ def scope_text(threshold: Threshold) -> str:
     """Return whom a limit is for."""
     scopes = (
         (N_("account %(name)s"), threshold.account_id),
+        (N_("list %(name)s"), threshold.in_list and threshold.in_list.name),
         (N_("peer group %(name)s"), threshold.peer_group),
         (N_("segment %(name)s"), threshold.segment),
         (N_("product %(name)s"), threshold.product),

@@ -8,7 +8,7 @@ from monitor.console.language.catalogue import N_, ngettext, quoting
 from monitor.console.language.catalogue import gettext as _
 from monitor.console.language.formats import day, grouped, written_minute
 from monitor.console.words import Record
-from monitor.core.alert import Kind
+from monitor.core.alert import SUPPRESSED, Kind
 from monitor.core.threshold import Measure
 from monitor.gauges.gauge import Party
 
@@ -62,6 +62,15 @@ def why_of_alert(record: Record) -> list[str]:
     if record.get("value_before") is not None:
         before = words.amount(record, "value_before")
         found.append(_("The report before this one said %(amount)s.", amount=before))
+    suppressed = record.get(SUPPRESSED)
+    if isinstance(suppressed, Mapping):
+        found.append(
+            _(
+                "The policy suppresses this alert up to %(day)s: %(reason)s",
+                day=day(suppressed.get("until")),
+                reason=suppressed.get("reason"),
+            )
+        )
     if record.get("status") == "withdrawn":
         found.append(_("This no longer holds: the alert was withdrawn."))
     return found

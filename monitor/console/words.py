@@ -33,6 +33,7 @@ STATES: Final = {
     State.OPEN.value: N_("open"),
     State.WAITING.value: N_("waits for a second person"),
     State.SNOOZED.value: N_("snoozed"),
+    State.SUPPRESSED.value: N_("suppressed"),
     State.CLOSED.value: N_("closed"),
     State.WITHDRAWN.value: N_("withdrawn"),
 }
@@ -42,6 +43,7 @@ TABS: Final = {
     "back": N_("Back"),
     "waiting": N_("Waiting"),
     "snoozed": N_("Snoozed"),
+    "suppressed": N_("Suppressed"),
     "closed": N_("Closed"),
     "withdrawn": N_("Withdrawn"),
 }

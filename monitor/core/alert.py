@@ -14,6 +14,10 @@ _NAMESPACE: Final = UUID("6f0c1a52-6a0e-5a1b-9c55-77e1f2d1a0c4")
 """Of alert ids. Never changed: a replay years later must give the same ids."""
 
 
+SUPPRESSED: Final = "suppressed"
+"""The field of the mark; it is absent where nothing is suppressed."""
+
+
 class Kind(StrEnum):
     """What an alert is about."""
 
@@ -24,6 +28,9 @@ class Kind(StrEnum):
     REVIEW = "review"
     SYSTEMIC = "systemic"
 
+
+NEVER_SUPPRESSED: Final = (Kind.REVIEW, Kind.SYSTEMIC)
+"""The kinds that no suppression of a policy marks: they are of more than a limit and its day."""
 
 LIMIT_KINDS: Final = (Kind.DAILY_AMOUNT.value, Kind.DAILY_COUNT.value)
 """The kinds of an account-day over a limit of its own."""
@@ -55,6 +62,20 @@ class Cause(NamedTuple):
     origin: Origin | None = None
 
 
+class Suppressed(NamedTuple):
+    """The mark of an alert that a policy suppresses up to a business day, and why.
+
+    It is told, counted and kept as any other; nobody has to work it.
+    """
+
+    until: int
+    reason: str
+
+    def fields(self) -> dict[str, object]:
+        """Return it as it is written."""
+        return {"until": day_text(self.until), "reason": self.reason}
+
+
 class Alert(NamedTuple):
     """What is told of one threshold on one account-day.
 
@@ -77,6 +98,7 @@ class Alert(NamedTuple):
     evidence: dict[str, object]
     cause: Cause
     score: float | None = None
+    suppressed: Suppressed | None = None
 
     @classmethod
     def of(  # noqa: PLR0913 - what an alert states, each by its name
@@ -123,6 +145,7 @@ class Alert(NamedTuple):
             "event_time": event_time_text(cause.event_time),
             "partition": cause.partition,
             "offset": cause.offset,
+            **({} if self.suppressed is None else {SUPPRESSED: self.suppressed.fields()}),
         }
 
 

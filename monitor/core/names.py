@@ -1,10 +1,13 @@
-"""Tables of names that records may name freely: each has a bound, and what is beyond is `OTHERS`.
+"""Names: lists of a policy, and tables of those that records may name freely.
+
+Each table has a bound, and what is beyond is `OTHERS`.
 
 A segment, an institution, a branch: any text of a record may be one. A million kinds of them must
 not take a million places in memory, and what has no place of its own is counted all the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import sha256
 from typing import Final, TypeVar
 
 Key = TypeVar("Key")
@@ -43,3 +46,27 @@ def within(counts: Mapping[Key, int], at_most: int, others: Callable[[Key], Key]
         under = others(key)
         kept[under] = kept.get(under, 0) + counts[key]
     return kept
+
+
+class NameList:
+    """Names under the name of a list; two lists are equal if they have the same names.
+
+    `digest` is the SHA-256 of the names, sorted by their bytes, each with a newline after it.
+    """
+
+    __slots__ = ("digest", "name", "names")
+
+    def __init__(self, name: str, names: Iterable[str]) -> None:
+        self.name = name
+        self.names = frozenset(names)
+        text = "".join(f"{each}\n" for each in sorted(self.names))
+        self.digest = sha256(text.encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NameList) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"NameList({self.name!r}, {len(self.names)} names, {self.digest[:8]})"

@@ -1,6 +1,8 @@
 """A table of a TOML text, read key by key; every problem is noted, and none ends the reading."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeGuard, TypeVar
 
@@ -21,6 +23,16 @@ def is_whole(value: object) -> TypeGuard[int]:
 def shown(value: object) -> str:
     """Return a value as a problem quotes it."""
     return "missing" if value is MISSING else repr(value)
+
+
+def day_stated(value: object) -> int | None:
+    """Return a day that TOML states as a date or a text, as an ordinal; None if it is no day."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.toordinal()
+    return None
 
 
 class ProblemsError(ValueError):

@@ -13,6 +13,7 @@ from monitor.core.account import (
     ZERO,
     AccountDay,
 )
+from monitor.core.names import NameList
 from monitor.core.transaction import CREDIT, DEBIT
 
 
@@ -75,7 +76,8 @@ _PLACES: Final = {
 }
 
 
-_OF_ACCOUNT: Final = 16
+_OF_ACCOUNT: Final = 32
+_OF_LIST: Final = 16
 _OF_GROUP: Final = (4, 8)  # coarse and fine
 _OF_SEGMENT: Final = 2
 _OF_PRODUCT: Final = 1
@@ -87,8 +89,8 @@ class Threshold(NamedTuple):
 
     `above` is in minor units of `currency` for an amount, in transactions for a count. A count
     without a currency counts those of every currency. Its scope is `account_id`, `peer_group` (of
-    the models: all of "B", or "B2" in it), `segment` and `product`, as far as they are stated:
-    none makes it the default.
+    the models: all of "B", or "B2" in it), `segment`, `product` and `in_list` (the accounts of a
+    list), as far as they are stated: none makes it the default.
     """
 
     threshold_id: str
@@ -101,6 +103,7 @@ class Threshold(NamedTuple):
     segment: str | None
     peer_group: str | None = None
     product: str | None = None
+    in_list: NameList | None = None
 
     @property
     def subject(self) -> tuple[Measure, Direction, str | None]:
@@ -112,12 +115,13 @@ class Threshold(NamedTuple):
         """How narrow its scope is; no two scopes that one account-day is in are equally so.
 
         0 is a default. A product is less than a segment, that less than a coarse peer group, that
-        less than a fine one, and that less than an account. Of several keys the first of these
-        decides, then the next.
+        less than a fine one, that less than a list, and that less than an account. Of several keys
+        the first of these decides, then the next. Two lists that compete have no account in common.
         """
         peer_group = self.peer_group or ""
         return (
             (self.account_id is not None) * _OF_ACCOUNT
+            + (self.in_list is not None) * _OF_LIST
             + (_OF_GROUP[len(peer_group) - 1] if peer_group else 0)
             + (self.segment is not None) * _OF_SEGMENT
             + (self.product is not None) * _OF_PRODUCT
@@ -135,6 +139,7 @@ class Threshold(NamedTuple):
             self.account_id in (None, account_id)
             and self.segment in (None, segment)
             and self.product in (None, product)
+            and (self.in_list is None or account_id in self.in_list.names)
             and (
                 self.peer_group is None
                 or (peer_group is not None and peer_group.startswith(self.peer_group))
@@ -219,6 +224,7 @@ class LimitSet:
         self.unwatched: set[str] = set()
         self._segments = {t.segment for t in thresholds}
         self._products = {t.product for t in thresholds}
+        self._lists = tuple({t.in_list: None for t in thresholds if t.in_list is not None})
         self._watches: dict[tuple[str | None, ...], Watches] = {}
         self._decide: dict[tuple[str | None, ...], tuple[Threshold, ...]] = {}
 
@@ -274,20 +280,28 @@ class LimitSet:
         So what is kept by it has a bound that the policy sets, whatever names records have.
         """
         return (
-            account_id if account_id in self._own else None,
+            *self.named_by(account_id),
             segment if segment in self._segments else None,
             peer_group if self._has_peer_groups else None,
             product if product in self._products else None,
         )
 
+    def named_by(self, account_id: str) -> tuple[str | None, ...]:
+        """Return what limits name of an account: itself, if it has its own, and its lists."""
+        own = account_id if account_id in self._own else None
+        if not self._lists:  # as nearly every policy
+            return (own,)
+        return own, *(its.digest for its in self._lists if account_id in its.names)
+
+    @property
+    def named_accounts(self) -> frozenset[str]:
+        """All accounts that limits name, by themselves or in a list."""
+        return frozenset(self._own).union(*(its.names for its in self._lists))
+
     @property
     def has_owners(self) -> bool:
-        """Whether there are limits for one account."""
-        return bool(self._own)
-
-    def has_own(self, account_id: str) -> bool:
-        """Return whether there are limits for an account alone."""
-        return account_id in self._own
+        """Whether there are limits for one account, or for those of a list."""
+        return bool(self._own or self._lists)
 
     def kinds(self) -> int:
         """Return how many kinds of account-days are told apart by what decides for them."""

@@ -81,6 +81,7 @@ class Engine:
     def take_step(self) -> Step:
         """Return what came since the last call, and begin the next Step."""
         step, self._step = self._step, Step()
+        step.alerts = self.policies.marked(step.alerts)
         return step
 
     def _report(self, alert: Alert) -> None:

@@ -14,6 +14,7 @@ from monitor.core.table_reader import TableReader
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import Transaction
 from monitor.gauges.gauge import Party, party_of
+from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.where import where_stated
 
 AMOUNT_KINDS: Final = ("daily-amount",)
@@ -125,16 +126,18 @@ def parts_of(
     taken: Mapping[int, Transaction],
     calendar: Calendar,
     offset_last: int | None,
+    lists: Lists = NO_LISTS,
 ) -> list[Part]:
     """Return the transactions that make up an alert's value, with the total up to each.
 
     `taken` has the account's transactions that were taken in, by offset; those after `offset_last`
     do not count yet (None: all do). Each has the amount that reversals have left of it. Of an alert
     that is no plain sum, all transactions of its business day are returned, and counted; of a
-    review, those of all days that it lists; of a limit on a gauge, those that it measured.
+    review, those of all days that it lists; of a limit on a gauge, those that it measured. `lists`
+    are those of the policy that decided.
     """
     if alert["kind"] == Kind.LIMIT.value:
-        return _measured(alert, _standing(taken, offset_last), calendar)
+        return _measured(Measured(alert, calendar, lists), _standing(taken, offset_last))
     days = {day_of_text(alert["business_day"])}
     if alert["kind"] == Kind.REVIEW.value:
         days = {day_of_text(listed["business_day"]) for listed in alert["evidence"]["days"]}
@@ -155,7 +158,9 @@ def parts_of(
 class Measured:
     """What an alert has measured: a period of an account, or a part of it."""
 
-    def __init__(self, alert: Mapping[str, Any], calendar: Calendar) -> None:
+    def __init__(
+        self, alert: Mapping[str, Any], calendar: Calendar, lists: Lists = NO_LISTS
+    ) -> None:
         said = alert["evidence"]["measured"]
         begin, end = event_time_of(said["from"]), event_time_of(said["to"])
         assert begin is not None, "it was written by us"
@@ -173,7 +178,7 @@ class Measured:
         where = TableReader({"where": said.get("where", {})})
         # A filter by holidays without any in the period: one that is none of its days.
         holidays = tuple(map(day_of_text, said.get("holidays") or ["0001-01-01"]))
-        self._where = where_stated(where, self._currency, holidays)
+        self._where = where_stated(where, self._currency, lists, holidays)
 
     def has(self, transaction: Transaction) -> bool:
         """Return whether a transaction of the account is in it."""
@@ -188,10 +193,7 @@ class Measured:
         )
 
 
-def _measured(
-    alert: Mapping[str, Any], standing: Iterable[tuple[int, Transaction]], calendar: Calendar
-) -> list[Part]:
-    measured = Measured(alert, calendar)
+def _measured(measured: Measured, standing: Iterable[tuple[int, Transaction]]) -> list[Part]:
     parts: list[Part] = []
     total = 0
     for offset, transaction in standing:

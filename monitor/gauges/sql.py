@@ -183,6 +183,8 @@ def _parts(where: GaugeFilter) -> Iterator[str]:
     for column, of_column in names.items():
         if of_column:
             yield f"{column} IN ({_texts(of_column)})"
+    if where.counterparty_in is not None:
+        yield f"counterparty_id IN ({_texts(sorted(where.counterparty_in.names))})"
     if where.amount_from is not None:
         yield f"booked >= {where.amount_from}"
     if where.amount_to is not None:

@@ -146,6 +146,8 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
         fields["weekend"] = where.is_weekend
     if where.is_holiday is not None:
         fields["holiday"] = where.is_holiday
+    if where.counterparty_in is not None:
+        fields["counterparty_in"] = where.counterparty_in.name
     return fields
 
 

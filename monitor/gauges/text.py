@@ -16,6 +16,7 @@ def scope_text(threshold: Threshold) -> str:
     """Return whom a limit is for."""
     stated = {
         "account": threshold.account_id,
+        "list": threshold.in_list and threshold.in_list.name,
         "peer group": threshold.peer_group,
         "segment": threshold.segment,
         "product": threshold.product,
@@ -58,7 +59,9 @@ def _filters(where: Mapping[str, object]) -> str:
     parts = []
     for key, value in where.items():
         name = key.replace("_", " ")
-        if isinstance(value, list):
+        if key == "counterparty_in":
+            parts.append(f"counterparty in list {value}")
+        elif isinstance(value, list):
             parts.append(f"{name} {' or '.join(map(str, value))}")
         elif isinstance(value, Mapping):
             ends = [f"{end.replace('_', ' ')} {amount}" for end, amount in value.items()]

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from monitor.core.business_day import Calendar
+from monitor.core.names import NameList
 from monitor.core.transaction import Transaction
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +37,7 @@ class GaugeFilter(NamedTuple):
     is_weekend: bool | None = None
     is_holiday: bool | None = None
     holidays: tuple[int, ...] = ()
+    counterparty_in: NameList | None = None
 
     def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
         """Return whether all of it holds of a transaction of a business day."""
@@ -43,6 +45,10 @@ class GaugeFilter(NamedTuple):
         return (
             (not self.channel or transaction.channel in self.channel)
             and (not self.counterparty or transaction.counterparty_id in self.counterparty)
+            and (
+                self.counterparty_in is None
+                or transaction.counterparty_id in self.counterparty_in.names
+            )
             and (not self.institution or transaction.counterparty_institution in self.institution)
             and (
                 not self.country or country_of(transaction.counterparty_institution) in self.country
@@ -58,9 +64,16 @@ class GaugeFilter(NamedTuple):
 
     @property
     def stated(self) -> dict[str, object]:
-        """What it asks for, by its fields: what it does not ask for is not in it."""
+        """What it asks for, by its fields: what it does not ask for is not in it.
+
+        A list is said by its digest, whatever its name.
+        """
         asked = zip(self._fields, self, self._field_defaults.values(), strict=True)
-        return {field: value for field, value, default in asked if value != default}
+        return {
+            field: value.digest if isinstance(value, NameList) else value
+            for field, value, default in asked
+            if value != default
+        }
 
     def holidays_of(self, first: int, last: int) -> tuple[int, ...]:
         """Return the holidays from one business day to another, both included."""

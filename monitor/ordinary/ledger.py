@@ -87,6 +87,8 @@ class OrdinaryLedger(Ledger):
         self.ordinary: OrdinaryAccounts | None = None
         self.woken: list[str] = []  # accounts that may be rows again before long
         self._resting = _RestingAccounts()
+        # The first account of those that limits name alike, by what they name of it.
+        self._stands_for: dict[tuple[tuple[str | None, ...], ...], str] = {}
 
     def begin_rows(self) -> OrdinaryAccounts:
         """Let accounts stand in rows from here on, as they become ordinary; return their arrays."""
@@ -202,9 +204,14 @@ class OrdinaryLedger(Ledger):
                 self._resting.put(account)
 
     def own_id(self, account_id: str) -> str | None:
-        """Return the id of an account for which alone there are limits; None of all others."""
-        is_own = any(limits.has_own(account_id) for limits in self._limit_sets())
-        return account_id if is_own else None
+        """Return the account whose limits an account has, if it or a list of it has any; else None.
+
+        Accounts of the same lists have the same limits, and the first of them stands for all.
+        """
+        named = tuple(limits.named_by(account_id) for limits in self._limit_sets())
+        if all(its == (None,) for its in named):
+            return None
+        return self._stands_for.setdefault(named, account_id)
 
     def _limit_sets(self) -> Iterator[LimitSet]:
         """Yield the limits of all versions: days of the account may begin by any of them."""

@@ -6,16 +6,18 @@ All problems of a text come in one `PolicyError`, so that an operator mends them
 import contextlib
 import re
 import tomllib
-from datetime import date, datetime, time
+from datetime import time
 from typing import Final
 from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
-from monitor.core.table_reader import TableReader, is_whole
+from monitor.core.table_reader import TableReader, day_stated, is_whole
 from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, limits_of
+from monitor.policy.lists import LIST_KEYS, lists_stated
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy.policy import CalendarSettings, Policy, PolicyError
 from monitor.policy.reviews import review_rules
+from monitor.policy.suppressions import SUPPRESSION_KEYS, suppressions_stated
 from monitor.policy.systemic import systemic_settings
 
 POLICY_BYTES_MAX: Final = 1 << 20
@@ -50,9 +52,11 @@ __all__ = [
     "DEFAULT_POLICY",
     "FULL_POLICY",
     "LIMIT_KEYS",
+    "LIST_KEYS",
     "POLICY_BYTES_MAX",
     "POLICY_KEYS",
     "SCOPE_KEYS",
+    "SUPPRESSION_KEYS",
     "policy_of",
     "policy_of_bytes",
 ]
@@ -75,6 +79,8 @@ POLICY_KEYS: Final = (
     "models",
     "systemic",
     "review",
+    "suppression",
+    "lists",
 )
 
 DEFAULT_LIMITS: Final = """\
@@ -153,10 +159,12 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         version = 0
     effective_from = _effective_from(stated)
     calendar = _calendar(stated)
-    limits = limits_of(stated, calendar.holidays if calendar is not None else ())
+    lists = lists_stated(stated)
+    limits = limits_of(stated, lists, calendar.holidays if calendar is not None else ())
     outliers = outlier_settings(stated)
     systemic = systemic_settings(stated)
-    reviews = review_rules(stated)
+    reviews = review_rules(stated, lists)
+    suppressions = suppressions_stated(stated)
     of_gauges = [limit.threshold for limit in limits.gauges]
     if outliers is None and any(t.peer_group for t in (*limits.thresholds, *of_gauges)):
         stated.refuse("a limit is for a peer group: these are of the models, so state a [budget]")
@@ -175,6 +183,8 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         systemic,
         reviews,
         limits.gauges,
+        suppressions,
+        lists,
     )
 
 
@@ -209,21 +219,10 @@ def _effective_from(document: TableReader) -> int:
     value = document.get("effective_from", None)
     if value is None:
         return 0
-    day = _day(value)
-    if day is not None:
-        return day
-    document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
-    return 0
-
-
-def _day(value: object) -> int | None:
-    """Return the business day that a date or its text names; None if it names none."""
-    if isinstance(value, str):
-        with contextlib.suppress(ValueError):
-            value = date.fromisoformat(value)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value.toordinal()
-    return None
+    day = day_stated(value)
+    if day is None:
+        document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
+    return day or 0
 
 
 def _calendar(document: TableReader) -> CalendarSettings | None:
@@ -271,7 +270,7 @@ def _holidays(calendar: TableReader) -> tuple[int, ...]:
         return ()
     days = set()
     for value in stated:
-        day = _day(value)
+        day = day_stated(value)
         if day is None:
             calendar.refuse(f"holidays has {value!r}: write dates, e.g. 2026-12-25")
         else:

@@ -5,12 +5,13 @@ A limit that asks for more than these totals is a `GaugeLimit`.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, pairwise
 from typing import Final, NamedTuple
 
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT
+from monitor.core.names import NameList
 from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.threshold import (
     LIMIT_MEASURES,
@@ -25,13 +26,14 @@ from monitor.core.transaction import ID_LENGTH_MAX
 from monitor.gauges.gauge import WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
 from monitor.gauges.period import DAY, AccountSilence, Period, PeriodSpan
+from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.where import money_stated, where_stated
 
 LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "from",
     "silent", "remembered", "above", "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
-SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product")
+SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product", "in_list")
 TIER_KEYS: Final = ("above", "at_least", "severity")
 
 WINDOW_DAYS_MAX: Final = 31
@@ -64,10 +66,13 @@ class Limits(NamedTuple):
     gauges: tuple[GaugeLimit, ...]
 
 
-def limits_of(document: TableReader, holidays: tuple[int, ...] = ()) -> Limits:
+def limits_of(
+    document: TableReader, lists: Lists = NO_LISTS, holidays: tuple[int, ...] = ()
+) -> Limits:
     """Return the limits that the [[limit]] tables of a policy state, as far as they can be read.
 
-    `holidays` are the business days that a filter may ask for, sorted.
+    `lists` are those of the policy that limits may name, `holidays` the business days that a filter
+    may ask for, sorted.
     """
     tables = document.get("limit")
     if not isinstance(tables, list) or not tables:
@@ -78,7 +83,7 @@ def limits_of(document: TableReader, holidays: tuple[int, ...] = ()) -> Limits:
         if not isinstance(table, dict):
             document.refuse(f"limit {number} is not a table: write [[limit]]")
             continue
-        limit = _limit(table, number, document, holidays)
+        limit = _limit(table, number, document, lists, holidays)
         if limit is not None:
             found.append(limit)
     _refuse_twins(found, lambda limit: limit.limit_id, "have the same id", document)
@@ -88,6 +93,8 @@ def limits_of(document: TableReader, holidays: tuple[int, ...] = ()) -> Limits:
         "measure the same and have the same scope: which one decides?",
         document,
     )
+    of_limits = ((limit.limit_id, limit.gauge, scope_in(limit.threshold)) for limit in found)
+    refuse_shared("limits", of_limits, document)
     # Of those that compete for an account-day all are of one sort, so that one of them decides.
     climbing = {limit.gauge for limit in found if len(limit.tiers) > 1}
     of_a_day = [
@@ -122,7 +129,11 @@ def _refuse_twins(
 
 
 def _limit(
-    table: dict[str, object], number: int, document: TableReader, holidays: tuple[int, ...]
+    table: dict[str, object],
+    number: int,
+    document: TableReader,
+    lists: Lists,
+    holidays: tuple[int, ...],
 ) -> GaugeLimit | None:
     limit_id = table.get("id")
     is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
@@ -132,8 +143,8 @@ def _limit(
         )
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ")
     limit.refuse_unknown(LIMIT_KEYS)
-    gauge = _gauge(limit, holidays)
-    scope = scope_stated(limit)
+    gauge = _gauge(limit, lists, holidays)
+    scope = scope_stated(limit, lists)
     if gauge is None or not (is_named and limit.is_good):
         return None
     tiers, least_whole = _tiers(limit, gauge), _least_whole(limit, gauge)
@@ -141,13 +152,12 @@ def _limit(
         return None
     threshold = Threshold(
         str(limit_id), gauge.measure, gauge.direction, gauge.currency, tiers[0].above,
-        tiers[0].severity, scope.get("account"), scope.get("segment"), scope.get("peer_group"),
-        scope.get("product"),
+        tiers[0].severity, *scope,
     )  # fmt: skip
     return GaugeLimit(threshold, gauge, tiers, least_whole)
 
 
-def _gauge(limit: TableReader, holidays: tuple[int, ...]) -> Gauge | None:
+def _gauge(limit: TableReader, lists: Lists, holidays: tuple[int, ...]) -> Gauge | None:
     """Return what a limit measures; None if that cannot be read."""
     measure = limit.choice("measure", LIMIT_MEASURES)
     direction = limit.choice("direction", tuple(Direction), Direction.BOTH)
@@ -174,7 +184,8 @@ def _gauge(limit: TableReader, holidays: tuple[int, ...]) -> Gauge | None:
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
     silence = _silence(limit, measure)
-    where = where_stated(limit, currency if isinstance(currency, str) else None, holidays)
+    in_currency = currency if isinstance(currency, str) else None
+    where = where_stated(limit, in_currency, lists, holidays)
     if not limit.is_good:
         return None
     assert measure is not None
@@ -263,8 +274,29 @@ def _tiers(limit: TableReader, gauge: Gauge) -> tuple[Tier, ...]:
     return tuple(tiers)
 
 
-def scope_stated(reader: TableReader) -> dict[str, str]:
-    """Return the scope that a table states, by `SCOPE_KEYS`: all must hold; none is everyone."""
+class StatedScope(NamedTuple):
+    """Whom a limit or a review is for, as `Threshold` has it: all must hold; none is everyone."""
+
+    account_id: str | None = None
+    segment: str | None = None
+    peer_group: str | None = None
+    product: str | None = None
+    in_list: NameList | None = None
+
+
+def scope_in(threshold: Threshold) -> StatedScope:
+    """Return the scope that a threshold has."""
+    return StatedScope(
+        threshold.account_id,
+        threshold.segment,
+        threshold.peer_group,
+        threshold.product,
+        threshold.in_list,
+    )
+
+
+def scope_stated(reader: TableReader, lists: Lists) -> StatedScope:
+    """Return the scope that a table states, by `SCOPE_KEYS`; `lists` are those of the policy."""
     scope = reader.get("scope", {})
     if (
         isinstance(scope, dict)
@@ -272,12 +304,53 @@ def scope_stated(reader: TableReader) -> dict[str, str]:
         and all(isinstance(v, str) and 0 < len(v) <= ID_LENGTH_MAX for v in scope.values())
         and _PEER_GROUP.fullmatch(scope.get("peer_group", "A"))
     ):
-        return scope
+        listed = _list_named(scope["in_list"], reader, lists) if "in_list" in scope else None
+        return StatedScope(
+            scope.get("account"),
+            scope.get("segment"),
+            scope.get("peer_group"),
+            scope.get("product"),
+            listed,
+        )
     reader.refuse(
         f'scope is {scope!r}: write {{ segment = "business" }}, {{ product = "savings" }},'
-        ' { peer_group = "B2" } (or "B", with all in it), { account = "A7" }, or several of these'
+        ' { peer_group = "B2" } (or "B", with all in it), { account = "A7" },'
+        ' { in_list = "pep" }, or several of these'
     )
-    return {}
+    return StatedScope()
+
+
+def _list_named(name: str, reader: TableReader, lists: Lists) -> NameList | None:
+    found = lists.get(name)
+    if found is not None and found.accounts is not None:
+        return found.accounts
+    known = [each for each, its in lists.items() if its.accounts is not None]
+    reader.refuse(
+        f"scope.in_list is {name!r}: "
+        + (f"one of {', '.join(known)}" if known else "state [lists.NAME] with accounts")
+    )
+    return None
+
+
+def refuse_shared(
+    what: str, scopes: Iterable[tuple[str, object, StatedScope]], document: TableReader
+) -> None:
+    """Note lists that have an account in common, and scopes that are else alike.
+
+    Each of `scopes` has its name, what it is for beside its scope, and the scope.
+    """
+    alike: dict[object, list[tuple[str, NameList]]] = {}
+    for name, subject, scope in scopes:
+        if scope.in_list is not None:
+            alike.setdefault((subject, scope[:-1]), []).append((name, scope.in_list))
+    for of_subject in alike.values():
+        for (name, its), (other, others) in combinations(of_subject, 2):
+            shared = min(its.names & others.names, default=None) if its != others else None
+            if shared is not None:
+                document.refuse(
+                    f"{what} {name} and {other} are for lists that both have account {shared!r}:"
+                    " which one decides? Take it out of one of them"
+                )
 
 
 def _above(limit: TableReader, gauge: Gauge) -> int | None:

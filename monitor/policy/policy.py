@@ -8,12 +8,15 @@ from datetime import time
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from monitor.core.alert import Alert
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.table_reader import ProblemsError
 from monitor.core.threshold import LimitSet, Scope, Threshold
 from monitor.gauges.limit import GaugeLimit
+from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.models import OutlierSettings
 from monitor.policy.reviews import LOOK_PERMILLE, ReviewRule, deciding_rule
+from monitor.policy.suppressions import Suppression, SuppressionBook
 from monitor.policy.systemic import SystemicSettings
 
 PROBLEMS_MAX: Final = 50
@@ -104,6 +107,8 @@ class Policy(NamedTuple):
     systemic: SystemicSettings | None = None
     reviews: tuple[ReviewRule, ...] = ()
     gauges: tuple[GaugeLimit, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    lists: Lists = NO_LISTS
 
     @property
     def effective_from_text(self) -> str | None:
@@ -134,6 +139,7 @@ class PolicyBook:
     def __init__(self, policies: list[Policy]) -> None:
         assert policies, "a book has at least one policy"
         self._by_version: dict[int, Policy] = {}
+        self._suppressions: dict[int, SuppressionBook] = {}  # of versions that have any
         self.calendar = policies[0].calendar
         self._starts: list[int] = []
         self.review_days_max = 0  # the longest window of the reviews of any version, in days
@@ -170,6 +176,8 @@ class PolicyBook:
         if known is not None:
             return False
         self._by_version[policy.version] = policy
+        if policy.suppressions:
+            self._suppressions[policy.version] = SuppressionBook(policy.suppressions)
         ordered = sorted(self._by_version.values(), key=lambda p: (p.effective_from, p.version))
         self._order = [(p, p.limits()) for p in ordered]
         self._starts = [p.effective_from for p in ordered]
@@ -196,6 +204,20 @@ class PolicyBook:
     def has_gauges(self) -> bool:
         """Whether a version has limits on more than the totals of days."""
         return any(policy.gauges for policy in self.policies)
+
+    def marked(self, alerts: list[Alert]) -> list[Alert]:
+        """Return alerts, each with its mark if a suppression of the version that decided has one.
+
+        It follows from the alert alone: its account, its limit and its business day.
+        """
+        if not self._suppressions:
+            return alerts
+        found = []
+        for alert in alerts:
+            book = self._suppressions.get(alert.policy_version)
+            mark = None if book is None else book.mark_of(alert)
+            found.append(alert if mark is None else alert._replace(suppressed=mark))
+        return found
 
     @property
     def is_systemic(self) -> bool:

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from monitor.core.table_reader import TableReader, is_whole
 from monitor.core.threshold import Direction, Measure, Scope, Severity, Threshold
-from monitor.policy.limits import scope_stated
+from monitor.policy.limits import refuse_shared, scope_in, scope_stated
+from monitor.policy.lists import NO_LISTS, Lists
 
 REVIEW_KEYS: Final = ("days", "window_days", "near_share", "severity", "scope")
 
@@ -72,8 +73,8 @@ def deciding_rule(rules: Sequence[ReviewRule], scope: Scope) -> ReviewRule | Non
     return max(of_account, key=lambda rule: rule.threshold.specificity, default=None)
 
 
-def review_rules(document: TableReader) -> tuple[ReviewRule, ...]:
-    """Return what [review], or each [[review]], of a policy states."""
+def review_rules(document: TableReader, lists: Lists = NO_LISTS) -> tuple[ReviewRule, ...]:
+    """Return what [review], or each [[review]], of a policy states; `lists` are the policy's."""
     stated = document.get("review", None)
     if stated is None:
         return ()
@@ -84,14 +85,16 @@ def review_rules(document: TableReader) -> tuple[ReviewRule, ...]:
         if not isinstance(table, dict):
             document.refuse(f"{where} is not a table: write [review], or [[review]] for several")
             continue
-        rules.append(_rule(document.reader(table, f"{where}.")))
+        rules.append(_rule(document.reader(table, f"{where}."), lists))
     scopes = [rule.threshold[6:] for rule in rules]
     if len(set(scopes)) < len(scopes):
         document.refuse("two [[review]] have the same scope: which one decides?")
+    of_rules = ((str(n), None, scope_in(rule.threshold)) for n, rule in enumerate(rules, 1))
+    refuse_shared("reviews", of_rules, document)
     return tuple(rules)
 
 
-def _rule(review: TableReader) -> ReviewRule:
+def _rule(review: TableReader, lists: Lists) -> ReviewRule:
     review.refuse_unknown(REVIEW_KEYS)
     days = review.get("days", DAYS_DEFAULT)
     window_days = review.get("window_days", WINDOW_DAYS_DEFAULT)
@@ -102,9 +105,11 @@ def _rule(review: TableReader) -> ReviewRule:
         review.refuse(f"days is {days!r}: a whole number from 1 to window_days")
         days = 1
     severity = review.choice("severity", tuple(Severity), Severity.HIGH) or Severity.HIGH
-    scope = scope_stated(review)
+    scope = scope_stated(review, lists)
     near = _permille(review)
-    return ReviewRule(review_threshold(days - 1, severity, **scope), window_days, near)
+    return ReviewRule(
+        review_threshold(days - 1, severity)._replace(**scope._asdict()), window_days, near
+    )
 
 
 def _permille(review: TableReader) -> int:

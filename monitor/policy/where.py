@@ -4,9 +4,11 @@ import re
 from typing import Final
 
 from monitor.core.money import EXPONENT, minor_units
+from monitor.core.names import NameList
 from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.transaction import ID_LENGTH_MAX
 from monitor.gauges.where import GaugeFilter
+from monitor.policy.lists import NO_LISTS, Lists
 
 WHERE_KEYS: Final = (
     "channel",
@@ -18,6 +20,7 @@ WHERE_KEYS: Final = (
     "hours",
     "weekend",
     "holiday",
+    "counterparty_in",
 )
 AMOUNT_KEYS: Final = ("from", "to", "multiple_of")
 
@@ -28,11 +31,14 @@ _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):
 
 
 def where_stated(
-    limit: TableReader, currency: str | None, holidays: tuple[int, ...] = ()
+    limit: TableReader,
+    currency: str | None,
+    lists: Lists = NO_LISTS,
+    holidays: tuple[int, ...] = (),
 ) -> GaugeFilter:
     """Return the filter that a limit states; its amounts are in a currency.
 
-    `holidays` are those of the policy's calendar, sorted.
+    `lists` are those of the policy that it may name, `holidays` those of its calendar, sorted.
     """
     stated = limit.get("where", {})
     if not isinstance(stated, dict):
@@ -55,6 +61,7 @@ def where_stated(
         weekend,
         holiday,
         () if holiday is None else holidays,
+        _counterparties_in(where, lists),
     )
 
 
@@ -64,6 +71,21 @@ def _of_day(where: TableReader, key: str) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     where.refuse(f"{key} is {value!r}: write true, or false for all other days")
+    return None
+
+
+def _counterparties_in(where: TableReader, lists: Lists) -> NameList | None:
+    stated = where.get("counterparty_in", None)
+    if stated is None:
+        return None
+    found = lists.get(stated) if isinstance(stated, str) else None
+    if found is not None and found.counterparties is not None:
+        return found.counterparties
+    known = [name for name, its in lists.items() if its.counterparties is not None]
+    where.refuse(
+        f"counterparty_in is {stated!r}: "
+        + (f"one of {', '.join(known)}" if known else "state [lists.NAME] with counterparties")
+    )
     return None
 
 

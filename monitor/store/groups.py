@@ -2,8 +2,8 @@
 
 An episode is a run of an account's alerts in which each begins at most EPISODE_DAYS after the last
 day of those before; a review, the limits that it counts, and outliers of these days are one. A
-group stands where its most urgent alert stands that nobody has settled; if all are settled, where
-the most urgent one does. An alert without an account is a group by itself.
+group stands where its most urgent alert stands that nobody has settled and no policy suppresses; if
+all are, where the most urgent one does. An alert without an account is a group by itself.
 
 Both columns follow from the alerts of one account alone, whatever came first, and are written with
 each change: `group_id` is the id of the episode's first alert, and `place` is a text that sorts as
@@ -29,7 +29,7 @@ EPISODE_DAYS: Final = 10
 """As long as a review looks back by default."""
 
 PRIORITY_MAX: Final = 100
-_SETTLED: Final = frozenset({State.CLOSED.value, State.WITHDRAWN.value})
+_SETTLED: Final = frozenset({State.CLOSED.value, State.WITHDRAWN.value, State.SUPPRESSED.value})
 
 
 class GroupMember(NamedTuple):

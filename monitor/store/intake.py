@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from monitor.core.alert import LIMIT_KINDS, Kind, Status
+from monitor.core.alert import LIMIT_KINDS, SUPPRESSED, Kind, Status
 from monitor.review.membership import is_member
 from monitor.store.figures.completeness import take_completeness
 from monitor.store.figures.standings import CountedStanding, counted_among, counted_by, move
@@ -245,6 +245,7 @@ def _revision_row(read: Read) -> dict[str, Any]:
         "severity": record["severity"],
         "value": _value_of(record),
         "record": json_of(record),
+        "is_suppressed": SUPPRESSED in record,
     }
 
 
@@ -271,7 +272,14 @@ def _restate(connection: Connection, read: Sequence[Read], incidents: "_Incident
     enqueue(connection, [ToldAlert(item.told_at, item.value) for item in new.values()])
     for row in rows:
         told.setdefault(row["alert_id"], []).append(
-            Revision(row["revision"], row["told_at"], row["status"], row["severity"], row["value"])
+            Revision(
+                row["revision"],
+                row["told_at"],
+                row["status"],
+                row["severity"],
+                row["value"],
+                row["is_suppressed"],
+            )
         )
     records = _last_records(connection, told, list(new.values()))
     standings = _standings_of(connection, {name: told[name] for name in records})
@@ -363,6 +371,7 @@ def _told(connection: Connection, ids: Sequence[str]) -> dict[str, list[Revision
         revisions.c.status,
         revisions.c.severity,
         revisions.c.value,
+        revisions.c.is_suppressed,
     ).where(is_among(connection, revisions.c.alert_id, ids))
     for alert_id, *its in connection.execute(chosen).all():
         told.setdefault(alert_id, []).append(Revision(*its))

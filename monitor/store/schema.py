@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     literal_column,
     text,
 )
@@ -167,6 +168,8 @@ revisions: Final = Table(
     Column("severity", WORD, nullable=False),
     Column("value", String(64)),
     Column("record", Text, nullable=False),
+    # Whether a policy suppresses it: the record says up to when, and why.
+    Column("is_suppressed", Boolean, nullable=False, server_default=false()),
 )
 
 actions: Final = Table(

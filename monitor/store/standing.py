@@ -47,6 +47,7 @@ class State(StrEnum):
     OPEN = "open"
     WAITING = "waiting"  # for a second person
     SNOOZED = "snoozed"
+    SUPPRESSED = "suppressed"  # by the policy, as long as nobody has taken it
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"  # by the machine, before anybody had closed it
 
@@ -188,6 +189,7 @@ class Revision(NamedTuple):
     status: str
     severity: str
     value: str | None
+    is_suppressed: bool = False
 
     @property
     def substance(self) -> tuple[str, str, str | None]:
@@ -213,7 +215,8 @@ def standing_of(revisions: Sequence[Revision], actions: Iterable[Action]) -> Sta
     """Return how an alert stands after its revisions and people's actions, each in any order.
 
     An alert that was closed, and says something else since, is open again, is back, and is assigned
-    to whoever closed it.
+    to whoever closed it. While its last revision is suppressed it does not come back, and one that
+    would be open is suppressed, unless somebody has it.
     """
     ordered = sorted(actions, key=lambda action: (action.at, action.action_id))
     standing, closing = Standing(), None
@@ -225,11 +228,14 @@ def standing_of(revisions: Sequence[Revision], actions: Iterable[Action]) -> Sta
     last = max(revisions)
     if standing.state is State.CLOSED and closing is not None:
         seen = _seen(revisions, closing)
-        if seen is not None and seen.substance != last.substance:
+        is_other = seen is not None and seen.substance != last.substance
+        if is_other and not last.is_suppressed:
             assignee = accountable(closing.by)  # a program has no queue of its own
             return standing._replace(state=State.OPEN, is_back=True, assignee=assignee)
     elif last.status == Status.WITHDRAWN.value and standing.state is not State.CLOSED:
         return standing._replace(state=State.WITHDRAWN)
+    elif last.is_suppressed and standing.state is State.OPEN and standing.assignee is None:
+        return standing._replace(state=State.SUPPRESSED)
     return standing
 
 

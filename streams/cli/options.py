@@ -146,10 +146,9 @@ def book_of_files(paths: list[Path] | None) -> "PolicyBook":
 
 def policy_of_file(path: Path) -> "Policy":
     """Return the policy of a file. Raises PolicyError with all its problems, and OSError."""
-    from monitor.policy.document import POLICY_BYTES_MAX, policy_of_bytes
+    from streams.topics import policy_file
 
-    with path.open("rb") as file:
-        return policy_of_bytes(file.read(POLICY_BYTES_MAX + 1), str(path))
+    return policy_file.policy_of_file(path)
 
 
 def as_of_of(moment: str | None, book: "PolicyBook") -> "AsOf":

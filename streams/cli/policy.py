@@ -1,6 +1,7 @@
 """`weir policy`: check a policy, show what is in force, set a new version at run time."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -22,18 +23,23 @@ _File = Annotated[
 def check(file: _File, as_json: AsJson = False) -> None:
     """Read a policy and say what it does, or everything that is wrong with it (status 2).
 
+    It notes suppressions that have ended, or that name a limit which the policy does not have.
+
     Examples:
 
         weir policy check policy.toml
     """
     from streams.cli.options import policy_of_file, print_result
-    from streams.cli.views.policy import summary, summary_text
+    from streams.cli.views.policy import notes_of, summary, summary_text
+    from streams.cli.views.text import plain
 
     found = policy_of_file(file)
+    notes = notes_of(found, time.time_ns() // 1000)
     if as_json:
-        print_result(summary(found), as_json=True)
+        print_result({**summary(found), "notes": notes}, as_json=True)
     else:
         sys.stdout.write(summary_text(found))
+        sys.stdout.writelines(f"note: {plain(note)}\n" for note in notes)
 
 
 @policy.command()

@@ -12,7 +12,6 @@ from typing import IO, Any, Final
 
 from monitor.core.attributes import AccountRecord
 from monitor.core.transaction import Reason
-from monitor.policy.document import policy_of_bytes
 from streams.feed.lateness import RowOrder
 from streams.feed.reader import Batch
 from streams.kafka.broker_error import BrokerError
@@ -27,6 +26,7 @@ from streams.settings import Settings
 from streams.topics.alert_list import times_limit
 from streams.topics.catalog import Topics
 from streams.topics.policies import set_policy
+from streams.topics.policy_file import policy_of_file
 
 LATEST_MAX: Final = 100
 POLL_SECONDS: Final = 0.25
@@ -205,7 +205,7 @@ class Demo:
                 state = self.state = DemoState(settings)
                 self._on_change(state)
                 if self._port is not None or self._beside:  # others ask for it, too
-                    await set_policy(settings, policy_of_bytes(self._policy.read_bytes()))
+                    await set_policy(settings, policy_of_file(self._policy))
                 await self._run(settings, worker, others, state, until_end=until_end)
                 return state
             finally:

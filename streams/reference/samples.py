@@ -1,7 +1,7 @@
 """Records as the engine and the codec really make them: the schemas' fields are read off these."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from monitor.core.account import ClosedDay
 from monitor.core.alert import Alert
@@ -10,6 +10,13 @@ from monitor.engine.engine import Engine
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
 from streams.wire import codec
+
+_SUPPRESSION: Final = """
+[[suppression]]
+account = "A1"
+until = "2026-12-31"
+reason = "a sample"
+"""
 
 
 class Samples(NamedTuple):
@@ -22,7 +29,7 @@ class Samples(NamedTuple):
 
 def samples() -> Samples:
     """Return an alert and a closed account-day that an engine told, and rejections as written."""
-    policy = policy_of(DEFAULT_POLICY)
+    policy = policy_of(DEFAULT_POLICY + _SUPPRESSION)
     engine = Engine(0, PolicyBook([policy]))
     items = [
         transaction_of([day, "A1", f"{day}T12:00:00Z", "2000.01", "EUR", DEBIT, *[None] * 6])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from monitor.core.account import ClosedDay
-from monitor.core.alert import Alert, Kind, Status
+from monitor.core.alert import SUPPRESSED, Alert, Kind, Status
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED, FURTHER_MAX
 from monitor.core.business_day import RFC_3339
 from monitor.core.money import DECIMAL, EXPONENT
@@ -258,12 +258,21 @@ def alert_schema(alert: Alert) -> Schema:
             {"type": "integer", "minimum": -1}, "That record's offset in the partition."
         ),
     }
+    properties[SUPPRESSED] = {
+        "description": "The policy suppresses the alert: nobody has to work it. Absent if not.",
+        "type": "object",
+        "properties": {
+            "until": _about(_DAY, "The last business day on which it does."),
+            "reason": _about({"type": "string"}, "Why, as the policy states it."),
+        },
+        "required": ["until", "reason"],
+    }
     money = {"kind": {"const": Kind.DAILY_AMOUNT.value}}
     schema = _schema(
         "Alert",
         "What is told of one threshold on one account-day, or of an account that is reviewed.",
         {**_of(alert.fields(), properties), LEFT_OUT: left_out_schema()},
-        alert.fields(),
+        [name for name in alert.fields() if name != SUPPRESSED],
     )
     return schema | {
         "if": {"properties": money},

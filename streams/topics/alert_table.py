@@ -9,6 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from monitor.core.alert import SUPPRESSED
 from monitor.core.money import EXPONENT_MAX
 from streams.topics.alert_list import AlertListError
 
@@ -72,6 +73,8 @@ COLUMNS: Final = (
     _within("disposition", "note", "disposition_note"),
     Column("dispositions", "whole", lambda alert: len(alert.get("dispositions") or ())),
     _field("policy_version", "whole"),
+    _within(SUPPRESSED, "until", "suppressed_until", "day"),
+    _within(SUPPRESSED, "reason", "suppression_reason"),
     _field("transaction_id"),
     _field("event_time", "time"),
     _field("partition", "whole"),

@@ -7,7 +7,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from monitor.core.alert import Kind, Status
+from monitor.core.alert import NEVER_SUPPRESSED, Kind, Status
 from monitor.core.attributes import REASONS
 from monitor.core.transaction import Reason
 from monitor.ordinary.layout import IN_PYTHON
@@ -101,6 +101,13 @@ METRICS: Final = {
     ),
     "alerts": Metric(
         "weir_alerts_total", "counter", "Alerts reported, by kind and status.", ("kind", "status")
+    ),
+    "alerts_suppressed": Metric(
+        "weir_suppressed_alerts_total",
+        "counter",
+        "Alerts reported with the mark of a suppression, by kind and status; weir_alerts_total"
+        " counts them, too.",
+        ("kind", "status"),
     ),
     "alert_latency": Metric(
         "weir_alert_latency_seconds",
@@ -285,6 +292,7 @@ class Metrics:
     redeliveries: Counter
     in_python: Counter
     alerts: Counter
+    alerts_suppressed: Counter
     alert_latency: Histogram
     segment_days_told: Counter
     segment_days_joined: Counter
@@ -338,6 +346,8 @@ class Metrics:
         for kind in Kind:
             for status in Status:
                 self.alerts.labels(kind.value, status.value)
+                if kind not in NEVER_SUPPRESSED:
+                    self.alerts_suppressed.labels(kind.value, status.value)
 
     def forget_partition(self, partition: int) -> None:
         """Drop the gauges of a partition that moved away: another worker has it now."""

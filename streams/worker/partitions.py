@@ -298,6 +298,8 @@ class Agents:
         self._metrics.segment_days_told.inc(sum(map(len, step.segment_days)))
         for alert in step.alerts:
             self._metrics.alerts.labels(alert.kind.value, alert.status.value).inc()
+            if alert.suppressed is not None:
+                self._metrics.alerts_suppressed.labels(alert.kind.value, alert.status.value).inc()
 
     # -- flushing ---------------------------------------------------------------------------------
 

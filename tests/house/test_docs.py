@@ -138,6 +138,8 @@ def test_every_reason_stands_there_in_its_precedence() -> None:
         ("MODELS_KEYS", "key of `models`"),
         ("SYSTEMIC_KEYS", "key of `systemic`"),
         ("REVIEW_KEYS", "key of `review`"),
+        ("SUPPRESSION_KEYS", "key of `suppression`"),
+        ("LIST_KEYS", "key of `lists.NAME`"),
     ],
 )
 def test_every_key_of_a_policy_stands_there(name: str, heading: str) -> None:
@@ -151,6 +153,7 @@ def test_no_list_of_keys_is_forgotten_here() -> None:
     assert set(re.findall(r"^(\w+_KEYS): Final", sources, re.MULTILINE)) == {
         "POLICY_KEYS", "CALENDAR_KEYS", "LIMIT_KEYS", "SCOPE_KEYS", "BUDGET_KEYS", "MODELS_KEYS",
         "SYSTEMIC_KEYS", "REVIEW_KEYS", "WHERE_KEYS", "AMOUNT_KEYS", "TIER_KEYS",
+        "SUPPRESSION_KEYS", "LIST_KEYS",
     }  # fmt: skip
 
 
@@ -351,7 +354,7 @@ def test_the_policy_to_begin_with_has_every_key_and_all_of_it_can_be_used() -> N
             if name.endswith("_KEYS") for key in keys_of_table]  # fmt: skip
     for key in keys:
         assert re.search(rf"\b{key}\b", text), key
-    whole = re.sub(r"^# (?=[\w\[]+( =|\]))", "", text, flags=re.MULTILINE)
+    whole = re.sub(r"^# (?=[\w\[.]+( =|\]))", "", text, flags=re.MULTILINE)
     policy = policy_of(whole)
     assert policy.outliers is not None
     assert policy.systemic is not None

@@ -44,7 +44,28 @@ id = "count"
 measure = "count"
 direction = "both"
 above = 12
+[[limit]]
+id = "count-of-few"
+measure = "count"
+direction = "both"
+above = 3
+scope = { in_list = "few" }
+[lists.few]
+accounts_file = "few.txt"
+[[suppression]]
+account = "A0000007"
+until = "2026-01-06"
+reason = "agreed"
 """
+FEW = "".join(f"A{number:07d}\n" for number in range(20, 60))
+
+
+def stated(folder: Path, policy: str) -> Path:
+    """Write a policy and the file of its list; return the policy's file."""
+    (folder / "few.txt").write_text(FEW, encoding="utf-8")
+    file = folder / "policy.toml"
+    file.write_text(policy, encoding="utf-8")
+    return file
 
 
 class Answer(NamedTuple):
@@ -83,7 +104,8 @@ def _said(alert: dict[str, Any]) -> tuple[Any, ...]:
         "value", "limit", "currency", "segment", "severity", "policy_version", "transaction_id",
         "event_time",
     )  # fmt: skip
-    return (*(alert[name] for name in names), json.dumps(alert["evidence"], sort_keys=True))
+    parts = (json.dumps(alert.get(name), sort_keys=True) for name in ("evidence", "suppressed"))
+    return (*(alert[name] for name in names), *parts)
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +168,13 @@ def assert_the_same(stream: Answer, replay: Answer) -> None:
 
 @POLICIES
 def test_a_stream_says_what_a_replay_says(made: Path, policy: str, tmp_path: Path) -> None:
-    file = tmp_path / "policy.toml"
-    file.write_text(policy, encoding="utf-8")
+    file = stated(tmp_path, policy)
     replay = answer("replay", tmp_path, made, "--policy", file)
     stream = answer("demo", tmp_path, "--input", made, "--policy", file, "--until-end")
     # The file has all that could come out differently.
+    if policy == EVERY_SCOPE:
+        assert {said[-1] == "null" for said in replay.last.values()} == {False, True}
+        assert "count-of-few" in {said[6] for said in replay.last.values()}
     assert replay.totals["waiting"] > 0
     assert {said[2] for said in replay.last.values()} == {"raised", "restated", "withdrawn"}
     assert {reason for reason, _ in replay.rejections} == {
@@ -162,8 +186,7 @@ def test_a_stream_says_what_a_replay_says(made: Path, policy: str, tmp_path: Pat
 
 @pytest.mark.slow
 def test_faust_s_own_transport_says_it_too(made: Path, tmp_path: Path) -> None:
-    file = tmp_path / "policy.toml"
-    file.write_text(EVERY_SCOPE, encoding="utf-8")
+    file = stated(tmp_path, EVERY_SCOPE)
     replay = answer("replay", tmp_path, made, "--policy", file)
     stream = answer(
         "demo", tmp_path, "--input", made, "--policy", file, "--until-end", "--transport", "plain"
@@ -208,8 +231,7 @@ def test_a_stream_with_account_attributes_says_what_a_replay_with_them_says(
         written = csv.DictWriter(file, list(rows[0]))
         written.writeheader()
         written.writerows(row | {"segment": ""} for row in rows)
-    (tmp_path / "policy.toml").write_text(EVERY_SCOPE, encoding="utf-8")
-    given = ("--policy", tmp_path / "policy.toml", "--accounts", accounts)
+    given = ("--policy", stated(tmp_path, EVERY_SCOPE), "--accounts", accounts)
     stream = answer("demo", tmp_path, "--input", bare, *given, "--until-end")
     replay = answer("replay", tmp_path, bare, *given)
     assert replay.totals.pop("accounts_known") == len(segments.keys() - {""})

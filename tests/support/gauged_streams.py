@@ -35,6 +35,8 @@ cut_off = "{cut_off}"
 allowed_lateness = "{lateness}h"
 leap = "3660d"
 holidays = ["2026-01-01", "2026-01-06", "2026-01-09", "2026-02-02"]
+[lists.some]
+counterparties = ["P1", "P3", "P9"]
 """
 
 
@@ -119,6 +121,8 @@ def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> lis
         parts.append(f"weekend = {rng.choice(['true', 'false'])}")
     if has_holidays and rng.random() < 0.2:
         parts.append(f"holiday = {rng.choice(['true', 'false'])}")
+    if rng.random() < 0.15:
+        parts.append('counterparty_in = "some"')
     return parts
 
 

@@ -113,6 +113,8 @@ def made_record(alert_id: str, revision: int) -> dict[str, Any]:
         origin=(institution, "B1", "web", None) if institution else None,
         kind=kind, account_id=account, business_day=day_text(int(number)), threshold_id=kind,
     )  # fmt: skip
+    if rng.random() < 0.2:
+        said["suppressed"] = {"until": day_text(int(number)), "reason": "agreed"}
     return {**record, **said}
 
 

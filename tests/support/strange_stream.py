@@ -86,8 +86,31 @@ def strange_policy(
         text += "[systemic]\n"
     if version == 1 and rng.random() < HAS_GAUGES:
         text = with_any_limits(rng, text, rng.randint(1, 4))
-    policy = policy_of(text)
+    apart = random.Random(text)  # noqa: S311 - made data, and streams stay as they are
+    policy = policy_of(text + _of_lists(apart, accounts) + _suppressions(apart, accounts))
     return policy if has_models else policy._replace(outliers=None)
+
+
+def _of_lists(rng: random.Random, accounts: Sequence[str]) -> str:
+    text = ""
+    for number, some in enumerate((accounts[::3], accounts[1::3])):
+        if not some or rng.random() < 0.6:
+            continue
+        text += f"\n[lists.l{number}]\naccounts = {json.dumps(some)}\n"
+        above = rng.choice([1, 3, 10**9])
+        text += f'[[limit]]\nid = "listed-{number}"\nmeasure = "count"\nabove = {above}\n'
+        text += f'scope = {{ in_list = "l{number}" }}\n'
+    return text
+
+
+def _suppressions(rng: random.Random, accounts: Sequence[str]) -> str:
+    text = ""
+    for account_id in rng.sample(accounts, rng.randint(0, 2)):
+        limit = rng.choice(["", 'limit = "amount-0"\n', 'limit = "count-1"\n'])
+        until = day_text(DAY_FIRST + rng.randint(-1, 12))
+        text += f"\n[[suppression]]\naccount = {json.dumps(account_id)}\n{limit}"
+        text += f'until = "{until}"\nreason = "agreed"\n'
+    return text
 
 
 class _Draft:

@@ -107,7 +107,7 @@ def offered(connection: Connection, person: Person, alert_id: str, now: int) -> 
     if person.role < Role.ANALYST:
         return None
     told = [
-        Revision(row.revision, row.told_at, row.status, row.severity, row.value)
+        Revision(row.revision, row.told_at, row.status, row.severity, row.value, row.is_suppressed)
         for row in revisions_of(connection, alert_id)
     ]
     return undo_of(told, actions_of(connection, alert_id), person.name, now)

@@ -89,7 +89,7 @@ def counts(connection: Connection, name: str, now: int) -> dict[str, int]:
         its = CountedStanding(State.SNOOZED.value, assignee or NOBODY, is_back)
         stored[its] -= number
         stored[its._replace(state=State.OPEN.value)] += number
-    found = dict.fromkeys(("open", "mine", "back", "waiting", "snoozed", "closed", "withdrawn"), 0)
+    found = dict.fromkeys(("mine", "back", *(state.value for state in State)), 0)
     for its, number in stored.items():
         found[its.state] += number
         if its.state == State.OPEN.value:

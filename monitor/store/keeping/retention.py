@@ -37,7 +37,7 @@ from monitor.store.store import Store, in_pieces, is_among
 from monitor.store.work.tasklist import ended_ids
 
 SUBJECT: Final = "store"
-_DONE: Final = (State.CLOSED.value, State.WITHDRAWN.value)
+_DONE: Final = (State.CLOSED.value, State.WITHDRAWN.value, State.SUPPRESSED.value)
 
 
 class Retention(NamedTuple):

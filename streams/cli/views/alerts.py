@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from monitor.core.alert import SUPPRESSED
 from monitor.core.threshold import Measure
 from monitor.dispositions.disposition import Disposed
 from monitor.gauges.text import percent_text
@@ -143,7 +144,8 @@ def _cells(alert: Written) -> list[str]:
         times = times_limit(alert)
         cells += [over_what(alert), told(alert, "value"), told(alert, "limit")]
         cells.append(f"{times:,.2f}" if times else "")
-    cells += [alert["severity"], alert["status"], _disposed(alert)]
+    status = f"{alert['status']}, suppressed" if SUPPRESSED in alert else alert["status"]
+    cells += [alert["severity"], status, _disposed(alert)]
     return [plain(cell) for cell in cells]
 
 

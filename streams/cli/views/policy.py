@@ -2,14 +2,20 @@
 
 from typing import Final
 
-from monitor.core.alert import written
+from monitor.core.alert import Kind, written
 from monitor.core.business_day import MICROSECONDS, day_text
 from monitor.core.threshold import Direction, Measure, Threshold
 from monitor.gauges.text import limit_text, scope_text
+from monitor.policy.lists import Lists
 from monitor.policy.models import OutlierSettings
 from monitor.policy.policy import CalendarSettings, Policy
 from monitor.policy.reviews import WHOLE, ReviewRule
+from monitor.policy.suppressions import suppression_notes
 from monitor.policy.systemic import NO_SEGMENT, SystemicSettings
+from streams.cli.views.text import plain
+
+SUPPRESSIONS_SHOWN: Final = 20
+"""Suppressions that are listed for a person; as JSON all are."""
 
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
@@ -28,6 +34,8 @@ def summary(policy: Policy) -> dict[str, object]:
         "reviews": [_review(rule) for rule in policy.reviews],
         "outliers": _outliers(policy.outliers),
         "systemic": _systemic(policy.systemic),
+        "lists": _lists(policy.lists),
+        "suppressions": [suppression.text for suppression in policy.suppressions],
         "models": _models(policy.outliers),
     }
 
@@ -37,12 +45,18 @@ def summary_text(policy: Policy) -> str:
     said = summary(policy)
     limits = [f"{_limit(t)} ({t.threshold_id})" for t in policy.thresholds]
     limits += [f"{limit_text(limit)} ({limit.limit_id})" for limit in policy.gauges]
+    shown = policy.suppressions[:SUPPRESSIONS_SHOWN]
+    suppressions = [plain(suppression.text) for suppression in shown]
+    if len(policy.suppressions) > SUPPRESSIONS_SHOWN:
+        suppressions.append(f"and {len(policy.suppressions) - SUPPRESSIONS_SHOWN:,} more")
     sections = {
         "calendar": [said["calendar"]],
         "limits, an alert is raised when a total is greater": limits,
         "reviews, of an account that is over its limits again and again": said["reviews"],
         "outliers, days that are strange for the account": [said["outliers"]],
         "systemic, many accounts at once": [said["systemic"]],
+        "lists, which limits may name": said["lists"],
+        "suppressions, alerts that are told with a mark": suppressions,
         "models": [said["models"]],
     }
     since = policy.effective_from_text
@@ -54,6 +68,15 @@ def summary_text(policy: Policy) -> str:
         lines.append(f"{name}:")
         lines += [f"  {text}" for text in texts if text is not None] or ["  none"]
     return "\n".join(lines) + "\n"
+
+
+def notes_of(policy: Policy, now: int) -> list[str]:
+    """Return what is odd of a policy and no mistake, at an instant (microseconds since 1970)."""
+    names = [threshold.threshold_id for threshold in policy.every_threshold]
+    if policy.outliers is not None and policy.outliers.is_told:
+        names.append(Kind.OUTLIER.value)
+    today = policy.calendar.calendar().day_of(now)
+    return suppression_notes(policy.suppressions, names, policy.effective_from, today)
 
 
 def duration_text(microseconds: int) -> str:
@@ -144,6 +167,15 @@ def _systemic(settings: SystemicSettings | None) -> str | None:
         else ("limits are suggested by each segment's own history")
     )
     return f"{budget}; {settings.severity.value}"
+
+
+def _lists(lists: Lists) -> list[str]:
+    return [
+        f"{name}: {len(names.names):,} {sort}, SHA-256 {names.digest}"
+        for name, its in lists.items()
+        for sort, names in its._asdict().items()
+        if names is not None
+    ]
 
 
 def _models(settings: OutlierSettings | None) -> str | None:

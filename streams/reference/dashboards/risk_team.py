@@ -110,11 +110,17 @@ _ALERTS: Final = Section(
             {"{{status}}": growth("weir_alerts_total", "status", _REVIEWS)},
         ),
         Chart(
+            Drawing.PILES,
+            "Suppressed alerts by kind",
+            "Alerts raised in each interval with the mark of a suppression, by kind: they are in"
+            " the other charts, too, and not in the console's queue.",
+            {"{{kind}}": growth("weir_suppressed_alerts_total", "kind", _RAISED)},
+        ),
+        Chart(
             Drawing.BARS,
             "Alerts raised in an hour, by kind",
             "How many alerts of each kind a team gets in an hour.",
             {"{{kind}}": growth("weir_alerts_total", "kind", _RAISED, within="1h")},
-            width=12,
         ),
         Chart(
             Drawing.LINES,
@@ -125,7 +131,6 @@ _ALERTS: Final = Section(
                 f" / on () group_left () ({growth('weir_account_days_closed_total', within='1h')}"
                 " > 0)"
             },
-            width=12,
         ),
     ],
 )

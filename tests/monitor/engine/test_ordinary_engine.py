@@ -120,6 +120,28 @@ def test_a_turn_of_python_ends_once_records_are_ordinary() -> None:
         asyncio.run(steps(Pair([SYSTEMIC])))
 
 
+def test_suppressions_send_no_record_to_python() -> None:
+    many = "".join(
+        f'[[suppression]]\naccount = "A{n}"\nuntil = "2999-12-31"\nreason = "agreed"\n'
+        for n in range(2000)
+    )
+    records = [made(2 + n, f"N{n}", f"A{n % 9}", amount="90.00", hours=1) for n in range(300)]
+
+    async def steps(pair: Pair) -> None:
+        await pair.take([*BOTH, *records], tens)
+        await pair.compare()
+
+    with_marks, without = Pair([policy_of(POLICY + many)]), Pair([policy_of(POLICY)])
+    for pair in (with_marks, without):
+        asyncio.run(steps(pair))
+    assert with_marks.arrays.in_python == without.arrays.in_python
+    told = [
+        [alert for its in p.arrays.alerts.values() for alert in its] for p in (with_marks, without)
+    ]
+    assert len(told[0]) == len(told[1]) > 0
+    assert all(b'"suppressed"' in alert for alert in told[0])
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("_bounds")
 @pytest.mark.parametrize("first", range(10_000, 10_200, 100))

@@ -79,7 +79,7 @@ def put(
         if segment is not None:
             account_day.segment = segment
         expected[account_id] = codec.closed_day_bytes(ClosedDay(account_day, 7))
-        own = account_id if open_day.limits.has_own(account_id) else None
+        own = open_day.limits.named_by(account_id)[0]
         assert ordinary.put_rows(account, ledger.open_days, own)
     return ordinary, open_day, expected
 

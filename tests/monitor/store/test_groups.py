@@ -30,7 +30,8 @@ from tests.support.stored import (
 
 Held = dict[str, tuple[str, str]]
 
-STATES = ("open", "waiting", "snoozed", "closed", "withdrawn")
+STATES = ("open", "waiting", "snoozed", "suppressed", "closed", "withdrawn")
+SETTLED = ("suppressed", "closed", "withdrawn")
 
 
 @st.composite
@@ -80,7 +81,7 @@ def test_the_most_urgent_that_is_left_says_where_a_group_stands(members: list[Gr
     ranks, groups = [], []
     for member, (group_id, place) in found:
         its = [other for other, its_place in found if its_place.group_id == group_id]
-        left = [other.priority for other in its if other.state not in ("closed", "withdrawn")]
+        left = [other.priority for other in its if other.state not in SETTLED]
         rank = max(left or [other.priority for other in its])
         written = f"{100 - rank:03d} {group_id} {100 - member.priority:03d} {member.alert_id}"
         assert place == written

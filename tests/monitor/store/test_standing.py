@@ -45,7 +45,14 @@ def test_the_order_of_arrival_changes_nothing(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - made data
     actions = [made_action(rng, OF, n) for n in range(rng.randrange(12))]
     revisions = [
-        Revision(n, NOW + n, rng.choice(["restated", "withdrawn"]), "high", str(rng.randrange(2)))
+        Revision(
+            n,
+            NOW + n,
+            rng.choice(["restated", "withdrawn"]),
+            "high",
+            str(rng.randrange(2)),
+            rng.random() < 0.5,
+        )
         for n in range(1, 4)
     ]
     expected = standing_of(revisions, actions)
@@ -69,6 +76,33 @@ def test_an_alert_is_open_until_somebody_closes_it() -> None:
     standing = standing_of([RAISED], [closed()])
     assert standing.state is State.CLOSED
     assert (standing.disposition, standing.disposed_by) == ("false-alarm", "Ann")
+
+
+MARKED = RAISED._replace(is_suppressed=True)
+
+
+def test_a_suppressed_alert_is_in_nobodys_queue_until_somebody_takes_it() -> None:
+    assert standing_of([MARKED], []) == Standing(State.SUPPRESSED)
+    commented = standing_of([MARKED], [does(Does.COMMENT, 1, note="why")])
+    assert commented.state is State.SUPPRESSED
+    taken = [does(Does.ASSIGN, 1, assignee="Bea")]
+    assert standing_of([MARKED], taken).state is State.OPEN
+    assert standing_of([MARKED], [*taken, does(Does.RELEASE, 2)]).state is State.SUPPRESSED
+    assert standing_of([MARKED], [closed()]).state is State.CLOSED
+    assert standing_of([MARKED._replace(status="withdrawn")], []).state is State.WITHDRAWN
+
+
+def test_the_last_report_says_whether_an_alert_is_suppressed() -> None:
+    assert standing_of([MARKED, RAISED._replace(number=2)], []).state is State.OPEN
+    assert standing_of([RAISED, MARKED._replace(number=2)], []).state is State.SUPPRESSED
+
+
+def test_a_closed_alert_does_not_come_back_by_a_suppressed_report_but_by_the_next() -> None:
+    greater = MARKED._replace(number=2, told_at=NOW + 20, value="11.00")
+    assert standing_of([RAISED, greater], [closed()]).state is State.CLOSED
+    last = greater._replace(number=3, is_suppressed=False)
+    standing = standing_of([RAISED, greater, last], [closed()])
+    assert (standing.state, standing.is_back) == (State.OPEN, True)
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,11 @@ def test_a_store_of_an_older_form_becomes_the_same(store: Store, older_form: str
     assert contents(store) == whole
 
 
+SETTLED = ("suppressed", "closed", "withdrawn")
+
+
 def rank_of(group: list[Any]) -> int:
-    left = [row.priority for row in group if row.state not in ("closed", "withdrawn")]
+    left = [row.priority for row in group if row.state not in SETTLED]
     return int(max(left or [row.priority for row in group]))
 
 

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from monitor.policy import document, limits, models, reviews, systemic, where
+from monitor.core.business_day import event_time_of
+from monitor.policy import document, limits, lists, models, reviews, suppressions, systemic, where
 from monitor.policy.document import FULL_POLICY, policy_of
-from streams.cli.views.policy import duration_text, summary, summary_text
+from streams.cli.views.policy import (
+    SUPPRESSIONS_SHOWN,
+    duration_text,
+    notes_of,
+    summary,
+    summary_text,
+)
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "full.policy.toml"
 
@@ -45,6 +52,14 @@ days = 3
 window_days = 10
 near_share = 0.9
 severity = "critical"
+[lists.pep]
+accounts = ["A7"]
+counterparties = ["P1"]
+[[suppression]]
+account = "A1"
+limit = "x"
+until = "2026-12-31"
+reason = "agreed"
 """
 
 CHANGED = {
@@ -99,6 +114,7 @@ CHANGED = {
     "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
     "scope.product": ('"low"', '"low"\nscope = { product = "s" }'),
+    "scope.in_list": ('"low"', '"low"\nscope = { in_list = "pep" }'),
     "budget": (
         ("[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\n"
         'severity = "medium"'),
@@ -118,11 +134,18 @@ CHANGED = {
     "review.window_days": ("window_days = 10", "window_days = 11"),
     "review.near_share": ("0.9", "0.8"),
     "review.severity": ('"critical"', '"low"'),
+    "lists.accounts": ('["A7"]', '["A8", "A7"]'),
+    "lists.counterparties": ('["P1"]', '["P2"]'),
+    "where.counterparty_in": ('"low"', '"low"\nwhere = { counterparty_in = "pep" }'),
+    "suppression.account": ('"A1"', '"A2"'),
+    "suppression.limit": ('limit = "x"', ""),
+    "suppression.until": ('"2026-12-31"', "2027-01-01"),
+    "suppression.reason": ('"agreed"', '"moves house"'),
     "review.scope": ('"critical"', '"critical"\nscope = { segment = "s" }'),
 }  # fmt: skip
 """By key, what stands for it in `BASE`, and another value."""
 
-TABLES = {"calendar", "limit", "budget", "models", "systemic", "review"}
+TABLES = {"calendar", "limit", "budget", "models", "systemic", "review", "suppression", "lists"}
 KEYS = {
     *(key for key in document.POLICY_KEYS if key not in TABLES),
     *(f"calendar.{key}" for key in document.CALENDAR_KEYS),
@@ -133,6 +156,8 @@ KEYS = {
     *(f"models.{key}" for key in models.MODELS_KEYS),
     *(f"systemic.{key}" for key in systemic.SYSTEMIC_KEYS),
     *(f"review.{key}" for key in reviews.REVIEW_KEYS),
+    *(f"lists.{key}" for key in lists.LIST_KEYS if not key.endswith("_file")),
+    *(f"suppression.{key}" for key in suppressions.SUPPRESSION_KEYS),
 }
 
 
@@ -181,3 +206,53 @@ def test_the_full_policy_is_the_one_that_the_program_has() -> None:
     assert policy.reviews
     business = [t for t in policy.thresholds if t.segment == "business"]
     assert {t.measure.value for t in business} == {"amount", "count"}
+
+
+def test_a_person_sees_some_suppressions_and_how_many_more_there_are() -> None:
+    more = "".join(
+        f'[[suppression]]\naccount = "B{n}"\nuntil = "2026-02-01"\nreason = "agreed"\n'
+        for n in range(30)
+    )
+    policy = policy_of(BASE + more)
+    said = summary(policy)["suppressions"]
+    assert isinstance(said, list)
+    assert len(said) == 31
+    text = summary_text(policy)
+    assert text.count("agreed") == SUPPRESSIONS_SHOWN
+    assert "and 11 more" in text
+
+
+def test_suppressions_that_are_over_or_of_no_limit_are_noted_and_no_others() -> None:
+    more = """
+[[suppression]]
+account = "A1"
+limit = "outlier"
+until = "2026-02-01"
+reason = "ends today"
+[[suppression]]
+account = "A2"
+until = "2026-01-31"
+reason = "ended"
+[[suppression]]
+account = "A3"
+limit = "xx"
+until = "2026-02-02"
+reason = "misspelt"
+[[suppression]]
+account = "A4"
+until = "2026-01-04"
+reason = "never began"
+"""
+    now = event_time_of("2026-02-01T12:00:00Z")
+    assert now is not None
+    assert notes_of(policy_of(BASE + more), now) == [
+        "the suppression of account A2 has ended on 2026-01-31: take it out, or set a later until",
+        (
+            "the suppression of account A3 for limit xx marks nothing: no such limit is stated;"
+            " correct its limit"
+        ),
+        (
+            "the suppression of account A4 marks nothing: it ends on 2026-01-04, before the policy"
+            " is in force; take it out, or set a later until"
+        ),
+    ]

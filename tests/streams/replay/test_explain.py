@@ -118,6 +118,25 @@ def made_rows() -> list[Fields]:
     return [made_row for _, made in rows_of(Population(400, 12, 7)) for made_row in made]
 
 
+def test_an_alert_of_a_list_has_the_transactions_with_its_counterparties() -> None:
+    text = """
+[lists.pep]
+counterparties = ["P1", "P2"]
+[[limit]]
+id = "to-pep"
+measure = "count"
+where = { counterparty_in = "pep" }
+above = 1
+"""
+    parties = ["P1", "P3", "P2", "P"]
+    rows = [row(f"T{n}", amount="1.00", counterparty_id=who) for n, who in enumerate(parties)]
+    policies, batches = book(POLICY + text), batches_of(rows)
+    (alert,) = [its for its in told_of(policies, batches) if its["kind"] == "limit"]
+    explanation = explained([alert], alert, policies, batches)
+    assert explanation.differs == []
+    assert [part.transaction.transaction_id for part in explanation.parts] == ["T0", "T2"]
+
+
 @pytest.mark.no_cover
 def test_an_outlier_is_derived_again_to_the_last_digit(made_rows: list[Fields]) -> None:
     policies, batches = book(MODELLED), batches_of(made_rows)

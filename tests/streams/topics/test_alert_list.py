@@ -258,6 +258,8 @@ def columns(alert: Mapping[str, Any]) -> dict[str, Any]:
         "cause_type": cause.get("type"),
         "cause_value": cause.get("value"),
         "cause_lift": cause.get("lift"),
+        "suppressed_until": (alert.get("suppressed") or {}).get("until"),
+        "suppression_reason": (alert.get("suppressed") or {}).get("reason"),
         "disposition": held.get("disposition"),
         "disposed_by": held.get("by"),
         "disposed_at": held.get("at"),

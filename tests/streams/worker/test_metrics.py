@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from monitor.core.alert import Kind, Status
+from monitor.core.alert import NEVER_SUPPRESSED, Kind, Status
 from monitor.core.transaction import Reason
 from monitor.ordinary.layout import IN_PYTHON
 from streams.state.keys import FORMAT
@@ -132,6 +132,8 @@ def test_every_reason_kind_and_status_stands_at_zero_before_anything_happened() 
     for kind in Kind:
         for status in Status:
             assert values["weir_alerts_total", kind.value, status.value] == 0
+            marked = values.get(("weir_suppressed_alerts_total", kind.value, status.value))
+            assert marked == (None if kind in NEVER_SUPPRESSED else 0)
     assert values["weir_build_info", str(FORMAT), "1.2.3"] == 1
 
 

@@ -15,6 +15,7 @@ from monitor.store.keeping.erasure import erase
 from monitor.store.keeping.retention import Retention, prune
 from monitor.store.people import Role
 from monitor.store.schema import alerts, standing_counts
+from monitor.store.standing import State
 from monitor.store.store import Store
 from tests.support.laws import law
 from tests.support.stored import NOW, filled, made_records, sqlite_store
@@ -46,9 +47,7 @@ def ensure_counted(store: Store) -> None:
             opened = [row for row, state in zip(rows, stand, strict=True) if state == "open"]
             for name in ("Ann", "Bob", "nobody"):
                 assert counts(connection, name, now) == {
-                    **{state: stand.count(state) for state in ("waiting", "snoozed", "closed")},
-                    "withdrawn": stand.count("withdrawn"),
-                    "open": len(opened),
+                    **{state.value: stand.count(state.value) for state in State},
                     "mine": sum(row.assignee == name for row in opened),
                     "back": sum(row.is_back for row in opened),
                 }

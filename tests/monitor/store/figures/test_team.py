@@ -112,6 +112,7 @@ class Recount:
                 read.value["status"],
                 read.value["severity"],
                 read.value["value"],
+                "suppressed" in read.value,
             )
             for number, read in sorted(self.told[name].items())
         ]
