@@ -563,6 +563,41 @@ def test_what_cannot_be_answered_is_said(
     assert said in " ".join(err.replace("│", "").split()) or said in err
 
 
+@pytest.mark.parametrize(
+    ("kept", "options", "said"),
+    [
+        (0, (), "it has no rows: name a file of transactions"),
+        (
+            9,
+            ("--as-of", "2020-01-01T00:00:00Z"),
+            "all 9 are rejected (9 future); give a later --as-of, or leave it out",
+        ),
+        (-9, (), "all 9 are rejected (9 bad-amount); weir replay --rejections FILE says why"),
+    ],
+)
+@pytest.mark.parametrize("by_lines", [False, True])
+def test_without_a_row_to_judge_it_says_why_and_what_to_do(
+    weir: Weir,
+    made: Made,
+    tmp_path: Path,
+    kept: int,
+    options: tuple[str, ...],
+    said: str,
+    *,
+    by_lines: bool,
+) -> None:
+    """`kept` rows stay; those of a negative number have no amount."""
+    path = tmp_path / "r.csv"
+    lines = made.path.read_text(encoding="utf-8").splitlines()[: abs(kept) + 1]
+    if kept < 0:
+        lines[1:] = [line.replace(".", "x") for line in lines[1:]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    asked = ("--labels", made.labels) if by_lines else ("--label", "is_odd")
+    status, out, err = weir(path, *asked, "--seeds", 1, *options)
+    assert (status, out) == (2, "")
+    assert said in err
+
+
 def test_broken_labels_are_said_with_their_lines(weir: Weir, made: Made, tmp_path: Path) -> None:
     labels = tmp_path / "l.jsonl"
     good = '{"level": "transaction", "kind": "mule", "account_id": "A", "transaction_id": "T"}'
