@@ -192,10 +192,10 @@ def _number(text: str, option: str, other: str = "") -> float:
 
 def _costs(files: list[Path], *, full: bool) -> "tuple[Costs, list[str]]":
     """Return published costs, those of files in their place, and the names of the latter."""
-    from streams.lab.capacity.costs import FULL, LIMITS, measured_in
+    from streams.lab.capacity.costs import FULL, FULL_WORD, LIMITS, LIMITS_WORD, measured_in
 
     costs, measured = (FULL if full else LIMITS), set[str]()
     for file in files:
-        costs, names = measured_in(file, costs)
+        costs, names = measured_in(file, costs, FULL_WORD if full else LIMITS_WORD)
         measured.update(names)
     return costs, sorted(measured)

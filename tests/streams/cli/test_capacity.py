@@ -87,7 +87,9 @@ def test_several_are_compared_one_a_line(weir: Weir) -> None:
 
 def test_own_figures_take_the_place_of_published_ones(weir: Weir, tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
-    path.write_text(json.dumps({"cpu_us_per_transaction": 40.0}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"cpu_us_per_transaction": 40.0, "policy": "limits"}), encoding="utf-8"
+    )
     found = fields(weir("capacity", *ASKED, "--from-bench", path, "--json"))
     assert found["costs"]["transaction_us"]["value"] == 40
     assert found["costs"]["transaction_us"]["from"] == "yours"
@@ -148,7 +150,10 @@ def test_a_curve_that_bench_prints_is_what_capacity_takes(
     assert asked == [FULL_POLICY if full else DEFAULT_LIMITS]
     path = tmp_path / "curve.json"
     path.write_text(said.out, encoding="utf-8")
-    found = fields(weir("capacity", *ASKED, "--from-bench", path, "--json"))
+    refused = weir("capacity", *ASKED, "--from-bench", path, *(() if full else ("--full",)))
+    assert (refused.status, refused.out) == (2, "")
+    assert f"it was measured {'with' if full else 'without'} --full" in refused.err
+    found = fields(weir("capacity", *ASKED, "--from-bench", path, "--json", *options))
     assert found["costs"]["transaction_bytes"]["value"] == 500
     assert found["costs"]["flush_ns_a_byte"]["from"] == "yours"
     lines = weir("bench", "--curve", *options).out.splitlines()
