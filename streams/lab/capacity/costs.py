@@ -171,7 +171,7 @@ def measured_in(path: Path, costs: Costs, policy: str) -> tuple[Costs, list[str]
         try:
             of_run = _of_run(run.figures)
             if "recovery" in run.figures:
-                recovery = _numbers_of(run.figures["recovery"], "recovery", RECOVERY_FIGURES)
+                recovery = _numbers_of(run.figures["recovery"], "the recovery", RECOVERY_FIGURES)
                 recoveries[recovery["accounts"]] = recovery
                 of_run |= _of_recoveries(recoveries)
             if of_run or "recovery" in run.figures:
@@ -255,7 +255,7 @@ def _numbers_of(value: object, name: str, wanted: Mapping[str, bool]) -> dict[st
     if missing := [figure for figure in wanted if figure not in value]:
         raise CapacityError(f"{name} must have {', '.join(missing)}")
     return {
-        figure: _number(value[figure], f"{name}.{figure}", is_positive=is_positive)
+        figure: _number(value[figure], f"{figure} of {name}", is_positive=is_positive)
         for figure, is_positive in wanted.items()
     }
 
@@ -267,7 +267,10 @@ def costs_of_curve(curve: object) -> dict[str, float]:
     """
     if not isinstance(curve, list | tuple):
         raise CapacityError("curve must be an array, as weir bench --curve --json prints it")
-    points = [_numbers_of(each, "a size of the curve", CURVE_FIGURES) for each in curve]
+    points = [
+        _numbers_of(each, f"size {number} of the curve", CURVE_FIGURES)
+        for number, each in enumerate(curve, 1)
+    ]
     by_accounts: dict[float, list[Mapping[str, float]]] = {}
     for point in points:
         by_accounts.setdefault(point["accounts"], []).append(point)
