@@ -547,8 +547,8 @@ above = 9
             "version = 1" + GAUGE,
             "nosuch",
             (
-                "no limit 'nosuch' in the policy. On a day's amount or count the policy has none; of"
-                " its other limits nothing is counted: weekly"
+                "no limit 'nosuch' in the policy. On a day's amount or count the policy has none;"
+                " of its other limits nothing is counted: weekly"
             ),
         ),
     ],
