@@ -220,16 +220,23 @@ def changed_policy(policy: Policy, threshold: Threshold, above: int) -> Policy:
 
 
 def limit_of(policy: Policy, threshold_id: str) -> Threshold:
-    """Return a limit by its id. Raises WhatIfError, which names the ids there are."""
+    """Return a limit by its id. Raises WhatIfError, which names the ids that it can be."""
     for threshold in policy.thresholds:
         if threshold.threshold_id == threshold_id:
             return threshold
+    ids = ", ".join(threshold.threshold_id for threshold in policy.thresholds)
+    known = f"the policy has {ids}" if ids else "the policy has none"
     if any(limit.limit_id == threshold_id for limit in policy.gauges):
         raise WhatIfError(
-            f"limit {threshold_id} is not on a day's amount or count: of others nothing is counted"
+            f"limit {threshold_id} is not on a day's amount or count: of others nothing is"
+            f" counted. On these {known}"
         )
-    ids = ", ".join(threshold.threshold_id for threshold in policy.thresholds)
-    raise WhatIfError(f"no limit {threshold_id[:80]!r} in the policy: it has {ids}")
+    if policy.gauges:
+        others = ", ".join(limit.limit_id for limit in policy.gauges)
+        known += f"; of its other limits nothing is counted: {others}"
+    raise WhatIfError(
+        f"no limit {threshold_id[:80]!r} in the policy. On a day's amount or count {known}"
+    )
 
 
 def above_of(text: str, threshold: Threshold) -> int:

@@ -221,8 +221,9 @@ def amended(policy: Policy, threshold: Threshold, above: int, effective_from: st
         document["effective_from"] = effective_from
         limits = document["limit"]
         table = next(limit for limit in limits if limit["id"] == threshold.threshold_id)
-        table.pop("at_least", None)  # the other way to say it
-        table["above"] = said
+        step = table["tiers"][0] if "tiers" in table else table  # one tier is a limit as another
+        step.pop("at_least", None)  # the other way to say it
+        step["above"] = said
         return policy_of(tomlkit.dumps(document), f"policy version {policy.version + 1}")
     except (TOMLKitError, PolicyError) as error:
         raise AnswerError(400, f"the policy cannot be amended: {error}") from error

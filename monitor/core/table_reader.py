@@ -1,8 +1,9 @@
 """A table of a TOML text, read key by key; every problem is noted, and none ends the reading."""
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final, TypeGuard, TypeVar
 
@@ -21,8 +22,52 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 
 def shown(value: object) -> str:
-    """Return a value as a problem quotes it."""
-    return "missing" if value is MISSING else repr(value)
+    r"""Return a value as a problem quotes it: as TOML writes it, in one printable line.
+
+    >>> print(shown(["a", True, {"b c": "it's\n", "d": date(2026, 1, 5)}]))
+    ['a', true, { 'b c' = "it's\n", d = 2026-01-05 }]
+    """
+    if value is MISSING:
+        return "missing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, int):  # Python writes no number of 5,000 digits
+        return str(value) if abs(value) < _DECIMAL_MAX else hex(value)
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        pairs = [f"{key_shown(str(key))} = {shown(each)}" for key, each in value.items()]
+        return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(map(shown, value))}]"
+    return str(value)
+
+
+def key_shown(key: str) -> str:
+    """Return a key as TOML writes it: in quotes unless it is bare."""
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
+
+
+def _quoted(text: str) -> str:
+    if text.isprintable() and "'" not in text:
+        return f"'{text}'"
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(each: str) -> str:
+    if each in _ESCAPES:
+        return _ESCAPES[each]
+    if each.isprintable():
+        return each
+    return f"\\u{ord(each):04x}" if ord(each) < _LONG_ESCAPE else f"\\U{ord(each):08x}"
+
+
+_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
+_DECIMAL_MAX: Final = 10**40
+_LONG_ESCAPE: Final = 1 << 16
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def day_stated(value: object) -> int | None:
@@ -74,7 +119,7 @@ class TableReader:
         """Note the keys that nobody knows."""
         for key in self.table:
             if key not in known:
-                self.refuse(f"{key} is not known: use one of {', '.join(known)}")
+                self.refuse(f"{key_shown(key)} is not known: use one of {', '.join(known)}")
 
     def get(self, key: str, default: object = MISSING) -> Any:  # noqa: ANN401 - what TOML has
         """Return what the table states of a key; else the default."""

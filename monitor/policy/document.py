@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
-from monitor.core.table_reader import TableReader, day_stated, is_whole
+from monitor.core.table_reader import TableReader, day_stated, is_whole, shown
 from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, limits_of
 from monitor.policy.lists import LIST_KEYS, lists_stated
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
@@ -221,7 +221,7 @@ def _effective_from(document: TableReader) -> int:
         return 0
     day = day_stated(value)
     if day is None:
-        document.refuse(f"effective_from is {value!r}: write a date, e.g. 2026-03-01")
+        document.refuse(f"effective_from is {shown(value)}: write a date, e.g. 2026-03-01")
     return day or 0
 
 
@@ -234,7 +234,9 @@ def _calendar(document: TableReader) -> CalendarSettings | None:
     calendar.refuse_unknown(CALENDAR_KEYS)
     time_zone = calendar.get("time_zone", "UTC")
     if not isinstance(time_zone, str) or time_zone not in available_timezones():
-        calendar.refuse(f"time_zone is {time_zone!r}: not in the IANA list, e.g. Europe/Berlin")
+        calendar.refuse(
+            f"time_zone is {shown(time_zone)}: not in the IANA list, e.g. Europe/Berlin"
+        )
     cut_off = _cut_off(calendar)
     lateness = _duration(calendar, "allowed_lateness", "48h")
     skew = _duration(calendar, "clock_skew", "1h")
@@ -258,7 +260,7 @@ def _cut_off(calendar: TableReader) -> time:
             cut_off = time.fromisoformat(value)
     if isinstance(cut_off, time) and cut_off.tzinfo is None and not cut_off.microsecond:
         return cut_off
-    calendar.refuse(f'cut_off is {value!r}: write a time of day, e.g. "03:00"')
+    calendar.refuse(f'cut_off is {shown(value)}: write a time of day, e.g. "03:00"')
     return time()
 
 
@@ -272,7 +274,7 @@ def _holidays(calendar: TableReader) -> tuple[int, ...]:
     for value in stated:
         day = day_stated(value)
         if day is None:
-            calendar.refuse(f"holidays has {value!r}: write dates, e.g. 2026-12-25")
+            calendar.refuse(f"holidays has {shown(value)}: write dates, e.g. 2026-12-25")
         else:
             days.add(day)
     return tuple(sorted(days))
@@ -282,9 +284,11 @@ def _duration(calendar: TableReader, key: str, default: str) -> int:
     value = calendar.get(key, default)
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        calendar.refuse(f'{key} is {value!r}: write a whole number and s, m, h or d, e.g. "48h"')
+        calendar.refuse(
+            f'{key} is {shown(value)}: write a whole number and s, m, h or d, e.g. "48h"'
+        )
         return 0
     seconds = int(match[1]) * _SECONDS[match[2]]
     if seconds > _DURATION_MAX:
-        calendar.refuse(f"{key} is {value!r}: at most {_DURATION_MAX // 86_400}d")
+        calendar.refuse(f"{key} is {shown(value)}: at most {_DURATION_MAX // 86_400}d")
     return seconds * MICROSECONDS

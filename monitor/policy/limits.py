@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT
 from monitor.core.names import NameList
-from monitor.core.table_reader import TableReader, is_whole, shown
+from monitor.core.table_reader import MISSING, WHOLE_MAX, TableReader, is_whole, shown
 from monitor.core.threshold import (
     LIMIT_MEASURES,
     MONEY_MEASURES,
@@ -135,11 +135,11 @@ def _limit(
     lists: Lists,
     holidays: tuple[int, ...],
 ) -> GaugeLimit | None:
-    limit_id = table.get("id")
+    limit_id = table.get("id", MISSING)
     is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
     if not is_named:
         document.refuse(
-            f"limit {number}: id is {limit_id!r}: write letters, digits, . _ - (at most 64)"
+            f"limit {number}: id is {shown(limit_id)}: write letters, digits, . _ - (at most 64)"
         )
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ")
     limit.refuse_unknown(LIMIT_KEYS)
@@ -163,7 +163,7 @@ def _gauge(limit: TableReader, lists: Lists, holidays: tuple[int, ...]) -> Gauge
     direction = limit.choice("direction", tuple(Direction), Direction.BOTH)
     currency = limit.get("currency", None)
     if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
-        limit.refuse(f"currency is {currency!r}: not a code of ISO 4217")
+        limit.refuse(f"currency is {shown(currency)}: not a code of ISO 4217")
     elif currency is None and measure in OF_A_CURRENCY:
         limit.refuse("currency is missing: amounts of two currencies are never added")
     if measure is Measure.NET and direction is Direction.BOTH:
@@ -204,7 +204,7 @@ def _period(limit: TableReader) -> Period:
     if 0 < seconds <= WINDOW_DAYS_MAX * 86_400:
         return Period(PeriodSpan.WINDOW, seconds * MICROSECONDS)
     limit.refuse(
-        f"window is {value!r}: write a whole number and s, m, h or d, at most"
+        f"window is {shown(value)}: write a whole number and s, m, h or d, at most"
         f' {WINDOW_DAYS_MAX}d, e.g. "24h"'
     )
     return DAY
@@ -239,7 +239,8 @@ def _days(limit: TableReader, key: str, default: int | None) -> int | None:
     if match is not None and int(match[1]) <= SILENT_DAYS_MAX:
         return int(match[1])
     if key in limit.table:
-        limit.refuse(f"{key} is {value!r}: write a whole number and d, at most {SILENT_DAYS_MAX}d")
+        said = f"write a whole number and d, at most {SILENT_DAYS_MAX}d"
+        limit.refuse(f"{key} is {shown(value)}: {said}")
     return None
 
 
@@ -313,7 +314,7 @@ def scope_stated(reader: TableReader, lists: Lists) -> StatedScope:
             listed,
         )
     reader.refuse(
-        f'scope is {scope!r}: write {{ segment = "business" }}, {{ product = "savings" }},'
+        f'scope is {shown(scope)}: write {{ segment = "business" }}, {{ product = "savings" }},'
         ' { peer_group = "B2" } (or "B", with all in it), { account = "A7" },'
         ' { in_list = "pep" }, or several of these'
     )
@@ -326,7 +327,7 @@ def _list_named(name: str, reader: TableReader, lists: Lists) -> NameList | None
         return found.accounts
     known = [each for each, its in lists.items() if its.accounts is not None]
     reader.refuse(
-        f"scope.in_list is {name!r}: "
+        f"scope.in_list is {shown(name)}: "
         + (f"one of {', '.join(known)}" if known else "state [lists.NAME] with accounts")
     )
     return None
@@ -348,8 +349,8 @@ def refuse_shared(
             shared = min(its.names & others.names, default=None) if its != others else None
             if shared is not None:
                 document.refuse(
-                    f"{what} {name} and {other} are for lists that both have account {shared!r}:"
-                    " which one decides? Take it out of one of them"
+                    f"{what} {name} and {other} are for lists that both have account"
+                    f" {shown(shared)}: which one decides? Take it out of one of them"
                 )
 
 
@@ -373,6 +374,9 @@ def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
     if gauge.measure not in MONEY_MEASURES:
         if is_whole(value) and value >= 0:
             return value
+        if isinstance(value, int) and not is_whole(value) and value is not True and value > 0:
+            limit.refuse(f"{key} is {shown(value)}: too large, a count is below {WHOLE_MAX:,}")
+            return None
         limit.refuse(f"{key} is {shown(value)}: a count is a whole number, e.g. 10")
         return None
     assert gauge.currency is not None

@@ -60,7 +60,7 @@ def lists_stated(document: TableReader) -> Lists:
     for name, table in stated.items():
         if not _SLUG.fullmatch(name):
             document.refuse(
-                f"list {name!r} has no such name: write letters, digits, . _ - (at most 64)"
+                f"list {shown(name)} has no such name: write letters, digits, . _ - (at most 64)"
             )
         elif not isinstance(table, dict):
             document.refuse(f"lists.{name} is not a table: write [lists.{name}]")
@@ -198,22 +198,24 @@ def _names_of_file(path: str, read: Callable[[str], bytes]) -> list[str]:
     except OSError as error:
         why = error.strerror or str(error)
         raise ListFileError(
-            f"the list file {path!r} cannot be read ({why}): its path begins at the policy's folder"
+            f"the list file {shown(path)} cannot be read ({why}):"
+            " its path begins at the policy's folder"
         ) from None
     except UnicodeDecodeError as error:
-        raise ListFileError(f"the list file {path!r} must be UTF-8 text: {error}") from None
+        raise ListFileError(f"the list file {shown(path)} must be UTF-8 text: {error}") from None
     names = []
     for number, line in enumerate(text.split("\n"), 1):
         name = line.strip()
         if name and not _is_name(name):
             raise ListFileError(
-                f"the list file {path!r} must have an id a line, each of at most"
-                f" {ID_LENGTH_MAX} characters that can be seen, not {name[:40]!r} in line {number}"
+                f"the list file {shown(path)} must have an id a line, each of at most"
+                f" {ID_LENGTH_MAX} characters that can be seen, not {shown(name[:40])}"
+                f" in line {number}"
             )
         if name:
             names.append(name)
     if not names:
-        raise ListFileError(f"the list file {path!r} is empty: write an id a line")
+        raise ListFileError(f"the list file {shown(path)} is empty: write an id a line")
     return names
 
 

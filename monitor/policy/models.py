@@ -6,7 +6,7 @@ is usual for an account, there are no models at all.
 
 from typing import Final, NamedTuple
 
-from monitor.core.table_reader import TableReader
+from monitor.core.table_reader import TableReader, shown
 from monitor.core.threshold import Severity
 
 BUDGET_KEYS: Final = ("alerts_per_day", "one_in_at_least", "warm_up_days", "severity")
@@ -103,8 +103,8 @@ def _models(document: TableReader) -> ModelSettings:
     models.refuse_unknown(MODELS_KEYS)
     detector = models.get("detector", DETECTORS[0])
     if detector not in DETECTORS:
-        models.refuse(f"detector is {detector!r}: one of {', '.join(DETECTORS)}")
+        models.refuse(f"detector is {shown(detector)}: one of {', '.join(DETECTORS)}")
     has_term = models.get("population_amount", False)
     if not isinstance(has_term, bool):
-        models.refuse(f"population_amount is {has_term!r}: write true or false")
+        models.refuse(f"population_amount is {shown(has_term)}: write true or false")
     return ModelSettings(str(detector), bool(has_term), models.whole("seed", 0, SEED_MAX, 1))

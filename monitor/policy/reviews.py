@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from monitor.core.table_reader import TableReader, is_whole
+from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.threshold import Direction, Measure, Scope, Severity, Threshold
 from monitor.policy.limits import refuse_shared, scope_in, scope_stated
 from monitor.policy.lists import NO_LISTS, Lists
@@ -99,10 +99,12 @@ def _rule(review: TableReader, lists: Lists) -> ReviewRule:
     days = review.get("days", DAYS_DEFAULT)
     window_days = review.get("window_days", WINDOW_DAYS_DEFAULT)
     if not (is_whole(window_days) and 1 <= window_days <= WINDOW_DAYS_MAX):
-        review.refuse(f"window_days is {window_days!r}: a whole number from 1 to {WINDOW_DAYS_MAX}")
+        review.refuse(
+            f"window_days is {shown(window_days)}: a whole number from 1 to {WINDOW_DAYS_MAX}"
+        )
         window_days = WINDOW_DAYS_MAX
     if not (is_whole(days) and 1 <= days <= window_days):
-        review.refuse(f"days is {days!r}: a whole number from 1 to window_days")
+        review.refuse(f"days is {shown(days)}: a whole number from 1 to window_days")
         days = 1
     severity = review.choice("severity", tuple(Severity), Severity.HIGH) or Severity.HIGH
     scope = scope_stated(review, lists)
@@ -118,5 +120,7 @@ def _permille(review: TableReader) -> int:
         permille = Fraction(str(share)) * WHOLE if abs(share) <= 1 else Fraction(0)
         if permille.denominator == 1 and LOOK_PERMILLE <= permille <= WHOLE:
             return int(permille)
-    review.refuse(f"near_share is {share!r}: a share from 0.5 to 1 with at most three decimals")
+    review.refuse(
+        f"near_share is {shown(share)}: a share from 0.5 to 1 with at most three decimals"
+    )
     return NEAR_PERMILLE_DEFAULT

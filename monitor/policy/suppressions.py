@@ -77,15 +77,16 @@ def suppressions_stated(document: TableReader) -> tuple[Suppression, ...]:
         twin = found.setdefault(suppression[:2], suppression)
         if twin is not suppression:
             document.refuse(
-                f"suppression {number}: there is another one of account {suppression.account_id!r}"
-                f" for {_limit_words(suppression)}: keep one of them"
+                f"suppression {number}: there is another one of account"
+                f" {shown(suppression.account_id)} for {_limit_words(suppression)}:"
+                " keep one of them"
             )
     return tuple(found.values())
 
 
 def _limit_words(suppression: Suppression) -> str:
     stated = suppression.threshold_id
-    return "all its limits" if stated is None else f"limit {stated!r}"
+    return "all its limits" if stated is None else f"limit {shown(stated)}"
 
 
 def _suppression(table: TableReader) -> Suppression | None:

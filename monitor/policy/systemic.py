@@ -5,7 +5,7 @@ Without that table there is none; an empty one is enough.
 
 from typing import Final, NamedTuple
 
-from monitor.core.table_reader import TableReader
+from monitor.core.table_reader import TableReader, key_shown, shown
 from monitor.core.threshold import Severity
 
 SYSTEMIC_KEYS: Final = ("severity", "breach_budget")
@@ -62,6 +62,9 @@ def _budgets(systemic: TableReader) -> tuple[tuple[str, float], ...]:
         if isinstance(share, float) and 0 < share < 1:
             budgets.append((segment, share))
             continue
-        key = "breach_budget" if segment == NO_SEGMENT else f"breach_budget.{segment}"
-        systemic.refuse(f"{key} is {share!r}: a share of account-days between 0 and 1, e.g. 0.01")
+        part = "" if segment == NO_SEGMENT else f".{key_shown(segment)}"
+        systemic.refuse(
+            f"breach_budget{part} is {shown(share)}: a share of account-days between 0 and 1,"
+            " e.g. 0.01"
+        )
     return tuple(sorted(budgets))

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from monitor.core.money import EXPONENT, minor_units
+from monitor.core.money import EXPONENT, MINOR_UNITS_MAX, amount_text, minor_units
 from monitor.core.names import NameList
 from monitor.core.table_reader import TableReader, is_whole, shown
 from monitor.core.transaction import ID_LENGTH_MAX
@@ -27,6 +27,8 @@ AMOUNT_KEYS: Final = ("from", "to", "multiple_of")
 NAMES_MAX: Final = 1_000
 """Names that one part of a filter lists."""
 
+_PLAIN: Final = re.compile(r"([0-9]+)(?:\.([0-9]*))?")
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -42,7 +44,7 @@ def where_stated(
     """
     stated = limit.get("where", {})
     if not isinstance(stated, dict):
-        limit.refuse(f'where is {stated!r}: write {{ channel = ["atm", "cash"] }}')
+        limit.refuse(f'where is {shown(stated)}: write {{ channel = ["atm", "cash"] }}')
         return GaugeFilter()
     where = limit.reader(stated, f"{limit.where}where.")
     where.refuse_unknown(WHERE_KEYS)
@@ -54,7 +56,7 @@ def where_stated(
         _names(where, "channel"),
         _names(where, "counterparty"),
         _names(where, "counterparty_institution"),
-        _names(where, "counterparty_institution_country"),
+        _countries(where),
         _names(where, "branch"),
         *amounts,
         _hours(where),
@@ -70,7 +72,7 @@ def _of_day(where: TableReader, key: str) -> bool | None:
     value = where.get(key, None)
     if value is None or isinstance(value, bool):
         return value
-    where.refuse(f"{key} is {value!r}: write true, or false for all other days")
+    where.refuse(f"{key} is {shown(value)}: write true, or false for all other days")
     return None
 
 
@@ -83,7 +85,7 @@ def _counterparties_in(where: TableReader, lists: Lists) -> NameList | None:
         return found.counterparties
     known = [name for name, its in lists.items() if its.counterparties is not None]
     where.refuse(
-        f"counterparty_in is {stated!r}: "
+        f"counterparty_in is {shown(stated)}: "
         + (f"one of {', '.join(known)}" if known else "state [lists.NAME] with counterparties")
     )
     return None
@@ -100,9 +102,23 @@ def _names(where: TableReader, key: str) -> tuple[str, ...]:
         and 0 < len(names) <= NAMES_MAX
         and all(isinstance(name, str) and 0 < len(name) <= ID_LENGTH_MAX for name in names)
     ):
+        if strange := [name for name in names if name != name.strip()]:
+            where.refuse(f"{key} has {shown(strange[0])}: a name has no blanks at its ends")
         return tuple(sorted(set(names)))
     where.refuse(f"{key} is {shown(stated)}: write a text, or a list of at most {NAMES_MAX:,}")
     return ()
+
+
+def _countries(where: TableReader) -> tuple[str, ...]:
+    """Return the countries that a filter lists; a BIC has two capital letters of ISO 3166."""
+    key = "counterparty_institution_country"
+    names = _names(where, key)
+    if strange := [name for name in names if not _COUNTRY.fullmatch(name)]:
+        where.refuse(
+            f"{key} has {shown(strange[0])}: a country is two capital letters of ISO 3166, e.g."
+            ' "GB"'
+        )
+    return names
 
 
 def _amounts(where: TableReader, currency: str | None) -> tuple[int | None, int | None, int | None]:
@@ -110,7 +126,7 @@ def _amounts(where: TableReader, currency: str | None) -> tuple[int | None, int 
     if stated is None:
         return None, None, None
     if not isinstance(stated, dict) or not stated:
-        where.refuse(f'amount is {stated!r}: write {{ from = "100.00", to = "999.99" }}')
+        where.refuse(f'amount is {shown(stated)}: write {{ from = "100.00", to = "999.99" }}')
         return None, None, None
     if currency is None:
         where.refuse("amount is stated, and the limit has no currency")
@@ -124,6 +140,11 @@ def _amounts(where: TableReader, currency: str | None) -> tuple[int | None, int 
         amount.refuse("from is greater than to: no amount is in between")
     if multiple == 0:
         amount.refuse("multiple_of is 0: write what amounts are to be multiples of")
+    elif high is not None and amount.is_good:
+        # The greatest amount that the filter lets through.
+        greatest = high if multiple is None else high - high % multiple
+        if greatest < max(low or 0, 1):
+            where.refuse(f"amount is {shown(stated)}: no amount but 0 fits it")
     return low, high, multiple
 
 
@@ -137,7 +158,7 @@ def _hours(where: TableReader) -> tuple[int, int] | None:
         begin, end = 60 * begin_hour + begin_minute, 60 * end_hour + end_minute
         if begin != end:
             return begin, end
-    where.refuse(f'hours is {stated!r}: write two times of day, e.g. "22:00-06:00"')
+    where.refuse(f'hours is {shown(stated)}: write two times of day, e.g. "22:00-06:00"')
     return None
 
 
@@ -146,9 +167,22 @@ def money_stated(table: TableReader, key: str, currency: str) -> int | None:
     value = table.get(key)
     text = str(value) if is_whole(value) else value
     minor = minor_units(text, EXPONENT[currency]) if isinstance(text, str) else None
-    if minor is None:
+    if minor is None and _is_too_large(value, currency):
+        most = amount_text(MINOR_UNITS_MAX, EXPONENT[currency])
+        table.refuse(f"{key} is {shown(value)}: too large, an amount is at most {most}")
+    elif minor is None:
         table.refuse(
             f"{key} is {shown(value)}: write the amount as text with at most"
             f' {EXPONENT[currency]} decimals, e.g. "500{".00" if EXPONENT[currency] else ""}"'
         )
     return minor
+
+
+def _is_too_large(value: object, currency: str) -> bool:
+    """Return whether a value is an amount that its currency can have, and state cannot."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value >= 0
+    written = _PLAIN.fullmatch(value) if isinstance(value, str) else None
+    if written is None or len(written[2] or "") > EXPONENT[currency]:
+        return False
+    return len(written[1].lstrip("0")) + EXPONENT[currency] > len(str(MINOR_UNITS_MAX))

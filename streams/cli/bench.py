@@ -1,14 +1,28 @@
 """`weir bench`: how fast a worker is on this machine, beside an ordinary Faust agent."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from streams.cli.options import AsJson
 
+TAKES: Final = {
+    "console": {"store", "alerts", "arriving", "accounts"},
+    "curve": {"full"},
+    "accounts": {"full"},
+    "odd": {"full", "transactions"},
+    "stages": {"full", "transactions"},
+    "": {"full", "transactions", "stock_transactions", "recovery_accounts"},
+}
+"""What is measured, by the option that asks for it, and the further options that it takes."""
+
+ALWAYS: Final = frozenset({"append", "as_json"})
+
 
 def bench(
+    context: typer.Context,
     transactions: Annotated[
         int, typer.Option(help="Transactions for Weir's worker.", min=20_000)
     ] = 1_000_000,
@@ -108,11 +122,13 @@ def bench(
     """
     from monitor.policy.document import DEFAULT_LIMITS, FULL_POLICY
     from streams.cli.bench_series import Series, machine
+    from streams.lab.capacity.costs import FULL_WORD, LIMITS_WORD, POLICY_FIGURE
 
     options: dict[str, object] = {
         "transactions": transactions, "stock_transactions": stock_transactions, "full": full,
         "stages": stages, "accounts": accounts, "recovery_accounts": recovery_accounts,
     }  # fmt: skip
+    mode = _mode_of(context)
     if odd is not None:
         options = {"odd": odd, "transactions": transactions, "full": full}
     if curve:
@@ -121,23 +137,46 @@ def bench(
         sizes = {"alerts": alerts, "accounts": accounts or alerts // 5, "arriving": arriving}
         options = {"console": True, **sizes}
     series = None if append is None else Series(append, options)
-    policy_text = FULL_POLICY if full else DEFAULT_LIMITS
-    if console:
-        result = _console(store, alerts, accounts or alerts // 5, arriving)
-    elif curve:
-        result = _curve(policy_text)
-    elif accounts:
-        result = _memory(FULL_POLICY, accounts)
-    elif odd is not None:
-        result = _odd(policy_text, transactions, odd)
-    elif stages:
-        result = _stages(policy_text, transactions)
-    else:
-        result = _bench(policy_text, transactions, stock_transactions, recovery_accounts)
+    is_full = full or mode == "accounts"
+    policy_text = FULL_POLICY if is_full else DEFAULT_LIMITS
+    measure: dict[str, Callable[[], dict[str, object]]] = {
+        "console": lambda: _console(store, alerts, accounts or alerts // 5, arriving),
+        "curve": lambda: _curve(policy_text),
+        "accounts": lambda: _memory(policy_text, accounts),
+        "odd": lambda: _odd(policy_text, transactions, odd or 0.0),
+        "stages": lambda: _stages(policy_text, transactions),
+        "": lambda: _bench(policy_text, transactions, stock_transactions, recovery_accounts),
+    }
+    result = measure[mode]()
+    if not console:
+        result = {POLICY_FIGURE: FULL_WORD if is_full else LIMITS_WORD, **result}
     here = machine()
     _show({**result, "machine": here}, as_json=as_json)
     if series is not None:
         series.append(here, result)
+
+
+def _mode_of(context: typer.Context) -> str:
+    """Return the option that says what to measure; empty if none does.
+
+    Raises typer.BadParameter if an option would be ignored.
+    """
+    stated = {
+        name
+        for name, value in context.params.items()
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+        and (value or name == "arriving")  # an option that is 0 or off asks for nothing
+    }
+    mode = next((mode for mode in TAKES if mode in stated), "")
+    if ignored := sorted(stated - TAKES[mode] - ALWAYS - {mode}):
+        names = {name: f"--{name.replace('_', '-')}" for name in {*ignored, *TAKES[mode]}}
+        takes = ", ".join(sorted(names[name] for name in TAKES[mode]))
+        raise typer.BadParameter(
+            f"weir bench{f' --{mode}' if mode else ''} would ignore"
+            f" {', '.join(names[name] for name in ignored)}: leave out one or the other. Beside"
+            f" --append and --json it takes {takes}"
+        )
+    return mode
 
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:

@@ -72,10 +72,8 @@ def capacity(
         float, typer.Option(help="Share of core and memory that is left free, to catch up by.")
     ] = 0.4,
     replicas: Annotated[int, typer.Option(help="Copies of each topic (WEIR_REPLICATION).")] = 3,
-    session_timeout: Annotated[
-        float, typer.Option(help="WEIR_SESSION_TIMEOUT_SECONDS.", min=0)
-    ] = 10.0,
-    heartbeat: Annotated[float, typer.Option(help="WEIR_HEARTBEAT_SECONDS.", min=0)] = 3.0,
+    session_timeout: Annotated[float, typer.Option(help="WEIR_SESSION_TIMEOUT_SECONDS.")] = 10.0,
+    heartbeat: Annotated[float, typer.Option(help="WEIR_HEARTBEAT_SECONDS.")] = 3.0,
     bandwidth: Annotated[
         float,
         typer.Option(help="What the brokers can send to all workers together, in MB a second."),
@@ -84,7 +82,6 @@ def capacity(
         float,
         typer.Option(
             help="segment.bytes of the changelog, in MB: so much of a partition is not compacted.",
-            min=0,
         ),
     ] = 1074.0,
     from_bench: Annotated[
@@ -155,12 +152,12 @@ def capacity(
     for rate, count, several in product(
         _numbers(transactions_per_second, "--transactions-per-second"),
         _numbers(accounts, "--accounts"),
-        [None] if partitions == "auto" else _numbers(partitions, "--partitions", "auto"),
+        [None] if partitions == "auto" else _wholes(partitions, "--partitions", "auto"),
     ):
         target = common._replace(
             per_second=rate,
             accounts=math.ceil(count),
-            partitions=None if several is None else math.ceil(several),
+            partitions=None if several is None else int(several),
         )
         if peak_factor is not None:
             target = target._replace(transactions_a_day=rate * DAY_SECONDS / peak_factor)
@@ -178,6 +175,15 @@ def _numbers(text: str, option: str, other: str = "") -> list[float]:
     return [_number(part, option, other) for part in text.split(",")]
 
 
+def _wholes(text: str, option: str, other: str) -> list[float]:
+    numbers = _numbers(text, option, other)
+    if broken := [number for number in numbers if number % 1]:
+        raise typer.BadParameter(
+            f"must be a whole number, not {broken[0]:g}", param_hint=f"'{option}'"
+        )
+    return numbers
+
+
 def _number(text: str, option: str, other: str = "") -> float:
     """Return a number with k, M or G after it. Raises typer.BadParameter unless it is above 0."""
     found = NUMBER.fullmatch(text.strip())
@@ -192,10 +198,10 @@ def _number(text: str, option: str, other: str = "") -> float:
 
 def _costs(files: list[Path], *, full: bool) -> "tuple[Costs, list[str]]":
     """Return published costs, those of files in their place, and the names of the latter."""
-    from streams.lab.capacity.costs import FULL, LIMITS, measured_in
+    from streams.lab.capacity.costs import FULL, FULL_WORD, LIMITS, LIMITS_WORD, measured_in
 
     costs, measured = (FULL if full else LIMITS), set[str]()
     for file in files:
-        costs, names = measured_in(file, costs)
+        costs, names = measured_in(file, costs, FULL_WORD if full else LIMITS_WORD)
         measured.update(names)
     return costs, sorted(measured)

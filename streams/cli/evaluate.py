@@ -114,6 +114,7 @@ def evaluate(
     judged_as_of = as_of_of(as_of, PolicyBook([chosen]))
     batches = feed_of(files, map_file, further=further, as_it_stands=True)
     table = table_of(batches, further, judged_as_of)
+    table.check()
     if label is not None:
         truth = truth_of_columns(table, label, kind, wanted)
     else:

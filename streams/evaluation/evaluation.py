@@ -93,7 +93,7 @@ def evaluation_of(
 ) -> Evaluation:
     """Judge the runs of several seeds, and what analysts would have taught them.
 
-    Raises FeedError if no judged day has a positive.
+    Raises FeedError if no judged day has a positive, or no label of the analysts comes in time.
     """
     settings = outliers_of(policy)
     is_taken = runs[0].day > 0
@@ -101,6 +101,8 @@ def evaluation_of(
         raise FeedError(["no row of it is a transaction"], "the table")
     first = int(runs[0].day[is_taken].min()) + settings.warm_up_days
     last = int(runs[0].day.max())
+    if analysts is not None:
+        _check_labels_come(analysts, first, last)
     transactions = transactions_of(table, truth, runs, first)
     account_days = account_days_of(table, truth, runs, first)
     if not account_days.is_positive.any():
@@ -137,6 +139,21 @@ def evaluation_of(
         untaught = {name: fields[name]["ap"] for name in LEVELS}
         fields["teaching"] = teaching_fields(table, truth, taught, first, analysts, untaught)
     return Evaluation(transactions, account_days, fields)
+
+
+def _check_labels_come(analysts: Analysts, first: int, last: int) -> None:
+    """Raise FeedError if labels of the first judged day come too late for the last one's scores."""
+    days, most = max(last - first + 1, 0), last - first - 1
+    if analysts.label_after_days <= most:
+        return
+    todo = (
+        f"--label-after-days must be at most {most:,}, not {analysts.label_after_days:,}"
+        if most > 0
+        else "give more days, or leave --dispositions-per-day out"
+    )
+    raise FeedError(
+        [f"no label would be in a score, because only {days:,} days are judged: {todo}"], "labels"
+    )
 
 
 def _alerts(runs: Sequence[SeedRun], first: int, last: int, budget: int) -> dict[str, Any]:

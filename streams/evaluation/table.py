@@ -10,7 +10,8 @@ import numpy as np
 from models.arrays import Floats, Ints
 from monitor.core.as_of import AsOf
 from monitor.core.money import EXPONENT, EXPONENT_MAX
-from monitor.core.transaction import Rejection, Transaction, transaction_of
+from monitor.core.transaction import Reason, Rejection, Transaction, transaction_of
+from streams.feed.mapping import FeedError
 from streams.feed.reader import Batch
 from streams.feed.sources import Column
 from streams.wire import codec
@@ -34,6 +35,21 @@ class TransactionTable(NamedTuple):
     def times(self) -> Ints:
         """Return the event time of each transaction."""
         return np.fromiter((transaction.event_time for transaction in self.transactions), np.int64)
+
+    def check(self) -> None:
+        """Raise FeedError if no transaction is left to judge; it says why, and what to do."""
+        if self.transactions:
+            return
+        if not self.rows:
+            raise FeedError(["it has no rows: name a file of transactions"], "the input")
+        reasons = ", ".join(f"{count:,} {name}" for name, count in sorted(self.rejected.items()))
+        todo = "weir replay --rejections FILE says why"
+        if set(self.rejected) == {Reason.FUTURE.value}:
+            todo = "give a later --as-of, or leave it out"
+        raise FeedError(
+            [f"no row of it is left to judge: all {self.rows:,} are rejected ({reasons}); {todo}"],
+            "the input",
+        )
 
     def amounts(self) -> Floats:
         """Return each amount in units of the smallest currency unit there is, whole."""

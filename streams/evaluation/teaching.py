@@ -210,6 +210,7 @@ def teaching_fields(
         "dispositions_per_day": analysts.dispositions_per_day,
         "label_after_days": analysts.label_after_days,
         "labels": [each.reviewed.size for each in taught],
+        "labels_too_late": [_too_late(each, analysts) for each in taught],
         "confirmed": [each.confirmed for each in taught],
         "evidence_needed": EVIDENCE_MIN,
         "terms": list(TERMS),
@@ -217,6 +218,12 @@ def teaching_fields(
         name: _figures(level, [getattr(each, name) for each in taught], untaught[name])
         for name, level in zip(LEVELS, levels, strict=True)
     }
+
+
+def _too_late(taught: TaughtRun, analysts: Analysts) -> int:
+    """Return how many labels are given on the last judged day or later: no score has them."""
+    given = taught.run.closed_day[taught.reviewed] + analysts.label_after_days
+    return int((given >= taught.run.day.max()).sum())
 
 
 def _figures(

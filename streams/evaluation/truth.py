@@ -5,6 +5,7 @@ negative either: a transaction of it is left out, and an account-day with none o
 is judged as one to leave alone.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -81,7 +82,7 @@ def truth_of_lines(table: TransactionTable, path: Path, wanted: Sequence[str]) -
     """Return the truth that a file of labels states, as `weir generate --labels` writes it.
 
     Without `wanted` all kinds but those of incidents are looked for. Raises FeedError if a line
-    is no label, or none has a wanted kind; OSError.
+    is no label, or none of a wanted kind names what the table has; OSError.
     """
     places: dict[tuple[str, str], int] = {}
     for place, transaction in enumerate(table.transactions):
@@ -91,22 +92,34 @@ def truth_of_lines(table: TransactionTable, path: Path, wanted: Sequence[str]) -
     numbers: dict[str, int] = {}
     kind = np.full(len(table.transactions), -1, np.int64)
     days: list[tuple[int, int, int]] = []
-    unmatched = 0
+    named: Counter[str] = Counter()
+    matched: Counter[str] = Counter()
     for label in _labels(path):
         number = numbers.setdefault(label.kind, len(numbers))
         if label.level == "transaction":
             place = places.get((label.account_id or "", label.transaction_id or ""), -1)
             if place >= 0:
                 kind[place] = number
-            unmatched += place < 0
+            is_matched = place >= 0
         else:
             account = accounts.get(label.account_id or "", -1)
             if account >= 0:
                 days.append((account, day_of_text(label.business_day or ""), number))
-            unmatched += account < 0
+            is_matched = account >= 0
+        named[label.kind] += 1
+        matched[label.kind] += is_matched
     account_, day, day_kind = np.array(days, np.int64).reshape(-1, 3).T
     looked_for = wanted or [name for name in numbers if name not in incidents.KINDS]
-    return Truth(*_positives(numbers, looked_for), kind, account_, day, day_kind, unmatched)
+    positives = _positives(numbers, looked_for)
+    if looked_for and not any(matched[name] for name in looked_for):
+        count = sum(named[name] for name in looked_for)
+        problem = (
+            f"none of the {count:,} labels of kind {', '.join(looked_for)} names a transaction or"
+            " an account of the input: give the file that they were written for"
+        )
+        raise FeedError([problem], "the labels")
+    unmatched = named.total() - matched.total()
+    return Truth(*positives, kind, account_, day, day_kind, unmatched)
 
 
 def _positives(

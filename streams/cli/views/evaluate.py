@@ -80,6 +80,9 @@ def taught_lines_of(teaching: Mapping[str, Any]) -> Iterator[str]:
         f" {after} day{'s' if after > 1 else ''} later: {labels} labels, {confirmed} of them"
         " suspicions."
     )
+    if any(teaching["labels_too_late"]):
+        late = _counts(teaching["labels_too_late"])
+        yield f"Of the labels {late} come too late to be in the score of a judged day."
     for level, name in LEVELS.items():
         taught = teaching[level]
         gain = "" if taught["gain"] is None else f" ({taught['gain']:+.3f})"

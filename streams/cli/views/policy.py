@@ -12,12 +12,17 @@ from monitor.policy.policy import CalendarSettings, Policy
 from monitor.policy.reviews import WHOLE, ReviewRule
 from monitor.policy.suppressions import suppression_notes
 from monitor.policy.systemic import NO_SEGMENT, SystemicSettings
-from streams.cli.views.text import plain
+from streams.log import escaped
 
 SUPPRESSIONS_SHOWN: Final = 20
 """Suppressions that are listed for a person; as JSON all are."""
 
 _UNITS: Final = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+NOTHING_COUNTS: Final = (
+    "; it never comes, because reviews count limits on a day's amount or count alone, and the"
+    " policy has none"
+)
 
 
 def summary(policy: Policy) -> dict[str, object]:
@@ -25,13 +30,14 @@ def summary(policy: Policy) -> dict[str, object]:
 
     `limits` are by their ids; all else is one text, or a list of them.
     """
+    counts = "" if policy.thresholds else NOTHING_COUNTS
     return {
         "version": policy.version,
         "effective_from": policy.effective_from_text or "ever",
         "calendar": _calendar(policy.calendar),
         "limits": {threshold.threshold_id: _limit(threshold) for threshold in policy.thresholds}
         | {limit.limit_id: limit_text(limit) for limit in policy.gauges},
-        "reviews": [_review(rule) for rule in policy.reviews],
+        "reviews": [f"{_review(rule)}{counts}" for rule in policy.reviews],
         "outliers": _outliers(policy.outliers),
         "systemic": _systemic(policy.systemic),
         "lists": _lists(policy.lists),
@@ -46,7 +52,7 @@ def summary_text(policy: Policy) -> str:
     limits = [f"{_limit(t)} ({t.threshold_id})" for t in policy.thresholds]
     limits += [f"{limit_text(limit)} ({limit.limit_id})" for limit in policy.gauges]
     shown = policy.suppressions[:SUPPRESSIONS_SHOWN]
-    suppressions = [plain(suppression.text) for suppression in shown]
+    suppressions = [suppression.text for suppression in shown]
     if len(policy.suppressions) > SUPPRESSIONS_SHOWN:
         suppressions.append(f"and {len(policy.suppressions) - SUPPRESSIONS_SHOWN:,} more")
     sections = {
@@ -66,7 +72,8 @@ def summary_text(policy: Policy) -> str:
     for name, texts in sections.items():
         assert isinstance(texts, list)
         lines.append(f"{name}:")
-        lines += [f"  {text}" for text in texts if text is not None] or ["  none"]
+        # A name of a policy may have any character in it: none may move a terminal's cursor.
+        lines += [f"  {escaped(text)}" for text in texts if text is not None] or ["  none"]
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -101,8 +101,25 @@ SOURCES: Final = {
 """Each field of `Costs`. The largest partition of a curve is that of 300,000 accounts here."""
 
 
-def _figures_of(path: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield the figures of each run in a file: what --json prints, or a series of --append.
+POLICY_FIGURE: Final = "policy"
+"""The figure of each benchmark that says by which policy it was measured."""
+
+LIMITS_WORD: Final = "limits"
+FULL_WORD: Final = "full"
+
+_OPTION: Final = {LIMITS_WORD: "without --full", FULL_WORD: "with --full"}
+
+
+class _Run(NamedTuple):
+    """The figures of one run, and where they stand."""
+
+    place: str
+    figures: Mapping[str, Any]
+    policy: str | None  # None if the run does not say
+
+
+def _runs_of(path: Path) -> Iterator[_Run]:
+    """Yield each run in a file: what --json prints, or a line of a series of --append.
 
     Raises CapacityError if the file has none, and OSError.
     """
@@ -113,80 +130,175 @@ def _figures_of(path: Path) -> Iterator[Mapping[str, Any]]:
     for number, line in enumerate(data.splitlines(), 1):
         if not line.strip():
             continue
+        place = f"{path}, line {number},"
         try:
             run = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             run = None
         if not isinstance(run, dict):
             raise CapacityError(
-                f"{path}, line {number}, must be an object that weir bench --json printed, or a"
-                " line of --append"
+                f"{place} must be an object that weir bench --json printed, or a line of --append"
             )
         figures = run.get("figures", run)
         if isinstance(figures, dict):
-            yield figures
+            yield _Run(place, figures, _policy_of(figures, run.get("options")))
 
 
-def measured_in(path: Path, costs: Costs) -> tuple[Costs, list[str]]:
+def _policy_of(figures: Mapping[str, Any], options: object) -> str | None:
+    """Return the word that a run has for its policy; a series has always had --full among options.
+
+    None if neither says.
+    """
+    word = figures.get(POLICY_FIGURE)
+    if isinstance(word, str) and word in _OPTION:
+        return str(word)
+    is_full = options.get("full") if isinstance(options, dict) else None
+    if isinstance(is_full, bool):
+        return FULL_WORD if is_full else LIMITS_WORD
+    return None
+
+
+def measured_in(path: Path, costs: Costs, policy: str) -> tuple[Costs, list[str]]:
     """Return costs with the figures of a file of benchmarks, and the names of those it has.
 
-    Of several runs the last one counts. Raises CapacityError if the file has no figure that can be
-    used, and OSError.
+    Of several runs the last one counts. `policy` is the word of the policy that is asked about.
+    Raises CapacityError if the file has no figure that can be used, or one of another or of an
+    unknown policy; and OSError.
     """
     found: dict[str, float] = {}
-    recoveries: dict[int, Mapping[str, Any]] = {}
-    for figures in _figures_of(path):
+    recoveries: dict[float, Mapping[str, float]] = {}
+    for run in _runs_of(path):
         try:
-            found |= _of_run(figures)
-            if "recovery" in figures:
-                recoveries[figures["recovery"]["accounts"]] = figures["recovery"]
-            found |= _of_recoveries(recoveries)
-        except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError) as error:
-            raise CapacityError(f"{path} has figures that cannot be used: {error!r}") from error
+            of_run = _of_run(run.figures)
+            if "recovery" in run.figures:
+                recovery = _numbers_of(run.figures["recovery"], "the recovery", RECOVERY_FIGURES)
+                recoveries[recovery["accounts"]] = recovery
+                of_run |= _of_recoveries(recoveries)
+            if of_run or "recovery" in run.figures:
+                _check_policy(run.policy, policy)
+        except CapacityError as error:
+            raise CapacityError(f"{run.place} cannot be used: {error}") from None
+        found |= of_run
     if not found:
         raise CapacityError(
             f"{path} must have a run of weir bench, of weir bench --curve, or two of"
             " weir bench --recovery-accounts with different numbers, as --json prints them"
         )
-    if bad := [name for name, value in found.items() if not 0 <= value < math.inf]:
-        raise CapacityError(f"{path} has figures that cannot be: {', '.join(bad)}")
     return costs._replace(**found), sorted(found)
+
+
+def _check_policy(measured: str | None, asked: str) -> None:
+    if measured is None:
+        raise CapacityError(
+            f"it does not say by which policy it was measured. Measure again {_OPTION[asked]}, or,"
+            f' if it was measured so, add "{POLICY_FIGURE}": "{asked}" to the line'
+        )
+    if measured != asked:
+        change = "add --full" if measured == FULL_WORD else "leave --full out"
+        raise CapacityError(
+            f"it was measured {_OPTION[measured]}. Measure again {_OPTION[asked]}, or {change}"
+        )
 
 
 def _of_run(figures: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     whole = figures.get("cpu_us_per_transaction")
-    if isinstance(whole, int | float):  # that of --stages is an object: it has no transport
-        found["transaction_us"] = float(whole)
+    if whole is not None and not isinstance(whole, dict):  # of --stages: it has no transport
+        name = "cpu_us_per_transaction"
+        found["transaction_us"] = _number(whole, name, is_positive=True)
     if "curve" in figures:
         found |= costs_of_curve(figures["curve"])
     return found
 
 
-def costs_of_curve(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return what the sizes of a curve say; see `SOURCES` for each rule."""
-    by_accounts: dict[int, list[Mapping[str, Any]]] = {}
+CURVE_FIGURES: Final = {
+    "accounts": True,
+    "open_transactions": True,
+    "memory_bytes": True,
+    "state_bytes": True,
+    "decide_us": False,
+    "flush_bytes_many": True,
+    "flush_us_many": False,
+    "rebuild_seconds": False,
+}
+"""The figures of a size of a curve that costs follow from, and whether each must be above 0."""
+
+RECOVERY_FIGURES: Final = {
+    "accounts": True,
+    "read_seconds": False,
+    "read_cpu_seconds": False,
+    "changelog_bytes": True,
+}
+
+
+def _number(value: object, name: str, *, is_positive: bool) -> float:
+    """Return a figure. Raises CapacityError unless it is a finite number, not below 0."""
+    least = "greater than 0" if is_positive else "of at least 0"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value) if abs(value) < NUMBER_MAX else math.inf
+        if math.isfinite(number) and (number > 0 or (number == 0 and not is_positive)):
+            return number
+    shown = json.dumps(value)
+    if len(shown) > SHOWN_MAX:
+        shown = f"{shown[:SHOWN_MAX]}..."
+    raise CapacityError(f"{name} must be a number {least}, not {shown}")
+
+
+NUMBER_MAX: Final = 1e18
+SHOWN_MAX: Final = 40
+
+
+def _numbers_of(value: object, name: str, wanted: Mapping[str, bool]) -> dict[str, float]:
+    """Return the figures of an object. Raises CapacityError if it lacks one, or one cannot be."""
+    if not isinstance(value, Mapping):
+        raise CapacityError(f"{name} must be an object with {', '.join(wanted)}")
+    if missing := [figure for figure in wanted if figure not in value]:
+        raise CapacityError(f"{name} must have {', '.join(missing)}")
+    return {
+        figure: _number(value[figure], f"{figure} of {name}", is_positive=is_positive)
+        for figure, is_positive in wanted.items()
+    }
+
+
+def costs_of_curve(curve: object) -> dict[str, float]:
+    """Return what the sizes of a curve say; see `SOURCES` for each rule.
+
+    Raises CapacityError if it is no array of sizes from which costs follow.
+    """
+    if not isinstance(curve, list | tuple):
+        raise CapacityError("curve must be an array, as weir bench --curve --json prints it")
+    points = [
+        _numbers_of(each, f"size {number} of the curve", CURVE_FIGURES)
+        for number, each in enumerate(curve, 1)
+    ]
+    by_accounts: dict[float, list[Mapping[str, float]]] = {}
     for point in points:
         by_accounts.setdefault(point["accounts"], []).append(point)
     pairs = [
-        sorted(same, key=lambda point: float(point["open_transactions"]))
+        sorted(same, key=lambda point: point["open_transactions"])
         for same in by_accounts.values()
-        if len(same) > 1
+        if len({point["open_transactions"] for point in same}) > 1
     ]
     if not pairs:
-        raise ValueError("no two sizes have as many accounts, and other transactions")
+        raise CapacityError(
+            "the curve must have two sizes with as many accounts, and different open_transactions"
+        )
     few, more = pairs[0][0], pairs[0][-1]
     points = [point for point in points if point["accounts"] <= PARTITION_ACCOUNTS]
+    if len({point["accounts"] for point in points}) < 2:  # noqa: PLR2004 - a slope needs two
+        raise CapacityError(
+            f"the curve must have two sizes with different accounts, up to {PARTITION_ACCOUNTS:,}"
+        )
     small = min(points, key=lambda point: point["accounts"])
     large = max(points, key=lambda point: point["accounts"])
     transactions = more["open_transactions"] - few["open_transactions"]
 
     def of_transaction(name: str) -> float:
-        return max(float(more[name] - few[name]) / int(transactions), 0.0)
+        return max((more[name] - few[name]) / transactions, 0.0)
 
     def of_account(name: str) -> float:
         held = large["open_transactions"] * of_transaction(name)
-        return max(float(large[name] - held) / int(large["accounts"]), 0.0)
+        return max((large[name] - held) / large["accounts"], 0.0)
 
     tens = math.log10(large["accounts"] / small["accounts"])
     return {
@@ -208,16 +320,21 @@ MANY_RECORDS: Final = 15_000
 """As many records as come before the larger flush of a curve: WEIR_FLUSH_RECORDS."""
 
 
-def _of_recoveries(runs: Mapping[int, Mapping[str, Any]]) -> dict[str, float]:
+def _of_recoveries(runs: Mapping[float, Mapping[str, float]]) -> dict[str, float]:
     """Return what two recoveries say, with few accounts and with many; see `SOURCES`."""
     if len(runs) < 2:  # noqa: PLR2004 - a difference needs two
         return {}
     few, many = runs[min(runs)], runs[max(runs)]
     spent = many["read_cpu_seconds"] - few["read_cpu_seconds"]
     read = many["changelog_bytes"] - few["changelog_bytes"]
+    if read <= 0:
+        raise CapacityError(
+            "the recovery of more accounts must have read more changelog_bytes than the one of"
+            f" {few['accounts']:,.0f}"
+        )
     return {
-        "read_ns_a_byte": max(1e9 * float(spent) / int(read), 0.0),
-        "start_seconds": max(float(few["read_seconds"]) - EMBEDDED_JOIN_SECONDS, 0.0),
+        "read_ns_a_byte": max(1e9 * spent / read, 0.0),
+        "start_seconds": max(few["read_seconds"] - EMBEDDED_JOIN_SECONDS, 0.0),
     }
 
 

@@ -153,7 +153,7 @@ class _Model:
         for member in self._members:
             if member.is_deciding and member.partitions and member.free <= 0:
                 raise CapacityError(
-                    f"a worker with {len(member.partitions)} partitions cannot catch up: each has"
+                    f"a worker with {_partitions(len(member.partitions))} cannot catch up: each has"
                     f" {self._rate:,.0f} transactions a second, and its core decides"
                     f" {1 / self._needs.record_seconds:,.0f}"
                 )
@@ -395,6 +395,10 @@ class _Model:
             self._partitions[number].since, self._partitions[number].again = None, 0.0
         member.waits = 0.0
         self._caught_up = max(self._caught_up, self._now)
+
+
+def _partitions(count: int) -> str:
+    return f"{count:,} partition{'' if count == 1 else 's'}"
 
 
 def simulate(

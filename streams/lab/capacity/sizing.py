@@ -95,14 +95,14 @@ def size_of(costs: Costs, target: Target, segment_bytes: float, dirty_ratio: flo
 
 def _check(target: Target, costs: Costs) -> None:
     problems = [
-        f"{name} must be greater than 0, not {value:g}"
-        for name, value in (
-            ("transactions a second", target.per_second),
-            ("accounts", target.accounts),
-            ("open days", target.open_days),
-            ("memory of a worker", target.worker_bytes),
-            ("copies", target.replicas),
-            ("share of a core", target.core_share),
+        f"{name} must be greater than 0{unit}, not {value:g}{unit}"
+        for name, value, unit in (
+            ("transactions a second", target.per_second, ""),
+            ("accounts", target.accounts, ""),
+            ("open days", target.open_days, ""),
+            ("memory of a worker", target.worker_bytes / 1e9, " GB"),
+            ("copies", target.replicas, ""),
+            ("share of a core", target.core_share, ""),
         )
         if not 0 < value < math.inf
     ]
@@ -120,7 +120,7 @@ def _check(target: Target, costs: Costs) -> None:
         least = costs.process_bytes / (1 - target.headroom)
         problems.append(
             f"memory of a worker must be more than {least / 1e9:.2f} GB, which one without accounts"
-            f" needs, not {target.worker_bytes / 1e9:.2f}"
+            f" needs, not {target.worker_bytes / 1e9:.3g} GB"
         )
     if problems:
         raise CapacityError("; ".join(problems))
@@ -202,6 +202,8 @@ def _refusal(costs: Costs, target: Target, workers: int, why: str) -> str:
     load = _load(costs, target, workers)
     free = 1 - target.headroom
     whose = f"{workers:,} workers, one for each of {load.partitions:,} partitions,"
+    if workers == load.partitions == 1:
+        whose = "1 worker with 1 partition"
     if why == "memory":
         return (
             f"{whose} cannot hold {target.accounts:,} accounts and"

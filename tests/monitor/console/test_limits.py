@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from monitor.console.limits import amended
 from monitor.core.business_day import event_time_text
 from monitor.policy.document import policy_of
 from monitor.store.desk import Topic, unsent
@@ -295,6 +296,27 @@ def test_limits_of_other_sorts_are_listed_and_one_that_says_at_least_is_amended(
     assert scopes["savings-of-firms"] == "segment business, product savings"
     (amended,) = (limit for limit in policy_of(proposed).thresholds if limit.product == "savings")
     assert amended.above == 100_000
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        'above = "2000.00"',
+        'at_least = "2000.01"',
+        'tiers = [{ above = "2000.00", severity = "low" }]',
+        'tiers = [{ at_least = "2000.01", severity = "low" }]',
+        'tiers = [\n  # why\n  { severity = "low", at_least = "2000.01" },\n]',
+        '[[limit.tiers]]\nat_least = "2000.01"\nseverity = "low"',
+    ],
+)
+@pytest.mark.parametrize("further", ["", "where = {}", 'period = "day"'])
+def test_a_limit_is_amended_however_it_is_written(stated: str, further: str) -> None:
+    text = 'version = 1\n[[limit]]\nid = "d"\nmeasure = "amount"\ncurrency = "EUR"\n'
+    before = policy_of(f"{text}{further}\n{stated}\n")
+    after = amended(before, before.thresholds[0], 300_000, "2026-12-05")
+    assert after.thresholds == (before.thresholds[0]._replace(above=300_000),)
+    assert before.thresholds[0].above == 200_000
+    assert ("# why" in after.text) == ("# why" in before.text)
 
 
 # -- proposals follow from the topic --------------------------------------------------------------

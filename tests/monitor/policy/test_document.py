@@ -5,7 +5,7 @@ from datetime import time
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from monitor.core.threshold import Direction, Measure, Severity
@@ -18,6 +18,7 @@ from monitor.policy.document import (
 )
 from monitor.policy.policy import PROBLEM_LENGTH_MAX, PROBLEMS_MAX, Policy, PolicyError
 from streams.cli.options import policy_of_file
+from tests.support.laws import law
 
 SHORT = """
 version = 1
@@ -167,7 +168,7 @@ SHARE = {
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"id": None}, "id is None"),
+        ({"id": None}, "id is missing: write letters"),
         ({"id": '"a b"'}, "id is 'a b'"),
         ({"id": '""'}, "id is ''"),
         ({"id": f'"{"x" * 65}"'}, "at most 64"),
@@ -180,17 +181,33 @@ SHARE = {
         ({"currency": None}, "currency is missing"),
         ({"currency": '"eur"'}, "currency is 'eur'"),
         ({"currency": '["EUR"]'}, "currency is ['EUR']"),
-        ({"currency": "{ code = 1 }"}, "currency is {'code': 1}"),
+        ({"currency": "{ code = 1 }"}, "currency is { code = 1 }"),
         ({"above": None}, "above is missing"),
         ({"above": '"500.001"'}, "at most 2 decimals"),
         ({"above": "500.0"}, "above is 500.0"),  # a float is not exact
         ({"above": '"-1"'}, "above is '-1'"),
-        ({"above": "true"}, "above is True"),
-        ({"above": '"12345678901234567.00"'}, "above is"),
+        ({"above": "true"}, "above is true"),
+        (
+            {"above": '"12345678901234567.00"'},
+            "too large, an amount is at most 9999999999999999",
+        ),
+        ({"above": "1_000_000_000_000_000_000"}, "too large, an amount is at most"),
+        ({"currency": '"JPY"', "above": '"1000000000000000000"'}, "at most 999999999999999999"),
+        ({"currency": '"JPY"', "above": '"1000000000000000000.5"'}, "at most 0 decimals"),
+        ({"above": f"0x{'f' * 5_000}"}, "too large, an amount is at most"),
+        ({"above": '["1", true]'}, "above is ['1', true]: write the amount"),
+        ({"above": "2026-01-01"}, "above is 2026-01-01: write the amount"),
+        ({"above": "2026-01-01T03:00:00Z"}, "above is 2026-01-01T03:00:00+00:00: write the amount"),
+        ({"id": '"a\\n"'}, 'id is "a\\n": write letters'),
+        ({"id": "true"}, "id is true: write letters"),
+        ({"currency": "true"}, "currency is true: not a code"),
+        ({"scope": "{ segment = true, x = 2026-01-01 }"}, "{ segment = true, x = 2026-01-01 }: w"),
+        ({"where": "true"}, "where is true: write"),
+        ({'"a\\u001b[31m"': "1"}, '"a\\u001b[31m" is not known: use one of id'),
         ({"measure": '"count"', "currency": None, "above": '"10"'}, "a count is a whole number"),
         ({"measure": '"count"', "above": "-1"}, "above is -1"),
-        ({"measure": '"count"', "above": "true"}, "above is True"),
-        ({"measure": '"count"', "above": "1_000_000_000_000_000_000"}, "a whole number"),
+        ({"measure": '"count"', "above": "true"}, "above is true"),
+        ({"measure": '"count"', "above": "1_000_000_000_000_000_000"}, "too large, a count"),
         ({"scope": '"business"'}, "scope is 'business'"),
         ({"scope": '{ account = "a", wat = "b" }'}, "scope is"),
         ({"period": '"year"'}, "period is 'year': one of day, week, month"),
@@ -246,6 +263,25 @@ SHARE = {
         ({"where": "{ amount = 5 }"}, "where.amount is 5"),
         ({"where": '{ amount = { from = "9", to = "8" } }'}, "from is greater than to"),
         ({"where": '{ amount = { multiple_of = "0" } }'}, "multiple_of is 0"),
+        ({"where": '{ amount = { to = "0.00" } }'}, "amount is { to = '0.00' }: no amount but 0"),
+        ({"where": '{ amount = { to = "5", multiple_of = "6" } }'}, "no amount but 0 fits it"),
+        (
+            {"where": '{ amount = { from = "7", to = "11.99", multiple_of = "6" } }'},
+            "no amount but 0 fits it",
+        ),
+        (
+            {"where": '{ channel = ["a", " atm"] }'},
+            "where.channel has ' atm': a name has",
+        ),
+        ({"where": '{ branch = "b\\t" }'}, 'where.branch has "b\\t": a name has no blanks'),
+        (
+            {"where": '{ counterparty_institution_country = "ru" }'},
+            "_country has 'ru': a country",
+        ),
+        (
+            {"where": '{ counterparty_institution_country = ["GB", "Russia"] }'},
+            "_country has 'Russia': a country is two capital letters of ISO 3166",
+        ),
         ({"where": '{ amount = { from = "1.001" } }'}, "where.amount.from is '1.001'"),
         (
             {
@@ -273,6 +309,29 @@ def test_a_mistake_in_a_limit(changes: dict[str, str | None], said: str) -> None
     assert said in problem
 
 
+@law(200)
+@given(
+    st.none() | st.integers(0, 60),
+    st.none() | st.integers(0, 60),
+    st.none() | st.integers(1, 60),
+)
+def test_an_amount_filter_is_taken_if_an_amount_above_0_fits_it(
+    low: int | None, high: int | None, multiple: int | None
+) -> None:
+    keys = {"from": low, "to": high, "multiple_of": multiple}
+    parts = [f"{key} = {value}" for key, value in keys.items() if value is not None]
+    assume(parts)
+    text = limit(where=f"{{ amount = {{ {', '.join(parts)} }} }}", currency='"JPY"', above="1")
+    fits = any(
+        (low or 0) <= amount and (high is None or amount <= high) and amount % (multiple or 1) == 0
+        for amount in range(1, 121)
+    )
+    if fits:
+        assert policy_of(text).gauges
+    else:
+        assert problems_of(text)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -289,7 +348,7 @@ def test_a_mistake_in_a_limit(changes: dict[str, str | None], said: str) -> None
         ('clock_skew = "999999d"', "at most 3660d"),
         ('holidays = "2026-12-25"', "holidays is no list of at most 1,000"),
         ('holidays = ["2026-12-25", "25.12."]', "holidays has '25.12.': write dates"),
-        ("holidays = [2026-12-25T00:00:00]", "holidays has datetime"),
+        ("holidays = [2026-12-25T00:00:00]", "holidays has 2026-12-25T00:00:00"),
         ("leap = 3", "leap is 3"),
         ('zone = "UTC"', "calendar.zone is not known"),
     ],

@@ -121,7 +121,7 @@ def test_a_file_is_found_beside_its_policy(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "is empty: write an id a line"),
-        (b"P1\nP\x00\n", "not 'P\\x00' in line 2"),
+        (b"P1\nP\x00\n", 'not "P\\u0000" in line 2'),
         (b"P1\n" + b"x" * 257, "at most 256 characters"),
         (b"\xff", "must be UTF-8 text"),
     ],

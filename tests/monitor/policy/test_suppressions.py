@@ -147,7 +147,7 @@ def test_a_reversal_withdraws_a_marked_alert_with_its_mark() -> None:
         ('"2026-01-06"', '"2026-02-30"', "until is '2026-02-30': write the last business day"),
         ('"2026-01-06"', "2026-01-06T00:00:00Z", "write the last business day, e.g. 2026-12-31"),
         ('"sells its house"', '" "', "reason is ' ': write why, as one line of at most 500"),
-        ('"sells its house"', '"a\\nb"', "reason is 'a\\nb': write why, as one line"),
+        ('"sells its house"', '"a\\nb"', 'reason is "a\\nb": write why, as one line'),
         ('"sells its house"', f'"{"x" * 501}"', "as one line of at most 500 characters"),
         ("account", 'from = "2026-01-01"\naccount', "from is not known: use one of account"),
         ("[[suppression]]", "[suppression]", "not a list of tables: write [[suppression]]"),

@@ -77,10 +77,50 @@ def test_every_mode_appends_its_options_and_the_figures_that_it_prints(
         "transactions": 1_000_000, "stock_transactions": 40_000, "full": False, "stages": False,
         "accounts": 0, "recovery_accounts": 0,
     } | stated  # fmt: skip
-    assert run["figures"] == FIGURES
+    is_full = "full" in stated or mode == "_memory"
+    figures = {"policy": "full" if is_full else "limits", **FIGURES}
+    assert run["figures"] == figures
     assert run["machine"] == machine()
-    assert json.loads(said.out) == {**FIGURES, "machine": machine()}
+    assert json.loads(said.out) == {**figures, "machine": machine()}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", run["when"])
+
+
+@pytest.mark.parametrize(
+    ("options", "ignored"),
+    [
+        ("--curve --odd 5", "--odd"),
+        ("--curve --recovery-accounts 9", "--recovery-accounts"),
+        ("--curve --accounts 9", "--accounts"),
+        ("--curve --stages", "--stages"),
+        ("--curve --transactions 30000 --odd 5", "--odd, --transactions"),
+        ("--console --curve", "--curve"),
+        ("--console --full", "--full"),
+        ("--console --transactions 30000", "--transactions"),
+        ("--accounts 9 --odd 5", "--odd"),
+        ("--accounts 9 --recovery-accounts 9", "--recovery-accounts"),
+        ("--odd 5 --stages", "--stages"),
+        ("--odd 5 --recovery-accounts 9", "--recovery-accounts"),
+        ("--stages --recovery-accounts 9", "--recovery-accounts"),
+        ("--stages --stock-transactions 9", "--stock-transactions"),
+        ("--alerts 3000", "--alerts"),
+        ("--arriving 0", "--arriving"),
+        ("--full --store sqlite:///x.db", "--store"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(
+    weir: Weir, measured: list[str], options: str, ignored: str
+) -> None:
+    said = weir("bench", *options.split())
+    assert (said.status, said.out, measured) == (2, "", [])
+    assert f"would ignore {ignored}: leave out" in " ".join(said.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("options", ["--accounts 0", "--recovery-accounts 0 --stages --full"])
+def test_options_that_are_off_are_not_refused(
+    weir: Weir, measured: list[str], options: str
+) -> None:
+    assert weir("bench", *options.split()).status == 0
+    assert len(measured) == 1
 
 
 @pytest.mark.slow

@@ -87,7 +87,9 @@ def test_several_are_compared_one_a_line(weir: Weir) -> None:
 
 def test_own_figures_take_the_place_of_published_ones(weir: Weir, tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
-    path.write_text(json.dumps({"cpu_us_per_transaction": 40.0}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"cpu_us_per_transaction": 40.0, "policy": "limits"}), encoding="utf-8"
+    )
     found = fields(weir("capacity", *ASKED, "--from-bench", path, "--json"))
     assert found["costs"]["transaction_us"]["value"] == 40
     assert found["costs"]["transaction_us"]["from"] == "yours"
@@ -112,7 +114,36 @@ def test_own_figures_take_the_place_of_published_ones(weir: Weir, tmp_path: Path
         (("--partitions", "1", "--transactions-per-second", "1M"), "cannot keep up with 1,000,000"),
         (("--headroom", "1"), "headroom must be from 0 to below 1, not 1"),
         (("--worker-memory", "0.2"), "memory of a worker must be more than"),
-        (("--bandwidth", "0"), "bandwidth must be greater than 0, not 0"),
+        (("--bandwidth", "0"), "bandwidth must be greater than 0 MB a second, not 0"),
+        (("--bandwidth", "-1"), "bandwidth must be greater than 0 MB a second, not -1"),
+        (("--bandwidth", "nan"), "bandwidth must be greater than 0 MB a second, not nan"),
+        (("--worker-memory", "-1"), "memory of a worker must be greater than 0 GB, not -1 GB"),
+        (("--worker-memory", "0.001"), "which one without accounts needs, not 0.001 GB"),
+        (("--session-timeout", "inf"), "session timeout must be a number of seconds"),
+        (("--session-timeout", "nan"), "session timeout must be a number of seconds"),
+        (("--session-timeout", "0"), "session timeout must be from 1 to 300 seconds, not 0"),
+        (("--heartbeat", "inf"), "heartbeat must be a number of seconds, e.g. 2.5, not inf"),
+        (("--heartbeat", "0"), "heartbeat must be from 0.1 to 100 seconds, not 0"),
+        (("--heartbeat", "6"), "heartbeat must be at most half of the session timeout, 10 s"),
+        (("--segment-mb", "inf"), "segment.bytes must be from 0 to 2,147 MB, not inf"),
+        (("--segment-mb", "nan"), "segment.bytes must be from 0 to 2,147 MB, not nan"),
+        (("--segment-mb", "-1"), "segment.bytes must be from 0 to 2,147 MB, not -1"),
+        (("--segment-mb", "3000"), "segment.bytes must be from 0 to 2,147 MB, not 3,000"),
+        (("--replicas", "0"), "copies must be a whole number from 1 to 9, not 0"),
+        (("--replicas", "1000000000"), "copies must be a whole number from 1 to 9, not 1e+09"),
+        (
+            ("--transactions-a-day", "10000M"),
+            "10,000 transactions a second make 864,000,000 a day at most, not 10,000,000,000",
+        ),
+        (
+            ("--transactions-per-second", "1k,9k", "--transactions-a-day", "200M"),
+            "1,000 transactions a second make 86,400,000 a day at most, not 200,000,000",
+        ),
+        (("--partitions", "1.5"), "must be a whole number, not 1.5"),
+        (
+            ("--partitions", "1", "--transactions-per-second", "1M", "--accounts", "1k"),
+            "1 worker with 1 partition cannot",
+        ),
         (("--transactions-a-day", "5", "--peak-factor", "2"), "leave one of them out"),
         (("--from-bench", "nowhere.json"), "nowhere.json: No such file"),
     ],
@@ -123,6 +154,11 @@ def test_what_cannot_be_is_one_message(weir: Weir, options: tuple[str, ...], say
     message = " ".join(said.err.replace("│", " ").split())
     assert says in message
     assert "Traceback" not in message
+
+
+def test_a_day_may_be_as_busy_as_its_greatest_rate(weir: Weir) -> None:
+    found = fields(weir("capacity", *ASKED, "--transactions-a-day", "864M", "--json"))
+    assert found["sizing"] == fields(weir("capacity", *ASKED, "--json"))["sizing"]
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -148,7 +184,10 @@ def test_a_curve_that_bench_prints_is_what_capacity_takes(
     assert asked == [FULL_POLICY if full else DEFAULT_LIMITS]
     path = tmp_path / "curve.json"
     path.write_text(said.out, encoding="utf-8")
-    found = fields(weir("capacity", *ASKED, "--from-bench", path, "--json"))
+    refused = weir("capacity", *ASKED, "--from-bench", path, *(() if full else ("--full",)))
+    assert (refused.status, refused.out) == (2, "")
+    assert f"it was measured {'with' if full else 'without'} --full" in refused.err
+    found = fields(weir("capacity", *ASKED, "--from-bench", path, "--json", *options))
     assert found["costs"]["transaction_bytes"]["value"] == 500
     assert found["costs"]["flush_ns_a_byte"]["from"] == "yours"
     lines = weir("bench", "--curve", *options).out.splitlines()

@@ -256,3 +256,29 @@ reason = "never began"
             " is in force; take it out, or set a later until"
         ),
     ]
+
+
+GAUGE = """
+version = 1
+[[limit]]
+id = "x"
+measure = "count"
+period = "week"
+above = 3
+where = { channel = ["a\\nb\\u001b[31m"] }
+"""
+
+
+def test_a_review_without_a_limit_that_counts_for_it_says_so() -> None:
+    says = "reviews count limits on a day's amount or count alone, and the policy has none"
+    plain = '[[limit]]\nid = "y"\nmeasure = "count"\nabove = 3\n'
+    for text, is_said in ((GAUGE, True), (GAUGE + plain, False)):
+        policy = policy_of(f"{text}[review]\n")
+        assert (says in str(summary(policy)["reviews"])) is is_said
+        assert (says in summary_text(policy)) is is_said
+
+
+def test_no_name_of_a_policy_moves_the_cursor_of_a_terminal() -> None:
+    said = summary_text(policy_of(GAUGE))
+    assert r"where channel a\nb\x1b[31m, for everyone" in said
+    assert said.replace("\n", "").isprintable()

@@ -563,6 +563,71 @@ def test_what_cannot_be_answered_is_said(
     assert said in " ".join(err.replace("│", "").split()) or said in err
 
 
+@pytest.mark.parametrize(
+    ("kept", "options", "said"),
+    [
+        (0, (), "it has no rows: name a file of transactions"),
+        (
+            9,
+            ("--as-of", "2020-01-01T00:00:00Z"),
+            "all 9 are rejected (9 future); give a later --as-of, or leave it out",
+        ),
+        (-9, (), "all 9 are rejected (9 bad-amount); weir replay --rejections FILE says why"),
+    ],
+)
+def test_without_a_row_to_judge_it_says_why_and_what_to_do(
+    weir: Weir, made: Made, tmp_path: Path, kept: int, options: tuple[str, ...], said: str
+) -> None:
+    """`kept` rows stay; those of a negative number have no amount."""
+    path = tmp_path / "r.csv"
+    lines = made.path.read_text(encoding="utf-8").splitlines()[: abs(kept) + 1]
+    if kept < 0:
+        lines[1:] = [line.replace(".", "x") for line in lines[1:]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for asked in (("--labels", made.labels), ("--label", "is_odd")):
+        status, out, err = weir(path, *asked, "--seeds", 1, *options)
+        assert (status, out) == (2, "")
+        assert said in err
+
+
+def test_labels_after_the_judged_days_are_said_to_be_none(weir: Weir, made: Made) -> None:
+    """Of 22 judged days, the labels of the 3 last come too late for `--label-after-days 2`."""
+    settings = ("--warm-up-days", WARM_UP, "--seeds", 1, "--partitions", 1)
+    asked = (made.path, "--labels", made.labels, "--dispositions-per-day", 5, *settings)
+    teaching = json.loads(weir(*asked, "--label-after-days", 2, "--json")[1])["teaching"]
+    assert (teaching["labels"], teaching["labels_too_late"]) == ([110], [15])
+    status, out, _ = weir(*asked, "--label-after-days", 2)
+    assert status == 0
+    assert "each given 2 days later: 110 labels, " in out
+    assert "Of the labels 15 come too late to be in the score of a judged day." in out
+    for days in (DAYS - WARM_UP - 1, 1000):
+        status, out, err = weir(*asked, "--label-after-days", days)
+        assert (status, out) == (2, "")
+        assert "only 22 days are judged" in err
+        assert "--label-after-days must be at most 20, not" in err
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        ({"level": "transaction", "transaction_id": "NOPE", "account_id": "A0000007"}, "burst"),
+        ({"level": "account-day", "account_id": "NOPE", "business_day": "2026-02-01"}, "mule"),
+    ],
+)
+def test_labels_of_another_file_do_not_blame_the_warm_up(
+    weir: Weir, made: Made, tmp_path: Path, label: dict[str, str], kind: str
+) -> None:
+    labels = tmp_path / "l.jsonl"
+    other = made.labels.read_text(encoding="utf-8")
+    other = "".join(line + "\n" for line in other.splitlines() if f'"{kind}"' not in line)
+    for before in ("", other):  # other kinds may be found: those that are looked for are not
+        labels.write_text(before + json.dumps(label | {"kind": kind}) + "\n", encoding="utf-8")
+        status, _, err = weir(made.path, "--labels", labels, "--kinds", kind, "--seeds", 1)
+        assert status == 2
+        assert f"none of the 1 labels of kind {kind} names a transaction or an account of" in err
+        assert "warm-up" not in err
+
+
 def test_broken_labels_are_said_with_their_lines(weir: Weir, made: Made, tmp_path: Path) -> None:
     labels = tmp_path / "l.jsonl"
     good = '{"level": "transaction", "kind": "mule", "account_id": "A", "transaction_id": "T"}'

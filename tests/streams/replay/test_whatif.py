@@ -514,6 +514,53 @@ def test_an_id_cannot_steer_the_terminal(weir: Weir, tmp_path: Path) -> None:
     assert "A\\ue0001" in out
 
 
+GAUGE = """
+[[limit]]
+id = "weekly"
+measure = "count"
+period = "week"
+above = 9
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "told"),
+    [
+        (
+            POLICY.format(**ABOVE) + GAUGE,
+            "nosuch",
+            (
+                "no limit 'nosuch' in the policy. On a day's amount or count the policy has amount,"
+                " amount-business, amount-a3, count, count-business; of its other limits nothing is"
+                " counted: weekly"
+            ),
+        ),
+        (
+            POLICY.format(**ABOVE) + GAUGE,
+            "weekly",
+            (
+                "limit weekly is not on a day's amount or count: of others nothing is counted. On"
+                " these the policy has amount, amount-business, amount-a3, count, count-business"
+            ),
+        ),
+        (
+            "version = 1" + GAUGE,
+            "nosuch",
+            (
+                "no limit 'nosuch' in the policy. On a day's amount or count the policy has none;"
+                " of its other limits nothing is counted: weekly"
+            ),
+        ),
+    ],
+)
+def test_an_unknown_limit_names_those_that_can_be_asked_and_the_others(
+    text: str, limit: str, told: str
+) -> None:
+    with pytest.raises(WhatIfError) as refused:
+        limit_of(policy_of(text), limit)
+    assert str(refused.value) == told
+
+
 QUESTION = ("whatif", "--file", "t.csv")
 DEFAULT_IDS = "daily-amount, daily-amount-business, daily-count, daily-count-business"
 
@@ -523,7 +570,7 @@ DEFAULT_IDS = "daily-amount, daily-amount-business, daily-count, daily-count-bus
     [
         (
             ("--limit", "none", "--above", "1"),
-            f"no limit 'none' in the policy: it has {DEFAULT_IDS}",
+            f"On a day's amount or count the policy has {DEFAULT_IDS}",
         ),
         (("--limit", "daily-amount", "--above", "1,50"), "write an amount from 0 on"),
         (("--limit", "daily-count", "--above", "1.5"), "write a whole number"),

@@ -10,6 +10,7 @@ from streams.lab.capacity.costs import FULL, LIMITS, CapacityError, Costs
 from streams.lab.capacity.flushes import buckets, flush_bytes, flush_bytes_most, flushing
 from streams.lab.capacity.plan import Surroundings, plan_of
 from streams.lab.capacity.sizing import (
+    DAY_SECONDS,
     PARTITIONS_MAX,
     Sizing,
     Target,
@@ -226,6 +227,8 @@ def test_two_workers_that_need_more_than_half_of_their_memory_cannot_bear_a_loss
 @law(60)
 @given(targets)
 def test_every_plan_has_an_outcome_for_whoever_is_replaced(target: Target) -> None:
+    most = target.per_second * DAY_SECONDS
+    target = target._replace(transactions_a_day=min(target.transactions_a_day or most, most))
     assume(sized(LIMITS, target).partitions <= 100)
     for name, outcome in plan_of(LIMITS, target, Surroundings()).losses.items():
         assert outcome is not None or "not replaced" in name
