@@ -329,7 +329,7 @@ class Engine:
         for closed in self.ledger.take_ended():
             self._reversals.reject_waiting(closed, self._step)
             self._ended.append(closed)
-        self.gauging.days_closed()
+        self.gauging.keeping.days_closed()
 
     def _close_ended(self) -> None:
         """Let days close, once the models have seen their last record."""
@@ -487,7 +487,7 @@ class Engine:
         restored, closed = self.ledger.restore_bucket(number, accounts)
         for account in restored:
             self.reviews.restored(account)
-            self.gauging.restored(account)
+            self.gauging.keeping.restored(account)
         for account_day in closed:
             self._closing.add_restored(account_day)
 
@@ -500,7 +500,11 @@ class Engine:
 
     def names_held(self) -> dict[str, int]:
         """Return how many names each table holds that records fill, those of the models too."""
-        return self.ledger.names_held() | self.outliers.names_held() | self.gauging.names_held()
+        return (
+            self.ledger.names_held()
+            | self.outliers.names_held()
+            | self.gauging.keeping.names_held()
+        )
 
     def names_counted_as_others(self) -> dict[str, int]:
         """Return how much was counted under no name of its own, by table."""

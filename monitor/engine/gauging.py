@@ -18,9 +18,11 @@ from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, MeasuredItem, OfPeriod, Share
 from monitor.core.threshold import scope_of
-from monitor.core.transaction import Transaction
+from monitor.core.transaction import DEBIT, Transaction
+from monitor.engine.keeping import GaugeKeeping
 from monitor.gauges.gauge import Gauge, add, between
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
+from monitor.gauges.paid import PAID, PAID_GAUGE, is_payment, of_new
 from monitor.gauges.telling import period_alert
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Ledger
 from monitor.ledger.watermark import NEVER
@@ -70,13 +72,12 @@ class Gauging:
     def __init__(self, ledger: Ledger, policies: PolicyBook) -> None:
         self.alerts: list[Alert] = []
         self.since: dict[str, int] = {}
+        self.keeping = GaugeKeeping(ledger)
         self._ledger = ledger
-        self._policies = policies
         self._gauges: dict[str, Gauge] = {}
+        self._policies = policies
         self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy
         self._least: dict[str, int] = {}  # what must be exceeded at least, by any limit on a gauge
-        self._due: dict[int, dict[Account, None]] = {}
-        self._busy: dict[int, dict[Account, None]] = {}  # of which more is kept than a last day
         self.begin()
 
     @property
@@ -91,6 +92,7 @@ class Gauging:
             name, least = limit.gauge.name, limit.tiers[0].above
             self._gauges[name] = limit.gauge
             self._least[name] = min(least, self._least.get(name, least))
+        self.keeping.begin(self._gauges)
         self._limits = {p.version: GaugeLimits(p.gauges) for p in self._policies.policies}
         begun = self._begun()
         self.since = {name: self.since.get(name, begun) for name in self._gauges}
@@ -133,13 +135,18 @@ class Gauging:
             for gauge_name, gauge in self._gauges.items()
             if gauge.takes(transaction, day, calendar)
         )
-        if not taken:
+        pays = (
+            self.keeping.new_within
+            and transaction.direction == DEBIT
+            and transaction.counterparty_id
+        )
+        if not taken and not pays:
             return
         account = account_day.account
         gauged = account.gauged
         if gauged is None:
             gauged = account.gauged = Gauged()
-        self._trim(gauged)
+        self.keeping.trim(gauged)
         left, counted = _left_of(content)
         origin = transaction.origin
         item = MeasuredItem(
@@ -154,9 +161,10 @@ class Gauging:
             taken,
         )
         gauged.items[name] = item
+        self._pay(account, gauged, None, item, cause)
         for gauge_name in taken:
             self._move(account, gauged, gauge_name, None, item, cause)
-        self._keep(account, gauged, item)
+        self.keeping.keep(account, gauged, item)
 
     def reverse(self, account: Account, name: str, content: int, cause: Cause) -> None:
         """Measure again a transaction of which reversals have left something else."""
@@ -167,6 +175,7 @@ class Gauging:
         left, counted = _left_of(content)
         after = item._replace(left=left, counted=counted)
         gauged.items[name] = after
+        self._pay(account, gauged, item, after, cause)
         for gauge_name in item.gauges:
             if gauge_name in self._gauges:
                 self._move(account, gauged, gauge_name, item, after, cause)
@@ -195,6 +204,36 @@ class Gauging:
         change = Touch(account_day, gauge.at_of(after), cause, why)
         self._look(gauged, gauge, group, change)
 
+    def _pay(
+        self,
+        account: Account,
+        gauged: Gauged,
+        before: MeasuredItem | None,
+        after: MeasuredItem,
+        cause: Cause,
+    ) -> None:
+        """Note whom an item has paid, and look at later days on which that is no news, or is."""
+        if not self.keeping.new_within or not is_payment(after):
+            return
+        paid = gauged.cells.setdefault(PAID, [])
+        count = len(paid)
+        if before is not None:
+            add(paid, PAID_GAUGE, before, -1)
+        add(paid, PAID_GAUGE, after, 1)
+        is_same = len(paid) == count
+        if not paid:
+            del gauged.cells[PAID]
+        for group in [] if is_same else list(gauged.cells):
+            gauge = self._gauges.get(group[0])
+            if gauge is None or gauge.where.new_within is None:
+                continue
+            for later in range(after.day + 1, after.day + gauge.where.new_within + 1):
+                account_day = account.day_of(later)
+                if account_day is not None:
+                    for at in self._times(gauge, gauged.cells.get(group, []), later):
+                        change = Touch(account_day, at, cause, Why.DECIDED)
+                        self._look(gauged, gauge, group, change)
+
     def decide_again(self, account_day: AccountDay, cause: Cause) -> None:
         """Look again at the periods of an account-day that other limits may decide for now."""
         gauged = account_day.account.gauged
@@ -220,12 +259,15 @@ class Gauging:
     def _look(self, gauged: Gauged, gauge: Gauge, group: Group, change: Touch) -> None:
         """Tell what has changed of the periods that a moment is in."""
         told = gauged.told.get(group, _NOTHING)
-        cells = gauged.cells.get(group, ())
+        cells: Sequence[Cell] = gauged.cells.get(group, ())
+        if gauge.where.new_within is not None:
+            paid = gauged.cells.get(PAID, ())
+            cells = of_new(gauge, cells, paid, self._ledger.calendar.day_of)
         if gauge.period.is_rolling:
             if self._tells_nothing_new(gauge, group, cells, told, change):
                 return
             standing = self._windows(gauge, group, cells, told, change)
-            reach = self._opened() - gauge.period.length
+            reach = self.keeping.opened() - gauge.period.length
             concerned = {period for period in told if period[0] > reach}
         else:
             first, _ = gauge.period.days_of(change.account_day.day)
@@ -315,14 +357,10 @@ class Gauging:
     ) -> list[Exceeded]:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
-        value, silent = (
-            gauge.value_of(of_period),
-            0 if gauge.silence is None else gauge.silence.days,
-        )
-        if value <= self._least[group[0]] or first - silent < self.since[group[0]]:
+        value, active = gauge.value_of(of_period), gauge.active_before(cells, first)
+        if value <= self._least[group[0]] or first - gauge.days_before < self.since[group[0]]:
             return []
-        active = gauge.active_before(cells, first)
-        if silent and not active:
+        if gauge.silence is not None and not active:
             return []
         latest = change.account_day.account.day_of(of_period[-1].at) or change.account_day
         limit = self._deciding(group, first, latest)
@@ -342,7 +380,7 @@ class Gauging:
 
         As long as nothing stands, no window exceeds its limit but those that a change reaches.
         """
-        length, opened = gauge.period.length, self._opened()
+        length, opened = gauge.period.length, self.keeping.opened()
         stands = [
             period
             for period, each in told.items()
@@ -384,7 +422,9 @@ class Gauging:
         account_day = change.account_day.account.day_of(day)
         assert account_day is not None, "an open day has the account-days of what is measured"
         since = self.since[group[0]]
-        if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(since):
+        if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(
+            since + gauge.days_before
+        ):
             return None
         limit = self._deciding(group, day, account_day)
         return limit if limit and limit.is_exceeded(gauge.value_of(cells), cells) else None
@@ -486,104 +526,6 @@ class Gauging:
                 self._ledger.calendar,
             )
         )
-
-    # -- what is given back -----------------------------------------------------------------------
-
-    def _opened(self) -> int:
-        """Return the event time from which on days are open."""
-        first = self._ledger.day_open_first
-        return NEVER if first is None else self._ledger.calendar.start_of(first)
-
-    def _keep(self, account: Account, gauged: Gauged, item: MeasuredItem) -> None:
-        """Keep what an item has brought for as long as it may be needed."""
-        due, busy = max(gauged.due, item.day), max(gauged.busy, item.day)
-        for name in item.gauges:
-            gauge = self._gauges[name]
-            last = self._last_needed(gauge, gauge.at_of(item))
-            busy = max(busy, last)
-            due = max(due, last if gauge.silence is None else last + gauge.silence.remembered)
-        self._keep_until(account, gauged, due, busy)
-
-    def _last_needed(self, gauge: Gauge, at: int) -> int:
-        """Return the last business day on which a moment is needed, but for a silence after it."""
-        if gauge.period.is_rolling:
-            return self._ledger.calendar.day_of(at + 2 * gauge.period.length)
-        return gauge.period.days_of(at)[1]
-
-    def _keep_until(self, account: Account, gauged: Gauged, due: int, busy: int) -> None:
-        if due != gauged.due:
-            self._due.get(gauged.due, {}).pop(account, None)
-            gauged.due = due
-        self._due.setdefault(due, {})[account] = None
-        if busy != gauged.busy:
-            self._busy.get(gauged.busy, {}).pop(account, None)
-            gauged.busy = busy
-        if busy < due:
-            self._busy.setdefault(busy, {})[account] = None
-
-    def restored(self, account: Account) -> None:
-        """Take an account that was put back: what is not needed any more is given back in time."""
-        gauged = account.gauged
-        if gauged is not None:
-            days = [item.day for item in gauged.items.values()]
-            for (name, _), cells in gauged.cells.items():
-                if name in self._gauges:
-                    days.append(self._last_needed(self._gauges[name], cells[-1].at))
-            self._keep_until(account, gauged, gauged.due, min(max(days, default=0), gauged.due))
-
-    def names_held(self) -> dict[str, int]:
-        """Return how many accounts are remembered for as long as a silence may be told of them."""
-        has_silence = any(gauge.silence for gauge in self._gauges.values())
-        return {"silences": sum(map(len, self._due.values()))} if has_silence else {}
-
-    def days_closed(self) -> None:
-        """Give back what nothing can change any more, once days have closed."""
-        first = self._ledger.day_open_first
-        if first is None:
-            return
-        for day in [day for day in self._busy if day < first]:
-            for account in self._busy.pop(day):
-                gauged = account.gauged
-                if gauged is not None and self._trim(gauged):
-                    self._ledger.dirty.add(account)
-        for day in [day for day in self._due if day < first]:
-            for account in self._due.pop(day):
-                if account.gauged is not None and account.gauged.busy < day:
-                    self._ledger.names_beyond["silences"] += 1
-                account.gauged = None
-                self._ledger.forget_if_empty(account)
-
-    def _trim(self, gauged: Gauged) -> bool:
-        """Give back what an account does not need any more; return whether that was anything."""
-        first = self._ledger.day_open_first or 0
-        if gauged.trimmed == first:
-            return False
-        gauged.trimmed, before = first, gauged.size
-        gauged.items = {name: item for name, item in gauged.items.items() if item.day >= first}
-        for group, cells in list(gauged.cells.items()):
-            gauge = self._gauges.get(group[0])
-            needed = [cell for cell in cells if gauge and self._is_needed(gauge, cell.at, 2)]
-            if gauge is not None and gauge.silence is not None:
-                rested = between(cells, first - gauge.silence.remembered, first - 1)
-                needed = [Cell(cell.at, "", [0, 0, 0, 0]) for cell in rested[-1:]] + needed
-            if needed:
-                gauged.cells[group] = needed
-            else:
-                del gauged.cells[group]
-        for group, told in list(gauged.told.items()):
-            gauge = self._gauges.get(group[0])
-            for period in list(told):
-                if not (gauge and self._is_needed(gauge, period[0], 1)):
-                    del told[period]
-            if not told:
-                del gauged.told[group]
-        return gauged.size != before
-
-    def _is_needed(self, gauge: Gauge, at: int, lengths: int) -> bool:
-        """Return whether a moment may still change what is told, within so many windows."""
-        if gauge.period.is_rolling:
-            return at > self._opened() - lengths * gauge.period.length
-        return gauge.period.days_of(at)[1] >= (self._ledger.day_open_first or 0)
 
 
 def _left_of(content: int) -> tuple[int, int]:

@@ -107,6 +107,8 @@ class Gauge(NamedTuple):
         """Return what tells an item's cell from others of the moment."""
         if self.silence is not None and not self._counts(item.direction, item.currency):
             return _OTHER
+        if self.where.new_within is not None:
+            return named_by(item, Party.COUNTERPARTY)
         if self.measure is Measure.LARGEST:
             return item.left
         if self.measure is Measure.SHARE:
@@ -174,9 +176,16 @@ class Gauge(NamedTuple):
         return Share(whose, parts[whose], whole)
 
     @property
+    def days_before(self) -> int:
+        """How many days before a period it asks for, too."""
+        silent = 0 if self.silence is None else self.silence.days
+        return max(silent, self.where.new_within or 0)
+
+    @property
     def only_grows(self) -> bool:
         """Whether its value never falls by what is taken in."""
-        return self.measure not in {Measure.NET, Measure.SHARE}
+        is_dropped = self.where.new_within is not None  # a late row makes others known
+        return not is_dropped and self.measure not in {Measure.NET, Measure.SHARE}
 
 
 def party_of(transaction: Transaction, party: Party) -> str | None:

@@ -18,12 +18,17 @@ WHERE_KEYS: Final = (
     "hours",
     "weekend",
     "holiday",
+    "counterparty_new",
 )
 AMOUNT_KEYS: Final = ("from", "to", "multiple_of")
 
 NAMES_MAX: Final = 1_000
 """Names that one part of a filter lists."""
 
+NEW_DAYS_MAX: Final = 366
+"""Whom an account has paid is kept for so many days at most, so that state has a bound."""
+
+_DAYS: Final = re.compile(r"([1-9][0-9]{0,2})d")
 _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -55,7 +60,23 @@ def where_stated(
         weekend,
         holiday,
         () if holiday is None else holidays,
+        _new_within(where),
     )
+
+
+def _new_within(where: TableReader) -> int | None:
+    """Return for how many days nothing was paid to a counterparty that is new; None: to any."""
+    value = where.get("counterparty_new", None)
+    if value is None:
+        return None
+    match = _DAYS.fullmatch(value) if isinstance(value, str) else None
+    if match is not None and int(match[1]) <= NEW_DAYS_MAX:
+        return int(match[1])
+    where.refuse(
+        f"counterparty_new is {value!r}: write within how many days the account has not paid it,"
+        f' e.g. "90d", at most {NEW_DAYS_MAX}d'
+    )
+    return None
 
 
 def _of_day(where: TableReader, key: str) -> bool | None:
