@@ -21,6 +21,7 @@ from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share
 from monitor.core.threshold import Scope, scope_of
 from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
+from monitor.gauges.paid import PAID, of_new
 from monitor.gauges.telling import period_alert
 from monitor.gauges.watched import Watched, days_of
 from monitor.ledger.ledger import Ledger
@@ -127,7 +128,10 @@ class GaugeAlerts:
         """
         gauge = self.watched[group[0]].gauge
         told = gauged.told.get(group, _NOTHING)
-        cells = gauged.cells.get(group, ())
+        cells: Sequence[Cell] = gauged.cells.get(group, ())
+        if gauge.where.new_within is not None:
+            paid = gauged.cells.get(PAID, ())
+            cells = of_new(gauge, cells, paid, self._ledger.calendar.day_of)
         if gauge.period.is_rolling:
             if latest is not None and self._tells_nothing_new(gauge, group, latest, told, change):
                 return
@@ -217,12 +221,12 @@ class GaugeAlerts:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
         value = gauge.value_of(of_period)
-        silent = 0 if gauge.silence is None else gauge.silence.days
-        if value <= self.watched[group[0]].least or first - silent < self.since[group[0]]:
+        since = self.since[group[0]]
+        if value <= self.watched[group[0]].least or first - gauge.days_before < since:
             return []
         active = gauge.active_before(cells, first)
         found = self._whose(change.account_day.account, of_period[-1].at)
-        if found is None or (silent and not active):
+        if found is None or (gauge.silence is not None and not active):
             return []
         _, scope = found
         policy, _ = self._policies.for_day(first)
@@ -283,7 +287,9 @@ class GaugeAlerts:
         """
         calendar = self._ledger.calendar
         since = self.since[group[0]]
-        if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(since):
+        if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(
+            since + gauge.days_before
+        ):
             return None
         found = self._whose(change.account_day.account, calendar.day_of(at))
         if found is None:

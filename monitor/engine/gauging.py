@@ -13,15 +13,19 @@ from monitor.core.alert import Alert, Cause
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.gauged import Cell, ClosedScope, Gauged, MeasuredItem
 from monitor.core.threshold import scope_of
-from monitor.core.transaction import Transaction
+from monitor.core.transaction import DEBIT, Transaction
 from monitor.engine.gauge_alerts import CLOSED_DAY, FROM_EVER, GaugeAlerts, Touch, Why
-from monitor.gauges.gauge import Gauge, between
+from monitor.gauges.gauge import Gauge, Party, add, between, named_by
+from monitor.gauges.paid import PAID, is_payment
 from monitor.gauges.watched import Watched, days_of
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Ledger, OpenDay
 from monitor.policy.policy import PolicyBook
 
 _PERIOD_DAYS_MAX: Final = 31 + 2
 """The longest period of the calendar, and a day for a change of the clock at either end."""
+
+PAID_DAYS_MAX: Final = 5_000
+"""Closed days, each of one counterparty, on which an account has paid; the oldest go first."""
 
 _DAY_LENGTH: Final = 86_400 * MICROSECONDS
 
@@ -37,6 +41,7 @@ class Gauging:
         self._of_series: dict[tuple[str, str], tuple[Watched, ...]] = {}  # direction and currency
         self._due: dict[int, dict[Account, None]] = {}
         self._busy: dict[int, dict[Account, None]] = {}  # of which more is kept than a last day
+        self._new_within = 0  # days for which any gauge asks whom an account has paid
         self._reach = 0  # days before the first open one that may still be asked for
         self.begin()
 
@@ -55,6 +60,8 @@ class Gauging:
         self._telling.begin()
         self._watched, self._of_series = self._telling.watched, {}
         lengths = (2 * watched.length for watched in self._watched.values())
+        within = (watched.gauge.where.new_within or 0 for watched in self._watched.values())
+        self._new_within = max(within, default=0)
         self._reach = _PERIOD_DAYS_MAX + max(lengths, default=0) // _DAY_LENGTH
 
     def restore_since(self, since: Mapping[str, int]) -> None:
@@ -73,10 +80,10 @@ class Gauging:
             since, period = self.since[limit.gauge.name], limit.gauge.period
             if since == FROM_EVER:
                 continue
+            since += limit.gauge.days_before
             if period.is_rolling:
                 begins = calendar.start_of(since) + period.length - 1
             else:
-                since += 0 if limit.gauge.silence is None else limit.gauge.silence.days
                 first, last = days_of(period, since)
                 begins = calendar.start_of(since if first == since else last + 1)
             if clock < begins:
@@ -105,7 +112,8 @@ class Gauging:
             for watched in self._watched_of(transaction)
             if not watched.asks or watched.gauge.asks_no_more(transaction, day, calendar)
         ]
-        if not taken:
+        pays = self._new_within and transaction.direction == DEBIT and transaction.counterparty_id
+        if not taken and not pays:
             return
         account = account_day.account
         gauged = account.gauged
@@ -124,6 +132,8 @@ class Gauging:
             transaction.counterparty_institution,
             tuple([watched.name for watched in taken]),
         )
+        if pays:
+            self._pay(account, gauged, None, item, cause)
         if counted:
             for watched in taken:
                 group = watched.group_of(item)
@@ -156,6 +166,7 @@ class Gauging:
         gauged.items[name] = after
         account_day = account.day_of(item.day)
         assert account_day is not None, "an item is of an open account-day"
+        self._pay(account, gauged, item, after, lambda: cause)
         for gauge_name in item.gauges:
             watched = self._watched.get(gauge_name)
             if watched is not None:
@@ -163,6 +174,37 @@ class Gauging:
                 watched.put_back(gauged, group, item, after)
                 at = watched.at_of(item)
                 self._telling.look(gauged, group, Touch(account_day, at, cause, Why.REVERSED))
+
+    def _pay(
+        self,
+        account: Account,
+        gauged: Gauged,
+        before: MeasuredItem | None,
+        after: MeasuredItem,
+        cause: Callable[[], Cause],
+    ) -> None:
+        """Note whom an item has paid, and look at later days on which that is no news, or is."""
+        if not self._new_within or not is_payment(after):
+            return
+        paid = gauged.cells.setdefault(PAID, [])
+        count, whom = len(paid), named_by(after, Party.COUNTERPARTY)
+        if before is not None:
+            add(paid, before.day, whom, before, -1)
+        add(paid, after.day, whom, after, 1)
+        is_same = len(paid) == count
+        if not paid:
+            del gauged.cells[PAID]
+        for group in [] if is_same else list(gauged.cells):
+            watched = self._watched.get(group[0])
+            within = None if watched is None else watched.gauge.where.new_within
+            if watched is None or within is None:
+                continue
+            for account_day in account.days:
+                if after.day < account_day.day <= after.day + within:
+                    cells = gauged.cells.get(group, [])
+                    for at in self._times(watched.gauge, cells, account_day.day):
+                        change = Touch(account_day, at, cause(), Why.DECIDED)
+                        self._telling.look(gauged, group, change)
 
     def decide_again(self, account_day: AccountDay, cause: Cause) -> None:
         """Look again at the periods of an account-day that other limits may decide for now."""
@@ -199,6 +241,8 @@ class Gauging:
             busy = max(busy, last)
             if watched.silence is not None:
                 due = max(due, last + watched.silence.remembered)
+        if self._new_within and is_payment(item):
+            due = max(due, item.day + self._new_within)
         last, calendar = item.event_time + 2 * length, self._ledger.calendar
         if last >= calendar.end_of(busy):
             busy = calendar.day_of(last)
@@ -235,8 +279,11 @@ class Gauging:
 
     def names_held(self) -> dict[str, int]:
         """Return how many accounts are remembered for as long as a silence may be told of them."""
-        has_silence = any(watched.silence for watched in self._watched.values())
-        return {"silences": sum(map(len, self._due.values()))} if has_silence else {}
+        return {"silences": sum(map(len, self._due.values()))} if self._has_silence else {}
+
+    @property
+    def _has_silence(self) -> bool:
+        return any(watched.silence for watched in self._watched.values())
 
     def note_closed(self, closed: OpenDay) -> None:
         """Keep by which scope and policy the account-days of a day that has closed were decided."""
@@ -265,7 +312,8 @@ class Gauging:
                     self._ledger.dirty.add(account)
         for day in [day for day in self._due if day < first]:
             for account in self._due.pop(day):
-                if account.gauged is not None and account.gauged.busy < day:
+                gauged = account.gauged
+                if gauged is not None and gauged.busy < day and self._has_silence:
                     self._ledger.names_beyond["silences"] += 1
                 account.gauged = None
                 self._ledger.forget_if_empty(account)
@@ -278,11 +326,12 @@ class Gauging:
         gauged.trimmed, before = first, gauged.size
         opened = self._telling.opened()
         gauged.items = {name: item for name, item in gauged.items.items() if item.day >= first}
+        self._trim_paid(gauged, first)
         for group in list(gauged.cells):
             watched = self._watched.get(group[0])
             if watched is not None:
                 watched.forget_before(gauged, group, watched.needed_from(first, opened, 2))
-            else:
+            elif group != PAID:
                 del gauged.cells[group]
         place = bisect_right(gauged.closed, first - self._reach, key=CLOSED_DAY) - 1
         if place > 0:
@@ -296,6 +345,18 @@ class Gauging:
             if not told:
                 del gauged.told[group]
         return gauged.size != before
+
+    def _trim_paid(self, gauged: Gauged, first: int) -> None:
+        """Give back whom an account has paid so long ago that nobody is known by it any more."""
+        cells = gauged.cells.pop(PAID, [])
+        if not cells or not self._new_within:
+            return
+        kept = [*between(cells, first - self._new_within - self._reach, cells[-1].at)]
+        beyond = max(len(between(kept, 0, first - 1)) - PAID_DAYS_MAX, 0)
+        if beyond:
+            self._ledger.names_beyond["payees"] += beyond
+        if kept[beyond:]:
+            gauged.cells[PAID] = kept[beyond:]
 
 
 def _left_of(content: int) -> tuple[int, int]:

@@ -12,8 +12,9 @@ from monitor.core.business_day import Calendar, day_of_text, event_time_of, even
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.table_reader import TableReader
 from monitor.core.threshold import Direction, Measure
-from monitor.core.transaction import Transaction
+from monitor.core.transaction import DEBIT, Transaction
 from monitor.gauges.gauge import Party, party_of
+from monitor.gauges.paid import PaidDays
 from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.where import where_stated
 
@@ -178,7 +179,18 @@ class Measured:
         where = TableReader({"where": said.get("where", {})})
         # A filter by holidays without any in the period: one that is none of its days.
         holidays = tuple(map(day_of_text, said.get("holidays") or ["0001-01-01"]))
+        self._paid = PaidDays(())
         self._where = where_stated(where, self._currency, lists, holidays)
+
+    def note_paid(self, transactions: Iterable[Transaction]) -> None:
+        """Note whom the account has paid: a filter may ask for new ones."""
+        self._paid = PaidDays(
+            sorted(
+                (self._calendar.day_of(paid.event_time), paid.counterparty_id)
+                for paid in transactions
+                if paid.direction == DEBIT and paid.counterparty_id
+            )
+        )
 
     def has(self, transaction: Transaction) -> bool:
         """Return whether a transaction of the account is in it."""
@@ -190,13 +202,20 @@ class Measured:
             and all(party_of(transaction, party) == whose for party, whose in self._per)
             and all(party_of(transaction, party) for party in self._of)
             and self._where.takes(transaction, day, self._calendar)
+            and self._is_new(transaction.counterparty_id, day)
         )
+
+    def _is_new(self, whom: str | None, day: int) -> bool:
+        within = self._where.new_within
+        return within is None or (whom is not None and self._paid.is_new(whom, day, within))
 
 
 def _measured(measured: Measured, standing: Iterable[tuple[int, Transaction]]) -> list[Part]:
     parts: list[Part] = []
     total = 0
-    for offset, transaction in standing:
+    taken = [*standing]
+    measured.note_paid(transaction for _, transaction in taken)
+    for offset, transaction in taken:
         if measured.has(transaction):
             total += transaction.amount_minor if measured.sums_amounts else 1
             parts.append(Part(offset, transaction, total))

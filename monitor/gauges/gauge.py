@@ -109,6 +109,8 @@ class Gauge(NamedTuple):
         """Return what tells an item's cell from others of the moment."""
         if self.silence is not None and not self._counts(item.direction, item.currency):
             return _OTHER
+        if self.where.new_within is not None:
+            return named_by(item, Party.COUNTERPARTY)
         if self.measure is Measure.LARGEST:
             return item.left
         if self.measure is Measure.SHARE:
@@ -120,7 +122,8 @@ class Gauge(NamedTuple):
     @property
     def is_summed(self) -> bool:
         """Whether its value follows from the sums of its cells."""
-        return self.measure not in _NOT_SUMMED and self.silence is None
+        asks_of_each = self.silence is not None or self.where.new_within is not None
+        return self.measure not in _NOT_SUMMED and not asks_of_each
 
     def value_of(self, cells: Sequence[Cell]) -> int:
         """Return what some cells amount to, in minor units or as a count."""
@@ -178,9 +181,16 @@ class Gauge(NamedTuple):
         return Share(whose, parts[whose], whole)
 
     @property
+    def days_before(self) -> int:
+        """How many days before a period it asks for, too."""
+        silent = 0 if self.silence is None else self.silence.days
+        return max(silent, self.where.new_within or 0)
+
+    @property
     def only_grows(self) -> bool:
         """Whether its value never falls by what is taken in."""
-        return self.measure not in {Measure.NET, Measure.SHARE}
+        is_dropped = self.where.new_within is not None  # a late row makes others known
+        return not is_dropped and self.measure not in {Measure.NET, Measure.SHARE}
 
 
 def party_of(transaction: Transaction, party: Party) -> str | None:

@@ -98,6 +98,12 @@ FROM transactions JOIN (  -- each day with something, and the one with something
 WHERE business_day - active BETWEEN {silent} AND {remembered} AND {condition}
 GROUP BY ALL"""
 
+_NEW: Final = """counterparty_id <> '' AND NOT EXISTS (
+  SELECT 1 FROM transactions AS paid WHERE paid.account_id = transactions.account_id
+    AND paid.counterparty_id = transactions.counterparty_id AND paid.direction = 'debit'
+    AND paid.business_day < transactions.business_day
+    AND paid.business_day >= transactions.business_day - {days})"""
+
 _ENDS: Final = """\
 SELECT t.account_id, t.per, t.event_time AS moment, {measured}
   FROM (SELECT DISTINCT account_id, per, event_time FROM measured) AS t
@@ -173,18 +179,18 @@ def _condition(gauge: Gauge) -> str:
 
 def _parts(where: GaugeFilter) -> Iterator[str]:
     """Yield what must hold by a filter."""
-    names = {
-        "channel": where.channel,
-        "counterparty_id": where.counterparty,
-        "counterparty_institution": where.institution,
-        _COUNTRY: where.country,
-        "branch": where.branch,
-    }
-    for column, of_column in names.items():
+    listed = where.counterparty_in
+    names = [
+        ("channel", where.channel),
+        ("counterparty_id", where.counterparty),
+        ("counterparty_id", () if listed is None else sorted(listed.names)),
+        ("counterparty_institution", where.institution),
+        (_COUNTRY, where.country),
+        ("branch", where.branch),
+    ]
+    for column, of_column in names:
         if of_column:
             yield f"{column} IN ({_texts(of_column)})"
-    if where.counterparty_in is not None:
-        yield f"counterparty_id IN ({_texts(sorted(where.counterparty_in.names))})"
     if where.amount_from is not None:
         yield f"booked >= {where.amount_from}"
     if where.amount_to is not None:
@@ -195,6 +201,8 @@ def _parts(where: GaugeFilter) -> Iterator[str]:
         begin, end = where.hours
         both = "AND" if begin < end else "OR"
         yield f"(minute >= {begin} {both} minute < {end})"
+    if where.new_within is not None:
+        yield _NEW.replace("{days}", str(where.new_within))
     if where.is_weekend is not None:
         yield f"(isodow(business_day) >= 6) = {str(where.is_weekend).lower()}"
     if where.is_holiday is not None:

@@ -144,6 +144,8 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
         fields["hours"] = f"{begin}-{end}"
     if where.is_weekend is not None:
         fields["weekend"] = where.is_weekend
+    if where.new_within is not None:
+        fields["counterparty_new"] = f"{where.new_within}d"
     if where.is_holiday is not None:
         fields["holiday"] = where.is_holiday
     if where.counterparty_in is not None:

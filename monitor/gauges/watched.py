@@ -117,6 +117,8 @@ class Watched:
 
     def _counted(self, cells: list[Cell], item: MeasuredItem) -> int | None:
         gauge, at = self.gauge, self.at_of(item)
+        if gauge.where.new_within is not None and gauge.measure is Measure.SHARE:
+            return None  # the share among those that are new may be greater than among all
         if self.silence is not None and cells[-1].at != at:
             return None  # later days have another day before them
         if not self.is_rolling:

@@ -23,6 +23,9 @@ class GaugeFilter(NamedTuple):
     zone, from the first on and before the second; past midnight where the second is earlier. A
     weekend is a Saturday or Sunday, as a business day. `holidays` are the policy's, sorted, where
     `is_holiday` asks for them: so another list is another filter.
+
+    With `new_within` the counterparty is one that the account has not paid on so many business days
+    before: that is known of the account, and not asked here.
     """
 
     channel: tuple[str, ...] = ()
@@ -38,6 +41,7 @@ class GaugeFilter(NamedTuple):
     is_holiday: bool | None = None
     holidays: tuple[int, ...] = ()
     counterparty_in: NameList | None = None
+    new_within: int | None = None
 
     def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
         """Return whether all of it holds of a transaction of a business day."""
@@ -58,6 +62,7 @@ class GaugeFilter(NamedTuple):
             and (self.amount_to is None or amount <= self.amount_to)
             and (self.multiple_of is None or amount % self.multiple_of == 0)
             and (self.hours is None or self._is_in_hours(transaction.event_time, calendar))
+            and (self.new_within is None or bool(transaction.counterparty_id))
             and (self.is_weekend is None or is_weekend(day) is self.is_weekend)
             and (self.is_holiday is None or bool(self.holidays_of(day, day)) is self.is_holiday)
         )

@@ -52,6 +52,7 @@ _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
 _WINDOW: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPANS: Final = (PeriodSpan.DAY, PeriodSpan.WEEK, PeriodSpan.MONTH)
+_OF_NEW: Final = (Measure.AMOUNT, Measure.COUNT, Measure.DISTINCT, Measure.SHARE)
 _AFTER_SILENCE: Final = (Measure.AMOUNT, Measure.COUNT, Measure.LARGEST)
 _DAYS: Final = re.compile(r"([1-9][0-9]{0,3})d")
 _OF_PARTIES: Final = (Measure.DISTINCT, Measure.SHARE)
@@ -147,6 +148,7 @@ def _limit(
     scope = scope_stated(limit, lists)
     if gauge is None or not (is_named and limit.is_good):
         return None
+    _refuse_new_ones(limit, gauge)
     tiers, least_whole = _tiers(limit, gauge), _least_whole(limit, gauge)
     if not tiers or not limit.is_good:
         return None
@@ -191,6 +193,17 @@ def _gauge(limit: TableReader, lists: Lists, holidays: tuple[int, ...]) -> Gauge
     assert measure is not None
     assert direction is not None
     return Gauge(measure, direction, currency, period, where, per, distinct, silence)
+
+
+def _refuse_new_ones(limit: TableReader, gauge: Gauge) -> None:
+    """Refuse a filter by new counterparties where it would not say whom it counts."""
+    is_counted = gauge.measure in _OF_NEW and gauge.distinct is not Party.INSTITUTION
+    is_plain = gauge.per is None and gauge.silence is None
+    if gauge.where.new_within is not None and not (is_counted and is_plain):
+        limit.refuse(
+            "where.counterparty_new is stated: it goes with amount, count, and with distinct or"
+            " share of a counterparty, without per and silent"
+        )
 
 
 def _period(limit: TableReader) -> Period:

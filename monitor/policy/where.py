@@ -21,6 +21,7 @@ WHERE_KEYS: Final = (
     "weekend",
     "holiday",
     "counterparty_in",
+    "counterparty_new",
 )
 AMOUNT_KEYS: Final = ("from", "to", "multiple_of")
 
@@ -29,6 +30,10 @@ NAMES_MAX: Final = 1_000
 
 _PLAIN: Final = re.compile(r"([0-9]+)(?:\.([0-9]*))?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+NEW_DAYS_MAX: Final = 366
+"""Whom an account has paid is kept for so many days at most, so that state has a bound."""
+
+_DAYS: Final = re.compile(r"([1-9][0-9]{0,2})d")
 _HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -64,7 +69,23 @@ def where_stated(
         holiday,
         () if holiday is None else holidays,
         _counterparties_in(where, lists),
+        _new_within(where),
     )
+
+
+def _new_within(where: TableReader) -> int | None:
+    """Return for how many days nothing was paid to a counterparty that is new; None: to any."""
+    value = where.get("counterparty_new", None)
+    if value is None:
+        return None
+    match = _DAYS.fullmatch(value) if isinstance(value, str) else None
+    if match is not None and int(match[1]) <= NEW_DAYS_MAX:
+        return int(match[1])
+    where.refuse(
+        f"counterparty_new is {value!r}: write within how many days the account has not paid it,"
+        f' e.g. "90d", at most {NEW_DAYS_MAX}d'
+    )
+    return None
 
 
 def _of_day(where: TableReader, key: str) -> bool | None:

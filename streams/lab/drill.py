@@ -141,6 +141,15 @@ remembered = "20d"
 above = "50.00"
 
 [[limit]]
+id = "new-payees"
+measure = "distinct"
+of = "counterparty"
+direction = "debit"
+window = "3d"
+above = 5
+where = { counterparty_new = "10d" }
+
+[[limit]]
 id = "holidays"
 measure = "count"
 period = "month"

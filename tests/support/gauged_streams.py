@@ -49,11 +49,17 @@ class Standing(NamedTuple):
 
 
 def any_limit(
-    rng: random.Random, limit_id: str, *, has_holidays: bool, silences: float = 0.1
+    rng: random.Random,
+    limit_id: str,
+    *,
+    has_holidays: bool,
+    silences: float = 0.1,
+    news: float = 0.2,
 ) -> str:
     """Return the table of a limit on any gauge of a policy with or without holidays.
 
-    Such a share of limits measures a day after a silence.
+    Such a share of limits measures a day after a silence; of others that can, such a share asks
+    for new counterparties.
     """
     is_silent = rng.random() < silences
     measures = ["amount", "count", "largest"]
@@ -75,6 +81,10 @@ def any_limit(
         lines.append(f'from = "{rng.randint(1, 60)}.50"')
     lines.append(_above(rng, measure))
     where = _where(rng, has_currency='currency = "EUR"' in lines, has_holidays=has_holidays)
+    is_of_one = measure in {"amount", "count"} or 'of = "counterparty"' in lines
+    may_be_new = is_of_one and not is_silent and not any("per =" in line for line in lines)
+    if may_be_new and rng.random() < news:
+        where.append(f'counterparty_new = "{rng.randint(1, 5)}d"')
     if where:
         lines.append(f"where = {{ {', '.join(where)} }}")
     return "\n".join(["[[limit]]", *lines])
@@ -126,7 +136,9 @@ def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> lis
     return parts
 
 
-def any_policy(rng: random.Random, limits: int, version: int = 1, *, silences: float = 0.1) -> str:
+def any_policy(
+    rng: random.Random, limits: int, version: int = 1, *, silences: float = 0.1, news: float = 0.2
+) -> str:
     """Return a policy with so many limits at most, no two of which measure the same."""
     head = HEAD.format(
         version=version,
@@ -134,17 +146,21 @@ def any_policy(rng: random.Random, limits: int, version: int = 1, *, silences: f
         cut_off=rng.choice(["00:00", "03:00"]),
         lateness=rng.choice([0, 24, 48]),
     )
-    return with_any_limits(rng, head, limits, silences=silences)
+    return with_any_limits(rng, head, limits, silences=silences, news=news)
 
 
-def with_any_limits(rng: random.Random, text: str, limits: int, *, silences: float = 0.1) -> str:
+def with_any_limits(
+    rng: random.Random, text: str, limits: int, *, silences: float = 0.1, news: float = 0.2
+) -> str:
     """Return a policy with so many limits on gauges more, at most: none measures what another does.
 
     Of a policy that has other tables, they come before all these.
     """
     for number in range(limits):
         has_holidays = "holidays = [" in text
-        limit = any_limit(rng, f"g{number}", has_holidays=has_holidays, silences=silences)
+        limit = any_limit(
+            rng, f"g{number}", has_holidays=has_holidays, silences=silences, news=news
+        )
         more = f"{text}\n{limit}"
         with contextlib.suppress(PolicyError):
             policy_of(more)

@@ -8,8 +8,10 @@ import pytest
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import event_time_text
 from monitor.core.transaction import Transaction
+from monitor.engine import gauging
 from monitor.engine.engine import Engine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.gauges.paid import PAID
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from tests.support.transactions import book, observed, transaction
@@ -223,6 +225,35 @@ def test_a_window_that_comes_later_decides_once_it_is_measured_whole() -> None:
     early = [transaction("b", hours=hours - 1), transaction("c", hours=hours - 0.01)]
     assert told_by(engine, *early) == []
     assert said(told_by(engine, transaction("d", hours=hours))) == [(Status.RAISED, 3)]
+
+
+def test_a_counterparty_is_new_until_the_account_has_paid_it() -> None:
+    engine = engine_of(
+        'measure = "amount"', 'direction = "debit"', 'currency = "EUR"', 'period = "week"',
+        'where = { counterparty_new = "3d", channel = "card" }', 'above = "150.00"',
+    )  # fmt: skip
+    card = [
+        transaction(f"c{n}", hours=hours, counterparty_id=whom)._replace(channel="card")
+        for n, (hours, whom) in enumerate([(0, "P1"), (24, "P1"), (25, "P2"), (48, "P3")])
+    ]
+    alerts = told_by(engine, *card[:2])
+    assert alerts == []  # P1 was paid the day before
+    assert said(told_by(engine, card[2])) == [(Status.RAISED, "200.00")]
+    cash = transaction("late", hours=0.5, counterparty_id="P2")._replace(channel="cash")
+    assert said(told_by(engine, cash)) == [(Status.WITHDRAWN, "100.00")]
+    undone = transaction("r", hours=26, counterparty_id="P2", reverses="late")
+    assert said(told_by(engine, undone)) == [(Status.RAISED, "200.00")]
+
+
+def test_whom_an_account_has_paid_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gauging, "PAID_DAYS_MAX", 3)
+    engine = engine_of('measure = "count"', 'where = { counterparty_new = "90d" }', "above = 100")
+    for day in range(12):
+        told_by(engine, transaction(f"t{day}", hours=24 * day, counterparty_id=f"P{day}"))
+    account = engine.ledger.accounts["A1"]
+    assert account.gauged is not None
+    assert len(account.gauged.cells[PAID]) <= 3 + len(engine.ledger.open_days)
+    assert engine.names_counted_as_others()["payees"] > 0
 
 
 SILENT = (

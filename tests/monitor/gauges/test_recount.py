@@ -29,6 +29,14 @@ def test_days_after_a_silence_stand_as_their_sql_finds_them(seed: int) -> None:
     assert_what_stands(rng, policy, any_items(rng, rng.choice([10, 30, 60]), [12, 40, 120]))
 
 
+@law(400)
+@given(st.integers(0, 1 << 32))
+def test_payments_to_new_counterparties_stand_as_their_sql_finds_them(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    policy = policy_of(any_policy(rng, rng.randint(1, 4), silences=0, news=1))
+    assert_what_stands(rng, policy, any_items(rng, rng.choice([10, 40, 100]), [5, 20, 60]))
+
+
 def assert_what_stands(rng: random.Random, policy: Policy, items: list[Transaction]) -> None:
     """Fail where what was told of items, in runs of any length, is not what the SQL finds."""
     recount = Recount(plain_engine(0, PolicyBook([policy]), 1))

@@ -110,6 +110,7 @@ CHANGED = {
     "where.hours": ('"low"', '"low"\nwhere = { hours = "22:00-06:00" }'),
     "where.weekend": ('"low"', '"low"\nwhere = { weekend = true }'),
     "where.holiday": ('"low"', '"low"\nwhere = { holiday = true }'),
+    "where.counterparty_new": ('"low"', '"low"\nwhere = { counterparty_new = "9d" }'),
     "scope.account": ('"low"', '"low"\nscope = { account = "s" }'),
     "scope.peer_group": ('"low"', '"low"\nscope = { peer_group = "B" }'),
     "scope.segment": ('"low"', '"low"\nscope = { segment = "t" }'),
