@@ -98,7 +98,12 @@ def evaluate(
     """
     from monitor.policy.policy import PolicyBook
     from streams.cli.options import as_of_of, book_of, feed_of, print_result
-    from streams.evaluation.evaluation import evaluation_of, policy_for, with_seed
+    from streams.evaluation.evaluation import (
+        check_labels_come,
+        evaluation_of,
+        policy_for,
+        with_seed,
+    )
     from streams.evaluation.runs import Source, runs_of
     from streams.evaluation.table import table_of
     from streams.evaluation.truth import truth_of_columns, truth_of_lines
@@ -115,6 +120,8 @@ def evaluate(
     batches = feed_of(files, map_file, further=further, as_it_stands=True)
     table = table_of(batches, further, judged_as_of)
     table.check()
+    if analysts is not None:
+        check_labels_come(table, chosen, analysts)
     if label is not None:
         truth = truth_of_columns(table, label, kind, wanted)
     else:

@@ -141,18 +141,29 @@ def evaluation_of(
     return Evaluation(transactions, account_days, fields)
 
 
+def check_labels_come(table: TransactionTable, policy: Policy, analysts: Analysts) -> None:
+    """Raise FeedError if no label of the analysts can be in a score, before the models run.
+
+    The days are those of the first and the last row: no more can be judged.
+    """
+    calendar = policy.calendar.calendar()
+    first, last = (calendar.day_of(table.transactions[place].event_time) for place in (0, -1))
+    _check_labels_come(analysts, first + outliers_of(policy).warm_up_days, last)
+
+
 def _check_labels_come(analysts: Analysts, first: int, last: int) -> None:
     """Raise FeedError if labels of the first judged day come too late for the last one's scores."""
     days, most = max(last - first + 1, 0), last - first - 1
-    if analysts.label_after_days <= most:
+    if analysts.label_after_days <= most or not days:  # without a judged day that is the problem
         return
     todo = (
         f"--label-after-days must be at most {most:,}, not {analysts.label_after_days:,}"
         if most > 0
         else "give more days, or leave --dispositions-per-day out"
     )
+    judged = "only 1 day is judged" if days == 1 else f"only {days:,} days are judged"
     raise FeedError(
-        [f"no label would be in a score, because only {days:,} days are judged: {todo}"], "labels"
+        [f"no label of the analysts would be in a score, because {judged}: {todo}"], "the input"
     )
 
 

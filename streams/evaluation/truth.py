@@ -114,7 +114,7 @@ def truth_of_lines(table: TransactionTable, path: Path, wanted: Sequence[str]) -
     if looked_for and not any(matched[name] for name in looked_for):
         count = sum(named[name] for name in looked_for)
         problem = (
-            f"none of the {count:,} labels of kind {', '.join(looked_for)} names a transaction or"
+            f"no label of kind {', '.join(looked_for)} ({count:,} in all) names a transaction or"
             " an account of the input: give the file that they were written for"
         )
         raise FeedError([problem], "the labels")

@@ -56,7 +56,8 @@ def lines_of(fields: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"Judged {fields['judged_from']} to {fields['judged_to']}, after {fields['warm_up_days']}"
         f" days of warm-up: {fields['judged']:,} of {fields['rows']:,} rows, {fields['seeds']}"
-        f" seed{'s' if fields['seeds'] > 1 else ''}, {fields['partitions']} partitions."
+        f" seed{'s' if fields['seeds'] > 1 else ''}, {fields['partitions']}"
+        f" partition{'s' if fields['partitions'] > 1 else ''}."
     )
     yield (
         f"Alerts a day: {alerts['mean']:.1f} raised, {alerts['reported']:.1f} with those restated;"

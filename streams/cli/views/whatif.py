@@ -42,7 +42,7 @@ def subject_text(threshold: Threshold) -> str:
     direction = "" if threshold.direction == "both" else f"{threshold.direction.value} "
     currency = f" in {threshold.currency}" if threshold.currency else ""
     subject = f"{direction}{threshold.measure.value}{currency} of a business day"
-    return f"{subject}, {scope_text(threshold)}"
+    return f"{subject}, {plain(scope_text(threshold))}"
 
 
 def lines_of(answer: Answer) -> Iterator[str]:

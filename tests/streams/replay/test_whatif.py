@@ -33,6 +33,7 @@ from monitor.whatif import (
     sketches_of,
 )
 from streams.cli import main
+from streams.cli.views.whatif import subject_text
 from streams.feed.population import made_batches
 from streams.feed.reader import Batch
 from streams.replay.replay import Replay
@@ -684,3 +685,8 @@ def test_a_limit_that_decides_for_nobody_changes_nothing_and_has_no_chart(
     assert json.loads(out)["account_days"] == 0
     assert "a.png is not drawn" in err
     assert not Path("a.png").exists()
+
+
+def test_no_name_of_a_scope_moves_the_cursor_of_a_terminal() -> None:
+    text = POLICY.format(**ABOVE).replace('segment = "business"', r'segment = "a\u001b[31m"')
+    assert subject_text(limit_of(policy_of(text), "count-business")).isprintable()
