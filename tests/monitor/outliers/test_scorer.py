@@ -545,7 +545,7 @@ trees = 3
     [
         ("[models]\nseed = 2\n", "[models] is of use with a [budget] or [systemic] only"),
         ("[budget]\nwarm_up_days = 20\n", "alerts_per_day is missing"),
-        ("[budget]\nalerts_per_day = true\n", "alerts_per_day is True"),
+        ("[budget]\nalerts_per_day = true\n", "alerts_per_day is true"),
         ("[budget]\nalerts_per_day = 2.5\n", "alerts_per_day is 2.5"),
     ],
 )

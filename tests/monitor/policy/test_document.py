@@ -296,7 +296,7 @@ SHARE = {
         ({"where": '{ hours = "06:00-06:00" }'}, "where.hours is"),
         ({"where": "{ holiday = true }"}, "where.holiday is stated, and the policy has none"),
         ({"where": "{ holiday = 1 }"}, "where.holiday is 1: write true, or false"),
-        ({"where": "{ counterparty_new = true }"}, "where.counterparty_new is True: write within"),
+        ({"where": "{ counterparty_new = true }"}, "where.counterparty_new is true: write within"),
         ({"where": '{ counterparty_new = "367d" }'}, "where.counterparty_new is '367d'"),
         (
             {"measure": '"largest"', "where": '{ counterparty_new = "9d" }'},
