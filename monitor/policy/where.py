@@ -82,8 +82,8 @@ def _new_within(where: TableReader) -> int | None:
     if match is not None and int(match[1]) <= NEW_DAYS_MAX:
         return int(match[1])
     where.refuse(
-        f"counterparty_new is {shown(value)}: write within how many days the account has not paid it,"
-        f' e.g. "90d", at most {NEW_DAYS_MAX}d'
+        f"counterparty_new is {shown(value)}: write within how many days the account has not paid"
+        f' it, e.g. "90d", at most {NEW_DAYS_MAX}d'
     )
     return None
 
