@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from models.arrays import Bytes, Ints
 from monitor.core.account import SERIES, SERIES_INDEX
+from monitor.core.table_reader import is_whole
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, SERIES_MASK, Entry
 from monitor.ordinary import packing, restored_ids
 from monitor.ordinary.entry_rows import EntryRows
@@ -182,15 +183,17 @@ def kept_ids_of(value: bytes) -> KeptIds | None:
     def field(number: int) -> Any:  # noqa: ANN401 - as it was kept
         return decode(value[ends[number] : ends[number + 1]])
 
-    if field(restored_ids.FORM) != FORMAT:
+    day, first_offset = field(restored_ids.CHUNK_DAY), field(restored_ids.FIRST_OFFSET)
+    is_known = field(restored_ids.FORM) == FORMAT
+    if not (is_known and is_whole(day) and is_whole(first_offset)):
         return None
     series = [_place_of(*named) for named in field(restored_ids.SERIES)]
     reversing = sorted(place for place, *_ in field(restored_ids.REVERSALS))
     return KeptIds(
         data,
         begins,
-        field(restored_ids.CHUNK_DAY),
-        field(restored_ids.FIRST_OFFSET),
+        day,
+        first_offset,
         np.array(series, np.int64),
         np.array(reversing, np.int64),
     )

@@ -19,7 +19,7 @@ from monitor.core.attributes import Attributes
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Entry
 from monitor.ledger.watermark import Marks
-from monitor.ordinary import layout
+from monitor.ordinary import layout, restored_ids
 from monitor.ordinary.accounts import BETWEEN_IDS
 from monitor.ordinary.packing import begins_of_fields, read_array_head, skip_value
 from monitor.ordinary.restored import KeptAccounts, RowsRestored
@@ -204,6 +204,18 @@ def test_ids_are_what_the_bytes_say(
             key: (FIRST, content) for key, content in by_key.items()
         }
         assert len(ledger.open_days[FIRST].contents) == len(by_key)
+
+
+@pytest.mark.parametrize("place", [restored_ids.CHUNK_DAY, restored_ids.FIRST_OFFSET])
+def test_no_kernel_gets_a_chunk_whose_day_or_offset_is_no_number(place: int) -> None:
+    """A kernel that is given something else than a number cannot even be compiled."""
+    whole = journal.journal_bytes(FIRST, [Entry(7, "A1", "T1", FIRST, 5 << SERIES_BITS)])
+    assert journal.kept_ids_of(whole) is not None
+    begins = begins_of_fields(np.frombuffer(whole, np.uint8), 0, restored_ids.CHUNK_FIELDS)
+    begin, end = begins.tolist()[place : place + 2]
+    for other in (None, True, "7", 1 << 63):
+        damaged = whole[:begin] + encode(other) + whole[end:]
+        assert journal.kept_ids_of(damaged) is None
 
 
 def test_an_id_that_another_day_holds_is_left_to_python() -> None:
