@@ -160,7 +160,7 @@ define install
 endef
 
 $(PROGRAM): pyproject.toml | $(BIN)/python
-	@echo "setting up $(VENV): the program and its embedded broker, some 650 MB (once; a minute or two)" >&2
+	@echo "setting up $(VENV): the program and its embedded broker, some 830 MB (once; a minute or two)" >&2
 	$(call install,$(RUNNING))
 	@touch $@
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from monitor.core.account import SERIES
 from monitor.engine.step import Step
 from monitor.ledger.ledger import SERIES_MASK
-from monitor.policy.policy import PolicyBook
+from monitor.policy.policy import Policy, PolicyBook
 
 
 def unwatched(policies: PolicyBook, step: Step) -> Counter[str]:
@@ -28,16 +28,26 @@ def unwatched(policies: PolicyBook, step: Step) -> Counter[str]:
         counted.update(rows.count_series())
     for (day, series), count in counted.items():
         _, currency = SERIES[series]
-        _, limits = policies.for_day(day)
-        if currency in limits.unwatched:
+        policy, limits = policies.for_day(day)
+        if currency in limits.unwatched and not _is_gauged(policy, currency):
             counts[currency] += count
     return counts
+
+
+def _is_gauged(policy: Policy, currency: str) -> bool:
+    """Return whether a limit on a gauge watches a currency, whoever it is for.
+
+    Where a policy names no currency at all, a count of all is enough.
+    """
+    of_gauges = {limit.gauge.currency for limit in policy.gauges}
+    names_none = not any(threshold.currency for threshold in policy.every_threshold)
+    return currency in of_gauges or (None in of_gauges and names_none)
 
 
 def currencies_seen(policies: PolicyBook) -> dict[str, bool]:
     """Return the currencies that limits name, and whether a transaction in them has come."""
     seen = {currency for limits in policies.limit_sets for currency in limits.seen}
-    named = {t.currency for policy in policies.policies for t in policy.thresholds}
+    named = {t.currency for policy in policies.policies for t in policy.every_threshold}
     return {currency: currency in seen for currency in sorted(filter(None, named))}
 
 

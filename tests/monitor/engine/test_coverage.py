@@ -50,6 +50,21 @@ def batch(rows: list[tuple[str, int]]) -> Batch:
     return Batch(Path("rows"), fields, range(1, len(fields) + 1), [], 1.0)
 
 
+@pytest.mark.parametrize(
+    ("limit", "unwatched"),
+    [
+        ('measure = "amount"\ncurrency = "EUR"\nperiod = "week"\nabove = "5.00"', ["CZK"]),
+        ('measure = "count"\nperiod = "week"\nabove = 5', []),
+        ('measure = "count"\ncurrency = "CZK"\nwindow = "1h"\nabove = 5', ["EUR"]),
+    ],
+)
+def test_a_limit_on_a_period_watches_its_currency(limit: str, unwatched: list[str]) -> None:
+    text = f'version = 1\n[[limit]]\nid = "g"\n{limit}\n'
+    replay = Replay(PolicyBook([policy_of(text)]), 1)
+    replay.observe(batch([("EUR", 5), ("CZK", 5), ("CZK", 6)]))
+    assert sorted(replay.totals.unwatched) == unwatched
+
+
 rows = st.lists(st.tuples(st.sampled_from(CURRENCIES), st.sampled_from([5, 6])), max_size=30)
 limits = st.lists(
     st.sampled_from([(m, c) for m in ("amount", "count") for c in CURRENCIES] + [("count", None)]),
