@@ -98,12 +98,10 @@ def limits_of(
     refuse_shared("limits", of_limits, document)
     # Of those that compete for an account-day all are of one sort, so that one of them decides.
     climbing = {limit.gauge for limit in found if len(limit.tiers) > 1}
-    of_a_day = [
-        limit for limit in found if is_of_a_day(limit.gauge) and limit.gauge not in climbing
-    ]
+    of_a_day = {limit.gauge for limit in found if is_of_a_day(limit.gauge)} - climbing
     return Limits(
-        tuple(limit.threshold for limit in of_a_day),
-        tuple(limit for limit in found if limit not in of_a_day),
+        tuple(limit.threshold for limit in found if limit.gauge in of_a_day),
+        tuple(limit for limit in found if limit.gauge not in of_a_day),
     )
 
 
