@@ -112,6 +112,7 @@ class GaugeAlerts:
             since, period = self.since[limit.gauge.name], limit.gauge.period
             if since == FROM_EVER:
                 continue
+            since += limit.gauge.days_before
             if period.is_rolling:
                 begins = calendar.start_of(since) + period.length - 1
             else:
@@ -203,7 +204,6 @@ class GaugeAlerts:
             and began <= change.at < began + length
             and clock < began + length
             and (limit := self._decided(gauge, group, change, change.at)) is not None
-            and value > limit.threshold.above
             and limit.limit_id == limit_id
             and (tier := limit.tier_of(value)) is not None
             and tier.above <= each.limit

@@ -14,7 +14,7 @@ from monitor.core.business_day import MICROSECONDS
 from monitor.core.gauged import Cell, ClosedScope, Gauged, MeasuredItem
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.engine.gauge_alerts import CLOSED_DAY, FROM_EVER, GaugeAlerts, Touch, Why
+from monitor.engine.gauge_alerts import CLOSED_DAY, GaugeAlerts, Touch, Why
 from monitor.gauges.gauge import Gauge, Party, add, between, named_by
 from monitor.gauges.paid import PAID, is_payment
 from monitor.gauges.watched import Watched, days_of
@@ -35,7 +35,6 @@ class Gauging:
 
     def __init__(self, ledger: Ledger, policies: PolicyBook) -> None:
         self._ledger = ledger
-        self._policies = policies
         self._telling = GaugeAlerts(ledger, policies)
         self._watched: dict[str, Watched] = {}
         self._of_series: dict[tuple[str, str], tuple[Watched, ...]] = {}  # direction and currency
@@ -70,25 +69,8 @@ class Gauging:
         self.begin()
 
     def waiting(self) -> dict[str, int]:
-        """Return which limits cannot decide yet, and the event time from which each does.
-
-        Such a limit came with a later policy, and no period or window of it is measured whole yet.
-        """
-        calendar, clock = self._ledger.calendar, self._ledger.marks.clock
-        found: dict[str, int] = {}
-        for limit in self._policies.policies[-1].gauges:
-            since, period = self.since[limit.gauge.name], limit.gauge.period
-            if since == FROM_EVER:
-                continue
-            since += limit.gauge.days_before
-            if period.is_rolling:
-                begins = calendar.start_of(since) + period.length - 1
-            else:
-                first, last = days_of(period, since)
-                begins = calendar.start_of(since if first == since else last + 1)
-            if clock < begins:
-                found[limit.limit_id] = begins
-        return found
+        """Return which limits cannot decide yet, and the event time from which each does."""
+        return self._telling.waiting()
 
     def take_alerts(self) -> list[Alert]:
         """Return what was told since the last call."""

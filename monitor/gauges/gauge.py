@@ -81,11 +81,6 @@ class Gauge(NamedTuple):
         """Return whether transactions of a direction and a currency may be taken."""
         return self.silence is not None or self._counts(direction, currency)
 
-    def takes(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
-        """Return whether a transaction of a business day is taken."""
-        may_take = self.may_take(transaction.direction, transaction.currency)
-        return may_take and self.asks_no_more(transaction, day, calendar)
-
     def asks_no_more(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
         """Return whether a transaction of a direction and currency that may be taken is taken."""
         return (
