@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from monitor.systemic.summary import DaySum
 
 CLOSED_DAYS_MAX: Final = 2_000
-"""Account-days that one run works on at most as their days close. A run of many records works on
-four for each of them, so that closing keeps up whatever comes."""
+"""Units that are worked on at a time while no records come, as days close."""
+
+UNITS_A_RUN: Final = 500
+"""Units that a run of few records works on as days close. A run of more of them works on four for
+each, so that closing keeps up whatever comes, and holds up a run by less than the run takes."""
 
 _NOT_ASKED: Final = math.nan
 """The score of a closed account-day that the models were not asked for yet."""
@@ -97,6 +100,7 @@ class Closing:
 
         What the models know of them is asked now: it must not depend on when the rest is done.
         """
+        self._reviews.count_all()  # of days before, if records came too seldom to do it by turns
         for closed in ended:
             account_days = [*closed.account_days]
             scores = self._outliers.day_scores(account_days)
@@ -112,7 +116,7 @@ class Closing:
             scores = self._outliers.scores_of(near, closed.day)
             self._reviews.close_day(closed.day, near, scores)
         self._reviews.expire_at(self._ledger.day_open_first or 0)
-        self._sum_some(self._reviews.count_some(CLOSED_DAYS_MAX), step)  # most days are done then
+        self._sum_some(self._reviews.count_some(UNITS_A_RUN), step)  # most small ones are done then
 
     def add_restored(self, account_day: AccountDay) -> None:
         """Take an account-day that was put back, and whose day is closed: it is emitted again."""
@@ -120,9 +124,10 @@ class Closing:
         self.days.append(ClosingDay([account_day], policy.version, [_NOT_ASKED]))
 
     def work(self, units: int, step: Step) -> None:
-        """Do so many units of what is left; a unit is an account-day: counted, summed or emitted.
+        """Do so many units of what is left: account-days are counted, then summed, then emitted.
 
-        What comes of it goes into `step`.
+        A unit is one that is summed up or emitted; counting one takes as long as COUNTED_UNITS of
+        these. What comes of it goes into `step`.
         """
         left = self._sum_some(self._reviews.count_some(units), step)
         while left > 0 and self.days:

@@ -30,7 +30,7 @@ from monitor.core.transaction import (
     too_late,
 )
 from monitor.core.waiting import ID_KEPT_MAX, kept_id
-from monitor.engine.closing import CLOSED_DAYS_MAX, Closing
+from monitor.engine.closing import CLOSED_DAYS_MAX, UNITS_A_RUN, Closing
 from monitor.engine.gauging import Gauging
 from monitor.engine.limit_alerts import retell, tell
 from monitor.engine.reversals import Reversals, Reversed
@@ -141,7 +141,7 @@ class Engine:
         self._score()
         if self._ended:
             self._close_ended()
-        self.close_account_days(max(CLOSED_DAYS_MAX, 4 * len(offsets)))
+        self.close_account_days(max(UNITS_A_RUN, 4 * len(offsets)))
 
     def _set_aside(self, offset: int, rejection: Rejection) -> None:
         """Report a record that is no transaction."""
@@ -359,7 +359,7 @@ class Engine:
     def close_account_days(self, at_most: int = CLOSED_DAYS_MAX) -> None:
         """Go on with the days that have closed, by so many units; call it too when no record comes.
 
-        A unit is an account-day: to be counted for a review, summed up, or emitted.
+        A unit is an account-day to be summed up or emitted; see `Closing.work`.
         """
         self._closing.work(at_most, self._step)
 

@@ -7,6 +7,7 @@ from monitor.core.alert import Alert
 from monitor.core.transaction import Rejection
 from monitor.core.waiting import Waiting
 from monitor.ledger.ledger import Entry
+from monitor.ledger.rows import WrittenRecords
 from monitor.ordinary.entry_rows import EntryRows
 from monitor.systemic.segment_day import SegmentDay
 
@@ -19,8 +20,8 @@ class Step:
     one of `transactions`, `rejections`, `waiting`, `redelivered` and `heartbeats`, until it leaves
     `waiting`.
     Each transaction is in `entries` or, if a kernel took it in, in `entry_rows`.
-    `closed_rows` are further account-days, which were rows: each as the id of its account and the
-    value of its record. `in_python` counts the records on which no kernel has decided, by the
+    `closed_rows` are further account-days, which were rows: their records by the ids of their
+    accounts. `in_python` counts the records on which no kernel has decided, by the
     reason; it is empty of an engine without kernels.
     """
 
@@ -35,7 +36,7 @@ class Step:
         self.alerts: list[Alert] = []
         self.rejections: list[tuple[int, Rejection]] = []
         self.account_days: list[ClosedDay] = []
-        self.closed_rows: list[tuple[bytes, bytes]] = []
+        self.closed_rows: list[WrittenRecords] = []
         self.segment_days: list[tuple[SegmentDay, ...]] = []  # all of one day together
         self.entries: list[Entry] = []
         self.entry_rows: list[EntryRows] = []
@@ -46,3 +47,8 @@ class Step:
         self.waiting: list[Waiting] = []
         self.settled: list[int] = []
         self.in_python: Counter[str] = Counter()
+
+    @property
+    def account_days_closed(self) -> int:
+        """How many account-days there are in all, those that were rows among them."""
+        return len(self.account_days) + sum(map(len, self.closed_rows))

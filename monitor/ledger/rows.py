@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from models.arrays import Ints
+from models.arrays import Bytes, Ints
 from monitor.core.account import AccountDay
 
 
@@ -36,15 +37,38 @@ class Contents(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenRecords:
+    """Records as bytes, which stand one after the other in an array.
+
+    `spans` (n, 3) has of each where its value begins and ends in `data`, and how long its key is,
+    which stands in the value, from `key_at` on.
+    """
+
+    data: Bytes
+    spans: Ints
+    key_at: int
+
+    def __len__(self) -> int:
+        """Return how many records they are."""
+        return len(self.spans)
+
+    def pairs(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the key and the value of each."""
+        data, key_at = self.data.tobytes(), self.key_at
+        for begin, end, length in self.spans.tolist():
+            yield data[begin + key_at : begin + key_at + length], data[begin:end]
+
+
 class EmittedRows(NamedTuple):
     """Account-days of a closed day as they are emitted: objects with their scores, and records.
 
-    A score is how rare the models find it, None if they do not say. A record is the id of the
-    account and the value that the wire form of the account-day has.
+    A score is how rare the models find it, None if they do not say. A record's key is the id of
+    the account, and its value the one that the wire form of the account-day has.
     """
 
     account_days: list[tuple[AccountDay, float | None]]
-    records: list[tuple[bytes, bytes]]
+    records: list[WrittenRecords]
 
 
 class DayRows(Protocol):

@@ -12,7 +12,7 @@ from models.arrays import Bytes, Ints
 from monitor.core.account import Account, AccountDay
 from monitor.core.business_day import day_text
 from monitor.ledger.ledger import OpenDay
-from monitor.ledger.rows import EmittedRows
+from monitor.ledger.rows import EmittedRows, WrittenRecords
 from monitor.ordinary import tables, written
 from monitor.ordinary.layout import CURRENCY_CODES, NONE, SEGMENTS_MAX
 from monitor.systemic.summary import RowGroup
@@ -127,17 +127,18 @@ class ClosedRows:
         if begin >= end:
             return EmittedRows([], [])
         records = self._write(begin, end, version)
+        left = begin + np.flatnonzero(self._places[begin:end] != NONE)
+        numbers = {number for number in self._objects if begin <= number < end}
         account_days = [
-            (made, self._scores[n] if self._scores else None)
-            for n in range(begin, end)
-            if (made := self._taken(n)) is not None
+            (self._taken(number), self._scores[number] if self._scores else None)
+            for number in sorted(numbers.union(left.tolist()))
         ]
         if end == len(self):
             self._accounts.closed_done(self)
         return EmittedRows(account_days, records)
 
-    def _write(self, begin: int, end: int, version: int) -> list[tuple[bytes, bytes]]:
-        """Return the account ids and the records of rows, but for the few that need an object."""
+    def _write(self, begin: int, end: int, version: int) -> list[WrittenRecords]:
+        """Return the records of rows by their account ids, but for the few that need an object."""
         accounts, places = self._accounts, self._places[begin:end]
         arrays, segments, owns = accounts.arrays, accounts.segment_texts, accounts.own_texts
         rows = arrays.days[places[places != NONE]]
@@ -149,7 +150,7 @@ class ClosedRows:
         closing = f'"}}],"breaches":[],"policy_version":{version},"score":'
         out = np.empty(written.PIECE_BYTES, np.uint8)
         spans = np.empty((_PIECE, 3), np.int64)
-        records: list[tuple[bytes, bytes]] = []
+        records: list[WrittenRecords] = []
         while begin < end:
             begin, count = written.write_days(
                 arrays,
@@ -172,18 +173,15 @@ class ClosedRows:
                 spans,
             )
             if count:
-                data = out[: spans[count - 1, 1]].tobytes()
-                records += [
-                    (data[at + written.KEY_AT : at + written.KEY_AT + length], data[at:last])
-                    for at, last, length in spans[:count].tolist()
-                ]
+                data = out[: spans[count - 1, 1]].copy()
+                records.append(WrittenRecords(data, spans[:count].copy(), written.KEY_AT))
         return records
 
-    def _taken(self, number: int) -> AccountDay | None:
-        """Return an account-day as an object that is done with; None if it has been written."""
+    def _taken(self, number: int) -> AccountDay:
+        """Return an account-day that has not been written as an object that is done with."""
         made = self._objects.pop(number, None)
-        place = int(self._places[number])
-        if made is None and place != NONE:
+        if made is None:
+            place = int(self._places[number])
             made = self._accounts.view(place, self._limits)
             self._accounts.give_up(place)
             self._places[number] = NONE

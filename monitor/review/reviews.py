@@ -7,7 +7,7 @@ change of what incidents explain, however late it is known: days are kept until 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause
@@ -20,6 +20,12 @@ from monitor.review.alert import LISTED_DAYS_MAX, Moment, Setting, Telling, fall
 from monitor.review.days import noted_day, review_day, take
 from monitor.review.episodes import BREACH_WEIGHT, NEAR_WEIGHT, Episode, ReviewDay, episodes_of
 from monitor.review.membership import NO_VERDICTS, Verdicts
+
+COUNTED_UNITS: Final = 50
+"""Units of work that counting an account-day takes: an emitted one is one (90 and 2 us)."""
+
+COUNTED_TURNS: Final = 64
+"""At least such a part of what is to be counted is counted at a time, so that it does end."""
 
 
 class _Uncounted(NamedTuple):
@@ -146,11 +152,14 @@ class Reviews:
         self.forget_at = day_open_first
 
     def count_some(self, at_most: int) -> int:
-        """Count noted account-days of closed days; return how many of so many units are left."""
-        left = at_most
+        """Count noted account-days of closed days; return how many of so many units are left.
+
+        One takes COUNTED_UNITS; of many a part is counted, however few units there are.
+        """
+        left = max(at_most, COUNTED_UNITS * len(self.uncounted) // COUNTED_TURNS)
         while left > 0 and self.uncounted:
             account_id = next(iter(self.uncounted))
-            left -= self.count_closed(self._ledger.awake(account_id))
+            left -= COUNTED_UNITS * self.count_closed(self._ledger.awake(account_id))
         if not self.uncounted and self.forget_at is not None:
             self._forget_expired(self.forget_at)
             self.forget_at = None

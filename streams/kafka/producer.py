@@ -4,9 +4,11 @@ A producer call for each record costs some 20 us; a batch built here costs 1 to 
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple, Self
+from itertools import starmap
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, overload
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -15,6 +17,9 @@ from streams.kafka.broker_error import BrokerError
 from streams.kafka.cluster import Cluster, no_answer
 from streams.kafka.partitioner import dealer
 from streams.settings import RECORD_BYTES_MAX
+
+if TYPE_CHECKING:
+    from monitor.ledger.rows import WrittenRecords
 
 BATCH_BYTES_MAX: Final = RECORD_BYTES_MAX
 """Of several records that are sent together."""
@@ -29,6 +34,30 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+class OutgoingRows(Sequence[Outgoing]):
+    """Records that stand as bytes in arrays, and that an Outbox writes in one go."""
+
+    def __init__(self, written: Sequence["WrittenRecords"]) -> None:
+        self.written = written
+
+    def __len__(self) -> int:
+        """Return how many records they are."""
+        return sum(map(len, self.written))
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        """Yield the records one by one."""
+        for written in self.written:
+            yield from starmap(Outgoing, written.pairs())
+
+    @overload
+    def __getitem__(self, place: int, /) -> Outgoing: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> Sequence[Outgoing]: ...
+    def __getitem__(self, place: int | slice, /) -> Outgoing | Sequence[Outgoing]:
+        """Return one of the records, or some."""
+        return list(self)[place]
 
 
 class RecordTooLargeError(RuntimeError):
@@ -150,10 +179,17 @@ class Outbox:
 
         Raises RecordTooLargeError, before any is queued, if one is larger than a topic takes.
         """
+        acks: list[asyncio.Future[object]] = []
+        if isinstance(records, OutgoingRows):
+            from streams.kafka.built_batch import built_batches  # noqa: PLC0415 - loads kernels
+
+            now = round(time.time() * 1000)
+            for built in built_batches(records.written, now, BATCH_BYTES_MAX):
+                acks.append(await self._queue(built, topic, partition))  # noqa: PERF401 - sent one by one
+            return acks
         records = tuple(records)
         for record in records:
             ensure_fits(topic, record)
-        acks: list[asyncio.Future[object]] = []
         producer = self._producer(topic)
         batch = producer.create_batch()
         for record in records:

@@ -19,7 +19,7 @@ from streams.feed.reader import BATCH_ROWS, Batch
 from streams.interpreter import building
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.cluster import cluster_of
-from streams.kafka.producer import Dispatch, Outbox
+from streams.kafka.producer import Dispatch, Outbox, Outgoing
 from streams.kafka.reader import TopicReader
 from streams.lab.rig import Samples, WorkerProcess, embedded_rig, taken_in, total_of
 from streams.send.transactions import dealt_slices, send_batches, send_slices
@@ -164,6 +164,9 @@ async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> La
     sent_at: list[float] = []
     waits: list[float] = []
     numbers: dict[str, int] = {}  # of each transaction, in the order of sending
+    slices: list[
+        dict[int, list[Outgoing]]
+    ] = []  # held to the end: to free them takes half a second
 
     async def send() -> None:
         dispatch = await Dispatch.to(outbox, topics.transactions)
@@ -171,7 +174,7 @@ async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> La
             batches = list(bench_batches(round(rate * LATENCY_SECONDS), seed=2))
             for batch in batches:
                 numbers.update((str(row[0]), len(numbers)) for row in batch.rows)
-            slices = list(dealt_slices(dispatch, batches))
+            slices.extend(dealt_slices(dispatch, batches, rate))
             del batches
         while not worker.samples().get(("weir_partitions_assigned", ())):
             worker.ensure_running()

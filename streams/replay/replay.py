@@ -321,7 +321,8 @@ class Replay:
         self._count(step)
         told.alerts.extend(step.alerts)
         told.account_days.extend(step.account_days)
-        told.closed_rows.extend(record for _, record in step.closed_rows)
+        for written in step.closed_rows:
+            told.closed_rows.extend(value for _, value in written.pairs())
         for of_day in step.segment_days:
             told.segment_days.extend(segment_records_of(engine.partition, of_day))
         return step

@@ -15,6 +15,9 @@ from streams.wire.codec import heartbeat_bytes, is_heartbeat
 SLICE_RECORDS: Final = 500
 """Records that are sent at a time: a paced stream comes in drops, not in floods."""
 
+LINGER_SECONDS: Final = 0.01
+"""A fast producer waits so long for a batch to fill, as Kafka's `linger.ms` is set for them."""
+
 
 async def send_batches(
     outbox: Outbox,
@@ -57,18 +60,22 @@ async def send_heartbeat(outbox: Outbox, topic: str, event_time: int) -> int:
 
 
 def dealt_slices(
-    dispatch: Dispatch, batches: Iterable[Batch]
+    dispatch: Dispatch, batches: Iterable[Batch], rate: float
 ) -> Iterator[dict[int, list[Outgoing]]]:
-    """Yield the records of batches as `send_batches` sends them at a time, by their partitions."""
+    """Yield the records of batches that are sent at a time at a rate, by their partitions.
+
+    They are those of LINGER_SECONDS, and no fewer than `send_batches` sends at a time.
+    """
+    size = max(SLICE_RECORDS, round(rate * LINGER_SECONDS))
     for batch in batches:
-        for part in _slices(list(records_of(batch))):
+        for part in _slices(list(records_of(batch)), size):
             yield dispatch.deal(part)
 
 
 async def send_slices(
     dispatch: Dispatch, slices: Iterable[dict[int, list[Outgoing]]], rate: float
 ) -> AsyncIterator[int]:
-    """Send slices made before as `send_batches` does, at most `rate` records a second."""
+    """Send slices made before, at most `rate` records a second; `dealt_slices` makes them."""
     started = time.monotonic()
     for part in slices:
         await dispatch.send_dealt(part)
@@ -78,10 +85,10 @@ async def send_slices(
 
 
 def _slices(
-    records: Sequence[tuple[str | None, bytes, str | None]],
+    records: Sequence[tuple[str | None, bytes, str | None]], size: int = SLICE_RECORDS
 ) -> Iterator[list[tuple[str | None, Outgoing]]]:
-    for first in range(0, len(records), SLICE_RECORDS):
-        part = records[first : first + SLICE_RECORDS]
+    for first in range(0, len(records), size):
+        part = records[first : first + size]
         yield [(account_id, _outgoing(account_id, value)) for account_id, value, _ in part]
 
 

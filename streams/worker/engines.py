@@ -13,6 +13,7 @@ from monitor.core.review import DayFacts
 from monitor.engine.engine import Engine, MakeEngine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.ledger.ledger import BUCKETS
+from monitor.ledger.rows import WrittenRecords
 from monitor.ordinary import layout
 from monitor.ordinary.ids import joined_texts
 from monitor.ordinary.layout import FIGURES, NONE, room_for_accounts
@@ -27,7 +28,7 @@ from monitor.ordinary.names import (
 from monitor.ordinary.room import Compaction
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
-from streams.settings import Settings, engine_named
+from streams.settings import RECORD_BYTES_MAX, Settings, engine_named
 from streams.state import keys
 from streams.state.journal import chunks_by_day
 from streams.wire import columns, lines
@@ -101,9 +102,10 @@ _LATER: Final = 2_000_000_000_000
 
 
 def _load() -> None:
-    """Load all kernels, those that restore state, too."""
+    """Load all kernels, those that restore state and write batches, too."""
     engine, chunks = _decided()
     _restore(engine, chunks)
+    _write_batch()
     _compact(engine)
 
 
@@ -155,6 +157,14 @@ def _restore(engine: OrdinaryEngine, chunks: Sequence[bytes]) -> None:
     restored = OrdinaryEngine(0, engine.policies)
     restored.ledger.attributes.take(_ACCOUNTS[0], Attributes("s"))
     changelog.recover(restored, _kept(engine, chunks))
+
+
+def _write_batch() -> None:
+    """Write a batch of records that stand in an array."""
+    from streams.kafka.built_batch import built_batches  # noqa: PLC0415 - loads the client
+
+    spans = np.array([[0, 2, 1]], np.int64)
+    list(built_batches([WrittenRecords(np.zeros(2, np.uint8), spans, 1)], 0, RECORD_BYTES_MAX))
 
 
 def _see_texts() -> None:

@@ -20,7 +20,7 @@ from monitor.ledger.rejections import rejection_rows
 from monitor.ordinary.entry_rows import EntryRows
 from monitor.review.membership import Verdicts
 from monitor.systemic.record import segment_records_of
-from streams.kafka.producer import Outgoing, acknowledged
+from streams.kafka.producer import Outgoing, OutgoingRows, acknowledged
 from streams.state import changelog, journal, keys
 from streams.state.accounts import account_bytes
 from streams.state.pieces import Kept, Pieces
@@ -279,17 +279,16 @@ class Partition:
                 written_at = run.first_written(alert.cause.offset for alert in step.alerts)
                 if written_at is not None:
                     acks[-1].add_done_callback(partial(self._note_latency, written_at))
-        if step.account_days or step.closed_rows:
+        if step.account_days:
             await self._send(
                 self._topics.account_days,
                 [
-                    *(
-                        Outgoing(closed.account_id.encode(), codec.closed_day_bytes(closed))
-                        for closed in step.account_days
-                    ),
-                    *starmap(Outgoing, step.closed_rows),
+                    Outgoing(closed.account_id.encode(), codec.closed_day_bytes(closed))
+                    for closed in step.account_days
                 ],
             )
+        if step.closed_rows:
+            await self._send(self._topics.account_days, OutgoingRows(step.closed_rows))
         for of_day in step.segment_days:
             records = [
                 Outgoing(record.key, codec.segment_record_bytes(record))

@@ -294,7 +294,7 @@ class Agents:
             self._metrics.unwatched.labels(currency).inc(count)
 
     def _count_told(self, step: Step) -> None:
-        self._metrics.account_days_closed.inc(len(step.account_days) + len(step.closed_rows))
+        self._metrics.account_days_closed.inc(step.account_days_closed)
         self._metrics.segment_days_told.inc(sum(map(len, step.segment_days)))
         for alert in step.alerts:
             self._metrics.alerts.labels(alert.kind.value, alert.status.value).inc()

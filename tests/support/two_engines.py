@@ -115,7 +115,7 @@ class Side:
             self.told.update(map(codec.segment_record_bytes, segment_records_of(0, of_day)))
         self.told.update(map(repr, step.waiting))
         self.account_days.update(map(codec.closed_day_bytes, step.account_days))
-        self.account_days.update(value for _, value in step.closed_rows)
+        self.account_days.update(value for rows in step.closed_rows for _, value in rows.pairs())
         self.entries.update(step.entries)
         for rows in step.entry_rows:
             self.entries.update(rows.entries())

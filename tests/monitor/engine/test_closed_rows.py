@@ -124,7 +124,7 @@ class Told(NamedTuple):
         """Add what a Step says."""
         self.records.update(map(codec.alert_bytes, step.alerts))
         self.records.update(map(codec.closed_day_bytes, step.account_days))
-        self.records.update(value for _, value in step.closed_rows)
+        self.records.update(value for rows in step.closed_rows for _, value in rows.pairs())
         self.records.update(repr(said).encode() for said in step.rejections)
         self.entries.update(step.entries)
         for rows in step.entry_rows:
@@ -183,7 +183,7 @@ def compare(records: list[Record], cuts: int, *, changes: bool = False) -> Ordin
         while engine.has_closing_days:
             engine.close_account_days(UNITS)
             step = engine.take_step()
-            assert len(step.account_days) + len(step.closed_rows) <= UNITS
+            assert step.account_days_closed <= UNITS
             said.add(step)
     assert told[1].records == told[0].records
     assert told[1].days == told[0].days
@@ -204,8 +204,8 @@ def test_steps_are_those_of_the_plain_engine(
     records = made_records(random.Random(seed), count, accounts)  # noqa: S311 - no secret
     with pytest.MonkeyPatch.context() as patch:
         # So that accounts become objects while their days are still to be summed up and emitted.
-        patch.setattr("monitor.engine.engine.CLOSED_DAYS_MAX", 3)
-        patch.setattr("monitor.engine.closing.CLOSED_DAYS_MAX", 3)
+        patch.setattr("monitor.engine.engine.UNITS_A_RUN", 3)
+        patch.setattr("monitor.engine.closing.UNITS_A_RUN", 3)
         compare([*records, *closing_records(len(records))], cuts, changes=changes)
 
 
@@ -218,7 +218,7 @@ def test_the_days_of_a_stream_are_emitted_from_rows() -> None:
     while engine.has_closing_days:
         engine.close_account_days()
     step = engine.take_step()
-    assert len(step.closed_rows) > len(step.account_days) > 0
+    assert sum(map(len, step.closed_rows)) > len(step.account_days) > 0
 
 
 def test_no_account_and_no_day_waits_for_the_collector_of_cycles() -> None:
@@ -234,7 +234,7 @@ def test_no_account_and_no_day_waits_for_the_collector_of_cycles() -> None:
         while engine.has_closing_days:
             engine.close_account_days()
         step = engine.take_step()
-        assert len(step.closed_rows) > len(step.account_days) > 0
+        assert sum(map(len, step.closed_rows)) > len(step.account_days) > 0
         del step
         assert engine.ledger.begin_rows().count() > 0
         gc.set_debug(gc.DEBUG_SAVEALL)

@@ -59,8 +59,8 @@ class Work:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.done: Counter[str] = Counter()
-        patch.setattr(closing_day, "CLOSED_DAYS_MAX", UNITS)
-        patch.setattr("monitor.engine.engine.CLOSED_DAYS_MAX", UNITS)
+        patch.setattr(closing_day, "UNITS_A_RUN", UNITS)
+        patch.setattr("monitor.engine.engine.UNITS_A_RUN", UNITS)
         self._count(patch, DaySum, "_count")
         self._count(patch, DaySum, "_ask")
         self._count(patch, Threshold, "is_for")
@@ -201,7 +201,7 @@ def test_however_small_the_pieces_are_the_same_is_told(
     items += end(hours / 24 + 20) + end(hours / 24 + 40)
     whole = run(items, [len(items)], ticks=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(closing_day, "CLOSED_DAYS_MAX", units)
+        patch.setattr(closing_day, "UNITS_A_RUN", units)
         close = Engine.close_account_days
         patch.setattr(Engine, "close_account_days", lambda engine, _=0: close(engine, units))
         assert run(items, sizes, ticks=ticks) == whole
@@ -220,7 +220,7 @@ def test_a_closed_day_is_counted_before_the_next_record_of_its_account(
     breach = transaction("X", hours=65, account_id="A1", amount="501.00")
     items = [*near, *ends, breach]
     whole = run(items, [len(items)], ticks=0)
-    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)
+    monkeypatch.setattr(closing_day, "UNITS_A_RUN", 1)
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=0: close(engine, 1))
     assert run(items, [1], ticks=0) == whole
@@ -232,11 +232,11 @@ def test_a_policy_that_comes_while_a_day_closes_finds_it_counted(
 ) -> None:
     engine = engine_of(SYSTEMIC)
     observed(engine, *a_day(0))
-    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)
-    monkeypatch.setattr("monitor.engine.engine.CLOSED_DAYS_MAX", 1)
+    monkeypatch.setattr(closing_day, "UNITS_A_RUN", 1)
+    monkeypatch.setattr("monitor.engine.engine.UNITS_A_RUN", 1)
     observed(engine, *end())
     assert engine.reviews.uncounted
-    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1000)
+    monkeypatch.setattr(closing_day, "UNITS_A_RUN", 1000)
     assert engine.is_closing
     engine.policies_changed()
     assert not engine.reviews.uncounted
@@ -265,6 +265,6 @@ def test_what_is_told_of_a_review_does_not_depend_on_when_older_days_are_forgott
 
     at_once = told()
     assert at_once[-1] == ("review", "withdrawn", None)
-    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)
-    monkeypatch.setattr("monitor.engine.engine.CLOSED_DAYS_MAX", 1)
+    monkeypatch.setattr(closing_day, "UNITS_A_RUN", 1)
+    monkeypatch.setattr("monitor.engine.engine.UNITS_A_RUN", 1)
     assert told() == at_once

@@ -51,7 +51,7 @@ def _kernels() -> None:
 
 def make_small(patch: pytest.MonkeyPatch) -> None:
     """Let closed days be told of some at a time, and only two segments have a number."""
-    patch.setattr(engine, "CLOSED_DAYS_MAX", 1)
+    patch.setattr(engine, "UNITS_A_RUN", 1)
     patch.setattr(layout, "SEGMENTS_MAX", 2)
 
 

@@ -36,7 +36,7 @@ def test_slices_made_before_are_sent_as_batches_are() -> None:
 
     async def by_slices(outbox: Taking) -> list[int]:
         dispatch = await Dispatch.to(cast("Outbox", outbox), "transactions")
-        slices = list(dealt_slices(dispatch, batches))
+        slices = list(dealt_slices(dispatch, batches, 1000.0))
         assert not outbox.sent
         return [sent async for sent in send_slices(dispatch, slices, 1e9)]
 

@@ -63,7 +63,7 @@ def systemic(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the lives have the engine above, and one account-day close at a time."""
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
-    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
+    monkeypatch.setattr(closing_day, "UNITS_A_RUN", 1)  # nor is it done where the day ends
     monkeypatch.setattr(lives, "arrays_engine", arrays_engine)
 
 

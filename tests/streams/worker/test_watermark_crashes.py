@@ -35,7 +35,7 @@ def a_usual_leap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lives, "arrays_engine", arrays_engine)
     close = Engine.close_account_days
     monkeypatch.setattr(Engine, "close_account_days", lambda engine, _=1: close(engine, 1))
-    monkeypatch.setattr(closing_day, "CLOSED_DAYS_MAX", 1)  # nor is it done where the day ends
+    monkeypatch.setattr(closing_day, "UNITS_A_RUN", 1)  # nor is it done where the day ends
 
 
 def leaping(seed: int) -> list[Record]:
