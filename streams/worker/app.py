@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import faust
 from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
+from faust.tables.manager import TableManager
 from faust.types.topics import TopicT
 from faust.types.tuples import TP
 
@@ -40,9 +41,9 @@ class StateTable(faust.Table[bytes, bytes]):
         """Take in records of the changelog, at recovery."""
         self.read_at = time.monotonic()
         for event in batch:
-            message = event.message
-            kept = self.kept.setdefault(message.partition, {})
-            changelog.keep(kept, [(message.key, message.value)])
+            kept = self.kept.setdefault(event.message.partition, {})
+            for piece in event.value:
+                changelog.keep(kept, [(record.key, record.value) for record in piece])
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Forget the partitions that moved away; should one come back, Faust reads it anew."""
@@ -50,6 +51,15 @@ class StateTable(faust.Table[bytes, bytes]):
         mine = {tp.partition for tp in active_tps | standby_tps}
         for partition in self.kept.keys() - mine:
             del self.kept[partition]
+
+
+class StateTables(TableManager):
+    """Faust's tables, which wait a second for those that register later: ours is there before."""
+
+    async def on_start(self) -> None:
+        """Begin at once."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 def _credentials(security: Security) -> Credentials | None:
@@ -76,6 +86,7 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
         store="memory://",
         datadir=str(settings.data_dir),
         Table=StateTable,
+        TableManager=StateTables,
         web_enabled=False,
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
@@ -92,10 +103,12 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
     )
     has_runs = settings.transport != "plain"
     run_topics = {topics.transactions} if has_runs else set()
+    changelogs = {topics.changelog} if has_runs else set()
     app.transport = RunTransport(
         app.conf.broker_consumer,
         app,
         run_topics=frozenset(run_topics),
+        changelogs=frozenset(changelogs),
         run_records_max=settings.fetch_records,
         has_batches=settings.transport == "run",
     )
@@ -105,7 +118,12 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
         partitions=settings.partitions,
         maxsize=RUNS_WAITING_MAX if has_runs else None,
     )
-    table = app.Table(STATE_TABLE, key_type=bytes, value_type=bytes, partitions=settings.partitions)
+    table = app.Table(
+        STATE_TABLE,
+        schema=RunSchema(),
+        partitions=settings.partitions,
+        recovery_buffer_size=1,  # a run of records
+    )
     assert isinstance(table, StateTable)
     return app, topic, table
 
