@@ -154,7 +154,7 @@ class Settings:
         _whole(1, 100_000), "Most records that are taken from a partition at a time.", 5000
     )
     flush_records: int = _setting(
-        _whole(1, 10_000_000), "State is written after so many records of a partition ...", 15_000
+        _whole(1, 10_000_000), "State is written after so many records of a partition ...", 50_000
     )
     flush_seconds: float = _setting(_seconds(0.01, 60), "... or after so many seconds.", 1.0)
     session_timeout_seconds: float = _setting(

@@ -16,7 +16,6 @@ from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from streams.interpreter import configure_interpreter, give_back_memory
 from streams.lab.stages import (
-    RUNS_A_FLUSH,
     WRITTEN_AT,
     MadeRecord,
     NoEvent,
@@ -28,6 +27,7 @@ from streams.wire import columns
 from streams.worker.partition import Partition
 
 RUN_RECORDS: Final = 5000
+RUNS_A_FLUSH: Final = 10  # as many records as a worker's flush has
 DAYS_BETWEEN: Final = 20
 """In the ordinary measurement an account has a transaction in so many days, so that at any time
 the open days are those of about three accounts in twenty."""

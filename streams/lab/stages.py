@@ -31,7 +31,7 @@ from streams.worker.partition import Partition
 
 PARTITIONS: Final = 8
 RUN_RECORDS: Final = 2500
-RUNS_A_FLUSH: Final = 6  # a flush after 15,000 records of a partition, as a worker does
+RUNS_A_FLUSH: Final = 20  # a flush after 50,000 records of a partition, as a worker does
 WARM_UP_SHARE: Final = 10
 
 BATCH_RECORDS: Final = 500

@@ -317,7 +317,7 @@ def costs_of_curve(curve: object) -> dict[str, float]:
 
 
 MANY_RECORDS: Final = 15_000
-"""As many records as come before the larger flush of a curve: WEIR_FLUSH_RECORDS."""
+"""As many records as come before the larger flush of a curve."""
 
 
 def _of_recoveries(runs: Mapping[float, Mapping[str, float]]) -> dict[str, float]:
