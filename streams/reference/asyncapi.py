@@ -186,7 +186,7 @@ def _message(described: Described) -> dict[str, Any]:
 
 def _headers(described: Described) -> Schema | None:
     if described.message in {"alert", "systemicAlert"}:
-        headers = {name: value.decode() for name, value in codec.alert_headers(samples().alert)}
+        headers = {name: value.decode() for name, value in codec.alert_record(samples().alert)[1]}
         return {
             "type": "object",
             "description": "CloudEvents 1.0, binary mode of its Kafka binding.",

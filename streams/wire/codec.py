@@ -193,10 +193,13 @@ def alert_bytes(alert: Alert | SystemicAlert) -> bytes:
     return bounded_bytes(alert.fields(), _encode)
 
 
-def alert_headers(alert: Alert | SystemicAlert) -> list[tuple[str, bytes]]:
-    """Return the CloudEvents attributes of an alert (binary mode of the Kafka binding, 1.0)."""
+def alert_record(alert: Alert | SystemicAlert) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """Return an alert as JSON, as `alert_bytes` does, and its headers.
+
+    These are its CloudEvents attributes (binary mode of the Kafka binding, 1.0).
+    """
     fields = alert.fields()
-    return [
+    return bounded_bytes(fields, _encode), [
         ("ce_specversion", b"1.0"),
         ("ce_id", f"{alert.alert_id}:{alert.revision}".encode()),
         ("ce_source", b"/weir/monitor"),

@@ -270,10 +270,7 @@ class Partition:
         if step.alerts:
             acks = await self._send(
                 self._topics.alerts,
-                [
-                    Outgoing(a.account_id.encode(), codec.alert_bytes(a), codec.alert_headers(a))
-                    for a in step.alerts
-                ],
+                [Outgoing(a.account_id.encode(), *codec.alert_record(a)) for a in step.alerts],
             )
             if run is not None:
                 written_at = run.first_written(alert.cause.offset for alert in step.alerts)

@@ -170,9 +170,7 @@ class SystemicAgent:
         if self._app.consumer_generation_id != self._generation:
             return  # it moved away: who has it now tells
         for alert in decided.alerts:
-            record = Outgoing(
-                alert.key.encode(), codec.alert_bytes(alert), codec.alert_headers(alert)
-            )
+            record = Outgoing(alert.key.encode(), *codec.alert_record(alert))
             await self._outbox.write(self._topics.alerts, self._deal(alert.key), [record])
             self._metrics.alerts.labels(alert.kind.value, alert.status.value).inc()
         if decided.alerts:

@@ -170,7 +170,7 @@ def test_a_person_reads_the_verdict_and_what_it_is_about() -> None:
 
 
 def test_its_headers_name_the_segment() -> None:
-    headers = dict(codec.alert_headers(a_systemic_alert(segment=None)))
+    headers = dict(codec.alert_record(a_systemic_alert(segment=None))[1])
     assert headers["ce_subject"] == b"*"
     assert headers["ce_type"] == b"weir.alert.restated.v1"
-    assert dict(codec.alert_headers(a_systemic_alert()))["ce_subject"] == b"business"
+    assert dict(codec.alert_record(a_systemic_alert())[1])["ce_subject"] == b"business"
