@@ -14,6 +14,7 @@ TAKES: Final = {
     "accounts": {"full"},
     "odd": {"full", "transactions"},
     "stages": {"full", "transactions"},
+    "takeover_accounts": {"full", "broker"},
     "": {"full", "transactions", "stock_transactions", "recovery_accounts"},
 }
 """What is measured, by the option that asks for it, and the further options that it takes."""
@@ -60,6 +61,21 @@ def bench(
     recovery_accounts: Annotated[
         int, typer.Option(help="Measure recovery with so many accounts; 0 leaves it out.")
     ] = 0,
+    takeover_accounts: Annotated[
+        int,
+        typer.Option(
+            help="Only how long it takes until another worker decides the partitions of one that"
+            " is killed, with so many accounts in all."
+        ),
+    ] = 0,
+    broker: Annotated[
+        str | None,
+        typer.Option(
+            help="With --takeover-accounts: a Kafka to measure on, host:port; by default an"
+            " embedded broker.",
+            show_default=False,
+        ),
+    ] = None,
     curve: Annotated[
         bool,
         typer.Option(
@@ -114,6 +130,8 @@ def bench(
 
         weir bench --recovery-accounts 1000000
 
+        weir bench --takeover-accounts 1000000 --broker localhost:9092
+
         weir bench --curve --full --json
 
         weir bench --full --append docs/benchmarks/full.jsonl
@@ -133,6 +151,8 @@ def bench(
         options = {"odd": odd, "transactions": transactions, "full": full}
     if curve:
         options = {"curve": True, "full": full}
+    if takeover_accounts:
+        options = {"takeover_accounts": takeover_accounts, "full": full, "kafka": bool(broker)}
     if console:
         sizes = {"alerts": alerts, "accounts": accounts or alerts // 5, "arriving": arriving}
         options = {"console": True, **sizes}
@@ -145,6 +165,7 @@ def bench(
         "accounts": lambda: _memory(policy_text, accounts),
         "odd": lambda: _odd(policy_text, transactions, odd or 0.0),
         "stages": lambda: _stages(policy_text, transactions),
+        "takeover_accounts": lambda: _take_over(policy_text, takeover_accounts, broker),
         "": lambda: _bench(policy_text, transactions, stock_transactions, recovery_accounts),
     }
     result = measure[mode]()
@@ -169,14 +190,18 @@ def _mode_of(context: typer.Context) -> str:
     }
     mode = next((mode for mode in TAKES if mode in stated), "")
     if ignored := sorted(stated - TAKES[mode] - ALWAYS - {mode}):
-        names = {name: f"--{name.replace('_', '-')}" for name in {*ignored, *TAKES[mode]}}
+        names = {name: _option(name) for name in {*ignored, *TAKES[mode]}}
         takes = ", ".join(sorted(names[name] for name in TAKES[mode]))
         raise typer.BadParameter(
-            f"weir bench{f' --{mode}' if mode else ''} would ignore"
+            f"weir bench{' ' + _option(mode) if mode else ''} would ignore"
             f" {', '.join(names[name] for name in ignored)}: leave out one or the other. Beside"
             f" --append and --json it takes {takes}"
         )
     return mode
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _show(result: dict[str, Any], *, as_json: bool) -> None:
@@ -252,6 +277,17 @@ def _stages(policy_text: str, transactions: int) -> dict[str, object]:
         "cpu_us_per_transaction": rounded | {"all": total},
         "reading_us_per_record": {way: round(cost, 2) for way, cost in reading.items()},
     }
+
+
+def _take_over(policy_text: str, accounts: int, broker: str | None) -> dict[str, object]:
+    import tempfile
+
+    from streams.lab.takeover import take_over
+
+    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
+        policy = Path(folder) / "policy.toml"
+        policy.write_text(policy_text, encoding="utf-8")
+        return dict(take_over(policy, accounts, broker, _say)._asdict())
 
 
 def _bench(

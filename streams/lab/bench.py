@@ -247,7 +247,7 @@ def weir_recovery(policy: Path, accounts: int) -> Recovery:
     """Fill state with accounts of one transaction each, end the worker, and start another."""
     with embedded_rig(policy) as settings:
         population = Population(accounts, 1, seed=1)
-        asyncio.run(fill(settings, _one_each(population)))
+        asyncio.run(fill(settings, one_each(population)))
         first = WorkerProcess(settings)
         try:
             _reading(first, taken_in, at_least=accounts)
@@ -259,7 +259,7 @@ def weir_recovery(policy: Path, accounts: int) -> Recovery:
         finally:
             first.close()
         left_at = time.monotonic()
-        asyncio.run(fill(settings, _one_each(Population(1000, 1, seed=2), number_from=accounts)))
+        asyncio.run(fill(settings, one_each(Population(1000, 1, seed=2), number_from=accounts)))
         # The embedded broker begins at generation 0, of which aiokafka's client does not leave:
         # the first worker's session has to end, or the second one waits for that.
         session_ends = left_at + settings.session_timeout_seconds + SESSION_GRACE_SECONDS
@@ -289,7 +289,7 @@ def _assigned(samples: Samples) -> int:
     return total_of(samples, "weir_partitions_assigned")
 
 
-def _one_each(population: Population, number_from: int = 0) -> Iterator[Batch]:
+def one_each(population: Population, number_from: int = 0) -> Iterator[Batch]:
     """Yield one transaction of each account."""
     day = population.start.isoformat()
     for first in range(0, population.accounts, BATCH_ROWS):

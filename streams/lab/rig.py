@@ -10,10 +10,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Protocol, Self
+from uuid import uuid4
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -70,6 +71,21 @@ def passing_rig(
             yield settings
         finally:
             delete_topics(cluster_of(settings), topic_specs(settings))
+
+
+def place_of(
+    broker: str | None, policy: Path, environment: Mapping[str, str], name: str
+) -> AbstractContextManager[Settings]:
+    """Return an embedded broker, or topics and a group of one's own on the broker given.
+
+    These have names that begin with `name`.
+    """
+    if broker is None:
+        return embedded_rig(policy, environment)
+    own = f"{name}-{uuid4().hex[:8]}"
+    return passing_rig(
+        broker, policy, {**environment, "WEIR_GROUP": own, "WEIR_TOPIC_PREFIX": f"{own}."}
+    )
 
 
 def _variables(given: Mapping[str, str]) -> dict[str, str]:

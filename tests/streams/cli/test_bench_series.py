@@ -105,6 +105,8 @@ def test_every_mode_appends_its_options_and_the_figures_that_it_prints(
         ("--alerts 3000", "--alerts"),
         ("--arriving 0", "--arriving"),
         ("--full --store sqlite:///x.db", "--store"),
+        ("--takeover-accounts 9 --recovery-accounts 9", "--recovery-accounts"),
+        ("--broker localhost:9092", "--broker"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(
