@@ -49,6 +49,10 @@ flushing takes at most a tenth of the time. Alerts do not wait for it."""
 FLUSH_WAIT_SECONDS_MAX: Final = 15.0
 """But not longer: a flush may have taken long because the broker was away, and is quick again."""
 
+FLUSH_TIMES_MAX: Final = 8
+"""So many times WEIR_FLUSH_RECORDS wait at most: what comes fast must not flush a great state more
+often than that, either."""
+
 TICK_SECONDS: Final = 0.1
 
 IDLE_LOOK_SECONDS: Final = 1.0
@@ -65,6 +69,18 @@ def in_turn(
     """
     count = math.ceil(partitions * min(TICK_SECONDS / interval_seconds, 1))
     return [number for _, number in sorted(waiting)[:count]]
+
+
+def is_due(records: int, of_settings: int, since_seconds: float, took_seconds: float) -> bool:
+    """Return whether so many records that wait are to be flushed, whatever the time is.
+
+    They are, once they are as many as the settings say; but if the last flush took long, only when
+    it was long ago enough, or when they are FLUSH_TIMES_MAX times as many.
+    """
+    if records < of_settings:
+        return False
+    wait = min(FLUSH_SHARE * took_seconds, FLUSH_WAIT_SECONDS_MAX)
+    return since_seconds >= wait or records >= FLUSH_TIMES_MAX * of_settings
 
 
 class Observed(NamedTuple):
@@ -237,12 +253,16 @@ class Agents:
         self.offsets_taken[partition.number] = event.message.offset
         self._idle.note_record(partition.number)
         self._decided_at = time.monotonic()
-        if partition.records_pending >= self._settings.flush_records:
-            flush = self._flushes.get(partition.number)
+        event.value.clear()  # it waits for its flush, and what it brought need not
+        number, pending = partition.number, partition.records_pending
+        since = self._decided_at - self._flushed_at.get(number, 0.0)
+        took = self._flush_seconds.get(number, 0.0)
+        if is_due(pending, self._settings.flush_records, since, took):
+            flush = self._flushes.get(number)
             if flush is not None and not flush.done():
-                if partition.records_pending < 2 * self._settings.flush_records:
+                if pending < FLUSH_TIMES_MAX * self._settings.flush_records:
                     return
-                await flush  # twice as much waits as a flush takes: let it catch up
+                await flush  # many times as much waits as a flush takes: let it catch up
             self._start_flush(partition)
 
     def _count(self, step: Step, records: int, seconds: float) -> None:

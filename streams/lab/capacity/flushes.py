@@ -6,7 +6,7 @@ from monitor.ledger.ledger import BUCKETS_MAX
 from streams.lab.capacity.costs import Costs
 from streams.settings import Settings
 from streams.worker.partition import BUCKET_BYTES_MAX, DEALT
-from streams.worker.partitions import FLUSH_SHARE, FLUSH_WAIT_SECONDS_MAX
+from streams.worker.partitions import FLUSH_SHARE, FLUSH_TIMES_MAX, FLUSH_WAIT_SECONDS_MAX
 
 _DEFAULTS: Final = Settings(broker="none")
 ROUNDS: Final = 200
@@ -61,16 +61,18 @@ def flush_bytes_most(costs: Costs, accounts: float, records: float) -> float:
 def flushing(costs: Costs, per_second: float, accounts: float) -> Flushing:
     """Return how a partition flushes with such a rate and accounts.
 
-    A flush comes after WEIR_FLUSH_SECONDS, or after ten times as long as the one before took (at
-    most 15 s), or after WEIR_FLUSH_RECORDS records. How long it takes follows from its bytes, and
+    A flush comes after WEIR_FLUSH_SECONDS or WEIR_FLUSH_RECORDS records, but not before ten times
+    as long as the one before took (at most 15 s), unless eight times as many records wait: see
+    `streams.worker.partitions.is_due`. How long it takes follows from its bytes, and
     its bytes from how many records it has: the smallest solution is found by repetition.
     """
     seconds, written = _DEFAULTS.flush_seconds, 0.0
     for _ in range(ROUNDS):
         written = flush_bytes_most(costs, accounts, per_second * seconds)
         took = written * costs.flush_ns_a_byte / 1e9
-        wait = max(_DEFAULTS.flush_seconds, min(FLUSH_SHARE * took, FLUSH_WAIT_SECONDS_MAX))
-        waited = min(wait, _DEFAULTS.flush_records / per_second)
+        least = min(FLUSH_SHARE * took, FLUSH_WAIT_SECONDS_MAX)
+        full = _DEFAULTS.flush_records / per_second
+        waited = min(max(least, min(_DEFAULTS.flush_seconds, full)), FLUSH_TIMES_MAX * full)
         if abs(waited - seconds) < 1e-6 * seconds:
             break
         seconds = waited

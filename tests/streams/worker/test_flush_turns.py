@@ -3,8 +3,17 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.worker.partitions import TICK_SECONDS, in_turn
+from streams.worker.partitions import (
+    FLUSH_SHARE,
+    FLUSH_TIMES_MAX,
+    FLUSH_WAIT_SECONDS_MAX,
+    TICK_SECONDS,
+    in_turn,
+    is_due,
+)
 
 
 def test_partitions_that_wait_together_are_flushed_at_different_ticks() -> None:
@@ -31,3 +40,15 @@ def test_each_has_its_turn_in_an_interval(partitions: int, interval: float) -> N
         for number in in_turn([(s, n) for n, s in waiting.items()], partitions, interval):
             del waiting[number]
     assert not waiting
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**7), st.floats(0, 1e4), st.floats(0, 1e4))
+def test_as_many_records_as_the_settings_say_are_flushed_unless_the_last_flush_took_long(
+    of_settings: int, records: int, since: float, took: float
+) -> None:
+    due = is_due(records, of_settings, since, took)
+    assert not due or records >= of_settings
+    if records >= FLUSH_TIMES_MAX * of_settings:
+        assert due
+    elif records >= of_settings:
+        assert due == (since >= min(FLUSH_SHARE * took, FLUSH_WAIT_SECONDS_MAX))

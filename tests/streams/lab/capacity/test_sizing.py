@@ -114,7 +114,9 @@ def test_a_partition_flushes_when_a_worker_would(
 ) -> None:
     found = flushing(costs, per_second, accounts)
     assert found.seconds <= 15
-    assert found.seconds >= 1 or per_second * found.seconds == pytest.approx(50_000)
+    records = per_second * found.seconds
+    assert records <= 400_000 * (1 + 1e-9)
+    assert found.seconds >= 1 or records >= 50_000 * (1 - 1e-9)
     assert found.core_share == pytest.approx(
         found.bytes * costs.flush_ns_a_byte / 1e9 / found.seconds
     )
