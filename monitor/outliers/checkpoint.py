@@ -33,6 +33,10 @@ TAKEN_AT_ONCE: Final = 4096
 """Accounts from which on no further bucket is taken: their bytes are in memory twice meanwhile."""
 
 
+Accounts = np.ndarray[tuple[int], np.dtype[np.void]]
+"""Accounts of the models, as they are kept."""
+
+
 class Parts(NamedTuple):
     """What is new since the last call: parts by name, and the names of those that are done with."""
 
@@ -116,17 +120,19 @@ class Memory:
             scorer.hot_payers[HotPayer(*key)] = count
         self._days = set(learner.tails.days)
         self._unused -= {f"{DAY}{day}" for day in self._days}
-        refused = []
+        refused: list[str] = []
+        kept: list[tuple[list[str], Accounts]] = []
         for name, data in sorted(parts.items()):
             if not name.startswith(self._prefix) or ":" in name.removeprefix(self._prefix):
                 continue
             try:
-                self._restore_accounts(*accounts_of(data, self._key))
+                kept.append(accounts_of(data, self._key))
             except SnapshotError as error:
                 refused.append(f"{name}: {error}")
             else:
                 self._unused.remove(name)
                 self._names.add(name)
+        self._restore_accounts(kept)
         opened = np.flatnonzero(learner.accounts["day"][: learner.count] == learner.day)
         before = learner.accounts["day"][: learner.count]
         swept = np.flatnonzero((before != 0) & (before < learner.day))
@@ -134,11 +140,14 @@ class Memory:
         scorer.begin_day(learner.day)
         return refused
 
-    def _restore_accounts(
-        self, names: Sequence[str], accounts: np.ndarray[tuple[int], np.dtype[np.void]]
-    ) -> None:
-        scorer = self.scorer
-        first = scorer.learner.add_accounts(accounts)
+    def _restore_accounts(self, kept: Sequence[tuple[Sequence[str], Accounts]]) -> None:
+        """Put the accounts of parts into rows, all in one go: there are many small parts."""
+        if not kept:
+            return
+        scorer, of_kind = self.scorer, kept[0][1].dtype
+        joined = np.concatenate([accounts.view(np.uint8) for _, accounts in kept])
+        first = scorer.learner.add_accounts(joined.view(of_kind))
+        names = [name for of_part, _ in kept for name in of_part]
         scorer.rows.update(zip(names, range(first, first + len(names)), strict=True))
         scorer.account_ids += names
 
