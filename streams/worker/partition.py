@@ -133,7 +133,8 @@ class Partition:
 
     `kept` is what its changelog holds; `is_current` says whether the partition is still ours: it
     is asked before each write. `on_latency` is given the seconds from a record's writing to its
-    acknowledged alert: of each run with alerts, those of the earliest record that caused one.
+    acknowledged alert, and the alert's id: of each run with alerts, those of the earliest record
+    that caused one.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it stands on, each by itself
@@ -145,7 +146,7 @@ class Partition:
         is_current: Callable[["Partition"], bool],
         generation: int = 0,
         snapshot_key: bytes | None = None,
-        on_latency: Callable[[float], None] = lambda _: None,
+        on_latency: Callable[[float, str], None] = lambda *_: None,
         late_seconds: float = 60.0,
     ) -> None:
         self.engine = engine
@@ -276,9 +277,10 @@ class Partition:
                 ],
             )
             if run is not None:
-                written_at = run.first_written(alert.cause.offset for alert in step.alerts)
-                if written_at is not None:
-                    acks[-1].add_done_callback(partial(self._note_latency, written_at))
+                first = run.first_written(alert.cause.offset for alert in step.alerts)
+                if first is not None:
+                    told = next(a.alert_id for a in step.alerts if a.cause.offset == first[1])
+                    acks[-1].add_done_callback(partial(self._note_latency, first[0], told))
         if step.account_days or step.closed_rows:
             await self._send(
                 self._topics.account_days,
@@ -317,10 +319,10 @@ class Partition:
         self._acks += acks
         return acks
 
-    def _note_latency(self, written_at: int, ack: asyncio.Future[object]) -> None:
+    def _note_latency(self, written_at: int, alert_id: str, ack: asyncio.Future[object]) -> None:
         """Report how long a record's alert took, once the broker has it; clocks may differ."""
         if not ack.cancelled() and ack.exception() is None:
-            self._on_latency(max(time.time() - written_at / 1_000_000, 0.0))
+            self._on_latency(max(time.time() - written_at / 1_000_000, 0.0), alert_id)
 
     async def flush(self) -> Flushed | None:
         """Write what is new, and acknowledge its records; None if there is nothing new.

@@ -173,7 +173,7 @@ class Agents:
                     lambda assignment: bool(app.consumer_generation_id == assignment.generation),
                     generation,
                     self._snapshot_key,
-                    self._metrics.alert_latency.observe,
+                    self._metrics.observe_alert,
                     self._settings.not_monitored_seconds,
                 )
             if partition.lost is not None:
