@@ -22,6 +22,7 @@ DAYS_MAX: Final = 36_500
 
 STORE_DEFAULT: Final = "sqlite:///weir.db"
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
+_INSTANCE: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class SettingsError(ValueError):
@@ -88,6 +89,12 @@ def _topic_prefix(value: str) -> str:
     return value
 
 
+def _instance(value: str) -> str:
+    if not _INSTANCE.fullmatch(value) or value in {".", ".."}:
+        raise ValueError("have letters, digits, '.', '_' and '-' alone, 1 to 249")
+    return value
+
+
 def _setting(parse: Callable[[str], Any], about: str, default: Any = MISSING) -> Any:  # noqa: ANN401 - as dataclasses.field
     return field(default=default, metadata={"parse": parse, "about": about})
 
@@ -127,6 +134,11 @@ class Settings:
     )
     group: str = _setting(
         _text, "The consumer group; its workers share the partitions and the state.", "weir"
+    )
+    instance: str | None = _setting(
+        _instance,
+        "This worker's own name in the group, by which a quick restart moves no partition.",
+        None,
     )
     topic_prefix: str = _setting(_topic_prefix, "The prefix of every topic's name.", "weir.")
     partitions: int = _setting(

@@ -47,6 +47,12 @@ def drill(
         bool,
         typer.Option("--limits", help="With limits on weeks, months, windows and more, too."),
     ] = False,
+    static: Annotated[
+        bool,
+        typer.Option(
+            "--static", help="Each worker with a name of its own in the group (WEIR_INSTANCE)."
+        ),
+    ] = False,
     transport: Annotated[str, typer.Option(help="run, records, or plain (Faust's own).")] = "run",
     session_timeout: Annotated[
         float | None,
@@ -129,7 +135,7 @@ def drill(
         with _place(broker, policy, given) as settings:
             say(f"{kind}, {times} times; {transactions:,} transactions, workers: {workers}")
             run = Drill(settings, transactions, seed, workers, say)
-            run.late_after = late_after
+            run.late_after, run.is_static = late_after, static
             rate = transactions / (SECONDS_A_FAILURE * times) if times else 1e9
             asyncio.run(run.run_through([partial(KINDS[kind].happen, run)] * times, rate))
             say("all is decided; reading what was told, and recounting")
@@ -139,6 +145,7 @@ def drill(
         "times": times,
         "transactions": len(run.rows),
         "workers": workers,
+        "static": static,
         **figures.fields(),
         "late_after_seconds": late_after,
         "session_timeout_seconds": session_timeout,
@@ -217,8 +224,8 @@ def _summary(result: "Mapping[str, Any]", figures: "Figures") -> str:
         text += (
             f"from a failure to the next decision {result['recovery_seconds']:.1f} s,"
             f" {result['recovery_seconds_max']:.1f} s at most\n"
-            f"no partition decided nothing for longer than"
-            f" {result['standstill_seconds_max']:.1f} s; the session timeout is"
+            f"partitions stood still for {result['standstill_seconds_max']:.1f} s at most, and for"
+            f" {result['standstill_seconds_total']:.1f} s in all; the session timeout is"
             f" {result['session_timeout_seconds']:g} s\n"
         )
     return text

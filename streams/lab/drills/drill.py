@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
@@ -37,7 +37,7 @@ from streams.lab.recount import (
     compare_days,
     totals_of,
 )
-from streams.lab.rig import WorkerProcess, taken_in
+from streams.lab.rig import WorkerProcess, taken_in, total_of
 from streams.send.transactions import SLICE_RECORDS, dealt_slices
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -49,6 +49,8 @@ STARTED_SECONDS_MAX: Final = 300.0
 COMMITTED_SECONDS_MAX: Final = 400.0
 LATE_SECONDS: Final = 5.0
 """By which the alert rules judge, too."""
+
+SLICES_A_SECOND: Final = 5
 
 WATCH_SECONDS: Final = 0.2
 """Between two looks at the partitions that a worker decides on."""
@@ -74,6 +76,7 @@ class Drill:
         say: Callable[[str], None] = lambda _: None,
         begin: Callable[[Settings], WorkerProcess] = WorkerProcess,
     ) -> None:
+        self.is_static = False  # whether each worker has a name of its own in the group
         self.late_after = LATE_SECONDS  # an alert is late that is told so long after its record
         self.recovery_seconds: list[float] = []  # from each failure to the next decision
         self.standstill = Standstill()
@@ -95,6 +98,7 @@ class Drill:
         self._flows = asyncio.Event()
         self._flows.set()
         self._sent_at: list[tuple[int, float]] = []  # how many were sent before, and when (Unix)
+        self._numbers = count(1)
         self._works_since: float | None = None  # Unix time of the first decision
         self._outbox: Outbox | None = None
         self._watches: list[asyncio.Task[None]] = []
@@ -114,6 +118,7 @@ class Drill:
         try:
             for _ in range(self._workers_first):
                 self.start_worker()
+            await self._until_shared()
             for incident in incidents:
                 await incident()
             self._is_over.set()
@@ -128,16 +133,21 @@ class Drill:
             for worker in self.workers:
                 worker.close()
 
-    def start_worker(self) -> WorkerProcess:
-        """Start one more worker, and return it."""
-        worker = self.begin_worker()
+    def start_worker(self, instead: WorkerProcess | None = None) -> WorkerProcess:
+        """Start one more worker, and return it; if names are static, by the name of another."""
+        worker = self.begin_worker(instead)
         self.workers.append(worker)
         self._watches.append(asyncio.create_task(self._watch(worker)))
         return worker
 
-    def begin_worker(self) -> WorkerProcess:
+    def begin_worker(self, instead: WorkerProcess | None = None) -> WorkerProcess:
         """Begin a worker that is not counted among the workers: whoever asks for it ends it."""
-        return self._begin(replace(self.settings, metrics_port=free_port()))
+        instance = None
+        if self.is_static:
+            instance = f"worker-{next(self._numbers)}"
+            if instead is not None:
+                instance = instead.settings.instance
+        return self._begin(replace(self.settings, metrics_port=free_port(), instance=instance))
 
     async def kill_one(self) -> None:
         """Kill a worker that works, start another, and note how long until that one works."""
@@ -145,8 +155,46 @@ class Drill:
         worker.kill()
         killed_at = time.monotonic()
         self.dismiss(worker)
-        await self.until_deciding(self.start_worker())
+        await self.until_deciding(self.start_worker(worker))
         self.note_recovery(killed_at, "kill", "the next worker decides")
+
+    async def restart_one(self) -> None:
+        """Let a worker end in order, start it again at once, and note how long until it works."""
+        worker = await self.any_deciding()
+        stopped_at = time.monotonic()
+        status = await asyncio.to_thread(worker.terminate)
+        if status:
+            raise BrokerError(
+                f"a worker that was asked to end did so with status {status}. It said:\n"
+                f"{worker.last_words()}"
+            )
+        self.dismiss(worker)
+        await self.until_deciding(self.start_worker(worker))
+        self.note_recovery(stopped_at, "restart", "the worker decides again")
+
+    async def _until_shared(self) -> None:
+        """Wait until each worker has partitions, and count standstills from then on.
+
+        Workers for which there are too few partitions need not have any.
+        """
+        for worker in self.workers:
+            await self.until_answering(worker)
+        least = min(len(self.workers), self.settings.partitions)
+        deadline = time.monotonic() + STARTED_SECONDS_MAX
+        while await self._sharing() < least:
+            for worker in self.workers:
+                self.look_after(worker)
+            if time.monotonic() > deadline:
+                raise BrokerError(
+                    f"no {least} workers have partitions within {STARTED_SECONDS_MAX:g} s"
+                )
+            await asyncio.sleep(POLL_SECONDS)
+        self.standstill.begin()
+
+    async def _sharing(self) -> int:
+        """Return how many workers have partitions."""
+        samples = [await asyncio.to_thread(worker.samples) for worker in self.workers]
+        return sum(total_of(sample, "weir_partitions_assigned") > 0 for sample in samples)
 
     async def any_deciding(self) -> WorkerProcess:
         """Return a worker, at random, that has decided something, at a moment that is random."""
@@ -274,9 +322,7 @@ class Drill:
     async def figures(self, policy: Policy) -> Figures:
         """Reckon, and return all figures; `policy` is the one that has decided in the end."""
         found = await self.reckon(policy)
-        return Figures(
-            found, self.lateness, tuple(self.recovery_seconds), self.standstill.seconds_max
-        )
+        return Figures(found, self.lateness, tuple(self.recovery_seconds), self.standstill)
 
     async def _rejected(self) -> int:
         """Return how many records were rejected; one that was told twice counts once."""
@@ -319,8 +365,10 @@ class Drill:
             outbox.wait_for(SENDING_SECONDS_MAX)  # longer than the workers, whom it is about
             self._outbox = outbox
             dispatch = await Dispatch.to(outbox, self.topics.transactions)
+            # Several times a second: a partition that decides nothing then stands still.
+            size = max(1, min(SLICE_RECORDS, round(rate / SLICES_A_SECOND)))
             started = time.monotonic()
-            for part in dealt_slices(dispatch, self._batches()):
+            for part in dealt_slices(dispatch, self._batches(size)):
                 await self._flows.wait()
                 self._sent_at.append((self.sent, time.time()))
                 outbox.clock_ahead_seconds = self.clock_ahead_seconds
@@ -331,10 +379,13 @@ class Drill:
                     await asyncio.wait_for(self._is_over.wait(), pause)
             await dispatch.finish()
 
-    def _batches(self) -> Iterator[Batch]:
-        """Yield rows while any are due, or something is still to happen; then the closing ones."""
+    def _batches(self, size: int) -> Iterator[Batch]:
+        """Yield so many rows at a time while any are due, or something is still to happen.
+
+        The closing ones come last.
+        """
         while (due := self.transactions - len(self.rows)) > 0 or not self._is_over.is_set():
-            rows = list(islice(self._made, min(due, SLICE_RECORDS) if due > 0 else SLICE_RECORDS))
+            rows = list(islice(self._made, min(due, size) if due > 0 else size))
             self.rows += rows
             yield batch_of(rows)
         yield closing_batch(self.rows, self.settings.partitions)

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streams.lab.recount import Discrepancies
 
@@ -38,17 +38,33 @@ def lateness_of(
     return Lateness(len(first), late, round(max(seconds, default=0.0), 2))
 
 
+PAUSE_SECONDS: Final = 1.0
+"""A partition that decides nothing for longer stands still: records come more often."""
+
+
 class Standstill:
-    """The longest time between two looks at which a partition had decided something more."""
+    """The times between two looks at which a partition had decided something more.
+
+    `seconds_max` is the longest, of any partition; `seconds_total` adds up, over all partitions,
+    those of more than a second.
+    """
 
     def __init__(self) -> None:
-        self.seconds_max = 0.0
         self._decided_at: dict[int, float] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self.seconds_max = 0.0
+        self.seconds_total = 0.0
+        self.forget()
 
     def note(self, partition: int, now: float) -> None:
         """Note that a partition has decided something more; `now` is of time.monotonic."""
         before = self._decided_at.get(partition, now)
-        self.seconds_max = max(self.seconds_max, now - before)
+        seconds = max(now - before, 0.0)
+        self.seconds_max = max(self.seconds_max, seconds)
+        self.seconds_total += seconds if seconds > PAUSE_SECONDS else 0.0
         self._decided_at[partition] = max(now, before)
 
     def forget(self) -> None:
@@ -60,13 +76,13 @@ class Figures(NamedTuple):
     """All that a drill found. Times are in seconds.
 
     `recovery_seconds` has the time from each failure to the first decision after it.
-    `standstill_seconds` is the longest time that any partition decided nothing.
+    `standstill` has the times in which partitions decided nothing.
     """
 
     found: Discrepancies
     lateness: Lateness
     recovery_seconds: Sequence[float]
-    standstill_seconds: float
+    standstill: Standstill
 
     @property
     def is_clean(self) -> bool:
@@ -82,5 +98,6 @@ class Figures(NamedTuple):
             "alert_seconds_max": self.lateness.seconds_max,
             "recovery_seconds": statistics.median(recovery) if recovery else 0.0,
             "recovery_seconds_max": max(recovery, default=0.0),
-            "standstill_seconds_max": round(self.standstill_seconds, 2),
+            "standstill_seconds_max": round(self.standstill.seconds_max, 2),
+            "standstill_seconds_total": round(self.standstill.seconds_total, 1),
         }

@@ -160,8 +160,8 @@ async def lose_changelog(drill: Drill) -> None:
         await drill.until_deciding(worker)
     await drill.any_deciding()
     failed_at = time.monotonic()
-    count = len(drill.workers)
-    for worker in tuple(drill.workers):
+    killed = tuple(drill.workers)
+    for worker in killed:
         worker.kill()
         drill.dismiss(worker)
     accepts = drill.settings.accept_state_loss
@@ -175,7 +175,7 @@ async def lose_changelog(drill: Drill) -> None:
         drill.say(f"a worker refused to start; {len(kept):,} records of state are restored")
     else:
         drill.say("a worker refused to start; the loss is accepted, and open days begin at nothing")
-    first, *_ = [drill.start_worker() for _ in range(count)]
+    first, *_ = [drill.start_worker(worker) for worker in killed]
     await drill.until_deciding(first)
     drill.note_recovery(failed_at, "lost changelog", "a worker decides")
 
@@ -221,6 +221,11 @@ KINDS: Final = {
     for kind in (
         DrillKind(
             "worker-killed", "A worker is killed (SIGKILL), another one starts.", Drill.kill_one
+        ),
+        DrillKind(
+            "rolling-restart",
+            "A worker ends in order and is started again at once, one after the other.",
+            Drill.restart_one,
         ),
         DrillKind(
             "zombie-worker",

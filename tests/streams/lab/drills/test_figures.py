@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,11 +54,13 @@ def test_a_standstill_is_the_longest_time_between_two_looks_at_one_partition(
     standstill = Standstill()
     for partition, now in looks:
         standstill.note(partition, now)
-    longest = 0.0
-    for number in range(4):
-        times = [now for partition, now in looks if partition == number]
-        longest = max([longest, *(b - a for a, b in pairwise(times))])
-    assert standstill.seconds_max == longest
+    gaps = [
+        b - a
+        for number in range(4)
+        for a, b in pairwise([now for partition, now in looks if partition == number])
+    ]
+    assert standstill.seconds_max == max(gaps, default=0.0)
+    assert standstill.seconds_total == pytest.approx(sum(gap for gap in gaps if gap > 1))
 
 
 def test_a_time_in_which_nothing_was_sent_is_no_standstill() -> None:
@@ -71,15 +74,21 @@ def test_a_time_in_which_nothing_was_sent_is_no_standstill() -> None:
 
 def test_only_lost_doubled_and_wrong_records_make_a_drill_fail() -> None:
     late = Lateness(10, 10, 99.0)
-    assert Figures(Discrepancies(repeated=3), late, [50.0, 70.0], 99.0).is_clean
+    assert Figures(Discrepancies(repeated=3), late, [50.0, 70.0], Standstill()).is_clean
     for found in (Discrepancies(lost=1), Discrepancies(doubled=1), Discrepancies(wrong=1)):
-        assert not Figures(found, late, [], 0.0).is_clean
+        assert not Figures(found, late, [], Standstill()).is_clean
 
 
 def test_a_program_gets_the_median_and_the_longest_recovery() -> None:
-    figures = Figures(Discrepancies(), Lateness(9, 2, 7.5), [1.0, 9.0, 2.0], 3.456)
+    standstill = Standstill()
+    standstill.note(0, 1.0)
+    standstill.note(0, 4.456)
+    figures = Figures(Discrepancies(), Lateness(9, 2, 7.5), [1.0, 9.0, 2.0], standstill)
     fields = figures.fields()
     assert (fields["recovery_seconds"], fields["recovery_seconds_max"]) == (2.0, 9.0)
     assert (fields["late"], fields["alert_seconds_max"]) == (2, 7.5)
-    assert fields["standstill_seconds_max"] == 3.46
-    assert Figures(Discrepancies(), Lateness(0, 0, 0.0), [], 0.0).fields()["recovery_seconds"] == 0
+    assert (fields["standstill_seconds_max"], fields["standstill_seconds_total"]) == (3.46, 3.5)
+    assert (
+        Figures(Discrepancies(), Lateness(0, 0, 0.0), [], standstill).fields()["recovery_seconds"]
+        == 0
+    )
