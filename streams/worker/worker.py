@@ -140,6 +140,7 @@ class Worker:
             await self._agents.accounts.stop()
             await self._follower.stop()
             await self._outbox.stop()
+            await asyncio.to_thread(self._agents.traces.close)
 
     async def _run(self) -> None:
         app, agents = self._app, self._agents
