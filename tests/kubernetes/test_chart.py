@@ -172,3 +172,17 @@ def test_the_schema_has_every_setting_that_the_chart_does_not_set_itself(
         variable(each.name) for each in fields(Settings)
     }
     assert free & ours == default
+
+
+def test_further_rules_for_what_leaves_are_those_of_the_component_that_they_name(
+    rendered: dict[str, list[Manifest]],
+) -> None:
+    policies = of_kind(rendered["whole"], "NetworkPolicy")
+    ports = {
+        name.rpartition("-")[2]: {
+            port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]
+        }
+        for name, policy in policies.items()
+    }
+    assert [name for name, found in ports.items() if 4318 in found] == ["worker"]
+    assert [name for name, found in ports.items() if 443 in found] == ["console"]
