@@ -118,7 +118,8 @@ class Drill:
         try:
             for _ in range(self._workers_first):
                 self.start_worker()
-            await self._until_shared()
+            if incidents:
+                await self._until_shared()
             for incident in incidents:
                 await incident()
             self._is_over.set()

@@ -96,7 +96,7 @@ class Figures(NamedTuple):
             **self.found._asdict(),
             "late": self.lateness.late,
             "alert_seconds_max": self.lateness.seconds_max,
-            "recovery_seconds": statistics.median(recovery) if recovery else 0.0,
+            "recovery_seconds": round(statistics.median(recovery), 2) if recovery else 0.0,
             "recovery_seconds_max": max(recovery, default=0.0),
             "standstill_seconds_max": round(self.standstill.seconds_max, 2),
             "standstill_seconds_total": round(self.standstill.seconds_total, 1),

@@ -119,6 +119,7 @@ async def roll_back_policy(drill: Drill) -> None:
     first = policy_of(drill.settings.policy.read_text(encoding="utf-8"))
     version = await _policy_version(drill)
     tight = first.text.replace('above = "2000.00"', f'above = "{TIGHT_LIMIT}"', 1)
+    assert tight != first.text, "the policy has such a limit"
     await _set_policy(drill, _numbered(tight, version + 1))
     failed_at = time.monotonic()
     await _set_policy(drill, _numbered(first.text, version + 2))
