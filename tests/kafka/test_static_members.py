@@ -1,5 +1,6 @@
 """Workers with names of their own in the group: a quick restart moves no partition."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,3 +104,21 @@ def test_a_worker_that_stood_still_while_another_took_its_name_writes_no_more(
             until_taken_in(later, 20)
             assert value_of(later.samples(), "weir_transactions_total") == 20
             assert later.terminate() == 0
+
+
+def test_a_worker_that_was_silent_for_longer_than_the_session_timeout_ends_too(
+    settings: Settings,
+) -> None:
+    short = replace(named(settings, "w-1"), session_timeout_seconds=6.0)
+    with running(short) as silent:
+        send(settings, records(0, 10))
+        until_taken_in(silent, 10)
+        silent.pause()
+        time.sleep(9)
+        silent.go_on()
+        assert until_ended(silent) == EXIT_STALLED
+        assert "(WEIR_INSTANCE)" in silent.said()
+    with running(named(settings, "w-1")) as again:
+        send(settings, records(10, 10))
+        until_taken_in(again, 10)
+        assert again.terminate() == 0
