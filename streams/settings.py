@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from monitor.dispositions.deadlines import Deadlines
 from streams.security import MECHANISMS, PROTOCOLS, Security
@@ -22,6 +23,7 @@ DAYS_MAX: Final = 36_500
 
 STORE_DEFAULT: Final = "sqlite:///weir.db"
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
+_INSTANCE: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class SettingsError(ValueError):
@@ -88,6 +90,19 @@ def _topic_prefix(value: str) -> str:
     return value
 
 
+def _instance(value: str) -> str:
+    if not _INSTANCE.fullmatch(value) or value in {".", ".."}:
+        raise ValueError("have letters, digits, '.', '_' and '-' alone, 1 to 249")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    parts = urlsplit(value.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        raise ValueError("be a URL without a user, e.g. http://collector:4318/v1/traces")
+    return value.strip()
+
+
 def _setting(parse: Callable[[str], Any], about: str, default: Any = MISSING) -> Any:  # noqa: ANN401 - as dataclasses.field
     return field(default=default, metadata={"parse": parse, "about": about})
 
@@ -127,6 +142,11 @@ class Settings:
     )
     group: str = _setting(
         _text, "The consumer group; its workers share the partitions and the state.", "weir"
+    )
+    instance: str | None = _setting(
+        _instance,
+        "This worker's own name in the group, by which a quick restart moves no partition.",
+        None,
     )
     topic_prefix: str = _setting(_topic_prefix, "The prefix of every topic's name.", "weir.")
     partitions: int = _setting(
@@ -175,6 +195,9 @@ class Settings:
         _text, "The address that serves metrics; 0.0.0.0 is all.", "127.0.0.1"
     )
     metrics_port: int = _setting(_whole(0, PORT_MAX), "Its port; 0 is none.", 0)
+    traces_endpoint: str | None = _setting(
+        _endpoint, "Where a worker sends its spans by OTLP/HTTP; none: nowhere.", None
+    )
     snapshot_key: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "A file with the secret that signs the models' state; none: a digest.", None
     )

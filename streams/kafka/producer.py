@@ -114,6 +114,7 @@ class Outbox:
         self._partitions: dict[str, int] = {}
         self.bytes_sent = 0
         self.arrived = 0  # records that the broker has acknowledged
+        self.clock_ahead_seconds = 0.0  # of Kafka's timestamps; only a drill has a wrong clock
         self._refusal: BaseException | None = None  # the first one
 
     async def __aenter__(self) -> Self:
@@ -191,12 +192,12 @@ class Outbox:
         for record in records:
             ensure_fits(topic, record)
         producer = self._producer(topic)
-        batch = producer.create_batch()
+        batch, written_ms = producer.create_batch(), self._written_ms()
         for record in records:
-            if not _append(batch, record):
+            if not _append(batch, record, written_ms):
                 acks.append(await self._queue(batch, topic, partition))
                 batch = producer.create_batch()
-                appended = _append(batch, record)
+                appended = _append(batch, record, written_ms)
                 assert appended, "an empty batch takes any record"
         if batch.record_count():
             acks.append(await self._queue(batch, topic, partition))
@@ -205,6 +206,12 @@ class Outbox:
     async def write(self, topic: str, partition: int, records: Iterable[Outgoing]) -> None:
         """Send records, and wait until the broker has them all."""
         await acknowledged(await self.send(topic, partition, records))
+
+    def _written_ms(self) -> int | None:
+        """Return the timestamp of records that are written now; None if aiokafka is to say."""
+        if not self.clock_ahead_seconds:
+            return None
+        return round((time.time() + self.clock_ahead_seconds) * 1000)
 
     def _producer(self, topic: str) -> AIOKafkaProducer:
         return self._producers[self._producer_of.get(topic, 0)]
@@ -228,10 +235,10 @@ class Outbox:
             self._refusal = refusal
 
 
-def _append(batch: object, record: Outgoing) -> bool:
+def _append(batch: object, record: Outgoing, written_ms: int | None) -> bool:
     return (
         batch.append(  # type: ignore[attr-defined]
-            key=record.key, value=record.value, timestamp=None, headers=list(record.headers)
+            key=record.key, value=record.value, timestamp=written_ms, headers=list(record.headers)
         )
         is not None
     )

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -210,6 +211,13 @@ class WorkerProcess:
         """Return the status that it ended with; None while it runs."""
         return self._process.poll()
 
+    def end_within(self, seconds: float) -> int | None:
+        """Wait until it ends by itself, and return its status; None if it runs for longer."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
     def is_running(self) -> bool:
         """Return whether it runs."""
         return self.exit_status() is None
@@ -270,6 +278,14 @@ class WorkerProcess:
             return self._process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             return self.kill()
+
+    def pause(self) -> None:
+        """Let it stand still (SIGSTOP), as a machine does that is frozen or swaps."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on where it stood still."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> int:
         """End it as a power cut would; return its exit status."""

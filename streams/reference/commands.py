@@ -28,7 +28,8 @@ EXIT_STATUSES: Final = {
     ),
     EXIT_STALLED: (
         "`weir worker` alone: records waited and none was decided for `WEIR_LIVENESS_SECONDS`, or"
-        " no broker answered for as long, so it ended itself for its partitions to move."
+        " no broker answered for as long, or another worker has its `WEIR_INSTANCE`, so it ended"
+        " itself for its partitions to move."
     ),
     EXIT_INTERRUPTED: (
         "Ctrl-C ended it before it was done (not the demo and `weir worker`: 0). `weir send` says"

@@ -143,17 +143,19 @@ class DecodedRun:
         written_at = [time * codec.TIMESTAMP_UNIT for time in some["timestamp"].tolist()]
         return judged(items, written_at, clock_skew)
 
-    def first_written(self, offsets: Iterable[int]) -> int | None:
-        """Return when the earliest of these records was written, in microseconds since 1970.
+    def first_written(self, offsets: Iterable[int]) -> tuple[int, int] | None:
+        """Return when the earliest of these records was written, and its offset.
+
+        The time is in microseconds since 1970; of records with the same, the first offset.
 
         Offsets that no record of the run has are ignored; None if that is all of them.
         """
-        timestamps, times = self.columns.rows["timestamp"], []
+        timestamps, found = self.columns.rows["timestamp"], []
         for offset in offsets:
             row = bisect_left(self.offsets, offset)
             if row < len(self.offsets) and self.offsets[row] == offset:
-                times.append(int(timestamps[row]))
-        return min(times) * codec.TIMESTAMP_UNIT if times else None
+                found.append((int(timestamps[row]) * codec.TIMESTAMP_UNIT, offset))
+        return min(found, default=None)
 
     def record(self, offset: int) -> codec.Record:
         """Return the record that has an offset. Raises KeyError if none has it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import faust
@@ -77,8 +77,14 @@ def _credentials(security: Security) -> Credentials | None:
     return None if context is None else SSLCredentials(context)
 
 
-def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, StateTable]:
-    """Return the app, the topic of transactions that its agent reads, and the table of state."""
+def build_app(
+    settings: Settings, topics: Topics, on_replaced: Callable[[], None]
+) -> tuple[faust.App, TopicT, StateTable]:
+    """Return the app, the topic of transactions that its agent reads, and the table of state.
+
+    `on_replaced` is called, in the consumer's thread, if the worker has a name of its own in the
+    group and the group has it no more.
+    """
     app = faust.App(
         settings.group,
         broker=f"kafka://{settings.broker.replace(',', ';')}",
@@ -94,6 +100,7 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
         topic_disable_leader=True,
         table_standby_replicas=0,  # Faust reads a memory table anew, standby or not
         consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance,
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=settings.heartbeat_seconds,
         broker_commit_interval=1.0,
@@ -111,6 +118,7 @@ def build_app(settings: Settings, topics: Topics) -> tuple[faust.App, TopicT, St
         changelogs=frozenset(changelogs),
         run_records_max=settings.fetch_records,
         has_batches=settings.transport == "run",
+        on_replaced=on_replaced if settings.instance is not None else None,
     )
     topic = app.topic(
         topics.transactions,

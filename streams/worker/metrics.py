@@ -349,6 +349,10 @@ class Metrics:
                 if kind not in NEVER_SUPPRESSED:
                     self.alerts_suppressed.labels(kind.value, status.value)
 
+    def observe_alert(self, seconds: float, alert_id: str) -> None:
+        """Note how long an alert took; its id is the exemplar of the histogram's bucket."""
+        self.alert_latency.observe(seconds, {"alert_id": alert_id})
+
     def forget_partition(self, partition: int) -> None:
         """Drop the gauges of a partition that moved away: another worker has it now."""
         for attribute, metric in METRICS.items():

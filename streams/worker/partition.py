@@ -57,6 +57,7 @@ class Flushed(NamedTuple):
     records: int
     bytes: int
     seconds: float
+    steps: tuple[tuple[str, float], ...]  # in order, each with its seconds
 
 
 class Changes:
@@ -133,7 +134,8 @@ class Partition:
 
     `kept` is what its changelog holds; `is_current` says whether the partition is still ours: it
     is asked before each write. `on_latency` is given the seconds from a record's writing to its
-    acknowledged alert: of each run with alerts, those of the earliest record that caused one.
+    acknowledged alert, and the alert's id: of each run with alerts, those of the earliest record
+    that caused one.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it stands on, each by itself
@@ -145,7 +147,7 @@ class Partition:
         is_current: Callable[["Partition"], bool],
         generation: int = 0,
         snapshot_key: bytes | None = None,
-        on_latency: Callable[[float], None] = lambda _: None,
+        on_latency: Callable[[float, str], None] = lambda *_: None,
         late_seconds: float = 60.0,
     ) -> None:
         self.engine = engine
@@ -163,6 +165,8 @@ class Partition:
         self._new_originals: list[tuple[int, journal.Original]] = []  # with the day of each
         self._acks: list[asyncio.Future[object]] = []
         self.changes = Changes(engine)
+        self._steps: list[tuple[str, float]] = []  # of the flush, each with its seconds
+        self._step_began = 0.0
         self._is_writing = False  # from a snapshot until all of it is sealed
         self._taking = asyncio.Lock()  # a snapshot never falls between deciding and sending
         self._flushing = asyncio.Lock()  # one flush at a time: state never goes backwards
@@ -273,9 +277,10 @@ class Partition:
                 [Outgoing(a.account_id.encode(), *codec.alert_record(a)) for a in step.alerts],
             )
             if run is not None:
-                written_at = run.first_written(alert.cause.offset for alert in step.alerts)
-                if written_at is not None:
-                    acks[-1].add_done_callback(partial(self._note_latency, written_at))
+                first = run.first_written(alert.cause.offset for alert in step.alerts)
+                if first is not None:
+                    told = next(a.alert_id for a in step.alerts if a.cause.offset == first[1])
+                    acks[-1].add_done_callback(partial(self._note_latency, first[0], told))
         if step.account_days:
             await self._send(
                 self._topics.account_days,
@@ -313,10 +318,10 @@ class Partition:
         self._acks += acks
         return acks
 
-    def _note_latency(self, written_at: int, ack: asyncio.Future[object]) -> None:
+    def _note_latency(self, written_at: int, alert_id: str, ack: asyncio.Future[object]) -> None:
         """Report how long a record's alert took, once the broker has it; clocks may differ."""
         if not ack.cancelled() and ack.exception() is None:
-            self._on_latency(max(time.time() - written_at / 1_000_000, 0.0))
+            self._on_latency(max(time.time() - written_at / 1_000_000, 0.0), alert_id)
 
     async def flush(self) -> Flushed | None:
         """Write what is new, and acknowledge its records; None if there is nothing new.
@@ -324,7 +329,8 @@ class Partition:
         Nothing is written once the partition has moved to another worker.
         """
         async with self._flushing:
-            started = time.perf_counter()
+            started = self._step_began = time.perf_counter()
+            self._steps.clear()
             async with self._taking:
                 if not self.is_current() or not self._has_news:
                     return None
@@ -335,13 +341,20 @@ class Partition:
                 self._is_writing = True
                 await self._send(self._topics.completeness, self.completeness.take_records())
                 snapshot = self._snapshot()
+            self._end_step("snapshot")
             written = await self._write(snapshot)
             if written is None:
                 return None
             self._is_writing = False
             for event in snapshot.events:
                 event.ack()
-            return Flushed(snapshot.records, written, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            return Flushed(snapshot.records, written, seconds, tuple(self._steps))
+
+    def _end_step(self, name: str) -> None:
+        now = time.perf_counter()
+        self._steps.append((name, now - self._step_began))
+        self._step_began = now
 
     @property
     def _has_news(self) -> bool:
@@ -467,14 +480,18 @@ class Partition:
     async def _write(self, snapshot: _Snapshot) -> int | None:
         """Write a snapshot, each step after the one before is acknowledged; return its bytes."""
         await acknowledged(snapshot.acks)
+        self._end_step("reports")
         written = 0
         receipts: list[Any] = []
-        for records in (
-            self._journal(snapshot),
-            [*(Outgoing(key, value) for key, value in snapshot.buckets), *snapshot.parts],
+        for step, records in (
+            ("journal", self._journal(snapshot)),
+            (
+                "buckets",
+                [*(Outgoing(key, value) for key, value in snapshot.buckets), *snapshot.parts],
+            ),
             # The seal goes alone: a broker may say wrongly where a log ends whose last batch has
             # several records (`weir check` probes for it), and recovery would stop early.
-            [Outgoing(keys.seal_key(self.writer), snapshot.seal)],
+            ("seal", [Outgoing(keys.seal_key(self.writer), snapshot.seal)]),
         ):
             if not records:
                 continue
@@ -485,6 +502,7 @@ class Partition:
             )
             changelog.keep(self._kept, [(r.key, r.value) for r in records if r.key is not None])
             written += sum(len(r.value) for r in records if r.value is not None)
+            self._end_step(step)
         if self._found is not None:  # it is all under our own name now
             self._found = None
             of_another = keys.is_of_another

@@ -30,6 +30,7 @@ from streams.state.changelog import ensure_kept
 from streams.state.keys import LOST, StateLostError
 from streams.topics.accounts import AccountsFollower
 from streams.topics.catalog import Topics
+from streams.traces import Traces
 from streams.wire.columns import read_run
 from streams.worker.app import StateTable
 from streams.worker.engines import engine_of
@@ -123,6 +124,7 @@ class Agents:
         self._table = table
         self._outbox = outbox
         self._metrics = metrics
+        self.traces = Traces(settings)
         self._on_crash = on_crash
         self._policies: PolicyBook | None = None
         self._snapshot_key = snapshot_key_of(settings)
@@ -189,7 +191,7 @@ class Agents:
                     lambda assignment: bool(app.consumer_generation_id == assignment.generation),
                     generation,
                     self._snapshot_key,
-                    self._metrics.alert_latency.observe,
+                    self._metrics.observe_alert,
                     self._settings.not_monitored_seconds,
                 )
             if partition.lost is not None:
@@ -199,7 +201,17 @@ class Agents:
             for refused in partition.parts_refused:
                 _log.error("partition %d: models begin afresh: %s", number, refused)
                 self._metrics.model_refusals.inc()
-            self._metrics.recovery_duration.observe(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.recovery_duration.observe(seconds)
+            self.traces.note(
+                "weir.recovery",
+                seconds,
+                {
+                    "weir.partition": number,
+                    "weir.accounts": ledger.count_accounts(),
+                    "weir.open_transactions": ledger.open_transactions(),
+                },
+            )
             _say.info(
                 "partition %d: %d accounts, %d open transactions, from offset %d",
                 number, ledger.count_accounts(), ledger.open_transactions(), ledger.offset_last + 1,
@@ -249,7 +261,18 @@ class Agents:
             self._note_unaccounted(partition, partition.completeness.unaccounted - unaccounted)
         # First: what waits no more must not be counted twice, not even for a moment.
         self._metrics.reversals_waiting.labels(label).set(partition.engine.ledger.reversals_waiting)
-        self._count(step, len(run.offsets), time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._count(step, len(run.offsets), seconds)
+        self.traces.note(
+            "weir.run",
+            seconds,
+            {
+                "weir.partition": partition.number,
+                "weir.records": len(run.offsets),
+                "weir.alerts": len(step.alerts),
+                "weir.rejections": len(step.rejections),
+            },
+        )
         self.offsets_taken[partition.number] = event.message.offset
         self._idle.note_record(partition.number)
         self._decided_at = time.monotonic()
@@ -345,6 +368,16 @@ class Agents:
             partition.number,
             flushed.records,
             flushed.seconds,
+        )
+        self.traces.note(
+            "weir.flush",
+            flushed.seconds,
+            {
+                "weir.partition": partition.number,
+                "weir.records": flushed.records,
+                "weir.bytes": flushed.bytes,
+            },
+            flushed.steps,
         )
         self._metrics.flush_duration.observe(flushed.seconds)
         self._metrics.flush_bytes.inc(flushed.bytes)

@@ -16,7 +16,7 @@ and not come again before the next rebalance.
 """
 
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -89,6 +89,27 @@ class Stand(NamedTuple):
     highwater: int
 
 
+REPLACED: Final = frozenset({25, 82})
+"""Kafka's errors UNKNOWN_MEMBER_ID, and FENCED_INSTANCE_ID, which aiokafka does not know."""
+
+
+def end_if_replaced(coordinator: Any, on_replaced: Callable[[], None]) -> None:  # noqa: ANN401 - aiokafka's, which ships no types
+    """Call back as soon as the group says that it has a static member no more.
+
+    aiokafka then joins again by the same name, which takes it away from whoever has it by now: two
+    workers of one name would fence each other without end.
+    """
+    send = coordinator._send_req  # noqa: SLF001 - all that a coordinator asks goes through it
+
+    async def send_and_look(request: Any) -> Any:  # noqa: ANN401 - as above
+        response = await send(request)
+        if getattr(response, "error_code", 0) in REPLACED:
+            on_replaced()
+        return response
+
+    coordinator._send_req = send_and_look  # noqa: SLF001 - as above
+
+
 class RunConsumerThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, which reads committed records, and waits less for them to come.
 
@@ -110,6 +131,9 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         assert isinstance(transport, RunTransport)
         if transport.has_batches:  # nothing is fetched before the subscription, which comes later
             fetch_runs(self._consumer, transport.run_topics, transport.run_records_max)
+        if transport.on_replaced is not None:
+            assert self._consumer is not None
+            end_if_replaced(self._consumer._coordinator, transport.on_replaced)  # noqa: SLF001 - nothing public leads there
 
     def stands(self, tps: Iterable[TP]) -> dict[TP, Stand]:
         """Return where the consumer stands in partitions; those without a position are left out."""
@@ -335,7 +359,8 @@ class RunTransport(Transport):
 
     A run has at most `run_records_max` records. If `has_batches`, ordinary record batches in it
     stay bytes; otherwise every record is one that aiokafka makes, as in the runs of `changelogs`,
-    which are read and never committed.
+    which are read and never committed. `on_replaced`, of a static member alone, is called in the
+    consumer's thread if the group has it no more.
     """
 
     Consumer = RunConsumer
@@ -347,6 +372,7 @@ class RunTransport(Transport):
         changelogs: frozenset[str],
         run_records_max: int,
         has_batches: bool,
+        on_replaced: Callable[[], None] | None = None,
         **kwargs: Any,  # noqa: ANN401 - Faust's own signature
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -354,3 +380,4 @@ class RunTransport(Transport):
         self.changelogs = changelogs
         self.run_records_max = run_records_max
         self.has_batches = has_batches
+        self.on_replaced = on_replaced

@@ -77,7 +77,7 @@ class Worker:
         )
         # The liveness decides how long a broker may be away, and not the client that asked last.
         self._outbox.wait_for(OUTAGE_FACTOR * settings.liveness_seconds)
-        self._app, self._topic, table = build_app(settings, topics)
+        self._app, self._topic, table = build_app(settings, topics, self._replaced)
         self._agents = Agents(
             settings, self._app, table, self._outbox, metrics=self.metrics, on_crash=self._crashed
         )
@@ -140,6 +140,7 @@ class Worker:
             await self._agents.accounts.stop()
             await self._follower.stop()
             await self._outbox.stop()
+            await asyncio.to_thread(self._agents.traces.close)
 
     async def _run(self) -> None:
         app, agents = self._app, self._agents
@@ -201,6 +202,13 @@ class Worker:
             if self._agents.observed.assignments != before:
                 numbers = ", ".join(map(str, sorted(self._agents.assigned)))
                 _say.info("partitions of %s: %s", self._topics.transactions, numbers or "none")
+
+    def _replaced(self) -> None:
+        """End the process: its partitions are somebody else's. Of the consumer's thread."""
+        _stalled(
+            f"the group has no member {self.settings.instance} of ours any more (WEIR_INSTANCE):"
+            " another worker has this name, or we were silent for longer than the session timeout"
+        )
 
     def _readiness(self) -> Readiness:
         """Return whether the worker can decide on its partitions, and why not. Of any thread."""

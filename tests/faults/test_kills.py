@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaAdminClient
 
 from monitor.policy.document import DEFAULT_LIMITS, policy_of
-from streams.lab.drill import Drill
+from streams.lab.drills.drill import Drill
 from streams.lab.recount import Discrepancies
 from streams.lab.rig import WorkerProcess
 from streams.settings import Settings
@@ -39,21 +39,21 @@ def drilled(*options: str) -> dict[str, float]:
 
 def test_kills_lose_nothing_by_faust_s_own_transport() -> None:
     """By the transport that is the default, `.ci/run` drills."""
-    result = drilled("--kills", "2", "--transactions", "30000", "--transport", "plain")
-    assert result["kills"] == 2
+    result = drilled("--times", "2", "--transactions", "30000", "--transport", "plain")
+    assert result["times"] == 2
     assert result["transactions"] >= 30_000
 
 
 def test_kills_lose_nothing_of_limits_on_weeks_windows_and_parts() -> None:
-    result = drilled("--kills", "2", "--transactions", "20000", "--limits")
-    assert result["kills"] == 2
+    result = drilled("--times", "2", "--transactions", "20000", "--limits")
+    assert result["times"] == 2
 
 
 @pytest.mark.kafka
 def test_five_kills_of_two_workers_lose_nothing_on_kafka(apache_kafka: ApacheKafka) -> None:
     before = topics_of(apache_kafka)
     result = drilled(
-        "--kills", "5", "--transactions", "60000", "--workers", "2",
+        "--times", "5", "--transactions", "60000", "--workers", "2",
         "--broker", apache_kafka.bootstrap,
     )  # fmt: skip
     assert result["workers"] == 2

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiokafka.consumer.consumer as aiokafka_consumer
 import aiokafka.consumer.fetcher as aiokafka_fetcher
+import aiokafka.consumer.group_coordinator as aiokafka_coordinator
 import faust.transport.consumer as faust_consumer
 import faust.transport.drivers.aiokafka as faust_driver
 import jsonschema  # type: ignore[import-untyped]  # ships no types
@@ -184,7 +185,7 @@ def test_every_dependency_has_its_reason() -> None:
 def test_every_private_name_that_the_transport_leans_on_stands_there() -> None:
     leans_on: set[str] = set()
     for file, modules in (
-        ("transport.py", (faust_consumer, faust_driver, aiokafka_consumer)),
+        ("transport.py", (faust_consumer, faust_driver, aiokafka_consumer, aiokafka_coordinator)),
         ("raw_fetch.py", (aiokafka_consumer, aiokafka_fetcher)),
     ):
         theirs = "".join(map(inspect.getsource, modules))

@@ -80,6 +80,7 @@ WHOLE = merged(
         "networkPolicy": {
             "kafka": [{"podSelector": {"matchLabels": {"app": "kafka"}}}],
             "store": [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
+            "workerEgress": [{"ports": [{"protocol": "TCP", "port": 4318}]}],
             "consoleEgress": [{"ports": [{"protocol": "TCP", "port": 443}]}],
         },
         "monitoring": {

@@ -126,6 +126,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown part": ({"workers": {}}, "'workers' not allowed"),
     "an unknown key": ({"worker": {"replica": 3}}, "'replica' not allowed"),
     "an unknown setting": ({"settings": {"WEIR_GRUOP": "a"}}, "'WEIR_GRUOP' not allowed"),
+    "one name for all workers": ({"settings": {"WEIR_INSTANCE": "a"}}, "not allowed"),
     "a setting of the chart's own": ({"settings": {"WEIR_STORE": "a"}}, "not allowed"),
     "a secret by its value": ({"worker": {"kafka": {"password": "a"}}}, "/worker/kafka/password"),
     "a number as text": ({"kafka": {"partitions": "8"}}, "/kafka/partitions"),
@@ -166,7 +167,22 @@ def test_the_schema_has_every_setting_that_the_chart_does_not_set_itself(
     everyone = [pod for manifests in rendered.values() for pod in pods(manifests).values()]
     ours = {name for pod in everyone for name in environment(pod) if name.startswith("WEIR_")}
     default = set(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["settings"])
-    assert free | (ours - default) | {"WEIR_TLS_KEY_PASSWORD"} == {
+    # Of a Deployment no pod has a name that it keeps: WEIR_INSTANCE would be one for all.
+    assert free | (ours - default) | {"WEIR_TLS_KEY_PASSWORD", "WEIR_INSTANCE"} == {
         variable(each.name) for each in fields(Settings)
     }
     assert free & ours == default
+
+
+def test_further_rules_for_what_leaves_are_those_of_the_component_that_they_name(
+    rendered: dict[str, list[Manifest]],
+) -> None:
+    policies = of_kind(rendered["whole"], "NetworkPolicy")
+    ports = {
+        name.rpartition("-")[2]: {
+            port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]
+        }
+        for name, policy in policies.items()
+    }
+    assert [name for name, found in ports.items() if 4318 in found] == ["worker"]
+    assert [name for name, found in ports.items() if 443 in found] == ["console"]

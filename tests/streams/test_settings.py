@@ -68,6 +68,7 @@ def test_settings_make_the_variables_that_make_them() -> None:
         ("BROKER", "localhost"), ("BROKER", ":9092"), ("BROKER", "localhost:"), ("BROKER", ""),
         ("BROKER", "a:1,b"), ("BROKER", "a:0"), ("BROKER", "a:65536"), ("BROKER", "a:\u00b2"),
         ("POLICY", ""), ("GROUP", "  "), ("TOPIC_PREFIX", "a b"), ("TOPIC_PREFIX", "x" * 101),
+        ("INSTANCE", ""), ("INSTANCE", "a b"), ("INSTANCE", ".."), ("INSTANCE", "x" * 250),
         ("PARTITIONS", "0"), ("PARTITIONS", "-1"), ("PARTITIONS", "1.5"), ("PARTITIONS", "\u00b2"),
         ("PARTITIONS", "10001"), ("BUCKETS", "65537"), ("TRANSPORT", "fast"),
         ("FLUSH_SECONDS", "0"), ("FLUSH_SECONDS", "inf"), ("FLUSH_SECONDS", "nan"),

@@ -10,7 +10,7 @@ import pytest
 from monitor.core.threshold import Threshold
 from monitor.policy.document import DEFAULT_POLICY, policy_of
 from monitor.policy.policy import PolicyBook
-from streams.lab.drill import batch_of, closing_batch, drill_rows
+from streams.lab.drills.rows import batch_of, closing_batch, drill_rows
 from streams.lab.recount import (
     DayKey,
     DayTotals,

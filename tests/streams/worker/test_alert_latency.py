@@ -1,6 +1,7 @@
 """The latency of alerts: from the writing of the record that caused one until the broker has it."""
 
 import asyncio
+import json
 import random
 from collections.abc import Sequence
 
@@ -23,14 +24,16 @@ class HeldOutbox(FakeOutbox):
     def __init__(self) -> None:
         super().__init__(Log(), SEEDED)
         self.acks: list[asyncio.Future[object]] = []
+        self.alerts: list[Outgoing] = []
 
     async def send(
         self, topic: str, partition: int, records: Sequence[Outgoing]
     ) -> list[asyncio.Future[object]]:
-        del partition, records
+        del partition
         ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         if topic == TOPICS.alerts:
             self.acks.append(ack)
+            self.alerts += records
         return [ack]
 
 
@@ -39,13 +42,20 @@ def at_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.worker.partition.time.time", lambda: NOW)
 
 
-async def latencies(records: list[Record], refusal: Exception | None = None) -> list[float]:
+async def noted_of(
+    records: list[Record], refusal: Exception | None = None
+) -> list[tuple[float, str]]:
     """Return what a partition reports of one run, once its alerts are acknowledged or refused."""
-    noted: list[float] = []
+    noted: list[tuple[float, str]] = []
     outbox = HeldOutbox()
     partition = Partition(
-        new_engine(), {}, outbox, TOPICS, lambda _: True, on_latency=noted.append
-    )  # fmt: skip
+        new_engine(),
+        {},
+        outbox,
+        TOPICS,
+        lambda _: True,
+        on_latency=lambda *of_run: noted.append(of_run),
+    )
     event = Event(outbox, SEEDED, records[-1].offset)
     await partition.take(event, read_run([records]))
     assert not noted, "nothing is acknowledged yet"
@@ -55,7 +65,14 @@ async def latencies(records: list[Record], refusal: Exception | None = None) -> 
         else:
             ack.set_exception(refusal)
     await asyncio.sleep(0)
-    return noted
+    alerts = [json.loads(record.value or b"") for record in outbox.alerts]
+    accounts = {alert["alert_id"]: alert["account_id"] for alert in alerts}
+    return [(seconds, accounts[alert_id]) for seconds, alert_id in noted]
+
+
+async def latencies(records: list[Record], refusal: Exception | None = None) -> list[float]:
+    """Return the seconds alone."""
+    return [seconds for seconds, _ in await noted_of(records, refusal)]
 
 
 def written(offset: int, seconds: float, amount: str, account_id: str) -> Record:
@@ -76,6 +93,12 @@ def test_it_is_that_of_the_earliest_record_that_caused_an_alert_and_counted_once
     assert asyncio.run(latencies(MANY)) == pytest.approx([50.0])
 
 
+def test_it_comes_with_the_alert_of_that_record() -> None:
+    ((seconds, account_id),) = asyncio.run(noted_of(MANY))
+    assert seconds == pytest.approx(50.0)
+    assert account_id == "A3"
+
+
 def test_a_run_without_an_alert_has_none() -> None:
     assert asyncio.run(latencies(MANY[:1])) == []
 
@@ -90,5 +113,6 @@ def test_an_alert_that_the_broker_refused_is_not_counted() -> None:
 
 def test_the_earliest_of_some_records_is_found_by_their_offsets() -> None:
     run = read_run([MANY])
-    assert run.first_written([11, 8]) == MANY[1].timestamp * 1000
+    assert run.first_written([11, 8]) == (MANY[1].timestamp * 1000, 8)
+    assert run.first_written([11, 9, 8]) == (MANY[2].timestamp * 1000, 9)
     assert run.first_written([10, 3, 99, -1]) is None

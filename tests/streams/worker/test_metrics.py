@@ -1,18 +1,25 @@
 """The metrics: what METRICS says, what a scrape shows and what the docs say are one thing."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from wsgiref.types import WSGIEnvironment
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from monitor.core.alert import NEVER_SUPPRESSED, Kind, Status
 from monitor.core.transaction import Reason
 from monitor.ordinary.layout import IN_PYTHON
+from streams.exposition import Readiness, application
 from streams.state.keys import FORMAT
 from streams.worker.metrics import METRICS, Metrics
 
@@ -44,6 +51,61 @@ def scraped(metrics: Metrics) -> list[Sample]:
         for sample in family.samples
         if not sample.name.endswith("_created")
     ]
+
+
+ALERT_ID = "5f8f9a0e-4a55-5d0c-9f5e-3a1c4f2f6b11"
+LATENCY = METRICS["alert_latency"].name
+OPENMETRICS = "application/openmetrics-text; version=1.0.0, text/plain; version=0.0.4; q=0.5"
+
+
+def page(metrics: Metrics, accept: str) -> tuple[str, str]:
+    """Return the content type and the text that a scraper gets of the port of metrics."""
+    environ: WSGIEnvironment = {"HTTP_ACCEPT": accept}
+    setup_testing_defaults(environ)
+    environ["PATH_INFO"] = "/metrics"
+    types: list[str] = []
+
+    def start_response(_: str, headers: list[tuple[str, str]], *__: object) -> Callable[..., None]:
+        types.append(dict(headers)["Content-Type"])
+        return lambda *_: None
+
+    answer = application(metrics.registry, lambda: Readiness({}))
+    text = b"".join(answer(environ, start_response)).decode()
+    return types[0], text
+
+
+def test_who_asks_for_openmetrics_is_told_the_alert_of_a_latency() -> None:
+    metrics = a_worker()
+    metrics.observe_alert(0.7, ALERT_ID)
+    metrics.observe_alert(7000.0, ALERT_ID[::-1])  # beyond the greatest bucket
+    content_type, text = page(metrics, OPENMETRICS)
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    found = {
+        sample.labels["le"]: sample.exemplar
+        for family in openmetrics_families(text)  # type: ignore[no-untyped-call]
+        if family.name == LATENCY
+        for sample in family.samples
+        if sample.exemplar
+    }
+    assert {
+        le: (exemplar.labels["alert_id"], exemplar.value) for le, exemplar in found.items()
+    } == {"1.0": (ALERT_ID, 0.7), "+Inf": (ALERT_ID[::-1], 7000.0)}
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/plain; version=0.0.4", "text/html"])
+def test_everybody_else_gets_plain_prometheus_text_without_exemplars(accept: str) -> None:
+    metrics = a_worker()
+    metrics.observe_alert(0.7, ALERT_ID)
+    content_type, text = page(metrics, accept)
+    assert content_type.startswith("text/plain; version=0.0.4")
+    assert ALERT_ID not in text
+    values = {
+        sample.labels["le"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == f"{LATENCY}_bucket"
+    }
+    assert (values["0.5"], values["1.0"]) == (0, 1)
 
 
 def table(heading: str) -> list[list[str]]:

@@ -13,7 +13,7 @@ from streams.worker.transport import RunMessage, RunSchema
 
 def table_and_app() -> tuple[StateTable, faust.App]:
     settings = Settings(broker="localhost:1")
-    app, _, table = build_app(settings, Topics.of(settings))
+    app, _, table = build_app(settings, Topics.of(settings), lambda: None)
     return table, app
 
 
