@@ -28,7 +28,7 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINE: Final = re.compile(
     r"^[ \t]*(accounts|counterparties)_file[ \t]*=[ \t]*(\"[^\"\\\n]*\"|'[^'\n]*')"
-    r"[ \t]*(?:\#[^\n]*)?$",
+    r"[ \t]*(?:\#[^\n]*?)?(?=\r?$)",
     re.MULTILINE,
 )
 
@@ -60,15 +60,21 @@ def lists_stated(document: TableReader) -> Lists:
     for name, table in stated.items():
         if not _SLUG.fullmatch(name):
             document.refuse(
-                f"list {shown(name)} has no such name: write letters, digits, . _ - (at most 64)"
+                f"list {shown(name)} has no such name: write letters, digits, . _ - (at most 64)",
+                "lists",
+                name,
             )
         elif not isinstance(table, dict):
-            document.refuse(f"lists.{name} is not a table: write [lists.{name}]")
+            document.refuse(f"lists.{name} is not a table: write [lists.{name}]", "lists", name)
         else:
-            its = document.reader(table, f"lists.{name}.")
+            its = document.reader(table, f"lists.{name}.", "lists", name)
             its.refuse_unknown((*LIST_KEYS, *(sort + _INLINED for sort in _SORTS)))
             if not table:
-                its.refuse("it is empty: state accounts or counterparties, or a file of them")
+                document.refuse(
+                    f"lists.{name} is empty: state accounts or counterparties, or a file of them",
+                    "lists",
+                    name,
+                )
             found[name] = NamedLists(*(_names(its, name, sort) for sort in _SORTS))
     return found
 
@@ -96,6 +102,7 @@ def _names(table: TableReader, name: str, sort: str) -> NameList | None:
         odd = next((each for each in stated if not _is_name(each)), [])
     table.refuse(
         f"{sort} has {shown(odd)}: write a list of ids, each of at most {ID_LENGTH_MAX} characters"
+        " that can be seen, without blanks at its ends"
     )
     return None
 
@@ -168,10 +175,13 @@ def with_files(text: str, read: Callable[[str], bytes]) -> str:
         lists = tomllib.loads(text).get("lists", {})
     except (ValueError, RecursionError):
         return text  # whoever reads the policy says what is wrong with it
-    tables = [its for its in lists.values() if isinstance(its, dict)] if lists else []
-    stated = sorted(
-        (sort, its[sort + _FILE]) for its in tables for sort in _SORTS if sort + _FILE in its
-    )
+    tables = lists.values() if isinstance(lists, dict) else []
+    stated = [
+        (sort, its[sort + _FILE])
+        for its in tables
+        for sort in _SORTS
+        if isinstance(its, dict) and sort + _FILE in its
+    ]
     found: list[tuple[str, str]] = []
 
     def inlined(line: re.Match[str]) -> str:
@@ -184,7 +194,7 @@ def with_files(text: str, read: Callable[[str], bytes]) -> str:
         )
 
     made = _LINE.sub(inlined, text)
-    if sorted(found) != stated:
+    if sorted(found, key=str) != sorted(stated, key=str):
         raise ListFileError(
             "a file of a list must stand on a line of its own under its [lists.NAME], as"
             ' accounts_file = "pep.txt"'
