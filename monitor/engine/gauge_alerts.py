@@ -153,7 +153,7 @@ class GaugeAlerts:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
                 value = limit.counted(gauge.value_of(of_period), of_period)
-                share, active = gauge.share_of(of_period), gauge.active_before(cells, at)
+                share, active = gauge.share_of(of_period), self._active_before(gauge, cells, at)
                 found = Exceeded(limit, at, value, share, active)
                 self._tell(gauged, group, found, change, stands=False)
         if gauge.silence is not None and change.why is not Why.DECIDED:
@@ -224,7 +224,7 @@ class GaugeAlerts:
         since = self.since[group[0]]
         if value <= self.watched[group[0]].least or first - gauge.days_before < since:
             return []
-        active = gauge.active_before(cells, first)
+        active = self._active_before(gauge, cells, first)
         found = self._whose(change.account_day.account, of_period[-1].at)
         if found is None or (gauge.silence is not None and not active):
             return []
@@ -234,6 +234,14 @@ class GaugeAlerts:
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
         return [Exceeded(limit, first, value, gauge.share_of(of_period), active)]
+
+    def _active_before(self, gauge: Gauge, cells: Sequence[Cell], day: int) -> int:
+        """Return the last day before a silence; 0 if it is of before what was measured whole.
+
+        A late row may be of a day before that, and the account may have had something after it.
+        """
+        active = gauge.active_before(cells, day)
+        return active if active >= self.since[gauge.name] else 0
 
     def _windows(
         self,

@@ -7,6 +7,7 @@ It is DuckDB's, over a table `transactions` of what is left of each transaction 
 the policy's time zone. Transactions of which nothing is left are not in it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -22,6 +23,8 @@ _COLUMNS: Final = {
     Party.COUNTERPARTY: "counterparty_id",
     Party.INSTITUTION: "counterparty_institution",
 }
+
+_PLACE: Final = re.compile(r"\{[a-z]+\}")
 
 _COUNTRY: Final = (
     "CASE WHEN regexp_full_match(counterparty_institution,"
@@ -40,25 +43,28 @@ def sql_of(limit: GaugeLimit) -> str:
     gauge = limit.gauge
     is_rolling, is_share = gauge.period.is_rolling, gauge.measure is Measure.SHARE
     query = _WINDOWS if is_rolling else "{exceeding}\n"
-    filled = {
+    value, party = _value(gauge), _COLUMNS[gauge.distinct] if gauge.distinct else ""
+    shapes = {
         "{exceeding}": _OF_PARTS if is_share else "{parts} HAVING {value} > {above}",
         "{parts}": _ENDS if is_rolling else _OF_DAYS if gauge.silence is None else _AFTER_SILENCE,
+    }
+    filled = {
         "{moment}": _period(gauge),
-        "{measured}": "{party} AS party, sum(amount) AS part" if is_share else "{value} AS value",
-        "{party}": _COLUMNS[gauge.distinct] if gauge.distinct else "",
+        "{measured}": f"{party} AS party, sum(amount) AS part" if is_share else f"{value} AS value",
         "{per}": _per(gauge),
-        "{value}": _value(gauge),
+        "{value}": value,
         "{above}": str(limit.threshold.above),
         "{length}": str(gauge.period.length),
         "{least}": f" AND sum(part) >= {limit.least_whole}" if limit.least_whole else "",
         "{silent}": "" if gauge.silence is None else f"{gauge.silence.days + 1}",
         "{remembered}": "" if gauge.silence is None else str(gauge.silence.remembered),
         "{filter}": " AND ".join(_parts(gauge.where)) or "true",
-        "{condition}": _condition(gauge),  # the last: names in it may look like a place
+        "{condition}": _condition(gauge),
     }
-    for place, part in filled.items():
-        query = query.replace(place, part)
-    return query
+    for place, shape in shapes.items():
+        query = query.replace(place, shape)
+    # All at once: names of a filter may look like a place.
+    return _PLACE.sub(lambda place: filled.get(place[0], place[0]), query)
 
 
 def remarks_of(limit: GaugeLimit, limits: Iterable[GaugeLimit]) -> str:

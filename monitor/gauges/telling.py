@@ -1,5 +1,6 @@
 """The alert of a limit on a gauge: what was measured, over which period, of which transactions."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from monitor.core.account import AccountDay
@@ -16,12 +17,16 @@ from monitor.core.alert import (
 from monitor.core.business_day import Calendar, day_text, event_time_text
 from monitor.core.gauged import GaugeTold, Share
 from monitor.core.money import EXPONENT, amount_text
+from monitor.core.names import NameList
 from monitor.core.threshold import Severity
 from monitor.gauges.gauge import Gauge
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.where import GaugeFilter
 
 _MINUTES: Final = 60
+
+NAMES_SAID: Final = 20
+"""Names of a part of a filter that an alert lists: of more it has how many, and their SHA-256."""
 
 
 def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
@@ -123,7 +128,7 @@ def share_fields(gauge: Gauge, share: Share) -> dict[str, object]:
 
 
 def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
-    """Return a filter as a policy states it."""
+    """Return a filter as a policy states it; of more than `NAMES_SAID` names their digest."""
     names = {
         "channel": where.channel,
         "counterparty": where.counterparty,
@@ -131,7 +136,7 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
         "counterparty_institution_country": where.country,
         "branch": where.branch,
     }
-    fields: dict[str, object] = {key: list(of_key) for key, of_key in names.items() if of_key}
+    fields: dict[str, object] = {key: _said(of_key) for key, of_key in names.items() if of_key}
     amounts = {"from": where.amount_from, "to": where.amount_to, "multiple_of": where.multiple_of}
     stated = {key: minor for key, minor in amounts.items() if minor is not None}
     if stated:
@@ -151,6 +156,12 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
     if where.counterparty_in is not None:
         fields["counterparty_in"] = where.counterparty_in.name
     return fields
+
+
+def _said(names: Sequence[str]) -> object:
+    if len(names) <= NAMES_SAID:
+        return list(names)
+    return {"names": len(names), "sha256": NameList("", names).digest}
 
 
 def _time_text(minute: int) -> str:

@@ -19,6 +19,7 @@ from monitor.core.transaction import ID_LENGTH_MAX
 LIST_KEYS: Final = ("accounts", "counterparties", "accounts_file", "counterparties_file")
 
 _SORTS: Final = ("accounts", "counterparties")
+_ASKED_BY: Final = ("scope.in_list", "where.counterparty_in")
 _FILE: Final = "_file"
 _INLINED: Final = "_inlined"
 _OF_INLINED: Final = ("file", "sha256", "names")
@@ -77,6 +78,25 @@ def lists_stated(document: TableReader) -> Lists:
                 )
             found[name] = NamedLists(*(_names(its, name, sort) for sort in _SORTS))
     return found
+
+
+def unused_notes(
+    lists: Lists,
+    accounts: Iterable[NameList | None],
+    counterparties: Iterable[NameList | None],
+) -> list[str]:
+    """Return which lists nothing uses, each with what to do: they are no mistakes of a policy.
+
+    `accounts` and `counterparties` are those that limits and reviews ask for; equal ones are one.
+    """
+    asked = zip(_SORTS, (accounts, counterparties), _ASKED_BY, strict=True)
+    return [
+        f"list {name} has {sort} that nothing asks for: name it in a {key}, or take them out"
+        for place, (sort, used, key) in enumerate(asked)
+        for known in (frozenset(used),)
+        for name, its in lists.items()
+        if its[place] is not None and its[place] not in known
+    ]
 
 
 def _names(table: TableReader, name: str, sort: str) -> NameList | None:

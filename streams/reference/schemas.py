@@ -32,6 +32,7 @@ from monitor.dispositions.disposition import (
     Disposition,
 )
 from monitor.gauges.gauge import Party
+from monitor.gauges.telling import NAMES_SAID
 from monitor.review.reading import Reading
 from streams.reference.action_schema import action_schema, proposal_schema, task_schema
 from streams.reference.completeness_schemas import completeness_schemas
@@ -301,7 +302,11 @@ def _measured() -> Schema:
             "of": _about(_one_of(Party), "Whom a `distinct` counts, or whose `share` it is."),
             "silent": _about({"type": "string"}, "The silence before it, as the policy has it."),
             "per": _about({"type": "object"}, "Whose part of the account was measured."),
-            "where": _about({"type": "object"}, "The filter, as the policy states it."),
+            "where": _about(
+                {"type": "object"},
+                "The filter, as the policy states it; of more than"
+                f" {NAMES_SAID} names of a part how many, and their SHA-256.",
+            ),
             "holidays": _about(
                 {"type": "array", "items": _DAY},
                 "With a filter by holidays: those of the business days that were measured.",

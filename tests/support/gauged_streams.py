@@ -118,7 +118,7 @@ def _above(rng: random.Random, measure: str) -> str:
 def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> list[str]:
     parts = []
     if rng.random() < 0.2:
-        parts.append('channel = ["atm", "online"]')
+        parts.append('channel = ["atm", "online", "{condition}", "it\'s {per}"]')
     if rng.random() < 0.1:
         parts.append('counterparty_institution_country = ["DE", "FR"]')
     if rng.random() < 0.1:

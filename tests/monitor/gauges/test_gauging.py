@@ -7,11 +7,14 @@ import pytest
 
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import event_time_text
+from monitor.core.names import NameList
 from monitor.core.transaction import Transaction
 from monitor.engine import gauging
 from monitor.engine.engine import Engine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.explain.comparison import parts_of
 from monitor.gauges.paid import PAID
+from monitor.gauges.telling import NAMES_SAID
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from tests.support.transactions import book, observed, transaction
@@ -178,6 +181,26 @@ def test_another_list_of_holidays_is_another_gauge_which_begins_with_a_whole_per
     assert [measured_by(alert)["holidays"] for alert in alerts] == [
         ["2026-01-07"], ["2026-01-13"],
     ]  # fmt: skip
+
+
+def test_a_long_filter_is_said_by_its_digest_and_explained_by_its_names() -> None:
+    payees = [f"P{n}" for n in range(NAMES_SAID + 1)]
+    lines = ('measure = "amount"', 'currency = "EUR"', 'period = "week"', 'above = "150.00"')
+    engine = engine_of(*lines, f"where = {{ counterparty = {payees} }}")
+    rows = [
+        transaction(f"t{n}", hours=n, counterparty_id=whom)
+        for n, whom in enumerate(["P0", "Q", "P20"])
+    ]
+    (alert,) = told_by(engine, *rows)
+    digest = NameList("", payees).digest
+    said = {"counterparty": {"names": len(payees), "sha256": digest}}
+    assert measured_by(alert)["where"] == said
+    calendar, policy = engine.ledger.calendar, engine.policies.policies[0]
+    parts = parts_of(alert.fields(), dict(enumerate(rows)), calendar, None, policy)
+    assert [part.transaction.transaction_id for part in parts] == ["t0", "t2"]
+    few = engine_of(*lines, f"where = {{ counterparty = {payees[1:]} }}")
+    (alert,) = told_by(few, *[row._replace(counterparty_id="P1") for row in rows[:2]])
+    assert measured_by(alert)["where"] == {"counterparty": sorted(payees[1:])}
 
 
 def test_money_that_passes_through_is_the_lesser_of_both_ways() -> None:

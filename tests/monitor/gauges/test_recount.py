@@ -5,11 +5,18 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.core.business_day import day_text
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import plain_engine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import Policy, PolicyBook
-from tests.support.gauged_streams import Recount, any_items, any_policy, exceeding
+from tests.support.gauged_streams import (
+    Recount,
+    any_items,
+    any_policy,
+    exceeding,
+    with_any_limits,
+)
 from tests.support.laws import law
 
 
@@ -35,6 +42,34 @@ def test_payments_to_new_counterparties_stand_as_their_sql_finds_them(seed: int)
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
     policy = policy_of(any_policy(rng, rng.randint(1, 4), silences=0, news=1))
     assert_what_stands(rng, policy, any_items(rng, rng.choice([10, 40, 100]), [5, 20, 60]))
+
+
+@law(300)
+@given(st.integers(0, 1 << 32))
+def test_a_silence_of_a_later_version_stands_as_the_sql_finds_it_in_what_it_measured(
+    seed: int,
+) -> None:
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    first = any_policy(rng, 1, silences=0)
+    head = first.split("[[limit]]")[0].replace("version = 1", "version = 2")
+    policies = PolicyBook([policy_of(first)])
+    engine = plain_engine(0, policies, 1)
+    recount = Recount(engine)
+    items = any_items(rng, rng.choice([10, 30, 60]), [12, 40])
+    cut = rng.randint(1, len(items))
+    recount.observe(items[:cut])
+    later = with_any_limits(rng, head, 2, silences=1).replace('id = "g', 'id = "h')
+    policies.add(policy_of(later))
+    engine.policies_changed()
+    for item in items[cut:]:
+        recount.observe([item])
+    for limit in policies.of_version(2).gauges:
+        since = engine.gauging.since[limit.gauge.name]
+        first_day = day_text(since) if since else ""
+        first_told = day_text(since + limit.gauge.days_before) if since else ""
+        rows = [row for row in recount.table() if str(row[1]) >= first_day]
+        found = {stands for stands in exceeding(limit, rows) if str(stands.at) >= first_told}
+        assert recount.standing(limit).keys() == found, limit
 
 
 def assert_what_stands(rng: random.Random, policy: Policy, items: list[Transaction]) -> None:
