@@ -203,7 +203,7 @@ class GaugeAlerts:
             each.status != Status.WITHDRAWN
             and began <= change.at < began + length
             and clock < began + length
-            and (limit := self._decided(gauge, group, change, change.at)) is not None
+            and (limit := self._decided(gauge, change, change.at)) is not None
             and limit.limit_id == limit_id
             and (tier := limit.tier_of(value)) is not None
             and tier.above <= each.limit
@@ -221,8 +221,7 @@ class GaugeAlerts:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
         value = gauge.value_of(of_period)
-        since = self.since[group[0]]
-        if value <= self.watched[group[0]].least or first - gauge.days_before < since:
+        if value <= self.watched[group[0]].least or not self._is_whole(gauge, first):
             return []
         active = self._active_before(gauge, cells, first)
         found = self._whose(change.account_day.account, of_period[-1].at)
@@ -230,7 +229,7 @@ class GaugeAlerts:
             return []
         _, scope = found
         policy, _ = self._policies.for_day(first)
-        limit = self._limits[policy.version].deciding(group[0], scope)
+        limit = self._deciding(policy.version, gauge, scope, first)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
         return [Exceeded(limit, first, value, gauge.share_of(of_period), active)]
@@ -271,7 +270,7 @@ class GaugeAlerts:
         for at, value, of_window in window_values(gauge, cells, first, last):
             if value <= least:
                 continue
-            limit = self._decided(gauge, group, change, at)
+            limit = self._decided(gauge, change, at)
             if limit is None or not limit.is_exceeded(value, of_window):
                 continue
             if at < opened and not any(
@@ -288,22 +287,62 @@ class GaugeAlerts:
                 found[place] = found[place]._replace(value=value, share=share)
         return found
 
-    def _decided(self, gauge: Gauge, group: Group, change: Touch, at: int) -> GaugeLimit | None:
+    def _decided(self, gauge: Gauge, change: Touch, at: int) -> GaugeLimit | None:
         """Return the limit that decides on the window which ends at a time; None if none does.
 
         On one that ended on a closed day it is the one that decided when that day closed.
         """
-        calendar = self._ledger.calendar
-        since = self.since[group[0]]
-        if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(
-            since + gauge.days_before
-        ):
+        if not self._is_whole(gauge, at):
             return None
-        found = self._whose(change.account_day.account, calendar.day_of(at))
+        found = self._whose(change.account_day.account, self._ledger.calendar.day_of(at))
         if found is None:
             return None
         version, scope = found
-        return self._limits[version].deciding(group[0], scope)
+        return self._deciding(version, gauge, scope, at)
+
+    def _is_whole(self, gauge: Gauge, at: int) -> bool:
+        """Return whether a gauge measures all of the period or the window of a moment.
+
+        The moment is a business day, or the event time at which the window ends.
+        """
+        since = self.since[gauge.name]
+        if since == FROM_EVER:
+            return True
+        since += gauge.days_before
+        if gauge.period.is_rolling:
+            return at - gauge.period.length + 1 >= self._ledger.calendar.start_of(since)
+        return days_of(gauge.period, at)[0] >= since
+
+    def _deciding(self, version: int, gauge: Gauge, scope: Scope, at: int) -> GaugeLimit | None:
+        """Return the limit on a gauge that decides by a policy version; None if none does.
+
+        A limit that measures something else since this version decides as it did before, as long
+        as what it measures now is not whole: else a list that changes would leave a gap.
+        """
+        limit = self._limits[version].deciding(gauge.name, scope)
+        if limit is not None or len(self._limits) == 1:
+            return limit
+        versions = self._policies.versions
+        changed: list[GaugeLimits] = []
+        for earlier in reversed(versions[: versions.index(version) + 1]):
+            limit = self._limits[earlier].deciding(gauge.name, scope)
+            if limit is not None:
+                later = [of_version.named(limit.limit_id) for of_version in changed]
+                is_waited_for = all(
+                    each is not None
+                    and not self._is_whole(each.gauge, self._moment(gauge, each, at))
+                    for each in later
+                )
+                return limit if is_waited_for else None
+            changed.append(self._limits[earlier])
+        return None
+
+    def _moment(self, gauge: Gauge, other: GaugeLimit, at: int) -> int:
+        """Return a moment of a gauge as one of another limit's gauge."""
+        if gauge.period.is_rolling == other.gauge.period.is_rolling:
+            return at
+        calendar = self._ledger.calendar
+        return calendar.day_of(at) if gauge.period.is_rolling else calendar.start_of(at)
 
     def _whose(self, account: Account, day: int) -> tuple[int, Scope] | None:
         """Return the policy version and the scope of an account on a day that gauges measured.

@@ -60,6 +60,11 @@ class GaugeLimits:
         self._by_gauge: dict[str, list[GaugeLimit]] = {}
         for limit in self.stated:
             self._by_gauge.setdefault(limit.gauge.name, []).append(limit)
+        self._by_id = {limit.limit_id: limit for limit in self.stated}
+
+    def named(self, limit_id: str) -> GaugeLimit | None:
+        """Return the limit of an id; None if none of these has it."""
+        return self._by_id.get(limit_id)
 
     def deciding(self, gauge_name: str, scope: Scope) -> GaugeLimit | None:
         """Return the most specific limit on a gauge for an account-day's scope; None if none is."""

@@ -12,6 +12,7 @@ from monitor.policy.document import policy_of
 from monitor.policy.policy import Policy, PolicyBook
 from tests.support.gauged_streams import (
     Recount,
+    Standing,
     any_items,
     any_policy,
     exceeding,
@@ -70,6 +71,46 @@ def test_a_silence_of_a_later_version_stands_as_the_sql_finds_it_in_what_it_meas
         rows = [row for row in recount.table() if str(row[1]) >= first_day]
         found = {stands for stands in exceeding(limit, rows) if str(stands.at) >= first_told}
         assert recount.standing(limit).keys() == found, limit
+
+
+@law(160)
+@given(st.integers(0, 1 << 32))
+def test_a_list_that_changes_leaves_no_gap(seed: int) -> None:
+    """Each period has the latest list that was there before it began: none goes unwatched."""
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    listed = 'counterparties = ["P1", "P3", "P9"]'
+    first = ""
+    while "counterparty_in" not in first:
+        first = any_policy(rng, 3, silences=0)
+    policies = PolicyBook([policy_of(first)])
+    engine = plain_engine(0, policies, 1)
+    recount = Recount(engine)
+    items = any_items(rng, rng.choice([20, 60, 120]), [12, 40, 80])
+    for version, names in ((2, ["P2", "P9"]), (3, ["P1", "P2"])):
+        cut = rng.randint(0, len(items) // 2)
+        recount.observe(items[:cut])
+        items = items[cut:]
+        text = first.replace(listed, f"counterparties = {names}")
+        policies.add(policy_of(text.replace("version = 1", f"version = {version}")))
+        engine.policies_changed()
+        recount.alerts += engine.take_step().alerts
+    while items:
+        size = rng.randint(1, 20)
+        recount.observe(items[:size])
+        items = items[size:]
+    rows = recount.table()
+    of_days = (each for each in policies.of_version(1).gauges if not each.gauge.period.is_rolling)
+    for stated in of_days:
+        found: dict[Standing, int] = {}
+        for version in (1, 2, 3):
+            gauges = policies.of_version(version).gauges
+            limit = next(each for each in gauges if each.limit_id == stated.limit_id)
+            since = engine.gauging.since[limit.gauge.name]
+            begins = day_text(since + limit.gauge.days_before) if since else ""
+            before = {stands: its for stands, its in found.items() if str(stands.at) < begins}
+            now = exceeding(limit, rows).items()
+            found = before | {stands: its for stands, its in now if str(stands.at) >= begins}
+        assert recount.standing(stated).keys() == found.keys(), stated
 
 
 def assert_what_stands(rng: random.Random, policy: Policy, items: list[Transaction]) -> None:
