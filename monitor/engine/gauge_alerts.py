@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share
+from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share, UsualDays
 from monitor.core.threshold import Scope, scope_of
 from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
@@ -44,6 +44,7 @@ class Exceeded(NamedTuple):
     value: int
     share: Share | None = None
     active: int = 0
+    usual: UsualDays | None = None
 
 
 class Why(Enum):
@@ -152,19 +153,25 @@ class GaugeAlerts:
             if told[at, limit_id].status != Status.WITHDRAWN:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
-                value = limit.counted(gauge.value_of(of_period), of_period)
+                usual = gauge.usual_of(cells, at, self.since[group[0]])
+                value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
                 share, active = gauge.share_of(of_period), self._active_before(gauge, cells, at)
-                found = Exceeded(limit, at, value, share, active)
+                value = limit.counted(value, of_period)
+                found = Exceeded(limit, at, value, share, active, usual)
                 self._tell(gauged, group, found, change, stands=False)
-        if gauge.silence is not None and change.why is not Why.DECIDED:
+        if self.watched[group[0]].remembered and change.why is not Why.DECIDED:
             self._look_after(gauged, group, change)
 
     def _look_after(self, gauged: Gauged, group: Group, change: Touch) -> None:
-        """Look at the next day on which something was: what came before it has changed."""
+        """Look at the later days on which something was: what came before them has changed.
+
+        After a silence that is the next one, and of a usual all.
+        """
         cells = gauged.cells.get(group, ())
         following = between(cells, change.at + 1, cells[-1].at) if cells else ()
-        if following:
-            account_day = change.account_day.account.day_of(following[0].at)
+        days = sorted({cell.at for cell in following})
+        for day in days if self.watched[group[0]].silence is None else days[:1]:
+            account_day = change.account_day.account.day_of(day)
             assert account_day is not None, "it is after an open day"
             later = change._replace(account_day=account_day, at=account_day.day, why=Why.DECIDED)
             self.look(gauged, group, later)
@@ -220,7 +227,8 @@ class GaugeAlerts:
     ) -> list[Exceeded]:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
-        value = gauge.value_of(of_period)
+        usual = gauge.usual_of(cells, first, self.since[group[0]])
+        value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
         if value <= self.watched[group[0]].least or not self._is_whole(gauge, first):
             return []
         active = self._active_before(gauge, cells, first)
@@ -232,7 +240,7 @@ class GaugeAlerts:
         limit = self._deciding(policy.version, gauge, scope, first)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
-        return [Exceeded(limit, first, value, gauge.share_of(of_period), active)]
+        return [Exceeded(limit, first, value, gauge.share_of(of_period), active, usual)]
 
     def _active_before(self, gauge: Gauge, cells: Sequence[Cell], day: int) -> int:
         """Return the last day before a silence; 0 if it is of before what was measured whole.
@@ -399,7 +407,7 @@ class GaugeAlerts:
         stands: bool = True,
     ) -> None:
         """Tell how a limit stands on a period, where that differs from what was told last."""
-        limit, at, value, share, active = found
+        limit, at, value, share, active, usual = found
         gauge = limit.gauge
         of_group = gauged.told.setdefault(group, {})
         before = of_group.get((at, limit.limit_id))
@@ -421,8 +429,8 @@ class GaugeAlerts:
             ):
                 return  # as a day's alert: what it grows by tells nothing new
             said = before.value, before.limit, before.severity
-            more = before.share, before.active
-            if said == (value, above, severity) and more == (share, active):
+            more = before.share, before.active, before.usual
+            if said == (value, above, severity) and more == (share, active, usual):
                 return
         why = None
         if tier is None and limit.tier_of(value) is not None:
@@ -430,7 +438,8 @@ class GaugeAlerts:
             why = "another limit decides" if is_decided else "its windows are of another alert"
         origin = before.origin if before is not None and stood else change.cause.origin
         revision = 1 if before is None else before.revision + 1
-        told = GaugeTold(status.value, revision, value, above, severity, origin, share, active)
+        measured = share, active, usual
+        told = GaugeTold(status.value, revision, value, above, severity, origin, *measured)
         of_group[at, limit.limit_id] = told
         day = self._day_of(gauge, at)
         policy, _ = self._policies.for_day(day)

@@ -13,7 +13,7 @@ from typing import Final
 
 from monitor.core.business_day import day_text
 from monitor.core.threshold import Direction, Measure
-from monitor.gauges.gauge import WHOLE, Gauge, Party
+from monitor.gauges.gauge import HUNDREDTHS, RATIO_MAX, WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.period import PeriodSpan
 from monitor.gauges.text import scope_text
@@ -42,8 +42,10 @@ def sql_of(limit: GaugeLimit) -> str:
     """
     gauge = limit.gauge
     is_rolling, is_share = gauge.period.is_rolling, gauge.measure is Measure.SHARE
-    query = _WINDOWS if is_rolling else "{exceeding}\n"
+    usual, remembers = gauge.usual, gauge.silence or gauge.usual
+    query = _WINDOWS if is_rolling else "{exceeding}\n" if usual is None else _OF_USUAL
     value, party = _value(gauge), _COLUMNS[gauge.distinct] if gauge.distinct else ""
+    whole = "sum(part)" if is_share else "amount"
     shapes = {
         "{exceeding}": _OF_PARTS if is_share else "{parts} HAVING {value} > {above}",
         "{parts}": _ENDS if is_rolling else _OF_DAYS if gauge.silence is None else _AFTER_SILENCE,
@@ -55,9 +57,12 @@ def sql_of(limit: GaugeLimit) -> str:
         "{value}": value,
         "{above}": str(limit.threshold.above),
         "{length}": str(gauge.period.length),
-        "{least}": f" AND sum(part) >= {limit.least_whole}" if limit.least_whole else "",
+        "{least}": f" AND {whole} >= {limit.least_whole}" if limit.least_whole else "",
         "{silent}": "" if gauge.silence is None else f"{gauge.silence.days + 1}",
-        "{remembered}": "" if gauge.silence is None else str(gauge.silence.remembered),
+        "{days}": "" if usual is None else str(usual.days),
+        "{factor}": "" if usual is None else str(HUNDREDTHS * usual.days),
+        "{most}": str(RATIO_MAX),
+        "{remembered}": "" if remembers is None else str(remembers.remembered),
         "{filter}": " AND ".join(_parts(gauge.where)) or "true",
         "{condition}": _condition(gauge),
     }
@@ -103,6 +108,23 @@ FROM transactions JOIN (  -- each day with something, and the one with something
 ) USING (account_id, business_day)
 WHERE business_day - active BETWEEN {silent} AND {remembered} AND {condition}
 GROUP BY ALL"""
+
+_OF_USUAL: Final = """\
+SELECT account_id, '' AS per, business_day AS moment,
+  least(({factor} * amount + total - 1) // total, {most}) AS value
+FROM (  -- each day with anything, beside the days with anything before it
+  SELECT account_id, business_day, amount, sum(amount) OVER before AS total,
+    count(*) OVER before AS days, min(business_day) OVER before AS first
+  FROM (
+    SELECT account_id, business_day, sum(amount) AS amount FROM transactions
+    WHERE {condition} GROUP BY account_id, business_day
+  )
+  WINDOW before AS (
+    PARTITION BY account_id ORDER BY business_day ROWS BETWEEN {days} PRECEDING AND 1 PRECEDING)
+)
+WHERE days = {days} AND business_day - first <= {remembered} AND total > 0
+  AND value > {above}{least}
+"""
 
 _NEW: Final = """counterparty_id <> '' AND NOT EXISTS (
   SELECT 1 FROM transactions AS paid WHERE paid.account_id = transactions.account_id

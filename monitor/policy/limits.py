@@ -23,15 +23,15 @@ from monitor.core.threshold import (
     Threshold,
 )
 from monitor.core.transaction import ID_LENGTH_MAX
-from monitor.gauges.gauge import WHOLE, Gauge, Party
+from monitor.gauges.gauge import HUNDREDTHS, WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
-from monitor.gauges.period import DAY, AccountSilence, Period, PeriodSpan
+from monitor.gauges.period import DAY, AccountSilence, AccountUsual, Period, PeriodSpan
 from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.where import money_stated, refuse_misspelt, where_stated
 
 LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "from",
-    "silent", "remembered", "above", "at_least", "tiers", "scope", "severity",
+    "silent", "usual", "remembered", "above", "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product", "in_list")
 TIER_KEYS: Final = ("above", "at_least", "severity")
@@ -45,7 +45,11 @@ SILENT_DAYS_MAX: Final = 3_660
 """An account is remembered for so many days at most, so that state has a bound."""
 
 REMEMBERED_DAYS: Final = 366
-"""A silent account is remembered for so much longer than the silence, if a limit does not say."""
+"""A silent account is remembered for so much longer than the silence, if a limit does not say; the
+days of a usual are looked for on so many days before."""
+
+USUAL_DAYS_MAX: Final = 90
+"""So many days of an account are kept for what is its usual, so that state has a bound."""
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
@@ -55,8 +59,10 @@ _SPANS: Final = (PeriodSpan.DAY, PeriodSpan.WEEK, PeriodSpan.MONTH)
 _OF_NEW: Final = (Measure.AMOUNT, Measure.COUNT, Measure.DISTINCT, Measure.SHARE)
 _AFTER_SILENCE: Final = (Measure.AMOUNT, Measure.COUNT, Measure.LARGEST)
 _DAYS: Final = re.compile(r"([1-9][0-9]{0,3})d")
+_FROM_A_SUM: Final = (Measure.SHARE, Measure.RATIO)
 _OF_PARTIES: Final = (Measure.DISTINCT, Measure.SHARE)
 _SHARE: Final = re.compile(r"([0-9]{1,2})(?:\.([0-9]))? ?%")
+_RATIO: Final = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,2}))?")
 _OF_A_DAY: Final = (Measure.AMOUNT, Measure.COUNT)
 
 
@@ -207,17 +213,19 @@ def _gauge(
         limit.refuse(
             'of is stated: it says what measure = "distinct" counts, or whose "share" it is'
         )
-    if "from" in limit.table and measure not in {None, Measure.SHARE}:
-        limit.refuse('from is stated: it is the least sum of which measure = "share" is told')
+    if "from" in limit.table and measure not in {None, *_FROM_A_SUM}:
+        limit.refuse(
+            'from is stated: it is the least sum of which measure = "share" or "ratio" is told'
+        )
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
-    silence = _silence(limit, measure)
+    silence, usual = _silence(limit, measure), _usual(limit, measure)
     where = where_stated(limit, currency, lists, holidays)
     if not limit.is_good:
         return None
     assert measure is not None
     assert direction is not None
-    return Gauge(measure, direction, currency, period, where, per, distinct, silence)
+    return Gauge(measure, direction, currency, period, where, per, distinct, silence, usual)
 
 
 def _refuse_new_ones(limit: TableReader, gauge: Gauge) -> None:
@@ -251,7 +259,7 @@ def _period(limit: TableReader) -> Period:
 def _silence(limit: TableReader, measure: Measure | None) -> AccountSilence | None:
     """Return after which silence a limit measures; None if it asks for none."""
     if "silent" not in limit.table:
-        if "remembered" in limit.table:
+        if "remembered" in limit.table and measure not in {None, Measure.RATIO}:
             limit.refuse("remembered is stated, and silent is not: it says for how long")
         return None
     if measure is not None and measure not in _AFTER_SILENCE:
@@ -266,6 +274,24 @@ def _silence(limit: TableReader, measure: Measure | None) -> AccountSilence | No
     if remembered <= days:
         limit.refuse(f"remembered is {remembered}d: write more days than those of silent")
     return AccountSilence(days, remembered)
+
+
+def _usual(limit: TableReader, measure: Measure | None) -> AccountUsual | None:
+    """Return of which days a limit's usual is; None if its measure asks for none."""
+    if measure is not Measure.RATIO:
+        if "usual" in limit.table and measure is not None:
+            limit.refuse('usual is stated: it says of how many days measure = "ratio" has its mean')
+        return None
+    for key in ("period", "window", "per"):
+        if limit.get(key, "day") != "day":
+            limit.refuse(f"{key} is stated: a ratio is of an account's day")
+    days = limit.get("usual")
+    remembered = _days(limit, "remembered", REMEMBERED_DAYS)
+    if not (is_whole(days) and 0 < days <= USUAL_DAYS_MAX):
+        limit.refuse(f"usual is {shown(days)}: write a number of days, at most {USUAL_DAYS_MAX}")
+    elif remembered is not None and remembered < days:
+        limit.refuse(f"remembered is {remembered}d: write as many days as those of usual, or more")
+    return None if remembered is None or not limit.is_good else AccountUsual(days, remembered)
 
 
 def _days(limit: TableReader, key: str, default: int | None) -> int | None:
@@ -422,6 +448,8 @@ def _value(limit: TableReader, key: str, counted: _Counted) -> int | None:
     value = limit.get(key)
     if counted.measure is Measure.SHARE:
         return _share(limit, key)
+    if counted.measure is Measure.RATIO:
+        return _ratio(limit, key)
     if counted.measure not in MONEY_MEASURES:
         if is_whole(value) and value >= 0:
             return value
@@ -435,8 +463,8 @@ def _value(limit: TableReader, key: str, counted: _Counted) -> int | None:
 
 
 def _least_whole(limit: TableReader, counted: _Counted) -> int:
-    """Return the least sum of which a share is told, in minor units; 0 without one."""
-    if "from" not in limit.table or counted.measure is not Measure.SHARE:
+    """Return the least sum of which a share or a ratio is told, in minor units; 0 without one."""
+    if "from" not in limit.table or counted.measure not in _FROM_A_SUM:
         return 0
     assert counted.currency is not None, "a share has one"
     return money_stated(limit, "from", counted.currency) or 0
@@ -454,4 +482,21 @@ def _share(limit: TableReader, key: str) -> int | None:
         )
     else:
         return WHOLE // 100 * int(match[1]) + int(match[2] or 0)
+    return None
+
+
+def _ratio(limit: TableReader, key: str) -> int | None:
+    """Return how many times the usual a limit states, in hundredths."""
+    value = limit.get(key)
+    text = str(value) if is_whole(value) else value
+    match = _RATIO.fullmatch(text) if isinstance(text, str) else None
+    if key == "at_least":
+        limit.refuse("at_least is stated: write above, because a ratio is rounded up")
+    elif match is None:
+        limit.refuse(
+            f"{key} is {shown(value)}: write how many times the usual, below 10,000 and with at"
+            ' most two decimals, e.g. "2.50"'
+        )
+    else:
+        return HUNDREDTHS * int(match[1]) + int(f"{match[2] or 0:0<2}")
     return None

@@ -33,7 +33,7 @@ def test_what_stands_is_what_the_sql_of_a_limit_finds(seed: int) -> None:
 @given(st.integers(0, 1 << 32))
 def test_days_after_a_silence_stand_as_their_sql_finds_them(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    policy = policy_of(any_policy(rng, rng.randint(1, 3), silences=1))
+    policy = policy_of(any_policy(rng, rng.randint(1, 3), silences=1, ratios=0))
     assert_what_stands(rng, policy, any_items(rng, rng.choice([10, 30, 60]), [12, 40, 120]))
 
 
@@ -41,17 +41,25 @@ def test_days_after_a_silence_stand_as_their_sql_finds_them(seed: int) -> None:
 @given(st.integers(0, 1 << 32))
 def test_payments_to_new_counterparties_stand_as_their_sql_finds_them(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    policy = policy_of(any_policy(rng, rng.randint(1, 4), silences=0, news=1))
+    policy = policy_of(any_policy(rng, rng.randint(1, 4), silences=0, news=1, ratios=0))
     assert_what_stands(rng, policy, any_items(rng, rng.choice([10, 40, 100]), [5, 20, 60]))
+
+
+@law(600)
+@given(st.integers(0, 1 << 32))
+def test_ratios_to_what_is_usual_stand_as_their_sql_finds_them(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    policy = policy_of(any_policy(rng, rng.randint(1, 3), ratios=1))
+    assert_what_stands(rng, policy, any_items(rng, rng.choice([20, 60, 120]), [5, 8, 12, 40]))
 
 
 @law(300)
 @given(st.integers(0, 1 << 32))
-def test_a_silence_of_a_later_version_stands_as_the_sql_finds_it_in_what_it_measured(
+def test_silences_and_ratios_of_a_later_version_stand_as_the_sql_finds_them_in_what_it_measured(
     seed: int,
 ) -> None:
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    first = any_policy(rng, 1, silences=0)
+    first = any_policy(rng, 1, silences=0, ratios=0)
     head = first.split("[[limit]]")[0].replace("version = 1", "version = 2")
     policies = PolicyBook([policy_of(first)])
     engine = plain_engine(0, policies, 1)
@@ -59,7 +67,7 @@ def test_a_silence_of_a_later_version_stands_as_the_sql_finds_it_in_what_it_meas
     items = any_items(rng, rng.choice([10, 30, 60]), [12, 40])
     cut = rng.randint(1, len(items))
     recount.observe(items[:cut])
-    later = with_any_limits(rng, head, 2, silences=1).replace('id = "g', 'id = "h')
+    later = with_any_limits(rng, head, 2, silences=1, ratios=0.5).replace('id = "g', 'id = "h')
     policies.add(policy_of(later))
     engine.policies_changed()
     for item in items[cut:]:
@@ -81,7 +89,7 @@ def test_a_list_that_changes_leaves_no_gap(seed: int) -> None:
     listed = 'counterparties = ["P1", "P3", "P9"]'
     first = ""
     while "counterparty_in" not in first:
-        first = any_policy(rng, 3, silences=0)
+        first = any_policy(rng, 3, silences=0, ratios=0)
     policies = PolicyBook([policy_of(first)])
     engine = plain_engine(0, policies, 1)
     recount = Recount(engine)

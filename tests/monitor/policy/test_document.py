@@ -160,6 +160,7 @@ def test_the_default_policy_can_be_used() -> None:
 # -- what is wrong with it -----------------------------------------------------------------------
 
 
+RATIO = {"measure": '"ratio"', "usual": "20", "above": '"3"'}
 SHARE = {
     "measure": '"share"', "of": '"counterparty"', "above": '"80%"',
 }  # fmt: skip
@@ -228,6 +229,22 @@ SHARE = {
         ({**SHARE, "above": None, "at_least": '"80%"'}, "at_least is stated: write above"),
         ({**SHARE, "from": '"1.001"'}, "from is '1.001': write the amount as text"),
         ({"from": '"1.00"'}, "from is stated: it is the least sum"),
+        ({**RATIO, "currency": None}, "currency is missing"),
+        ({**RATIO, "above": '"2.505"'}, "above is '2.505': write how many times the usual"),
+        ({**RATIO, "above": "2.5"}, "above is 2.5: write how many times the usual"),
+        ({**RATIO, "above": "10_000"}, "above is 10000: write how many times the usual, below"),
+        ({**RATIO, "above": None, "at_least": "3"}, "at_least is stated: write above"),
+        ({**RATIO, "usual": None}, "usual is missing: write a number of days, at most 90"),
+        ({**RATIO, "usual": "0"}, "usual is 0: write a number of days"),
+        ({**RATIO, "usual": "91"}, "usual is 91: write a number of days, at most 90"),
+        ({**RATIO, "usual": '"20d"'}, "usual is '20d': write a number of days"),
+        ({**RATIO, "remembered": '"19d"'}, "remembered is 19d: write as many days as those of"),
+        ({**RATIO, "period": '"week"'}, "period is stated: a ratio is of an account's day"),
+        ({**RATIO, "window": '"24h"'}, "window is stated: a ratio is of an account's day"),
+        ({**RATIO, "per": '"counterparty"'}, "per is stated: a ratio is of an account's day"),
+        ({**RATIO, "silent": '"9d"'}, "silent is stated: ratio is no measure of a day"),
+        ({**RATIO, "where": '{ counterparty_new = "9d" }'}, "counterparty_new is stated: it goes"),
+        ({"usual": "20"}, "usual is stated: it says of how many days"),
         (
             {"measure": '"distinct"', "of": '"institution"', "per": '"institution"', "above": "3"},
             "per and of are both institution",
@@ -554,7 +571,7 @@ def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
     assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
     assert problem.startswith("limit x: measure is 'xxx")
     assert problem.endswith(
-        "': one of amount, count, largest, net, through, distinct, share (line 4)"
+        "': one of amount, count, largest, net, through, distinct, share, ratio (line 4)"
     )
 
 

@@ -95,6 +95,10 @@ CHANGED = {
         'measure = "share"\nof = "institution"\ncurrency = "EUR"\nfrom = "9.00"\nabove = "80%"',
     ),
     "limit.silent": ('"low"', '"low"\nsilent = "90d"\nremembered = "400d"'),
+    "limit.usual": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        'measure = "ratio"\nusual = 20\ncurrency = "EUR"\nabove = "2.50"',
+    ),
     "limit.remembered": ('"low"', '"low"\nsilent = "90d"\nremembered = "500d"'),
     "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
     "where.channel": ('"low"', '"low"\nwhere = { channel = "cash" }'),
