@@ -9,8 +9,9 @@ all windows that overlap it: those that end before t + w.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
+from itertools import islice
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -78,7 +79,9 @@ class GaugeAlerts:
         self.watched: dict[str, Watched] = {}
         self._ledger = ledger
         self._policies = policies
-        self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy
+        self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy, in their order
+        self._places: dict[int, int] = {}  # of the versions in that order
+        self._stating: dict[str, list[int]] = {}  # the versions that have limits on a gauge
 
     def begin(self) -> None:
         """Watch what the policies in force now ask for."""
@@ -87,7 +90,13 @@ class GaugeAlerts:
             least = limit.tiers[0].above
             watched = self.watched.setdefault(limit.gauge.name, Watched(limit.gauge, least))
             watched.least = min(watched.least, least)
-        self._limits = {p.version: GaugeLimits(p.gauges) for p in self._policies.policies}
+        policies = self._policies.policies
+        self._limits = {policy.version: GaugeLimits(policy.gauges) for policy in policies}
+        self._places = {policy.version: place for place, policy in enumerate(policies)}
+        self._stating = {}
+        for policy in policies:
+            for name in {limit.gauge.name for limit in policy.gauges}:
+                self._stating.setdefault(name, []).append(policy.version)
         begun = self._begun()
         self.since = {name: self.since.get(name, begun) for name in self.watched}
 
@@ -330,20 +339,26 @@ class GaugeAlerts:
         limit = self._limits[version].deciding(gauge.name, scope)
         if limit is not None or len(self._limits) == 1:
             return limit
-        versions = self._policies.versions
-        changed: list[GaugeLimits] = []
-        for earlier in reversed(versions[: versions.index(version) + 1]):
+        place = self._places[version]
+        for earlier in reversed(self._stating[gauge.name]):
+            if self._places[earlier] >= place:
+                continue
             limit = self._limits[earlier].deciding(gauge.name, scope)
             if limit is not None:
-                later = [of_version.named(limit.limit_id) for of_version in changed]
                 is_waited_for = all(
-                    each is not None
-                    and not self._is_whole(each.gauge, self._moment(gauge, each, at))
-                    for each in later
+                    self._waits(each.named(limit.limit_id), gauge, at)
+                    for each in self._after(earlier, place)
                 )
                 return limit if is_waited_for else None
-            changed.append(self._limits[earlier])
         return None
+
+    def _after(self, version: int, place: int) -> Iterator[GaugeLimits]:
+        """Yield the limits of the versions after one, up to that at a place: the oldest first."""
+        return islice(self._limits.values(), self._places[version] + 1, place + 1)
+
+    def _waits(self, later: GaugeLimit | None, gauge: Gauge, at: int) -> bool:
+        """Return whether a limit of a later version measures something else, and not yet whole."""
+        return later is not None and not self._is_whole(later.gauge, self._moment(gauge, later, at))
 
     def _moment(self, gauge: Gauge, other: GaugeLimit, at: int) -> int:
         """Return a moment of a gauge as one of another limit's gauge."""
