@@ -34,6 +34,9 @@ _ORIGINS: Final = {
     "branch": N_("branch %(value)s"),
 }
 
+_RELATIVE: Final = (Measure.SHARE.value, Measure.RATIO.value)
+"""Measures of amounts that are no amounts."""
+
 _MEASURES: Final = {
     Measure.AMOUNT.value: N_("the amount moved"),
     Measure.COUNT.value: N_("the number of transactions"),
@@ -42,6 +45,7 @@ _MEASURES: Final = {
     Measure.THROUGH.value: N_("the amount that came in and went out"),
     Measure.DISTINCT.value: N_("the number of parties on the other side"),
     Measure.SHARE.value: N_("the greatest share of one party"),
+    Measure.RATIO.value: N_("the sum of the day"),
 }
 
 
@@ -143,7 +147,7 @@ def _why_limit(record: Record) -> list[str]:
     if said.get("over_by") is not None:
         over = (
             words.amount({**record, "over_by": said["over_by"]}, "over_by")
-            if words.measured(record).get("measure") == Measure.SHARE.value
+            if words.measured(record).get("measure") in _RELATIVE
             else words.money(said["over_by"], None if is_count else record.get("currency"))
         )
         ratio = said.get("times_limit")
@@ -161,6 +165,9 @@ def _why_limit(record: Record) -> list[str]:
     if said.get("active_before"):
         before = day(said["active_before"])
         found.append(_("What came last before that was on %(day)s.", day=before))
+    usual = said.get("usual")
+    if isinstance(usual, Mapping):
+        found.append(_usual(record, usual))
     share = said.get("share")
     if isinstance(share, Mapping):
         found.append(_whose(record, share))
@@ -177,6 +184,19 @@ def _whose(record: Record, share: Record) -> str:
         whose=share.get(Party.COUNTERPARTY.value) or share.get(Party.INSTITUTION.value),
         part=words.money(share.get("amount"), record.get("currency")),
         whole=words.money(share.get("of"), record.get("currency")),
+    )
+
+
+def _usual(record: Record, usual: Record) -> str:
+    """Return a sentence about the days of which the usual is."""
+    return _(
+        "The day has %(amount)s; the %(days)s days with any from %(begin)s to %(end)s have"
+        " %(mean)s in the mean.",
+        amount=words.money(usual.get("amount"), record.get("currency")),
+        days=grouped(usual.get("days")),
+        begin=day(usual.get("from")),
+        end=day(usual.get("to")),
+        mean=words.money(usual.get("mean"), record.get("currency")),
     )
 
 

@@ -15,7 +15,7 @@ from monitor.console.language.formats import grouped, written_minute
 from monitor.core.alert import Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.threshold import Measure
-from monitor.gauges.text import percent_text
+from monitor.gauges.text import percent_text, times_text
 from monitor.store.standing import Does, State
 from monitor.store.work.tasks import TaskKind, TaskProgress
 
@@ -239,13 +239,20 @@ def amount(record: Record, name: str = "value") -> str:
         case Kind.DAILY_COUNT.value:
             return _transactions(value)
         case Kind.LIMIT.value if isinstance(value, int):
-            if measured(record).get("measure") == Measure.COUNT.value:
-                return _transactions(value)
-            if measured(record).get("measure") == Measure.SHARE.value:
-                return _("%(number)s%%", number=grouped(percent_text(value)))
-            return ngettext("%(num)s party", "%(num)s parties", number_of(value), num=text)
+            return _of_gauge(measured(record).get("measure"), value)
         case _:
             return money(value, record.get("currency"))
+
+
+def _of_gauge(measure: object, value: int) -> str:
+    """Return a value of a limit that is no money."""
+    if measure == Measure.COUNT.value:
+        return _transactions(value)
+    if measure == Measure.SHARE.value:
+        return _("%(number)s%%", number=grouped(percent_text(value)))
+    if measure == Measure.RATIO.value:
+        return _("%(number)s times the usual", number=times_text(value))
+    return ngettext("%(num)s party", "%(num)s parties", number_of(value), num=grouped(value))
 
 
 def _transactions(value: object) -> str:

@@ -66,6 +66,19 @@ class Share(NamedTuple):
     whole: int
 
 
+class UsualDays(NamedTuple):
+    """What an account's own usual is of: its last days with anything, before the day that it has.
+
+    `first` and `last` are the business days that it begins and ends with, `total` is the sum of
+    these days and `amount` that of the day itself, in minor units.
+    """
+
+    first: int
+    last: int
+    total: int
+    amount: int
+
+
 class GaugeTold(NamedTuple):
     """What was told last of a limit on one period of a group, as `Told` has it of a day."""
 
@@ -77,6 +90,7 @@ class GaugeTold(NamedTuple):
     origin: Origin | None = None
     share: Share | None = None
     active: int = 0  # the business day of what came last before a silence; 0 of other gauges
+    usual: UsualDays | None = None
 
 
 Group = tuple[str, str]
@@ -142,6 +156,7 @@ def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[
                 told.origin,
                 None if told.share is None else (told.share.whose, *map(written, told.share[1:])),
                 told.active,
+                None if told.usual is None else (*told.usual[:2], *map(written, told.usual[2:])),
             )
             for group, of_group in gauged.told.items()
             for period, told in of_group.items()
@@ -163,7 +178,8 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
             Cell(at, what, [*map(int, totals)]) for at, what, totals in cells
         ]
     for gauge, per, at, limit, status, revision, value, *more in periods:
-        above, severity, origin, share, active = more
+        above, severity, origin, share, active, *last = more
+        usual = last[0] if last else None  # a build before had no such limits
         told = GaugeTold(
             status,
             revision,
@@ -173,6 +189,7 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
             None if origin is None else Origin(*origin),
             None if share is None else Share(share[0], int(share[1]), int(share[2])),
             active,
+            None if usual is None else UsualDays(*map(int, usual)),
         )
         gauged.told.setdefault((gauge, per), {})[at, limit] = told
     return gauged

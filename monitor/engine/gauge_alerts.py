@@ -9,15 +9,16 @@ all windows that overlap it: those that end before t + w.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
+from itertools import islice
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share
+from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share, UsualDays
 from monitor.core.threshold import Scope, scope_of
 from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
@@ -44,6 +45,7 @@ class Exceeded(NamedTuple):
     value: int
     share: Share | None = None
     active: int = 0
+    usual: UsualDays | None = None
 
 
 class Why(Enum):
@@ -77,7 +79,9 @@ class GaugeAlerts:
         self.watched: dict[str, Watched] = {}
         self._ledger = ledger
         self._policies = policies
-        self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy
+        self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy, in their order
+        self._places: dict[int, int] = {}  # of the versions in that order
+        self._stating: dict[str, list[int]] = {}  # the versions that have limits on a gauge
 
     def begin(self) -> None:
         """Watch what the policies in force now ask for."""
@@ -86,7 +90,13 @@ class GaugeAlerts:
             least = limit.tiers[0].above
             watched = self.watched.setdefault(limit.gauge.name, Watched(limit.gauge, least))
             watched.least = min(watched.least, least)
-        self._limits = {p.version: GaugeLimits(p.gauges) for p in self._policies.policies}
+        policies = self._policies.policies
+        self._limits = {policy.version: GaugeLimits(policy.gauges) for policy in policies}
+        self._places = {policy.version: place for place, policy in enumerate(policies)}
+        self._stating = {}
+        for policy in policies:
+            for name in {limit.gauge.name for limit in policy.gauges}:
+                self._stating.setdefault(name, []).append(policy.version)
         begun = self._begun()
         self.since = {name: self.since.get(name, begun) for name in self.watched}
 
@@ -152,19 +162,25 @@ class GaugeAlerts:
             if told[at, limit_id].status != Status.WITHDRAWN:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
-                value = limit.counted(gauge.value_of(of_period), of_period)
-                share, active = gauge.share_of(of_period), gauge.active_before(cells, at)
-                found = Exceeded(limit, at, value, share, active)
+                usual = gauge.usual_of(cells, at, self.since[group[0]])
+                value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
+                share, active = gauge.share_of(of_period), self._active_before(gauge, cells, at)
+                value = limit.counted(value, of_period)
+                found = Exceeded(limit, at, value, share, active, usual)
                 self._tell(gauged, group, found, change, stands=False)
-        if gauge.silence is not None and change.why is not Why.DECIDED:
+        if self.watched[group[0]].remembered and change.why is not Why.DECIDED:
             self._look_after(gauged, group, change)
 
     def _look_after(self, gauged: Gauged, group: Group, change: Touch) -> None:
-        """Look at the next day on which something was: what came before it has changed."""
+        """Look at the later days on which something was: what came before them has changed.
+
+        After a silence that is the next one, and of a usual all.
+        """
         cells = gauged.cells.get(group, ())
         following = between(cells, change.at + 1, cells[-1].at) if cells else ()
-        if following:
-            account_day = change.account_day.account.day_of(following[0].at)
+        days = sorted({cell.at for cell in following})
+        for day in days if self.watched[group[0]].silence is None else days[:1]:
+            account_day = change.account_day.account.day_of(day)
             assert account_day is not None, "it is after an open day"
             later = change._replace(account_day=account_day, at=account_day.day, why=Why.DECIDED)
             self.look(gauged, group, later)
@@ -203,7 +219,7 @@ class GaugeAlerts:
             each.status != Status.WITHDRAWN
             and began <= change.at < began + length
             and clock < began + length
-            and (limit := self._decided(gauge, group, change, change.at)) is not None
+            and (limit := self._decided(gauge, change, change.at)) is not None
             and limit.limit_id == limit_id
             and (tier := limit.tier_of(value)) is not None
             and tier.above <= each.limit
@@ -220,20 +236,28 @@ class GaugeAlerts:
     ) -> list[Exceeded]:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
-        value = gauge.value_of(of_period)
-        since = self.since[group[0]]
-        if value <= self.watched[group[0]].least or first - gauge.days_before < since:
+        usual = gauge.usual_of(cells, first, self.since[group[0]])
+        value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
+        if value <= self.watched[group[0]].least or not self._is_whole(gauge, first):
             return []
-        active = gauge.active_before(cells, first)
+        active = self._active_before(gauge, cells, first)
         found = self._whose(change.account_day.account, of_period[-1].at)
         if found is None or (gauge.silence is not None and not active):
             return []
         _, scope = found
         policy, _ = self._policies.for_day(first)
-        limit = self._limits[policy.version].deciding(group[0], scope)
+        limit = self._deciding(policy.version, gauge, scope, first)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
-        return [Exceeded(limit, first, value, gauge.share_of(of_period), active)]
+        return [Exceeded(limit, first, value, gauge.share_of(of_period), active, usual)]
+
+    def _active_before(self, gauge: Gauge, cells: Sequence[Cell], day: int) -> int:
+        """Return the last day before a silence; 0 if it is of before what was measured whole.
+
+        A late row may be of a day before that, and the account may have had something after it.
+        """
+        active = gauge.active_before(cells, day)
+        return active if active >= self.since[gauge.name] else 0
 
     def _windows(
         self,
@@ -263,7 +287,7 @@ class GaugeAlerts:
         for at, value, of_window in window_values(gauge, cells, first, last):
             if value <= least:
                 continue
-            limit = self._decided(gauge, group, change, at)
+            limit = self._decided(gauge, change, at)
             if limit is None or not limit.is_exceeded(value, of_window):
                 continue
             if at < opened and not any(
@@ -280,22 +304,68 @@ class GaugeAlerts:
                 found[place] = found[place]._replace(value=value, share=share)
         return found
 
-    def _decided(self, gauge: Gauge, group: Group, change: Touch, at: int) -> GaugeLimit | None:
+    def _decided(self, gauge: Gauge, change: Touch, at: int) -> GaugeLimit | None:
         """Return the limit that decides on the window which ends at a time; None if none does.
 
         On one that ended on a closed day it is the one that decided when that day closed.
         """
-        calendar = self._ledger.calendar
-        since = self.since[group[0]]
-        if since != FROM_EVER and at - gauge.period.length + 1 < calendar.start_of(
-            since + gauge.days_before
-        ):
+        if not self._is_whole(gauge, at):
             return None
-        found = self._whose(change.account_day.account, calendar.day_of(at))
+        found = self._whose(change.account_day.account, self._ledger.calendar.day_of(at))
         if found is None:
             return None
         version, scope = found
-        return self._limits[version].deciding(group[0], scope)
+        return self._deciding(version, gauge, scope, at)
+
+    def _is_whole(self, gauge: Gauge, at: int) -> bool:
+        """Return whether a gauge measures all of the period or the window of a moment.
+
+        The moment is a business day, or the event time at which the window ends.
+        """
+        since = self.since[gauge.name]
+        if since == FROM_EVER:
+            return True
+        since += gauge.days_before
+        if gauge.period.is_rolling:
+            return at - gauge.period.length + 1 >= self._ledger.calendar.start_of(since)
+        return days_of(gauge.period, at)[0] >= since
+
+    def _deciding(self, version: int, gauge: Gauge, scope: Scope, at: int) -> GaugeLimit | None:
+        """Return the limit on a gauge that decides by a policy version; None if none does.
+
+        A limit that measures something else since this version decides as it did before, as long
+        as what it measures now is not whole: else a list that changes would leave a gap.
+        """
+        limit = self._limits[version].deciding(gauge.name, scope)
+        if limit is not None or len(self._limits) == 1:
+            return limit
+        place = self._places[version]
+        for earlier in reversed(self._stating[gauge.name]):
+            if self._places[earlier] >= place:
+                continue
+            limit = self._limits[earlier].deciding(gauge.name, scope)
+            if limit is not None:
+                is_waited_for = all(
+                    self._waits(each.named(limit.limit_id), gauge, at)
+                    for each in self._after(earlier, place)
+                )
+                return limit if is_waited_for else None
+        return None
+
+    def _after(self, version: int, place: int) -> Iterator[GaugeLimits]:
+        """Yield the limits of the versions after one, up to that at a place: the oldest first."""
+        return islice(self._limits.values(), self._places[version] + 1, place + 1)
+
+    def _waits(self, later: GaugeLimit | None, gauge: Gauge, at: int) -> bool:
+        """Return whether a limit of a later version measures something else, and not yet whole."""
+        return later is not None and not self._is_whole(later.gauge, self._moment(gauge, later, at))
+
+    def _moment(self, gauge: Gauge, other: GaugeLimit, at: int) -> int:
+        """Return a moment of a gauge as one of another limit's gauge."""
+        if gauge.period.is_rolling == other.gauge.period.is_rolling:
+            return at
+        calendar = self._ledger.calendar
+        return calendar.day_of(at) if gauge.period.is_rolling else calendar.start_of(at)
 
     def _whose(self, account: Account, day: int) -> tuple[int, Scope] | None:
         """Return the policy version and the scope of an account on a day that gauges measured.
@@ -352,7 +422,7 @@ class GaugeAlerts:
         stands: bool = True,
     ) -> None:
         """Tell how a limit stands on a period, where that differs from what was told last."""
-        limit, at, value, share, active = found
+        limit, at, value, share, active, usual = found
         gauge = limit.gauge
         of_group = gauged.told.setdefault(group, {})
         before = of_group.get((at, limit.limit_id))
@@ -374,8 +444,8 @@ class GaugeAlerts:
             ):
                 return  # as a day's alert: what it grows by tells nothing new
             said = before.value, before.limit, before.severity
-            more = before.share, before.active
-            if said == (value, above, severity) and more == (share, active):
+            more = before.share, before.active, before.usual
+            if said == (value, above, severity) and more == (share, active, usual):
                 return
         why = None
         if tier is None and limit.tier_of(value) is not None:
@@ -383,7 +453,8 @@ class GaugeAlerts:
             why = "another limit decides" if is_decided else "its windows are of another alert"
         origin = before.origin if before is not None and stood else change.cause.origin
         revision = 1 if before is None else before.revision + 1
-        told = GaugeTold(status.value, revision, value, above, severity, origin, share, active)
+        measured = share, active, usual
+        told = GaugeTold(status.value, revision, value, above, severity, origin, *measured)
         of_group[at, limit.limit_id] = told
         day = self._day_of(gauge, at)
         policy, _ = self._policies.for_day(day)

@@ -221,8 +221,7 @@ class Gauging:
                 continue
             last = days_of(watched.period, item.day)[1]
             busy = max(busy, last)
-            if watched.silence is not None:
-                due = max(due, last + watched.silence.remembered)
+            due = max(due, last + watched.remembered if watched.remembered else 0)
         if self._new_within and is_payment(item):
             due = max(due, item.day + self._new_within)
         last, calendar = item.event_time + 2 * length, self._ledger.calendar
@@ -260,12 +259,12 @@ class Gauging:
             self._keep_until(account, gauged, gauged.due, busy)
 
     def names_held(self) -> dict[str, int]:
-        """Return how many accounts are remembered for as long as a silence may be told of them."""
-        return {"silences": sum(map(len, self._due.values()))} if self._has_silence else {}
+        """Return how many accounts are remembered: a silence or a usual may be told of them."""
+        return {"silences": sum(map(len, self._due.values()))} if self._remembers else {}
 
     @property
-    def _has_silence(self) -> bool:
-        return any(watched.silence for watched in self._watched.values())
+    def _remembers(self) -> bool:
+        return any(watched.remembered for watched in self._watched.values())
 
     def note_closed(self, closed: OpenDay) -> None:
         """Keep by which scope and policy the account-days of a day that has closed were decided."""
@@ -295,7 +294,7 @@ class Gauging:
         for day in [day for day in self._due if day < first]:
             for account in self._due.pop(day):
                 gauged = account.gauged
-                if gauged is not None and gauged.busy < day and self._has_silence:
+                if gauged is not None and gauged.busy < day and self._remembers:
                     self._ledger.names_beyond["silences"] += 1
                 account.gauged = None
                 self._ledger.forget_if_empty(account)

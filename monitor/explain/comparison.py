@@ -15,14 +15,17 @@ from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
 from monitor.gauges.gauge import Party, party_of
 from monitor.gauges.paid import PaidDays
-from monitor.policy.lists import NO_LISTS, Lists
+from monitor.gauges.telling import where_fields
+from monitor.gauges.where import GaugeFilter
+from monitor.policy.lists import NO_LISTS
+from monitor.policy.policy import Policy
 from monitor.policy.where import where_stated
 
 AMOUNT_KINDS: Final = ("daily-amount",)
 LIMIT_KINDS: Final = (*AMOUNT_KINDS, "daily-count")
 """Kinds whose value is a plain sum over the transactions of one account-day."""
 
-SUMS: Final = (Measure.AMOUNT.value, Measure.SHARE.value)
+SUMS: Final = (Measure.AMOUNT.value, Measure.SHARE.value, Measure.RATIO.value)
 """Measures of which the parts are amounts that are added up."""
 
 OF_TELLING: Final = ("revision", "value_before", "transaction_id", "event_time", "offset")
@@ -127,18 +130,18 @@ def parts_of(
     taken: Mapping[int, Transaction],
     calendar: Calendar,
     offset_last: int | None,
-    lists: Lists = NO_LISTS,
+    policy: Policy | None = None,
 ) -> list[Part]:
     """Return the transactions that make up an alert's value, with the total up to each.
 
     `taken` has the account's transactions that were taken in, by offset; those after `offset_last`
     do not count yet (None: all do). Each has the amount that reversals have left of it. Of an alert
     that is no plain sum, all transactions of its business day are returned, and counted; of a
-    review, those of all days that it lists; of a limit on a gauge, those that it measured. `lists`
-    are those of the policy that decided.
+    review, those of all days that it lists; of a limit on a gauge, those that it measured.
+    `policy` is the version that decided, if it is there.
     """
     if alert["kind"] == Kind.LIMIT.value:
-        return _measured(Measured(alert, calendar, lists), _standing(taken, offset_last))
+        return _measured(Measured(alert, calendar, policy), _standing(taken, offset_last))
     days = {day_of_text(alert["business_day"])}
     if alert["kind"] == Kind.REVIEW.value:
         days = {day_of_text(listed["business_day"]) for listed in alert["evidence"]["days"]}
@@ -160,7 +163,7 @@ class Measured:
     """What an alert has measured: a period of an account, or a part of it."""
 
     def __init__(
-        self, alert: Mapping[str, Any], calendar: Calendar, lists: Lists = NO_LISTS
+        self, alert: Mapping[str, Any], calendar: Calendar, policy: Policy | None = None
     ) -> None:
         said = alert["evidence"]["measured"]
         begin, end = event_time_of(said["from"]), event_time_of(said["to"])
@@ -176,11 +179,8 @@ class Measured:
         self._direction = Direction.BOTH if is_net else Direction(alert["direction"])
         self._per = [(Party(name), whose) for name, whose in said.get("per", {}).items()]
         self._of = [Party(said["of"])] if said["measure"] == Measure.DISTINCT else []
-        where = TableReader({"where": said.get("where", {})})
-        # A filter by holidays without any in the period: one that is none of its days.
-        holidays = tuple(map(day_of_text, said.get("holidays") or ["0001-01-01"]))
         self._paid = PaidDays(())
-        self._where = where_stated(where, self._currency, lists, holidays)
+        self._where = _filter_of(alert, policy)
 
     def note_paid(self, transactions: Iterable[Transaction]) -> None:
         """Note whom the account has paid: a filter may ask for new ones."""
@@ -208,6 +208,20 @@ class Measured:
     def _is_new(self, whom: str | None, day: int) -> bool:
         within = self._where.new_within
         return within is None or (whom is not None and self._paid.is_new(whom, day, within))
+
+
+def _filter_of(alert: Mapping[str, Any], policy: Policy | None) -> GaugeFilter:
+    """Return the filter of an alert's limit: the policy's, or what the alert says of it."""
+    said, currency = alert["evidence"]["measured"], alert["currency"]
+    for limit in () if policy is None else policy.gauges:
+        where = limit.gauge.where
+        is_its = limit.limit_id == alert["threshold_id"]
+        if is_its and where_fields(where, currency) == said.get("where", {}):
+            return where
+    # A filter by holidays without any in the period: one that is none of its days.
+    holidays = tuple(map(day_of_text, said.get("holidays") or ["0001-01-01"]))
+    stated = TableReader({"where": said.get("where", {})})
+    return where_stated(stated, currency, NO_LISTS if policy is None else policy.lists, holidays)
 
 
 def _measured(measured: Measured, standing: Iterable[tuple[int, Transaction]]) -> list[Part]:

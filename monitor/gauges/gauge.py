@@ -15,19 +15,25 @@ from monitor.core.account import (
     COUNT_DEBIT,
 )
 from monitor.core.business_day import Calendar
-from monitor.core.gauged import Cell, MeasuredItem, Share
+from monitor.core.gauged import Cell, MeasuredItem, Share, UsualDays
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.gauges.period import AccountSilence, Period
+from monitor.gauges.period import AccountSilence, AccountUsual, Period
 from monitor.gauges.where import GaugeFilter
 
 WHOLE: Final = 1_000
 """The whole of which a share is said. A share is rounded up: so it exceeds a limit exactly if the
 part does."""
 
+HUNDREDTHS: Final = 100
+"""What a ratio is said in; it is rounded up, as a share is."""
+
+RATIO_MAX: Final = 100_000 * HUNDREDTHS
+"""A ratio is said as this one if it is greater: no limit is so high."""
+
 _NAME_LENGTH: Final = 16
 
-_NOT_SUMMED: Final = frozenset({Measure.LARGEST, Measure.DISTINCT, Measure.SHARE})
+_NOT_SUMMED: Final = frozenset({Measure.LARGEST, Measure.DISTINCT, Measure.SHARE, Measure.RATIO})
 
 _OTHER: Final = "other"
 """What breaks a silence and is not measured: it has another direction or currency."""
@@ -51,7 +57,8 @@ class Gauge(NamedTuple):
     the one that the other is taken off. A count without a currency is of all currencies.
 
     With a `silence`, what is measured is that of a day after it. All that the filter takes breaks
-    it, in any direction and currency.
+    it, in any direction and currency. With a `usual`, the sum of a day is said as how many times it
+    is the mean of the account's last days with anything.
     """
 
     measure: Measure
@@ -62,6 +69,7 @@ class Gauge(NamedTuple):
     per: Party | None = None
     distinct: Party | None = None
     silence: AccountSilence | None = None
+    usual: AccountUsual | None = None
 
     @property
     def name(self) -> str:
@@ -73,7 +81,7 @@ class Gauge(NamedTuple):
             self.period.text,
             self.per,
         ]
-        said += [self.distinct, self.where.stated, *filter(None, [self.silence])]
+        said += [self.distinct, self.where.stated, *filter(None, [self.silence, self.usual])]
         text = json.dumps(said, separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
 
@@ -143,7 +151,7 @@ class Gauge(NamedTuple):
             return min(paid_out, paid_in)
         if measure is Measure.NET:
             return paid_in - paid_out if direction is Direction.CREDIT else paid_out - paid_in
-        assert measure is Measure.AMOUNT, "a gauge has a measure of its own"
+        assert measure in {Measure.AMOUNT, Measure.RATIO}, "a gauge has a measure of its own"
         return paid_out + paid_in
 
     def active_before(self, cells: Sequence[Cell], day: int) -> int:
@@ -156,6 +164,31 @@ class Gauge(NamedTuple):
             return 0
         active = cells[place - 1].at
         return active if self.silence.days < day - active <= self.silence.remembered else 0
+
+    def usual_of(self, cells: Sequence[Cell], day: int, since: int = 0) -> UsualDays | None:
+        """Return the usual that a day of a group's cells has before it; None without, or of others.
+
+        `since` is the first day that is measured whole: those before may lack something.
+        """
+        if self.usual is None:
+            return None
+        place = bisect_left(cells, day, key=AT)  # each day has one cell
+        before = cells[place - self.usual.days : place] if place >= self.usual.days else ()
+        if not before or before[0].at < max(since, day - self.usual.remembered):
+            return None
+        total = self.value_of_totals(summed(before))
+        amount = self.value_of_totals(summed(between(cells, day, day)))
+        return UsualDays(before[0].at, before[-1].at, total, amount) if total else None
+
+    def ratio_of(self, usual: UsualDays | None) -> int:
+        """Return how many times its usual a day has, in hundredths rounded up; 0 without any.
+
+        So it exceeds a limit exactly if the day has more than so many times the mean.
+        """
+        if usual is None or self.usual is None:
+            return 0
+        hundredths = -(-HUNDREDTHS * self.usual.days * usual.amount // usual.total)
+        return min(hundredths, RATIO_MAX)
 
     def share_of(self, cells: Sequence[Cell]) -> Share | None:
         """Return the greatest part of the sum of some cells; None without, or of other measures.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from monitor.core.gauged import Cell
 from monitor.core.threshold import Scope, Severity, Threshold
-from monitor.gauges.gauge import Gauge
+from monitor.gauges.gauge import Gauge, summed
 
 
 class Tier(NamedTuple):
@@ -18,7 +18,7 @@ class Tier(NamedTuple):
 class GaugeLimit(NamedTuple):
     """A limit on a gauge. `threshold` has its id and its scope, and the lowest of the `tiers`.
 
-    The tiers rise. A share counts from the sum `least_whole` on, in minor units.
+    The tiers rise. A share or a ratio counts from the sum `least_whole` on, in minor units.
     """
 
     threshold: Threshold
@@ -40,8 +40,12 @@ class GaugeLimit(NamedTuple):
         """Return a value of some cells as it counts here: 0 where the sum is too small."""
         if not self.least_whole:
             return value
-        share = self.gauge.share_of(cells)
-        return value if share is not None and share.whole >= self.least_whole else 0
+        if self.gauge.usual is not None:
+            whole = self.gauge.value_of_totals(summed(cells))
+        else:
+            share = self.gauge.share_of(cells)
+            whole = 0 if share is None else share.whole
+        return value if whole >= self.least_whole else 0
 
     def is_exceeded(self, value: int, cells: Sequence[Cell]) -> bool:
         """Return whether a value of some cells exceeds its lowest tier."""
@@ -60,6 +64,11 @@ class GaugeLimits:
         self._by_gauge: dict[str, list[GaugeLimit]] = {}
         for limit in self.stated:
             self._by_gauge.setdefault(limit.gauge.name, []).append(limit)
+        self._by_id = {limit.limit_id: limit for limit in self.stated}
+
+    def named(self, limit_id: str) -> GaugeLimit | None:
+        """Return the limit of an id; None if none of these has it."""
+        return self._by_id.get(limit_id)
 
     def deciding(self, gauge_name: str, scope: Scope) -> GaugeLimit | None:
         """Return the most specific limit on a gauge for an account-day's scope; None if none is."""

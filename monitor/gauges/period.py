@@ -76,4 +76,14 @@ class AccountSilence(NamedTuple):
         return f"{self.days}d"
 
 
+class AccountUsual(NamedTuple):
+    """How much an account usually has: on its last so many `days` with anything.
+
+    They are looked for on the `remembered` business days before a day.
+    """
+
+    days: int
+    remembered: int
+
+
 DAY: Final = Period(PeriodSpan.DAY)

@@ -7,12 +7,13 @@ It is DuckDB's, over a table `transactions` of what is left of each transaction 
 the policy's time zone. Transactions of which nothing is left are not in it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from monitor.core.business_day import day_text
 from monitor.core.threshold import Direction, Measure
-from monitor.gauges.gauge import WHOLE, Gauge, Party
+from monitor.gauges.gauge import HUNDREDTHS, RATIO_MAX, WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.period import PeriodSpan
 from monitor.gauges.text import scope_text
@@ -22,6 +23,8 @@ _COLUMNS: Final = {
     Party.COUNTERPARTY: "counterparty_id",
     Party.INSTITUTION: "counterparty_institution",
 }
+
+_PLACE: Final = re.compile(r"\{[a-z]+\}")
 
 _COUNTRY: Final = (
     "CASE WHEN regexp_full_match(counterparty_institution,"
@@ -39,26 +42,34 @@ def sql_of(limit: GaugeLimit) -> str:
     """
     gauge = limit.gauge
     is_rolling, is_share = gauge.period.is_rolling, gauge.measure is Measure.SHARE
-    query = _WINDOWS if is_rolling else "{exceeding}\n"
-    filled = {
+    usual, remembers = gauge.usual, gauge.silence or gauge.usual
+    query = _WINDOWS if is_rolling else "{exceeding}\n" if usual is None else _OF_USUAL
+    value, party = _value(gauge), _COLUMNS[gauge.distinct] if gauge.distinct else ""
+    whole = "sum(part)" if is_share else "amount"
+    shapes = {
         "{exceeding}": _OF_PARTS if is_share else "{parts} HAVING {value} > {above}",
         "{parts}": _ENDS if is_rolling else _OF_DAYS if gauge.silence is None else _AFTER_SILENCE,
+    }
+    filled = {
         "{moment}": _period(gauge),
-        "{measured}": "{party} AS party, sum(amount) AS part" if is_share else "{value} AS value",
-        "{party}": _COLUMNS[gauge.distinct] if gauge.distinct else "",
+        "{measured}": f"{party} AS party, sum(amount) AS part" if is_share else f"{value} AS value",
         "{per}": _per(gauge),
-        "{value}": _value(gauge),
+        "{value}": value,
         "{above}": str(limit.threshold.above),
         "{length}": str(gauge.period.length),
-        "{least}": f" AND sum(part) >= {limit.least_whole}" if limit.least_whole else "",
+        "{least}": f" AND {whole} >= {limit.least_whole}" if limit.least_whole else "",
         "{silent}": "" if gauge.silence is None else f"{gauge.silence.days + 1}",
-        "{remembered}": "" if gauge.silence is None else str(gauge.silence.remembered),
+        "{days}": "" if usual is None else str(usual.days),
+        "{factor}": "" if usual is None else str(HUNDREDTHS * usual.days),
+        "{most}": str(RATIO_MAX),
+        "{remembered}": "" if remembers is None else str(remembers.remembered),
         "{filter}": " AND ".join(_parts(gauge.where)) or "true",
-        "{condition}": _condition(gauge),  # the last: names in it may look like a place
+        "{condition}": _condition(gauge),
     }
-    for place, part in filled.items():
-        query = query.replace(place, part)
-    return query
+    for place, shape in shapes.items():
+        query = query.replace(place, shape)
+    # All at once: names of a filter may look like a place.
+    return _PLACE.sub(lambda place: filled.get(place[0], place[0]), query)
 
 
 def remarks_of(limit: GaugeLimit, limits: Iterable[GaugeLimit]) -> str:
@@ -97,6 +108,23 @@ FROM transactions JOIN (  -- each day with something, and the one with something
 ) USING (account_id, business_day)
 WHERE business_day - active BETWEEN {silent} AND {remembered} AND {condition}
 GROUP BY ALL"""
+
+_OF_USUAL: Final = """\
+SELECT account_id, '' AS per, business_day AS moment,
+  least(({factor} * amount + total - 1) // total, {most}) AS value
+FROM (  -- each day with anything, beside the days with anything before it
+  SELECT account_id, business_day, amount, sum(amount) OVER before AS total,
+    count(*) OVER before AS days, min(business_day) OVER before AS first
+  FROM (
+    SELECT account_id, business_day, sum(amount) AS amount FROM transactions
+    WHERE {condition} GROUP BY account_id, business_day
+  )
+  WINDOW before AS (
+    PARTITION BY account_id ORDER BY business_day ROWS BETWEEN {days} PRECEDING AND 1 PRECEDING)
+)
+WHERE days = {days} AND business_day - first <= {remembered} AND total > 0
+  AND value > {above}{least}
+"""
 
 _NEW: Final = """counterparty_id <> '' AND NOT EXISTS (
   SELECT 1 FROM transactions AS paid WHERE paid.account_id = transactions.account_id

@@ -1,5 +1,6 @@
 """The alert of a limit on a gauge: what was measured, over which period, of which transactions."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from monitor.core.account import AccountDay
@@ -14,14 +15,18 @@ from monitor.core.alert import (
     written,
 )
 from monitor.core.business_day import Calendar, day_text, event_time_text
-from monitor.core.gauged import GaugeTold, Share
+from monitor.core.gauged import GaugeTold, Share, UsualDays
 from monitor.core.money import EXPONENT, amount_text
+from monitor.core.names import NameList
 from monitor.core.threshold import Severity
 from monitor.gauges.gauge import Gauge
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.where import GaugeFilter
 
 _MINUTES: Final = 60
+
+NAMES_SAID: Final = 20
+"""Names of a part of a filter that an alert lists: of more it has how many, and their SHA-256."""
 
 
 def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
@@ -59,10 +64,7 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
         evidence["times_limit"] = ratio_text(told.value, told.limit)
     if told.active:
         evidence["active_before"] = day_text(told.active)
-    if told.share is not None:
-        if told.share.whole < limit.least_whole:
-            evidence["why"] = "the sum is smaller than the least one of which a share is told"
-        evidence["share"] = share_fields(limit.gauge, told.share)
+    evidence |= _relative_fields(limit, told)
     if limit.threshold.account_id is None:
         evidence |= origin_fields(told.origin)
     return Alert(
@@ -80,6 +82,23 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
         evidence,
         cause,
     )
+
+
+def _relative_fields(limit: GaugeLimit, told: GaugeTold) -> dict[str, object]:
+    """Return of what a share or a ratio is, and why it does not stand for want of that."""
+    fields: dict[str, object] = {}
+    share, usual, least = told.share, told.usual, limit.least_whole
+    if (share is not None and share.whole < least) or (usual is not None and usual.amount < least):
+        fields["why"] = (
+            f"the sum is smaller than the least one of which a {limit.gauge.measure.value} is told"
+        )
+    elif limit.gauge.usual is not None and usual is None:
+        fields["why"] = "there are too few days before this one for a usual"
+    if share is not None:
+        fields["share"] = share_fields(limit.gauge, share)
+    if usual is not None:
+        fields["usual"] = usual_fields(limit.gauge, usual)
+    return fields
 
 
 def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict[str, object]:
@@ -102,6 +121,8 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
     }
     if gauge.distinct is not None:
         fields["of"] = gauge.distinct.value
+    if gauge.usual is not None:
+        fields["usual"] = gauge.usual.days
     if gauge.silence is not None:
         fields["silent"] = gauge.silence.text
     if gauge.per is not None:
@@ -122,8 +143,26 @@ def share_fields(gauge: Gauge, share: Share) -> dict[str, object]:
     return {gauge.distinct.value: share.whose, "amount": part, "of": whole}
 
 
+def usual_fields(gauge: Gauge, usual: UsualDays) -> dict[str, object]:
+    """Return the sum of a day, and the days of which its usual is, with their mean as text.
+
+    The mean is rounded half up to the currency's decimals: what is compared is not.
+    """
+    assert gauge.usual is not None, "it says of how many days"
+    assert gauge.currency is not None, "a ratio is of amounts"
+    days, exponent = gauge.usual.days, EXPONENT[gauge.currency]
+    return {
+        "amount": amount_text(usual.amount, exponent),
+        "days": days,
+        "from": day_text(usual.first),
+        "to": day_text(usual.last),
+        "sum": amount_text(usual.total, exponent),
+        "mean": amount_text((2 * usual.total + days) // (2 * days), exponent),
+    }
+
+
 def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
-    """Return a filter as a policy states it."""
+    """Return a filter as a policy states it; of more than `NAMES_SAID` names their digest."""
     names = {
         "channel": where.channel,
         "counterparty": where.counterparty,
@@ -131,7 +170,7 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
         "counterparty_institution_country": where.country,
         "branch": where.branch,
     }
-    fields: dict[str, object] = {key: list(of_key) for key, of_key in names.items() if of_key}
+    fields: dict[str, object] = {key: _said(of_key) for key, of_key in names.items() if of_key}
     amounts = {"from": where.amount_from, "to": where.amount_to, "multiple_of": where.multiple_of}
     stated = {key: minor for key, minor in amounts.items() if minor is not None}
     if stated:
@@ -151,6 +190,12 @@ def where_fields(where: GaugeFilter, currency: str | None) -> dict[str, object]:
     if where.counterparty_in is not None:
         fields["counterparty_in"] = where.counterparty_in.name
     return fields
+
+
+def _said(names: Sequence[str]) -> object:
+    if len(names) <= NAMES_SAID:
+        return list(names)
+    return {"names": len(names), "sha256": NameList("", names).digest}
 
 
 def _time_text(minute: int) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from monitor.core.alert import written
 from monitor.core.threshold import Direction, Measure, Threshold
-from monitor.gauges.gauge import WHOLE, Party
+from monitor.gauges.gauge import HUNDREDTHS, WHOLE, Party
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.telling import where_fields
 
@@ -44,6 +44,9 @@ def limit_text(limit: GaugeLimit) -> str:
     if gauge.silence is not None:
         days, remembered = gauge.silence
         over = f"{over} after {days} days without any (remembered for {remembered} days)"
+    if gauge.usual is not None:
+        days, remembered = gauge.usual
+        over = f"{over} to the mean of the {days} days with any before it (of {remembered} days)"
     filters = _filters(where_fields(gauge.where, gauge.currency))
     tiers = ", ".join(
         f"over {_figure(limit.at(tier))} {tier.severity.value}" for tier in limit.tiers
@@ -76,6 +79,8 @@ def _filters(where: Mapping[str, object]) -> str:
 def _figure(threshold: Threshold) -> str:
     if threshold.measure is Measure.SHARE:
         return f"{percent_text(threshold.above)} %"
+    if threshold.measure is Measure.RATIO:
+        return f"{times_text(threshold.above)} times"
     return _money(threshold, threshold.above)
 
 
@@ -87,6 +92,16 @@ def percent_text(permille: int) -> str:
     """
     whole, tenths = divmod(permille, WHOLE // 100)
     return f"{whole}.{tenths}" if tenths else str(whole)
+
+
+def times_text(hundredths: int) -> str:
+    """Return hundredths as a number without zeros at its end.
+
+    >>> times_text(300), times_text(250), times_text(1001)
+    ('3', '2.5', '10.01')
+    """
+    whole, rest = divmod(hundredths, HUNDREDTHS)
+    return f"{whole:,}.{rest:02d}".rstrip("0").rstrip(".")
 
 
 def _money(threshold: Threshold, value: int) -> str:

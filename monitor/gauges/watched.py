@@ -34,6 +34,7 @@ class Watched:
         "name",
         "per",
         "period",
+        "remembered",
         "silence",
     )
 
@@ -44,6 +45,8 @@ class Watched:
         self.period = gauge.period
         self.per = gauge.per
         self.silence = gauge.silence
+        remembers = gauge.silence or gauge.usual
+        self.remembered = 0 if remembers is None else remembers.remembered
         self.is_summed = gauge.is_summed
         self.is_rolling = gauge.period.is_rolling
         self.length = gauge.period.length
@@ -92,7 +95,10 @@ class Watched:
         count = bisect_left(cells, at, key=AT)
         if not count:
             return
-        last, silence = cells[count - 1].at, self.silence
+        last, silence, usual = cells[count - 1].at, self.silence, self.gauge.usual
+        if usual is not None:
+            oldest = bisect_left(cells, at - usual.remembered, key=AT)
+            count = min(max(count - usual.days, oldest), count)
         del cells[:count]
         if silence is not None and last >= at - silence.remembered:
             cells.insert(0, Cell(last, "", [0, 0, 0, 0]))
@@ -119,8 +125,10 @@ class Watched:
         gauge, at = self.gauge, self.at_of(item)
         if gauge.where.new_within is not None and gauge.measure is Measure.SHARE:
             return None  # the share among those that are new may be greater than among all
-        if self.silence is not None and cells[-1].at != at:
+        if self.remembered and cells[-1].at != at:
             return None  # later days have another day before them
+        if gauge.usual is not None:
+            return gauge.ratio_of(gauge.usual_of(cells, at))
         if not self.is_rolling:
             return gauge.value_of(between(cells, *days_of(self.period, item.day)))
         if cells[-1].at != at:

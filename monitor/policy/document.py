@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import available_timezones
 
 from monitor.core.business_day import MICROSECONDS
-from monitor.core.table_reader import TableReader, day_stated, is_whole, shown
+from monitor.core.table_reader import TableReader, TomlLines, day_stated, is_whole, shown
 from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, limits_of
 from monitor.policy.lists import LIST_KEYS, lists_stated
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
@@ -137,8 +137,12 @@ FULL_POLICY: Final = (
 """All that a policy can switch on. It is `examples/full.policy.toml`, byte for byte."""
 
 
-def policy_of(text: str, source: str = "policy") -> Policy:
-    """Return the policy that a TOML text states. Raises PolicyError with all its problems."""
+def policy_of(text: str, source: str = "policy", written: str | None = None) -> Policy:
+    """Return the policy that a TOML text states. Raises PolicyError with all its problems.
+
+    They name lines of the text as somebody has `written` it, if the files of its lists were put
+    into it since.
+    """
     if len(text) > POLICY_BYTES_MAX or len(text.encode(errors="replace")) > POLICY_BYTES_MAX:
         raise PolicyError([_TOO_LONG], source)
     if _has_a_long_key(text):
@@ -151,7 +155,7 @@ def policy_of(text: str, source: str = "policy") -> Policy:
         raise PolicyError([f"not TOML: {error}"], source) from None
     except RecursionError:
         raise PolicyError(["not TOML: nested too deep"], source) from None
-    stated = TableReader(document)
+    stated = TableReader(document, lines=TomlLines(text if written is None else written))
     stated.refuse_unknown(POLICY_KEYS)
     version = stated.get("version")
     if not is_whole(version) or version < 1:
@@ -188,7 +192,7 @@ def policy_of(text: str, source: str = "policy") -> Policy:
     )
 
 
-def policy_of_bytes(value: bytes, source: str = "policy") -> Policy:
+def policy_of_bytes(value: bytes, source: str = "policy", written: str | None = None) -> Policy:
     """Return the policy of a file or a record. Raises PolicyError as `policy_of` does.
 
     So many bytes are enough to see that there are too many: `POLICY_BYTES_MAX` + 1.
@@ -196,10 +200,10 @@ def policy_of_bytes(value: bytes, source: str = "policy") -> Policy:
     if len(value) > POLICY_BYTES_MAX:
         raise PolicyError([_TOO_LONG], source)
     try:
-        text = value.decode()
+        text = value.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PolicyError([f"not UTF-8 text: {error}"], source) from None
-    return policy_of(text, source)
+    return policy_of(text, source, written)
 
 
 def _has_a_long_key(text: str) -> bool:
@@ -230,7 +234,7 @@ def _calendar(document: TableReader) -> CalendarSettings | None:
     if not isinstance(table, dict):
         document.refuse("[calendar] is not a table")
         return None
-    calendar = document.reader(table, "calendar.")
+    calendar = document.reader(table, "calendar.", "calendar")
     calendar.refuse_unknown(CALENDAR_KEYS)
     time_zone = calendar.get("time_zone", "UTC")
     if not isinstance(time_zone, str) or time_zone not in available_timezones():

@@ -6,7 +6,7 @@ A limit that asks for more than these totals is a `GaugeLimit`.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from monitor.core.business_day import MICROSECONDS
@@ -23,15 +23,15 @@ from monitor.core.threshold import (
     Threshold,
 )
 from monitor.core.transaction import ID_LENGTH_MAX
-from monitor.gauges.gauge import WHOLE, Gauge, Party
+from monitor.gauges.gauge import HUNDREDTHS, WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
-from monitor.gauges.period import DAY, AccountSilence, Period, PeriodSpan
+from monitor.gauges.period import DAY, AccountSilence, AccountUsual, Period, PeriodSpan
 from monitor.policy.lists import NO_LISTS, Lists
-from monitor.policy.where import money_stated, where_stated
+from monitor.policy.where import money_stated, refuse_misspelt, where_stated
 
 LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "from",
-    "silent", "remembered", "above", "at_least", "tiers", "scope", "severity",
+    "silent", "usual", "remembered", "above", "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product", "in_list")
 TIER_KEYS: Final = ("above", "at_least", "severity")
@@ -45,7 +45,11 @@ SILENT_DAYS_MAX: Final = 3_660
 """An account is remembered for so many days at most, so that state has a bound."""
 
 REMEMBERED_DAYS: Final = 366
-"""A silent account is remembered for so much longer than the silence, if a limit does not say."""
+"""A silent account is remembered for so much longer than the silence, if a limit does not say; the
+days of a usual are looked for on so many days before."""
+
+USUAL_DAYS_MAX: Final = 90
+"""So many days of an account are kept for what is its usual, so that state has a bound."""
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
@@ -55,8 +59,10 @@ _SPANS: Final = (PeriodSpan.DAY, PeriodSpan.WEEK, PeriodSpan.MONTH)
 _OF_NEW: Final = (Measure.AMOUNT, Measure.COUNT, Measure.DISTINCT, Measure.SHARE)
 _AFTER_SILENCE: Final = (Measure.AMOUNT, Measure.COUNT, Measure.LARGEST)
 _DAYS: Final = re.compile(r"([1-9][0-9]{0,3})d")
+_FROM_A_SUM: Final = (Measure.SHARE, Measure.RATIO)
 _OF_PARTIES: Final = (Measure.DISTINCT, Measure.SHARE)
 _SHARE: Final = re.compile(r"([0-9]{1,2})(?:\.([0-9]))? ?%")
+_RATIO: Final = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,2}))?")
 _OF_A_DAY: Final = (Measure.AMOUNT, Measure.COUNT)
 
 
@@ -80,22 +86,28 @@ def limits_of(
         document.refuse("no [[limit]] is stated: a policy watches at least one")
         return Limits((), ())
     found: list[GaugeLimit] = []
+    numbers: list[int] = []
     for number, table in enumerate(tables, 1):
         if not isinstance(table, dict):
-            document.refuse(f"limit {number} is not a table: write [[limit]]")
+            document.refuse(f"limit {number} is not a table: write [[limit]]", "limit", number)
             continue
         limit = _limit(table, number, document, lists, holidays)
         if limit is not None:
             found.append(limit)
-    _refuse_twins(found, lambda limit: limit.limit_id, "have the same id", document)
+            numbers.append(number)
+    numbered = list(zip(numbers, found, strict=True))
+    _refuse_twins(numbered, lambda limit: limit.limit_id, "have the same id", document)
     _refuse_twins(
-        found,
+        numbered,
         lambda limit: (limit.gauge, limit.threshold[_SCOPE]),
         "measure the same and have the same scope: which one decides?",
         document,
     )
-    of_limits = ((limit.limit_id, limit.gauge, scope_in(limit.threshold)) for limit in found)
-    refuse_shared("limits", of_limits, document)
+    of_limits = (
+        (number, limit.limit_id, limit.gauge, scope_in(limit.threshold))
+        for number, limit in numbered
+    )
+    refuse_shared("limit", of_limits, document)
     # Of those that compete for an account-day all are of one sort, so that one of them decides.
     climbing = {limit.gauge for limit in found if len(limit.tiers) > 1}
     of_a_day = {limit.gauge for limit in found if is_of_a_day(limit.gauge)} - climbing
@@ -115,16 +127,16 @@ def is_of_a_day(gauge: Gauge) -> bool:
 
 
 def _refuse_twins(
-    limits: Sequence[GaugeLimit],
+    limits: Sequence[tuple[int, GaugeLimit]],
     key: Callable[[GaugeLimit], object],
     why: str,
     document: TableReader,
 ) -> None:
     seen: dict[object, GaugeLimit] = {}
-    for limit in limits:
+    for number, limit in limits:
         twin = seen.setdefault(key(limit), limit)
         if twin is not limit:
-            document.refuse(f"limits {twin.limit_id} and {limit.limit_id} {why}")
+            document.refuse(f"limits {twin.limit_id} and {limit.limit_id} {why}", "limit", number)
 
 
 def _limit(
@@ -137,19 +149,22 @@ def _limit(
     limit_id = table.get("id", MISSING)
     is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
     if not is_named:
-        document.refuse(
-            f"limit {number}: id is {shown(limit_id)}: write letters, digits, . _ - (at most 64)"
-        )
-    limit = document.reader(table, f"limit {limit_id if is_named else number}: ")
+        said = f"id is {shown(limit_id)}: write letters, digits, . _ - (at most 64)"
+        document.refuse(f"limit {number}: {said}", "limit", number, "id")
+    limit = document.reader(table, f"limit {limit_id if is_named else number}: ", "limit", number)
     limit.refuse_unknown(LIMIT_KEYS)
-    gauge = _gauge(limit, lists, holidays)
+    measure = limit.choice("measure", LIMIT_MEASURES)
+    counted = _counted(limit, measure)
+    currency = None if counted is None else counted.currency
+    gauge = _gauge(limit, measure, currency, lists, holidays)
     scope = scope_stated(limit, lists)
-    if gauge is None or not (is_named and limit.is_good):
+    if gauge is not None:
+        _refuse_new_ones(limit, gauge)
+    tiers = () if counted is None else _tiers(limit, counted)
+    least_whole = 0 if counted is None else _least_whole(limit, counted)
+    if not (is_named and tiers and limit.is_good):
         return None
-    _refuse_new_ones(limit, gauge)
-    tiers, least_whole = _tiers(limit, gauge), _least_whole(limit, gauge)
-    if not tiers or not limit.is_good:
-        return None
+    assert gauge is not None, "a limit without a problem has one"
     threshold = Threshold(
         str(limit_id), gauge.measure, gauge.direction, gauge.currency, tiers[0].above,
         tiers[0].severity, *scope,
@@ -157,15 +172,34 @@ def _limit(
     return GaugeLimit(threshold, gauge, tiers, least_whole)
 
 
-def _gauge(limit: TableReader, lists: Lists, holidays: tuple[int, ...]) -> Gauge | None:
-    """Return what a limit measures; None if that cannot be read."""
-    measure = limit.choice("measure", LIMIT_MEASURES)
-    direction = limit.choice("direction", tuple(Direction), Direction.BOTH)
+class _Counted(NamedTuple):
+    """What values of a limit are of: by it they are read."""
+
+    measure: Measure
+    currency: str | None
+
+
+def _counted(limit: TableReader, measure: Measure | None) -> _Counted | None:
+    """Return what the values of a limit are of; None if that cannot be read."""
     currency = limit.get("currency", None)
     if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
         limit.refuse(f"currency is {shown(currency)}: not a code of ISO 4217")
-    elif currency is None and measure in OF_A_CURRENCY:
+        return None
+    if currency is None and measure in OF_A_CURRENCY:
         limit.refuse("currency is missing: amounts of two currencies are never added")
+        return None
+    return None if measure is None else _Counted(measure, currency)
+
+
+def _gauge(
+    limit: TableReader,
+    measure: Measure | None,
+    currency: str | None,
+    lists: Lists,
+    holidays: tuple[int, ...],
+) -> Gauge | None:
+    """Return what a limit measures; None if that cannot be read."""
+    direction = limit.choice("direction", tuple(Direction), Direction.BOTH)
     if measure is Measure.NET and direction is Direction.BOTH:
         limit.refuse('direction is missing: net of "debit" is what goes out less what comes in')
     if measure is Measure.THROUGH and direction is not Direction.BOTH:
@@ -175,22 +209,23 @@ def _gauge(limit: TableReader, lists: Lists, holidays: tuple[int, ...]) -> Gauge
     distinct = None
     if measure in _OF_PARTIES:
         distinct = limit.choice("of", tuple(Party))
-    elif "of" in limit.table:
+    elif "of" in limit.table and measure is not None:
         limit.refuse(
             'of is stated: it says what measure = "distinct" counts, or whose "share" it is'
         )
-    if "from" in limit.table and measure is not Measure.SHARE:
-        limit.refuse('from is stated: it is the least sum of which measure = "share" is told')
+    if "from" in limit.table and measure not in {None, *_FROM_A_SUM}:
+        limit.refuse(
+            'from is stated: it is the least sum of which measure = "share" or "ratio" is told'
+        )
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
-    silence = _silence(limit, measure)
-    in_currency = currency if isinstance(currency, str) else None
-    where = where_stated(limit, in_currency, lists, holidays)
+    silence, usual = _silence(limit, measure), _usual(limit, measure)
+    where = where_stated(limit, currency, lists, holidays)
     if not limit.is_good:
         return None
     assert measure is not None
     assert direction is not None
-    return Gauge(measure, direction, currency, period, where, per, distinct, silence)
+    return Gauge(measure, direction, currency, period, where, per, distinct, silence, usual)
 
 
 def _refuse_new_ones(limit: TableReader, gauge: Gauge) -> None:
@@ -224,7 +259,7 @@ def _period(limit: TableReader) -> Period:
 def _silence(limit: TableReader, measure: Measure | None) -> AccountSilence | None:
     """Return after which silence a limit measures; None if it asks for none."""
     if "silent" not in limit.table:
-        if "remembered" in limit.table:
+        if "remembered" in limit.table and measure not in {None, Measure.RATIO}:
             limit.refuse("remembered is stated, and silent is not: it says for how long")
         return None
     if measure is not None and measure not in _AFTER_SILENCE:
@@ -241,6 +276,24 @@ def _silence(limit: TableReader, measure: Measure | None) -> AccountSilence | No
     return AccountSilence(days, remembered)
 
 
+def _usual(limit: TableReader, measure: Measure | None) -> AccountUsual | None:
+    """Return of which days a limit's usual is; None if its measure asks for none."""
+    if measure is not Measure.RATIO:
+        if "usual" in limit.table and measure is not None:
+            limit.refuse('usual is stated: it says of how many days measure = "ratio" has its mean')
+        return None
+    for key in ("period", "window", "per"):
+        if limit.get(key, "day") != "day":
+            limit.refuse(f"{key} is stated: a ratio is of an account's day")
+    days = limit.get("usual")
+    remembered = _days(limit, "remembered", REMEMBERED_DAYS)
+    if not (is_whole(days) and 0 < days <= USUAL_DAYS_MAX):
+        limit.refuse(f"usual is {shown(days)}: write a number of days, at most {USUAL_DAYS_MAX}")
+    elif remembered is not None and remembered < days:
+        limit.refuse(f"remembered is {remembered}d: write as many days as those of usual, or more")
+    return None if remembered is None or not limit.is_good else AccountUsual(days, remembered)
+
+
 def _days(limit: TableReader, key: str, default: int | None) -> int | None:
     """Return a number of days that a limit states as "90d"."""
     if key not in limit.table and default is not None:
@@ -255,11 +308,11 @@ def _days(limit: TableReader, key: str, default: int | None) -> int | None:
     return None
 
 
-def _tiers(limit: TableReader, gauge: Gauge) -> tuple[Tier, ...]:
+def _tiers(limit: TableReader, counted: _Counted) -> tuple[Tier, ...]:
     """Return the steps of a limit: one if it states none."""
     if "tiers" not in limit.table:
         severity = limit.choice("severity", tuple(Severity), Severity.MEDIUM)
-        above = _above(limit, gauge)
+        above = _above(limit, counted)
         return () if severity is None or above is None else (Tier(above, severity),)
     for key in ("above", "at_least", "severity"):
         if key in limit.table:
@@ -273,12 +326,14 @@ def _tiers(limit: TableReader, gauge: Gauge) -> tuple[Tier, ...]:
     tiers = []
     for number, table in enumerate(stated, 1):
         if not isinstance(table, dict):
-            limit.refuse(f"tier {number} is not a table: write {{ above = .., severity = .. }}")
+            limit.refuse(
+                f"tier {number} is not a table: write {{ above = .., severity = .. }}", "tiers"
+            )
             continue
-        tier = limit.reader(table, f"{limit.where}tier {number}: ")
+        tier = limit.reader(table, f"{limit.where}tier {number}: ", "tiers", number)
         tier.refuse_unknown(TIER_KEYS)
         severity = tier.choice("severity", tuple(Severity))
-        above = _above(tier, gauge)
+        above = _above(tier, counted)
         if severity is not None and above is not None:
             tiers.append(Tier(above, severity))
     if any(later.above <= tier.above for tier, later in pairwise(tiers)):
@@ -316,6 +371,8 @@ def scope_stated(reader: TableReader, lists: Lists) -> StatedScope:
         and all(isinstance(v, str) and 0 < len(v) <= ID_LENGTH_MAX for v in scope.values())
         and _PEER_GROUP.fullmatch(scope.get("peer_group", "A"))
     ):
+        for key, name in scope.items():
+            refuse_misspelt(reader, f"scope.{key}", name)
         listed = _list_named(scope["in_list"], reader, lists) if "in_list" in scope else None
         return StatedScope(
             scope.get("account"),
@@ -345,44 +402,55 @@ def _list_named(name: str, reader: TableReader, lists: Lists) -> NameList | None
 
 
 def refuse_shared(
-    what: str, scopes: Iterable[tuple[str, object, StatedScope]], document: TableReader
+    what: str, scopes: Iterable[tuple[int, str, object, StatedScope]], document: TableReader
 ) -> None:
     """Note lists that have an account in common, and scopes that are else alike.
 
-    Each of `scopes` has its name, what it is for beside its scope, and the scope.
+    `what` is the key of the tables whose scopes these are. Each of `scopes` has the number of its
+    table, its name, what it is for beside its scope, and the scope.
     """
-    alike: dict[object, list[tuple[str, NameList]]] = {}
-    for name, subject, scope in scopes:
+    alike: dict[object, dict[NameList, tuple[int, str]]] = {}
+    for number, name, subject, scope in scopes:
         if scope.in_list is not None:
-            alike.setdefault((subject, scope[:-1]), []).append((name, scope.in_list))
+            of_subject = alike.setdefault((subject, scope[:-1]), {})
+            of_subject.setdefault(scope.in_list, (number, name))
     for of_subject in alike.values():
-        for (name, its), (other, others) in combinations(of_subject, 2):
-            shared = min(its.names & others.names, default=None) if its != others else None
-            if shared is not None:
+        whose: dict[str, str] = {}  # by account, the first whose list has it
+        for its, (number, name) in of_subject.items():
+            shared: dict[str, str] = {}  # one account for each other that has any of them
+            for account_id in sorted(its.names & whose.keys()):
+                shared.setdefault(whose[account_id], account_id)
+            for other, account_id in shared.items():
                 document.refuse(
-                    f"{what} {name} and {other} are for lists that both have account"
-                    f" {shown(shared)}: which one decides? Take it out of one of them"
+                    f"{what}s {other} and {name} are for lists that both have account"
+                    f" {shown(account_id)}: which one decides? Take it out of one of them",
+                    what,
+                    number,
                 )
+            for account_id in its.names:
+                whose.setdefault(account_id, name)
 
 
-def _above(limit: TableReader, gauge: Gauge) -> int | None:
+def _above(limit: TableReader, counted: _Counted) -> int | None:
     """Return what must be exceeded; `at_least` is reached by the least that exceeds it."""
     if "at_least" in limit.table:
         if "above" in limit.table:
             limit.refuse("above and at_least are both stated: a limit has one of them")
-        least = _value(limit, "at_least", gauge)
+        least = _value(limit, "at_least", counted)
         if least == 0:
             limit.refuse("at_least is 0: every account-day would be over it")
             return None
         return None if least is None else least - 1
-    return _value(limit, "above", gauge)
+    return _value(limit, "above", counted)
 
 
-def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
+def _value(limit: TableReader, key: str, counted: _Counted) -> int | None:
     value = limit.get(key)
-    if gauge.measure is Measure.SHARE:
+    if counted.measure is Measure.SHARE:
         return _share(limit, key)
-    if gauge.measure not in MONEY_MEASURES:
+    if counted.measure is Measure.RATIO:
+        return _ratio(limit, key)
+    if counted.measure not in MONEY_MEASURES:
         if is_whole(value) and value >= 0:
             return value
         if isinstance(value, int) and not is_whole(value) and value is not True and value > 0:
@@ -390,16 +458,16 @@ def _value(limit: TableReader, key: str, gauge: Gauge) -> int | None:
             return None
         limit.refuse(f"{key} is {shown(value)}: a count is a whole number, e.g. 10")
         return None
-    assert gauge.currency is not None
-    return money_stated(limit, key, gauge.currency)
+    assert counted.currency is not None
+    return money_stated(limit, key, counted.currency)
 
 
-def _least_whole(limit: TableReader, gauge: Gauge) -> int:
-    """Return the least sum of which a share is told, in minor units; 0 without one."""
-    if "from" not in limit.table:
+def _least_whole(limit: TableReader, counted: _Counted) -> int:
+    """Return the least sum of which a share or a ratio is told, in minor units; 0 without one."""
+    if "from" not in limit.table or counted.measure not in _FROM_A_SUM:
         return 0
-    assert gauge.currency is not None, "only a share has it"
-    return money_stated(limit, "from", gauge.currency) or 0
+    assert counted.currency is not None, "a share has one"
+    return money_stated(limit, "from", counted.currency) or 0
 
 
 def _share(limit: TableReader, key: str) -> int | None:
@@ -414,4 +482,21 @@ def _share(limit: TableReader, key: str) -> int | None:
         )
     else:
         return WHOLE // 100 * int(match[1]) + int(match[2] or 0)
+    return None
+
+
+def _ratio(limit: TableReader, key: str) -> int | None:
+    """Return how many times the usual a limit states, in hundredths."""
+    value = limit.get(key)
+    text = str(value) if is_whole(value) else value
+    match = _RATIO.fullmatch(text) if isinstance(text, str) else None
+    if key == "at_least":
+        limit.refuse("at_least is stated: write above, because a ratio is rounded up")
+    elif match is None:
+        limit.refuse(
+            f"{key} is {shown(value)}: write how many times the usual, below 10,000 and with at"
+            ' most two decimals, e.g. "2.50"'
+        )
+    else:
+        return HUNDREDTHS * int(match[1]) + int(f"{match[2] or 0:0<2}")
     return None

@@ -19,6 +19,7 @@ from monitor.core.transaction import ID_LENGTH_MAX
 LIST_KEYS: Final = ("accounts", "counterparties", "accounts_file", "counterparties_file")
 
 _SORTS: Final = ("accounts", "counterparties")
+_ASKED_BY: Final = ("scope.in_list", "where.counterparty_in")
 _FILE: Final = "_file"
 _INLINED: Final = "_inlined"
 _OF_INLINED: Final = ("file", "sha256", "names")
@@ -28,7 +29,7 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINE: Final = re.compile(
     r"^[ \t]*(accounts|counterparties)_file[ \t]*=[ \t]*(\"[^\"\\\n]*\"|'[^'\n]*')"
-    r"[ \t]*(?:\#[^\n]*)?$",
+    r"[ \t]*(?:\#[^\n]*?)?(?=\r?$)",
     re.MULTILINE,
 )
 
@@ -60,17 +61,42 @@ def lists_stated(document: TableReader) -> Lists:
     for name, table in stated.items():
         if not _SLUG.fullmatch(name):
             document.refuse(
-                f"list {shown(name)} has no such name: write letters, digits, . _ - (at most 64)"
+                f"list {shown(name)} has no such name: write letters, digits, . _ - (at most 64)",
+                "lists",
+                name,
             )
         elif not isinstance(table, dict):
-            document.refuse(f"lists.{name} is not a table: write [lists.{name}]")
+            document.refuse(f"lists.{name} is not a table: write [lists.{name}]", "lists", name)
         else:
-            its = document.reader(table, f"lists.{name}.")
+            its = document.reader(table, f"lists.{name}.", "lists", name)
             its.refuse_unknown((*LIST_KEYS, *(sort + _INLINED for sort in _SORTS)))
             if not table:
-                its.refuse("it is empty: state accounts or counterparties, or a file of them")
+                document.refuse(
+                    f"lists.{name} is empty: state accounts or counterparties, or a file of them",
+                    "lists",
+                    name,
+                )
             found[name] = NamedLists(*(_names(its, name, sort) for sort in _SORTS))
     return found
+
+
+def unused_notes(
+    lists: Lists,
+    accounts: Iterable[NameList | None],
+    counterparties: Iterable[NameList | None],
+) -> list[str]:
+    """Return which lists nothing uses, each with what to do: they are no mistakes of a policy.
+
+    `accounts` and `counterparties` are those that limits and reviews ask for; equal ones are one.
+    """
+    asked = zip(_SORTS, (accounts, counterparties), _ASKED_BY, strict=True)
+    return [
+        f"list {name} has {sort} that nothing asks for: name it in a {key}, or take them out"
+        for place, (sort, used, key) in enumerate(asked)
+        for known in (frozenset(used),)
+        for name, its in lists.items()
+        if its[place] is not None and its[place] not in known
+    ]
 
 
 def _names(table: TableReader, name: str, sort: str) -> NameList | None:
@@ -96,6 +122,7 @@ def _names(table: TableReader, name: str, sort: str) -> NameList | None:
         odd = next((each for each in stated if not _is_name(each)), [])
     table.refuse(
         f"{sort} has {shown(odd)}: write a list of ids, each of at most {ID_LENGTH_MAX} characters"
+        " that can be seen, without blanks at its ends"
     )
     return None
 
@@ -168,10 +195,13 @@ def with_files(text: str, read: Callable[[str], bytes]) -> str:
         lists = tomllib.loads(text).get("lists", {})
     except (ValueError, RecursionError):
         return text  # whoever reads the policy says what is wrong with it
-    tables = [its for its in lists.values() if isinstance(its, dict)] if lists else []
-    stated = sorted(
-        (sort, its[sort + _FILE]) for its in tables for sort in _SORTS if sort + _FILE in its
-    )
+    tables = lists.values() if isinstance(lists, dict) else []
+    stated = [
+        (sort, its[sort + _FILE])
+        for its in tables
+        for sort in _SORTS
+        if isinstance(its, dict) and sort + _FILE in its
+    ]
     found: list[tuple[str, str]] = []
 
     def inlined(line: re.Match[str]) -> str:
@@ -184,7 +214,7 @@ def with_files(text: str, read: Callable[[str], bytes]) -> str:
         )
 
     made = _LINE.sub(inlined, text)
-    if sorted(found) != stated:
+    if sorted(found, key=str) != sorted(stated, key=str):
         raise ListFileError(
             "a file of a list must stand on a line of its own under its [lists.NAME], as"
             ' accounts_file = "pep.txt"'

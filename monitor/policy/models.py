@@ -83,7 +83,7 @@ def outlier_settings(document: TableReader) -> OutlierSettings | None:
     if not isinstance(table, dict):
         document.refuse("[budget] is not a table")
         return None
-    budget = document.reader(table, "budget.")
+    budget = document.reader(table, "budget.", "budget")
     budget.refuse_unknown(BUDGET_KEYS)
     return OutlierSettings(
         budget.whole("alerts_per_day", 1, ALERTS_MAX),
@@ -99,7 +99,7 @@ def _models(document: TableReader) -> ModelSettings:
     if not isinstance(table, dict):
         document.refuse("[models] is not a table")
         return ModelSettings()
-    models = document.reader(table, "models.")
+    models = document.reader(table, "models.", "models")
     models.refuse_unknown(MODELS_KEYS)
     detector = models.get("detector", DETECTORS[0])
     if detector not in DETECTORS:

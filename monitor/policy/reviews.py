@@ -82,15 +82,17 @@ def review_rules(document: TableReader, lists: Lists = NO_LISTS) -> tuple[Review
     rules: list[ReviewRule] = []
     for number, table in enumerate(tables, 1):
         where = "review" if len(tables) == 1 else f"review {number}"
+        place = (number,) if isinstance(stated, list) else ()
         if not isinstance(table, dict):
-            document.refuse(f"{where} is not a table: write [review], or [[review]] for several")
+            said = f"{where} is not a table: write [review], or [[review]] for several"
+            document.refuse(said, "review", number)
             continue
-        rules.append(_rule(document.reader(table, f"{where}."), lists))
+        rules.append(_rule(document.reader(table, f"{where}.", "review", *place), lists))
     scopes = [rule.threshold[6:] for rule in rules]
     if len(set(scopes)) < len(scopes):
         document.refuse("two [[review]] have the same scope: which one decides?")
-    of_rules = ((str(n), None, scope_in(rule.threshold)) for n, rule in enumerate(rules, 1))
-    refuse_shared("reviews", of_rules, document)
+    of_rules = ((n, str(n), None, scope_in(rule.threshold)) for n, rule in enumerate(rules, 1))
+    refuse_shared("review", of_rules, document)
     return tuple(rules)
 
 

@@ -7,6 +7,7 @@ from monitor.core.alert import NEVER_SUPPRESSED, Alert, Suppressed
 from monitor.core.business_day import day_text
 from monitor.core.table_reader import TableReader, day_stated, shown
 from monitor.core.transaction import ID_LENGTH_MAX
+from monitor.policy.where import refuse_misspelt
 
 SUPPRESSION_KEYS: Final = ("account", "limit", "until", "reason")
 
@@ -69,9 +70,13 @@ def suppressions_stated(document: TableReader) -> tuple[Suppression, ...]:
     found: dict[_Stated, Suppression] = {}
     for number, table in enumerate(tables, 1):
         if not isinstance(table, dict):
-            document.refuse(f"suppression {number} is not a table: write [[suppression]]")
+            document.refuse(
+                f"suppression {number} is not a table: write [[suppression]]", "suppression", number
+            )
             continue
-        suppression = _suppression(document.reader(table, f"suppression {number}: "))
+        suppression = _suppression(
+            document.reader(table, f"suppression {number}: ", "suppression", number)
+        )
         if suppression is None:
             continue
         twin = found.setdefault(suppression[:2], suppression)
@@ -79,7 +84,9 @@ def suppressions_stated(document: TableReader) -> tuple[Suppression, ...]:
             document.refuse(
                 f"suppression {number}: there is another one of account"
                 f" {shown(suppression.account_id)} for {_limit_words(suppression)}:"
-                " keep one of them"
+                " keep one of them",
+                "suppression",
+                number,
             )
     return tuple(found.values())
 
@@ -119,6 +126,7 @@ def _suppression(table: TableReader) -> Suppression | None:
 def _name(table: TableReader, key: str, what_to_do: str) -> str:
     value = table.get(key)
     if isinstance(value, str) and 0 < len(value) <= ID_LENGTH_MAX:
+        refuse_misspelt(table, key, value)
         return value
     table.refuse(f"{key} is {shown(value)}: {what_to_do}")
     return ""

@@ -48,7 +48,7 @@ def systemic_settings(document: TableReader) -> SystemicSettings | None:
     if not isinstance(table, dict):
         document.refuse("[systemic] is not a table")
         return None
-    systemic = document.reader(table, "systemic.")
+    systemic = document.reader(table, "systemic.", "systemic")
     systemic.refuse_unknown(SYSTEMIC_KEYS)
     severity = systemic.choice("severity", tuple(Severity), Severity.HIGH) or Severity.HIGH
     return SystemicSettings(severity, _budgets(systemic))

@@ -211,12 +211,16 @@ class Standing(NamedTuple):
     version: int = 0
 
 
+_FREE: Final = frozenset({State.OPEN, State.SNOOZED})
+"""States in which nobody has decided anything that outlasts a clock."""
+
+
 def standing_of(revisions: Sequence[Revision], actions: Iterable[Action]) -> Standing:
     """Return how an alert stands after its revisions and people's actions, each in any order.
 
     An alert that was closed, and says something else since, is open again, is back, and is assigned
     to whoever closed it. While its last revision is suppressed it does not come back, and one that
-    would be open is suppressed, unless somebody has it.
+    would be open, now or after a snooze, is suppressed, unless somebody has it.
     """
     ordered = sorted(actions, key=lambda action: (action.at, action.action_id))
     standing, closing = Standing(), None
@@ -234,8 +238,8 @@ def standing_of(revisions: Sequence[Revision], actions: Iterable[Action]) -> Sta
             return standing._replace(state=State.OPEN, is_back=True, assignee=assignee)
     elif last.status == Status.WITHDRAWN.value and standing.state is not State.CLOSED:
         return standing._replace(state=State.WITHDRAWN)
-    elif last.is_suppressed and standing.state is State.OPEN and standing.assignee is None:
-        return standing._replace(state=State.SUPPRESSED)
+    elif last.is_suppressed and standing.state in _FREE and standing.assignee is None:
+        return standing._replace(state=State.SUPPRESSED, snoozed_until=None)
     return standing
 
 

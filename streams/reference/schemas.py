@@ -32,6 +32,7 @@ from monitor.dispositions.disposition import (
     Disposition,
 )
 from monitor.gauges.gauge import Party
+from monitor.gauges.telling import NAMES_SAID
 from monitor.review.reading import Reading
 from streams.reference.action_schema import action_schema, proposal_schema, task_schema
 from streams.reference.completeness_schemas import completeness_schemas
@@ -239,6 +240,7 @@ def alert_schema(alert: Alert) -> Schema:
                 "origin": _origin(),
                 "measured": _measured(),
                 "share": _share(),
+                "usual": _usual(),
                 "active_before": _about(
                     _DAY, "Of a limit with `silent`: the last business day before the silence."
                 ),
@@ -299,13 +301,35 @@ def _measured() -> Schema:
             "from": _about(moment, "In UTC. A window begins after it, all else with it."),
             "to": _about(moment, "In UTC. A window ends with it, all else before it."),
             "of": _about(_one_of(Party), "Whom a `distinct` counts, or whose `share` it is."),
+            "usual": _about(_COUNT, "Of how many days a `ratio` has its usual."),
             "silent": _about({"type": "string"}, "The silence before it, as the policy has it."),
             "per": _about({"type": "object"}, "Whose part of the account was measured."),
-            "where": _about({"type": "object"}, "The filter, as the policy states it."),
+            "where": _about(
+                {"type": "object"},
+                "The filter, as the policy states it; of more than"
+                f" {NAMES_SAID} names of a part how many, and their SHA-256.",
+            ),
             "holidays": _about(
                 {"type": "array", "items": _DAY},
                 "With a filter by holidays: those of the business days that were measured.",
             ),
+        },
+    }
+
+
+def _usual() -> Schema:
+    """Return what the evidence of a limit on a ratio has of the usual."""
+    return {
+        "description": "Of a limit on a ratio: the sum of the day (`amount`), and of which `days`"
+        " the usual is: how many, the first and the last, their `sum`, and its mean, rounded.",
+        "type": "object",
+        "properties": {
+            "amount": _MONEY,
+            "days": _COUNT,
+            "from": _DAY,
+            "to": _DAY,
+            "sum": _MONEY,
+            "mean": _MONEY,
         },
     }
 

@@ -112,7 +112,7 @@ def explanation_of(derived: Derived, notes: Sequence[str]) -> Explanation:
     parts: list[Part] = []
     if told["account_id"] is not None:
         offset_last = None if now is None else now["offset"]
-        parts = parts_of(now or told, derived.taken, derived.calendar, offset_last, derived.lists)
+        parts = parts_of(now or told, derived.taken, derived.calendar, offset_last, derived.policy)
     if now is not None and _is_before_its_record(now, parts):
         parts.pop()
         notes = [*notes, "the record that told it named another segment: its amount came after"]

@@ -11,7 +11,6 @@ from monitor.core.business_day import Calendar, day_of_text
 from monitor.core.transaction import Rejection, Transaction
 from monitor.engine.engine import Engine
 from monitor.explain.comparison import LIMIT_KINDS
-from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.policy import Policy, PolicyBook
 from streams.wire import codec
 
@@ -48,8 +47,8 @@ class Derived(NamedTuple):
 
     `now` is the alert as the records tell it, None if they tell none. `taken` has the account's
     transactions that count, by offset. `is_closed`: its account-day has closed.
-    `may_move`: it may be told by another record and as another revision, and mean the same. `lists`
-    are those of the policy that decides for its day.
+    `may_move`: it may be told by another record and as another revision, and mean the same.
+    `policy` is the version that decides for its day.
     """
 
     told: Mapping[str, Any]
@@ -58,7 +57,7 @@ class Derived(NamedTuple):
     calendar: Calendar
     is_closed: bool
     may_move: bool = False
-    lists: Lists = NO_LISTS
+    policy: Policy | None = None
 
 
 class AccountRecords:
@@ -145,7 +144,7 @@ class Rederivation:
         calendar = self.book.calendar.calendar()
         policy, _ = self.book.for_day(self._day)
         taken = self._counted.transactions
-        return Derived(self.told, self.alert, taken, calendar, self._is_closed, lists=policy.lists)
+        return Derived(self.told, self.alert, taken, calendar, self._is_closed, policy=policy)
 
     @property
     def alert(self) -> dict[str, Any] | None:

@@ -21,13 +21,14 @@ def policy_of_file(path: Path) -> Policy:
         text = file.read(POLICY_BYTES_MAX + 1)
     if len(text) <= POLICY_BYTES_MAX and b"_file" in text:
         try:
-            written = text.decode()
+            written = text.decode("utf-8-sig")
         except UnicodeDecodeError:
             return policy_of_bytes(text, str(path))
         try:
             text = with_files(written, lambda name: _bytes_of(path.parent / name)).encode()
         except ListFileError as error:
             raise PolicyError([str(error)], str(path)) from None
+        return policy_of_bytes(text, str(path), written)
     return policy_of_bytes(text, str(path))
 
 

@@ -55,6 +55,7 @@ def any_limit(
     has_holidays: bool,
     silences: float = 0.1,
     news: float = 0.2,
+    ratios: float = 0.1,
 ) -> str:
     """Return the table of a limit on any gauge of a policy with or without holidays.
 
@@ -62,6 +63,8 @@ def any_limit(
     for new counterparties.
     """
     is_silent = rng.random() < silences
+    if rng.random() < ratios:
+        return _any_ratio(rng, limit_id, has_holidays=has_holidays)
     measures = ["amount", "count", "largest"]
     others = [] if is_silent else ["net", "through", "distinct", "share"]
     measure = rng.choice(measures + others)
@@ -90,6 +93,22 @@ def any_limit(
     return "\n".join(["[[limit]]", *lines])
 
 
+def _any_ratio(rng: random.Random, limit_id: str, *, has_holidays: bool) -> str:
+    lines = [f'id = "{limit_id}"', 'measure = "ratio"', 'currency = "EUR"']
+    lines.append(f"usual = {rng.randint(1, 4)}")
+    if rng.random() < 0.7:
+        lines.append(f'remembered = "{rng.randint(4, 20)}d"')
+    if rng.random() < 0.5:
+        lines.append(f'direction = "{rng.choice(["debit", "credit", "both"])}"')
+    if rng.random() < 0.5:
+        lines.append(f'from = "{rng.randint(1, 30)}.50"')
+    lines.append(_above(rng, "ratio"))
+    where = _where(rng, has_currency=True, has_holidays=has_holidays)
+    if where:
+        lines.append(f"where = {{ {', '.join(where)} }}")
+    return "\n".join(["[[limit]]", *lines])
+
+
 def _when(rng: random.Random, *, is_silent: bool) -> list[str]:
     """Return over which period a limit measures."""
     if is_silent:
@@ -106,6 +125,7 @@ def _above(rng: random.Random, measure: str) -> str:
     low, high = {
         "count": (rng.randint(0, 4), rng.randint(5, 9)),
         "distinct": (rng.randint(0, 4), rng.randint(5, 9)),
+        "ratio": (f'"{rng.choice(["0", "1", "0.33", "1.5"])}"', '"2.51"'),
         "share": (f'"{rng.choice(["0", "33.3", "50", "66.6"])}%"', '"80%"'),
     }.get(measure, (f'"{rng.randint(0, 40)}.00"', f'"{rng.randint(41, 80)}.00"'))
     if rng.random() < 0.7:
@@ -118,7 +138,7 @@ def _above(rng: random.Random, measure: str) -> str:
 def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> list[str]:
     parts = []
     if rng.random() < 0.2:
-        parts.append('channel = ["atm", "online"]')
+        parts.append('channel = ["atm", "online", "{condition}", "it\'s {per}"]')
     if rng.random() < 0.1:
         parts.append('counterparty_institution_country = ["DE", "FR"]')
     if rng.random() < 0.1:
@@ -137,20 +157,32 @@ def _where(rng: random.Random, *, has_currency: bool, has_holidays: bool) -> lis
 
 
 def any_policy(
-    rng: random.Random, limits: int, version: int = 1, *, silences: float = 0.1, news: float = 0.2
+    rng: random.Random,
+    limits: int,
+    version: int = 1,
+    *,
+    silences: float = 0.1,
+    news: float = 0.2,
+    ratios: float = 0.1,
 ) -> str:
     """Return a policy with so many limits at most, no two of which measure the same."""
     head = HEAD.format(
         version=version,
         zone=rng.choice(["UTC", "Europe/Berlin", "Asia/Kolkata"]),
         cut_off=rng.choice(["00:00", "03:00"]),
-        lateness=rng.choice([0, 24, 48]),
+        lateness=rng.choice([0, 24, 48, 96]),
     )
-    return with_any_limits(rng, head, limits, silences=silences, news=news)
+    return with_any_limits(rng, head, limits, silences=silences, news=news, ratios=ratios)
 
 
 def with_any_limits(
-    rng: random.Random, text: str, limits: int, *, silences: float = 0.1, news: float = 0.2
+    rng: random.Random,
+    text: str,
+    limits: int,
+    *,
+    silences: float = 0.1,
+    news: float = 0.2,
+    ratios: float = 0.1,
 ) -> str:
     """Return a policy with so many limits on gauges more, at most: none measures what another does.
 
@@ -159,7 +191,12 @@ def with_any_limits(
     for number in range(limits):
         has_holidays = "holidays = [" in text
         limit = any_limit(
-            rng, f"g{number}", has_holidays=has_holidays, silences=silences, news=news
+            rng,
+            f"g{number}",
+            has_holidays=has_holidays,
+            silences=silences,
+            news=news,
+            ratios=ratios,
         )
         more = f"{text}\n{limit}"
         with contextlib.suppress(PolicyError):

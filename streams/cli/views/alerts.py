@@ -6,7 +6,7 @@ from typing import Any, Final
 from monitor.core.alert import SUPPRESSED
 from monitor.core.threshold import Measure
 from monitor.dispositions.disposition import Disposed
-from monitor.gauges.text import percent_text
+from monitor.gauges.text import percent_text, times_text
 from streams.cli.views.text import plain
 from streams.topics.alert_list import TOLD_AT, Dispositions, times_limit
 
@@ -69,10 +69,13 @@ def over_what(alert: Written) -> str:
 def told(alert: Written, name: str) -> str:
     """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41.
 
-    A share is told as 80.1 %.
+    A share is told as 80.1 %, and a ratio as 2.5 times.
     """
-    if alert["evidence"].get("measured", {}).get("measure") == Measure.SHARE.value:
+    measure = alert["evidence"].get("measured", {}).get("measure")
+    if measure == Measure.SHARE.value:
         return f"{percent_text(alert[name])} %"
+    if measure == Measure.RATIO.value:
+        return f"{times_text(alert[name])} times"
     whole, point, rest = str(alert[name]).partition(".")
     text = f"{int(whole):,}{point}{rest}"
     if alert["kind"] == "outlier":

@@ -6,7 +6,7 @@ from monitor.core.alert import Kind, written
 from monitor.core.business_day import MICROSECONDS, day_text
 from monitor.core.threshold import Direction, Measure, Threshold
 from monitor.gauges.text import limit_text, scope_text
-from monitor.policy.lists import Lists
+from monitor.policy.lists import Lists, unused_notes
 from monitor.policy.models import OutlierSettings
 from monitor.policy.policy import CalendarSettings, Policy
 from monitor.policy.reviews import WHOLE, ReviewRule
@@ -83,7 +83,24 @@ def notes_of(policy: Policy, now: int) -> list[str]:
     if policy.outliers is not None and policy.outliers.is_told:
         names.append(Kind.OUTLIER.value)
     today = policy.calendar.calendar().day_of(now)
-    return suppression_notes(policy.suppressions, names, policy.effective_from, today)
+    whose = [*policy.every_threshold, *(rule.threshold for rule in policy.reviews)]
+    accounts = [threshold.in_list for threshold in whose]
+    counterparties = [limit.gauge.where.counterparty_in for limit in policy.gauges]
+    return [
+        *suppression_notes(policy.suppressions, names, policy.effective_from, today),
+        *unused_notes(policy.lists, accounts, counterparties),
+        *_holiday_notes(policy, today),
+    ]
+
+
+def _holiday_notes(policy: Policy, today: int) -> list[str]:
+    """Return whether holidays have run out that limits ask for, with what to do."""
+    asking = [limit.limit_id for limit in policy.gauges if limit.gauge.where.holidays]
+    last = max(policy.calendar.holidays, default=today)
+    if not asking or last >= today:
+        return []
+    said = f"the last of calendar.holidays is {day_text(last)}, and limit {asking[0]} asks for"
+    return [f"{said} holidays: list the next ones"]
 
 
 def duration_text(microseconds: int) -> str:

@@ -129,6 +129,20 @@ def test_what_a_limit_on_a_window_measured_is_said() -> None:
     of_share = why_of_alert(record | {"value": 801, "limit": 800, "evidence": said})
     assert " had come to 80.1%; limit " in of_share[0]
     assert of_share[1:3] == ["That is 0.1% too much.", "P1 has 801.00 EUR of 1,000.50 EUR."]
+    usual = {
+        "amount": "300.01",
+        "days": 2,
+        "from": "2026-01-05",
+        "to": "2026-01-06",
+        "sum": "200.00",
+    }
+    of_day = {"measure": "ratio", "usual": 2}
+    said = {"measured": measured | of_day, "over_by": 51, "usual": usual | {"mean": "100.00"}}
+    of_ratio = why_of_alert(record | {"value": 301, "limit": 250, "evidence": said})
+    assert " had come to 3.01 times the usual; limit " in of_ratio[0]
+    assert of_ratio[1].startswith("That is 0.51 times the usual too much")
+    assert of_ratio[2].startswith("The day has 300.01 EUR; the 2 days with any from ")
+    assert of_ratio[2].endswith(" have 100.00 EUR in the mean.")
     silent = {"measured": measured | {"silent": "90d"}, "active_before": "2025-09-01"}
     said_silent = why_of_alert(record | {"evidence": silent})
     assert said_silent[1] == "What came last before that was on 2025-09-01."

@@ -7,11 +7,15 @@ import pytest
 
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import event_time_text
+from monitor.core.names import NameList
 from monitor.core.transaction import Transaction
 from monitor.engine import gauging
 from monitor.engine.engine import Engine, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
+from monitor.explain.comparison import parts_of
+from monitor.gauges.gauge import RATIO_MAX
 from monitor.gauges.paid import PAID
+from monitor.gauges.telling import NAMES_SAID
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from tests.support.transactions import book, observed, transaction
@@ -180,6 +184,26 @@ def test_another_list_of_holidays_is_another_gauge_which_begins_with_a_whole_per
     ]  # fmt: skip
 
 
+def test_a_long_filter_is_said_by_its_digest_and_explained_by_its_names() -> None:
+    payees = [f"P{n}" for n in range(NAMES_SAID + 1)]
+    lines = ('measure = "amount"', 'currency = "EUR"', 'period = "week"', 'above = "150.00"')
+    engine = engine_of(*lines, f"where = {{ counterparty = {payees} }}")
+    rows = [
+        transaction(f"t{n}", hours=n, counterparty_id=whom)
+        for n, whom in enumerate(["P0", "Q", "P20"])
+    ]
+    (alert,) = told_by(engine, *rows)
+    digest = NameList("", payees).digest
+    said = {"counterparty": {"names": len(payees), "sha256": digest}}
+    assert measured_by(alert)["where"] == said
+    calendar, policy = engine.ledger.calendar, engine.policies.policies[0]
+    parts = parts_of(alert.fields(), dict(enumerate(rows)), calendar, None, policy)
+    assert [part.transaction.transaction_id for part in parts] == ["t0", "t2"]
+    few = engine_of(*lines, f"where = {{ counterparty = {payees[1:]} }}")
+    (alert,) = told_by(few, *[row._replace(counterparty_id="P1") for row in rows[:2]])
+    assert measured_by(alert)["where"] == {"counterparty": sorted(payees[1:])}
+
+
 def test_money_that_passes_through_is_the_lesser_of_both_ways() -> None:
     engine = engine_of(
         'measure = "through"', 'currency = "EUR"', 'window = "3d"', 'above = "250.00"'
@@ -296,6 +320,77 @@ def test_an_account_is_remembered_for_so_long_and_one_that_was_never_seen_is_not
     assert told_by(engine, *later) == []
     assert engine.names_counted_as_others()["silences"] == 4
     assert told_by(engine, transaction("e", hours=24 * 20)) == []  # forgotten: as one never seen
+
+
+RATIO = (
+    'measure = "ratio"', 'direction = "debit"', 'currency = "EUR"', "usual = 2", 'above = "2"',
+)  # fmt: skip
+
+
+def test_a_ratio_is_compared_exactly_with_the_mean_of_the_last_days_with_anything() -> None:
+    engine = engine_of(*RATIO)
+    alerts = told_by(
+        engine,
+        transaction("a", amount="100.00"),
+        transaction("b", amount="50.01", hours=72),  # three days later, the second with anything
+        transaction("c", amount="150.01", hours=96),  # twice the mean, to the half cent
+        transaction("d", amount="0.01", hours=97),
+    )
+    assert said(alerts) == [(Status.RAISED, 201)]  # rounded up: it is more than twice
+    assert alerts[0].evidence["usual"] == {
+        "amount": "150.02", "days": 2, "from": "2026-01-05", "to": "2026-01-08",
+        "sum": "150.01", "mean": "75.01",
+    }  # fmt: skip
+    assert measured_by(alerts[0])["usual"] == 2
+
+
+def test_a_late_row_changes_the_usual_of_all_later_days_and_its_reversal_does_so_again() -> None:
+    engine = engine_of(*RATIO)
+    days = enumerate(["100.00", "100.00", "210.00", "330.00"])
+    rows = [transaction(f"t{n}", amount=amount, hours=24 * n) for n, amount in days]
+    assert said(told_by(engine, *rows)) == [(Status.RAISED, 210), (Status.RAISED, 213)]
+    late = told_by(engine, transaction("late", amount="20.00", hours=25))
+    assert said(late) == [(Status.WITHDRAWN, 191), (Status.WITHDRAWN, 200)]
+    undone = transaction("r", amount="20.00", hours=73, reverses="late")
+    assert said(told_by(engine, undone)) == [(Status.RAISED, 210), (Status.RAISED, 213)]
+    whole = transaction("w", amount="100.00", hours=74, reverses="t1")  # a day less
+    (alert,) = told_by(engine, whole)  # of the day that goes on the same is said
+    assert said([alert]) == [(Status.WITHDRAWN, 0)]
+    assert alert.evidence["why"] == "there are too few days before this one for a usual"
+
+
+def test_of_small_sums_and_of_accounts_with_few_days_a_ratio_says_nothing() -> None:
+    engine = engine_of(*RATIO, 'from = "50.00"', 'remembered = "9d"')
+    rows = [transaction(f"t{n}", amount="1.00", hours=24 * n) for n in range(2)]
+    alerts = told_by(
+        engine,
+        transaction("n", amount="900.00", account_id="A2"),  # its first day
+        *rows,
+        transaction("a", amount="49.99", hours=48),
+        transaction("b", amount="0.01", hours=49),
+        transaction("c", amount="900.00", hours=24 * 11),  # its days are too long ago
+    )
+    assert said(alerts) == [(Status.RAISED, 5000)]
+    (alert,) = told_by(engine_of(*RATIO), *rows, transaction("z", amount="900.00", hours=49))
+    assert alert.value == 90_000
+
+
+def test_a_ratio_beyond_all_limits_is_said_as_the_greatest() -> None:
+    rows = [transaction(f"t{n}", amount="0.01", hours=24 * n) for n in range(2)]
+    great = transaction("z", amount="9000000000000000.00", hours=48)
+    (alert,) = told_by(engine_of(*RATIO), *rows, great)
+    assert alert.value == RATIO_MAX
+
+
+def test_of_a_usual_an_account_keeps_so_many_days() -> None:
+    engine = engine_of(*RATIO)
+    for day in range(30):
+        rows = [transaction(f"{who}{day}", hours=24 * day, account_id=who) for who in ("A1", "A2")]
+        told_by(engine, *rows)
+    for account in engine.ledger.accounts.values():
+        assert account.gauged is not None
+        ((cells),) = account.gauged.cells.values()
+        assert len(cells) == 2 + len(engine.ledger.open_days)
 
 
 @pytest.mark.parametrize("make", [Engine, OrdinaryEngine])

@@ -160,6 +160,7 @@ def test_the_default_policy_can_be_used() -> None:
 # -- what is wrong with it -----------------------------------------------------------------------
 
 
+RATIO = {"measure": '"ratio"', "usual": "20", "above": '"3"'}
 SHARE = {
     "measure": '"share"', "of": '"counterparty"', "above": '"80%"',
 }  # fmt: skip
@@ -228,6 +229,22 @@ SHARE = {
         ({**SHARE, "above": None, "at_least": '"80%"'}, "at_least is stated: write above"),
         ({**SHARE, "from": '"1.001"'}, "from is '1.001': write the amount as text"),
         ({"from": '"1.00"'}, "from is stated: it is the least sum"),
+        ({**RATIO, "currency": None}, "currency is missing"),
+        ({**RATIO, "above": '"2.505"'}, "above is '2.505': write how many times the usual"),
+        ({**RATIO, "above": "2.5"}, "above is 2.5: write how many times the usual"),
+        ({**RATIO, "above": "10_000"}, "above is 10000: write how many times the usual, below"),
+        ({**RATIO, "above": None, "at_least": "3"}, "at_least is stated: write above"),
+        ({**RATIO, "usual": None}, "usual is missing: write a number of days, at most 90"),
+        ({**RATIO, "usual": "0"}, "usual is 0: write a number of days"),
+        ({**RATIO, "usual": "91"}, "usual is 91: write a number of days, at most 90"),
+        ({**RATIO, "usual": '"20d"'}, "usual is '20d': write a number of days"),
+        ({**RATIO, "remembered": '"19d"'}, "remembered is 19d: write as many days as those of"),
+        ({**RATIO, "period": '"week"'}, "period is stated: a ratio is of an account's day"),
+        ({**RATIO, "window": '"24h"'}, "window is stated: a ratio is of an account's day"),
+        ({**RATIO, "per": '"counterparty"'}, "per is stated: a ratio is of an account's day"),
+        ({**RATIO, "silent": '"9d"'}, "silent is stated: ratio is no measure of a day"),
+        ({**RATIO, "where": '{ counterparty_new = "9d" }'}, "counterparty_new is stated: it goes"),
+        ({"usual": "20"}, "usual is stated: it says of how many days"),
         (
             {"measure": '"distinct"', "of": '"institution"', "per": '"institution"', "above": "3"},
             "per and of are both institution",
@@ -275,6 +292,10 @@ SHARE = {
         ),
         ({"where": '{ branch = "b\\t" }'}, 'where.branch has "b\\t": a name has no blanks'),
         (
+            {"where": '{ counterparty_institution_country = ["GB", "UK"] }'},
+            "_country has 'UK': a country is two capital letters of ISO 3166, e.g. \"GB\" for",
+        ),
+        (
             {"where": '{ counterparty_institution_country = "ru" }'},
             "_country has 'ru': a country",
         ),
@@ -313,6 +334,9 @@ SHARE = {
         ({"where": "{ weekend = 1 }"}, "where.weekend is 1"),
         ({"scope": '{ branch = "b" }'}, "scope is"),
         ({"scope": '{ account = "" }'}, "scope is"),
+        ({"scope": '{ account = "A1 " }'}, "scope.account has 'A1 ': a name has no blanks"),
+        ({"scope": '{ segment = " " }'}, "scope.segment has ' ': a name has no blanks"),
+        ({"scope": '{ product = "\\tx" }'}, 'scope.product has "\\tx": a name has no blanks'),
         ({"scope": f'{{ account = "{"a" * 257}" }}'}, "scope is"),
         ({"limit": '"500"'}, "limit is not known: use one of id, measure"),
     ],
@@ -402,7 +426,7 @@ def test_a_mistake_in_the_whole(text: str, said: str) -> None:
 
 def test_two_limits_may_not_be_taken_for_one_another() -> None:
     same_id = limit() + limit(direction='"credit"').removeprefix("version = 1\n")
-    assert problems_of(same_id) == ["limits x and x have the same id"]
+    assert problems_of(same_id) == ["limits x and x have the same id (line 8)"]
     same_subject = limit() + limit(id='"y"', above='"9"').removeprefix("version = 1\n")
     (problem,) = problems_of(same_subject)
     assert problem.startswith("limits x and y measure the same and have the same scope")
@@ -494,6 +518,46 @@ def test_dots_in_strings_and_comments_are_no_key(lines: list[str]) -> None:
     assert not any("parts" in problem for problem in problems_of(text))
 
 
+def test_a_problem_names_the_line_of_its_key_or_else_of_its_table() -> None:
+    text = """
+version = 1
+effective_from = "soon"
+[calendar]
+cut_off = "25:00"
+wat = 1
+[[limit]]
+id = "x"
+measure = "count"  # and `above` is missing
+[[limit]]
+id = "y"
+measure = "largest"
+currency = "EUR"
+where = { channel = [""], amount = { from = "x" } }
+tiers = [
+  { above = "1.00", severity = "red" },
+]
+[[suppression]]
+account = "A"
+until = "never"
+reason = "z"
+[review]
+days = 0
+"""
+    lines = text.splitlines()
+    said = [lines[int(problem.split("(line ")[1][:-1]) - 1] for problem in problems_of(text)]
+    where = 'where = { channel = [""], amount = { from = "x" } }'
+    keys = ['effective_from = "soon"', 'cut_off = "25:00"', "wat = 1", where, where, "tiers = ["]
+    assert sorted(said) == sorted([*keys, "[[limit]]", 'until = "never"', "days = 0"])
+
+
+def test_a_problem_of_one_key_hides_none_of_another() -> None:
+    wrong = {"of": '"nobody"', "scope": "1", "above": '"100%"', "where": "{ hour = 1 }"}
+    problems = problems_of(limit(**{**SHARE, **wrong, "from": '"-1"'}))
+    said = ("of is 'nobody'", "scope is 1", "above is '100%'", "where.hour is not", "from is '-1'")
+    assert len(problems) == len(said)
+    assert all(any(each in problem for problem in problems) for each in said)
+
+
 def test_so_many_problems_are_shown_and_the_number_of_the_rest() -> None:
     tied = "".join(f'[[limit]]\nid = "l{n}"\nmeasure = "count"\nabove = 1\n' for n in range(3000))
     problems = problems_of("version = 1\n" + tied)
@@ -506,7 +570,9 @@ def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
     (problem,) = problems_of(limit(measure=f'"{"x" * 100_000}"'))
     assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
     assert problem.startswith("limit x: measure is 'xxx")
-    assert problem.endswith("': one of amount, count, largest, net, through, distinct, share")
+    assert problem.endswith(
+        "': one of amount, count, largest, net, through, distinct, share, ratio (line 4)"
+    )
 
 
 toml_values = st.sampled_from(

@@ -138,6 +138,42 @@ def test_a_file_has_a_line_of_its_own() -> None:
         with_files(text, lambda _: b"P1")
 
 
+def test_a_policy_of_a_machine_with_other_line_ends_has_the_same_names(tmp_path: Path) -> None:
+    (tmp_path / "pep.txt").write_bytes(b"P1\r\nP2")
+    path = tmp_path / "policy.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + (POLICY + OF_A_FILE).replace("\n", "\r\n").encode())
+    assert policy_of_file(path).lists == policy_of(POLICY + LISTED).lists
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ("lists = 5\n# accounts_file\n", "lists is not a table: write [lists.pep] (line 3)"),
+        ("[lists.a]\naccounts_file = 3\n[lists.b]\naccounts_file = 'x'\n", "a line of its own"),
+    ],
+)
+def test_what_is_no_file_of_a_list_is_a_problem_and_no_traceback(
+    lists: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(b"P1")
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY.replace("version = 1\n", f"version = 1\n{lists}"), encoding="utf-8")
+    with pytest.raises(PolicyError) as error:
+        policy_of_file(path)
+    assert said in str(error.value)
+
+
+def test_a_problem_names_a_line_of_the_policys_own_file(tmp_path: Path) -> None:
+    (tmp_path / "pep.txt").write_bytes(b"P1\nP2\nP3\n")
+    path = tmp_path / "policy.toml"
+    text = POLICY + OF_A_FILE.replace("above = 1", "above = true")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PolicyError) as error:
+        policy_of_file(path)
+    line = 1 + text.splitlines().index("above = true")
+    assert f"a count is a whole number, e.g. 10 (line {line})" in str(error.value)
+
+
 def test_names_that_somebody_has_changed_are_refused() -> None:
     text = with_files(POLICY + OF_A_FILE, lambda _: b"P1\nP2")
     assert "0P1\n12" in text
@@ -148,7 +184,7 @@ def test_names_that_somebody_has_changed_are_refused() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('counterparties = ["P1", "P2"]', "", "lists.pep.it is empty: state accounts or"),
+        ('counterparties = ["P1", "P2"]', "", "lists.pep is empty: state accounts or"),
         ('["P1", "P2"]', '["P1", ""]', "lists.pep.counterparties has '': write a list of ids"),
         ('["P1", "P2"]', "[]", "counterparties has []: write a list of ids"),
         ('["P1", "P2"]', '["P1 "]', "counterparties has 'P1 ': write a list of ids"),
@@ -168,6 +204,7 @@ def test_what_is_refused_says_what_to_do(old: str, new: str, said: str) -> None:
     with pytest.raises(PolicyError) as error:
         policy_of(POLICY + LISTED.replace(old, new, 1))
     assert said in str(error.value)
+    assert "(line " in str(error.value)
 
 
 def test_a_hundred_thousand_names_are_checked_in_a_second_and_fit_a_record() -> None:

@@ -142,6 +142,12 @@ def test_a_reversal_withdraws_a_marked_alert_with_its_mark() -> None:
     [
         ('account = "A1"', "", "suppression 1: account is missing: write the account's id"),
         ('account = "A1"', "account = 1", "suppression 1: account is 1: write the account's id"),
+        (
+            '"A1"',
+            '"A1 "',
+            "suppression 1: account has 'A1 ': a name has no blanks",
+        ),
+        ('"daily-amount"', '" "', "suppression 1: limit has ' ': a name has no blanks"),
         ('"daily-amount"', '""', "limit is '': write a limit's id, or leave it out for all limits"),
         ('until = "2026-01-06"', "", "until is missing: write the last business day"),
         ('"2026-01-06"', '"2026-02-30"', "until is '2026-02-30': write the last business day"),

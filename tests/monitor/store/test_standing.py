@@ -92,6 +92,15 @@ def test_a_suppressed_alert_is_in_nobodys_queue_until_somebody_takes_it() -> Non
     assert standing_of([MARKED._replace(status="withdrawn")], []).state is State.WITHDRAWN
 
 
+def test_a_snooze_does_not_bring_a_suppressed_alert_into_the_queue() -> None:
+    snoozed = does(Does.SNOOZE, 1, until="2026-03-01T00:00:00Z", note=None)
+    marked = MARKED._replace(number=2)
+    assert standing_of([RAISED], [snoozed]).state is State.SNOOZED
+    standing = standing_of([RAISED, marked], [snoozed])  # whose end no report and no action tells
+    assert (standing.state, standing.snoozed_until) == (State.SUPPRESSED, None)
+    assert standing_of([RAISED, marked, RAISED._replace(number=3)], [snoozed]).state == "snoozed"
+
+
 def test_the_last_report_says_whether_an_alert_is_suppressed() -> None:
     assert standing_of([MARKED, RAISED._replace(number=2)], []).state is State.OPEN
     assert standing_of([RAISED, MARKED._replace(number=2)], []).state is State.SUPPRESSED

@@ -95,6 +95,10 @@ CHANGED = {
         'measure = "share"\nof = "institution"\ncurrency = "EUR"\nfrom = "9.00"\nabove = "80%"',
     ),
     "limit.silent": ('"low"', '"low"\nsilent = "90d"\nremembered = "400d"'),
+    "limit.usual": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        'measure = "ratio"\nusual = 20\ncurrency = "EUR"\nabove = "2.50"',
+    ),
     "limit.remembered": ('"low"', '"low"\nsilent = "90d"\nremembered = "500d"'),
     "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
     "where.channel": ('"low"', '"low"\nwhere = { channel = "cash" }'),
@@ -246,7 +250,8 @@ reason = "never began"
 """
     now = event_time_of("2026-02-01T12:00:00Z")
     assert now is not None
-    assert notes_of(policy_of(BASE + more), now) == [
+    base = BASE.replace('[lists.pep]\naccounts = ["A7"]\ncounterparties = ["P1"]\n', "")
+    assert notes_of(policy_of(base + more), now) == [
         "the suppression of account A2 has ended on 2026-01-31: take it out, or set a later until",
         (
             "the suppression of account A3 for limit xx marks nothing: no such limit is stated;"
@@ -257,6 +262,33 @@ reason = "never began"
             " is in force; take it out, or set a later until"
         ),
     ]
+
+
+ASKING = """
+[[limit]]
+id = "to-pep"
+measure = "count"
+where = { counterparty_in = "pep", holiday = false }
+above = 1
+[[review]]
+scope = { in_list = "pep" }
+"""
+
+
+def test_lists_that_nothing_asks_for_and_holidays_that_have_run_out_are_noted() -> None:
+    now = event_time_of("2026-12-26T12:00:00Z")
+    later = event_time_of("2026-12-27T12:00:00Z")
+    assert now is not None
+    assert later is not None
+    unused = "list pep has {} that nothing asks for: name it in a {}, or take them out"
+    assert notes_of(policy_of(BASE), later) == [
+        unused.format("accounts", "scope.in_list"),
+        unused.format("counterparties", "where.counterparty_in"),
+    ]
+    asking = policy_of(BASE.replace("[review]", "[[review]]") + ASKING)
+    assert notes_of(asking, now) == []
+    (note,) = notes_of(asking, later)
+    assert note.startswith("the last of calendar.holidays is 2026-12-26, and limit to-pep asks")
 
 
 GAUGE = """
