@@ -96,6 +96,7 @@ class MadeLog:
 
     batches: list[tuple[int, bytes]] = field(default_factory=list)
     aborted: list[tuple[int, int]] = field(default_factory=list)  # producer, first offset
+    ended: dict[tuple[int, int], int] = field(default_factory=dict)  # the offsets of their markers
     begin: int = 0
 
     @property
@@ -110,11 +111,13 @@ class MadeLog:
     def fetched(self, offset: int, bytes_max: int) -> tuple[bytes, list[tuple[int, int]]]:
         """Return what a broker answers to a fetch: whole batches, and a last one that is cut.
 
-        The first one is whole however large it is, as Kafka has it.
+        The first one is whole however large it is, as Kafka has it. With them come the aborted
+        transactions that did not end before the offset.
         """
         left = [batch for behind, batch in self.batches if behind > offset]
         size = max(bytes_max, len(left[0])) if left else 0
-        return b"".join(left)[:size], list(self.aborted)
+        aborted = [each for each in self.aborted if self.ended.get(each, offset) >= offset]
+        return b"".join(left)[:size], aborted
 
 
 def made_records(draw: Any, most: int, gap: int = 1) -> list[Made]:  # noqa: ANN401 - hypothesis's
@@ -175,6 +178,9 @@ class _Writing:
     def marker(self) -> None:
         producer = self._draw(st.integers(1, 3))
         is_aborted = self._open.pop(producer, False)
+        if is_aborted:
+            begun = next(each for each in reversed(self.log.aborted) if each[0] == producer)
+            self.log.ended[begun] = self.log.end
         self.log.add(marker(self.log.end, producer, commits=not is_aborted), 1)
 
     def old(self) -> None:
