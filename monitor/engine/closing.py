@@ -100,7 +100,8 @@ class Closing:
 
         What the models know of them is asked now: it must not depend on when the rest is done.
         """
-        self._reviews.count_all()  # of days before, if records came too seldom to do it by turns
+        while self.days or self._reviews.is_counting:  # days before: they came too fast for turns
+            self.work(CLOSED_DAYS_MAX, step)
         for closed in ended:
             account_days = [*closed.account_days]
             scores = self._outliers.day_scores(account_days)

@@ -363,6 +363,11 @@ class Engine:
         """
         self._closing.work(at_most, self._step)
 
+    def finish_closing(self) -> None:
+        """Go on with the days that have closed until all of them is told."""
+        while self.has_closing_days or self.is_closing:
+            self.close_account_days()
+
     @property
     def has_closing_days(self) -> bool:
         """Whether something is still to be told of days that have closed."""

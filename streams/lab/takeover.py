@@ -1,4 +1,4 @@
-"""How long it takes until another worker decides the partitions of one that was killed."""
+"""The time until another worker decides the partitions of one that was killed."""
 
 import asyncio
 import time

@@ -58,6 +58,7 @@ class Flushed(NamedTuple):
     bytes: int
     seconds: float
     steps: tuple[tuple[str, float], ...]  # in order, each with its seconds
+    told: Step | None = None  # what was told before, of days that had closed
 
 
 class Changes:
@@ -323,10 +324,12 @@ class Partition:
         if not ack.cancelled() and ack.exception() is None:
             self._on_latency(max(time.time() - written_at / 1_000_000, 0.0), alert_id)
 
-    async def flush(self) -> Flushed | None:
+    async def flush(self, *, is_late: bool = False) -> Flushed | None:
         """Write what is new, and acknowledge its records; None if there is nothing new.
 
-        Nothing is written once the partition has moved to another worker.
+        A seal says that all was told of the days that are closed. So nothing is written before, or
+        it is told now, all of it, if the flush `is_late`: days may end faster than they are gone on
+        with. Nothing is written once the partition has moved to another worker.
         """
         async with self._flushing:
             started = self._step_began = time.perf_counter()
@@ -336,8 +339,12 @@ class Partition:
                     return None
                 if self.changes.has_policies:
                     return None  # a seal would say that they have decided: the next tick first
+                told = None
                 if self.engine.is_closing:
-                    return None  # a seal would say that all was told of the closed days
+                    if not is_late:
+                        return None
+                    self.engine.finish_closing()
+                    told = await self._deliver(None)
                 self._is_writing = True
                 await self._send(self._topics.completeness, self.completeness.take_records())
                 snapshot = self._snapshot()
@@ -349,7 +356,7 @@ class Partition:
             for event in snapshot.events:
                 event.ack()
             seconds = time.perf_counter() - started
-            return Flushed(snapshot.records, written, seconds, tuple(self._steps))
+            return Flushed(snapshot.records, written, seconds, tuple(self._steps), told)
 
     def _end_step(self, name: str) -> None:
         now = time.perf_counter()

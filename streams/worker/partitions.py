@@ -136,6 +136,7 @@ class Agents:
         self._verdicts = NO_VERDICTS
         self._generation = -1
         self._flushed_at: dict[int, float] = {}
+        self._looked_at: dict[int, float] = {}  # when the timer's turn was, whatever came of it
         self._flush_seconds: dict[int, float] = {}
         self._flushes: dict[int, asyncio.Task[None]] = {}
         self._lateness = LatenessLog()
@@ -353,15 +354,17 @@ class Agents:
             self._flushes[partition.number] = asyncio.create_task(self._flush_one(partition))
 
     async def _flush_one(self, partition: Partition) -> None:
+        is_late = partition.records_pending >= self._settings.flush_records
         try:
-            flushed = await partition.flush()
+            flushed = await partition.flush(is_late=is_late)
         except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
             self._on_crash(error)
             return
-        now = time.monotonic()
-        self._flushed_at[partition.number] = now
         if flushed is None:
             return
+        if flushed.told is not None:
+            self._count_told(flushed.told)
+        self._flushed_at[partition.number] = time.monotonic()
         self._flush_seconds[partition.number] = flushed.seconds
         _log.debug(
             "partition %d: flushed %d records in %.3f s",
@@ -397,6 +400,7 @@ class Agents:
         while True:
             await asyncio.sleep(min(TICK_SECONDS, self._flush_interval_seconds))
             for partition in self._due():
+                self._looked_at[partition.number] = time.monotonic()
                 await self._tick(partition)
                 self._start_flush(partition)
 
@@ -406,10 +410,12 @@ class Agents:
         waiting: list[tuple[float, int]] = []
         for number, partition in self.partitions.items():
             long = FLUSH_SHARE * self._flush_seconds.get(number, 0.0)
-            wait = max(interval, min(long, FLUSH_WAIT_SECONDS_MAX))
             flushed_at = self._flushed_at.get(number, 0.0)
-            if partition.is_current() and now - flushed_at >= wait:
-                waiting.append((flushed_at, number))
+            # A flush that wrote nothing, because a day is closing, must not put off the next.
+            had_turn_at = max(flushed_at, self._looked_at.get(number, 0.0))
+            is_time = now - flushed_at >= min(long, FLUSH_WAIT_SECONDS_MAX)
+            if partition.is_current() and is_time and now - had_turn_at >= interval:
+                waiting.append((had_turn_at, number))
         return [
             self.partitions[number] for number in in_turn(waiting, len(self.partitions), interval)
         ]
