@@ -379,9 +379,8 @@ def test_a_closed_day_that_is_not_emitted_yet_counts_no_more_once_it_is_forgotte
     spent(engine, 0)
     assert told(spent(engine, 1)) == [("raised", 1, 2)]
     monkeypatch.setattr(engine, "close_account_days", lambda _: None)
-    for day in (100, 110):
-        assert spent(engine, day, "1.00", account_id="A2") == []
+    assert spent(engine, 100, "1.00", account_id="A2") == []
     assert len(engine.ledger.accounts["A1"].days) == 2
     assert engine.ledger.accounts["A1"].review is None
-    assert spent(engine, 112) == []
-    assert told(spent(engine, 113)) == [("raised", 1, 2)]
+    assert spent(engine, 102) == []
+    assert told(spent(engine, 103)) == [("raised", 1, 2)]
