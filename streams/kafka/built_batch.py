@@ -8,7 +8,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
-from aiokafka.record.default_records import DefaultRecordBase
+from aiokafka.record.default_records import (
+    DefaultRecordBase,
+    DefaultRecordBatch,
+    DefaultRecordBatchBuilder,
+)
 from aiokafka.record.util import calc_crc32c
 
 from models.arrays import Bytes, Ints
@@ -114,6 +118,26 @@ class BuiltBatch:
 
     def _build(self) -> bytearray:
         return self._data
+
+
+def section_of(records: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[bytes, int]:
+    """Return records, given as their keys and values, as a batch has them, and how many they are.
+
+    They have no time of their own.
+    """
+    builder = DefaultRecordBatchBuilder(_MAGIC, 0, 0, _NO_PRODUCER, _NO_PRODUCER, 0, 1 << 30)
+    count = 0
+    for key, value in records:
+        builder.append(count, 0, key, value, [])
+        count += 1
+    return bytes(builder.build())[_HEADER.size :], count
+
+
+def pairs_of(section: bytes, count: int) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Yield the key and the value of each record of a section."""
+    if count:
+        for record in DefaultRecordBatch(bytes(BuiltBatch(section, count, 0)._data)):  # noqa: SLF001 - of our own
+            yield record.key, record.value
 
 
 def built_batches(

@@ -60,6 +60,38 @@ class OutgoingRows(Sequence[Outgoing]):
         return list(self)[place]
 
 
+class Prepared(Sequence[Outgoing]):
+    """Records that were made a batch before, but for the time at which they are written.
+
+    Raises RecordTooLargeError if they have no room in one batch.
+    """
+
+    def __init__(self, records: Sequence[Outgoing]) -> None:
+        from streams.kafka.built_batch import section_of  # noqa: PLC0415 - loads kernels
+
+        if (size := sum(map(record_bytes, records))) > BATCH_BYTES_MAX:
+            raise RecordTooLargeError(f"{len(records)} records have {size:,} bytes: too many")
+        self.section, self._count = section_of((record.key, record.value) for record in records)
+
+    def __len__(self) -> int:
+        """Return how many records they are."""
+        return self._count
+
+    def __iter__(self) -> Iterator[Outgoing]:
+        """Yield the records one by one."""
+        from streams.kafka.built_batch import pairs_of  # noqa: PLC0415 - as above
+
+        yield from starmap(Outgoing, pairs_of(self.section, self._count))
+
+    @overload
+    def __getitem__(self, place: int, /) -> Outgoing: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> Sequence[Outgoing]: ...
+    def __getitem__(self, place: int | slice, /) -> Outgoing | Sequence[Outgoing]:
+        """Return one of the records, or some."""
+        return list(self)[place]
+
+
 class RecordTooLargeError(RuntimeError):
     """A record that no topic takes, of ours: whoever makes records bounds or splits them before."""
 
@@ -181,10 +213,13 @@ class Outbox:
         Raises RecordTooLargeError, before any is queued, if one is larger than a topic takes.
         """
         acks: list[asyncio.Future[object]] = []
-        if isinstance(records, OutgoingRows):
-            from streams.kafka.built_batch import built_batches  # noqa: PLC0415 - loads kernels
+        if isinstance(records, OutgoingRows | Prepared):
+            from streams.kafka.built_batch import BuiltBatch, built_batches  # noqa: PLC0415 - as above
 
-            now = round(time.time() * 1000)
+            now = self._written_ms() or round(time.time() * 1000)
+            if isinstance(records, Prepared):
+                built = BuiltBatch(records.section, len(records), now)
+                return [await self._queue(built, topic, partition)] if records else []
             for built in built_batches(records.written, now, BATCH_BYTES_MAX):
                 acks.append(await self._queue(built, topic, partition))  # noqa: PERF401 - sent one by one
             return acks

@@ -19,12 +19,13 @@ from streams.feed.reader import BATCH_ROWS, Batch
 from streams.interpreter import building
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.cluster import cluster_of
-from streams.kafka.producer import Dispatch, Outbox, Outgoing
+from streams.kafka.producer import Dispatch, Outbox, Prepared
 from streams.kafka.reader import TopicReader
 from streams.lab.rig import Samples, WorkerProcess, embedded_rig, taken_in, total_of
 from streams.send.transactions import dealt_slices, send_batches, send_slices
 from streams.settings import Settings
 from streams.topics.catalog import Topics
+from streams.worker.partitions import FLUSH_WAIT_SECONDS_MAX
 
 ACCOUNTS: Final = 20_000
 LATENCY_SECONDS: Final = 15.0
@@ -37,6 +38,7 @@ RECOVERY_POLL_SECONDS: Final = 0.2
 SESSION_GRACE_SECONDS: Final = 1.0
 TAIL_WAIT_MS: Final = 10
 """The embedded broker looks again after half of it whether there are alerts."""
+FLUSHED: Final = "weir_flush_bytes_total"
 STOCK: Final = "streams.lab.stock_faust"
 
 
@@ -175,9 +177,7 @@ async def _latency(settings: Settings, worker: WorkerProcess, rate: float) -> La
     sent_at: list[float] = []
     waits: list[float] = []
     numbers: dict[str, int] = {}  # of each transaction, in the order of sending
-    slices: list[
-        dict[int, list[Outgoing]]
-    ] = []  # held to the end: to free them takes half a second
+    slices: list[dict[int, Prepared]] = []  # held to the end: to free them takes long
 
     async def send() -> None:
         dispatch = await Dispatch.to(outbox, topics.transactions)
@@ -251,10 +251,9 @@ def weir_recovery(policy: Path, accounts: int) -> Recovery:
         first = WorkerProcess(settings)
         try:
             _reading(first, taken_in, at_least=accounts)
-            time.sleep(2 * settings.flush_seconds)
-            samples = first.samples()
+            samples = _flushed(first)
             state_bytes = total_of(samples, "weir_state_bytes")
-            changelog_bytes = total_of(samples, "weir_flush_bytes_total")
+            changelog_bytes = total_of(samples, FLUSHED)
             first.terminate()
         finally:
             first.close()
@@ -283,6 +282,20 @@ def weir_recovery(policy: Path, accounts: int) -> Recovery:
             round(read.cpu_seconds, 2),
             changelog_bytes,
         )
+
+
+def _flushed(worker: WorkerProcess) -> Samples:
+    """Return what a worker says when it has written all: no flush comes while one may wait."""
+    samples = worker.samples()
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < FLUSH_WAIT_SECONDS_MAX + 1:
+        time.sleep(POLL_SECONDS_MAX)
+        worker.ensure_running()
+        now = worker.samples()
+        if total_of(now, FLUSHED) != total_of(samples, FLUSHED):
+            quiet_since = time.monotonic()
+        samples = now
+    return samples
 
 
 def _assigned(samples: Samples) -> int:

@@ -9,11 +9,13 @@ from monitor.core.business_day import event_time_of
 from streams.feed.lateness import RowOrder
 from streams.feed.reader import Batch
 from streams.feed.rows import records_of
-from streams.kafka.producer import Dispatch, Outbox, Outgoing
+from streams.kafka.producer import Dispatch, Outbox, Outgoing, Prepared
 from streams.wire.codec import heartbeat_bytes, is_heartbeat
 
 SLICE_RECORDS: Final = 500
 """Records that are sent at a time: a paced stream comes in drops, not in floods."""
+
+SLICE_RECORDS_MAX: Final = 2000
 
 LINGER_SECONDS: Final = 0.01
 """A fast producer waits so long for a batch to fill, as Kafka's `linger.ms` is set for them."""
@@ -61,19 +63,22 @@ async def send_heartbeat(outbox: Outbox, topic: str, event_time: int) -> int:
 
 def dealt_slices(
     dispatch: Dispatch, batches: Iterable[Batch], rate: float
-) -> Iterator[dict[int, list[Outgoing]]]:
+) -> Iterator[dict[int, Prepared]]:
     """Yield the records of batches that are sent at a time at a rate, by their partitions.
 
-    They are those of LINGER_SECONDS, and no fewer than `send_batches` sends at a time.
+    They are those of LINGER_SECONDS, and no fewer than `send_batches` sends at a time. As batches
+    that are made before they cost next to nothing when they are sent. Raises RecordTooLargeError if
+    they are too large for that.
     """
-    size = max(SLICE_RECORDS, round(rate * LINGER_SECONDS))
+    size = min(max(SLICE_RECORDS, round(rate * LINGER_SECONDS)), SLICE_RECORDS_MAX)
     for batch in batches:
         for part in _slices(list(records_of(batch)), size):
-            yield dispatch.deal(part)
+            dealt = dispatch.deal(part)
+            yield {partition: Prepared(records) for partition, records in dealt.items()}
 
 
 async def send_slices(
-    dispatch: Dispatch, slices: Iterable[dict[int, list[Outgoing]]], rate: float
+    dispatch: Dispatch, slices: Iterable[dict[int, Prepared]], rate: float
 ) -> AsyncIterator[int]:
     """Send slices made before, at most `rate` records a second; `dealt_slices` makes them."""
     started = time.monotonic()
