@@ -354,7 +354,8 @@ class Agents:
             self._flushes[partition.number] = asyncio.create_task(self._flush_one(partition))
 
     async def _flush_one(self, partition: Partition) -> None:
-        is_late = partition.records_pending >= self._settings.flush_records
+        # Else closed days are gone on with by turns, which holds nothing up.
+        is_late = partition.records_pending >= FLUSH_TIMES_MAX * self._settings.flush_records
         try:
             flushed = await partition.flush(is_late=is_late)
         except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
