@@ -36,7 +36,19 @@ class Outgoing(NamedTuple):
     headers: Sequence[tuple[str, bytes]] = ()
 
 
-class OutgoingRows(Sequence[Outgoing]):
+class _Encoded(Sequence[Outgoing]):
+    """Records that are bytes already; each is made for whoever asks for it."""
+
+    @overload
+    def __getitem__(self, place: int, /) -> Outgoing: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> Sequence[Outgoing]: ...
+    def __getitem__(self, place: int | slice, /) -> Outgoing | Sequence[Outgoing]:
+        """Return one of the records, or some."""
+        return list(self)[place]
+
+
+class OutgoingRows(_Encoded):
     """Records that stand as bytes in arrays, and that an Outbox writes in one go."""
 
     def __init__(self, written: Sequence["WrittenRecords"]) -> None:
@@ -51,16 +63,8 @@ class OutgoingRows(Sequence[Outgoing]):
         for written in self.written:
             yield from starmap(Outgoing, written.pairs())
 
-    @overload
-    def __getitem__(self, place: int, /) -> Outgoing: ...
-    @overload
-    def __getitem__(self, place: slice, /) -> Sequence[Outgoing]: ...
-    def __getitem__(self, place: int | slice, /) -> Outgoing | Sequence[Outgoing]:
-        """Return one of the records, or some."""
-        return list(self)[place]
 
-
-class Prepared(Sequence[Outgoing]):
+class Prepared(_Encoded):
     """Records that were made a batch before, but for the time at which they are written.
 
     Raises RecordTooLargeError if they have no room in one batch.
@@ -71,6 +75,7 @@ class Prepared(Sequence[Outgoing]):
 
         if (size := sum(map(record_bytes, records))) > BATCH_BYTES_MAX:
             raise RecordTooLargeError(f"{len(records)} records have {size:,} bytes: too many")
+        assert not any(record.headers for record in records), "a section is made without headers"
         self.section, self._count = section_of((record.key, record.value) for record in records)
 
     def __len__(self) -> int:
@@ -82,14 +87,6 @@ class Prepared(Sequence[Outgoing]):
         from streams.kafka.built_batch import pairs_of  # noqa: PLC0415 - as above
 
         yield from starmap(Outgoing, pairs_of(self.section, self._count))
-
-    @overload
-    def __getitem__(self, place: int, /) -> Outgoing: ...
-    @overload
-    def __getitem__(self, place: slice, /) -> Sequence[Outgoing]: ...
-    def __getitem__(self, place: int | slice, /) -> Outgoing | Sequence[Outgoing]:
-        """Return one of the records, or some."""
-        return list(self)[place]
 
 
 class RecordTooLargeError(RuntimeError):

@@ -17,6 +17,7 @@ from streams.kafka.built_batch import (
     put_varint,
     varint_bytes,
 )
+from streams.kafka.producer import Outgoing, Prepared, RecordTooLargeError
 from tests.support.laws import law
 
 NOW = 1_774_000_000_123
@@ -91,3 +92,19 @@ def test_a_batch_takes_no_further_record() -> None:
     batch.append(key=b"k", value=b"v")
     batch.close()
     assert batch.record_count() == 1
+
+
+@given(st.lists(values, max_size=60))
+@law(100)
+def test_prepared_records_are_the_ones_they_were_made_of(told: list[tuple[int, bytes]]) -> None:
+    records = [Outgoing(key, value) for key, value in made(told).pairs()]
+    prepared = Prepared([*records, Outgoing(None, b"v"), Outgoing(b"k", None)])
+    assert len(prepared) == len(records) + 2
+    assert list(prepared) == [*records, Outgoing(None, b"v"), Outgoing(b"k", None)]
+    assert prepared[-1] == Outgoing(b"k", None)
+    assert not list(Prepared([]))
+
+
+def test_prepared_records_have_room_in_one_batch() -> None:
+    with pytest.raises(RecordTooLargeError, match="too many"):
+        Prepared([Outgoing(b"k", bytes(500_000))] * 2)
