@@ -84,6 +84,16 @@ remembered = "20d"
 above = "50.00"
 
 [[limit]]
+id = "usual"
+measure = "ratio"
+direction = "debit"
+currency = "EUR"
+usual = 1
+remembered = "10d"
+from = "20.00"
+above = "1.20"
+
+[[limit]]
 id = "new-payees"
 measure = "distinct"
 of = "counterparty"
