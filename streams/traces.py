@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from streams.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Tracer
 
@@ -38,8 +39,9 @@ class Traces:
     def __init__(self, settings: Settings) -> None:
         self._tracer: Tracer | None = None
         self._provider: TracerProvider | None = None
+        self._exporter: OTLPSpanExporter | None = None
         if settings.traces_endpoint is not None:
-            self._provider = _provider_of(settings, settings.traces_endpoint)
+            self._provider, self._exporter = _provider_of(settings, settings.traces_endpoint)
             self._tracer = self._provider.get_tracer("weir", version("weir-monitor"))
 
     def note(
@@ -66,14 +68,19 @@ class Traces:
 
     def close(self) -> None:
         """Send what waits, for a few seconds at most."""
-        if self._provider is not None:
-            # Without an end of ours the SDK tries for half a minute, while partitions wait.
-            closing = threading.Thread(target=self._provider.shutdown, daemon=True)
-            closing.start()
+        if self._provider is None or self._exporter is None:
+            return
+        # Without an end of ours the SDK tries for half a minute, while partitions wait.
+        closing = threading.Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(SEND_SECONDS_MAX)
+        if closing.is_alive():
+            # It tries no more, and what waits is dropped.
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # untyped
             closing.join(SEND_SECONDS_MAX)
 
 
-def _provider_of(settings: Settings, endpoint: str) -> "TracerProvider":
+def _provider_of(settings: Settings, endpoint: str) -> "tuple[TracerProvider, OTLPSpanExporter]":
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an extra
             OTLPSpanExporter,
@@ -96,4 +103,4 @@ def _provider_of(settings: Settings, endpoint: str) -> "TracerProvider":
     provider = TracerProvider(resource=Resource(attributes), shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint=endpoint, timeout=SEND_SECONDS_MAX)
     provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=WAITING_MAX))
-    return provider
+    return provider, exporter
