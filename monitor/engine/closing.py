@@ -100,8 +100,7 @@ class Closing:
 
         What the models know of them is asked now: it must not depend on when the rest is done.
         """
-        while self.days or self._reviews.is_counting:  # days before: they came too fast for turns
-            self.work(CLOSED_DAYS_MAX, step)
+        self.finish(step)  # of days before, if they came too fast for turns
         for closed in ended:
             account_days = [*closed.account_days]
             scores = self._outliers.day_scores(account_days)
@@ -123,6 +122,11 @@ class Closing:
         """Take an account-day that was put back, and whose day is closed: it is emitted again."""
         policy, _ = self._ledger.policies.for_day(account_day.day)
         self.days.append(ClosingDay([account_day], policy.version, [_NOT_ASKED]))
+
+    def finish(self, step: Step) -> None:
+        """Do all that is left; what comes of it goes into `step`."""
+        while self.days or self._reviews.is_counting:
+            self.work(CLOSED_DAYS_MAX, step)
 
     def work(self, units: int, step: Step) -> None:
         """Do so many units of what is left: account-days are counted, then summed, then emitted.

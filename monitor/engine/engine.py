@@ -365,8 +365,7 @@ class Engine:
 
     def finish_closing(self) -> None:
         """Go on with the days that have closed until all of them is told."""
-        while self.has_closing_days or self.is_closing:
-            self.close_account_days()
+        self._closing.finish(self._step)
 
     @property
     def has_closing_days(self) -> bool:

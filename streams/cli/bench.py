@@ -1,6 +1,7 @@
 """`weir bench`: how fast a worker is on this machine, beside an ordinary Faust agent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -279,22 +280,27 @@ def _stages(policy_text: str, transactions: int) -> dict[str, object]:
     }
 
 
-def _take_over(policy_text: str, accounts: int, broker: str | None) -> dict[str, object]:
+@contextmanager
+def _policy_file(text: str) -> Iterator[Path]:
+    """Write a policy for workers to read, for as long as they are measured."""
     import tempfile
-
-    from streams.lab.takeover import take_over
 
     with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
         policy = Path(folder) / "policy.toml"
-        policy.write_text(policy_text, encoding="utf-8")
+        policy.write_text(text, encoding="utf-8")
+        yield policy
+
+
+def _take_over(policy_text: str, accounts: int, broker: str | None) -> dict[str, object]:
+    from streams.lab.takeover import take_over
+
+    with _policy_file(policy_text) as policy:
         return dict(take_over(policy, accounts, broker, _say)._asdict())
 
 
 def _bench(
     policy_text: str, transactions: int, stock_transactions: int, recovery_accounts: int
 ) -> dict[str, object]:
-    import tempfile
-
     from streams.lab.bench import (
         state_size,
         stock_throughput,
@@ -303,9 +309,7 @@ def _bench(
         weir_throughput,
     )
 
-    with tempfile.TemporaryDirectory(prefix="weir-bench-") as folder:
-        policy = Path(folder) / "policy.toml"
-        policy.write_text(policy_text, encoding="utf-8")
+    with _policy_file(policy_text) as policy:
         _say(f"Weir: {transactions:,} transactions")
         weir = weir_throughput(policy, transactions)
         result: dict[str, object] = {

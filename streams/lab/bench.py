@@ -265,7 +265,7 @@ def weir_recovery(policy: Path, accounts: int) -> Recovery:
         time.sleep(max(session_ends - time.monotonic(), 0.0))
         second = WorkerProcess(settings)
         try:
-            read = _reading(second, _assigned, 1, RECOVERY_POLL_SECONDS)
+            read = _reading(second, assigned, 1, RECOVERY_POLL_SECONDS)
             read_seconds = time.monotonic() - second.started_at
             reading = _reading(second, taken_in, 1000, RECOVERY_POLL_SECONDS)
             kept = total_of(reading.samples, "weir_transactions_total")
@@ -298,7 +298,8 @@ def _flushed(worker: WorkerProcess) -> Samples:
     return samples
 
 
-def _assigned(samples: Samples) -> int:
+def assigned(samples: Samples) -> int:
+    """Return how many partitions a worker has."""
     return total_of(samples, "weir_partitions_assigned")
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from monitor.population import Population
 from streams.kafka.broker_error import BrokerError
-from streams.lab.bench import WAIT_SECONDS_MAX, fill, one_each
+from streams.lab.bench import WAIT_SECONDS_MAX, assigned, fill, one_each
 from streams.lab.broker import free_port
 from streams.lab.rig import Samples, WorkerProcess, place_of, taken_in, total_of
 from streams.settings import Settings
@@ -51,7 +51,7 @@ def take_over(
         try:
             workers += [WorkerProcess(settings), WorkerProcess(_other(settings))]
             say("two workers join")
-            _until(workers, lambda: all(_assigned(worker.samples()) for worker in workers))
+            _until(workers, lambda: all(assigned(worker.samples()) for worker in workers))
             say(f"{accounts:,} accounts, an open day each")
             sent = asyncio.run(fill(settings, one_each(Population(accounts, 1, seed=1))))
             _until(workers, lambda: sum(taken_in(w.samples()) for w in workers) >= sent)
@@ -115,7 +115,3 @@ def _decided(samples: Samples) -> dict[tuple[str, ...], float]:
     return {
         labels: value for (metric, labels), value in samples.items() if metric == name and value
     }
-
-
-def _assigned(samples: Samples) -> int:
-    return total_of(samples, "weir_partitions_assigned")
