@@ -40,8 +40,8 @@ class AccountMemory(NamedTuple):
     """Bytes of resident memory an account.
 
     Where one account in `DAYS_BETWEEN` is active a day, and where every account has an open day
-    with one transaction. The bytes of state that a worker keeps as they are on its changelog are
-    part of it, and stand by themselves, too.
+    with one transaction. The bytes of its state on the changelog stand beside it: a worker does not
+    keep them in memory.
     """
 
     engine: str

@@ -23,6 +23,7 @@ from streams.interpreter import configure_interpreter
 from streams.kafka.partitioner import dealer
 from streams.kafka.producer import Outgoing
 from streams.settings import Settings
+from streams.state.changelog import keep
 from streams.topics.catalog import Topics
 from streams.wire import codec, columns
 from streams.wire.records import RecordBatch
@@ -80,16 +81,23 @@ class _TimedArrays(_Timed, OrdinaryEngine):
 
 
 class InstantSender:
-    """An outbox whose records are acknowledged at once, and go nowhere."""
+    """An outbox whose records are acknowledged at once, and go nowhere.
 
-    def __init__(self) -> None:
+    Those of the changelog `into` may be kept: they are what is live there.
+    """
+
+    def __init__(self, changelog: str, into: dict[bytes, bytes] | None = None) -> None:
         self._offset = 0
+        self._changelog = changelog
+        self._into = into
 
     async def send(
         self, topic: str, partition: int, records: Sequence[Outgoing]
     ) -> list[asyncio.Future[object]]:
         """Return the acknowledgement of records."""
-        del topic, partition
+        del partition
+        if self._into is not None and topic == self._changelog:
+            keep(self._into, ((r.key, r.value) for r in records if r.key is not None))
         ack: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         ack.set_result(_Receipt(self._offset))
         self._offset += len(records)
@@ -137,14 +145,18 @@ class _Lane:
         seconds["keep"] += time.process_time() - is_told
 
 
-def made_partition(engine: Engine, kept: dict[bytes, bytes] | None = None) -> Partition:
+def made_partition(
+    engine: Engine,
+    kept: dict[bytes, bytes] | None = None,
+    into: dict[bytes, bytes] | None = None,
+) -> Partition:
     """Return the partition of an engine, as a worker has it, that sends nothing to anywhere.
 
-    It is put together from what is `kept`, and keeps its state there.
+    It is put together from what is `kept`. What it writes of its state is kept `into`, if anywhere.
     """
     topics = Topics.of(Settings(broker="none"))
-    kept = {} if kept is None else kept
-    return Partition(engine, kept, InstantSender(), topics, lambda _: True)
+    sender = InstantSender(topics.changelog, into)
+    return Partition(engine, {} if kept is None else kept, sender, topics, lambda _: True)
 
 
 def stage_costs(policy: Policy, batches: Iterable[Batch], engine: str) -> dict[str, float]:

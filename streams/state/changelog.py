@@ -125,10 +125,11 @@ def part_keys(kept: Iterable[bytes]) -> set[bytes]:
 
 def holds(kept: bytes | None, newer: bytes) -> bool:
     """Return whether a bucket or seal takes the place of the one that is kept."""
-    return kept is None or _offset_of(kept) <= _offset_of(newer)
+    return kept is None or offset_bytes(kept) <= offset_bytes(newer)
 
 
-def _offset_of(value: bytes) -> bytes:
+def offset_bytes(value: bytes) -> bytes:
+    """Return the offset that a value begins with, as it stands there: greater ones sort behind."""
     return value[: _OFFSET.size]
 
 
@@ -174,7 +175,7 @@ def newest_seal(kept: dict[bytes, bytes]) -> Seal | None:
 
     Raises StateError if it is in pieces, and they are not there.
     """
-    seals = [(term_of(key), _offset_of(kept[key]), key) for key in kept if is_seal(key)]
+    seals = [(term_of(key), offset_bytes(kept[key]), key) for key in kept if is_seal(key)]
     if not seals:
         return None
     key = max(seals)[2]
@@ -395,9 +396,19 @@ def _kept_ids(values: Sequence[bytes], rows: RowsRestored) -> dict[int, KeptIds]
     return kept
 
 
-def is_versioned(key: bytes) -> bool:
-    """Return whether a key's value begins with its offset (all but journal chunks)."""
-    return not is_journal(key)
+def is_great(key: bytes) -> bool:
+    """Return whether a key is that of a bucket, of a part of the models, or of a piece of one."""
+    if key.startswith(keys.BUCKET):
+        return whole_key(key) != seal_pieces_key(writer_of(key))
+    return key.startswith(_PART_KEY)
+
+
+def takes_place(kept: bytes | None, key: bytes, newer: bytes) -> bool:
+    """Return whether a record takes the place of what is kept under its key.
+
+    The offset that values begin with decides; journal chunks have none, and are written once.
+    """
+    return is_journal(key) or holds(kept, newer)
 
 
 def keep(kept: dict[bytes, bytes], records: Iterable[tuple[bytes, bytes | None]]) -> None:
@@ -405,5 +416,5 @@ def keep(kept: dict[bytes, bytes], records: Iterable[tuple[bytes, bytes | None]]
     for key, value in records:
         if value is None:
             kept.pop(key, None)
-        elif not is_versioned(key) or holds(kept.get(key), value):
+        elif takes_place(kept.get(key), key, value):
             kept[key] = value

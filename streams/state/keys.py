@@ -54,10 +54,10 @@ def unpacked(value: bytes) -> list[Any]:
 
 
 _SEAL: Final = b"seal:"
-_BUCKET: Final = b"b:"
+BUCKET: Final = b"b:"
 _JOURNAL: Final = b"j:"
 _COUNTS: Final = b"c:"
-_OF_A_WRITER: Final = (_SEAL, _BUCKET, _JOURNAL, _COUNTS)
+_OF_A_WRITER: Final = (_SEAL, BUCKET, _JOURNAL, _COUNTS)
 _TERM_DIGITS: Final = 8
 
 
@@ -95,7 +95,7 @@ def seal_key(writer: bytes) -> bytes:
 
 def bucket_key(writer: bytes, bucket: int) -> bytes:
     """Return the key of a bucket that a writer writes."""
-    return b"%s%s:%d" % (_BUCKET, writer, bucket)
+    return b"%s%s:%d" % (BUCKET, writer, bucket)
 
 
 def journal_key(writer: bytes, number: int) -> bytes:
@@ -110,7 +110,7 @@ def counts_keys(writer: bytes) -> tuple[bytes, bytes]:
 
 def seal_pieces_key(writer: bytes) -> bytes:
     """Return the key of what a writer seals, where it is more than a seal may be."""
-    return b"%s%s:seal" % (_BUCKET, writer)
+    return b"%s%s:seal" % (BUCKET, writer)
 
 
 def is_seal(key: bytes) -> bool:

@@ -110,6 +110,11 @@ class Pieces:
             key for key in known.records if whole_key(key) in self._keys and key not in used
         ]  # of versions that are older, or not whole
 
+    def go_on_as(self, writer: bytes, shared: Iterable[bytes]) -> None:
+        """Write as another writer from now on, which has written none but the shared keys."""
+        self._writer = writer
+        self._keys = {stem: self._keys[stem] for stem in shared if stem in self._keys}
+
     def records(self, key: bytes, value: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the records of a value, which begins with its offset."""
         before = self._keys.get(key, ())

@@ -35,6 +35,7 @@ class StateTable(faust.Table[bytes, bytes]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Faust's own signature
         super().__init__(*args, **kwargs)
         self.kept: dict[int, dict[bytes, bytes]] = {}
+        self.on_left: Callable[[int], None] = lambda _: None
         self.read_at = time.monotonic()  # when records of the changelog came last
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
@@ -46,11 +47,16 @@ class StateTable(faust.Table[bytes, bytes]):
                 changelog.keep(kept, [(record.key, record.value) for record in piece])
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Forget the partitions that moved away; should one come back, Faust reads it anew."""
+        """Forget the partitions that moved away; should one come back, Faust reads it anew.
+
+        `on_left` is told of each, so that nothing stands on what was forgotten: a partition may
+        come back before any record shows that it was away.
+        """
         await super().on_recovery_completed(active_tps, standby_tps)
         mine = {tp.partition for tp in active_tps | standby_tps}
         for partition in self.kept.keys() - mine:
             del self.kept[partition]
+            self.on_left(partition)
 
 
 class StateTables(TableManager):

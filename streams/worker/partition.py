@@ -23,6 +23,7 @@ from monitor.systemic.record import segment_records_of
 from streams.kafka.producer import Outgoing, OutgoingRows, acknowledged
 from streams.state import changelog, journal, keys
 from streams.state.accounts import account_bytes
+from streams.state.footprint import Footprint
 from streams.state.pieces import Kept, Pieces
 from streams.topics.catalog import Topics
 from streams.wire import codec
@@ -157,7 +158,7 @@ class Partition:
         self._is_current = is_current
         self.writer = _new_writer(kept)
         self.records_pending = 0
-        self._kept = kept
+        self._footprint = Footprint(kept)
         self._outbox = outbox
         self._topics = topics
         self._events: list[Acknowledged] = []
@@ -185,7 +186,6 @@ class Partition:
         self._chunk_number = 0
         self._pieces = Pieces(known, self.writer, changelog.part_keys(kept))
         self._sealed_day_open_first = engine.ledger.day_open_first or 0
-        self.state_bytes = sum(map(len, kept.values()))
         self.sealed_at: int | None = None  # the changelog's offset of our last seal
 
     def _recover_models(self, known: Kept) -> list[str]:
@@ -208,6 +208,11 @@ class Partition:
         return self._memory
 
     @property
+    def state_bytes(self) -> int:
+        """Bytes that the changelog holds live."""
+        return self._footprint.bytes
+
+    @property
     def number(self) -> int:
         """The partition's number."""
         return self.engine.partition
@@ -217,9 +222,14 @@ class Partition:
         return self._is_current(self)
 
     @property
+    def is_kept_whole(self) -> bool:
+        """Whether what it was given as kept still is enough to put an engine together from."""
+        return self._footprint.is_whole
+
+    @property
     def is_settled(self) -> bool:
         """Whether all that it did is sealed, and by itself: then it may go on as it is."""
-        seal = changelog.newest_seal(self._kept)
+        seal = changelog.newest_seal(self._footprint.kept)
         return (
             not self.records_pending
             and not self.engine.ledger.is_dirty
@@ -430,7 +440,7 @@ class Partition:
         )
 
     def _journal_bytes(self) -> int:
-        return sum(len(self._kept[chunk.key]) for chunk in self._chunks)
+        return self._footprint.bytes_of(chunk.key for chunk in self._chunks)
 
     def _deal(self) -> None:
         """Go on as another writer with more buckets, as one would that has found our state.
@@ -438,16 +448,15 @@ class Partition:
         So what is there stays whole until all is written again, and sealed.
         """
         ledger = self.engine.ledger
-        chunks = [(chunk.day, self._kept[chunk.key]) for chunk in self._chunks]
+        chunks = [(chunk.day, self._footprint.kept[chunk.key]) for chunk in self._chunks]
         ledger.deal(DEALT * len(ledger.buckets))
         if self._memory is not None:
             self._memory.deal(len(ledger.buckets))
-        self.writer = _new_writer(self._kept)
+        self.writer = _new_writer(self._footprint.kept)
         self.completeness.writer = self.writer
         self._found = changelog.Recovered({}, chunks)
         self._chunks, self._chunk_number, self._bucket_numbers = [], 0, set()
-        known = Kept(self._kept)
-        self._pieces = Pieces(known, self.writer, changelog.part_keys(self._kept))
+        self._pieces.go_on_as(self.writer, changelog.part_keys(self._footprint.kept))
 
     def _alone(self) -> bytes | None:
         """Return the bucket of the account that is alone: see `state.Seal`."""
@@ -507,16 +516,16 @@ class Partition:
             receipts = await acknowledged(
                 await self._outbox.send(self._topics.changelog, self.number, records)
             )
-            changelog.keep(self._kept, [(r.key, r.value) for r in records if r.key is not None])
+            self._footprint.keep((r.key, r.value) for r in records if r.key is not None)
             written += sum(len(r.value) for r in records if r.value is not None)
             self._end_step(step)
         if self._found is not None:  # it is all under our own name now
             self._found = None
             of_another = keys.is_of_another
-            self._others = [key for key in self._kept if of_another(key, self.writer)]
+            self._others = [key for key in self._footprint.kept if of_another(key, self.writer)]
+            self._footprint.let_go()
         self.sealed_at = receipts[-1].offset
         self._sealed_day_open_first = snapshot.day_open_first
-        self.state_bytes = sum(map(len, self._kept.values()))
         return written
 
     def _journal(self, snapshot: _Snapshot) -> list[Outgoing]:

@@ -21,13 +21,10 @@ from monitor.engine.engine import Step
 from monitor.policy.policy import PolicyBook
 from monitor.review.membership import NO_VERDICTS, Verdicts
 from streams.exposition import Condition
-from streams.interpreter import building
 from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.log import SAYS
-from streams.settings import Settings, snapshot_key_of
-from streams.state.changelog import ensure_kept
-from streams.state.keys import LOST, StateLostError
+from streams.settings import Settings
 from streams.topics.accounts import AccountsFollower
 from streams.topics.catalog import Topics
 from streams.traces import Traces
@@ -38,6 +35,7 @@ from streams.worker.idle import IdlePartitions
 from streams.worker.lateness_log import LatenessLog
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
+from streams.worker.recovery import Recovery
 from streams.worker.transport import RunConsumer, Stand
 
 _log = logging.getLogger(__name__)
@@ -125,9 +123,10 @@ class Agents:
         self._outbox = outbox
         self._metrics = metrics
         self.traces = Traces(settings)
+        self._recovery = Recovery(settings, app, table, outbox, metrics, self.traces)
+        table.on_left = self._left
         self._on_crash = on_crash
         self._policies: PolicyBook | None = None
-        self._snapshot_key = snapshot_key_of(settings)
         self._flush_interval_seconds = settings.flush_seconds
         self._unwatched: set[str] = set()
         self._currencies_known = (0, -1)
@@ -174,64 +173,13 @@ class Agents:
         partition = self.partitions.get(number)
         if partition is None:
             attributes = await self.accounts.book(number)  # all that was said before we decide
-            started = time.perf_counter()
             assert self._policies is not None
-            app = self._app
-            kept = self._table.kept.setdefault(number, {})
-            self._check_kept(number, kept)
             engine = engine_of(self._settings, number, self._policies)
-            ledger = engine.ledger
-            ledger.attributes = attributes
+            engine.ledger.attributes = attributes
             engine.reviews.restore_verdicts(self._verdicts)
-            with building():
-                partition = self.partitions[number] = Partition(
-                    engine,
-                    kept,
-                    self._outbox,
-                    self._topics,
-                    lambda assignment: bool(app.consumer_generation_id == assignment.generation),
-                    generation,
-                    self._snapshot_key,
-                    self._metrics.observe_alert,
-                    self._settings.not_monitored_seconds,
-                )
-            if partition.lost is not None:
-                self._accept_loss(
-                    StateLostError(f"state of partition {number} is lost: {partition.lost}. {LOST}")
-                )
-            for refused in partition.parts_refused:
-                _log.error("partition %d: models begin afresh: %s", number, refused)
-                self._metrics.model_refusals.inc()
-            seconds = time.perf_counter() - started
-            self._metrics.recovery_duration.observe(seconds)
-            self.traces.note(
-                "weir.recovery",
-                seconds,
-                {
-                    "weir.partition": number,
-                    "weir.accounts": ledger.count_accounts(),
-                    "weir.open_transactions": ledger.open_transactions(),
-                },
-            )
-            _say.info(
-                "partition %d: %d accounts, %d open transactions, from offset %d",
-                number, ledger.count_accounts(), ledger.open_transactions(), ledger.offset_last + 1,
-            )  # fmt: skip
+            partition = await self._recovery.partition(engine, generation)
+            self.partitions[number] = partition
         return partition
-
-    def _check_kept(self, number: int, kept: dict[bytes, bytes]) -> None:
-        """Raise StateLostError if a changelog has not what the group has committed."""
-        consumer = self._app.consumer
-        assert isinstance(consumer, RunConsumer)
-        try:
-            ensure_kept(kept, consumer.committed(TP(self._topics.transactions, number)), number)
-        except StateLostError as error:
-            self._accept_loss(error)
-
-    def _accept_loss(self, error: StateLostError) -> None:
-        if self._settings.accept_state_loss == "no":
-            raise error
-        _log.error("WEIR_ACCEPT_STATE_LOSS=yes: %s", error)
 
     def _keep_settled(self, generation: int) -> None:
         """After a rebalance: go on with partitions that nobody else wrote meanwhile."""
@@ -245,9 +193,19 @@ class Agents:
             if number in assigned and partition.is_settled:
                 partition.generation = generation
             else:
-                del self.partitions[number]
-                self._metrics.forget_partition(number)
+                self._forget(number)
+                if not partition.is_kept_whole:
+                    self._recovery.note_partly_kept(number)
         self._metrics.rebalances.inc()
+
+    def _left(self, number: int) -> None:
+        """Forget a partition that another worker has now, and what is known of its state."""
+        self._forget(number)
+        self._recovery.note_left(number)
+
+    def _forget(self, number: int) -> None:
+        if self.partitions.pop(number, None) is not None:
+            self._metrics.forget_partition(number)
 
     async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
         started = time.perf_counter()

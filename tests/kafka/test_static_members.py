@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from monitor.policy.document import DEFAULT_POLICY
-from streams.kafka.admin import committed_of
-from streams.kafka.cluster import cluster_of
 from streams.lab.broker import free_port
 from streams.settings import Settings
-from streams.topics.catalog import Topics
 from streams.worker.liveness import EXIT_STALLED
 from tests.kafka.apache_kafka import ApacheKafka
 from tests.support.rigs import (
@@ -24,6 +21,7 @@ from tests.support.rigs import (
     running,
     send,
     until,
+    until_committed,
     until_ended,
     until_taken_in,
     value_of,
@@ -48,16 +46,6 @@ def send_to_both(settings: Settings, first: int) -> None:
     """Send ten records to each partition."""
     for number in range(2):
         send(settings, records(first + number * 10, 10), partition=number)
-
-
-def until_committed(settings: Settings, offset: int) -> None:
-    """Wait until the group has committed partition 0 up to an offset.
-
-    What a worker took in and did not commit, the next one takes in once more.
-    """
-    topic = Topics.of(settings).transactions
-    cluster = cluster_of(settings)
-    until(lambda: committed_of(cluster, settings.group, topic, 0) >= offset, f"{offset} committed")
 
 
 @pytest.mark.parametrize("is_static", [True, False])

@@ -16,6 +16,8 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from streams.kafka.admin import committed_of
+from streams.kafka.cluster import cluster_of
 from streams.lab.broker import EmbeddedBroker
 from streams.lab.rig import Samples, WorkerProcess, rig, taken_in, total_of, without_weir
 from streams.settings import Settings
@@ -107,6 +109,18 @@ def has_partitions(worker: WorkerProcess, count: int) -> bool:
 def until_taken_in(worker: WorkerProcess, records: int) -> None:
     """Wait until a worker has taken so many records in."""
     until(lambda: taken_in(worker.samples()) >= records, f"{records} records are taken in", worker)
+
+
+def until_committed(settings: Settings, offset: int, partition: int = 0) -> None:
+    """Wait until the group has committed a partition up to an offset.
+
+    What a worker took in and did not commit, the next one takes in once more.
+    """
+    topic, cluster = Topics.of(settings).transactions, cluster_of(settings)
+    until(
+        lambda: committed_of(cluster, settings.group, topic, partition) >= offset,
+        f"{offset} are committed",
+    )
 
 
 def until_ended(worker: WorkerProcess, seconds: float = WAIT_SECONDS_MAX) -> int:

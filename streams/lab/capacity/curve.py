@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from itertools import islice
 from statistics import median
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.document import policy_of
@@ -45,14 +45,16 @@ FLUSHES_TO_SETTLE: Final = 9
 """From 256 to 65,536 buckets in four steps of two flushes each, and one more."""
 
 WARM_UP_ACCOUNTS: Final = 1000
+
+_Found = TypeVar("_Found")
 _DAY: Final = date(2026, 1, 5).isoformat()
 
 
 class SizedCosts(NamedTuple):
     """Costs of one partition of a size; every figure is of the whole partition or a transaction.
 
-    Memory includes the bytes of state that a worker keeps as they are on its changelog. A flush is
-    measured after few and after many records of random accounts; decisions come before it.
+    A flush is measured after few and after many records of random accounts; decisions come before
+    it.
     """
 
     accounts: int
@@ -65,7 +67,7 @@ class SizedCosts(NamedTuple):
     flush_us_few: float  # a transaction
     flush_bytes_many: int
     flush_us_many: float
-    rebuild_seconds: float
+    rebuild_seconds: float = 0.0
 
 
 def curve(
@@ -77,25 +79,24 @@ def curve(
     found = []
     for accounts, each in sizes:
         say(f"{accounts:,} accounts, {each} open transactions of each")
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found.append(pool.apply(_measure, (policy_text, accounts, each)))
+        size = policy_text, accounts, each
+        rebuild_seconds = _in_a_process(_rebuild, size)
+        found.append(_in_a_process(_measure, size)._replace(rebuild_seconds=rebuild_seconds))
     return found
 
 
-def _measure(policy_text: str, accounts: int, each: int) -> SizedCosts:
+def _in_a_process(measure: Callable[[str, int, int], _Found], size: tuple[str, int, int]) -> _Found:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, size)
+
+
+def _rebuild(policy_text: str, accounts: int, each: int) -> float:
+    """Return the seconds in which a partition is put together from its changelog's records."""
     policy = policy_of(policy_text)
     load_kernels(policy)
-    asyncio.run(_fill(_partition(policy, {}), WARM_UP_ACCOUNTS, 1))
-    configure_interpreter()
-    give_back_memory()
-    before = resident_bytes()
     kept: dict[bytes, bytes] = {}
-    partition = _partition(policy, kept)
-    asyncio.run(_fill(partition, accounts, each))
-    gc.collect()
-    give_back_memory()
-    memory, state = resident_bytes() - before, partition.state_bytes
-    buckets = len(partition.engine.ledger.buckets)
+    asyncio.run(_fill(_partition(policy, into=kept), accounts, each))
+    configure_interpreter()
     rebuilt = []
     for _ in range(ROUNDS):
         started = time.process_time()
@@ -104,6 +105,23 @@ def _measure(policy_text: str, accounts: int, each: int) -> SizedCosts:
         rebuilt.append(time.process_time() - started)
         assert again.engine.ledger.open_transactions() >= accounts * each, "nothing was lost"
         del again
+    return round(median(rebuilt), 3)
+
+
+def _measure(policy_text: str, accounts: int, each: int) -> SizedCosts:
+    """Return all costs but that of putting a partition together."""
+    policy = policy_of(policy_text)
+    load_kernels(policy)
+    asyncio.run(_fill(_partition(policy), WARM_UP_ACCOUNTS, 1))
+    configure_interpreter()
+    give_back_memory()
+    before = resident_bytes()
+    partition = _partition(policy)
+    asyncio.run(_fill(partition, accounts, each))
+    gc.collect()
+    give_back_memory()
+    memory, state = resident_bytes() - before, partition.state_bytes
+    buckets = len(partition.engine.ledger.buckets)
     few = asyncio.run(_rounds(partition, accounts, FEW_RECORDS))
     many = asyncio.run(_rounds(partition, accounts, MANY_RECORDS))
     return SizedCosts(
@@ -117,12 +135,15 @@ def _measure(policy_text: str, accounts: int, each: int) -> SizedCosts:
         round(few.flush_us, 2),
         many.flush_bytes,
         round(many.flush_us, 2),
-        round(median(rebuilt), 3),
     )
 
 
-def _partition(policy: Policy, kept: dict[bytes, bytes]) -> Partition:
-    return made_partition(OrdinaryEngine(0, PolicyBook([policy])), kept)
+def _partition(
+    policy: Policy,
+    kept: dict[bytes, bytes] | None = None,
+    into: dict[bytes, bytes] | None = None,
+) -> Partition:
+    return made_partition(OrdinaryEngine(0, PolicyBook([policy])), kept, into)
 
 
 async def _fill(partition: Partition, accounts: int, each: int) -> None:

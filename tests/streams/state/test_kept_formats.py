@@ -15,7 +15,7 @@ import pytest
 
 from monitor.policy.document import policy_of
 from streams.kafka.producer import Outgoing
-from streams.state import changelog, keys
+from streams.state import keys
 from streams.state.keys import FORMAT, StateError
 from tests.support import made_stream
 from tests.support.fake_log import TOPICS, Log
@@ -93,7 +93,7 @@ def forms_of(kept: Mapping[bytes, bytes]) -> dict[bytes, set[int]]:
     forms: dict[bytes, set[int]] = {}
     for key, value in kept.items():
         sort = key.split(b":")[0]
-        at = 8 if changelog.is_versioned(key) else 0
+        at = 0 if keys.is_journal(key) else 8
         forms.setdefault(sort, set()).add(len(keys.unpacked(value[at:])))
     return forms
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import faust
 import pytest
+from faust.types.tuples import TP
 
 from streams.settings import Settings
 from streams.topics.catalog import Topics
@@ -45,3 +46,13 @@ def test_a_run_of_the_changelog_is_applied_at_once() -> None:
     table, _ = table_and_app()
     assert table.recovery_buffer_size == 1
     assert isinstance(table.changelog_topic.schema, RunSchema)
+
+
+def test_who_stands_on_a_partition_that_left_is_told() -> None:
+    table, _ = table_and_app()
+    left: list[int] = []
+    table.on_left = left.append
+    table.kept = {1: {b"a": b""}, 2: {b"a": b""}, 3: {}}
+    asyncio.run(table.on_recovery_completed({TP("changelog", 2)}, set()))
+    assert sorted(left) == [1, 3]
+    assert table.kept.keys() == {2}
