@@ -23,7 +23,6 @@ from monitor.systemic.record import segment_records_of
 from streams.kafka.producer import Outgoing, OutgoingRows, acknowledged
 from streams.state import changelog, journal, keys
 from streams.state.accounts import account_bytes
-from streams.state.footprint import Footprint
 from streams.state.pieces import Kept, Pieces
 from streams.topics.catalog import Topics
 from streams.wire import codec
@@ -158,7 +157,7 @@ class Partition:
         self._is_current = is_current
         self.writer = _new_writer(kept)
         self.records_pending = 0
-        self._footprint = Footprint(kept)
+        self._footprint = changelog.Footprint(kept)
         self._outbox = outbox
         self._topics = topics
         self._events: list[Acknowledged] = []

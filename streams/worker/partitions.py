@@ -30,12 +30,12 @@ from streams.topics.catalog import Topics
 from streams.traces import Traces
 from streams.wire.columns import read_run
 from streams.worker.app import StateTable
+from streams.worker.builder import PartitionBuilder
 from streams.worker.engines import engine_of
 from streams.worker.idle import IdlePartitions
 from streams.worker.lateness_log import LatenessLog
 from streams.worker.metrics import Metrics
 from streams.worker.partition import Partition
-from streams.worker.recovery import Recovery
 from streams.worker.transport import RunConsumer, Stand
 
 _log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Agents:
         self._outbox = outbox
         self._metrics = metrics
         self.traces = Traces(settings)
-        self._recovery = Recovery(settings, app, table, outbox, metrics, self.traces)
+        self._builder = PartitionBuilder(settings, app, table, outbox, metrics, self.traces)
         table.on_left = self._left
         self._on_crash = on_crash
         self._policies: PolicyBook | None = None
@@ -177,7 +177,7 @@ class Agents:
             engine = engine_of(self._settings, number, self._policies)
             engine.ledger.attributes = attributes
             engine.reviews.restore_verdicts(self._verdicts)
-            partition = await self._recovery.partition(engine, generation)
+            partition = await self._builder.build(engine, generation)
             self.partitions[number] = partition
         return partition
 
@@ -195,13 +195,13 @@ class Agents:
             else:
                 self._forget(number)
                 if not partition.is_kept_whole:
-                    self._recovery.note_partly_kept(number)
+                    self._builder.note_partly_kept(number)
         self._metrics.rebalances.inc()
 
     def _left(self, number: int) -> None:
         """Forget a partition that another worker has now, and what is known of its state."""
         self._forget(number)
-        self._recovery.note_left(number)
+        self._builder.note_left(number)
 
     def _forget(self, number: int) -> None:
         if self.partitions.pop(number, None) is not None:

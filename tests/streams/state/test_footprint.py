@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.state import changelog, keys
-from streams.state.footprint import Footprint
 
 WRITER = b"00000001-a"
 KEYS = st.sampled_from(
@@ -32,7 +31,7 @@ def test_keys_offsets_and_sizes_are_those_of_all_values(
 ) -> None:
     whole: dict[bytes, bytes] = {}
     changelog.keep(whole, found)
-    footprint = Footprint(dict(whole))
+    footprint = changelog.Footprint(dict(whole))
     if is_let_go:
         footprint.let_go()
     changelog.keep(whole, written)
@@ -54,7 +53,7 @@ def test_keys_offsets_and_sizes_are_those_of_all_values(
 def test_seals_counts_and_the_journal_stay(found: list[tuple[bytes, bytes | None]]) -> None:
     whole: dict[bytes, bytes] = {}
     changelog.keep(whole, found)
-    footprint = Footprint(dict(whole))
+    footprint = changelog.Footprint(dict(whole))
     footprint.let_go()
     assert footprint.is_whole == (not any(map(changelog.is_great, whole)))
     assert {key: value for key, value in whole.items() if not changelog.is_great(key)}.items() <= (

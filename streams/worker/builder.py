@@ -27,7 +27,7 @@ _log: Final = logging.getLogger(__name__)
 _say: Final = logging.getLogger(SAYS)
 
 
-class Recovery:
+class PartitionBuilder:
     """Puts a partition together from the records that Faust's table has of its changelog.
 
     A partition that has written keeps offsets and sizes of most of them alone. If it cannot go on
@@ -61,7 +61,7 @@ class Recovery:
         """Forget what was known of a partition that moved away: Faust reads it when it is back."""
         self._partly_kept.discard(number)
 
-    async def partition(self, engine: Engine, generation: int) -> Partition:
+    async def build(self, engine: Engine, generation: int) -> Partition:
         """Return the partition of an engine that has decided nothing yet, with its state.
 
         Raises StateLostError if the changelog has not all that was committed, and the settings do
