@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.cluster import Cluster, no_answer
+from streams.kafka.connections import end_with_broker
 from streams.kafka.partitioner import dealer
 from streams.settings import RECORD_BYTES_MAX
 
@@ -140,11 +141,14 @@ class Outbox:
             )
             for _ in range(1 + len(apart))
         ]
+        for producer in self._producers:
+            end_with_broker(producer.client)
         self._partitions: dict[str, int] = {}
         self.bytes_sent = 0
         self.arrived = 0  # records that the broker has acknowledged
         self.clock_ahead_seconds = 0.0  # of Kafka's timestamps; only a drill has a wrong clock
         self._refusal: BaseException | None = None  # the first one
+        self._sent_at: dict[asyncio.Future[object], float] = {}  # in order, of time.monotonic
 
     async def __aenter__(self) -> Self:
         is_connected = False
@@ -195,6 +199,11 @@ class Outbox:
         for producer in self._producers:
             producer._request_timeout_ms = round(seconds * 1000)  # noqa: SLF001 - for room in a queue; no setting leads there
             producer._message_accumulator._batch_ttl = seconds  # noqa: SLF001 - nor there
+
+    def waiting_seconds(self) -> float:
+        """Return for how long the oldest batch waits for its acknowledgement; 0 if none does."""
+        first = next(iter(self._sent_at.values()), None)
+        return 0.0 if first is None else time.monotonic() - first
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions a topic has."""
@@ -254,10 +263,12 @@ class Outbox:
         ack: asyncio.Future[object] = await self._producer(topic).send_batch(
             batch, topic, partition=partition
         )
+        self._sent_at[ack] = time.monotonic()
         ack.add_done_callback(partial(self._note, batch.record_count()))  # type: ignore[attr-defined]
         return ack
 
     def _note(self, records: int, ack: asyncio.Future[object]) -> None:
+        self._sent_at.pop(ack, None)
         if ack.cancelled():
             return
         refusal = ack.exception()

@@ -11,6 +11,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.cluster import Cluster
+from streams.kafka.connections import end_with_broker
 
 READ_COMMITTED: Final = "read_committed"
 """The isolation of every consumer: a record of an aborted transaction never was."""
@@ -47,6 +48,7 @@ class TopicReader:
             isolation_level=READ_COMMITTED,
             fetch_max_wait_ms=fetch_wait_ms,
         )
+        end_with_broker(self._consumer._client)  # noqa: SLF001 - nothing public leads there
         self._answered_at: float | None = None
 
     async def start(self) -> None:

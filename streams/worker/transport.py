@@ -28,6 +28,7 @@ from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types.tuples import TP, ConsumerMessage
 
+from streams.kafka.connections import end_with_broker
 from streams.kafka.reader import READ_COMMITTED, end_of
 from streams.worker.raw_fetch import FetchedRun, fetch_runs
 
@@ -122,6 +123,7 @@ class RunConsumerThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001 - no setting leads there
         consumer._isolation_level = READ_COMMITTED  # noqa: SLF001 - nor there
+        end_with_broker(consumer._client)  # noqa: SLF001 - nor there
         return consumer
 
     async def on_start(self) -> None:

@@ -56,6 +56,9 @@ ANSWERED_SECONDS: Final = 5.0
 STOPPING_SECONDS_MAX: Final = 15.0
 """A worker that is told to stop waits so long for a broker: others give it less than a minute."""
 
+UNACKNOWLEDGED_SECONDS: Final = 10.0
+"""It is told if what was written has waited so long for the brokers."""
+
 JOINING_SECONDS: Final = 0.1
 """The gauges are kept so often while there are no partitions: somebody waits for them."""
 
@@ -72,6 +75,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._started_at = time.monotonic()
         self._models = "not used by the policy"
+        self._is_waiting = False  # for acknowledgements, and it was told
         self._outbox = Outbox(
             cluster_of(settings), apart=((topics.alerts, topics.rejections), (topics.changelog,))
         )
@@ -199,9 +203,25 @@ class Worker:
                 self._crashed(self._app.crash_reason)
             before = self._agents.observed.assignments
             self._agents.observe_gauges()
+            self._observe_acknowledgements()
             if self._agents.observed.assignments != before:
                 numbers = ", ".join(map(str, sorted(self._agents.assigned)))
                 _say.info("partitions of %s: %s", self._topics.transactions, numbers or "none")
+
+    def _observe_acknowledgements(self) -> None:
+        """Say, once, that the brokers acknowledge nothing; and that they do again."""
+        seconds = self._outbox.waiting_seconds()
+        if self._is_waiting and seconds < UNACKNOWLEDGED_SECONDS:
+            self._is_waiting = False
+            _say.info("the brokers acknowledge again what is written")
+        elif not self._is_waiting and seconds >= UNACKNOWLEDGED_SECONDS:
+            self._is_waiting = True
+            _log.warning(
+                "the brokers have not acknowledged for %.0f s what was written, so nothing is"
+                " committed: is one away, and are fewer copies in sync than min.insync.replicas?"
+                " Once they acknowledge, the worker goes on by itself",
+                seconds,
+            )
 
     def _replaced(self) -> None:
         """End the process: its partitions are somebody else's. Of the consumer's thread."""

@@ -190,7 +190,9 @@ def test_kafka_dies_in_the_middle_of_a_stream_and_comes_back(
     """The worker waits, also for longer than its clients wait for the answer to a request."""
     own_apache_kafka.start()
     broker = Broker(own_apache_kafka.bootstrap, KAFKA)
-    with own_rig(broker, tmp_path, DEFAULT_LIMITS) as settings:
+    # The outage lasts until Kafka is up again, which takes half a minute on a busy machine: with
+    # the usual liveness of 60 s the worker would rightly end.
+    with own_rig(broker, tmp_path, DEFAULT_LIMITS, liveness_seconds="240") as settings:
         drill = Outage(settings, 40_000, own_apache_kafka, away_seconds)
         found = reckoned(drill, [drill.outage])
         rejected = [

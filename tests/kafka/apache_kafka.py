@@ -1,6 +1,7 @@
 """A real Apache Kafka of one node (KRaft) in a process of its own, on loopback."""
 
 import base64
+import os
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, ClassVar, Final, Self
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -23,8 +24,6 @@ LAST_WORDS_BYTES: Final = 3000
 LOG4J: Final = Path(__file__).with_name("log4j2.properties")
 
 SETTINGS: Final = {
-    "process.roles": "broker,controller",
-    "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     # One node: nothing can have a second copy.
     "default.replication.factor": "1",
@@ -53,12 +52,19 @@ Below that, a node on a busy machine is fenced while it lives.
 """
 
 
+def new_cluster_id() -> str:
+    """Return an id that no other cluster has, as Kafka writes them."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
 class ApacheKafka:
     """One Kafka node: its port and its data stay the same however often it is started again.
 
     `settings` come on top of SETTINGS (names as in Kafka's server.properties). `listeners` are
     further ones, with the protocol of each by its name.
     """
+
+    heap: ClassVar = ("-Xms256m", "-Xmx512m")
 
     def __init__(
         self,
@@ -72,6 +78,7 @@ class ApacheKafka:
         self._protocols = dict(listeners or {})
         self._ports = {name: free_port() for name in self._protocols}
         self._format_options = format_options
+        self._cluster_id = new_cluster_id()
         self._controller_port = free_port()
         self._jars = jars
         self._folder = folder
@@ -103,18 +110,26 @@ class ApacheKafka:
 
         Raises RuntimeError with its last words where it does not.
         """
+        self.begin()
+        self.until_ready()
+
+    def begin(self) -> None:
+        """Start its process, and do not wait."""
         assert not self.is_running()
         self._folder.mkdir(parents=True, exist_ok=True)
         if not (self._folder / "data" / "meta.properties").exists():
             self._format()
         self._log = (self._folder / "kafka.log").open("ab")
         self._process = subprocess.Popen(
-            [*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self._properties())],
+            [*self._java(*self.heap), "kafka.Kafka", str(self._properties())],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for the test run, which stops it in order
         )
+
+    def until_ready(self) -> None:
+        """Wait until it answers, as `start` does."""
         try:
             self._wait()
         except BaseException:
@@ -136,6 +151,14 @@ class ApacheKafka:
         if self._process is not None and self.is_running():
             self._process.send_signal(signal.SIGKILL)
         self._reap()
+
+    def pause(self) -> None:
+        """Let it stand still (SIGSTOP): its connections stay open, and nothing comes from them."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on where it stood still."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def restart(self) -> None:
         """Stop it in order and start it again on the same port and data."""
@@ -162,21 +185,30 @@ class ApacheKafka:
 
     def _java(self, *options: str) -> list[str]:
         return [
-            java(), "-XX:+UseSerialGC", *options, f"-Dlog4j2.configurationFile={LOG4J}",
-            "-cp", f"{self._jars}/*",
+            # A node lives for a minute: what it compiles better than at once, nobody has time for.
+            java(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *options,
+            f"-Dlog4j2.configurationFile={LOG4J}", "-cp", f"{self._jars}/*",
         ]  # fmt: skip
 
-    def _properties(self) -> Path:
+    def _place(self) -> Mapping[str, str]:
+        """Return what the node is among others, and where it listens."""
         controller = f"127.0.0.1:{self._controller_port}"
         further = [f"{name}://{self.bootstrap_of(name)}" for name in self._ports]
         advertised = ",".join([f"PLAINTEXT://{self.bootstrap}", *further])
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{controller}",
+            "listeners": f"{advertised},CONTROLLER://{controller}",
+            "advertised.listeners": advertised,
+        }
+
+    def _properties(self) -> Path:
         protocols = {"CONTROLLER": "PLAINTEXT", "PLAINTEXT": "PLAINTEXT"} | self._protocols
         settings = {
             **SETTINGS,
-            "controller.quorum.voters": f"1@{controller}",
+            **self._place(),
             "listener.security.protocol.map": ",".join(map(":".join, protocols.items())),
-            "listeners": f"{advertised},CONTROLLER://{controller}",
-            "advertised.listeners": advertised,
             "log.dirs": str(self._folder / "data"),
             **self._settings,
         }
@@ -185,12 +217,11 @@ class ApacheKafka:
         return path
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = [*self._java(), "kafka.tools.StorageTool", "format"]
         subprocess.run(
             # The id may begin with a dash: then a word of its own is taken for an option.
             [
-                *tool, f"--cluster-id={cluster}", "-c", str(self._properties()),
+                *tool, f"--cluster-id={self._cluster_id}", "-c", str(self._properties()),
                 *self._format_options,
             ],
             check=True, capture_output=True, timeout=START_SECONDS_MAX,

@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -35,12 +35,22 @@ class PrometheusServer:
         """Return every rule with its health."""
         return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
 
-    def _get(self, what: str, **arguments: str) -> dict[str, Any]:
+    def exemplars(self, selector: str) -> list[dict[str, Any]]:
+        """Return the exemplars of the last hour of the series that a selector names.
+
+        There are none if Prometheus does not keep any (`--enable-feature=exemplar-storage`).
+        """
+        now = time.time()
+        found = self._get(
+            "query_exemplars", query=selector, start=str(now - 3600), end=str(now + 60)
+        )
+        return [exemplar for series in found for exemplar in series["exemplars"]]
+
+    def _get(self, what: str, **arguments: str) -> Any:  # noqa: ANN401 - JSON of any form
         url = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(arguments)}"
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http, our own
-                data: dict[str, Any] = json.load(answer)["data"]
-                return data
+                return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             with error:
                 raise ValueError(error.read().decode()) from error
@@ -48,12 +58,17 @@ class PrometheusServer:
 
 @contextmanager
 def prometheus_of(
-    programs: Programs, folder: Path, shipped: Path, targets: Mapping[str, str]
+    programs: Programs,
+    folder: Path,
+    shipped: Path,
+    targets: Mapping[str, str],
+    options: Sequence[str] = (),
 ) -> Iterator[PrometheusServer]:
     """Run a Prometheus by the configuration at `shipped`, each job with its target (host:port).
 
-    What has no target here is left out, and scraping and judging are done each second. Raises
-    KeyError if a job of `targets` is not among the shipped ones.
+    `options` are further ones of its command. What has no target here is left out, and scraping and
+    judging are done each second. Raises KeyError if a job of `targets` is not among the shipped
+    ones.
     """
     address = f"127.0.0.1:{free_port()}"
     config = yaml.safe_load(shipped.read_text(encoding="utf-8"))
@@ -75,6 +90,7 @@ def prometheus_of(
             [
                 str(programs.prometheus), f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}",
+                *options,
             ],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip

@@ -1,6 +1,8 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaTimeoutError
 
 from streams.kafka import producer
@@ -34,6 +36,7 @@ class Producer:
 
     def __init__(self, **_: object) -> None:
         self._acks: list[asyncio.Future[object]] = []
+        self.client = AIOKafkaClient(bootstrap_servers="nowhere:1")
 
     async def start(self) -> None:
         pass
@@ -143,3 +146,27 @@ def test_an_error_of_one_producer_is_told_after_all_have_ended(
     with pytest.raises(BrokerError, match="KafkaTimeoutError"):
         asyncio.run(send())
     assert len(ended) == 2
+
+
+def test_an_outbox_knows_how_long_the_oldest_of_its_batches_has_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(producer, "AIOKafkaProducer", Producer)
+    clock = [100.0]
+    now = SimpleNamespace(monotonic=lambda: clock[0], time=lambda: 0.0)
+    monkeypatch.setattr(producer, "time", now)
+
+    async def send() -> list[float]:
+        outbox, found = Outbox(Cluster("nowhere:1")), []
+        acks: list[asyncio.Future[object]] = []
+        for clock[0] in (100.0, 103.0):
+            acks += await outbox.send("topic", 0, [Outgoing(b"k", b"v")])
+        clock[0] = 110.0
+        found.append(outbox.waiting_seconds())
+        for ack in acks:
+            ack.set_result(None)
+            await asyncio.sleep(0)
+            found.append(outbox.waiting_seconds())
+        return found
+
+    assert asyncio.run(send()) == [10.0, 7.0, 0.0]
