@@ -27,7 +27,7 @@ def check(
     own that it deletes again. It names the partitions in which records wait for the end of a
     transaction, and those in which one account's records are dated ahead of all others', so that
     days wait. With WEIR_TRANSACTIONS_MAP it reads the map, and says what that makes of the last
-    records of the topic.
+    records of the topic. With WEIR_SCHEMA_REGISTRY it asks whether that answers.
 
     Exit status 0: workers can start. 3: something is missing or wrong; the message names it.
 
@@ -44,6 +44,7 @@ def check(
     from streams.cli.options import print_result
     from streams.feed.envelopes.look import look_at
     from streams.feed.envelopes.mapped import records_reading
+    from streams.feed.envelopes.registry import SchemaRegistry
     from streams.kafka.admin import check as probe
     from streams.kafka.cluster import cluster_of
     from streams.settings import settings_of
@@ -52,6 +53,8 @@ def check(
 
     settings = settings_of(os.environ, broker=broker)
     records_reading(settings)  # a map that cannot be used is said before anything is connected
+    if settings.schema_registry is not None:
+        SchemaRegistry.of(settings).ensure_there()
     found = probe(
         cluster_of(settings), topic_specs(settings), create=create_topics,
         replication=settings.replication,

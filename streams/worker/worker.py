@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
@@ -66,7 +67,7 @@ class Worker:
 
     def __init__(self, settings: Settings, book: PolicyBook | None) -> None:
         snapshot_key_of(settings)  # what cannot be used is refused before anything is connected
-        records = records_reading(settings)
+        records = records_reading(settings, math.inf)
         self.settings = settings
         self.metrics = Metrics(CollectorRegistry(), version("weir-monitor"))
         self.metrics.topic_partitions.set(settings.partitions)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,8 @@ from streams.replay.explain_topics import explain_of_topics
 from streams.replay.explained import Explanation, explanation_or_raise
 from streams.settings import Settings
 from streams.topics.catalog import Topics
-from tests.support.envelopes import Booking, change_event, unscaled_text
+from tests.support.envelopes import Booking, change_event, map_text, unscaled_text
+from tests.support.registries import avro_event, event_schema, fake_registry
 from tests.support.rigs import (
     Broker,
     command,
@@ -158,3 +160,33 @@ def test_an_account_has_its_attributes_whatever_the_form_of_keys(
                 "its open day is decided again",
                 worker,
             )
+
+
+def test_a_worker_waits_for_the_registry_and_passes_no_record_over(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    text = map_text("debezium", more='format = "avro"\nkey = {}\n')
+    (tmp_path / "avro.topic.toml").write_text(text, encoding="utf-8")
+    with fake_registry() as registry:
+        registry.status = 503
+        registry.add(7, event_schema())
+        topic = {
+            "transactions_map": str(tmp_path / "avro.topic.toml"), "partitions": "1",
+            "schema_registry": registry.url, "liveness_seconds": "3",
+        }  # fmt: skip
+        with own_rig(embedded_broker, tmp_path, POLICY, **topic) as settings:
+            told = command("check", **settings.variables())
+            assert (told.returncode, "it answers 503" in told.stderr) == (3, True)
+            with running(settings) as worker:
+                rows = [Booking(1, 1001, START, -60000), Booking(2, 1001, START, -1)]
+                send(settings, [(b"1001", avro_event(row, 7)) for row in rows])
+                until(lambda: bool(registry.asked), "the registry is asked", worker)
+                time.sleep(8)  # longer than a worker may stall
+                worker.ensure_running()
+                assert total_of(worker.samples(), "weir_transactions_total") == 0
+                registry.status = 200
+                until_taken_in(worker, 2)
+                assert read(settings, Topics.of(settings).rejections) == []
+                (alert, *_) = read(settings, Topics.of(settings).alerts)
+                assert (alert["account_id"], alert["value"]) == ("1001", "600.00")
+                assert "is away, and records wait for schema 7" in worker.last_words()

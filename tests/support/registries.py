@@ -47,7 +47,7 @@ def fake_registry() -> Iterator[FakeRegistry]:
     """Run a registry on a free port of loopback."""
     registry = FakeRegistry()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Asked(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             registry.headers.append(dict(self.headers.items()))
             status, answer = registry.answer(self.path)
@@ -61,7 +61,7 @@ def fake_registry() -> Iterator[FakeRegistry]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Asked)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     registry.url = f"http://127.0.0.1:{server.server_address[1]}"

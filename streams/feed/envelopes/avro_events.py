@@ -52,8 +52,16 @@ class AvroFormat:
         file = io.BytesIO(value)
         try:
             root = fastavro.schemaless_reader(file, reader.schema, None)
-        except (ValueError, IndexError, EOFError, KeyError, TypeError, OverflowError, MemoryError,
-                RecursionError) as error:  # fmt: skip
+        except (
+            ValueError,
+            IndexError,
+            EOFError,
+            KeyError,
+            TypeError,
+            OverflowError,
+            MemoryError,
+            RecursionError,
+        ) as error:
             raise UnreadableError(f"it is no record of its schema: {error!r}") from None
         if file.tell() != len(value):
             left = len(value) - file.tell()

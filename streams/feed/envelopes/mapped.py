@@ -30,6 +30,9 @@ from streams.settings import Settings
 from streams.wire import codec
 from streams.wire.columns import DecodedRun, Piece, read_run, records_of, run_of_made
 
+PATIENCE_SECONDS: Final = 30.0
+"""So long a command waits for a registry that is away; a worker does so without end."""
+
 LEFT_OUT: Final = LeftOut(Reason.MALFORMED, "a [[where]] of the map leaves it out")
 _TOMBSTONE: Final = Rejection(
     Reason.MALFORMED, "the record has no value: it is a tombstone, by which its key was deleted"
@@ -110,7 +113,12 @@ class MappedRecords:
     Raises FeedError if the extra `schemas` is needed and not installed.
     """
 
-    def __init__(self, topic_map: TopicMap, registry: SchemaRegistry | None = None) -> None:
+    def __init__(
+        self,
+        topic_map: TopicMap,
+        registry: SchemaRegistry | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._map = topic_map
         feed = topic_map.feed
         self._groups = feed.groups
@@ -118,7 +126,7 @@ class MappedRecords:
         self._paths = paths
         self._shape = Shape(Path("topic"), list(paths), feed)
         self._amounts = frozenset(name for names in feed.fields["amount"].needs for name in names)
-        self._events = _events_of(topic_map, paths, registry)
+        self._events = _events_of(topic_map, paths, registry, patience_seconds)
 
     @property
     def waited_at(self) -> float:
@@ -126,7 +134,10 @@ class MappedRecords:
         return self._events.waited_at
 
     async def read(self, pieces: Sequence[Piece]) -> DecodedRun:
-        """Return what the map makes of a run. Raises DamagedBatchError as `read_run`."""
+        """Return what the map makes of a run.
+
+        Raises DamagedBatchError as `read_run`, AwayError if a registry is away for too long.
+        """
         records = records_of(pieces)
         await self._events.prepare(record.value for record in records if record.value)
         return self.run_of(records)
@@ -246,8 +257,10 @@ def _frame_fault(form: KeyForm, key: bytes | None, account: bytes) -> str | None
     return f"the record has {said}, and by the map its account's is {meant[:80]!r}"
 
 
-def records_reading(settings: Settings) -> Records:
+def records_reading(settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> Records:
     """Return how the settings read the transactions topic.
+
+    `patience_seconds`: so long a schema is waited for if the registry is away.
 
     Raises FeedError if WEIR_TRANSACTIONS_MAP cannot be used, SettingsError if it needs a schema
     registry and the settings name none, OSError.
@@ -256,11 +269,14 @@ def records_reading(settings: Settings) -> Records:
         return OwnRecords()
     topic_map = topic_map_of(settings.transactions_map)
     registry = None if topic_map.format == JSON else SchemaRegistry.of(settings)
-    return MappedRecords(topic_map, registry)
+    return MappedRecords(topic_map, registry, patience_seconds)
 
 
 def _events_of(
-    topic_map: TopicMap, paths: Mapping[str, Path_], registry: SchemaRegistry | None
+    topic_map: TopicMap,
+    paths: Mapping[str, Path_],
+    registry: SchemaRegistry | None,
+    patience_seconds: float,
 ) -> Events:
     if topic_map.format == JSON:
         return JsonEvents(paths, is_wrapped=topic_map.envelope != NONE)
@@ -269,10 +285,10 @@ def _events_of(
         if topic_map.format == AVRO:
             from streams.feed.envelopes.avro_events import AvroFormat  # noqa: PLC0415 - an extra
 
-            return RegisteredEvents(registry, AvroFormat(paths), topic_map.key)
+            return RegisteredEvents(registry, AvroFormat(paths), topic_map.key, patience_seconds)
         from streams.feed.envelopes.protobuf_events import ProtobufFormat  # noqa: PLC0415 - as above
 
-        return RegisteredEvents(registry, ProtobufFormat(paths), topic_map.key)
+        return RegisteredEvents(registry, ProtobufFormat(paths), topic_map.key, patience_seconds)
     except ImportError as error:
         problem = (
             f"topic.format is {topic_map.format}: pip install 'weir-monitor[schemas]' ({error})"

@@ -28,10 +28,16 @@ from streams.feed.maps.json_lines import Path_
 _GOOGLE: Final = {
     module.DESCRIPTOR.name: module.DESCRIPTOR.serialized_pb
     for module in (
-        any_pb2, descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2,
-        timestamp_pb2, wrappers_pb2,
+        any_pb2,
+        descriptor_pb2,
+        duration_pb2,
+        empty_pb2,
+        field_mask_pb2,
+        struct_pb2,
+        timestamp_pb2,
+        wrappers_pb2,
     )
-}  # fmt: skip
+}
 """Files that schemas import and that registries need not have."""
 
 _DECIMAL_FILE: Final = "confluent/type/decimal.proto"

@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 from streams.feed.envelopes.json_events import Event
 from streams.feed.envelopes.topic_map import KeyForm
 from streams.feed.envelopes.values import UnreadableError
+from streams.kafka.broker_error import BrokerError
 from streams.log import SAYS
 from streams.settings import Settings, SettingsError
 
@@ -48,7 +49,7 @@ class NoSchemaError(UnreadableError):
     """A schema that the registry does not have, or that cannot be used."""
 
 
-class AwayError(Exception):
+class AwayError(BrokerError):
     """The registry did not answer, or not as its API says."""
 
 
@@ -85,6 +86,13 @@ class SchemaRegistry:
                 raise SettingsError([f"WEIR_SCHEMA_REGISTRY_PASSWORD: {error}"]) from None
         return SchemaRegistry(settings.schema_registry, settings.schema_registry_user, password)
 
+    def ensure_there(self) -> None:
+        """Raise AwayError if it does not answer, or not as a registry does."""
+        try:
+            self._asked("/schemas/types")
+        except (AwayError, NoSchemaError) as error:
+            raise AwayError(f"the schema registry at {self.url} is away: {error}") from None
+
     def schema(self, number: int) -> RegisteredSchema:
         """Return the schema that has an id, with all that it refers to.
 
@@ -109,10 +117,17 @@ class SchemaRegistry:
         return RegisteredSchema(kind, str(answer["schema"]), references)
 
     def _get(self, path: str) -> dict[str, Any]:
+        found = self._asked(path)
+        if not isinstance(found, dict) or "schema" not in found:
+            raise AwayError(f"it answers no schema to {path}: {str(found)[:80]!r}")
+        return found
+
+    def _asked(self, path: str) -> object:
+        """Return the JSON that it answers."""
         request = Request(f"{self.url}{path}", headers=self._headers)  # noqa: S310 - http(s), by the settings
         try:
             with urlopen(request, timeout=SECONDS_MAX) as answer:  # noqa: S310 - as above
-                found = json.loads(answer.read(SCHEMA_BYTES_MAX))
+                found: object = json.loads(answer.read(SCHEMA_BYTES_MAX))
         except HTTPError as error:
             with error:
                 code = _error_code(error.read(1 << 16))
@@ -121,8 +136,6 @@ class SchemaRegistry:
             raise AwayError(f"it answers {error.code} {error.reason} to {path}") from None
         except (OSError, ValueError) as error:
             raise AwayError(str(error)) from None
-        if not isinstance(found, dict) or "schema" not in found:
-            raise AwayError(f"it answers no schema to {path}: {str(found)[:80]!r}")
         return found
 
 
@@ -136,10 +149,19 @@ def _error_code(body: bytes) -> int:
 
 
 class KnownSchemas(Generic[_Made]):
-    """What was made of the schemas of a registry, by their ids; each is fetched once."""
+    """What was made of the schemas of a registry, by their ids; each is fetched once.
 
-    def __init__(self, registry: SchemaRegistry, make: Callable[[RegisteredSchema], _Made]) -> None:
+    `patience_seconds`: so long it is waited for a registry that is away.
+    """
+
+    def __init__(
+        self,
+        registry: SchemaRegistry,
+        make: Callable[[RegisteredSchema], _Made],
+        patience_seconds: float,
+    ) -> None:
         self.waited_at = float("-inf")
+        self._patience_seconds = patience_seconds
         self._registry = registry
         self._make = make
         self._made: dict[int, _Made] = {}
@@ -152,7 +174,10 @@ class KnownSchemas(Generic[_Made]):
         raise self._refused[number][1]
 
     async def fetch(self, numbers: Iterable[int]) -> None:
-        """Fetch the schemas that are not known; waits as long as the registry is away."""
+        """Fetch the schemas that are not known; wait if the registry is away.
+
+        Raises AwayError if it is so for too long.
+        """
         now = time.monotonic()
         for number in sorted(set(numbers) - self._made.keys()):
             refused_at, _ = self._refused.get(number, (float("-inf"), None))
@@ -160,7 +185,7 @@ class KnownSchemas(Generic[_Made]):
                 await self._fetch(number)
 
     async def _fetch(self, number: int) -> None:
-        said_at, tries = float("-inf"), 0
+        said_at, tries, began_at = float("-inf"), 0, time.monotonic()
         while True:
             self.waited_at = time.monotonic()
             try:
@@ -175,12 +200,17 @@ class KnownSchemas(Generic[_Made]):
                 self._refused[number] = time.monotonic(), error
                 return
             except AwayError as error:
+                if time.monotonic() - began_at >= self._patience_seconds:
+                    said = f"the schema registry at {self._registry.url} is away: {error}"
+                    raise AwayError(said) from None
                 if time.monotonic() - said_at >= SAID_SECONDS:
                     said_at = time.monotonic()
                     _say.warning(
                         "the schema registry at %s is away, and records wait for schema %d: %s",
-                        self._registry.url, number, error,
-                    )  # fmt: skip
+                        self._registry.url,
+                        number,
+                        error,
+                    )
             else:
                 if said_at > float("-inf"):
                     _say.info("the schema registry answers again")
@@ -210,7 +240,7 @@ def schema_numbers(values: Iterable[bytes]) -> set[int]:
     }
 
 
-class Format(Protocol[_Made]):
+class WireFormat(Protocol[_Made]):
     """Reads what follows the ids of schemas."""
 
     def made(self, schema: RegisteredSchema) -> _Made:
@@ -226,9 +256,13 @@ class RegisteredEvents(Generic[_Made]):
     """Reads records that begin with the id of a schema; `key` says how their keys name accounts."""
 
     def __init__(
-        self, registry: SchemaRegistry, of_format: Format[_Made], key: KeyForm | None
+        self,
+        registry: SchemaRegistry,
+        of_format: WireFormat[_Made],
+        key: KeyForm | None,
+        patience_seconds: float,
     ) -> None:
-        self._known = KnownSchemas(registry, of_format.made)
+        self._known = KnownSchemas(registry, of_format.made, patience_seconds)
         self._format = of_format
         self._key = key if key is not None and key.schema is not None else None
 
@@ -238,7 +272,7 @@ class RegisteredEvents(Generic[_Made]):
         return self._known.waited_at
 
     async def prepare(self, values: Iterable[bytes]) -> None:
-        """Fetch the schemas of records; wait as long as the registry is away."""
+        """Fetch the schemas of records; wait for the registry. Raises AwayError."""
         numbers = schema_numbers(values)
         if self._key is not None and self._key.schema is not None:
             numbers.add(self._key.schema)
