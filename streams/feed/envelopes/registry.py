@@ -35,6 +35,9 @@ UNKNOWN_TRIES: Final = 3
 UNKNOWN_SECONDS: Final = 60.0
 """A schema that it does not have is asked for so many times, and then again after this."""
 
+REFUSED_MAX: Final = 10_000
+"""So many ids without a schema are remembered: anybody may write any."""
+
 SCHEMA_BYTES_MAX: Final = 16 << 20
 _MAGIC: Final = 0
 _HEADER: Final = struct.Struct(">bI")
@@ -171,7 +174,8 @@ class KnownSchemas(Generic[_Made]):
         """Return what was made of a schema. Raises UnreadableError if nothing was."""
         if number in self._made:
             return self._made[number]
-        raise self._refused[number][1]
+        _, error = self._refused.get(number, (0.0, UnreadableError(f"its schema is {number}")))
+        raise error
 
     async def fetch(self, numbers: Iterable[int]) -> None:
         """Fetch the schemas that are not known; wait if the registry is away.
@@ -179,26 +183,37 @@ class KnownSchemas(Generic[_Made]):
         Raises AwayError if it is so for too long.
         """
         now = time.monotonic()
-        for number in sorted(set(numbers) - self._made.keys()):
-            refused_at, _ = self._refused.get(number, (float("-inf"), None))
-            if now - refused_at > UNKNOWN_SECONDS:
-                await self._fetch(number)
+        wanted = [
+            number
+            for number in sorted(set(numbers) - self._made.keys())
+            if number not in self._refused or now - self._refused[number][0] > UNKNOWN_SECONDS
+        ]
+        # All of them at a time: a producer that writes anything must not make us wait for each.
+        for tries in range(UNKNOWN_TRIES):
+            if wanted and tries:
+                await asyncio.sleep(AGAIN_SECONDS)
+            wanted = [number for number in wanted if not await self._is_settled(number)]
+        while len(self._refused) > REFUSED_MAX:
+            del self._refused[next(iter(self._refused))]
 
-    async def _fetch(self, number: int) -> None:
-        said_at, tries, began_at = float("-inf"), 0, time.monotonic()
+    async def _is_settled(self, number: int) -> bool:
+        """Ask for a schema; return whether it need not be asked for again."""
+        try:
+            schema = await self._answer(number)
+            self._made[number] = self._make(schema)
+        except UnreadableError as error:
+            self._refused.pop(number, None)
+            self._refused[number] = time.monotonic(), error
+            return not isinstance(error, NoSchemaError)
+        return True
+
+    async def _answer(self, number: int) -> RegisteredSchema:
+        """Return a schema as soon as the registry answers. Raises NoSchemaError, AwayError."""
+        said_at, began_at = float("-inf"), time.monotonic()
         while True:
             self.waited_at = time.monotonic()
             try:
-                schema = await asyncio.to_thread(self._registry.schema, number)
-                self._made[number] = self._make(schema)
-            except NoSchemaError as error:
-                tries += 1
-                if tries >= UNKNOWN_TRIES:
-                    self._refused[number] = time.monotonic(), error
-                    return
-            except UnreadableError as error:
-                self._refused[number] = time.monotonic(), error
-                return
+                found = await asyncio.to_thread(self._registry.schema, number)
             except AwayError as error:
                 if time.monotonic() - began_at >= self._patience_seconds:
                     said = f"the schema registry at {self._registry.url} is away: {error}"
@@ -214,7 +229,7 @@ class KnownSchemas(Generic[_Made]):
             else:
                 if said_at > float("-inf"):
                     _say.info("the schema registry answers again")
-                return
+                return found
             await asyncio.sleep(AGAIN_SECONDS)
 
 

@@ -114,6 +114,20 @@ def test_what_no_schema_reads_is_rejected(
     assert told in detail(read(registry.url, AVRO, value))
 
 
+def test_ids_that_nobody_registered_are_asked_for_together(
+    registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_registry, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(of_registry, "REFUSED_MAX", 5)
+    registry.add(7, event_schema())
+    values = [framed(number, b"") for number in range(100, 140)]
+    began = time.monotonic()
+    run = read(registry.url, AVRO, *values, avro_event(BOOKING, 7))
+    assert time.monotonic() - began < 0.2 * 40
+    assert len(registry.asked) == 3 * 40 + 1
+    assert [isinstance(item, Rejection) for item in run.items] == [True] * 40 + [False]
+
+
 def test_a_double_of_avro_is_no_amount(registry: FakeRegistry) -> None:
     schema = event_schema()
     schema["fields"][0]["type"][1]["fields"][3]["type"] = ["null", "double"]
