@@ -136,11 +136,11 @@ $(BIN)/python:
 
 # Named, since a comma in a call would begin its next argument.
 RUNNING := --editable '.[demo,console]'
-DEVELOPMENT := --editable '.[demo,console,oidc,insight,postgres,statements,traces]' --group dev
+DEVELOPMENT := --editable '.[demo,console,oidc,insight,postgres,statements,schemas,traces]' --group dev
 
 # What the image has beside the program's own needs: the archive and the console, a login by OpenID
-# Connect, PostgreSQL, and traces.
-LOCKED_EXTRAS := console oidc postgres traces
+# Connect, PostgreSQL, records with schemas, and traces.
+LOCKED_EXTRAS := console oidc postgres schemas traces
 
 # For every Python and system that Weir runs on; what is locked already stays as it is.
 locked = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -24,6 +24,7 @@ DAYS_MAX: Final = 36_500
 STORE_DEFAULT: Final = "sqlite:///weir.db"
 _TOPIC_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _INSTANCE: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_TOPIC: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 
 
 class SettingsError(ValueError):
@@ -96,6 +97,12 @@ def _instance(value: str) -> str:
     return value
 
 
+def _topic(value: str) -> str:
+    if not _TOPIC.fullmatch(value):
+        raise ValueError("have letters, digits, '.', '_' and '-' alone, 1 to 249")
+    return value
+
+
 def _endpoint(value: str) -> str:
     parts = urlsplit(value.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
@@ -149,6 +156,19 @@ class Settings:
         None,
     )
     topic_prefix: str = _setting(_topic_prefix, "The prefix of every topic's name.", "weir.")
+    transactions_topic: str | None = _setting(
+        _topic, "The transactions topic, if it is another one; none: by the prefix.", None
+    )
+    transactions_map: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "A map of its records, if they are not Weir's own JSON.", None
+    )
+    schema_registry: str | None = _setting(
+        _endpoint, "The schema registry's API, for records of Avro and Protobuf.", None
+    )
+    schema_registry_user: str | None = _setting(_text, "As whom it is asked, if it asks.", None)
+    schema_registry_password: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
+        _path, "A file with that user's password.", None
+    )
     partitions: int = _setting(
         _whole(1, 10_000), "Partitions of the transactions topic; fixed once there is state.", 4
     )

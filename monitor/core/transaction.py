@@ -111,6 +111,15 @@ class Heartbeat(Rejection):
         return moment
 
 
+class LeftOut(Rejection):
+    """A record of a topic that its map leaves out: it is no transaction.
+
+    It is counted, and reported to nobody.
+    """
+
+    __slots__ = ()
+
+
 def heartbeat_of(booked_at: str) -> Rejection:
     """Return the heartbeat of a time as it is written, or why it cannot be one."""
     if not booked_at:

@@ -23,6 +23,7 @@ from monitor.core.threshold import Threshold, Watch, scope_of
 from monitor.core.transaction import (
     DEBIT,
     Heartbeat,
+    LeftOut,
     Reason,
     Rejection,
     Transaction,
@@ -152,6 +153,9 @@ class Engine:
             self._step.heartbeats += 1
             if self.ledger.beat(offset, rejection.event_time):
                 self._take_ended()
+            return
+        if isinstance(rejection, LeftOut):
+            self._step.left_out += 1
             return
         self._step.rejections.append((offset, rejection))
         if rejection.reason is Reason.FUTURE:

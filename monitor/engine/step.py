@@ -17,8 +17,8 @@ class Step:
 
     `waiting` are reversals that began to wait for their originals; `settled` are the offsets of
     those that do so no more: each is a transaction by now, or is rejected. So every record is in
-    one of `transactions`, `rejections`, `waiting`, `redelivered` and `heartbeats`, until it leaves
-    `waiting`.
+    one of `transactions`, `rejections`, `waiting`, `redelivered`, `heartbeats` and `left_out`,
+    until it leaves `waiting`.
     Each transaction is in `entries` or, if a kernel took it in, in `entry_rows`.
     `closed_rows` are further account-days, which were rows: their records by the ids of their
     accounts. `in_python` counts the records on which no kernel has decided, by the
@@ -27,7 +27,7 @@ class Step:
 
     __slots__ = (
         "account_days", "ahead", "alerts", "closed_rows", "entries", "entry_rows", "heartbeats",
-        "in_python",
+        "in_python", "left_out",
         "redelivered", "rejections",
         "segment_days", "settled", "transactions", "waiting",
     )  # fmt: skip
@@ -43,6 +43,7 @@ class Step:
         self.transactions = 0
         self.redelivered = 0
         self.heartbeats = 0
+        self.left_out = 0  # by the map of the topic
         self.ahead = 0  # transactions dated so far ahead that days do not follow
         self.waiting: list[Waiting] = []
         self.settled: list[int] = []

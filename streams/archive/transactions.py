@@ -11,11 +11,11 @@ from monitor.console.transactions import (
     SeenTransaction,
 )
 from monitor.core.transaction import Transaction
+from streams.feed.envelopes.mapped import records_reading
 from streams.kafka.cluster import cluster_of
 from streams.kafka.reader import TopicReader
 from streams.settings import Settings
 from streams.topics.catalog import Topics
-from streams.wire.codec import decode
 
 BEFORE: Final = 50_000
 AFTER: Final = 10_000
@@ -30,6 +30,7 @@ class TransactionTopic:
     def __init__(self, settings: Settings) -> None:
         self._broker = cluster_of(settings)
         self._topic = Topics.of(settings).transactions
+        self._records = records_reading(settings)
 
     async def of_account(self, account_id: str, partition: int, offset: int) -> FoundTransactions:
         """Return the account's transactions around an offset, in the order of the topic.
@@ -46,7 +47,7 @@ class TransactionTopic:
             ) from error
 
     async def _read(self, account_id: str, partition: int, offset: int) -> FoundTransactions:
-        key, end = account_id.encode(), offset + AFTER
+        key, end = self._records.key_of(account_id), offset + AFTER
         tail = TopicReader(self._broker, self._topic, [partition])
         await tail.start()
         first: int | None = None
@@ -55,13 +56,22 @@ class TransactionTopic:
         try:
             tail.go_to(partition, max(0, offset - BEFORE))
             while position < end and not await tail.is_read(partition):
-                for record in await tail.read():
-                    first = record.offset if first is None else first
-                    position = record.offset + 1
-                    if record.key == key and record.offset < end:
-                        item = decode(record.value)
-                        if isinstance(item, Transaction):
-                            found.append(SeenTransaction(record.offset, item))
+                records = await tail.read()
+                if not records:
+                    continue
+                first = records[0].offset if first is None else first
+                position = records[-1].offset + 1
+                near = [
+                    record
+                    for record in records
+                    if record.offset < end and (key is None or record.key == key)
+                ]
+                run = await self._records.read([near])
+                found += [
+                    SeenTransaction(seen, item)
+                    for seen, item in zip(run.offsets, run.items, strict=True)
+                    if isinstance(item, Transaction) and item.account_id == account_id
+                ]
         finally:
             await tail.stop()
         return FoundTransactions(found, first or 0, max(position - 1, 0))

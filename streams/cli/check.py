@@ -26,7 +26,8 @@ def check(
     It writes and reads a record by each compression (gzip, snappy, lz4, zstd), in a topic of its
     own that it deletes again. It names the partitions in which records wait for the end of a
     transaction, and those in which one account's records are dated ahead of all others', so that
-    days wait.
+    days wait. With WEIR_TRANSACTIONS_MAP it reads the map, and says what that makes of the last
+    records of the topic. With WEIR_SCHEMA_REGISTRY it asks whether that answers.
 
     Exit status 0: workers can start. 3: something is missing or wrong; the message names it.
 
@@ -41,6 +42,9 @@ def check(
 
     from streams.cli.exit_status import EXIT_NOT_READY
     from streams.cli.options import print_result
+    from streams.feed.envelopes.look import look_at
+    from streams.feed.envelopes.mapped import records_reading
+    from streams.feed.envelopes.registry import SchemaRegistry
     from streams.kafka.admin import check as probe
     from streams.kafka.cluster import cluster_of
     from streams.settings import settings_of
@@ -48,6 +52,9 @@ def check(
     from streams.topics.held_back import WaitingPartitions, read_waiting
 
     settings = settings_of(os.environ, broker=broker)
+    records_reading(settings)  # a map that cannot be used is said before anything is connected
+    if settings.schema_registry is not None:
+        SchemaRegistry.of(settings).ensure_there()
     found = probe(
         cluster_of(settings), topic_specs(settings), create=create_topics,
         replication=settings.replication,
@@ -60,10 +67,15 @@ def check(
     notes += notes_of(found)
     waiting = WaitingPartitions([], []) if found.missing else asyncio.run(read_waiting(settings))
     notes += [account.text() for account in waiting.held_back]
+    look = None
+    if settings.transactions_map and not found.missing:
+        look = asyncio.run(look_at(settings))
+        notes.append(look.text())
     if as_json:
         held_back = [account._asdict() for account in waiting.held_back]
         result = {"ready": ready, **found._asdict(), "held_back": held_back}
         result["held_back_unknown"] = waiting.unknown
+        result["map"] = None if look is None else look._asdict()
         print_result(result, as_json=True)
     else:
         for note in notes:

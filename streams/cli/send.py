@@ -21,6 +21,7 @@ from streams.cli.options import (
 
 if TYPE_CHECKING:
     from streams.send.send import Sending
+    from streams.settings import Settings
 
 
 def send(
@@ -100,6 +101,7 @@ def send(
     if (accounts_map or forget) and not accounts:
         raise typer.BadParameter("--accounts-map and --forget are for --accounts: there are none")
     settings = settings_of(os.environ, broker=broker)
+    _refuse_mapped(files, settings)
     topics, unusable = Topics.of(settings), UnusableRows()
     rows = accounts_of_files(accounts, accounts_map, unusable) if accounts else None
     reading, told = reading_of(file_format, sheet, day_time), ToldOfFiles()
@@ -119,6 +121,15 @@ def send(
     if sending.too_large:
         typer.echo(f"weir: {too_large_text(sending.too_large)}", err=True)
         raise typer.Exit(EXIT_FAILED)
+
+
+def _refuse_mapped(files: list[Path] | None, settings: "Settings") -> None:
+    """Raise BadParameter if rows would be sent to a topic that a map reads."""
+    if files and settings.transactions_map is not None:
+        raise typer.BadParameter(
+            "WEIR_TRANSACTIONS_MAP says that the topic has records of others: weir send writes"
+            " Weir's own, which the map does not read"
+        )
 
 
 def _time_of(text: str) -> int:

@@ -115,6 +115,13 @@ def feed_map_of_text(text: str, source: str, form: Form = TRANSACTIONS) -> FeedM
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FeedError([f"not TOML: {error}"], source) from None
+    return feed_map_of_document(document, source, form)
+
+
+def feed_map_of_document(
+    document: Mapping[str, Any], source: str, form: Form = TRANSACTIONS
+) -> FeedMap:
+    """Return the map of a TOML document. Raises FeedError with all its problems."""
     stated = TableReader(document)
     stated.refuse_unknown(MAP_KEYS)
     plain = {key: document[key] for key in _RULES if key in document}

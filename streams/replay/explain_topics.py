@@ -4,12 +4,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from monitor.core.as_of import judged
 from monitor.core.attributes import AttributeBook
 from monitor.core.business_day import MICROSECONDS, Calendar, day_of_text, event_time_text
 from monitor.core.transaction import Rejection, Transaction
 from monitor.explain.comparison import LIMIT_KINDS
 from monitor.policy.policy import PolicyBook
+from streams.feed.envelopes.mapped import Records, records_reading
 from streams.kafka.admin import partitions_of
 from streams.kafka.cluster import Cluster, cluster_of
 from streams.kafka.reader import TopicReader, records_of_topic
@@ -21,7 +21,6 @@ from streams.replay.replay import Run
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from streams.topics.policies import read_policies
-from streams.wire import codec
 from streams.wire.accounts import change_of
 
 STEP: Final = 3600 * MICROSECONDS
@@ -35,6 +34,14 @@ class Beginning(NamedTuple):
 
     offset: int
     event_time: int | None
+
+
+class TopicSource(NamedTuple):
+    """The transactions topic, and how its records are read."""
+
+    broker: Cluster
+    topic: str
+    records: Records
 
 
 class PartitionStarts:
@@ -73,6 +80,7 @@ async def explain_of_topics(
     partitions = partitions_of(cluster_of(settings), topic)
     if partitions is None:
         raise ExplainError(f"there is no topic {topic}")
+    reading_records = records_reading(settings)
     needed = set()
     for chain in chains:
         told = chain[-1]
@@ -82,14 +90,17 @@ async def explain_of_topics(
         needed.add(told["partition"])
     if beyond := [number for number in needed if number >= partitions]:
         raise ExplainError(f"{topic} has {partitions} partitions: there is no {max(beyond)}")
-    attributes = await _attributes(settings, sorted(needed))
+    # By keys of another form, accounts are dealt to other partitions than their transactions.
+    of_accounts = set(range(partitions)) if settings.transactions_map else needed
+    attributes = await _attributes(settings, sorted(of_accounts))
     reading = PartitionStarts(book)
     explaining = Explaining(chains, book, partitions, attributes, _partition_of, reading.notes_of)
+    source = TopicSource(cluster_of(settings), topic, reading_records)
     for run in explaining.runs():
         if isinstance(run, Rederivation):
-            reading.began[run.partition] = await _replay(cluster_of(settings), topic, run)
+            reading.began[run.partition] = await _replay(source, run)
         else:
-            reading.began |= await _replay_all(cluster_of(settings), topic, run, partitions, book)
+            reading.began |= await _replay_all(source, run, partitions, book)
     return explaining.answers
 
 
@@ -110,18 +121,18 @@ async def _attributes(settings: Settings, partitions: Sequence[int]) -> Attribut
     return book
 
 
-async def _replay(broker: Cluster, topic: str, run: Rederivation) -> Beginning | None:
+async def _replay(source: TopicSource, run: Rederivation) -> Beginning | None:
     """Give a partition's records to a derivation until it is done; return where they began."""
     began = None
     skew = run.book.calendar.clock_skew
-    tail = TopicReader(broker, topic, [run.partition])
+    tail = TopicReader(source.broker, source.topic, [run.partition])
     await tail.start()
     try:
         while not run.is_done and not await tail.is_at_end():
             records = await tail.read()
             if not records:
                 continue
-            items = judged(codec.decode_run(records), codec.written_at(records), skew)
+            items = (await source.records.read([records])).judged(skew)
             if began is None:
                 began = _beginning(records, items)
                 ensure_reaches(run.told, began)
@@ -145,9 +156,8 @@ class _Lane:
     def is_empty(self) -> bool:
         return not self._waiting
 
-    def add(self, records: Sequence[Any], clock_skew: int) -> None:
-        """Take records that were read."""
-        items = judged(codec.decode_run(records), codec.written_at(records), clock_skew)
+    def add(self, records: Sequence[Any], items: Sequence[Transaction | Rejection]) -> None:
+        """Take records that were read, and what they are."""
         if self.began is None:
             self.began = _beginning(records, items)
         self._waiting.extend(
@@ -168,7 +178,7 @@ class _Lane:
 
 
 async def _replay_all(
-    broker: Cluster, topic: str, run: JointRederivation, partitions: int, book: PolicyBook
+    source: TopicSource, run: JointRederivation, partitions: int, book: PolicyBook
 ) -> dict[int, Beginning | None]:
     """Give all partitions' records to a derivation, side by side by event time, until it is done.
 
@@ -177,7 +187,7 @@ async def _replay_all(
     """
     skew = book.calendar.clock_skew
     lanes = [_Lane(number) for number in range(partitions)]
-    tail = TopicReader(broker, topic, partitions)
+    tail = TopicReader(source.broker, source.topic, partitions)
     await tail.start()
     try:
         while not run.is_done:
@@ -189,7 +199,7 @@ async def _replay_all(
             behind = alive[0]
             if behind.is_empty:
                 if records := await tail.read_of(behind.number):
-                    behind.add(records, skew)
+                    behind.add(records, (await source.records.read([records])).judged(skew))
                 else:
                     behind.is_ended = await tail.is_read(behind.number)
                 continue

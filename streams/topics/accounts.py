@@ -15,7 +15,7 @@ from monitor.core.transaction import Rejection
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.cluster import Cluster
 from streams.kafka.reader import TopicReader
-from streams.wire.accounts import change_of
+from streams.wire.accounts import Change, change_of
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ class AccountsFollower:
 
     `on_changed` is called with the partition and the id of each account whose attributes changed,
     `on_rejected` with each record that cannot be used.
+
+    `all_partitions`, if it is not 0: so many are read, and each book has the accounts of all. So it
+    is if the transactions have keys of another form, by which accounts are dealt otherwise.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class AccountsFollower:
         topic: str,
         on_changed: Callable[[int, str], None],
         on_rejected: Callable[[Rejection], None],
+        all_partitions: int = 0,
     ) -> None:
         self.books: dict[int, AttributeBook] = {}
         self.read_at = time.monotonic()  # when records came last
@@ -46,6 +50,8 @@ class AccountsFollower:
         self._asked: dict[int, asyncio.Event] = {}  # since the last look at where the topic ends
         self._looked: dict[int, asyncio.Event] = {}  # since then it is read up to there
         self._has_ended = False
+        self._everyone = AttributeBook() if all_partitions else None
+        self._all = range(all_partitions)
 
     async def start(self) -> None:
         """Connect."""
@@ -95,9 +101,10 @@ class AccountsFollower:
         for partition in self.books.keys() - wanted:
             del self.books[partition]
         for partition in wanted - self.books.keys():
-            self.books[partition] = AttributeBook()
+            everyone = self._everyone
+            self.books[partition] = AttributeBook() if everyone is None else everyone
         # Also where they are the same: where the topic was said to end, more may have come since.
-        await self._tail.assign(sorted(wanted))
+        await self._tail.assign(self._all or sorted(wanted))
 
     def _take(self, records: Iterable[object]) -> None:
         for record in records:
@@ -110,12 +117,26 @@ class AccountsFollower:
                     partition, record.offset, rejection.reason.value,  # type: ignore[attr-defined]
                 )  # fmt: skip
                 self._on_rejected(rejection)
-            if change is not None and self.books[partition].take(*change):
+            if change is not None:
+                self._apply(partition, change)
+
+    def _apply(self, partition: int, change: Change) -> None:
+        if self._everyone is None:
+            if self.books[partition].take(*change):
                 self._on_changed(partition, change[0])
+        elif self._everyone.take(*change):
+            for number in self.books:
+                self._on_changed(number, change[0])
+
+    async def _is_read(self, partition: int) -> bool:
+        for number in self._all or (partition,):
+            if not await self._tail.is_read(number):
+                return False
+        return True
 
     async def _note_read(self) -> None:
         for partition, event in tuple(self._looked.items()):
-            if await self._tail.is_read(partition):
+            if await self._is_read(partition):
                 known = len(self.books[partition].known)
                 _log.info("partition %d: the attributes of %d accounts are known", partition, known)
                 del self._looked[partition]

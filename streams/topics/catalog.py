@@ -33,7 +33,7 @@ class Topics:
         """Return the names that the settings make."""
         prefix = settings.topic_prefix
         return Topics(
-            transactions=f"{prefix}transactions.v1",
+            transactions=settings.transactions_topic or f"{prefix}transactions.v1",
             alerts=f"{prefix}alerts.v1",
             rejections=f"{prefix}rejections.v1",
             account_days=f"{prefix}account-days.v1",

@@ -5,9 +5,10 @@ machine, a thread compiles them, and the codec decodes every record.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import repeat
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -73,8 +74,14 @@ class DecodedRun:
     `offsets` and `written_at` (microseconds since 1970) have a number for each record.
     """
 
-    def __init__(self, columns: RunColumns, pieces: Sequence[Piece]) -> None:
+    def __init__(
+        self,
+        columns: RunColumns,
+        pieces: Sequence[Piece],
+        aside: Mapping[int, Rejection] = MappingProxyType({}),
+    ) -> None:
         self.columns = columns
+        self._aside = aside  # what records are that have no bytes of ours, by their offsets
         self.offsets: list[int] = columns.rows["offset"].tolist()
         self._single = [piece for piece in pieces if not isinstance(piece, RecordBatch)]
 
@@ -92,8 +99,15 @@ class DecodedRun:
         if len(odd) < len(self.offsets):
             items += _transactions(self.columns)
         if odd:
-            decoded = codec.decode_run(map(self._bare_record, odd))
-            items = _merged(items, odd, decoded)
+            items = _merged(items, odd, self._decoded(odd))
+        return items
+
+    def _decoded(self, places: Sequence[int]) -> list[Transaction | Rejection]:
+        """Return what odd records are, by their places."""
+        items = codec.decode_run(map(self.bare_record, places))
+        if self._aside:
+            known = [self._aside.get(self.offsets[place]) for place in places]
+            return [found or item for found, item in zip(known, items, strict=True)]
         return items
 
     @property
@@ -138,8 +152,7 @@ class DecodedRun:
         if len(odd) < len(some):
             items += _transactions(RunColumns(data, some))
         if odd:
-            records = [self._bare_record(places[place]) for place in odd]
-            items = _merged(items, odd, codec.decode_run(records))
+            items = _merged(items, odd, self._decoded([places[place] for place in odd]))
         written_at = [time * codec.TIMESTAMP_UNIT for time in some["timestamp"].tolist()]
         return judged(items, written_at, clock_skew)
 
@@ -164,13 +177,13 @@ class DecodedRun:
             raise KeyError(offset)
         if self.columns.rows["headers_at"][row] == NOWHERE:
             return self._single_records[offset]
-        return self._bare_record(row)._replace(headers=_headers(self.columns, row))
+        return self.bare_record(row)._replace(headers=_headers(self.columns, row))
 
     @cached_property
     def _single_records(self) -> dict[int, codec.Record]:
         return {record.offset: record for piece in self._single for record in piece}
 
-    def _bare_record(self, place: int) -> BatchRecord:
+    def bare_record(self, place: int) -> BatchRecord:
         """Return a record without its headers, which no decision asks for."""
         data, row = self.columns.data, self.columns.rows[place]
         return BatchRecord(
@@ -189,11 +202,35 @@ def read_run(pieces: Iterable[Piece]) -> DecodedRun:
     bytes of a batch are no records: a reader of Kafka's refuses the same batches.
     """
     pieces = list(pieces)
+    return DecodedRun(_read(pieces), pieces)
+
+
+def records_of(pieces: Iterable[Piece]) -> list[codec.Record]:
+    """Return the records of a run, without headers. Raises DamagedBatchError as `read_run`."""
+    pieces = list(pieces)
+    run = DecodedRun(_walked(pieces, is_compiled=_KERNELS.are_ready()), pieces)
+    return [run.bare_record(place) for place in range(len(run.offsets))]
+
+
+def run_of_made(
+    originals: Sequence[codec.Record],
+    made: Sequence[codec.Record],
+    aside: Mapping[int, Rejection],
+) -> DecodedRun:
+    """Return a run of records that were made of others, one of each, with the same offsets.
+
+    `record` hands the originals out. `aside` says what those are of which nothing was made: their
+    records have neither key nor value.
+    """
+    return DecodedRun(_read([made]), [originals], aside)
+
+
+def _read(pieces: Sequence[Piece]) -> RunColumns:
     is_compiled = _KERNELS.are_ready()
     columns = _walked(pieces, is_compiled=is_compiled)
     if is_compiled:
         checks.read_values(*columns, CURRENCY_TABLE)
-    return DecodedRun(columns, pieces)
+    return columns
 
 
 # -- pieces to rows -------------------------------------------------------------------------------

@@ -170,7 +170,8 @@ class Completeness:
         settled = set(step.settled)
         rejected = [offset for offset, _ in step.rejections if offset not in settled]
         settled_later = len(settled) - (len(step.rejections) - len(rejected))
-        decided = step.transactions - settled_later + len(step.waiting) + step.heartbeats
+        decided = step.transactions - settled_later + len(step.waiting)
+        decided += step.heartbeats + step.left_out
         skipped = step.redelivered - begin
         self.unaccounted += abs(len(offsets) - decided - len(rejected) - skipped)
         written = run.rows["timestamp"][begin:]

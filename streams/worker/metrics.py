@@ -49,13 +49,19 @@ METRICS: Final = {
         "weir_received_records_total",
         "counter",
         "Records of a partition that were received and counted: decided, rejected or skipped."
-        " Heartbeats are left out.",
+        " Heartbeats, and records that a map leaves out, are not among them.",
         ("partition",),
     ),
     "heartbeats": Metric(
         "weir_heartbeats_total",
         "counter",
         "Heartbeats of a partition, by which its days go on without transactions.",
+        ("partition",),
+    ),
+    "left_out": Metric(
+        "weir_left_out_records_total",
+        "counter",
+        "Records of a partition that the [[where]] of WEIR_TRANSACTIONS_MAP leaves out.",
         ("partition",),
     ),
     "unaccounted": Metric(
@@ -281,6 +287,7 @@ class Metrics:
     rejections: Counter
     received: Counter
     heartbeats: Counter
+    left_out: Counter
     unaccounted: Counter
     not_monitored_records: Gauge
     not_monitored_at: Gauge

@@ -21,6 +21,7 @@ from monitor.engine.engine import Step
 from monitor.policy.policy import PolicyBook
 from monitor.review.membership import NO_VERDICTS, Verdicts
 from streams.exposition import Condition
+from streams.feed.envelopes.mapped import Records
 from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.log import SAYS
@@ -28,7 +29,6 @@ from streams.settings import Settings
 from streams.topics.accounts import AccountsFollower
 from streams.topics.catalog import Topics
 from streams.traces import Traces
-from streams.wire.columns import read_run
 from streams.worker.app import StateTable
 from streams.worker.builder import PartitionBuilder
 from streams.worker.engines import engine_of
@@ -96,13 +96,14 @@ class Observed(NamedTuple):
 class Agents:
     """The partitions that this worker has, and what keeps them going."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what they stand on, each by itself
         self,
         settings: Settings,
         app: faust.App,
         table: StateTable,
         outbox: Outbox,
         *,
+        records: Records,
         metrics: Metrics,
         on_crash: Callable[[BaseException], None],
     ) -> None:
@@ -117,11 +118,12 @@ class Agents:
             self._topics.accounts,
             self.attributes_changed,
             self.account_rejected,
+            0 if settings.transactions_map is None else settings.partitions,
         )
         self._app = app
         self._table = table
         self._outbox = outbox
-        self._metrics = metrics
+        self._records, self._metrics = records, metrics
         self.traces = Traces(settings)
         self._builder = PartitionBuilder(settings, app, table, outbox, metrics, self.traces)
         table.on_left = self._left
@@ -149,7 +151,8 @@ class Agents:
     @property
     def progress_at(self) -> float:
         """When a run was decided last, or state was read (recovery gets on, too)."""
-        return max(self._decided_at, self._table.read_at, self.accounts.read_at)
+        read_at = max(self._table.read_at, self.accounts.read_at, self._records.waited_at)
+        return max(self._decided_at, read_at)
 
     def begin(self, policies: PolicyBook) -> None:
         """Set the policies that decide; needed before the first record comes."""
@@ -209,13 +212,14 @@ class Agents:
 
     async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
         started = time.perf_counter()
-        run = read_run(event.value)
+        run = await self._records.read(event.value)
         records, unaccounted = partition.completeness.records, partition.completeness.unaccounted
         step = await partition.take(event, run)
         label = str(partition.number)
         counted = partition.completeness.records - records
-        self._metrics.received.labels(label).inc(counted - step.heartbeats)
+        self._metrics.received.labels(label).inc(counted - step.heartbeats - step.left_out)
         self._metrics.heartbeats.labels(label).inc(step.heartbeats)
+        self._metrics.left_out.labels(label).inc(step.left_out)
         if partition.completeness.unaccounted > unaccounted:
             self._note_unaccounted(partition, partition.completeness.unaccounted - unaccounted)
         # First: what waits no more must not be counted twice, not even for a moment.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from streams.exposition import (
     say_start,
     serve_metrics,
 )
+from streams.feed.envelopes.mapped import records_reading
 from streams.interpreter import configure_interpreter, give_back_memory
 from streams.kafka.admin import committed_without, ensure_topics
 from streams.kafka.broker_error import BrokerError
@@ -68,6 +70,7 @@ class Worker:
 
     def __init__(self, settings: Settings, book: PolicyBook | None) -> None:
         snapshot_key_of(settings)  # what cannot be used is refused before anything is connected
+        records = records_reading(settings, math.inf)
         self.settings = settings
         self.metrics = Metrics(CollectorRegistry(), version("weir-monitor"))
         self.metrics.topic_partitions.set(settings.partitions)
@@ -83,7 +86,13 @@ class Worker:
         self._outbox.wait_for(OUTAGE_FACTOR * settings.liveness_seconds)
         self._app, self._topic, table = build_app(settings, topics, self._replaced)
         self._agents = Agents(
-            settings, self._app, table, self._outbox, metrics=self.metrics, on_crash=self._crashed
+            settings,
+            self._app,
+            table,
+            self._outbox,
+            records=records,
+            metrics=self.metrics,
+            on_crash=self._crashed,
         )
         self._follower = PolicyFollower(
             cluster_of(settings), topics.policy, book, self._policy_taken, self._policy_refused

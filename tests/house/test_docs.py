@@ -31,6 +31,7 @@ from monitor.policy import systemic as systemic_settings
 from monitor.policy import where as policy_filter
 from monitor.policy.document import policy_of
 from streams.cli.main import app
+from streams.feed.envelopes.topic_map import topic_map_of_text
 from streams.feed.mapping import feed_map_of
 from streams.reference.commands import EXIT_STATUSES, commands
 from streams.reference.documents import FILLED, documents, filled
@@ -334,7 +335,9 @@ def test_every_target_of_make_that_is_named_exists(page: Path) -> None:
 @each_page
 def test_every_policy_and_map_that_is_shown_can_be_used(page: Path, tmp_path: Path) -> None:
     for block in blocks(page):
-        if block.language == "toml" and "[columns]" in block.text:
+        if block.language == "toml" and "[topic]" in block.text:
+            assert topic_map_of_text(block.text, page.name).feed.fields
+        elif block.language == "toml" and "[columns]" in block.text:
             shown = tmp_path / "map.toml"
             shown.write_text(block.text, encoding="utf-8")
             assert feed_map_of(shown)

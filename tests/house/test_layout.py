@@ -75,7 +75,6 @@ ONE_CHILD_WITH_A_REASON = {
     "_Timed": "the benchmark times the steps of both engines from outside",
     "OrdinaryEngine": "as above",
     "Ledger": "of the same two engines",
-    "Rejection": "a heartbeat is set aside as one is, and reported to nobody",
 }
 """Classes of ours that one class of ours extends, and why that is a kind of thing and not a cut."""
 

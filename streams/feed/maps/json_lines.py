@@ -36,17 +36,7 @@ def open_lines(path: Path, feed_map: FeedMap) -> tuple[Shape, FeedMap]:
     if not feed_map.layout.is_plain:
         problems.append("it is JSON Lines: the map's keys of lines and headers are for CSV")
     names = list(dict.fromkeys(name for group in feed_map.groups for name in group))
-    problems += [
-        f"{name!r} is no path into an object: write e.g. a.b[0].c"
-        for name in names
-        if path_of(name) is None
-    ]
-    groups = feed_map.groups
-    problems += [
-        f"{' or '.join(group)} begins as another list of paths does: give both the same paths"
-        for group in groups
-        if sum(other[0] == group[0] for other in groups) > 1
-    ]
+    problems += path_problems(feed_map)
     if problems:
         raise FeedError(problems, str(path))
     shape = Shape(path, names, feed_map)
@@ -106,6 +96,24 @@ def read_lines(opened: tuple[Shape, FeedMap]) -> Iterator[Batch]:
             )
 
 
+def path_problems(feed_map: FeedMap) -> list[str]:
+    """Return what is wrong with the paths of a map."""
+    groups = feed_map.groups
+    names = dict.fromkeys(name for group in groups for name in group)
+    return [
+        *(
+            f"{name!r} is no path into an object: write e.g. a.b[0].c"
+            for name in names
+            if path_of(name) is None
+        ),
+        *(
+            f"{' or '.join(group)} begins as another list of paths does: give both the same paths"
+            for group in groups
+            if sum(other[0] == group[0] for other in groups) > 1
+        ),
+    ]
+
+
 def path_of(name: str) -> Path_ | None:
     """Return the steps of a path as a map writes it; None if it is no path."""
     steps: list[str | int] = []
@@ -124,12 +132,12 @@ def path_of(name: str) -> Path_ | None:
 
 def _objects(file: IO[bytes]) -> Iterator[dict[str, object]]:
     for number, line in enumerate(file):
-        found = _object_of(line if number else line.removeprefix(_UTF_8_MARK))
+        found = object_of(line if number else line.removeprefix(_UTF_8_MARK))
         if found is not None:
             yield found
 
 
-def _object_of(line: bytes) -> dict[str, object] | None:
+def object_of(line: bytes) -> dict[str, object] | None:
     """Return the object of a line, its numbers as they are written; None if it has no object."""
     try:
         found = json.loads(
@@ -150,7 +158,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _row_of(line: bytes, paths: Sequence[Sequence[tuple[str, Path_]]]) -> list[str | None] | bytes:
     """Return the cells of a line; the record to reject if it has none."""
-    found = _object_of(line)
+    found = object_of(line)
     if found is None:
         fault = "it is no JSON object in UTF-8, or has a key twice"
         return codec.faulty_bytes({}, f"{fault}: {line[:80].decode(errors='replace').rstrip()!r}")
@@ -162,7 +170,7 @@ def _row_of(line: bytes, paths: Sequence[Sequence[tuple[str, Path_]]]) -> list[s
 
 def _first(found: dict[str, object], paths: Sequence[tuple[str, Path_]]) -> str | None:
     for name, steps in paths:
-        value = _value_at(found, steps)
+        value = value_at(found, steps)
         if value is None:
             continue
         if isinstance(value, dict | list):
@@ -175,10 +183,11 @@ def _first(found: dict[str, object], paths: Sequence[tuple[str, Path_]]) -> str 
 
 
 def _has(found: dict[str, object], names: Sequence[str]) -> bool:
-    return any(_value_at(found, path_of(name) or ()) is not None for name in names)
+    return any(value_at(found, path_of(name) or ()) is not None for name in names)
 
 
-def _value_at(value: object, steps: Path_) -> object:
+def value_at(value: object, steps: Path_) -> object:
+    """Return what a path leads to; None if it leads nowhere."""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step)

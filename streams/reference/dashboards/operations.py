@@ -176,10 +176,11 @@ _MONITORED: Final = Section(
             Drawing.LINES,
             "Received and heartbeats per second",
             "Records of transactions, and heartbeats, by which the days of a partition without"
-            " transactions go on.",
+            " transactions go on; and records that the map of the topic leaves out.",
             {
                 "received": per_second("weir_received_records_total"),
                 "heartbeats": per_second("weir_heartbeats_total"),
+                "left out": per_second("weir_left_out_records_total"),
             },
         ),
         Chart(
