@@ -16,7 +16,7 @@ from monitor.core.threshold import scope_of
 from monitor.core.transaction import DEBIT, Transaction
 from monitor.engine.gauge_alerts import CLOSED_DAY, GaugeAlerts, Touch, Why
 from monitor.gauges.gauge import Gauge, Party, add, between, named_by
-from monitor.gauges.paid import PAID, is_payment
+from monitor.gauges.paid import PAID, is_payment, note_paid
 from monitor.gauges.watched import Watched, days_of
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Ledger, OpenDay
 from monitor.policy.policy import PolicyBook
@@ -59,7 +59,7 @@ class Gauging:
         self._telling.begin()
         self._watched, self._of_series = self._telling.watched, {}
         lengths = (2 * watched.length for watched in self._watched.values())
-        within = (watched.gauge.where.new_within or 0 for watched in self._watched.values())
+        within = (watched.within or 0 for watched in self._watched.values())
         self._new_within = max(within, default=0)
         self._reach = _PERIOD_DAYS_MAX + max(lengths, default=0) // _DAY_LENGTH
 
@@ -92,7 +92,7 @@ class Gauging:
         taken = [
             watched
             for watched in self._watched_of(transaction)
-            if not watched.asks or watched.gauge.asks_no_more(transaction, day, calendar)
+            if watched.takes is None or watched.takes(transaction, day, calendar)
         ]
         pays = self._new_within and transaction.direction == DEBIT and transaction.counterparty_id
         if not taken and not pays:
@@ -122,9 +122,7 @@ class Gauging:
                 value = watched.take(gauged, group, item)
                 if value is None or value > watched.least or group in gauged.told:
                     at = watched.at_of(item)
-                    self._telling.look(
-                        gauged, group, Touch(account_day, at, cause(), Why.GREW), value
-                    )
+                    self._telling.grew(gauged, group, account_day, at, cause, value)
         self._keep(account, gauged, item, taken)
 
     def _watched_of(self, transaction: Transaction) -> tuple[Watched, ...]:
@@ -176,17 +174,36 @@ class Gauging:
         is_same = len(paid) == count
         if not paid:
             del gauged.cells[PAID]
-        for group in [] if is_same else list(gauged.cells):
+        if is_same:
+            return
+        note_paid(gauged, whom, after.day)
+        if before is not None:
+            self._drop_sums_of_new(gauged)
+        if any(account_day.day > after.day for account_day in account.days):
+            self._look_at_new(account, gauged, after.day, cause)
+
+    def _look_at_new(
+        self, account: Account, gauged: Gauged, day: int, cause: Callable[[], Cause]
+    ) -> None:
+        """Look at the days after one: whom it has paid is new to them no more, or again."""
+        for group in list(gauged.cells):
             watched = self._watched.get(group[0])
-            within = None if watched is None else watched.gauge.where.new_within
+            within = None if watched is None else watched.within
             if watched is None or within is None:
                 continue
             for account_day in account.days:
-                if after.day < account_day.day <= after.day + within:
+                if day < account_day.day <= day + within:
                     cells = gauged.cells.get(group, [])
                     for at in self._times(watched.gauge, cells, account_day.day):
                         change = Touch(account_day, at, cause(), Why.DECIDED)
                         self._telling.look(gauged, group, change)
+
+    def _drop_sums_of_new(self, gauged: Gauged) -> None:
+        """Drop what is kept up of new counterparties: others may be new now that were known."""
+        for group in list(gauged.sums):
+            watched = self._watched.get(group[0])
+            if watched is None or watched.within is not None:
+                del gauged.sums[group]
 
     def decide_again(self, account_day: AccountDay, cause: Cause) -> None:
         """Look again at the periods of an account-day that other limits may decide for now."""
@@ -331,11 +348,15 @@ class Gauging:
         """Give back whom an account has paid so long ago that nobody is known by it any more."""
         cells = gauged.cells.pop(PAID, [])
         if not cells or not self._new_within:
+            gauged.paid = None
             return
         kept = [*between(cells, first - self._new_within - self._reach, cells[-1].at)]
         beyond = max(len(between(kept, 0, first - 1)) - PAID_DAYS_MAX, 0)
         if beyond:
             self._ledger.names_beyond["payees"] += beyond
+            self._drop_sums_of_new(gauged)
+        if len(kept) - beyond < len(cells):
+            gauged.paid = None
         if kept[beyond:]:
             gauged.cells[PAID] = kept[beyond:]
 

@@ -14,12 +14,11 @@ from monitor.core.account import (
     COUNT_CREDIT,
     COUNT_DEBIT,
 )
-from monitor.core.business_day import Calendar
 from monitor.core.gauged import Cell, MeasuredItem, Share, UsualDays
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
 from monitor.gauges.period import AccountSilence, AccountUsual, Period
-from monitor.gauges.where import GaugeFilter
+from monitor.gauges.where import GaugeFilter, Takes
 
 WHOLE: Final = 1_000
 """The whole of which a share is said. A share is rounded up: so it exceeds a limit exactly if the
@@ -89,17 +88,14 @@ class Gauge(NamedTuple):
         """Return whether transactions of a direction and a currency may be taken."""
         return self.silence is not None or self._counts(direction, currency)
 
-    def asks_no_more(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
-        """Return whether a transaction of a direction and currency that may be taken is taken."""
-        return (
-            (self.per is None or bool(party_of(transaction, self.per)))
-            and (
-                self.distinct is None
-                or self.measure is Measure.SHARE
-                or bool(party_of(transaction, self.distinct))
-            )
-            and self.where.takes(transaction, day, calendar)
-        )
+    def parts(self) -> Iterator[Takes]:
+        """Yield what is asked of a transaction of a direction and currency that may be taken."""
+        yield from self.where.parts()
+        named = {self.per, None if self.measure is Measure.SHARE else self.distinct}
+        if Party.COUNTERPARTY in named:
+            yield lambda item, _, __: bool(item.counterparty_id)
+        if Party.INSTITUTION in named:
+            yield lambda item, _, __: bool(item.counterparty_institution)
 
     def _counts(self, direction: str, currency: str) -> bool:
         return self.currency in {None, currency} and (
@@ -213,12 +209,6 @@ class Gauge(NamedTuple):
         """How many days before a period it asks for, too."""
         silent = 0 if self.silence is None else self.silence.days
         return max(silent, self.where.new_within or 0)
-
-    @property
-    def only_grows(self) -> bool:
-        """Whether its value never falls by what is taken in."""
-        is_dropped = self.where.new_within is not None  # a late row makes others known
-        return not is_dropped and self.measure not in {Measure.NET, Measure.SHARE}
 
 
 def party_of(transaction: Transaction, party: Party) -> str | None:
