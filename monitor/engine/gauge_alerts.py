@@ -20,6 +20,7 @@ from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share, UsualDays
 from monitor.core.threshold import Scope, scope_of
+from monitor.engine.superseded import SupersededGauges
 from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
 from monitor.gauges.paid import of_new, paid_days
@@ -68,44 +69,67 @@ class Touch(NamedTuple):
 class GaugeAlerts:
     """Looks at the periods of gauges, and tells of limits that are exceeded: into `alerts`.
 
-    `watched` are the gauges of all policy versions, by their names. `since` has the first business
-    day that each gauge measures whole: for one that a later policy brings, that is after every day
-    of which there are records. Nothing is told of periods that it has not measured whole.
+    `watched` are the gauges of all policy versions, by their names, but for those of superseded
+    ones that nothing can be told of any more. `since` has the first business day that each of them
+    measures whole: for one that a later policy brings, that is after every day of which there are
+    records. Nothing is told of periods that it has not measured whole. `changed` is the first
+    business day of which there was no record yet when policies changed last.
     """
 
     def __init__(self, ledger: Ledger, policies: PolicyBook) -> None:
         self.alerts: list[Alert] = []
         self.since: dict[str, int] = {}
+        self.changed = FROM_EVER
         self.watched: dict[str, Watched] = {}
         self._ledger = ledger
         self._policies = policies
         self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy, in their order
         self._places: dict[int, int] = {}  # of the versions in that order
         self._stating: dict[str, list[int]] = {}  # the versions that have limits on a gauge
+        self._superseded = SupersededGauges(policies.policies)
         self._is_whole_ever = True  # whether all gauges were there before the first record
 
     def begin(self) -> None:
-        """Watch what the policies in force now ask for."""
-        self.watched = {}
-        for limit in (limit for policy in self._policies.policies for limit in policy.gauges):
+        """Watch what the policies in force now ask for.
+
+        What was watched before is watched on, to be withdrawn where it stands no more.
+        """
+        policies = self._policies.policies
+        self.watched, self._superseded = {}, SupersededGauges(policies)
+        needless = self._needless()
+        needless -= self.since.keys()
+        for limit in (limit for policy in policies for limit in policy.gauges):
+            if limit.gauge.name in needless:
+                continue
             name, asked = limit.gauge.name, (limit.tiers[0].above, limit.least_whole)
             watched = self.watched.get(name)
             if watched is None:
                 self.watched[name] = Watched(limit.gauge, *asked, self._ledger.calendar)
             else:
                 watched.note(*asked)
-        policies = self._policies.policies
         self._limits = {policy.version: GaugeLimits(policy.gauges) for policy in policies}
         self._places = {policy.version: place for place, policy in enumerate(policies)}
         self._stating = {}
         for policy in policies:
             for name in {limit.gauge.name for limit in policy.gauges}:
                 self._stating.setdefault(name, []).append(policy.version)
-        begun = self._begun()
+        begun = self.begun()
         self.since = {name: self.since.get(name, begun) for name in self.watched}
-        self._is_whole_ever = all(since == FROM_EVER for since in self.since.values())
+        self._is_whole_ever = not any(self.since.values())
 
-    def _begun(self) -> int:
+    def days_closed(self) -> bool:
+        """Watch no more what nothing can be told of any more; return whether that was anything."""
+        needless = self._needless()
+        needless &= self.watched.keys()
+        for name in needless:
+            del self.watched[name], self.since[name]
+        return bool(needless)
+
+    def _needless(self) -> set[str]:
+        """Return the names of gauges that nothing can be told of any more."""
+        return self._superseded.needless(self.since, self.changed, self._ledger.day_open_first)
+
+    def begun(self) -> int:
         """Return the first business day of which there is no record yet.
 
         Records of one account that is far ahead of all others are no reason to wait: a limit would
@@ -384,7 +408,7 @@ class GaugeAlerts:
         """
         if self._is_whole_ever:
             return True
-        since = self.since[name]
+        since = self.since.get(name, FROM_EVER)  # of one that is watched no more, it is long past
         if since == FROM_EVER:
             return True
         since += gauge.days_before

@@ -14,7 +14,7 @@ from monitor.core.business_day import MICROSECONDS
 from monitor.core.gauged import Cell, ClosedScope, Gauged, MeasuredItem
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.engine.gauge_alerts import CLOSED_DAY, GaugeAlerts, Touch, Why
+from monitor.engine.gauge_alerts import CLOSED_DAY, FROM_EVER, GaugeAlerts, Touch, Why
 from monitor.gauges.gauge import Gauge, Party, add, between, named_by
 from monitor.gauges.paid import PAID, is_payment, note_paid
 from monitor.gauges.watched import Watched, days_of
@@ -27,6 +27,9 @@ _PERIOD_DAYS_MAX: Final = 31 + 2
 PAID_DAYS_MAX: Final = 5_000
 """Closed days, each of one counterparty, on which an account has paid; the oldest go first."""
 
+CHANGED: Final = ""
+"""Under what state keeps a day that is of no gauge."""
+
 _DAY_LENGTH: Final = 86_400 * MICROSECONDS
 
 
@@ -35,6 +38,7 @@ class Gauging:
 
     def __init__(self, ledger: Ledger, policies: PolicyBook) -> None:
         self._ledger = ledger
+        self._policies = policies
         self._telling = GaugeAlerts(ledger, policies)
         self._watched: dict[str, Watched] = {}
         self._of_series: dict[tuple[str, str], tuple[Watched, ...]] = {}  # direction and currency
@@ -54,19 +58,36 @@ class Gauging:
         """The first business day that each gauge measures whole, by its name."""
         return self._telling.since
 
+    @property
+    def kept(self) -> dict[str, int]:
+        """The same as state keeps it: under no name, the first day after policies changed last."""
+        since, changed = self._telling.since, self._telling.changed
+        return {**since, CHANGED: changed} if since and self._has_versions else {**since}
+
+    @property
+    def _has_versions(self) -> bool:
+        return len(self._policies.versions) > 1
+
     def begin(self) -> None:
-        """Measure what the policies in force now ask for."""
+        """Measure what the policies in force now ask for, which have changed."""
+        self._telling.changed = self._telling.begun()
         self._telling.begin()
+        self._measure()
+
+    def _measure(self) -> None:
         self._watched, self._of_series = self._telling.watched, {}
         lengths = (2 * watched.length for watched in self._watched.values())
         within = (watched.within or 0 for watched in self._watched.values())
         self._new_within = max(within, default=0)
         self._reach = _PERIOD_DAYS_MAX + max(lengths, default=0) // _DAY_LENGTH
 
-    def restore_since(self, since: Mapping[str, int]) -> None:
-        """Put back since when gauges have measured; others begin now."""
-        self._telling.since = {**since}
-        self.begin()
+    def restore(self, kept: Mapping[str, int]) -> None:
+        """Put back since when gauges have measured, as state kept it; others begin now."""
+        self._telling.since = {name: day for name, day in kept.items() if name != CHANGED}
+        changed = self._telling.begun() if self._has_versions else FROM_EVER
+        self._telling.changed = kept.get(CHANGED, changed)  # a build before has not kept it
+        self._telling.begin()
+        self._measure()
 
     def waiting(self) -> dict[str, int]:
         """Return which limits cannot decide yet, and the event time from which each does."""
@@ -303,6 +324,8 @@ class Gauging:
         first = self._ledger.day_open_first
         if first is None:
             return
+        if self._telling.days_closed():
+            self._measure()
         for day in [day for day in self._busy if day < first]:
             for account in self._busy.pop(day):
                 gauged = account.gauged
@@ -331,6 +354,7 @@ class Gauging:
                 watched.forget_before(gauged, group, watched.needed_from(first, opened, 2))
             elif group != PAID:
                 del gauged.cells[group]
+                gauged.sums.pop(group, None)
         place = bisect_right(gauged.closed, first - self._reach, key=CLOSED_DAY) - 1
         if place > 0:
             del gauged.closed[:place]
