@@ -256,7 +256,7 @@ class GaugeAlerts:
             return False
         if value <= watched.least:
             return True
-        limit = self._decided(watched, account_day.account, at)
+        limit = self._of_open_day(watched, account_day, at)
         if limit is None or value <= limit.threshold.above:
             return True
         tier, clock = limit.tier_of(value), self._ledger.marks.clock
@@ -285,17 +285,15 @@ class GaugeAlerts:
         """
         if watched.within is not None:
             return False  # the limit is that of the last day with a new one
-        gauge, day = watched.gauge, account_day.day
-        first, last = days_of(watched.period, day)
+        first, last = days_of(watched.period, account_day.day)
         stands = {
             limit_id: each
             for (began, limit_id), each in told.items()
             if began == first and each.status != Status.WITHDRAWN
         }
         limit = None
-        if value > watched.least and self._is_whole(gauge, watched.name, first):
-            policy, _ = self._policies.for_day(first)
-            limit = self._deciding(policy.version, watched, scope_of(account_day), first)
+        if value > watched.least:
+            limit = self._of_open_day(watched, account_day, first)
         if limit is None or value <= limit.threshold.above:
             return not stands
         each, tier = stands.get(limit.limit_id), limit.tier_of(value)
@@ -307,6 +305,16 @@ class GaugeAlerts:
             and tier.above <= each.limit
             and self._ledger.marks.clock < self._ledger.calendar.end_of(last)
         )
+
+    def _of_open_day(self, watched: Watched, account_day: AccountDay, at: int) -> GaugeLimit | None:
+        """Return the limit that decides on the window that ends on a day, or on its period.
+
+        A window ends `at` a time of that day, and a period begins with the business day `at`.
+        """
+        if not self._is_whole(watched.gauge, watched.name, at):
+            return None
+        policy, _ = self._policies.for_day(account_day.day if watched.is_rolling else at)
+        return self._deciding(policy.version, watched, scope_of(account_day), at)
 
     def _of_days(
         self,

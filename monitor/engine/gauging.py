@@ -42,6 +42,7 @@ class Gauging:
         self._telling = GaugeAlerts(ledger, policies)
         self._watched: dict[str, Watched] = {}
         self._of_series: dict[tuple[str, str], tuple[Watched, ...]] = {}  # direction and currency
+        self._lasts: dict[tuple[int, tuple[str, ...]], tuple[int, int, int]] = {}
         self._due: dict[int, dict[Account, None]] = {}
         self._busy: dict[int, dict[Account, None]] = {}  # of which more is kept than a last day
         self._new_within = 0  # days for which any gauge asks whom an account has paid
@@ -75,6 +76,7 @@ class Gauging:
         self._measure()
 
     def _measure(self) -> None:
+        self._lasts.clear()
         self._watched, self._of_series = self._telling.watched, {}
         lengths = (2 * watched.length for watched in self._watched.values())
         within = (watched.within or 0 for watched in self._watched.values())
@@ -252,14 +254,10 @@ class Gauging:
         self, account: Account, gauged: Gauged, item: MeasuredItem, taken: Iterable[Watched]
     ) -> None:
         """Keep what an item has brought for as long as it may be needed."""
-        due, busy, length = gauged.due, max(gauged.busy, item.day), 0
-        for watched in taken:
-            if watched.is_rolling:
-                length = max(length, watched.length)
-                continue
-            last = days_of(watched.period, item.day)[1]
-            busy = max(busy, last)
-            due = max(due, last + watched.remembered if watched.remembered else 0)
+        found = self._lasts.get((item.day, item.gauges))
+        if found is None:
+            found = self._lasts[item.day, item.gauges] = _lasts_of(item.day, taken)
+        due, busy, length = max(gauged.due, found[0]), max(gauged.busy, found[1]), found[2]
         if self._new_within and is_payment(item):
             due = max(due, item.day + self._new_within)
         last, calendar = item.event_time + 2 * length, self._ledger.calendar
@@ -324,6 +322,7 @@ class Gauging:
         first = self._ledger.day_open_first
         if first is None:
             return
+        self._lasts.clear()
         if self._telling.days_closed():
             self._measure()
         for day in [day for day in self._busy if day < first]:
@@ -383,6 +382,22 @@ class Gauging:
             gauged.paid = None
         if kept[beyond:]:
             gauged.cells[PAID] = kept[beyond:]
+
+
+def _lasts_of(day: int, taken: Iterable[Watched]) -> tuple[int, int, int]:
+    """Return on which day something of an item is needed last, and the length of its windows.
+
+    The first day is that of what is remembered, 0 if nothing is; the second that of all else.
+    """
+    due, busy, length = 0, day, 0
+    for watched in taken:
+        if watched.is_rolling:
+            length = max(length, watched.length)
+            continue
+        last = days_of(watched.period, day)[1]
+        busy = max(busy, last)
+        due = max(due, last + watched.remembered if watched.remembered else 0)
+    return due, busy, length
 
 
 def _left_of(content: int) -> tuple[int, int]:

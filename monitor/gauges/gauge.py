@@ -235,9 +235,11 @@ def add(cells: list[Cell], at: int, what: int | str, item: MeasuredItem, sign: i
     last = cells[-1] if cells else None
     place = len(cells)
     if last is None or last.at < at:
-        last = Cell(at, what, [0, 0, 0, 0])
-        cells.append(last)
-    elif last.at == at and last.what == what:  # as nearly always: what comes is the latest
+        is_debit, left = item.direction == DEBIT, sign * item.left
+        totals = [sign, left, 0, 0] if is_debit else [0, 0, sign, left]
+        cells.append(Cell(at, what, totals))
+        return
+    if last.at == at and last.what == what:  # as nearly always: what comes is the latest
         place -= 1
     else:
         place = bisect_left(cells, at, key=AT)
@@ -256,6 +258,15 @@ def add_to(totals: list[int], item: MeasuredItem, sign: int) -> None:
     of_count = COUNT_DEBIT if item.direction == DEBIT else COUNT_CREDIT
     totals[of_count] += sign
     totals[of_count + 1] += sign * item.left
+
+
+def take_off(totals: list[int], its: Sequence[int]) -> None:
+    """Take the totals of a cell off those of several."""
+    count_out, paid_out, count_in, paid_in = its
+    totals[0] -= count_out
+    totals[1] -= paid_out
+    totals[2] -= count_in
+    totals[3] -= paid_in
 
 
 def summed(cells: Iterable[Cell]) -> list[int]:
@@ -288,7 +299,7 @@ def window_values(
             totals = [mine + its for mine, its in zip(totals, cells[place].totals, strict=True)]
             place += 1
         while cells[begin].at <= at - length:
-            totals = [mine - its for mine, its in zip(totals, cells[begin].totals, strict=True)]
+            take_off(totals, cells[begin].totals)
             begin += 1
         if gauge.is_summed:
             yield at, gauge.value_of_totals(totals), ()

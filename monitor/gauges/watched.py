@@ -13,7 +13,7 @@ from monitor.core.account import AMOUNT_CREDIT, AMOUNT_DEBIT
 from monitor.core.business_day import Calendar
 from monitor.core.gauged import Cell, Gauged, Group, MeasuredItem, Sums
 from monitor.core.threshold import Measure
-from monitor.gauges.gauge import AT, WHOLE, Gauge, add, add_to, between, named_by, summed
+from monitor.gauges.gauge import AT, WHOLE, Gauge, add, add_to, between, named_by, summed, take_off
 from monitor.gauges.paid import is_new_in, paid_days
 from monitor.gauges.period import Period
 from monitor.gauges.where import Takes
@@ -295,8 +295,6 @@ class Watched:
             sums.at = at
             gone = at - self.length
             while (first := cells[sums.begin]).at <= gone:
-                sums.totals = [
-                    mine - its for mine, its in zip(sums.totals, first.totals, strict=True)
-                ]
+                take_off(sums.totals, first.totals)
                 sums.begin += 1
         return self.gauge.value_of_totals(sums.totals)
