@@ -58,7 +58,7 @@ class Sums:
         self.at = at
         self.begin = begin
         self.totals = totals  # as a cell's
-        self.parts: dict[int | str, int] = {}
+        self.parts: dict[int | str, int] | None = None
         self.most = 0
 
 

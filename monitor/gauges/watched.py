@@ -45,7 +45,9 @@ def _together(parts: tuple[Takes, ...]) -> Takes | None:
     """Return what asks for all parts; None if there are none."""
     if len(parts) <= 1:
         return parts[0] if parts else None
-    return lambda item, day, calendar: all(part(item, day, calendar) for part in parts)
+    first, others = parts[0], _together(parts[1:])
+    assert others is not None, "there are several"
+    return lambda item, day, calendar: first(item, day, calendar) and others(item, day, calendar)
 
 
 class Watched:
@@ -207,6 +209,7 @@ class Watched:
         if sums is None or (days and sums.at < days[0]):
             begin = bisect_right(cells, at - self.length, key=AT) if self.is_rolling else 0
             sums = gauged.sums[group] = Sums(days[0] if days else at, begin, [0, 0, 0, 0])
+            sums.parts = {}
             for cell in between(cells, *days) if days else cells[begin:]:
                 if self._is_new(gauged, cell.what, cell.at):
                     self._count(sums, cell.what, cell.totals, 1)
@@ -239,26 +242,27 @@ class Watched:
         mine[1] += sign * paid_out
         mine[2] += sign * count_in
         mine[3] += sign * paid_in
-        measure = self.gauge.measure
+        measure, parts = self.gauge.measure, sums.parts
+        assert parts is not None, "they are kept up"
         if measure is Measure.LARGEST:
             assert isinstance(what, int), "its cells are told apart by amounts"
             sums.most = max(sums.most, what)
         elif measure is Measure.SHARE and what:
-            part = sums.parts[what] = sums.parts.get(what, 0) + paid_out + paid_in
+            part = parts[what] = parts.get(what, 0) + paid_out + paid_in
             sums.most = max(sums.most, part)
         elif measure is Measure.DISTINCT:
-            count = sums.parts.get(what, 0) + sign * (count_out + count_in)
+            count = parts.get(what, 0) + sign * (count_out + count_in)
             if count:
-                sums.parts[what] = count
+                parts[what] = count
             else:
-                del sums.parts[what]
+                del parts[what]
 
     def _value_of(self, sums: Sums) -> int:
         measure = self.gauge.measure
         if measure is Measure.LARGEST:
             return sums.most
         if measure is Measure.DISTINCT:
-            return len(sums.parts)
+            return len(sums.parts or ())
         if measure is not Measure.SHARE:
             return self.gauge.value_of_totals(sums.totals)
         whole = sums.totals[AMOUNT_DEBIT] + sums.totals[AMOUNT_CREDIT]
