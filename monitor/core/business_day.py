@@ -15,6 +15,18 @@ MICROSECONDS: Final = 1_000_000
 """Event-time units in a second."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY: Final = _EPOCH.toordinal()
+_HOUR_LENGTH: Final = 3600 * MICROSECONDS
+_DAY_LENGTH: Final = 24 * _HOUR_LENGTH
+_MINUTE: Final = 60 * MICROSECONDS
+_MINUTES_A_DAY: Final = 24 * 60
+
+_OFFSETS_MAX: Final = 4096
+"""Hours whose offset is known at a time."""
+
+_UNKNOWN: Final = 1 << 62
+"""An offset that nobody has asked for."""
+
 TIME_LENGTH_MAX: Final = 40
 """Characters of an event time: RFC 3339 with as many as 14 digits of a second."""
 
@@ -140,6 +152,7 @@ class Calendar:
         self.time_zone = time_zone
         self.cut_off = cut_off
         self._starts: dict[int, int] = {}
+        self._offsets: dict[int, int | None] = {}  # by hours since 1970
 
     def start_of(self, day: int) -> int:
         """Return the event time at which a business day starts (it is the end of the day before).
@@ -159,9 +172,34 @@ class Calendar:
 
     def day_of(self, moment: int) -> int:
         """Return the business day that an event time falls into."""
-        guess = (_EPOCH + timedelta(microseconds=moment)).astimezone(self.time_zone).toordinal()
+        guess = _EPOCH_DAY + moment // _DAY_LENGTH
         while moment < self.start_of(guess):
             guess -= 1
         while moment >= self.end_of(guess):
             guess += 1
         return guess
+
+    def minute_of(self, moment: int) -> int:
+        """Return the minute of the day, 0 to 1439, that a clock of the time zone shows.
+
+        >>> Calendar(ZoneInfo("Asia/Kolkata")).minute_of(0)  # half past five
+        330
+        """
+        hour = moment // _HOUR_LENGTH
+        offset = self._offsets.get(hour, _UNKNOWN)
+        if offset == _UNKNOWN:
+            if len(self._offsets) >= _OFFSETS_MAX:
+                self._offsets.clear()
+            begins = hour * _HOUR_LENGTH
+            offset, later = map(self._offset_at, (begins, begins + _HOUR_LENGTH - 1))
+            if offset != later:
+                offset = None  # the clocks change within
+            self._offsets[hour] = offset
+        if offset is None:
+            offset = self._offset_at(moment)
+        return (moment + offset) // _MINUTE % _MINUTES_A_DAY
+
+    def _offset_at(self, moment: int) -> int:
+        offset = (_EPOCH + timedelta(microseconds=moment)).astimezone(self.time_zone).utcoffset()
+        assert offset is not None, "it is in a time zone"
+        return offset // timedelta(microseconds=1)

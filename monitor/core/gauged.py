@@ -48,14 +48,18 @@ class Sums:
     """What some cells of a group come to: those from the place `begin` on, up to a moment `at`.
 
     `at` is the first day of a period, whose cells they are, or the event time of the last cell.
+    `parts` has what each part of them comes to, where a gauge asks for parts, and `most` is the
+    greatest.
     """
 
-    __slots__ = ("at", "begin", "totals")
+    __slots__ = ("at", "begin", "most", "parts", "totals")
 
     def __init__(self, at: int, begin: int, totals: list[int]) -> None:
         self.at = at
         self.begin = begin
         self.totals = totals  # as a cell's
+        self.parts: dict[int | str, int] | None = None
+        self.most = 0
 
 
 class Share(NamedTuple):
@@ -116,12 +120,13 @@ class ClosedScope(NamedTuple):
 class Gauged:
     """What the gauges of one account hold; each list of cells is in the order of `at`."""
 
-    __slots__ = ("busy", "cells", "closed", "due", "items", "sums", "told", "trimmed")
+    __slots__ = ("busy", "cells", "closed", "due", "items", "paid", "sums", "told", "trimmed")
 
     def __init__(self) -> None:
         self.items: dict[str, MeasuredItem] = {}  # by the kept id of the transaction
         self.cells: dict[Group, list[Cell]] = {}
         self.sums: dict[Group, Sums] = {}  # of the latest cells: they follow from these
+        self.paid: dict[str, list[int]] | None = None  # days by whom it paid: as its cells say
         self.told: dict[Group, dict[OfPeriod, GaugeTold]] = {}
         self.closed: list[ClosedScope] = []  # in order
         self.due = 0  # after which business day nothing of it is needed

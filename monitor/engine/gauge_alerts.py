@@ -9,7 +9,7 @@ all windows that overlap it: those that end before t + w.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from itertools import islice
 from operator import itemgetter
@@ -20,9 +20,10 @@ from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
 from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share, UsualDays
 from monitor.core.threshold import Scope, scope_of
+from monitor.engine.superseded import SupersededGauges
 from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
-from monitor.gauges.paid import PAID, of_new
+from monitor.gauges.paid import of_new, paid_days
 from monitor.gauges.telling import period_alert
 from monitor.gauges.watched import Watched, days_of
 from monitor.ledger.ledger import Ledger
@@ -68,39 +69,67 @@ class Touch(NamedTuple):
 class GaugeAlerts:
     """Looks at the periods of gauges, and tells of limits that are exceeded: into `alerts`.
 
-    `watched` are the gauges of all policy versions, by their names. `since` has the first business
-    day that each gauge measures whole: for one that a later policy brings, that is after every day
-    of which there are records. Nothing is told of periods that it has not measured whole.
+    `watched` are the gauges of all policy versions, by their names, but for those of superseded
+    ones that nothing can be told of any more. `since` has the first business day that each of them
+    measures whole: for one that a later policy brings, that is after every day of which there are
+    records. Nothing is told of periods that it has not measured whole. `changed` is the first
+    business day of which there was no record yet when policies changed last.
     """
 
     def __init__(self, ledger: Ledger, policies: PolicyBook) -> None:
         self.alerts: list[Alert] = []
         self.since: dict[str, int] = {}
+        self.changed = FROM_EVER
         self.watched: dict[str, Watched] = {}
         self._ledger = ledger
         self._policies = policies
         self._limits: dict[int, GaugeLimits] = {}  # by the version of the policy, in their order
         self._places: dict[int, int] = {}  # of the versions in that order
         self._stating: dict[str, list[int]] = {}  # the versions that have limits on a gauge
+        self._superseded = SupersededGauges(policies.policies)
+        self._is_whole_ever = True  # whether all gauges were there before the first record
 
     def begin(self) -> None:
-        """Watch what the policies in force now ask for."""
-        self.watched = {}
-        for limit in (limit for policy in self._policies.policies for limit in policy.gauges):
-            least = limit.tiers[0].above
-            watched = self.watched.setdefault(limit.gauge.name, Watched(limit.gauge, least))
-            watched.least = min(watched.least, least)
+        """Watch what the policies in force now ask for.
+
+        What was watched before is watched on, to be withdrawn where it stands no more.
+        """
         policies = self._policies.policies
+        self.watched, self._superseded = {}, SupersededGauges(policies)
+        needless = self._needless()
+        needless -= self.since.keys()
+        for limit in (limit for policy in policies for limit in policy.gauges):
+            if limit.gauge.name in needless:
+                continue
+            name, asked = limit.gauge.name, (limit.tiers[0].above, limit.least_whole)
+            watched = self.watched.get(name)
+            if watched is None:
+                self.watched[name] = Watched(limit.gauge, *asked, self._ledger.calendar)
+            else:
+                watched.note(*asked)
         self._limits = {policy.version: GaugeLimits(policy.gauges) for policy in policies}
         self._places = {policy.version: place for place, policy in enumerate(policies)}
         self._stating = {}
         for policy in policies:
             for name in {limit.gauge.name for limit in policy.gauges}:
                 self._stating.setdefault(name, []).append(policy.version)
-        begun = self._begun()
+        begun = self.begun()
         self.since = {name: self.since.get(name, begun) for name in self.watched}
+        self._is_whole_ever = not any(self.since.values())
 
-    def _begun(self) -> int:
+    def days_closed(self) -> bool:
+        """Watch no more what nothing can be told of any more; return whether that was anything."""
+        needless = self._needless()
+        needless &= self.watched.keys()
+        for name in needless:
+            del self.watched[name], self.since[name]
+        return bool(needless)
+
+    def _needless(self) -> set[str]:
+        """Return the names of gauges that nothing can be told of any more."""
+        return self._superseded.needless(self.since, self.changed, self._ledger.day_open_first)
+
+    def begun(self) -> int:
         """Return the first business day of which there is no record yet.
 
         Records of one account that is far ahead of all others are no reason to wait: a limit would
@@ -132,20 +161,34 @@ class GaugeAlerts:
                 found[limit.limit_id] = begins
         return found
 
-    def look(self, gauged: Gauged, group: Group, change: Touch, latest: int | None = None) -> None:
-        """Tell what has changed of the periods that a moment is in.
+    def grew(
+        self,
+        gauged: Gauged,
+        group: Group,
+        account_day: AccountDay,
+        at: int,
+        cause: Callable[[], Cause],
+        latest: int | None,
+    ) -> None:
+        """Tell what is new of a group to which something has come, as nearly always is nothing.
 
-        `latest` is what the latest window has, if that is known.
+        `latest` is what the latest period or window comes to, or may at most, if that is known.
         """
+        watched, told = self.watched[group[0]], gauged.told.get(group, _NOTHING)
+        if latest is not None and gauged.cells[group][-1].at == at:
+            is_quiet = self._is_window_quiet if watched.is_rolling else self._is_period_quiet
+            if is_quiet(watched, latest, told, account_day, at):
+                return
+        self.look(gauged, group, Touch(account_day, at, cause(), Why.GREW))
+
+    def look(self, gauged: Gauged, group: Group, change: Touch) -> None:
+        """Tell what has changed of the periods that a moment is in."""
         gauge = self.watched[group[0]].gauge
         told = gauged.told.get(group, _NOTHING)
         cells: Sequence[Cell] = gauged.cells.get(group, ())
         if gauge.where.new_within is not None:
-            paid = gauged.cells.get(PAID, ())
-            cells = of_new(gauge, cells, paid, self._ledger.calendar.day_of)
+            cells = of_new(gauge, cells, paid_days(gauged), self._ledger.calendar.day_of)
         if gauge.period.is_rolling:
-            if latest is not None and self._tells_nothing_new(gauge, group, latest, told, change):
-                return
             standing = self._windows(gauge, group, cells, told, change)
             reach = self.opened() - gauge.period.length
             concerned = {period for period in told if period[0] > reach}
@@ -179,7 +222,7 @@ class GaugeAlerts:
         cells = gauged.cells.get(group, ())
         following = between(cells, change.at + 1, cells[-1].at) if cells else ()
         days = sorted({cell.at for cell in following})
-        for day in days if self.watched[group[0]].silence is None else days[:1]:
+        for day in days if self.watched[group[0]].gauge.silence is None else days[:1]:
             account_day = change.account_day.account.day_of(day)
             assert account_day is not None, "it is after an open day"
             later = change._replace(account_day=account_day, at=account_day.day, why=Why.DECIDED)
@@ -196,35 +239,82 @@ class GaugeAlerts:
             or abs(at - change.at) < gauge.period.length
         )
 
-    def _tells_nothing_new(
+    def _is_window_quiet(
         self,
-        gauge: Gauge,
-        group: Group,
+        watched: Watched,
         value: int,
         told: Mapping[OfPeriod, GaugeTold],
-        change: Touch,
+        account_day: AccountDay,
+        at: int,
     ) -> bool:
         """Return whether the windows that a change reaches tell nothing, as nearly always.
 
         What comes at the latest time reaches one window, that which ends then. It tells nothing if
         it exceeds no limit, or if an alert stands that it belongs to, and is no higher tier of it.
         """
-        if not gauge.only_grows:
+        if not watched.only_grows:
             return False
-        length = gauge.period.length
-        if value <= self.watched[group[0]].least:
+        if value <= watched.least:
             return True
-        clock = self._ledger.marks.clock
+        limit = self._of_open_day(watched, account_day, at)
+        if limit is None or value <= limit.threshold.above:
+            return True
+        tier, clock = limit.tier_of(value), self._ledger.marks.clock
+        assert tier is not None, "it exceeds the lowest one"
         return any(
             each.status != Status.WITHDRAWN
-            and began <= change.at < began + length
-            and clock < began + length
-            and (limit := self._decided(gauge, change, change.at)) is not None
-            and limit.limit_id == limit_id
-            and (tier := limit.tier_of(value)) is not None
+            and limit_id == limit.limit_id
+            and began <= at < began + watched.length
+            and clock < began + watched.length
             and tier.above <= each.limit
             for (began, limit_id), each in told.items()
         )
+
+    def _is_period_quiet(
+        self,
+        watched: Watched,
+        value: int,
+        told: Mapping[OfPeriod, GaugeTold],
+        account_day: AccountDay,
+        _at: int,
+    ) -> bool:
+        """Return whether the period of the latest day tells nothing, as nearly always.
+
+        It does not if it exceeds no limit and nothing is told of it; or if it is told to exceed
+        the tier that it exceeds now, and goes on.
+        """
+        if watched.within is not None:
+            return False  # the limit is that of the last day with a new one
+        first, last = days_of(watched.period, account_day.day)
+        stands = {
+            limit_id: each
+            for (began, limit_id), each in told.items()
+            if began == first and each.status != Status.WITHDRAWN
+        }
+        limit = None
+        if value > watched.least:
+            limit = self._of_open_day(watched, account_day, first)
+        if limit is None or value <= limit.threshold.above:
+            return not stands
+        each, tier = stands.get(limit.limit_id), limit.tier_of(value)
+        return (
+            watched.is_exact
+            and len(stands) == 1
+            and each is not None
+            and tier is not None
+            and tier.above <= each.limit
+            and self._ledger.marks.clock < self._ledger.calendar.end_of(last)
+        )
+
+    def _of_open_day(self, watched: Watched, account_day: AccountDay, at: int) -> GaugeLimit | None:
+        """Return the limit that decides on the window that ends on a day, or on its period.
+
+        A window ends `at` a time of that day, and a period begins with the business day `at`.
+        """
+        if not self._is_whole(watched.gauge, watched.name, at):
+            return None
+        policy, _ = self._policies.for_day(account_day.day if watched.is_rolling else at)
+        return self._deciding(policy.version, watched, scope_of(account_day), at)
 
     def _of_days(
         self,
@@ -238,7 +328,8 @@ class GaugeAlerts:
         of_period = self._cells_at(gauge, cells, first)
         usual = gauge.usual_of(cells, first, self.since[group[0]])
         value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
-        if value <= self.watched[group[0]].least or not self._is_whole(gauge, first):
+        watched = self.watched[group[0]]
+        if value <= watched.least or not self._is_whole(gauge, watched.name, first):
             return []
         active = self._active_before(gauge, cells, first)
         found = self._whose(change.account_day.account, of_period[-1].at)
@@ -246,7 +337,7 @@ class GaugeAlerts:
             return []
         _, scope = found
         policy, _ = self._policies.for_day(first)
-        limit = self._deciding(policy.version, gauge, scope, first)
+        limit = self._deciding(policy.version, watched, scope, first)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
         return [Exceeded(limit, first, value, gauge.share_of(of_period), active, usual)]
@@ -257,7 +348,7 @@ class GaugeAlerts:
         A late row may be of a day before that, and the account may have had something after it.
         """
         active = gauge.active_before(cells, day)
-        return active if active >= self.since[gauge.name] else 0
+        return active if self._is_whole_ever or active >= self.since[gauge.name] else 0
 
     def _windows(
         self,
@@ -283,11 +374,12 @@ class GaugeAlerts:
             last = cells[-1].at if cells else first
         found: list[Exceeded] = []
         latest: dict[str, int] = {}  # the place of the last alert of each limit
-        least = self.watched[group[0]].least
+        watched = self.watched[group[0]]
+        least = watched.least
         for at, value, of_window in window_values(gauge, cells, first, last):
             if value <= least:
                 continue
-            limit = self._decided(gauge, change, at)
+            limit = self._decided(watched, change.account_day.account, at)
             if limit is None or not limit.is_exceeded(value, of_window):
                 continue
             if at < opened and not any(
@@ -304,25 +396,27 @@ class GaugeAlerts:
                 found[place] = found[place]._replace(value=value, share=share)
         return found
 
-    def _decided(self, gauge: Gauge, change: Touch, at: int) -> GaugeLimit | None:
+    def _decided(self, watched: Watched, account: Account, at: int) -> GaugeLimit | None:
         """Return the limit that decides on the window which ends at a time; None if none does.
 
         On one that ended on a closed day it is the one that decided when that day closed.
         """
-        if not self._is_whole(gauge, at):
+        if not self._is_whole(watched.gauge, watched.name, at):
             return None
-        found = self._whose(change.account_day.account, self._ledger.calendar.day_of(at))
+        found = self._whose(account, self._ledger.calendar.day_of(at))
         if found is None:
             return None
         version, scope = found
-        return self._deciding(version, gauge, scope, at)
+        return self._deciding(version, watched, scope, at)
 
-    def _is_whole(self, gauge: Gauge, at: int) -> bool:
+    def _is_whole(self, gauge: Gauge, name: str, at: int) -> bool:
         """Return whether a gauge measures all of the period or the window of a moment.
 
         The moment is a business day, or the event time at which the window ends.
         """
-        since = self.since[gauge.name]
+        if self._is_whole_ever:
+            return True
+        since = self.since.get(name, FROM_EVER)  # of one that is watched no more, it is long past
         if since == FROM_EVER:
             return True
         since += gauge.days_before
@@ -330,23 +424,23 @@ class GaugeAlerts:
             return at - gauge.period.length + 1 >= self._ledger.calendar.start_of(since)
         return days_of(gauge.period, at)[0] >= since
 
-    def _deciding(self, version: int, gauge: Gauge, scope: Scope, at: int) -> GaugeLimit | None:
+    def _deciding(self, version: int, watched: Watched, scope: Scope, at: int) -> GaugeLimit | None:
         """Return the limit on a gauge that decides by a policy version; None if none does.
 
         A limit that measures something else since this version decides as it did before, as long
         as what it measures now is not whole: else a list that changes would leave a gap.
         """
-        limit = self._limits[version].deciding(gauge.name, scope)
+        limit = self._limits[version].deciding(watched.name, scope)
         if limit is not None or len(self._limits) == 1:
             return limit
         place = self._places[version]
-        for earlier in reversed(self._stating[gauge.name]):
+        for earlier in reversed(self._stating[watched.name]):
             if self._places[earlier] >= place:
                 continue
-            limit = self._limits[earlier].deciding(gauge.name, scope)
+            limit = self._limits[earlier].deciding(watched.name, scope)
             if limit is not None:
                 is_waited_for = all(
-                    self._waits(each.named(limit.limit_id), gauge, at)
+                    self._waits(each.named(limit.limit_id), watched.gauge, at)
                     for each in self._after(earlier, place)
                 )
                 return limit if is_waited_for else None
@@ -358,7 +452,9 @@ class GaugeAlerts:
 
     def _waits(self, later: GaugeLimit | None, gauge: Gauge, at: int) -> bool:
         """Return whether a limit of a later version measures something else, and not yet whole."""
-        return later is not None and not self._is_whole(later.gauge, self._moment(gauge, later, at))
+        return later is not None and not self._is_whole(
+            later.gauge, later.gauge.name, self._moment(gauge, later, at)
+        )
 
     def _moment(self, gauge: Gauge, other: GaugeLimit, at: int) -> int:
         """Return a moment of a gauge as one of another limit's gauge."""

@@ -14,9 +14,9 @@ from monitor.core.business_day import MICROSECONDS
 from monitor.core.gauged import Cell, ClosedScope, Gauged, MeasuredItem
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.engine.gauge_alerts import CLOSED_DAY, GaugeAlerts, Touch, Why
+from monitor.engine.gauge_alerts import CLOSED_DAY, FROM_EVER, GaugeAlerts, Touch, Why
 from monitor.gauges.gauge import Gauge, Party, add, between, named_by
-from monitor.gauges.paid import PAID, is_payment
+from monitor.gauges.paid import PAID, is_payment, note_paid
 from monitor.gauges.watched import Watched, days_of
 from monitor.ledger.ledger import NO_AMOUNT, SERIES_BITS, Ledger, OpenDay
 from monitor.policy.policy import PolicyBook
@@ -27,6 +27,9 @@ _PERIOD_DAYS_MAX: Final = 31 + 2
 PAID_DAYS_MAX: Final = 5_000
 """Closed days, each of one counterparty, on which an account has paid; the oldest go first."""
 
+CHANGED: Final = ""
+"""Under what state keeps a day that is of no gauge."""
+
 _DAY_LENGTH: Final = 86_400 * MICROSECONDS
 
 
@@ -35,9 +38,11 @@ class Gauging:
 
     def __init__(self, ledger: Ledger, policies: PolicyBook) -> None:
         self._ledger = ledger
+        self._policies = policies
         self._telling = GaugeAlerts(ledger, policies)
         self._watched: dict[str, Watched] = {}
         self._of_series: dict[tuple[str, str], tuple[Watched, ...]] = {}  # direction and currency
+        self._lasts: dict[tuple[int, tuple[str, ...]], tuple[int, int, int]] = {}
         self._due: dict[int, dict[Account, None]] = {}
         self._busy: dict[int, dict[Account, None]] = {}  # of which more is kept than a last day
         self._new_within = 0  # days for which any gauge asks whom an account has paid
@@ -54,19 +59,37 @@ class Gauging:
         """The first business day that each gauge measures whole, by its name."""
         return self._telling.since
 
+    @property
+    def kept(self) -> dict[str, int]:
+        """The same as state keeps it: under no name, the first day after policies changed last."""
+        since, changed = self._telling.since, self._telling.changed
+        return {**since, CHANGED: changed} if since and self._has_versions else {**since}
+
+    @property
+    def _has_versions(self) -> bool:
+        return len(self._policies.versions) > 1
+
     def begin(self) -> None:
-        """Measure what the policies in force now ask for."""
+        """Measure what the policies in force now ask for, which have changed."""
+        self._telling.changed = self._telling.begun()
         self._telling.begin()
+        self._measure()
+
+    def _measure(self) -> None:
+        self._lasts.clear()
         self._watched, self._of_series = self._telling.watched, {}
         lengths = (2 * watched.length for watched in self._watched.values())
-        within = (watched.gauge.where.new_within or 0 for watched in self._watched.values())
+        within = (watched.within or 0 for watched in self._watched.values())
         self._new_within = max(within, default=0)
         self._reach = _PERIOD_DAYS_MAX + max(lengths, default=0) // _DAY_LENGTH
 
-    def restore_since(self, since: Mapping[str, int]) -> None:
-        """Put back since when gauges have measured; others begin now."""
-        self._telling.since = {**since}
-        self.begin()
+    def restore(self, kept: Mapping[str, int]) -> None:
+        """Put back since when gauges have measured, as state kept it; others begin now."""
+        self._telling.since = {name: day for name, day in kept.items() if name != CHANGED}
+        changed = self._telling.begun() if self._has_versions else FROM_EVER
+        self._telling.changed = kept.get(CHANGED, changed)  # a build before has not kept it
+        self._telling.begin()
+        self._measure()
 
     def waiting(self) -> dict[str, int]:
         """Return which limits cannot decide yet, and the event time from which each does."""
@@ -92,7 +115,7 @@ class Gauging:
         taken = [
             watched
             for watched in self._watched_of(transaction)
-            if not watched.asks or watched.gauge.asks_no_more(transaction, day, calendar)
+            if watched.takes is None or watched.takes(transaction, day, calendar)
         ]
         pays = self._new_within and transaction.direction == DEBIT and transaction.counterparty_id
         if not taken and not pays:
@@ -122,9 +145,7 @@ class Gauging:
                 value = watched.take(gauged, group, item)
                 if value is None or value > watched.least or group in gauged.told:
                     at = watched.at_of(item)
-                    self._telling.look(
-                        gauged, group, Touch(account_day, at, cause(), Why.GREW), value
-                    )
+                    self._telling.grew(gauged, group, account_day, at, cause, value)
         self._keep(account, gauged, item, taken)
 
     def _watched_of(self, transaction: Transaction) -> tuple[Watched, ...]:
@@ -176,17 +197,36 @@ class Gauging:
         is_same = len(paid) == count
         if not paid:
             del gauged.cells[PAID]
-        for group in [] if is_same else list(gauged.cells):
+        if is_same:
+            return
+        note_paid(gauged, whom, after.day)
+        if before is not None:
+            self._drop_sums_of_new(gauged)
+        if any(account_day.day > after.day for account_day in account.days):
+            self._look_at_new(account, gauged, after.day, cause)
+
+    def _look_at_new(
+        self, account: Account, gauged: Gauged, day: int, cause: Callable[[], Cause]
+    ) -> None:
+        """Look at the days after one: whom it has paid is new to them no more, or again."""
+        for group in list(gauged.cells):
             watched = self._watched.get(group[0])
-            within = None if watched is None else watched.gauge.where.new_within
+            within = None if watched is None else watched.within
             if watched is None or within is None:
                 continue
             for account_day in account.days:
-                if after.day < account_day.day <= after.day + within:
+                if day < account_day.day <= day + within:
                     cells = gauged.cells.get(group, [])
                     for at in self._times(watched.gauge, cells, account_day.day):
                         change = Touch(account_day, at, cause(), Why.DECIDED)
                         self._telling.look(gauged, group, change)
+
+    def _drop_sums_of_new(self, gauged: Gauged) -> None:
+        """Drop what is kept up of new counterparties: others may be new now that were known."""
+        for group in list(gauged.sums):
+            watched = self._watched.get(group[0])
+            if watched is None or watched.within is not None:
+                del gauged.sums[group]
 
     def decide_again(self, account_day: AccountDay, cause: Cause) -> None:
         """Look again at the periods of an account-day that other limits may decide for now."""
@@ -214,14 +254,10 @@ class Gauging:
         self, account: Account, gauged: Gauged, item: MeasuredItem, taken: Iterable[Watched]
     ) -> None:
         """Keep what an item has brought for as long as it may be needed."""
-        due, busy, length = gauged.due, max(gauged.busy, item.day), 0
-        for watched in taken:
-            if watched.is_rolling:
-                length = max(length, watched.length)
-                continue
-            last = days_of(watched.period, item.day)[1]
-            busy = max(busy, last)
-            due = max(due, last + watched.remembered if watched.remembered else 0)
+        found = self._lasts.get((item.day, item.gauges))
+        if found is None:
+            found = self._lasts[item.day, item.gauges] = _lasts_of(item.day, taken)
+        due, busy, length = max(gauged.due, found[0]), max(gauged.busy, found[1]), found[2]
         if self._new_within and is_payment(item):
             due = max(due, item.day + self._new_within)
         last, calendar = item.event_time + 2 * length, self._ledger.calendar
@@ -286,6 +322,9 @@ class Gauging:
         first = self._ledger.day_open_first
         if first is None:
             return
+        self._lasts.clear()
+        if self._telling.days_closed():
+            self._measure()
         for day in [day for day in self._busy if day < first]:
             for account in self._busy.pop(day):
                 gauged = account.gauged
@@ -314,6 +353,7 @@ class Gauging:
                 watched.forget_before(gauged, group, watched.needed_from(first, opened, 2))
             elif group != PAID:
                 del gauged.cells[group]
+                gauged.sums.pop(group, None)
         place = bisect_right(gauged.closed, first - self._reach, key=CLOSED_DAY) - 1
         if place > 0:
             del gauged.closed[:place]
@@ -331,13 +371,33 @@ class Gauging:
         """Give back whom an account has paid so long ago that nobody is known by it any more."""
         cells = gauged.cells.pop(PAID, [])
         if not cells or not self._new_within:
+            gauged.paid = None
             return
         kept = [*between(cells, first - self._new_within - self._reach, cells[-1].at)]
         beyond = max(len(between(kept, 0, first - 1)) - PAID_DAYS_MAX, 0)
         if beyond:
             self._ledger.names_beyond["payees"] += beyond
+            self._drop_sums_of_new(gauged)
+        if len(kept) - beyond < len(cells):
+            gauged.paid = None
         if kept[beyond:]:
             gauged.cells[PAID] = kept[beyond:]
+
+
+def _lasts_of(day: int, taken: Iterable[Watched]) -> tuple[int, int, int]:
+    """Return on which day something of an item is needed last, and the length of its windows.
+
+    The first day is that of what is remembered, 0 if nothing is; the second that of all else.
+    """
+    due, busy, length = 0, day, 0
+    for watched in taken:
+        if watched.is_rolling:
+            length = max(length, watched.length)
+            continue
+        last = days_of(watched.period, day)[1]
+        busy = max(busy, last)
+        due = max(due, last + watched.remembered if watched.remembered else 0)
+    return due, busy, length
 
 
 def _left_of(content: int) -> tuple[int, int]:

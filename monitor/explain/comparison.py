@@ -181,6 +181,7 @@ class Measured:
         self._of = [Party(said["of"])] if said["measure"] == Measure.DISTINCT else []
         self._paid = PaidDays(())
         self._where = _filter_of(alert, policy)
+        self._parts = tuple(self._where.parts())
 
     def note_paid(self, transactions: Iterable[Transaction]) -> None:
         """Note whom the account has paid: a filter may ask for new ones."""
@@ -201,7 +202,7 @@ class Measured:
             and self._direction in {Direction.BOTH, Direction(transaction.direction)}
             and all(party_of(transaction, party) == whose for party, whose in self._per)
             and all(party_of(transaction, party) for party in self._of)
-            and self._where.takes(transaction, day, self._calendar)
+            and all(part(transaction, day, self._calendar) for part in self._parts)
             and self._is_new(transaction.counterparty_id, day)
         )
 

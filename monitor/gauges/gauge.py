@@ -14,12 +14,11 @@ from monitor.core.account import (
     COUNT_CREDIT,
     COUNT_DEBIT,
 )
-from monitor.core.business_day import Calendar
 from monitor.core.gauged import Cell, MeasuredItem, Share, UsualDays
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
 from monitor.gauges.period import AccountSilence, AccountUsual, Period
-from monitor.gauges.where import GaugeFilter
+from monitor.gauges.where import GaugeFilter, Takes
 
 WHOLE: Final = 1_000
 """The whole of which a share is said. A share is rounded up: so it exceeds a limit exactly if the
@@ -89,17 +88,14 @@ class Gauge(NamedTuple):
         """Return whether transactions of a direction and a currency may be taken."""
         return self.silence is not None or self._counts(direction, currency)
 
-    def asks_no_more(self, transaction: Transaction, day: int, calendar: Calendar) -> bool:
-        """Return whether a transaction of a direction and currency that may be taken is taken."""
-        return (
-            (self.per is None or bool(party_of(transaction, self.per)))
-            and (
-                self.distinct is None
-                or self.measure is Measure.SHARE
-                or bool(party_of(transaction, self.distinct))
-            )
-            and self.where.takes(transaction, day, calendar)
-        )
+    def parts(self) -> Iterator[Takes]:
+        """Yield what is asked of a transaction of a direction and currency that may be taken."""
+        yield from self.where.parts()
+        named = {self.per, None if self.measure is Measure.SHARE else self.distinct}
+        if Party.COUNTERPARTY in named:
+            yield lambda item, _, __: bool(item.counterparty_id)
+        if Party.INSTITUTION in named:
+            yield lambda item, _, __: bool(item.counterparty_institution)
 
     def _counts(self, direction: str, currency: str) -> bool:
         return self.currency in {None, currency} and (
@@ -214,12 +210,6 @@ class Gauge(NamedTuple):
         silent = 0 if self.silence is None else self.silence.days
         return max(silent, self.where.new_within or 0)
 
-    @property
-    def only_grows(self) -> bool:
-        """Whether its value never falls by what is taken in."""
-        is_dropped = self.where.new_within is not None  # a late row makes others known
-        return not is_dropped and self.measure not in {Measure.NET, Measure.SHARE}
-
 
 def party_of(transaction: Transaction, party: Party) -> str | None:
     """Return the counterparty or the institution of a transaction."""
@@ -245,9 +235,11 @@ def add(cells: list[Cell], at: int, what: int | str, item: MeasuredItem, sign: i
     last = cells[-1] if cells else None
     place = len(cells)
     if last is None or last.at < at:
-        last = Cell(at, what, [0, 0, 0, 0])
-        cells.append(last)
-    elif last.at == at and last.what == what:  # as nearly always: what comes is the latest
+        is_debit, left = item.direction == DEBIT, sign * item.left
+        totals = [sign, left, 0, 0] if is_debit else [0, 0, sign, left]
+        cells.append(Cell(at, what, totals))
+        return
+    if last.at == at and last.what == what:  # as nearly always: what comes is the latest
         place -= 1
     else:
         place = bisect_left(cells, at, key=AT)
@@ -266,6 +258,15 @@ def add_to(totals: list[int], item: MeasuredItem, sign: int) -> None:
     of_count = COUNT_DEBIT if item.direction == DEBIT else COUNT_CREDIT
     totals[of_count] += sign
     totals[of_count + 1] += sign * item.left
+
+
+def take_off(totals: list[int], its: Sequence[int]) -> None:
+    """Take the totals of a cell off those of several."""
+    count_out, paid_out, count_in, paid_in = its
+    totals[0] -= count_out
+    totals[1] -= paid_out
+    totals[2] -= count_in
+    totals[3] -= paid_in
 
 
 def summed(cells: Iterable[Cell]) -> list[int]:
@@ -298,7 +299,7 @@ def window_values(
             totals = [mine + its for mine, its in zip(totals, cells[place].totals, strict=True)]
             place += 1
         while cells[begin].at <= at - length:
-            totals = [mine - its for mine, its in zip(totals, cells[begin].totals, strict=True)]
+            take_off(totals, cells[begin].totals)
             begin += 1
         if gauge.is_summed:
             yield at, gauge.value_of_totals(totals), ()

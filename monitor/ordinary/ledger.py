@@ -193,6 +193,7 @@ class OrdinaryLedger(Ledger):
         if (
             self.ordinary is not None
             and not account.waiting
+            and account.gauged is None
             and self.accounts.get(account.account_id) is account
             and self.ordinary.put_rows(account, self.open_days, self.own_id(account.account_id))
         ):

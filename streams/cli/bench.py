@@ -16,6 +16,7 @@ TAKES: Final = {
     "odd": {"full", "transactions"},
     "stages": {"full", "transactions"},
     "takeover_accounts": {"full", "broker"},
+    "policy": {"transactions"},
     "": {"full", "transactions", "stock_transactions", "recovery_accounts"},
 }
 """What is measured, by the option that asks for it, and the further options that it takes."""
@@ -77,6 +78,15 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Only what a worker does with this policy, beside one with two daily limits: the"
+            " ratio is of their processor time.",
+            show_default=False,
+        ),
+    ] = None,
     curve: Annotated[
         bool,
         typer.Option(
@@ -133,6 +143,8 @@ def bench(
 
         weir bench --takeover-accounts 1000000 --broker localhost:9092
 
+        weir bench --policy examples/many-limits.toml --transactions 200000
+
         weir bench --curve --full --json
 
         weir bench --full --append docs/benchmarks/full.jsonl
@@ -154,6 +166,8 @@ def bench(
         options = {"curve": True, "full": full}
     if takeover_accounts:
         options = {"takeover_accounts": takeover_accounts, "full": full, "kafka": bool(broker)}
+    if policy is not None:
+        options = {"policy": policy.name, "transactions": transactions}
     if console:
         sizes = {"alerts": alerts, "accounts": accounts or alerts // 5, "arriving": arriving}
         options = {"console": True, **sizes}
@@ -167,10 +181,11 @@ def bench(
         "odd": lambda: _odd(policy_text, transactions, odd or 0.0),
         "stages": lambda: _stages(policy_text, transactions),
         "takeover_accounts": lambda: _take_over(policy_text, takeover_accounts, broker),
+        "policy": lambda: _stated(policy, transactions),
         "": lambda: _bench(policy_text, transactions, stock_transactions, recovery_accounts),
     }
     result = measure[mode]()
-    if not console:
+    if mode not in {"console", "policy"}:
         result = {POLICY_FIGURE: FULL_WORD if is_full else LIMITS_WORD, **result}
     here = machine()
     _show({**result, "machine": here}, as_json=as_json)
@@ -296,6 +311,33 @@ def _take_over(policy_text: str, accounts: int, broker: str | None) -> dict[str,
 
     with _policy_file(policy_text) as policy:
         return dict(take_over(policy, accounts, broker, _say)._asdict())
+
+
+def _stated(path: Path | None, transactions: int) -> dict[str, object]:
+    """Measure a worker with a policy, and one with two daily limits.
+
+    Raises PolicyError, and OSError if the policy cannot be read.
+    """
+    from monitor.policy.document import DEFAULT_LIMITS
+    from streams.cli.options import policy_of_file
+    from streams.lab.bench import weir_throughput
+
+    assert path is not None, "the option was stated"
+    stated = policy_of_file(path)
+    with _policy_file(DEFAULT_LIMITS) as policy:
+        _say(f"two daily limits: {transactions:,} transactions")
+        daily = weir_throughput(policy, transactions)
+    _say(f"{path}: {transactions:,} transactions")
+    measured = weir_throughput(path, transactions)
+    return {
+        "transactions": transactions,
+        "limits": len(stated.every_threshold),
+        "policy_per_second": round(measured.per_second),
+        "policy_cpu_us_per_transaction": round(measured.cpu_us, 2),
+        "daily_per_second": round(daily.per_second),
+        "daily_cpu_us_per_transaction": round(daily.cpu_us, 2),
+        "ratio": round(measured.cpu_us / daily.cpu_us, 2),
+    }
 
 
 def _bench(

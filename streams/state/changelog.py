@@ -87,7 +87,7 @@ class Seal(NamedTuple):
     """
 
     gauges: dict[str, int] = NO_GAUGES
-    """The first business day that each gauge measures whole. Only a policy with gauges has any."""
+    """What `Gauging.kept` has: since when gauges measure. Only a policy with gauges has any."""
 
 
 class Recovered(NamedTuple):
@@ -234,7 +234,7 @@ def recover(engine: Engine, kept: dict[bytes, bytes]) -> Recovered:
         ledger.begin_with(seal.buckets)
     ledger.offset_last = seal.offset
     ledger.restore_watermark(seal.watermark, seal.lone)
-    engine.gauging.restore_since(seal.gauges)
+    engine.gauging.restore(seal.gauges)
     ledger.restore_rejections(ledger.rejections, rejections_of(seal.rejections))
     # Other policies than those of the seal decide every open day again, on its object.
     is_same_policy = seal.policy_versions == list(engine.policies.versions)

@@ -404,7 +404,7 @@ class Partition:
             rejection_rows(ledger.rejections),
             self._held(numbers),
             self._alone(),
-            self.engine.gauging.since,
+            self.engine.gauging.kept,
         )
         memory = self._remember()
         parts = [] if memory is None else self._parts(memory.new_parts(), seal.offset)

@@ -6,22 +6,23 @@ What is left of each transaction is counted here by itself, and handed to SQL.
 import contextlib
 import random
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import duckdb
 
 from monitor.core.alert import Alert, Kind, Status
-from monitor.core.business_day import MICROSECONDS, day_text, event_time_text
+from monitor.core.business_day import MICROSECONDS, Calendar, day_text, event_time_text
 from monitor.core.gauged import gauged_fields, gauged_of
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.sql import sql_of
-from monitor.gauges.where import minute_of
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyError
 from streams.state.keys import packed, unpacked
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY: Final = 86_400 * MICROSECONDS
 BEGIN: Final = 20_454 * DAY  # 2026-01-01, in event time
 CHANNELS: Final = ("atm", "card", "online", None)
@@ -329,7 +330,7 @@ class Recount:
                 item.counterparty_institution,
                 item.channel,
                 item.branch,
-                minute_of(item.event_time, calendar),
+                _minute_of(item.event_time, calendar),
             )
             for name, item in self._taken.items()
             if item.reverses is None and self._left[name] > 0
@@ -348,6 +349,12 @@ class Recount:
             at = measured["to"] if limit.gauge.period.is_rolling else day_text(alert.business_day)
             found[Standing(alert.account_id, per, at)] = alert.value
         return found
+
+
+def _minute_of(event_time: int, calendar: Calendar) -> int:
+    """Return the minute of the day that a clock shows, by the library's own reckoning."""
+    moment = (EPOCH + timedelta(microseconds=event_time)).astimezone(calendar.time_zone)
+    return 60 * moment.hour + moment.minute
 
 
 def exceeding(limit: GaugeLimit, rows: Iterable[tuple[object, ...]]) -> dict[Standing, int]:

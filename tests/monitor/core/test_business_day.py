@@ -175,3 +175,20 @@ def test_before_the_cut_off_it_is_still_the_day_before() -> None:
     local = datetime(2026, 6, 2, 2, 59, 59, tzinfo=ZoneInfo("Europe/Berlin"))
     assert day_text(calendar.day_of(event_time(local))) == "2026-06-01"
     assert day_text(calendar.day_of(event_time(local + timedelta(seconds=1)))) == "2026-06-02"
+
+
+@given(moments, zones)
+@example(datetime(2026, 3, 29, 0, 59, 59), "Europe/Berlin")  # noqa: DTZ001 - as above
+@example(datetime(2026, 3, 29, 1), "Europe/Berlin")  # noqa: DTZ001 - as above
+@example(datetime(2011, 4, 2, 15, 0), "Australia/Lord_Howe")  # noqa: DTZ001 - by half an hour
+def test_a_minute_is_the_one_that_a_clock_shows(moment: datetime, zone: str) -> None:
+    calendar = Calendar(ZoneInfo(zone))
+    shown = moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+    at = event_time(moment.replace(tzinfo=UTC))
+    for _ in range(2):  # what was asked before is known
+        assert calendar.minute_of(at) == 60 * shown.hour + shown.minute
+    at_begin = at // HOUR * HOUR
+    begins = (moment.replace(tzinfo=UTC) - timedelta(microseconds=at - at_begin)).astimezone(
+        ZoneInfo(zone)
+    )
+    assert calendar.minute_of(at_begin) == 60 * begins.hour + begins.minute

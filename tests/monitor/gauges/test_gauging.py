@@ -269,6 +269,22 @@ def test_a_counterparty_is_new_until_the_account_has_paid_it() -> None:
     assert said(told_by(engine, undone)) == [(Status.RAISED, "200.00")]
 
 
+@pytest.mark.parametrize("when", ['window = "7d"', 'period = "week"'])
+def test_whom_a_reversal_makes_new_counts_with_those_who_come_later(when: str) -> None:
+    engine = engine_of(
+        'measure = "distinct"', 'of = "counterparty"', when,
+        'where = { counterparty_new = "3d", channel = "card" }', "above = 2",
+    )  # fmt: skip
+    cash = transaction("cash", counterparty_id="P1")._replace(channel="cash")
+    card = [
+        transaction(f"c{n}", hours=24 + n, counterparty_id=f"P{n}")._replace(channel="card")
+        for n in (1, 2, 4)
+    ]
+    undone = transaction("r", hours=27, counterparty_id="P1", reverses="cash")
+    assert told_by(engine, cash, *card[:2], undone) == []  # P1 and P2 are new now
+    assert said(told_by(engine, card[2])) == [(Status.RAISED, 3)]
+
+
 def test_whom_an_account_has_paid_is_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauging, "PAID_DAYS_MAX", 3)
     engine = engine_of('measure = "count"', 'where = { counterparty_new = "90d" }', "above = 100")

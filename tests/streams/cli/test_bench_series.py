@@ -39,7 +39,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return measure
 
-    for mode in ("_bench", "_stages", "_memory"):
+    for mode in ("_bench", "_stages", "_memory", "_stated"):
         monkeypatch.setattr(bench, mode, instead(mode))
     return modes
 
@@ -89,6 +89,9 @@ def test_every_mode_appends_its_options_and_the_figures_that_it_prints(
     ("options", "ignored"),
     [
         ("--curve --odd 5", "--odd"),
+        ("--policy x.toml --full", "--full"),
+        ("--policy x.toml --stages", "--policy"),
+        ("--policy x.toml --stock-transactions 9", "--stock-transactions"),
         ("--curve --recovery-accounts 9", "--recovery-accounts"),
         ("--curve --accounts 9", "--accounts"),
         ("--curve --stages", "--stages"),
@@ -149,6 +152,32 @@ def test_odd_records_are_measured_with_both_engines(tmp_path: Path) -> None:
     costs = ("ordinary_arrays_us", "ordinary_plain_us", "odd_arrays_us", "odd_plain_us")
     assert min(figures[name] for name in costs) > 0
     assert figures["odd_alerts"] > 0
+
+
+@pytest.mark.slow
+def test_a_policy_is_measured_beside_two_daily_limits(tmp_path: Path) -> None:
+    series, policy = tmp_path / "s.jsonl", tmp_path / "mine.toml"
+    policy.write_text(
+        'version = 1\n[[limit]]\nid = "x"\nmeasure = "count"\nwindow = "24h"\nabove = 40\n',
+        encoding="utf-8",
+    )
+    options = ("--transactions", "20000", "--append", str(series))
+    said = command("bench", "--policy", str(policy), *options)
+    assert said.returncode == 0, said.stderr
+    (run,) = runs_of(series)
+    assert run["options"] == {"policy": "mine.toml", "transactions": 20_000}
+    figures = run["figures"]
+    assert (figures["transactions"], figures["limits"]) == (20_000, 1)
+    measured, daily = (figures[f"{of}_cpu_us_per_transaction"] for of in ("policy", "daily"))
+    assert figures["ratio"] == pytest.approx(measured / daily, abs=0.02)
+
+
+def test_a_policy_that_cannot_be_used_is_not_measured(weir: Weir, tmp_path: Path) -> None:
+    policy = tmp_path / "mine.toml"
+    policy.write_text("version = 0\n", encoding="utf-8")
+    said = weir("bench", "--policy", policy)
+    assert (said.status, said.out) == (2, "")
+    assert "cannot be used" in said.err
 
 
 def test_neither_the_machines_name_nor_a_path_is_in_a_line(
