@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats, Ints
 from models.profile import baseline
+from models.teaching.terms import TERMS
 
 CLOSED_A_RECORD: Final = 2
 """Account-days of the day before that each record closes, so that no midnight holds up alerts."""
@@ -65,6 +66,8 @@ class ScoredRecords(NamedTuple):
     due_threshold: Floats
     due_account: Any
     due_group: Any
+    due_before_taught: Floats
+    due_terms: NDArray[np.float32]  # (dues, terms), where terms are measured
 
 
 def room_for(records: int, dues: int) -> ScoredRecords:
@@ -88,6 +91,8 @@ def room_for(records: int, dues: int) -> ScoredRecords:
         due_threshold=np.empty(dues),
         due_account=baseline.new_accounts(dues),
         due_group=np.zeros(dues, baseline.GROUP),
+        due_before_taught=np.empty(dues),
+        due_terms=np.empty((dues, len(TERMS)), np.float32),
     )
 
 
@@ -108,6 +113,29 @@ class LearnerSettings(NamedTuple):
     one_in_at_least: int = 1
 
 
+class DayWeights(NamedTuple):
+    """What is added to scores of a business day: weights of the score, and of its scaled terms.
+
+    `version` names them.
+    """
+
+    version: int
+    score: float
+    terms: tuple[float, ...]
+
+
+class DueTaught(NamedTuple):
+    """The terms of an account-day on its partition's scale, and its score before it was taught.
+
+    One account-day in `one_in_before` was as strange before. Without `weights` nothing was taught.
+    """
+
+    terms: Floats
+    before: float
+    one_in_before: int
+    weights: DayWeights | None
+
+
 class Due(NamedTuple):
     """An alert to raise, or to restate: its account has a day that is worse than all before.
 
@@ -115,7 +143,7 @@ class Due(NamedTuple):
     before was (one account-day in so many), None for a new alert. `probability` is that an
     account-day is as strange, and `threshold` the same of the budget's threshold; `features` is
     None if the day's end is the cause. `account` and `group` are the account and its group as they
-    were then.
+    were then. `taught` is what the day brings to be taught; None where that is not measured.
     """
 
     record: int
@@ -126,6 +154,7 @@ class Due(NamedTuple):
     features: NDArray[np.float64] | None
     account: Any
     group: Any
+    taught: DueTaught | None = None
 
     @property
     def is_raised(self) -> bool:

@@ -5,8 +5,9 @@ runs. It has no clock: a business day ends when the first transaction of a later
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from models.evidence.evidence import (
     DAY_INPUTS,
     HAS_AMOUNT_TERM,
     INPUTS,
+    IS_TAUGHT,
     SCALES,
     T_DAY,
     USES_FOREST,
@@ -31,13 +33,16 @@ from models.learner.columns import (
     DUES_MAX,
     Closed,
     Columns,
+    DayWeights,
     Due,
+    DueTaught,
     LearnerSettings,
     Outcome,
     ScoredRecords,
     room_for,
 )
 from models.learner.pipeline import Sweep, close_some, observe
+from models.learner.taught_days import TaughtDays
 from models.peers.groups import PeerGroups, peer_name, regroup
 from models.profile import baseline
 
@@ -48,6 +53,21 @@ PEER_GROUPS_MAX: Final = 32
 ROWS_FIRST: Final = 1024
 _COMPLETE: Final = CACHE_FOLDER / "complete"
 TREES, DAY_TREES = 25, 50
+
+
+class Wanted(NamedTuple):
+    """What a business day wants: whether terms are measured, and the weights of its scores."""
+
+    is_on: bool
+    weights: DayWeights | None = None
+
+
+WeightsOf = Callable[[int], Wanted]
+
+
+def _not_taught(day: int) -> Wanted:
+    del day
+    return Wanted(is_on=False)
 
 
 class Learner:
@@ -68,15 +88,18 @@ class Learner:
         self._opened: list[Ints] = []
         self._changed: list[Ints] = []
         self._closed: list[Closed] = []
+        self.taught = TaughtDays()
+        self.weights_of: WeightsOf = _not_taught
         self.models = self.arrays()
 
     def arrays(self) -> Models:
         """Return the arrays of all models, as they stand."""
         is_kernel = isinstance(self.detector, HalfSpaceTrees)
         trees = self.detector if isinstance(self.detector, HalfSpaceTrees) else self.day_forest
-        switches = np.zeros(2, np.int64)
+        switches = np.zeros(3, np.int64)
         switches[USES_FOREST] = is_kernel
         switches[HAS_AMOUNT_TERM] = self.settings.has_amount_term
+        switches[IS_TAUGHT] = self.taught.is_on
         return Models(
             self.groups,
             trees.forest,  # not asked, where the detector is no kernel
@@ -84,6 +107,7 @@ class Learner:
             self.tails.tail,
             self.budget,
             switches,
+            self.taught.arrays,
         )
 
     @property
@@ -127,6 +151,11 @@ class Learner:
         self.accounts.view(without_fields)[first : self.count] = accounts.view(without_fields)
         return first
 
+    def make_room(self) -> None:
+        """Have room for the terms of all accounts, where they are measured."""
+        if self.taught.make_room(self.accounts.size):
+            self.models = self.arrays()
+
     def observe(self, columns: Columns) -> Outcome:
         """Take transactions, in order."""
         count = columns.row.size
@@ -136,6 +165,7 @@ class Learner:
         self._closed = []
         hot = [np.empty(0, np.int64)]
         place = 0
+        self.make_room()
         while place < count:
             if columns.day[place] > self.day:
                 self._begin_day(int(columns.day[place]), place, dues)
@@ -222,6 +252,16 @@ class Learner:
                 self._close_rest(record, dues)
         self._opened = []
         self.day = day
+        self._begin_taught(day)
+
+    def _begin_taught(self, day: int) -> None:
+        """Let the weights of a day that begins be in its scores, if any are to be."""
+        wanted = self.weights_of(day)
+        if wanted.is_on != self.taught.is_on:
+            self.taught.switch(self.accounts.size, is_on=wanted.is_on)
+            self.models = self.arrays()
+        if wanted.is_on:
+            self.taught.begin_day(day, wanted.weights, self.settings.warm_up_days)
 
     def _close_rest(self, record: int, dues: list[Due]) -> None:
         if self.sweep.rows.size:
@@ -249,6 +289,7 @@ class Learner:
 
     def _finish_day(self) -> None:
         self.tails.finish_day(self.sweep.day)
+        self.taught.finish_day(self.sweep.day)
         self._set_floor()
         if not self.tails.tail.fit[T_DAY, IS_WARM]:
             self.budget["is_told"] = 0  # nobody can say how rare anything is: it warms up anew
@@ -283,7 +324,19 @@ class Learner:
                 told.features[record].copy() if is_live else None,
                 told.due_account[place].copy(),
                 told.due_group[place].copy(),
+                self._due_taught(told, place),
             )
+
+    def _due_taught(self, told: ScoredRecords, place: int) -> DueTaught | None:
+        if not self.taught.is_on:
+            return None
+        terms = self.taught.terms_of(told.due_terms[place])
+        if terms is None:
+            return None
+        day = int(told.due_account[place]["alert_day"])
+        before = float(told.due_before_taught[place])
+        p = probability(self.tails.tail, T_DAY, before)
+        return DueTaught(terms, before, math.ceil(1 / p), self.taught.of_day(day))
 
 
 def _nothing_to_sweep() -> Sweep:

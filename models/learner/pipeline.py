@@ -19,6 +19,7 @@ from models.evidence import tail
 from models.evidence.budget import account_day_opens, may_report, report
 from models.evidence.evidence import (  # fmt: skip
     DAY_INPUTS,
+    IS_TAUGHT,
     SCORE_MIN,
     T_COUNT,
     T_DAY,
@@ -37,6 +38,7 @@ from models.evidence.evidence import (  # fmt: skip
 )
 from models.kernels import compiled
 from models.learner.columns import CLOSED_A_RECORD
+from models.learner.taught_days import forget_terms, note_closed, note_terms, taught_score
 from models.profile import baseline, learning
 from models.profile.baseline import AMOUNT_Z, HOT_Z, RATIO, SCORE_DAYS, USUAL_COUNT, USUAL_DAYS
 
@@ -103,10 +105,7 @@ def _observe_one(
         account["group"] = account["segment"] = columns.group[i]
     group = models.groups[account["group"]]
     if not is_late and account["day"] == 0:
-        account["day"], account["day_score"] = day, SCORE_MIN
-        told.opened[told.counts[1]] = columns.row[i]
-        told.counts[1] += 1
-        account_day_opens(models.budget[0])
+        _open(account, models, columns.row[i], day, told)
     if columns.is_learned[i] == 0 and not is_late:
         account["day_state"] |= IS_FROZEN
     baseline.measure(
@@ -114,6 +113,11 @@ def _observe_one(
         columns.counterparty[i], is_late, features,
     )  # fmt: skip
     _note_payment(account, columns, i, features[AMOUNT_Z], told)
+    if models.switches[IS_TAUGHT] != 0:
+        note_terms(
+            models.taught, columns.row[i], features, columns.counterparty[i], amount, is_late,
+            np.float64(account["day_count"]),
+        )  # fmt: skip
     forest_score = told.given[i]
     if models.switches[USES_FOREST] != 0:
         put_inputs(features[RATIO], amount, models.groups[account["segment"]], inputs)
@@ -139,6 +143,16 @@ def _observe_one(
 
 
 @compiled
+def _open(account: Any, models: Any, row: int, day: int, told: Any) -> None:
+    account["day"], account["day_score"] = day, SCORE_MIN
+    told.opened[told.counts[1]] = row
+    told.counts[1] += 1
+    account_day_opens(models.budget[0])
+    if models.switches[IS_TAUGHT] != 0:
+        forget_terms(models.taught, row)
+
+
+@compiled
 def _note_payment(account: Any, columns: Any, i: int, amount_z: float, told: Any) -> None:
     """Note a payment that is far above the account's usual, to an institution it never paid."""
     if columns.institution[i] == 0 or columns.is_credit[i] != 0:
@@ -156,20 +170,17 @@ def _judge(
     """Report an account-day that is strange, or note it with those of its account's alert.
 
     One that the allowance has no room for is neither: it is judged again by its next transaction,
-    and by its end.
+    and by its end. What was taught says what is reported, and not what is learned.
     """
     budget = models.budget[0]
+    before, score = score, _taught(models, row, day, score)
     threshold = budget["threshold"]
-    if score <= threshold:
-        return
-    p = tail.probability(models.tail, T_DAY, score)
-    if math.isnan(p):  # too little is known of account-days to say so
-        return
-    one_in = math.ceil(1 / p)
-    if one_in < budget["one_in_at_least"]:
-        return
-    if budget["is_told"] != 0 and score > FREEZES_AT:
+    one_in = _one_in(models, score)
+    one_in_before = one_in if score == before else _one_in(models, before)
+    if one_in_before != 0 and budget["is_told"] != 0 and before > FREEZES_AT:
         account["day_state"] |= IS_FROZEN
+    if one_in == 0:
+        return
     is_open = account["alert_day"] > 0 and day - account["alert_day"] <= QUIET_DAYS
     if is_open and not _is_worse(account, day, one_in):
         _note_day(account, day, one_in)
@@ -178,9 +189,9 @@ def _judge(
         account["day_state"] |= IS_HELD_BACK
         return
     account["day_state"] &= ~IS_HELD_BACK
-    before = account["alert_said"]
+    said = account["alert_said"]
     if not is_open:
-        before = 0
+        said = 0
         account["alert_first"] = day
         account["alert_revision"] = account["alert_days"] = account["alert_one_in"] = 0
         account["alert_listed"][:] = 0
@@ -192,10 +203,34 @@ def _judge(
     if budget["is_told"] == 0:
         return
     place = told.counts[0]
-    told.due_record[place], told.due_row[place], told.due_before[place] = record, row, before
+    told.due_record[place], told.due_row[place], told.due_before[place] = record, row, said
     told.due_score[place], told.due_threshold[place] = score, threshold
+    told.due_before_taught[place] = before
+    if models.switches[IS_TAUGHT] != 0:
+        told.due_terms[place] = models.taught.terms[row]
     told.due_account[place], told.due_group[place] = account, group
     told.counts[0] += 1
+
+
+@compiled
+def _taught(models: Any, row: int, day: int, score: float) -> float:
+    """Return the score with what analysts taught, if anything."""
+    if models.switches[IS_TAUGHT] == 0:
+        return score
+    return taught_score(models.taught, row, day, score)
+
+
+@compiled
+def _one_in(models: Any, score: float) -> int:
+    """Return one account-day in how many is as strange; 0 if that is nothing to report."""
+    budget = models.budget[0]
+    if score <= budget["threshold"]:
+        return 0
+    p = tail.probability(models.tail, T_DAY, score)
+    if math.isnan(p):  # too little is known of account-days to say so
+        return 0
+    one_in = math.ceil(1 / p)
+    return 0 if one_in < budget["one_in_at_least"] else one_in
 
 
 @compiled
@@ -264,7 +299,7 @@ def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: An
         tail.add(tails, T_DAY, score)
         place = day % SCORE_DAYS
         account["score_days"][place] = day
-        account["scores"][place] = tail.probability(tails, T_DAY, score)
+        account["scores"][place] = tail.probability(tails, T_DAY, _taught(models, row, day, score))
         group = models.groups[account["group"]]
         _judge(account, group, models, day, score, row, record, told)
         if account["day_state"] & IS_HELD_BACK != 0:
@@ -272,6 +307,8 @@ def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: An
         told.closed_row[told.counts[2]], told.closed_day[told.counts[2]] = row, day
         told.closed_score[told.counts[2]] = score
         told.counts[2] += 1
+        if models.switches[IS_TAUGHT] != 0:
+            note_closed(models.taught, row, score)
     if account["days_active"] >= USUAL_DAYS:
         place = day % SCORE_DAYS
         account["usual_days"][place] = day

@@ -12,7 +12,9 @@ from typing import Final
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
+from monitor.core.business_day import MICROSECONDS, day_text
 from monitor.policy.policy import PolicyBook, PolicyError
+from monitor.policy.weights import WeightsVersion
 from streams.exposition import (
     BROKER_SECONDS_MAX,
     Condition,
@@ -33,6 +35,7 @@ from streams.topics.catalog import Topics, worker_topic_specs
 from streams.topics.incidents import IncidentFollower
 from streams.topics.policies import PolicyFollower, Refused
 from streams.topics.rights import ensure_rights
+from streams.topics.weights import WeightsFollower
 from streams.worker import engines
 from streams.worker.app import build_app, keep_passing_markers
 from streams.worker.liveness import EXIT_STALLED, Liveness
@@ -84,6 +87,7 @@ class Worker:
         self._follower = PolicyFollower(
             cluster_of(settings), topics.policy, book, self._policy_taken, self._policy_refused
         )
+        self._weights: WeightsFollower | None = None
         self._systemic = SystemicAgent(
             settings, self._app, self._outbox, metrics=self.metrics, on_crash=self._crashed
         )
@@ -130,6 +134,10 @@ class Worker:
                 self._prepare_models()
             self._agents.begin(book)
             self._systemic.begin(book)
+            self._weights = WeightsFollower(
+                cluster_of(settings), self._topics.weights, book.weights, self._weights_come
+            )
+            await self._weights.start()
             await self._incidents.start()
             await self._agents.accounts.start()
             await self._run()
@@ -138,12 +146,15 @@ class Worker:
         finally:
             await self._incidents.stop()
             await self._agents.accounts.stop()
+            if self._weights is not None:
+                await self._weights.stop()
             await self._follower.stop()
             await self._outbox.stop()
             await asyncio.to_thread(self._agents.traces.close)
 
     async def _run(self) -> None:
         app, agents = self._app, self._agents
+        assert self._weights is not None
         app.agent(self._topic, name="monitor")(agents.monitor)
         segment_days = app.topic(self._topics.segment_days, value_serializer="raw", partitions=1)
         app.agent(segment_days, name="systemic")(self._systemic.join)
@@ -161,8 +172,8 @@ class Worker:
             *(asyncio.create_task(work)
             for work in (
                 agents.keep_flushing(), agents.keep_closing_idle(), agents.accounts.follow(),
-                self._follower.follow(), self._incidents.follow(), self._observe(),
-                _keep_giving_back(),
+                self._follower.follow(), self._weights.follow(), self._incidents.follow(),
+                self._observe(), _keep_giving_back(),
             )),
         ]  # fmt: skip
         stopped = asyncio.create_task(self._stop.wait())
@@ -259,6 +270,26 @@ class Worker:
         self.metrics.policy_version.set(max(book.versions))
         self.metrics.policy_refused.set(0)
         self._agents.policies_changed()
+
+    def _weights_come(self, version: WeightsVersion) -> None:
+        """Note a new version of the weights: scores have it from its first business day on."""
+        metrics, book = self.metrics, self._follower.book
+        assert book is not None
+        begins = book.calendar.calendar().start_of(version.effective_from)
+        metrics.weights_version.set(version.version)
+        metrics.weights_labels.set(version.labels)
+        metrics.weights_effective.set(begins / MICROSECONDS)
+        for number, partition in self._agents.partitions.items():
+            scorer = partition.engine.outliers.scorer
+            if scorer is not None and scorer.learner.day >= version.effective_from:
+                metrics.weights_late.inc()
+                _log.warning(
+                    "partition %d: version %d of the weights came late: a replay scores days from"
+                    " %s on otherwise",
+                    number,
+                    version.version,
+                    day_text(version.effective_from),
+                )
 
     def _policy_refused(self, _: Refused) -> None:
         self.metrics.policy_refusals.inc()
