@@ -123,10 +123,10 @@ def placed(ours: Any, theirs: Any, count: int, value: float) -> float:
 
     Both are sorted; beyond their ends the distance to them stays (`weights.on_scale_of`).
     """
-    if value <= ours[0]:
-        return float(theirs[0] + (value - ours[0]))
     if value >= ours[count - 1]:
         return float(theirs[count - 1] + (value - ours[count - 1]))
+    if value < ours[0]:
+        return float(theirs[0] + (value - ours[0]))
     low, high = 0, count - 1  # ours[low] <= value < ours[high]
     while high - low > 1:
         middle = (low + high) // 2
