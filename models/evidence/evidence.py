@@ -96,7 +96,7 @@ DAY_INPUTS: Final = (
 
 SCORE_MIN, SCORE_MAX = -12.0, 24.0
 
-USES_FOREST, HAS_AMOUNT_TERM, IS_TAUGHT = range(3)
+USES_FOREST, HAS_AMOUNT_TERM = range(2)
 
 
 class Models(NamedTuple):
@@ -107,8 +107,7 @@ class Models(NamedTuple):
     day_forest: Forest
     tail: Tail
     budget: Any  # one record of models/evidence/budget.py
-    switches: NDArray[np.int64]  # USES_FOREST, HAS_AMOUNT_TERM and IS_TAUGHT, each 0 or 1
-    taught: Any  # of models/learner/taught_days.py
+    switches: NDArray[np.int64]  # USES_FOREST and HAS_AMOUNT_TERM, each 0 or 1
 
 
 @compiled

@@ -131,11 +131,8 @@ def restore_taught(
     except SnapshotError:
         taught.switch(0, is_on=False)
         raise
-    else:
-        for day in (learner.day - 1, learner.day):
-            taught.set_knots(day)
-    finally:
-        learner.models = learner.arrays()
+    for day in (learner.day - 1, learner.day):
+        taught.set_knots(day)
 
 
 def _array_of(data: bytes, name: str, key: bytes | None) -> NDArray[Any]:

@@ -66,8 +66,7 @@ class ScoredRecords(NamedTuple):
     due_threshold: Floats
     due_account: Any
     due_group: Any
-    due_before_taught: Floats
-    due_terms: NDArray[np.float32]  # (dues, terms), where terms are measured
+    due_taught: Floats  # (dues, score before it was taught, and terms where they are measured)
 
 
 def room_for(records: int, dues: int) -> ScoredRecords:
@@ -91,8 +90,7 @@ def room_for(records: int, dues: int) -> ScoredRecords:
         due_threshold=np.empty(dues),
         due_account=baseline.new_accounts(dues),
         due_group=np.zeros(dues, baseline.GROUP),
-        due_before_taught=np.empty(dues),
-        due_terms=np.empty((dues, len(TERMS)), np.float32),
+        due_taught=np.empty((dues, 1 + len(TERMS))),
     )
 
 

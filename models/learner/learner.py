@@ -20,7 +20,6 @@ from models.evidence.evidence import (
     DAY_INPUTS,
     HAS_AMOUNT_TERM,
     INPUTS,
-    IS_TAUGHT,
     SCALES,
     T_DAY,
     USES_FOREST,
@@ -42,7 +41,7 @@ from models.learner.columns import (
     room_for,
 )
 from models.learner.pipeline import Sweep, close_some, observe
-from models.learner.taught_days import TaughtDays
+from models.learner.taught_days import TaughtArrays, TaughtDays
 from models.peers.groups import PeerGroups, peer_name, regroup
 from models.profile import baseline
 
@@ -96,10 +95,9 @@ class Learner:
         """Return the arrays of all models, as they stand."""
         is_kernel = isinstance(self.detector, HalfSpaceTrees)
         trees = self.detector if isinstance(self.detector, HalfSpaceTrees) else self.day_forest
-        switches = np.zeros(3, np.int64)
+        switches = np.zeros(2, np.int64)
         switches[USES_FOREST] = is_kernel
         switches[HAS_AMOUNT_TERM] = self.settings.has_amount_term
-        switches[IS_TAUGHT] = self.taught.is_on
         return Models(
             self.groups,
             trees.forest,  # not asked, where the detector is no kernel
@@ -107,7 +105,6 @@ class Learner:
             self.tails.tail,
             self.budget,
             switches,
-            self.taught.arrays,
         )
 
     @property
@@ -153,8 +150,7 @@ class Learner:
 
     def make_room(self) -> None:
         """Have room for the terms of all accounts, where they are measured."""
-        if self.taught.make_room(self.accounts.size):
-            self.models = self.arrays()
+        self.taught.make_room(self.accounts.size)
 
     def observe(self, columns: Columns) -> Outcome:
         """Take transactions, in order."""
@@ -184,7 +180,16 @@ class Learner:
 
     def _observe(self, columns: Columns, place: int, told: ScoredRecords) -> int:
         if self.models.switches[USES_FOREST]:
-            return observe(self.accounts, self.models, columns, place, self.day, self.sweep, told)
+            return observe(
+                self.accounts,
+                self.models,
+                self._arrays_taught(),
+                columns,
+                place,
+                self.day,
+                self.sweep,
+                told,
+            )
         # A detector of River's own is asked a record at a time, so that cutting changes nothing.
         until = Columns._make(column[: place + 1] for column in columns)
         account, inputs = self.accounts[columns.row[place]], np.empty((1, len(INPUTS)))
@@ -194,10 +199,28 @@ class Learner:
         amount = float(columns.amount[place])
         put_inputs(baseline.ratio_of(account, group, amount), amount, segment, inputs[0])
         told.given[place] = self.detector.score(inputs)[0]
-        observe(self.accounts, self.models, until, place, self.day, self.sweep, told)
+        observe(
+            self.accounts,
+            self.models,
+            self._arrays_taught(),
+            until,
+            place,
+            self.day,
+            self.sweep,
+            told,
+        )
         if told.learned[place]:
             self.detector.score_learn(inputs, np.ones(1, np.bool_))
         return place + 1
+
+    def _by_kernels(self, columns: Columns, place: int, told: ScoredRecords) -> int:
+        taught = self._arrays_taught()
+        return observe(
+            self.accounts, self.models, taught, columns, place, self.day, self.sweep, told
+        )
+
+    def _arrays_taught(self) -> TaughtArrays | None:
+        return self.taught.arrays if self.taught.is_on else None
 
     def day_probabilities(self, rows: Ints, day: int) -> NDArray[np.float32]:
         """Return how rare the scores of finished account-days are; NaN where that is not known."""
@@ -259,7 +282,6 @@ class Learner:
         wanted = self.weights_of(day)
         if wanted.is_on != self.taught.is_on:
             self.taught.switch(self.accounts.size, is_on=wanted.is_on)
-            self.models = self.arrays()
         if wanted.is_on:
             self.taught.begin_day(day, wanted.weights, self.settings.warm_up_days)
 
@@ -267,7 +289,15 @@ class Learner:
         if self.sweep.rows.size:
             swept = int(self.sweep.at[0])
             told = room_for(0, self.sweep.rows.size)
-            close_some(self.accounts, self.models, self.sweep, self.sweep.rows.size, record, told)
+            close_some(
+                self.accounts,
+                self.models,
+                self._arrays_taught(),
+                self.sweep,
+                self.sweep.rows.size,
+                record,
+                told,
+            )
             self._changed.append(self.sweep.rows[swept:])
             dues.extend(self._take(told))
             self._finish_day()
@@ -330,11 +360,11 @@ class Learner:
     def _due_taught(self, told: ScoredRecords, place: int) -> DueTaught | None:
         if not self.taught.is_on:
             return None
-        terms = self.taught.terms_of(told.due_terms[place])
+        before, *found = told.due_taught[place].tolist()
+        terms = self.taught.terms_of(np.array(found))
         if terms is None:
             return None
         day = int(told.due_account[place]["alert_day"])
-        before = float(told.due_before_taught[place])
         p = probability(self.tails.tail, T_DAY, before)
         return DueTaught(terms, before, math.ceil(1 / p), self.taught.of_day(day))
 
@@ -348,9 +378,19 @@ def is_prepared() -> bool:
     return _COMPLETE.exists()
 
 
-def prepare() -> None:
-    """Load and compile all kernels now: once on a machine that takes some 20 s, then a second."""
+def prepare(*, is_taught: bool = False) -> None:
+    """Load and compile all kernels now: once on a machine that takes some 20 s, then a second.
+
+    Those of scores that analysts teach are others, and are needed by policies that want them.
+    """
+    _prepare(is_taught=False)
+    if is_taught:
+        _prepare(is_taught=True)
+
+
+def _prepare(*, is_taught: bool) -> None:
     learner = Learner(LearnerSettings(alerts_per_day=1))
+    learner.weights_of = lambda _: Wanted(is_taught)
     learner.add_account()
     ones = np.ones(1, np.int64)
     for day in (1, 2):

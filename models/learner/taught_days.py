@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Floats, Ints
+from models.arrays import Floats
 from models.evidence.tail import WINDOW_DAYS
 from models.kernels import compiled
 from models.learner.columns import DayWeights
@@ -39,32 +39,39 @@ _FACTOR, _PRIME = 48_271, 2_147_483_647
 """Of Lehmer's generator: the sample follows from the order of closing alone."""
 
 COUNT, MEAN, SQUARES = range(3)
-"""Rows of `TaughtArrays.moments`."""
+"""Rows of the moments in `STATE`."""
 
 SEEN, DRAWN = range(2)
-"""Places of `TaughtArrays.counts`: account-days of the day that is closing; the last draw."""
+"""Places of the counts in `STATE`: account-days of the day that is closing; the last draw."""
+
+
+_KNOTS: Final = WINDOW_DAYS * SAMPLE_MAX
+
+STATE: Final = np.dtype([
+    ("pages", "u1", (PAGES,)),  # which parts of the counterparties have changed
+    ("sample", "f4", (SAMPLE_MAX, _COLUMNS)),  # of the day that is closing
+    ("counts", "i8", (2,)),
+    ("moments", "f8", (3, _COLUMNS)),
+    ("scale", "f8", (2, _TERMS)),  # mean and spread
+    ("is_scaled", "i8"),
+    # By a day's number modulo two, as one may be open while the other closes:
+    ("has_weights", "i8", (_DAYS,)),
+    ("weights", "f8", (_DAYS, 1 + _TERMS)),  # of the score, and of terms
+    ("knots", "i8", (_DAYS,)),
+    ("taught", "f8", (_DAYS, _KNOTS)),  # the latest scores with the weights, ascending
+    ("before", "f8", (_DAYS, _KNOTS)),  # as many without
+])  # fmt: skip
 
 
 class TaughtArrays(NamedTuple):
-    """What kernels need. All but `has_weights` and `moments` may be empty, where nothing is taught.
+    """What kernels need: few arrays, because a kernel counts each that it is handed.
 
-    Days have the places of their numbers modulo two: one may be open while the other closes.
+    Where nothing is taught, `terms` and `places` are empty.
     """
 
     terms: NDArray[np.float32]  # (accounts, terms): the greatest of the day so far
-    places: Any  # of counterparties
-    whole: Any
-    pages: NDArray[np.uint8]  # which parts of `places` have changed
-    sample: NDArray[np.float32]  # (SAMPLE_MAX, terms and score)
-    counts: Ints
-    moments: Floats  # (3, terms and score)
-    scale: Floats  # (2, terms): mean and spread
-    is_scaled: Ints
-    has_weights: Ints  # of each day: 1 or 0
-    weights: Floats  # (days, score and terms)
-    knots: Ints  # of each day, how many
-    taught: Floats  # (days, knots): scores with the weights, ascending
-    before: Floats  # the same number of scores without
+    places: Any  # of counterparties; the last one is that of all together
+    state: Any  # one record of STATE
 
 
 @compiled
@@ -76,11 +83,13 @@ def note_terms(
     surprise = 0.0
     if counterparty != 0:
         place = counterparty % PLACES
-        surprise = measure_amount(taught.places[place], taught.whole[0], amount)
-        taught.pages[place // _PAGE_PLACES] = 1
+        surprise = measure_amount(taught.places[place], taught.places[PLACES], amount)
+        taught.state[0]["pages"][place // _PAGE_PLACES] = 1
     if is_late:
         return
     terms = taught.terms[row]
+    if day_count == 1:
+        terms[:] = -math.inf
     terms[0] = max(terms[0], np.float32(features[AMOUNT_Z]))
     terms[1] = max(terms[1], np.float32(surprise))
     terms[2] = max(terms[2], np.float32(math.log(amount + 1)))
@@ -92,29 +101,17 @@ def note_terms(
 
 
 @compiled
-def forget_terms(taught: Any, row: int) -> None:
-    """Begin an account-day."""
-    for term in range(_TERMS):
-        taught.terms[row, term] = -math.inf
-
-
-@compiled
-def scaled_term(taught: Any, row: int, term: int) -> float:
-    """Return a term of an account-day on the partition's scale."""
-    value = (np.float64(taught.terms[row, term]) - taught.scale[0, term]) / taught.scale[1, term]
-    return float(min(max(value, -TERM_MAX), TERM_MAX))
-
-
-@compiled
 def taught_score(taught: Any, row: int, day: int, score: float) -> float:
     """Return the score of an account-day with what its day's weights add, on the scores' scale."""
-    slot = day % _DAYS
-    if taught.has_weights[slot] == 0 or taught.terms[row, 0] == -math.inf:
+    slot, state, terms = day % _DAYS, taught.state[0], taught.terms[row]
+    if state["has_weights"][slot] == 0 or terms[0] == -math.inf:
         return score
-    value = score + taught.weights[slot, 0] * score
+    weights, scale = state["weights"][slot], state["scale"]
+    value = score + weights[0] * score
     for term in range(_TERMS):
-        value += taught.weights[slot, 1 + term] * scaled_term(taught, row, term)
-    return placed(taught.taught[slot], taught.before[slot], taught.knots[slot], value)
+        scaled = (np.float64(terms[term]) - scale[0, term]) / scale[1, term]
+        value += weights[1 + term] * min(max(scaled, -TERM_MAX), TERM_MAX)
+    return placed(state["taught"][slot], state["before"][slot], state["knots"][slot], value)
 
 
 @compiled
@@ -143,22 +140,25 @@ def note_closed(taught: Any, row: int, score: float) -> None:
     """Count an account-day that ended with a score: for the scale, and for the day's sample."""
     if taught.terms[row, 0] == -math.inf:
         return  # it began before anything was measured
-    if taught.is_scaled[0] == 0:
+    state, terms = taught.state[0], taught.terms[row]
+    if state["is_scaled"] == 0:
+        moments = state["moments"]
         for column in range(_COLUMNS):
-            value = np.float64(taught.terms[row, column]) if column < _TERMS else score
-            taught.moments[COUNT, column] += 1
-            off = value - taught.moments[MEAN, column]
-            taught.moments[MEAN, column] += off / taught.moments[COUNT, column]
-            taught.moments[SQUARES, column] += off * (value - taught.moments[MEAN, column])
-    place = taught.counts[SEEN]
-    taught.counts[SEEN] += 1
+            value = np.float64(terms[column]) if column < _TERMS else score
+            moments[COUNT, column] += 1
+            off = value - moments[MEAN, column]
+            moments[MEAN, column] += off / moments[COUNT, column]
+            moments[SQUARES, column] += off * (value - moments[MEAN, column])
+    counts, sample = state["counts"], state["sample"]
+    place = counts[SEEN]
+    counts[SEEN] += 1
     if place >= SAMPLE_MAX:
-        taught.counts[DRAWN] = taught.counts[DRAWN] * _FACTOR % _PRIME
-        place = taught.counts[DRAWN] % taught.counts[SEEN]
+        counts[DRAWN] = counts[DRAWN] * _FACTOR % _PRIME
+        place = counts[DRAWN] % counts[SEEN]
     if place < SAMPLE_MAX:
         for term in range(_TERMS):
-            taught.sample[place, term] = taught.terms[row, term]
-        taught.sample[place, _TERMS] = score
+            sample[place, term] = terms[term]
+        sample[place, _TERMS] = score
 
 
 class TaughtDays:
@@ -172,15 +172,19 @@ class TaughtDays:
         self.measured = 0  # days that ended while terms were measured
         self.arrays = _arrays(0)
 
-    def make_room(self, accounts: int) -> bool:
-        """Have room for so many accounts, where anything is measured; return whether it is new."""
+    @property
+    def is_scaled(self) -> bool:
+        """Whether the warm-up of terms is over: before, nothing is taught."""
+        return bool(self.arrays.state["is_scaled"][0])
+
+    def make_room(self, accounts: int) -> None:
+        """Have room for so many accounts, where anything is measured."""
         there = len(self.arrays.terms)
         if not self.is_on or there >= accounts:
-            return False
+            return
         terms = np.full((accounts, _TERMS), -np.inf, np.float32)
         terms[:there] = self.arrays.terms
         self.arrays = self.arrays._replace(terms=terms)
-        return True
 
     def switch(self, accounts: int, *, is_on: bool) -> None:
         """Begin to measure so many accounts, or forget all that was."""
@@ -191,11 +195,11 @@ class TaughtDays:
 
     def kept(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what it goes on by, beside its finished days, its counterparties and its terms."""
-        arrays = self.arrays
+        state = self.arrays.state
         weights = [None if each is None else list(each) for each in self.weights]
         meta = {"weights": weights, "measured": self.measured, "days": sorted(self.days)}
-        whole = np.frombuffer(arrays.whole.tobytes(), np.uint8)
-        return meta, {name: getattr(arrays, name) for name in _KEPT} | {"whole": whole}
+        whole = np.frombuffer(self.arrays.places[PLACES:].tobytes(), np.uint8)
+        return meta, {name: state[name] for name in _KEPT} | {"whole": whole}
 
     def restore(
         self,
@@ -209,11 +213,11 @@ class TaughtDays:
         Raises ValueError or KeyError if it does not fit.
         """
         for name in _KEPT:
-            mine = getattr(self.arrays, name)
+            mine = self.arrays.state[name]
             if mine.dtype != arrays[name].dtype or mine.shape != arrays[name].shape:
                 raise ValueError(f"what is taught has {name} of another shape")
             mine[...] = arrays[name]
-        self.arrays.whole[:] = arrays["whole"].view(self.arrays.whole.dtype)
+        self.arrays.places[PLACES:] = arrays["whole"].view(self.arrays.places.dtype)
         for page, places in pages.items():
             self.page(page)[:] = places.view(self.arrays.places.dtype)
         self.days = {day: days[day] for day in meta["days"]}
@@ -231,20 +235,22 @@ class TaughtDays:
 
     def take_pages(self) -> Iterator[tuple[int, bytes]]:
         """Yield the pages of counterparties that have changed since the last call, as bytes."""
-        for number in np.flatnonzero(self.arrays.pages).tolist():
+        changed = self.arrays.state["pages"][0]
+        for number in np.flatnonzero(changed).tolist():
             yield number, self.page(number).tobytes()
-        self.arrays.pages[:] = 0
+        changed[:] = 0
 
     def begin_day(self, day: int, weights: DayWeights | None, warm_up_days: int) -> None:
         """Begin a business day with its weights; those before it have been closed, but for one."""
-        arrays = self.arrays
+        (state,) = self.arrays.state
         for old in [kept for kept in self.days if kept < _first_sample(day - 1)]:
             del self.days[old]
-        if not arrays.is_scaled[0] and self.measured >= warm_up_days and arrays.moments[COUNT, 0]:
-            spread = np.sqrt(arrays.moments[SQUARES] / arrays.moments[COUNT]) + 1e-6
-            arrays.scale[0], arrays.scale[1] = arrays.moments[MEAN, :-1], spread[:-1]
-            arrays.is_scaled[0] = 1
-        self.weights[day % _DAYS] = weights if arrays.is_scaled[0] else None
+        moments = state["moments"]
+        if not state["is_scaled"] and self.measured >= warm_up_days and moments[COUNT, 0]:
+            spread = np.sqrt(moments[SQUARES] / moments[COUNT]) + 1e-6
+            state["scale"][0], state["scale"][1] = moments[MEAN, :-1], spread[:-1]
+            state["is_scaled"] = 1
+        self.weights[day % _DAYS] = weights if state["is_scaled"] else None
         self.set_knots(day)
 
     def set_knots(self, day: int) -> None:
@@ -252,48 +258,51 @@ class TaughtDays:
 
         A day before the two that may be open has none.
         """
-        arrays, slot = self.arrays, day % _DAYS
+        (state,), slot = self.arrays.state, day % _DAYS
         weights = self.weights[slot]
         first, last = _first_sample(day), day - LATEST_DAYS
         past = [self.days[each] for each in sorted(self.days) if first <= each <= last]
-        arrays.has_weights[slot] = weights is not None and any(len(each) for each in past)
-        if weights is None or not arrays.has_weights[slot]:
+        state["has_weights"][slot] = weights is not None and any(len(each) for each in past)
+        if weights is None or not state["has_weights"][slot]:
             return
         rows = np.concatenate(past).astype(np.float64)
         before, count = rows[:, -1], len(rows)
         taught = self._weighing(weights).taught(rows[:, :-1], before)
-        arrays.weights[slot] = [weights.score, *weights.terms]
-        arrays.taught[slot, :count], arrays.before[slot, :count] = np.sort(taught), np.sort(before)
-        arrays.knots[slot] = count
+        state["weights"][slot] = [weights.score, *weights.terms]
+        state["taught"][slot, :count], state["before"][slot, :count] = (
+            np.sort(taught), np.sort(before),
+        )  # fmt: skip
+        state["knots"][slot] = count
 
     def finish_day(self, day: int) -> None:
         """Keep the sample of a day whose account-days have all been closed."""
         if not self.is_on:
             return
-        count = min(int(self.arrays.counts[SEEN]), SAMPLE_MAX)
-        self.days[day] = self.arrays.sample[:count].copy()
-        self.arrays.counts[:] = 0, day % _PRIME or 1
+        (state,) = self.arrays.state
+        count = min(int(state["counts"][SEEN]), SAMPLE_MAX)
+        self.days[day] = state["sample"][:count].copy()
+        state["counts"][:] = 0, day % _PRIME or 1
         self.measured += 1
 
-    def terms_of(self, terms: NDArray[np.float32]) -> Floats | None:
+    def terms_of(self, terms: Floats) -> Floats | None:
         """Return an account-day's terms on the partition's scale; None where there is none yet."""
-        if not self.is_on or not self.arrays.is_scaled[0] or not np.isfinite(terms).all():
+        if not self.is_scaled or not np.isfinite(terms).all():
             return None
         none = np.zeros(1)
-        scaled: Floats = self._scale().scaled(terms[None, :].astype(np.float64), none)[0, :-1]
+        scaled: Floats = self._scale().scaled(terms[None, :], none)[0, :-1]
         return scaled
 
     def of_day(self, day: int) -> DayWeights | None:
         """Return the weights that the scores of a day have: of the open one, or the one before."""
         slot = day % _DAYS
-        return self.weights[slot] if self.arrays.has_weights[slot] else None
+        return self.weights[slot] if self.arrays.state["has_weights"][0, slot] else None
 
     def _weighing(self, weights: DayWeights) -> TaughtWeights:
         return TaughtWeights(self._scale(), weights.score, np.array(weights.terms))
 
     def _scale(self) -> TermScale:
         """Return the partition's scale; the score stands as it is."""
-        mean, spread = self.arrays.scale
+        mean, spread = self.arrays.state["scale"][0]
         return TermScale(np.append(mean, 0.0), np.append(spread, 1.0))
 
 
@@ -305,27 +314,10 @@ def _first_sample(day: int) -> int:
 
 
 def _arrays(accounts: int) -> TaughtArrays:
-    """Return arrays with nothing in them; without accounts, they have no room either."""
-    is_on = accounts > 0
-    places, whole = new_counterparties()
-    knots = WINDOW_DAYS * SAMPLE_MAX if is_on else 0
-    counts = np.zeros(2, np.int64)
-    counts[DRAWN] = 1
-    scale = np.zeros((2, _TERMS))
-    scale[1] = 1
-    return TaughtArrays(
-        np.full((accounts, _TERMS), -np.inf, np.float32),
-        places if is_on else places[:0].copy(),
-        whole,
-        np.zeros(PAGES, np.uint8),
-        np.zeros((SAMPLE_MAX if is_on else 0, _COLUMNS), np.float32),
-        counts,
-        np.zeros((3, _COLUMNS)),
-        scale,
-        np.zeros(1, np.int64),
-        np.zeros(_DAYS, np.int64),
-        np.zeros((_DAYS, 1 + _TERMS)),
-        np.zeros(_DAYS, np.int64),
-        np.zeros((_DAYS, knots)),
-        np.zeros((_DAYS, knots)),
-    )
+    """Return arrays with nothing in them; without accounts, nothing is taught."""
+    places = np.concatenate(new_counterparties())
+    state = np.zeros(1, STATE)
+    state["counts"][0, DRAWN] = 1
+    state["scale"][0, 1] = 1
+    terms = np.full((accounts, _TERMS), -np.inf, np.float32)
+    return TaughtArrays(terms, places if accounts else places[:0].copy(), state)

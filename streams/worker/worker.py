@@ -131,7 +131,7 @@ class Worker:
             self._policy_taken(book)
             _say.info("policy versions in force: %s", ", ".join(map(str, book.versions)))
             if book.outliers is not None:
-                self._prepare_models()
+                self._prepare_models(is_taught=book.is_taught)
             self._agents.begin(book)
             self._systemic.begin(book)
             self._weights = WeightsFollower(
@@ -238,7 +238,7 @@ class Worker:
             },
         )
 
-    def _prepare_models(self) -> None:
+    def _prepare_models(self, *, is_taught: bool) -> None:
         """Load what the models run, before the group waits for us; compile it where it is not."""
         from models.learner.learner import is_prepared, prepare  # noqa: PLC0415 - loading River takes a second
 
@@ -246,7 +246,7 @@ class Worker:
             self.metrics.models_compiling.set(1)
             self._models = "compiling"
             _say.info("compiling the models: half a minute, the first time on a machine")
-        prepare()
+        prepare(is_taught=is_taught)
         self.metrics.models_compiling.set(0)
         self._models = "prepared"
 

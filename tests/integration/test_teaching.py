@@ -113,8 +113,8 @@ def test_a_worker_that_is_taught_scores_as_a_replay_does(
         weights = asyncio.run(read_weights(settings))
     engine = Engine(0, PolicyBook([policy_of(text)], weights))
     engine.observe(range(last), items[:last])
-    again = [json.loads(codec.alert_bytes(alert)) for alert in engine.take_step().alerts]
-    replayed = {(a["alert_id"], a["revision"]): a for a in again if a["kind"] == "outlier"}
+    alerts = [json.loads(codec.alert_bytes(alert)) for alert in engine.take_step().alerts]
+    replayed = {(a["alert_id"], a["revision"]): a for a in alerts if a["kind"] == "outlier"}
     assert told == replayed
     versions = {alert["evidence"].get("taught", {}).get("version") for alert in told.values()}
     assert versions == {None, 1}

@@ -84,7 +84,7 @@ def test_without_weights_all_is_as_if_nothing_was_measured() -> None:
     assert_same(measured, without)
     assert on.accounts.tobytes() == off.accounts.tobytes()
     assert on.budget.tobytes() == off.budget.tobytes()
-    assert on.taught.arrays.is_scaled[0]
+    assert on.taught.is_scaled
 
 
 def test_weights_say_what_is_told_and_not_what_a_transaction_scores_before() -> None:
@@ -99,7 +99,7 @@ def test_nothing_is_taught_before_the_warm_up_is_over() -> None:
     learner = taught_learner()
     end = int(np.searchsorted(STREAM.day, DAY_FIRST + SETTINGS.warm_up_days - 1))
     outcome = learner.observe(part(STREAM, 0, end))
-    assert not learner.taught.arrays.is_scaled[0]
+    assert not learner.taught.is_scaled
     assert all(due.taught is None for due in outcome.dues)
 
 
@@ -142,7 +142,7 @@ def test_account_days_are_measured_as_the_evaluation_measures_them() -> None:
     rows = np.flatnonzero(learner.accounts["day"][: learner.count] == day)
     weights = learner.taught.of_day(day)
     assert weights is not None
-    mean, spread = arrays.scale
+    mean, spread = arrays.state["scale"][0]
     scale = TermScale(np.append(mean, 0.0), np.append(spread, 1.0))
     weighing = TaughtWeights(scale, weights.score, np.array(weights.terms))
     past = np.concatenate(
@@ -238,4 +238,3 @@ def test_what_does_not_fit_is_refused_and_nothing_is_taught(fault: str) -> None:
     with pytest.raises(SnapshotError):
         restore_taught(back, data, samples, pages)
     assert not back.taught.is_on
-    assert back.models.switches[2] == 0
