@@ -83,8 +83,8 @@ class WeightsBook:
         if any(known.version == version.version for known in self._versions):
             return False
         for known in self._versions:
-            is_later = version.version > known.version
-            if is_later != (version.effective_from >= known.effective_from):
+            earlier, later = sorted((known, version), key=lambda each: each.version)
+            if later.effective_from < earlier.effective_from:
                 problem = (
                     f"version {version.version} is to hold from {day_text(version.effective_from)}"
                     f" on, version {known.version} from {day_text(known.effective_from)} on:"
