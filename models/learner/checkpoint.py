@@ -118,7 +118,7 @@ def restore_taught(
 ) -> None:
     """Put back what account-days are taught by; the terms of accounts come with these.
 
-    Raises SnapshotError if it is none, or does not fit; nothing is taught then.
+    Raises SnapshotError if it does not fit; nothing is taught then.
     """
     taught = learner.taught
     taught.switch(learner.accounts.size, is_on=True)
@@ -176,7 +176,7 @@ def accounts_bytes(
     return sealed(header, [accounts] if terms is None else [accounts, terms], key)
 
 
-class KeptAccounts(NamedTuple):
+class AccountsKept(NamedTuple):
     """Accounts of a snapshot; `terms` (accounts, terms) are -inf where none were kept."""
 
     names: list[str]
@@ -184,7 +184,7 @@ class KeptAccounts(NamedTuple):
     terms: NDArray[np.float32]
 
 
-def accounts_of(data: bytes, key: bytes | None = None) -> KeptAccounts:
+def accounts_of(data: bytes, key: bytes | None = None) -> AccountsKept:
     """Return the accounts of a snapshot. Raises SnapshotError if it is none."""
     meta, arrays = unpack(data, ACCOUNTS_KIND, VERSION, key)
     with reading(ACCOUNTS_KIND):
@@ -200,7 +200,7 @@ def accounts_of(data: bytes, key: bytes | None = None) -> KeptAccounts:
         terms = np.full((len(names), len(TERMS)), -np.inf, np.float32)
         if "terms" in arrays:
             terms = arrays["terms"].view(np.float32).reshape(terms.shape)
-    return KeptAccounts(names, accounts, terms)
+    return AccountsKept(names, accounts, terms)
 
 
 def _identity(learner: Learner) -> tuple[Any, ...]:

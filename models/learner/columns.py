@@ -141,7 +141,7 @@ class Due(NamedTuple):
     before was (one account-day in so many), None for a new alert. `probability` is that an
     account-day is as strange, and `threshold` the same of the budget's threshold; `features` is
     None if the day's end is the cause. `account` and `group` are the account and its group as they
-    were then. `taught` is what the day brings to be taught; None where that is not measured.
+    were then. `taught` is what the day brings to be taught; None if that is not measured.
     """
 
     record: int

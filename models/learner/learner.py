@@ -54,19 +54,19 @@ _COMPLETE: Final = CACHE_FOLDER / "complete"
 TREES, DAY_TREES = 25, 50
 
 
-class Wanted(NamedTuple):
+class DayWants(NamedTuple):
     """What a business day wants: whether terms are measured, and the weights of its scores."""
 
     is_on: bool
     weights: DayWeights | None = None
 
 
-WeightsOf = Callable[[int], Wanted]
+WeightsOf = Callable[[int], DayWants]
 
 
-def _not_taught(day: int) -> Wanted:
+def _not_taught(day: int) -> DayWants:
     del day
-    return Wanted(is_on=False)
+    return DayWants(is_on=False)
 
 
 class Learner:
@@ -390,7 +390,7 @@ def prepare(*, is_taught: bool = False) -> None:
 
 def _prepare(*, is_taught: bool) -> None:
     learner = Learner(LearnerSettings(alerts_per_day=1))
-    learner.weights_of = lambda _: Wanted(is_taught)
+    learner.weights_of = lambda _: DayWants(is_taught)
     learner.add_account()
     ones = np.ones(1, np.int64)
     for day in (1, 2):

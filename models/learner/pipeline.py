@@ -124,9 +124,14 @@ def _observe_one(
     _note_payment(account, columns, i, features[AMOUNT_Z], told)
     if taught is not None:
         note_terms(
-            taught, columns.row[i], features, columns.counterparty[i], amount, is_late,
+            taught,
+            columns.row[i],
+            features,
+            columns.counterparty[i],
+            amount,
+            is_late,
             np.float64(account["day_count"]),
-        )  # fmt: skip
+        )
     forest_score = told.given[i]
     if models.switches[USES_FOREST] != 0:
         put_inputs(features[RATIO], amount, models.groups[account["segment"]], inputs)
@@ -137,9 +142,7 @@ def _observe_one(
     if not is_late and not math.isnan(score):
         account["day_score"] = max(np.float64(account["day_score"]), score)
         told.day_scores[i] = log_of(day_evidence(account, models.tail))
-        _judge(
-            account, group, models, taught, day, told.day_scores[i], columns.row[i], i, told
-        )  # fmt: skip
+        _judge(account, group, models, taught, day, told.day_scores[i], columns.row[i], i, told)
     if columns.is_learned[i] != 0 and (is_late or account["day_state"] & IS_FROZEN == 0):
         told.learned[i] = 1
         if models.switches[USES_FOREST] != 0:

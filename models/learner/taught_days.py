@@ -1,4 +1,4 @@
-"""What account-days bring to be taught, and the taught scores, as kernels and as what they keep.
+"""The terms of account-days and their taught scores, as kernels and as they are kept.
 
 A partition measures each account-day by the terms that weights are learned of
 (models/teaching/weights.py), and counts them in standard deviations of its own warm-up's. Weights
@@ -76,9 +76,14 @@ class TaughtArrays(NamedTuple):
 
 @compiled
 def note_terms(
-    taught: Any, row: int, features: Any, counterparty: int, amount: float, is_late: int,
+    taught: Any,
+    row: int,
+    features: Any,
+    counterparty: int,
+    amount: float,
+    is_late: int,
     day_count: float,
-) -> None:  # fmt: skip
+) -> None:
     """Let an account-day know the terms of a transaction; a late one teaches its counterparty."""
     surprise = 0.0
     if counterparty != 0:
@@ -285,7 +290,7 @@ class TaughtDays:
         self.measured += 1
 
     def terms_of(self, terms: Floats) -> Floats | None:
-        """Return an account-day's terms on the partition's scale; None where there is none yet."""
+        """Return an account-day's terms on the partition's scale; None while there is no scale."""
         if not self.is_scaled or not np.isfinite(terms).all():
             return None
         none = np.zeros(1)

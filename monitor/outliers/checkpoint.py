@@ -18,7 +18,7 @@ from models.arrays import Ints
 from models.learner.checkpoint import (
     ACCOUNT_BYTES,
     TERMS_BYTES,
-    KeptAccounts,
+    AccountsKept,
     accounts_bytes,
     accounts_header,
     accounts_of,
@@ -154,7 +154,7 @@ class Memory:
         self._days = set(learner.tails.days)
         self._unused -= {f"{DAY}{day}" for day in self._days}
         refused = self._restore_taught(parts)
-        kept: list[KeptAccounts] = []
+        kept: list[AccountsKept] = []
         for name, data in sorted(parts.items()):
             if not name.startswith(self._prefix) or ":" in name.removeprefix(self._prefix):
                 continue
@@ -192,7 +192,7 @@ class Memory:
         self._unused -= names
         return []
 
-    def _restore_accounts(self, kept: Sequence[KeptAccounts]) -> None:
+    def _restore_accounts(self, kept: Sequence[AccountsKept]) -> None:
         """Put the accounts of parts into rows, all in one go: there are many small parts."""
         if not kept:
             return

@@ -1,4 +1,4 @@
-"""What dispositions of outlier alerts teach about the scores of account-days, as weights.
+"""The lesson of dispositions of outlier alerts about the scores of account-days, as weights.
 
 An alert carries the terms of the account-day that it tells of, and the score that this had before
 anything was taught (monitor/outliers/taught.py). What is learned follows from these and from the

@@ -1,11 +1,11 @@
-"""What analysts taught: the weights of a business day, and what an alert carries to learn from."""
+"""Of what analysts taught: the weights of a business day, and what an alert carries to learn from."""
 
 from typing import Final
 
 import numpy as np
 
 from models.learner.columns import DayWeights, DueTaught
-from models.learner.learner import Wanted
+from models.learner.learner import DayWants
 from models.teaching.terms import TERMS
 from monitor.policy.policy import PolicyBook
 from monitor.policy.weights import Weights
@@ -14,15 +14,15 @@ DIGITS: Final = 6
 """Of what an alert carries; weights are learned from the numbers as they are written."""
 
 
-def weights_of_day(policies: PolicyBook, day: int) -> Wanted:
+def weights_of_day(policies: PolicyBook, day: int) -> DayWants:
     """Return what the policy of a business day, and the weights that hold on it, want of scores."""
     policy, _ = policies.for_day(day)
     if policy.outliers is None or not policy.outliers.is_taught:
-        return Wanted(is_on=False)
+        return DayWants(is_on=False)
     version = policies.weights.for_day(day)
     if version is None or version.weights is None:
-        return Wanted(is_on=True)
-    return Wanted(is_on=True, weights=DayWeights(version.version, *version.weights))
+        return DayWants(is_on=True)
+    return DayWants(is_on=True, weights=DayWeights(version.version, *version.weights))
 
 
 def taught_fields(taught: DueTaught) -> dict[str, object]:

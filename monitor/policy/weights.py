@@ -102,7 +102,7 @@ class WeightsBook:
 
     @property
     def latest(self) -> WeightsVersion | None:
-        """The greatest version; None if there is none."""
+        """The greatest version; None before the first."""
         return self._versions[-1] if self._versions else None
 
     @property

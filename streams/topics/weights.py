@@ -49,7 +49,7 @@ def weights_of_file(path: Path) -> WeightsBook:
 class WeightsFollower(Follower):
     """Reads the whole topic of weights, then follows it. Every worker has one of its own.
 
-    `on_change` is called with each version that was taken. A record that is none is passed over,
+    `on_change` is called with each version that was taken. A record of another sort is passed over,
     with a line in the log: the versions before it hold.
     """
 

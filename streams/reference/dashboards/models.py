@@ -129,7 +129,7 @@ _TAUGHT: Final = Section(
         Chart(
             Drawing.LINES,
             "Dispositions learned from",
-            "Dispositions that the weights of the evidence were learned from. There is none until"
+            "Dispositions that the weights of the evidence were learned from. It is 0 until"
             " `weir teach` has run.",
             {"{{instance}}": greatest("weir_weights_labels", "instance")},
         ),

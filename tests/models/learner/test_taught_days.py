@@ -1,4 +1,4 @@
-"""What analysts taught in account-days' scores: exact, and nothing where nothing was taught."""
+"""Weights that analysts taught in account-days' scores: exact, and nothing where nothing was taught."""
 
 from functools import cache
 
@@ -23,7 +23,7 @@ from models.learner.checkpoint import (
     terms_bytes,
 )
 from models.learner.columns import Columns, DayWeights
-from models.learner.learner import Learner, Wanted
+from models.learner.learner import DayWants, Learner
 from models.learner.taught_days import SAMPLE_MAX, TaughtDays, note_closed, placed, taught_score
 from models.snapshot import SnapshotError
 from models.teaching.terms import TERMS
@@ -39,9 +39,9 @@ OF_HOUR = DayWeights(2, -0.3, tuple(0.8 * (name == "hour") for name in TERMS))
 CHANGES = DAY_FIRST + DAYS - 5
 
 
-def midway(day: int) -> Wanted:
+def midway(day: int) -> DayWants:
     """Teach the hour after the warm-up, and the count some days later."""
-    return Wanted(is_on=True, weights=OF_HOUR if day < CHANGES else OF_COUNT)
+    return DayWants(is_on=True, weights=OF_HOUR if day < CHANGES else OF_COUNT)
 
 
 def taught_learner() -> Learner:
@@ -78,7 +78,7 @@ def seen_without() -> Seen:
 def test_without_weights_all_is_as_if_nothing_was_measured() -> None:
     """Bit for bit: scores, alerts, and what is learned."""
     off, on = small_learner(SETTINGS), small_learner(SETTINGS)
-    on.weights_of = lambda _: Wanted(is_on=True)
+    on.weights_of = lambda _: DayWants(is_on=True)
     without, measured = observed(off, STREAM), observed(on, STREAM)
     assert without.dues
     assert_same(measured, without)
@@ -216,7 +216,7 @@ def test_a_restored_learner_asks_nobody_for_the_weights_of_open_days() -> None:
     learner = taught_learner()
     observed(learner, part(ORDERED, 0, END - 100))
     back = restored(learner)
-    back.weights_of = lambda _: Wanted(is_on=False)
+    back.weights_of = lambda _: DayWants(is_on=False)
     assert back.taught.of_day(back.day) == learner.taught.of_day(learner.day) == OF_COUNT
 
 

@@ -1,4 +1,4 @@
-"""What dispositions of alerts teach: the same in any order, and nothing while they are few."""
+"""The lesson of dispositions: the same in any order, and nothing while they are few."""
 
 from random import Random
 from typing import Any
