@@ -47,20 +47,22 @@ SEEN, DRAWN = range(2)
 
 _KNOTS: Final = WINDOW_DAYS * SAMPLE_MAX
 
-STATE: Final = np.dtype([
-    ("pages", "u1", (PAGES,)),  # which parts of the counterparties have changed
-    ("sample", "f4", (SAMPLE_MAX, _COLUMNS)),  # of the day that is closing
-    ("counts", "i8", (2,)),
-    ("moments", "f8", (3, _COLUMNS)),
-    ("scale", "f8", (2, _TERMS)),  # mean and spread
-    ("is_scaled", "i8"),
-    # By a day's number modulo two, as one may be open while the other closes:
-    ("has_weights", "i8", (_DAYS,)),
-    ("weights", "f8", (_DAYS, 1 + _TERMS)),  # of the score, and of terms
-    ("knots", "i8", (_DAYS,)),
-    ("taught", "f8", (_DAYS, _KNOTS)),  # the latest scores with the weights, ascending
-    ("before", "f8", (_DAYS, _KNOTS)),  # as many without
-])  # fmt: skip
+STATE: Final = np.dtype(
+    [
+        ("pages", "u1", (PAGES,)),  # which parts of the counterparties have changed
+        ("sample", "f4", (SAMPLE_MAX, _COLUMNS)),  # of the day that is closing
+        ("counts", "i8", (2,)),
+        ("moments", "f8", (3, _COLUMNS)),
+        ("scale", "f8", (2, _TERMS)),  # mean and spread
+        ("is_scaled", "i8"),
+        # By a day's number modulo two, as one may be open while the other closes:
+        ("has_weights", "i8", (_DAYS,)),
+        ("weights", "f8", (_DAYS, 1 + _TERMS)),  # of the score, and of terms
+        ("knots", "i8", (_DAYS,)),
+        ("taught", "f8", (_DAYS, _KNOTS)),  # the latest scores with the weights, ascending
+        ("before", "f8", (_DAYS, _KNOTS)),  # as many without
+    ]
+)
 
 
 class TaughtArrays(NamedTuple):
@@ -275,8 +277,9 @@ class TaughtDays:
         taught = self._weighing(weights).taught(rows[:, :-1], before)
         state["weights"][slot] = [weights.score, *weights.terms]
         state["taught"][slot, :count], state["before"][slot, :count] = (
-            np.sort(taught), np.sort(before),
-        )  # fmt: skip
+            np.sort(taught),
+            np.sort(before),
+        )
         state["knots"][slot] = count
 
     def finish_day(self, day: int) -> None:

@@ -1,4 +1,4 @@
-"""Of what analysts taught: the weights of a business day, and what an alert carries to learn from."""
+"""Of what analysts taught: the weights of a day, and what an alert carries to learn from."""
 
 from typing import Final
 

@@ -45,9 +45,12 @@ PARTS = (26, 32)
 
 def record_of(item: Transaction) -> tuple[bytes, bytes]:
     fields = (
-        item.transaction_id, item.account_id, event_time_text(item.event_time),
-        amount_text(item.amount_minor, EXPONENT[item.currency]), *item[4:],
-    )  # fmt: skip
+        item.transaction_id,
+        item.account_id,
+        event_time_text(item.event_time),
+        amount_text(item.amount_minor, EXPONENT[item.currency]),
+        *item[4:],
+    )
     return item.account_id.encode(), codec.transaction_bytes(fields)
 
 

@@ -1,4 +1,4 @@
-"""Weights that analysts taught in account-days' scores: exact, and nothing where nothing was taught."""
+"""Weights that analysts taught: exact in scores, and nothing where nothing was taught."""
 
 from functools import cache
 
