@@ -6,7 +6,7 @@ once; accounts are written by the bucket that they belong to. Nothing is pickled
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,22 @@ from models.detectors import detector
 from models.detectors.half_space_trees import HalfSpaceTrees
 from models.evidence import budget
 from models.learner.learner import PEER_GROUPS_MAX, SEGMENTS_MAX, Learner
+from models.learner.taught_days import TaughtDays
 from models.peers.groups import PeerGroups
 from models.profile import baseline
 from models.snapshot import SnapshotError, header_of, pack, plain_entry, reading, sealed, unpack
+from models.teaching.terms import TERMS
 
 CORE_KIND: Final = "learner"
 ACCOUNTS_KIND: Final = "accounts"
+TAUGHT_KIND: Final = "taught"
 VERSION: Final = 1
 
 ACCOUNT_BYTES: Final = baseline.ACCOUNT.itemsize
 """Of one account, in memory and in a part."""
+
+TERMS_BYTES: Final = 4 * len(TERMS)
+"""Of the same one's terms, where they are measured."""
 
 ACCOUNT_LAYOUT: Final = hashlib.sha256(repr(baseline.ACCOUNT.descr).encode()).hexdigest()[:16]
 _CORE_LAYOUTS: Final = [repr(baseline.GROUP.descr), repr(budget.BUDGET.descr)]
@@ -87,11 +93,67 @@ def restore_core(
     return names
 
 
-def accounts_header(names: Sequence[str]) -> bytes:
+def taught_bytes(taught: TaughtDays, key: bytes | None = None) -> bytes:
+    """Return what account-days are taught by, but for samples, counterparties and terms."""
+    return pack(TAUGHT_KIND, VERSION, *taught.kept(), key)
+
+
+def sample_bytes(taught: TaughtDays, day: int, key: bytes | None = None) -> bytes:
+    """Return the sample of a finished day: it does not change any more."""
+    return pack(TAUGHT_KIND, VERSION, {}, {"sample": taught.days[day]}, key)
+
+
+def page_bytes(page: bytes, key: bytes | None = None) -> bytes:
+    """Return a page of counterparties."""
+    header = header_of(TAUGHT_KIND, VERSION, {}, [plain_entry("page", len(page))])
+    return sealed(header, [page], key)
+
+
+def restore_taught(
+    learner: Learner,
+    data: bytes,
+    samples: Mapping[int, bytes],
+    pages: Mapping[int, bytes],
+    key: bytes | None = None,
+) -> None:
+    """Put back what account-days are taught by; the terms of accounts come with these.
+
+    Raises SnapshotError if it does not fit; nothing is taught then.
+    """
+    taught = learner.taught
+    taught.switch(learner.accounts.size, is_on=True)
+    try:
+        meta, arrays = unpack(data, TAUGHT_KIND, VERSION, key)
+        with reading(TAUGHT_KIND):
+            days = {day: _array_of(part, "sample", key) for day, part in samples.items()}
+            places = {number: _array_of(part, "page", key) for number, part in pages.items()}
+            taught.restore(meta, arrays, days, places)
+    except SnapshotError:
+        taught.switch(0, is_on=False)
+        raise
+    for day in (learner.day - 1, learner.day):
+        taught.set_knots(day)
+
+
+def _array_of(data: bytes, name: str, key: bytes | None) -> NDArray[Any]:
+    return unpack(data, TAUGHT_KIND, VERSION, key)[1][name]
+
+
+def accounts_header(names: Sequence[str], *, has_terms: bool = False) -> bytes:
     """Return the header of a snapshot of accounts: it changes with their names alone."""
     meta = {"names": list(names), "layout": ACCOUNT_LAYOUT}
-    entry = plain_entry("accounts", len(names) * baseline.ACCOUNT.itemsize)
-    return header_of(ACCOUNTS_KIND, VERSION, meta, [entry])
+    entries = [plain_entry("accounts", len(names) * baseline.ACCOUNT.itemsize)]
+    if has_terms:
+        entries.append(plain_entry("terms", len(names) * TERMS_BYTES))
+    return header_of(ACCOUNTS_KIND, VERSION, meta, entries)
+
+
+def terms_bytes(learner: Learner, rows: NDArray[np.int64]) -> memoryview:
+    """Return the terms of some rows as bytes, one after the other; nothing where none are."""
+    if not learner.taught.is_on:
+        return memoryview(b"")
+    learner.make_room()
+    return memoryview(learner.taught.arrays.terms.take(rows, axis=0).tobytes())
 
 
 def rows_bytes(learner: Learner, rows: NDArray[np.int64]) -> memoryview:
@@ -104,13 +166,26 @@ def rows_bytes(learner: Learner, rows: NDArray[np.int64]) -> memoryview:
     return without_fields.take(rows).view(np.uint8).data
 
 
-def accounts_bytes(accounts: memoryview, header: bytes, key: bytes | None = None) -> bytes:
-    """Return a snapshot of accounts, given as `rows_bytes`; `header` is that of their names."""
-    return sealed(header, [accounts], key)
+def accounts_bytes(
+    accounts: memoryview, header: bytes, key: bytes | None = None, terms: memoryview | None = None
+) -> bytes:
+    """Return a snapshot of accounts, given as `rows_bytes`; `header` is that of their names.
+
+    `terms` are given as `terms_bytes`.
+    """
+    return sealed(header, [accounts] if terms is None else [accounts, terms], key)
 
 
-def accounts_of(data: bytes, key: bytes | None = None) -> tuple[list[str], NDArray[Any]]:
-    """Return the names and the accounts of a snapshot. Raises SnapshotError if it is none."""
+class AccountsKept(NamedTuple):
+    """Accounts of a snapshot; `terms` (accounts, terms) are -inf where none were kept."""
+
+    names: list[str]
+    accounts: NDArray[Any]
+    terms: NDArray[np.float32]
+
+
+def accounts_of(data: bytes, key: bytes | None = None) -> AccountsKept:
+    """Return the accounts of a snapshot. Raises SnapshotError if it is none."""
     meta, arrays = unpack(data, ACCOUNTS_KIND, VERSION, key)
     with reading(ACCOUNTS_KIND):
         if meta["layout"] != ACCOUNT_LAYOUT:
@@ -122,7 +197,10 @@ def accounts_of(data: bytes, key: bytes | None = None) -> tuple[list[str], NDArr
         names = [str(name) for name in meta["names"]]
         if len(names) != accounts.size:
             raise SnapshotError(f"the snapshot has {len(names)} names of {accounts.size} accounts")
-    return names, accounts
+        terms = np.full((len(names), len(TERMS)), -np.inf, np.float32)
+        if "terms" in arrays:
+            terms = arrays["terms"].view(np.float32).reshape(terms.shape)
+    return AccountsKept(names, accounts, terms)
 
 
 def _identity(learner: Learner) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Floats, Ints
 from models.profile import baseline
+from models.teaching.terms import TERMS
 
 CLOSED_A_RECORD: Final = 2
 """Account-days of the day before that each record closes, so that no midnight holds up alerts."""
@@ -65,6 +66,7 @@ class ScoredRecords(NamedTuple):
     due_threshold: Floats
     due_account: Any
     due_group: Any
+    due_taught: Floats  # (dues, score before it was taught, and terms where they are measured)
 
 
 def room_for(records: int, dues: int) -> ScoredRecords:
@@ -88,6 +90,7 @@ def room_for(records: int, dues: int) -> ScoredRecords:
         due_threshold=np.empty(dues),
         due_account=baseline.new_accounts(dues),
         due_group=np.zeros(dues, baseline.GROUP),
+        due_taught=np.empty((dues, 1 + len(TERMS))),
     )
 
 
@@ -108,6 +111,29 @@ class LearnerSettings(NamedTuple):
     one_in_at_least: int = 1
 
 
+class DayWeights(NamedTuple):
+    """What is added to scores of a business day: weights of the score, and of its scaled terms.
+
+    `version` names them.
+    """
+
+    version: int
+    score: float
+    terms: tuple[float, ...]
+
+
+class DueTaught(NamedTuple):
+    """The terms of an account-day on its partition's scale, and its score before it was taught.
+
+    One account-day in `one_in_before` was as strange before. Without `weights` nothing was taught.
+    """
+
+    terms: Floats
+    before: float
+    one_in_before: int
+    weights: DayWeights | None
+
+
 class Due(NamedTuple):
     """An alert to raise, or to restate: its account has a day that is worse than all before.
 
@@ -115,7 +141,7 @@ class Due(NamedTuple):
     before was (one account-day in so many), None for a new alert. `probability` is that an
     account-day is as strange, and `threshold` the same of the budget's threshold; `features` is
     None if the day's end is the cause. `account` and `group` are the account and its group as they
-    were then.
+    were then. `taught` is what the day brings to be taught; None if that is not measured.
     """
 
     record: int
@@ -126,6 +152,7 @@ class Due(NamedTuple):
     features: NDArray[np.float64] | None
     account: Any
     group: Any
+    taught: DueTaught | None = None
 
     @property
     def is_raised(self) -> bool:

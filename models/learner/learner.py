@@ -5,8 +5,9 @@ runs. It has no clock: a business day ends when the first transaction of a later
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,16 @@ from models.learner.columns import (
     DUES_MAX,
     Closed,
     Columns,
+    DayWeights,
     Due,
+    DueTaught,
     LearnerSettings,
     Outcome,
     ScoredRecords,
     room_for,
 )
 from models.learner.pipeline import Sweep, close_some, observe
+from models.learner.taught_days import TaughtArrays, TaughtDays
 from models.peers.groups import PeerGroups, peer_name, regroup
 from models.profile import baseline
 
@@ -48,6 +52,21 @@ PEER_GROUPS_MAX: Final = 32
 ROWS_FIRST: Final = 1024
 _COMPLETE: Final = CACHE_FOLDER / "complete"
 TREES, DAY_TREES = 25, 50
+
+
+class DayWants(NamedTuple):
+    """What a business day wants: whether terms are measured, and the weights of its scores."""
+
+    is_on: bool
+    weights: DayWeights | None = None
+
+
+WeightsOf = Callable[[int], DayWants]
+
+
+def _not_taught(day: int) -> DayWants:
+    del day
+    return DayWants(is_on=False)
 
 
 class Learner:
@@ -68,6 +87,8 @@ class Learner:
         self._opened: list[Ints] = []
         self._changed: list[Ints] = []
         self._closed: list[Closed] = []
+        self.taught = TaughtDays()
+        self.weights_of: WeightsOf = _not_taught
         self.models = self.arrays()
 
     def arrays(self) -> Models:
@@ -127,6 +148,10 @@ class Learner:
         self.accounts.view(without_fields)[first : self.count] = accounts.view(without_fields)
         return first
 
+    def make_room(self) -> None:
+        """Have room for the terms of all accounts, where they are measured."""
+        self.taught.make_room(self.accounts.size)
+
     def observe(self, columns: Columns) -> Outcome:
         """Take transactions, in order."""
         count = columns.row.size
@@ -136,6 +161,7 @@ class Learner:
         self._closed = []
         hot = [np.empty(0, np.int64)]
         place = 0
+        self.make_room()
         while place < count:
             if columns.day[place] > self.day:
                 self._begin_day(int(columns.day[place]), place, dues)
@@ -154,7 +180,16 @@ class Learner:
 
     def _observe(self, columns: Columns, place: int, told: ScoredRecords) -> int:
         if self.models.switches[USES_FOREST]:
-            return observe(self.accounts, self.models, columns, place, self.day, self.sweep, told)
+            return observe(
+                self.accounts,
+                self.models,
+                self._arrays_taught(),
+                columns,
+                place,
+                self.day,
+                self.sweep,
+                told,
+            )
         # A detector of River's own is asked a record at a time, so that cutting changes nothing.
         until = Columns._make(column[: place + 1] for column in columns)
         account, inputs = self.accounts[columns.row[place]], np.empty((1, len(INPUTS)))
@@ -164,10 +199,28 @@ class Learner:
         amount = float(columns.amount[place])
         put_inputs(baseline.ratio_of(account, group, amount), amount, segment, inputs[0])
         told.given[place] = self.detector.score(inputs)[0]
-        observe(self.accounts, self.models, until, place, self.day, self.sweep, told)
+        observe(
+            self.accounts,
+            self.models,
+            self._arrays_taught(),
+            until,
+            place,
+            self.day,
+            self.sweep,
+            told,
+        )
         if told.learned[place]:
             self.detector.score_learn(inputs, np.ones(1, np.bool_))
         return place + 1
+
+    def _by_kernels(self, columns: Columns, place: int, told: ScoredRecords) -> int:
+        taught = self._arrays_taught()
+        return observe(
+            self.accounts, self.models, taught, columns, place, self.day, self.sweep, told
+        )
+
+    def _arrays_taught(self) -> TaughtArrays | None:
+        return self.taught.arrays if self.taught.is_on else None
 
     def day_probabilities(self, rows: Ints, day: int) -> NDArray[np.float32]:
         """Return how rare the scores of finished account-days are; NaN where that is not known."""
@@ -222,12 +275,29 @@ class Learner:
                 self._close_rest(record, dues)
         self._opened = []
         self.day = day
+        self._begin_taught(day)
+
+    def _begin_taught(self, day: int) -> None:
+        """Let the weights of a day that begins be in its scores, if any are to be."""
+        wanted = self.weights_of(day)
+        if wanted.is_on != self.taught.is_on:
+            self.taught.switch(self.accounts.size, is_on=wanted.is_on)
+        if wanted.is_on:
+            self.taught.begin_day(day, wanted.weights, self.settings.warm_up_days)
 
     def _close_rest(self, record: int, dues: list[Due]) -> None:
         if self.sweep.rows.size:
             swept = int(self.sweep.at[0])
             told = room_for(0, self.sweep.rows.size)
-            close_some(self.accounts, self.models, self.sweep, self.sweep.rows.size, record, told)
+            close_some(
+                self.accounts,
+                self.models,
+                self._arrays_taught(),
+                self.sweep,
+                self.sweep.rows.size,
+                record,
+                told,
+            )
             self._changed.append(self.sweep.rows[swept:])
             dues.extend(self._take(told))
             self._finish_day()
@@ -249,6 +319,7 @@ class Learner:
 
     def _finish_day(self) -> None:
         self.tails.finish_day(self.sweep.day)
+        self.taught.finish_day(self.sweep.day)
         self._set_floor()
         if not self.tails.tail.fit[T_DAY, IS_WARM]:
             self.budget["is_told"] = 0  # nobody can say how rare anything is: it warms up anew
@@ -283,7 +354,19 @@ class Learner:
                 told.features[record].copy() if is_live else None,
                 told.due_account[place].copy(),
                 told.due_group[place].copy(),
+                self._due_taught(told, place),
             )
+
+    def _due_taught(self, told: ScoredRecords, place: int) -> DueTaught | None:
+        if not self.taught.is_on:
+            return None
+        before, *found = told.due_taught[place].tolist()
+        terms = self.taught.terms_of(np.array(found))
+        if terms is None:
+            return None
+        day = int(told.due_account[place]["alert_day"])
+        p = probability(self.tails.tail, T_DAY, before)
+        return DueTaught(terms, before, math.ceil(1 / p), self.taught.of_day(day))
 
 
 def _nothing_to_sweep() -> Sweep:
@@ -295,9 +378,19 @@ def is_prepared() -> bool:
     return _COMPLETE.exists()
 
 
-def prepare() -> None:
-    """Load and compile all kernels now: once on a machine that takes some 20 s, then a second."""
+def prepare(*, is_taught: bool = False) -> None:
+    """Load and compile all kernels now: once on a machine that takes some 20 s, then a second.
+
+    Those of scores that analysts teach are others, and are needed by policies that want them.
+    """
+    _prepare(is_taught=False)
+    if is_taught:
+        _prepare(is_taught=True)
+
+
+def _prepare(*, is_taught: bool) -> None:
     learner = Learner(LearnerSettings(alerts_per_day=1))
+    learner.weights_of = lambda _: DayWants(is_taught)
     learner.add_account()
     ones = np.ones(1, np.int64)
     for day in (1, 2):

@@ -37,6 +37,7 @@ from models.evidence.evidence import (  # fmt: skip
 )
 from models.kernels import compiled
 from models.learner.columns import CLOSED_A_RECORD
+from models.learner.taught_days import note_closed, note_terms, taught_score
 from models.profile import baseline, learning
 from models.profile.baseline import AMOUNT_Z, HOT_Z, RATIO, SCORE_DAYS, USUAL_COUNT, USUAL_DAYS
 
@@ -69,7 +70,14 @@ class Sweep(NamedTuple):
 
 @compiled
 def observe(
-    accounts: Any, models: Any, columns: Any, first: int, day: int, sweep: Any, told: Any
+    accounts: Any,
+    models: Any,
+    taught: Any,
+    columns: Any,
+    first: int,
+    day: int,
+    sweep: Any,
+    told: Any,
 ) -> int:
     """Take records from `first` on; return where it stopped, and why is for the caller to see.
 
@@ -84,10 +92,10 @@ def observe(
         row = columns.row[i]
         account = accounts[row]
         if account["day"] != 0 and account["day"] < day:
-            _close(accounts, row, models, account["day"], i, told)
-        _observe_one(account, models, columns, i, day, inputs, told)
+            _close(accounts, row, models, taught, account["day"], i, told)
+        _observe_one(account, models, taught, columns, i, day, inputs, told)
         if sweeping:
-            close_some(accounts, models, sweep, CLOSED_A_RECORD, i, told)
+            close_some(accounts, models, taught, sweep, CLOSED_A_RECORD, i, told)
             if sweep.at[0] >= sweep.rows.size:
                 return i + 1
     return len(columns.row)
@@ -95,7 +103,7 @@ def observe(
 
 @compiled
 def _observe_one(
-    account: Any, models: Any, columns: Any, i: int, day: int, inputs: Any, told: Any
+    account: Any, models: Any, taught: Any, columns: Any, i: int, day: int, inputs: Any, told: Any
 ) -> None:
     amount, second, features = columns.amount[i], columns.second[i], told.features[i]
     is_late = columns.day[i] < day
@@ -114,6 +122,16 @@ def _observe_one(
         columns.counterparty[i], is_late, features,
     )  # fmt: skip
     _note_payment(account, columns, i, features[AMOUNT_Z], told)
+    if taught is not None:
+        note_terms(
+            taught,
+            columns.row[i],
+            features,
+            columns.counterparty[i],
+            amount,
+            is_late,
+            np.float64(account["day_count"]),
+        )
     forest_score = told.given[i]
     if models.switches[USES_FOREST] != 0:
         put_inputs(features[RATIO], amount, models.groups[account["segment"]], inputs)
@@ -124,7 +142,7 @@ def _observe_one(
     if not is_late and not math.isnan(score):
         account["day_score"] = max(np.float64(account["day_score"]), score)
         told.day_scores[i] = log_of(day_evidence(account, models.tail))
-        _judge(account, group, models, day, told.day_scores[i], columns.row[i], i, told)
+        _judge(account, group, models, taught, day, told.day_scores[i], columns.row[i], i, told)
     if columns.is_learned[i] != 0 and (is_late or account["day_state"] & IS_FROZEN == 0):
         told.learned[i] = 1
         if models.switches[USES_FOREST] != 0:
@@ -151,25 +169,33 @@ def _note_payment(account: Any, columns: Any, i: int, amount_z: float, told: Any
 
 @compiled
 def _judge(
-    account: Any, group: Any, models: Any, day: int, score: float, row: int, record: int, told: Any
+    account: Any,
+    group: Any,
+    models: Any,
+    taught: Any,
+    day: int,
+    score: float,
+    row: int,
+    record: int,
+    told: Any,
 ) -> None:
     """Report an account-day that is strange, or note it with those of its account's alert.
 
     One that the allowance has no room for is neither: it is judged again by its next transaction,
-    and by its end.
+    and by its end. What was taught says what is reported, and not what is learned.
     """
     budget = models.budget[0]
-    threshold = budget["threshold"]
-    if score <= threshold:
+    before, threshold = score, budget["threshold"]
+    if taught is not None:
+        score = taught_score(taught, row, day, score)
+    if score <= threshold and before <= threshold:
         return
-    p = tail.probability(models.tail, T_DAY, score)
-    if math.isnan(p):  # too little is known of account-days to say so
-        return
-    one_in = math.ceil(1 / p)
-    if one_in < budget["one_in_at_least"]:
-        return
-    if budget["is_told"] != 0 and score > FREEZES_AT:
+    one_in = _one_in(models, score)
+    one_in_before = one_in if score == before else _one_in(models, before)
+    if one_in_before != 0 and budget["is_told"] != 0 and before > FREEZES_AT:
         account["day_state"] |= IS_FROZEN
+    if one_in == 0:
+        return
     is_open = account["alert_day"] > 0 and day - account["alert_day"] <= QUIET_DAYS
     if is_open and not _is_worse(account, day, one_in):
         _note_day(account, day, one_in)
@@ -178,9 +204,9 @@ def _judge(
         account["day_state"] |= IS_HELD_BACK
         return
     account["day_state"] &= ~IS_HELD_BACK
-    before = account["alert_said"]
+    said = account["alert_said"]
     if not is_open:
-        before = 0
+        said = 0
         account["alert_first"] = day
         account["alert_revision"] = account["alert_days"] = account["alert_one_in"] = 0
         account["alert_listed"][:] = 0
@@ -192,10 +218,37 @@ def _judge(
     if budget["is_told"] == 0:
         return
     place = told.counts[0]
-    told.due_record[place], told.due_row[place], told.due_before[place] = record, row, before
+    told.due_record[place], told.due_row[place], told.due_before[place] = record, row, said
     told.due_score[place], told.due_threshold[place] = score, threshold
+    told.due_taught[place, 0] = before
+    if taught is not None:
+        told.due_taught[place, 1:] = taught.terms[row]
     told.due_account[place], told.due_group[place] = account, group
     told.counts[0] += 1
+
+
+@compiled
+def _taught(taught: Any, row: int, day: int, score: float) -> float:
+    """Return the score with what analysts taught, if anything.
+
+    Where nothing is, `taught` is None, and the kernels are compiled without it.
+    """
+    if taught is None:
+        return score
+    return taught_score(taught, row, day, score)
+
+
+@compiled
+def _one_in(models: Any, score: float) -> int:
+    """Return one account-day in how many is as strange; 0 if that is nothing to report."""
+    budget = models.budget[0]
+    if score <= budget["threshold"]:
+        return 0
+    p = tail.probability(models.tail, T_DAY, score)
+    if math.isnan(p):  # too little is known of account-days to say so
+        return 0
+    one_in = math.ceil(1 / p)
+    return 0 if one_in < budget["one_in_at_least"] else one_in
 
 
 @compiled
@@ -227,7 +280,9 @@ def _note_day(account: Any, day: int, one_in: int) -> None:
 
 
 @compiled
-def close_some(accounts: Any, models: Any, sweep: Any, count: int, record: int, told: Any) -> None:
+def close_some(
+    accounts: Any, models: Any, taught: Any, sweep: Any, count: int, record: int, told: Any
+) -> None:
     """Close the next account-days of a finished day, at most so many; `record` is the cause.
 
     What a record of the next day has closed is passed over: so the sweep ends with the last one
@@ -239,14 +294,16 @@ def close_some(accounts: Any, models: Any, sweep: Any, count: int, record: int, 
         if accounts[row]["day"] == sweep.day:
             if count == 0:
                 break
-            _close(accounts, row, models, sweep.day, record, told)
+            _close(accounts, row, models, taught, sweep.day, record, told)
             count -= 1
         place += 1
     sweep.at[0] = place
 
 
 @compiled
-def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: Any) -> None:
+def _close(
+    accounts: Any, row: int, models: Any, taught: Any, day: int, record: int, told: Any
+) -> None:
     account, tails = accounts[row], models.tail
     inputs = np.empty(DAY_INPUTS_COUNT)
     put_day_inputs(account, inputs)
@@ -264,14 +321,16 @@ def _close(accounts: Any, row: int, models: Any, day: int, record: int, told: An
         tail.add(tails, T_DAY, score)
         place = day % SCORE_DAYS
         account["score_days"][place] = day
-        account["scores"][place] = tail.probability(tails, T_DAY, score)
+        account["scores"][place] = tail.probability(tails, T_DAY, _taught(taught, row, day, score))
         group = models.groups[account["group"]]
-        _judge(account, group, models, day, score, row, record, told)
+        _judge(account, group, models, taught, day, score, row, record, told)
         if account["day_state"] & IS_HELD_BACK != 0:
             models.budget[0]["held_back"] += 1
         told.closed_row[told.counts[2]], told.closed_day[told.counts[2]] = row, day
         told.closed_score[told.counts[2]] = score
         told.counts[2] += 1
+        if taught is not None:
+            note_closed(taught, row, score)
     if account["days_active"] >= USUAL_DAYS:
         place = day % SCORE_DAYS
         account["usual_days"][place] = day

@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.arrays import Bools, Floats
+from models.teaching.terms import TERMS
 from models.teaching.weights import (
     SPREAD,
     SPREAD_FREE,
-    TERMS,
     TaughtWeights,
     TermScale,
     fitted,

@@ -13,28 +13,13 @@ import numpy as np
 
 from models.arrays import Bools, Floats
 from models.profile.baseline import AMOUNT_Z, COUNT_Z, HOUR, SUM_Z, VELOCITY
-
-TERMS: Final = (
-    "amount_z",
-    "counterparty_z",
-    "level",
-    "hour",
-    "velocity",
-    "sum_z",
-    "count_z",
-    "count",
-)
-"""Beside features of the profile: the amount given its counterparty, the logarithm of the amount
-whoever pays it, and that of the number of the day's transactions so far."""
+from models.teaching.terms import TERM_MAX
 
 SPREAD: Final = 0.3
 """Of the prior of a term's weight: log-odds for each standard deviation of the term."""
 
 SPREAD_FREE: Final = 10.0
 """Of the constant, and of the weight that is added to the score's own 1: as good as free."""
-
-TERM_MAX: Final = 4.0
-"""Standard deviations at which terms are clipped."""
 
 STEPS_MAX: Final = 100
 TOLERANCE: Final = 1e-8

@@ -59,6 +59,7 @@ def why_of_alert(record: Record) -> list[str]:
         reasons = _reasons(record)
         if reasons:
             found.append(quoting(N_("It stands out because %(english)s."), reasons))
+        found += _taught(words.evidence(record).get("taught"))
     elif kind == Kind.REVIEW.value:
         found = _why_review(record)
     else:
@@ -88,6 +89,25 @@ def _why_outlier(record: Record) -> str:
         account=record.get("account_id"),
         day=day(record.get("business_day")),
         limit=grouped(record.get("limit")),
+    )
+
+
+def _taught(taught: object) -> Iterator[str]:
+    """Yield what analysts' decisions add to a score, the weightiest parts first."""
+    if not isinstance(taught, Mapping) or not isinstance(taught.get("weights"), Mapping):
+        return
+    weights, terms = taught["weights"], taught.get("terms")
+    if not isinstance(terms, Mapping):
+        return
+    parts = [(weights[name] * term, name) for name, term in terms.items() if name in weights]
+    parts.append((weights["score"] * taught["score"], "score"))
+    parts.sort(key=lambda part: -abs(part[0]))
+    yield _(
+        "Version %(version)s of the weights that decisions taught is in this; without it, about 1"
+        " business day in %(number)s was as strange. It adds to the score: %(parts)s.",
+        version=taught.get("version"),
+        number=grouped(taught.get("one_in_before")),
+        parts=", ".join(f"{name} {added:+.2f} ({weights[name]:+.2f})" for added, name in parts),
     )
 
 

@@ -2,8 +2,10 @@
 
 Each part has a name: `core`, `day:ORDINAL` for each finished day that the tails still need, and
 `accounts:BUCKET`, or `accounts:BUCKETS:BUCKET` once the state was dealt into more buckets than it
-began with. A part that cannot be used is refused: without the core the models begin afresh,
-without a bucket its accounts do. Limits know nothing of it.
+began with. Where analysts teach the scores there are `taught`, `sample:ORDINAL` and
+`counterparties:PAGE`, too. A part that cannot be used is refused: without the core the models
+begin afresh, without a bucket its accounts do, without what is taught that. Limits know nothing of
+it.
 """
 
 from array import array
@@ -15,12 +17,19 @@ import numpy as np
 from models.arrays import Ints
 from models.learner.checkpoint import (
     ACCOUNT_BYTES,
+    TERMS_BYTES,
+    AccountsKept,
     accounts_bytes,
     accounts_header,
     accounts_of,
     core_bytes,
+    page_bytes,
     restore_core,
+    restore_taught,
     rows_bytes,
+    sample_bytes,
+    taught_bytes,
+    terms_bytes,
 )
 from models.snapshot import SnapshotError
 from monitor.outliers.scorer import HotPayer, Scorer
@@ -28,13 +37,12 @@ from monitor.outliers.scorer import HotPayer, Scorer
 CORE: Final = "core"
 DAY: Final = "day:"
 ACCOUNTS: Final = "accounts:"
+TAUGHT: Final = "taught"
+SAMPLE: Final = "sample:"
+PAGE: Final = "counterparties:"
 
 TAKEN_AT_ONCE: Final = 4096
 """Accounts from which on no further bucket is taken: their bytes are in memory twice meanwhile."""
-
-
-Accounts = np.ndarray[tuple[int], np.dtype[np.void]]
-"""Accounts of the models, as they are kept."""
 
 
 class Parts(NamedTuple):
@@ -57,6 +65,9 @@ class Memory:
         self._row_buckets: array[int] = array("q")
         self._headers: dict[int, bytes] = {}  # of the parts of buckets, until an account joins one
         self._days: set[int] = set()
+        self._taught: set[str] = set()  # parts of what is taught that are kept
+        self._taught_begun = 0
+        self._has_terms = False  # whether the headers are those of accounts with terms
         self._unused: set[str] = set()  # parts that are kept, and that nobody will read again
 
     def new_parts(self) -> Parts:
@@ -64,6 +75,9 @@ class Memory:
         scorer, learner = self.scorer, self.scorer.learner
         for row in range(len(self._row_buckets), learner.count):
             self._place(row)
+        if self._has_terms != learner.taught.is_on:
+            self._has_terms = learner.taught.is_on
+            self._headers = {}
         written = dict(self._accounts(self._changed_buckets()))
         self._names.update(written)
         finished = set(learner.tails.days)
@@ -79,6 +93,25 @@ class Memory:
             "hot_payers": [[*key, count] for key, count in scorer.hot_payers.items()],
         }
         written[CORE] = core_bytes(learner, names, self._key)
+        taught = self._taught_parts()
+        return Parts(written | taught.written, dropped + taught.dropped)
+
+    def _taught_parts(self) -> Parts:
+        """Return what is new of what is taught; where nothing is any more, it is done with."""
+        taught, written = self.scorer.learner.taught, dict[str, bytes]()
+        before = self._taught if taught.begun == self._taught_begun else set()
+        needed = set()
+        if taught.is_on:
+            samples = {f"{SAMPLE}{day}": day for day in sorted(taught.days)}
+            written[TAUGHT] = taught_bytes(taught, self._key)
+            for name in samples.keys() - before:
+                written[name] = sample_bytes(taught, samples[name], self._key)
+            for number, page in taught.take_pages():
+                written[f"{PAGE}{number}"] = page_bytes(page, self._key)
+            pages = {name for name in before if name.startswith(PAGE)}
+            needed = written.keys() | samples.keys() | pages
+        dropped = sorted(self._taught - needed)
+        self._taught, self._taught_begun = needed, taught.begun
         return Parts(written, dropped)
 
     def deal(self, buckets: int) -> None:
@@ -120,8 +153,8 @@ class Memory:
             scorer.hot_payers[HotPayer(*key)] = count
         self._days = set(learner.tails.days)
         self._unused -= {f"{DAY}{day}" for day in self._days}
-        refused: list[str] = []
-        kept: list[tuple[list[str], Accounts]] = []
+        refused = self._restore_taught(parts)
+        kept: list[AccountsKept] = []
         for name, data in sorted(parts.items()):
             if not name.startswith(self._prefix) or ":" in name.removeprefix(self._prefix):
                 continue
@@ -140,14 +173,37 @@ class Memory:
         scorer.begin_day(learner.day)
         return refused
 
-    def _restore_accounts(self, kept: Sequence[tuple[Sequence[str], Accounts]]) -> None:
+    def _restore_taught(self, parts: Mapping[str, bytes]) -> list[str]:
+        """Put back what is taught; return why it was refused, if it was."""
+        if TAUGHT not in parts:
+            return []
+        learner, names = self.scorer.learner, {TAUGHT}
+        of_kind: dict[str, dict[int, bytes]] = {SAMPLE: {}, PAGE: {}}
+        for kind, found in of_kind.items():
+            for name, data in parts.items():
+                if name.startswith(kind):
+                    found[int(name.removeprefix(kind))] = data
+                    names.add(name)
+        try:
+            restore_taught(learner, parts[TAUGHT], of_kind[SAMPLE], of_kind[PAGE], self._key)
+        except SnapshotError as error:
+            return [f"{TAUGHT}: {error}"]
+        self._taught, self._taught_begun = names, learner.taught.begun
+        self._unused -= names
+        return []
+
+    def _restore_accounts(self, kept: Sequence[AccountsKept]) -> None:
         """Put the accounts of parts into rows, all in one go: there are many small parts."""
         if not kept:
             return
-        scorer, of_kind = self.scorer, kept[0][1].dtype
-        joined = np.concatenate([accounts.view(np.uint8) for _, accounts in kept])
+        scorer, of_kind = self.scorer, kept[0].accounts.dtype
+        joined = np.concatenate([part.accounts.view(np.uint8) for part in kept])
         first = scorer.learner.add_accounts(joined.view(of_kind))
-        names = [name for of_part, _ in kept for name in of_part]
+        if scorer.learner.taught.is_on:
+            scorer.learner.make_room()
+            terms = np.concatenate([part.terms for part in kept])
+            scorer.learner.taught.arrays.terms[first : first + len(terms)] = terms
+        names = [name for part in kept for name in part.names]
         scorer.rows.update(zip(names, range(first, first + len(names)), strict=True))
         scorer.account_ids += names
 
@@ -177,10 +233,13 @@ class Memory:
                 some.append(np.frombuffer(self._bucket_rows[bucket], np.int64))
                 accounts += some[-1].size
             taken = rows_bytes(self.scorer.learner, np.concatenate(some))
+            terms = terms_bytes(self.scorer.learner, np.concatenate(some))
             for bucket, rows in zip(buckets[first:], some, strict=False):
-                size = ACCOUNT_BYTES * rows.size
-                part = accounts_bytes(taken[:size], self._header(bucket, rows), self._key)
-                taken = taken[size:]
+                size, of_terms = ACCOUNT_BYTES * rows.size, TERMS_BYTES * rows.size
+                header = self._header(bucket, rows)
+                mine = terms[:of_terms] if self._has_terms else None
+                part = accounts_bytes(taken[:size], header, self._key, mine)
+                taken, terms = taken[size:], terms[of_terms:]
                 yield f"{self._prefix}{bucket}", part
             first += len(some)
 
@@ -188,5 +247,5 @@ class Memory:
         header = self._headers.get(bucket)
         if header is None:
             names = [self.scorer.account_ids[row] for row in rows.tolist()]
-            header = self._headers[bucket] = accounts_header(names)
+            header = self._headers[bucket] = accounts_header(names, has_terms=self._has_terms)
         return header

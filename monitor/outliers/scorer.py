@@ -7,6 +7,7 @@ of minor units, whatever the currency.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 from zlib import crc32
@@ -25,6 +26,7 @@ from monitor.core.names import HOT_PAYERS_MAX, OTHERS
 from monitor.core.threshold import Direction, Measure, Threshold
 from monitor.core.transaction import CREDIT
 from monitor.outliers.reasons import Record, reasons_of
+from monitor.outliers.taught import taught_fields, weights_of_day
 from monitor.policy.models import OutlierSettings
 from monitor.policy.policy import PolicyBook
 
@@ -149,6 +151,7 @@ class Scorer:
             self.learner.set_budget(
                 settings.alerts_per_day / self._partitions, settings.one_in_at_least
             )
+        self.learner.weights_of = partial(weights_of_day, policies)
         outcome = self.learner.observe(columns)
         if self.on_scored is not None:
             self.on_scored(scored, outcome)
@@ -293,6 +296,8 @@ class Scorer:
             "strange_days": _strange_days(account),
             "model": self.model_id(),
         }
+        if due.taught is not None:
+            evidence["taught"] = taught_fields(due.taught)
         if is_own and scored.day == day:
             evidence["totals"] = written_totals(scored.totals)
         cause = Cause(

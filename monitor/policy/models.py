@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from monitor.core.table_reader import TableReader, shown
 from monitor.core.threshold import Severity
 
-BUDGET_KEYS: Final = ("alerts_per_day", "one_in_at_least", "warm_up_days", "severity")
+BUDGET_KEYS: Final = ("alerts_per_day", "one_in_at_least", "warm_up_days", "severity", "taught")
 MODELS_KEYS: Final = ("detector", "population_amount", "seed")
 DETECTORS: Final = ("half-space-trees", "loda", "one-class-svm", "gaussian")
 ALERTS_MAX: Final = 100_000
@@ -53,7 +53,8 @@ class OutlierSettings(NamedTuple):
 
     Nothing is told of the first `warm_up_days` business days of a partition, and never anything
     where not `is_told`: the models only learn then, for others to ask them. An account-day that is
-    less rare than one in `one_in_at_least` is never reported.
+    less rare than one in `one_in_at_least` is never reported. `is_taught`: weights that are learned
+    from dispositions are in the scores, and alerts carry what they are learned from.
     """
 
     alerts_per_day: int
@@ -62,6 +63,7 @@ class OutlierSettings(NamedTuple):
     models: ModelSettings
     is_told: bool = True
     one_in_at_least: int = ONE_IN_AT_LEAST
+    is_taught: bool = False
 
 
 QUIET: Final = OutlierSettings(20, 30, Severity.MEDIUM, ModelSettings(), is_told=False)
@@ -91,6 +93,7 @@ def outlier_settings(document: TableReader) -> OutlierSettings | None:
         budget.choice("severity", tuple(Severity), Severity.MEDIUM) or Severity.MEDIUM,
         models,
         one_in_at_least=budget.whole("one_in_at_least", 1, ONE_IN_MAX, ONE_IN_AT_LEAST),
+        is_taught=_switch(budget, "taught"),
     )
 
 
@@ -104,7 +107,13 @@ def _models(document: TableReader) -> ModelSettings:
     detector = models.get("detector", DETECTORS[0])
     if detector not in DETECTORS:
         models.refuse(f"detector is {shown(detector)}: one of {', '.join(DETECTORS)}")
-    has_term = models.get("population_amount", False)
-    if not isinstance(has_term, bool):
-        models.refuse(f"population_amount is {shown(has_term)}: write true or false")
-    return ModelSettings(str(detector), bool(has_term), models.whole("seed", 0, SEED_MAX, 1))
+    has_term = _switch(models, "population_amount")
+    return ModelSettings(str(detector), has_term, models.whole("seed", 0, SEED_MAX, 1))
+
+
+def _switch(table: TableReader, key: str) -> bool:
+    """Return whether a table switches something on that is off by default."""
+    stated = table.get(key, False)
+    if not isinstance(stated, bool):
+        table.refuse(f"{key} is {shown(stated)}: write true or false")
+    return bool(stated)

@@ -18,6 +18,7 @@ from monitor.policy.models import OutlierSettings
 from monitor.policy.reviews import LOOK_PERMILLE, ReviewRule, deciding_rule
 from monitor.policy.suppressions import Suppression, SuppressionBook
 from monitor.policy.systemic import SystemicSettings
+from monitor.policy.weights import WeightsBook
 
 PROBLEMS_MAX: Final = 50
 """Problems that are shown of one policy; the number of the rest follows them."""
@@ -133,14 +134,16 @@ class PolicyBook:
     """Every policy version there is, and which one decides for a business day.
 
     The one with the latest `effective_from` that is not after the day decides; among equals the
-    greatest version. All share one calendar: days are kept by it.
+    greatest version. All share one calendar: days are kept by it. `weights` are those that were
+    learned from dispositions: they come in versions of their own.
     """
 
-    def __init__(self, policies: list[Policy]) -> None:
+    def __init__(self, policies: list[Policy], weights: WeightsBook | None = None) -> None:
         assert policies, "a book has at least one policy"
         self._by_version: dict[int, Policy] = {}
         self._suppressions: dict[int, SuppressionBook] = {}  # of versions that have any
         self.calendar = policies[0].calendar
+        self.weights = WeightsBook() if weights is None else weights
         self._starts: list[int] = []
         self.review_days_max = 0  # the longest window of the reviews of any version, in days
         self.review_days_least = 0  # days that make a review, by the rule that asks for the fewest
@@ -218,6 +221,11 @@ class PolicyBook:
             mark = None if book is None else book.mark_of(alert)
             found.append(alert if mark is None else alert._replace(suppressed=mark))
         return found
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether a version wants weights that are learned from dispositions in the scores."""
+        return any(p.outliers is not None and p.outliers.is_taught for p in self.policies)
 
     @property
     def is_systemic(self) -> bool:

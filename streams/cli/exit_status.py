@@ -19,6 +19,7 @@ def exit_status(error: Exception) -> int | None:
     from monitor.dispositions.disposition import DispositionError
     from monitor.insight.table import InsightError
     from monitor.policy.policy import PolicyError
+    from monitor.policy.weights import WeightsError
     from monitor.population import PopulationError
     from monitor.whatif import WhatIfError
     from streams.cli.files import OutputError
@@ -31,7 +32,7 @@ def exit_status(error: Exception) -> int | None:
 
     of_usage = (
         PolicyError, SettingsError, FeedError, PopulationError, WhatIfError, OutputError,
-        InsightError, DispositionError,
+        InsightError, DispositionError, WeightsError,
         AlertFileError, AlertListError, CapacityError,
     )  # fmt: skip
     if isinstance(error, (*of_usage, *_of_the_store())):

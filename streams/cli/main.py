@@ -29,6 +29,7 @@ from streams.cli import (
     send,
     soak,
     store,
+    teach,
     user,
     verify,
     webhook,
@@ -85,7 +86,7 @@ for panel, commands in {
         drill.drill,
         soak.soak,
     ),
-    WORK: (explain.explain, whatif.whatif, rules.rules, verify.verify),
+    WORK: (explain.explain, whatif.whatif, rules.rules, teach.teach, verify.verify),
     STUDY: (describe.describe, cluster.cluster, associate.associate, evaluate.evaluate),
 }.items():
     for command in commands:

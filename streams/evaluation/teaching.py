@@ -18,7 +18,8 @@ from models.evaluation import average_precision
 from models.evidence.tail import WINDOW_DAYS
 from models.profile.counterparty import Counterparties
 from models.teaching.teacher import EVIDENCE_MIN, Teacher
-from models.teaching.weights import TERMS, TaughtWeights, on_scale_of, scale_of, terms_of
+from models.teaching.terms import TERMS
+from models.teaching.weights import TaughtWeights, on_scale_of, scale_of, terms_of
 from monitor.core.business_day import day_text
 from streams.evaluation.levels import (
     DAYS,

@@ -44,6 +44,11 @@ _DESCRIBED: Final = (
         " it.", is_read=True,
     ),
     Described(
+        "weights", "weightsVersion", None, "The version's number and the SHA-256.",
+        "Versions of the weights that analysts' dispositions taught, one JSON object a record."
+        " Every worker reads all of it; of one number the first holds.", is_read=True,
+    ),
+    Described(
         "accounts", "account", "account", "The account_id.",
         "The attributes of accounts: segment, branch, product. A worker reads all records"
         " of its partitions; the last record of an account holds.", is_read=True,

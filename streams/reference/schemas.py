@@ -7,6 +7,7 @@ in a field comes from enums, currencies and patterns. A field without a descript
 from collections.abc import Iterable
 from typing import Any, Final
 
+from models.teaching.terms import TERMS
 from monitor.core.account import ClosedDay
 from monitor.core.alert import SUPPRESSED, Alert, Kind, Status
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED, FURTHER_MAX
@@ -387,6 +388,7 @@ def _of_review(value: Schema) -> dict[str, Schema]:
                 },
             },
         },
+        "taught": _taught(),
         "breach_days": _about(_COUNT, "Of a review: its days over a limit."),
         "near_days": _about(_COUNT, "Of a review: its days just below a limit; each counts half."),
         "window_days": _about(_COUNT, "Of a review: the business days that are looked at."),
@@ -405,6 +407,25 @@ def _of_review(value: Schema) -> dict[str, Schema]:
             "description": "Why, in sentences with their numbers, the weightiest first.",
             "type": "array",
             "items": {"type": "string"},
+        },
+    }
+
+
+def _taught() -> Schema:
+    """Return what the evidence of an outlier has, where analysts teach the scores."""
+    number: Schema = {"type": "number"}
+    terms: dict[str, Schema] = dict.fromkeys(TERMS, number)
+    weights: Schema = {"type": "object", "properties": {"score": number, **terms}}
+    return {
+        "description": "Of an outlier, where the policy has `taught`: what weights are learned"
+        " from, and those that its score has. Terms are in standard deviations of account-days.",
+        "type": "object",
+        "properties": {
+            "score": _about(number, "Logarithm of the evidence, before anything was taught."),
+            "terms": {"type": "object", "properties": terms},
+            "one_in_before": _about(_COUNT, "One account-day in so many, before that."),
+            "version": {"anyOf": [_COUNT, {"type": "null"}]},
+            "weights": {"anyOf": [weights, {"type": "null"}]},
         },
     }
 

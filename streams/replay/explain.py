@@ -158,7 +158,9 @@ class Explaining:
             Sought(self._told(sought_place), self._partition_of(self._told(sought_place)))
             for sought_place in places
         ]
-        run = JointRederivation(sought, policies, self._partitions, self._attributes, self._as_of)
+        run = JointRederivation(
+            sought, policies, self._partitions, self._attributes, self._as_of, self._book.weights
+        )
         yield run
         for place, derived in zip(places, run.derived, strict=True):
             self._answer(place, derived)

@@ -21,6 +21,7 @@ from streams.replay.replay import Run
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from streams.topics.policies import read_policies
+from streams.topics.weights import read_weights
 from streams.wire.accounts import change_of
 
 STEP: Final = 3600 * MICROSECONDS
@@ -76,6 +77,8 @@ async def explain_of_topics(
     book, _ = await read_policies(settings, book)
     if book is None:
         raise ExplainError("no policy is on the topic: name the workers' policy file by --policy")
+    for version in (await read_weights(settings)).versions:
+        book.weights.add(version)
     topic = Topics.of(settings).transactions
     partitions = partitions_of(cluster_of(settings), topic)
     if partitions is None:

@@ -15,6 +15,7 @@ from monitor.core.business_day import day_of_text
 from monitor.core.transaction import Transaction
 from monitor.explain.comparison import LIMIT_KINDS, says_the_same
 from monitor.policy.policy import Policy, PolicyBook
+from monitor.policy.weights import WeightsBook
 from streams.feed.reader import Batch
 from streams.replay.rederivation import AccountRecords, Derived, needs_models
 from streams.replay.replay import BatchReport, Replay, Run
@@ -88,7 +89,8 @@ class _Search:
 class JointRederivation:
     """The engines of all partitions on the way to alerts; it ends when each is told or cannot be.
 
-    `policies` are those that decide. Batches of a file, or runs of a topic, are given in order.
+    `policies` are those that decide, `weights` what analysts taught. Batches of a file,
+    or runs of a topic, are given in order.
     """
 
     def __init__(
@@ -98,10 +100,11 @@ class JointRederivation:
         partitions: int,
         attributes: AttributeBook | None = None,
         as_of: AsOf | None = None,
+        weights: WeightsBook | None = None,
     ) -> None:
         if not needs_models({request.told["kind"] for request in sought}, policies):
             policies = [policy._replace(outliers=None, systemic=None) for policy in policies]
-        book = PolicyBook(list(policies))
+        book = PolicyBook(list(policies), weights)
         self._calendar = book.calendar.calendar()
         self._replay = Replay(book, partitions, attributes, as_of)
         self._searches = [

@@ -242,7 +242,9 @@ def _books(
         if policy.version in came:
             later.setdefault(came[policy.version], []).append(policy)
     first = [policy for policy in policies if policy.version not in came]
-    return (PolicyBook(first), later) if first else (PolicyBook(policies), {})
+    if not first:
+        first, later = policies, {}
+    return PolicyBook(first, book.weights), later
 
 
 def policies_as_of(book: PolicyBook, version: int) -> list[Policy]:

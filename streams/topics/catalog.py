@@ -21,6 +21,7 @@ class Topics:
     segment_days: str
     systemic: str
     policy: str
+    weights: str
     dispositions: str
     cases: str
     accounts: str
@@ -40,6 +41,7 @@ class Topics:
             segment_days=f"{prefix}segment-days.v1",
             systemic=f"{prefix}systemic.v1",
             policy=f"{prefix}policy.v1",
+            weights=f"{prefix}weights.v1",
             dispositions=f"{prefix}dispositions.v1",
             cases=f"{prefix}cases.v1",
             accounts=f"{prefix}accounts.v1",
@@ -69,6 +71,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(topics.systemic, 1, compacted),
         TopicSpec(topics.systemic_state, 1, compacted),
         TopicSpec(topics.policy, 1, compacted),
+        TopicSpec(topics.weights, 1, compacted),
         TopicSpec(topics.dispositions, 1, _FOR_EVER),
         TopicSpec(topics.cases, 1, _FOR_EVER),
         TopicSpec(topics.accounts, partitions, compacted),

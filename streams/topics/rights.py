@@ -39,7 +39,8 @@ def _worker(settings: Settings) -> Iterator[Right]:
     topics = Topics.of(settings)
     both = (topics.segment_days, topics.systemic, topics.systemic_state, topics.changelog)
     yield Right("group", settings.group, Operation.READ)
-    yield from _rights((topics.transactions, topics.policy, topics.accounts, *both), Operation.READ)
+    stated = (topics.policy, topics.weights, topics.accounts)
+    yield from _rights((topics.transactions, *stated, *both), Operation.READ)
     yield from _rights(
         (topics.alerts, topics.rejections, topics.account_days, topics.completeness, *both),
         Operation.WRITE,
@@ -86,6 +87,13 @@ def _policy(settings: Settings) -> Iterator[Right]:
     yield from _rights((topics.policy,), Operation.WRITE)
 
 
+def _teach(settings: Settings) -> Iterator[Right]:
+    topics = Topics.of(settings)
+    read = (topics.transactions, topics.alerts, topics.dispositions, topics.policy, topics.weights)
+    yield from _rights(read, Operation.READ)
+    yield from _rights((topics.weights,), Operation.WRITE)
+
+
 _RIGHTS: Final[Mapping[str, Callable[[Settings], Iterator[Right]]]] = MappingProxyType(
     {
         "worker": _worker,
@@ -94,6 +102,7 @@ _RIGHTS: Final[Mapping[str, Callable[[Settings], Iterator[Right]]]] = MappingPro
         "send": _send,
         "alerts": _alerts,
         "policy": _policy,
+        "teach": _teach,
     }
 )
 

@@ -258,6 +258,27 @@ METRICS: Final = {
         "gauge",
         "1 while the newest policy record is refused and an older one is in force.",
     ),
+    "weights_version": Metric(
+        "weir_weights_version",
+        "gauge",
+        "The greatest version of the weights that analysts' dispositions taught; 0 without any.",
+    ),
+    "weights_effective": Metric(
+        "weir_weights_effective_timestamp_seconds",
+        "gauge",
+        "When the first business day of that version begins (Unix time); 0 without any.",
+    ),
+    "weights_labels": Metric(
+        "weir_weights_labels",
+        "gauge",
+        "Dispositions that the greatest version of the weights was learned from.",
+    ),
+    "weights_late": Metric(
+        "weir_weights_late_total",
+        "counter",
+        "Versions of the weights that came once a partition's business day had begun on which they"
+        " were to hold: a replay scores that day otherwise.",
+    ),
     "account_changes": Metric(
         "weir_account_changes_total",
         "counter",
@@ -332,6 +353,10 @@ class Metrics:
     policy_version: Gauge
     policy_refusals: Counter
     policy_refused: Gauge
+    weights_version: Gauge
+    weights_effective: Gauge
+    weights_labels: Gauge
+    weights_late: Counter
     account_changes: Counter
     account_rejections: Counter
     accounts_known: Gauge

@@ -13,7 +13,9 @@ from typing import Final
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
+from monitor.core.business_day import MICROSECONDS, day_text
 from monitor.policy.policy import PolicyBook, PolicyError
+from monitor.policy.weights import WeightsVersion
 from streams.exposition import (
     BROKER_SECONDS_MAX,
     Condition,
@@ -35,6 +37,7 @@ from streams.topics.catalog import Topics, worker_topic_specs
 from streams.topics.incidents import IncidentFollower
 from streams.topics.policies import PolicyFollower, Refused
 from streams.topics.rights import ensure_rights
+from streams.topics.weights import WeightsFollower
 from streams.worker import engines
 from streams.worker.app import build_app, keep_passing_markers
 from streams.worker.liveness import EXIT_STALLED, Liveness
@@ -97,6 +100,7 @@ class Worker:
         self._follower = PolicyFollower(
             cluster_of(settings), topics.policy, book, self._policy_taken, self._policy_refused
         )
+        self._weights: WeightsFollower | None = None
         self._systemic = SystemicAgent(
             settings, self._app, self._outbox, metrics=self.metrics, on_crash=self._crashed
         )
@@ -140,9 +144,13 @@ class Worker:
             self._policy_taken(book)
             _say.info("policy versions in force: %s", ", ".join(map(str, book.versions)))
             if book.outliers is not None:
-                self._prepare_models()
+                self._prepare_models(is_taught=book.is_taught)
             self._agents.begin(book)
             self._systemic.begin(book)
+            self._weights = WeightsFollower(
+                cluster_of(settings), self._topics.weights, book.weights, self._weights_come
+            )
+            await self._weights.start()
             await self._incidents.start()
             await self._agents.accounts.start()
             await self._run()
@@ -151,12 +159,15 @@ class Worker:
         finally:
             await self._incidents.stop()
             await self._agents.accounts.stop()
+            if self._weights is not None:
+                await self._weights.stop()
             await self._follower.stop()
             await self._outbox.stop()
             await asyncio.to_thread(self._agents.traces.close)
 
     async def _run(self) -> None:
         app, agents = self._app, self._agents
+        assert self._weights is not None
         app.agent(self._topic, name="monitor")(agents.monitor)
         segment_days = app.topic(self._topics.segment_days, value_serializer="raw", partitions=1)
         app.agent(segment_days, name="systemic")(self._systemic.join)
@@ -174,8 +185,8 @@ class Worker:
             *(asyncio.create_task(work)
             for work in (
                 agents.keep_flushing(), agents.keep_closing_idle(), agents.accounts.follow(),
-                self._follower.follow(), self._incidents.follow(), self._observe(),
-                _keep_giving_back(),
+                self._follower.follow(), self._weights.follow(), self._incidents.follow(),
+                self._observe(), _keep_giving_back(),
             )),
         ]  # fmt: skip
         stopped = asyncio.create_task(self._stop.wait())
@@ -256,7 +267,7 @@ class Worker:
             },
         )
 
-    def _prepare_models(self) -> None:
+    def _prepare_models(self, *, is_taught: bool) -> None:
         """Load what the models run, before the group waits for us; compile it where it is not."""
         from models.learner.learner import is_prepared, prepare  # noqa: PLC0415 - loading River takes a second
 
@@ -264,7 +275,7 @@ class Worker:
             self.metrics.models_compiling.set(1)
             self._models = "compiling"
             _say.info("compiling the models: half a minute, the first time on a machine")
-        prepare()
+        prepare(is_taught=is_taught)
         self.metrics.models_compiling.set(0)
         self._models = "prepared"
 
@@ -288,6 +299,26 @@ class Worker:
         self.metrics.policy_version.set(max(book.versions))
         self.metrics.policy_refused.set(0)
         self._agents.policies_changed()
+
+    def _weights_come(self, version: WeightsVersion) -> None:
+        """Note a new version of the weights: scores have it from its first business day on."""
+        metrics, book = self.metrics, self._follower.book
+        assert book is not None
+        begins = book.calendar.calendar().start_of(version.effective_from)
+        metrics.weights_version.set(version.version)
+        metrics.weights_labels.set(version.labels)
+        metrics.weights_effective.set(begins / MICROSECONDS)
+        for number, partition in self._agents.partitions.items():
+            scorer = partition.engine.outliers.scorer
+            if scorer is not None and scorer.learner.day >= version.effective_from:
+                metrics.weights_late.inc()
+                _log.warning(
+                    "partition %d: version %d of the weights came late: a replay scores days from"
+                    " %s on otherwise",
+                    number,
+                    version.version,
+                    day_text(version.effective_from),
+                )
 
     def _policy_refused(self, _: Refused) -> None:
         self.metrics.policy_refusals.inc()

@@ -1,7 +1,7 @@
 """Explanations as text: figures side by side, the transactions, and the answer."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from monitor.core.alert import Kind
@@ -41,6 +41,7 @@ def _lines(explained: Explanation) -> Iterator[str]:
     else:
         yield from _parts(explained)
     yield ""
+    yield from _taught(told["evidence"].get("taught"))
     if explained.incidents:
         yield "days that it leaves out, each with the incident that explains it:"
         for day, incident in explained.incidents:
@@ -53,6 +54,21 @@ def _lines(explained: Explanation) -> Iterator[str]:
         yield ""
     yield from explained.notes
     yield from explained.differs or [SAME]
+
+
+def _taught(taught: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield what analysts taught of an outlier's score, part by part; nothing where nothing was."""
+    if not taught or taught["weights"] is None:
+        return
+    weights, values = taught["weights"], {"score": taught["score"], **taught["terms"]}
+    yield (
+        f"weights that dispositions taught, version {taught['version']}; before them one"
+        f" account-day in {taught['one_in_before']:,} was as strange:"
+    )
+    for name, value in values.items():
+        added = weights[name] * value
+        yield f"  {name:<16}  {value:>8.2f}  weight {weights[name]:>+7.3f}  adds {added:>+7.3f}"
+    yield ""
 
 
 def lines_of_many(answered: Answered) -> Iterator[str]:

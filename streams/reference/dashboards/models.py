@@ -123,6 +123,35 @@ _REPORTED: Final = Section(
     ],
 )
 
+_TAUGHT: Final = Section(
+    "What analysts taught",
+    [
+        Chart(
+            Drawing.LINES,
+            "Dispositions learned from",
+            "Dispositions that the weights of the evidence were learned from. It is 0 until"
+            " `weir teach` has run.",
+            {"{{instance}}": greatest("weir_weights_labels", "instance")},
+        ),
+        Chart(
+            Drawing.LINES,
+            "Version of the weights",
+            "The greatest version of the weights that each worker has; all have the same, soon.",
+            {"{{instance}}": greatest("weir_weights_version", "instance")},
+        ),
+        Chart(
+            Drawing.LINES,
+            "Age of the weights, and versions that came late",
+            "Seconds since the first business day of the latest weights began (below 0: it is to"
+            " come), and how many versions came when a day had begun that a replay scores by them.",
+            {
+                "age": f"time() - {greatest('weir_weights_effective_timestamp_seconds')}",
+                "late": growth("weir_weights_late_total", within="24h"),
+            },
+        ),
+    ],
+)
+
 _DRIFT: Final = Section(
     "Drift",
     [
@@ -170,5 +199,5 @@ MODELS: Final = Board(
     "weir-models",
     "Weir: models",
     "The outlier models: warmth, outliers, account-days held back by the budget, drift.",
-    [_READY, _WARMTH, _REPORTED, _DRIFT, _NAMES],
+    [_READY, _WARMTH, _REPORTED, _TAUGHT, _DRIFT, _NAMES],
 )

@@ -65,7 +65,7 @@ def restored(learner: Learner, key: bytes | None = None) -> Learner:
     names = restore_core(back, core_bytes(learner, {"a": [1]}, key), days_of(learner, key), key)
     assert names == {"a": [1]}
     rows = np.arange(learner.count)
-    kept, accounts = accounts_of(
+    kept, accounts, _ = accounts_of(
         accounts_bytes(
             rows_bytes(learner, rows), accounts_header([f"A{row}" for row in rows]), key
         ),
@@ -277,7 +277,7 @@ def changed_accounts(field: str, value: float) -> bytes:
 
 
 def test_accounts_come_back_with_their_names() -> None:
-    names, accounts = accounts_of(changed_accounts("count", 7.0))
+    names, accounts, _ = accounts_of(changed_accounts("count", 7.0))
     assert names == ["a", "b", "c"]
     assert accounts["count"][1] == 7.0
 

@@ -245,7 +245,7 @@ class Judged:
         """Judge a score of an account-day; return what is reported, one account-day in so many."""
         self.learner.budget["threshold"] = SCORE_MIN
         models, account = self.learner.models, self.account
-        ensemble._judge(account, models.groups[0], models, day, score, 0, 0, self.told)
+        ensemble._judge(account, models.groups[0], models, None, day, score, 0, 0, self.told)
         count, self.told.counts[0] = self.told.counts[0], 0
         return int(account["alert_said"]) if count else None
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from models.arrays import Bools, Floats
 from models.teaching import teacher
 from models.teaching.teacher import Teacher
-from models.teaching.weights import TERMS, TaughtWeights, TermScale
+from models.teaching.terms import TERMS
+from models.teaching.weights import TaughtWeights, TermScale
 from tests.support.laws import law
 
 DAYS, A_DAY = 40, 20

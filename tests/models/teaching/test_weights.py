@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from models.arrays import Bools, Floats
+from models.teaching.terms import TERM_MAX, TERMS
 from models.teaching.weights import (
     SPREAD,
-    TERM_MAX,
-    TERMS,
     TaughtWeights,
     fitted,
     log_likelihood,
