@@ -65,3 +65,14 @@ def building() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def free_forgotten() -> None:
+    """Free what was built and is not needed any more: no collection looks at it by itself.
+
+    An engine's parts know each other, so it does not go when the last reference to it does.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    give_back_memory()

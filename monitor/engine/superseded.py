@@ -1,4 +1,4 @@
-"""Which gauges are measured: those that a limit in force asks for, or that may still be told of.
+"""The gauges that are measured: those that a limit in force asks for, or that may still be told of.
 
 A gauge that only superseded versions of the policy ask for is needed until nothing can change any
 more of the last day on which one of them decides. It follows from the policies, since when each

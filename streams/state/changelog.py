@@ -429,13 +429,12 @@ class Footprint:
     stay whole: the first two are small, and a chunk is written once more when state is dealt into
     more buckets.
 
-    `is_whole` is False once values were let go. Nothing can be put together from `kept` then; the
-    changelog itself has to be read again.
+    Nothing can be put together from `kept` once values were let go; the changelog itself has to be
+    read again.
     """
 
     def __init__(self, kept: dict[bytes, bytes]) -> None:
         self.kept = kept
-        self.is_whole = True
         self._sizes = {key: len(value) for key, value in kept.items()}
         self.bytes = sum(self._sizes.values())
 
@@ -448,21 +447,19 @@ class Footprint:
             if value is None:
                 self.kept.pop(key, None)
                 continue
-            self.kept[key] = self._of(key, value)
+            self.kept[key] = _remembered(key, value)
             self._sizes[key] = len(value)
             self.bytes += len(value)
 
     def let_go(self) -> None:
         """Let the values of all records go: the engine that was put together from them has them."""
         for key, value in self.kept.items():
-            self.kept[key] = self._of(key, value)
+            self.kept[key] = _remembered(key, value)
 
     def bytes_of(self, keys: Iterable[bytes]) -> int:
         """Return how many bytes the values under some keys have on the changelog."""
         return sum(map(self._sizes.__getitem__, keys))
 
-    def _of(self, key: bytes, value: bytes) -> bytes:
-        if not is_great(key):
-            return value
-        self.is_whole = False
-        return offset_bytes(value)
+
+def _remembered(key: bytes, value: bytes) -> bytes:
+    return offset_bytes(value) if is_great(key) else value

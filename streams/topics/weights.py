@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from monitor.core.as_of import judged
@@ -18,7 +17,6 @@ from streams.log import SAYS
 from streams.settings import Settings
 from streams.topics.alerts import read_alerts
 from streams.topics.catalog import Topics
-from streams.topics.dispositions import read_dispositions
 from streams.topics.policies import read_policies
 from streams.wire import codec
 
@@ -34,16 +32,6 @@ LAST_RECORDS: Final = 100
 def weights_bytes(version: WeightsVersion) -> bytes:
     """Return a version as its topic and files have it."""
     return json.dumps(version.fields()).encode()
-
-
-def weights_of_file(path: Path) -> WeightsBook:
-    """Return the versions of a JSON Lines file. Raises WeightsError, and OSError."""
-    book = WeightsBook()
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                book.add(_decoded(line, f"{path}, line {number}"))
-    return book
 
 
 class WeightsFollower(Follower):
@@ -102,6 +90,8 @@ async def learned_version(
     if day is None:
         raise WeightsError(["there is no transaction, so no business day to begin from"])
     book = await read_weights(settings)
+    from streams.topics.dispositions import read_dispositions  # noqa: PLC0415 - loads River
+
     disposed = await read_dispositions(settings)
     alerts = [alert async for alert in read_alerts(settings, follow=False)]
     labels = labels_of(alerts, disposed, policies.calendar.calendar())

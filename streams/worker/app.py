@@ -136,7 +136,8 @@ def build_app(
         STATE_TABLE,
         schema=RunSchema(),
         partitions=settings.partitions,
-        recovery_buffer_size=1,  # a run of records
+        # Runs of records. With 1 Faust reads on after a recovery: all that we write ourselves.
+        recovery_buffer_size=2,
     )
     assert isinstance(table, StateTable)
     return app, topic, table

@@ -61,16 +61,22 @@ class PartitionBuilder:
         """Forget what was known of a partition that moved away: Faust reads it when it is back."""
         self._partly_kept.discard(number)
 
-    async def build(self, engine: Engine, generation: int) -> Partition:
-        """Return the partition of an engine that has decided nothing yet, with its state.
+    async def prepare(self, number: int) -> None:
+        """Read a partition's changelog again, if that is needed; `build` waits for nothing then.
 
-        Raises StateLostError if the changelog has not all that was committed, and the settings do
-        not accept it; KafkaError if it has to be read again, and no broker answers.
+        Raises KafkaError if no broker answers.
         """
-        app, number = self._app, engine.partition
         if number in self._partly_kept:
             self._table.kept[number] = await self._read(number)
             self._partly_kept.discard(number)
+
+    def build(self, engine: Engine, generation: int) -> Partition:
+        """Return the partition of an engine that has decided nothing yet, with its state.
+
+        Raises StateLostError if the changelog has not all that was committed, and the settings do
+        not accept it.
+        """
+        app, number = self._app, engine.partition
         started = time.perf_counter()
         kept = self._table.kept.setdefault(number, {})
         self._check(number, kept)

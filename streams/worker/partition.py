@@ -186,6 +186,7 @@ class Partition:
         self._pieces = Pieces(known, self.writer, changelog.part_keys(kept))
         self._sealed_day_open_first = engine.ledger.day_open_first or 0
         self.sealed_at: int | None = None  # the changelog's offset of our last seal
+        self.records_of_seal = 0  # of the changelog, that the flush of that seal wrote
 
     def _recover_models(self, known: Kept) -> list[str]:
         """Put back what the models had learned; return what was refused of it, and why."""
@@ -221,11 +222,6 @@ class Partition:
         return self._is_current(self)
 
     @property
-    def is_kept_whole(self) -> bool:
-        """Whether what it was given as kept still is enough to put an engine together from."""
-        return self._footprint.is_whole
-
-    @property
     def is_settled(self) -> bool:
         """Whether all that it did is sealed, and by itself: then it may go on as it is."""
         seal = changelog.newest_seal(self._footprint.kept)
@@ -236,6 +232,11 @@ class Partition:
             and seal is not None
             and seal.writer == self.writer
         )
+
+    def go_on(self, generation: int) -> None:
+        """Stay as it is in another generation; what Faust read of its own records is let go."""
+        self.generation = generation
+        self._footprint.let_go()
 
     async def take(self, event: Acknowledged, run: DecodedRun) -> Step:
         """Decide on a run of records and send what is to be told; `event` is acked at a flush."""
@@ -496,7 +497,7 @@ class Partition:
         """Write a snapshot, each step after the one before is acknowledged; return its bytes."""
         await acknowledged(snapshot.acks)
         self._end_step("reports")
-        written = 0
+        written = count = 0
         receipts: list[Any] = []
         for step, records in (
             ("journal", self._journal(snapshot)),
@@ -516,6 +517,7 @@ class Partition:
                 await self._outbox.send(self._topics.changelog, self.number, records)
             )
             self._footprint.keep((r.key, r.value) for r in records if r.key is not None)
+            count += len(records)
             written += sum(len(r.value) for r in records if r.value is not None)
             self._end_step(step)
         if self._found is not None:  # it is all under our own name now
@@ -523,7 +525,7 @@ class Partition:
             of_another = keys.is_of_another
             self._others = [key for key in self._footprint.kept if of_another(key, self.writer)]
             self._footprint.let_go()
-        self.sealed_at = receipts[-1].offset
+        self.sealed_at, self.records_of_seal = receipts[-1].offset, count
         self._sealed_day_open_first = snapshot.day_open_first
         return written
 

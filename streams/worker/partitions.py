@@ -22,6 +22,7 @@ from monitor.policy.policy import PolicyBook
 from monitor.review.membership import NO_VERDICTS, Verdicts
 from streams.exposition import Condition
 from streams.feed.envelopes.mapped import Records
+from streams.interpreter import free_forgotten
 from streams.kafka.cluster import cluster_of
 from streams.kafka.producer import Outbox, Outgoing
 from streams.log import SAYS
@@ -125,6 +126,7 @@ class Agents:
         self._outbox = outbox
         self._records, self._metrics = records, metrics
         self.traces = Traces(settings)
+        self._is_freeing = False
         self._builder = PartitionBuilder(settings, app, table, outbox, metrics, self.traces)
         table.on_left = self._left
         self._on_crash = on_crash
@@ -163,8 +165,10 @@ class Agents:
         async for event in stream.noack().events():
             message = event.message
             try:
-                partition = await self._partition(message.partition, message.generation_id)
-                await self._take(partition, event)
+                # No name is kept for the partition: it would outlive the partition here.
+                await self._take(
+                    await self._partition(message.partition, message.generation_id), event
+                )
             except Exception as error:  # noqa: BLE001 - not passed over: the process ends, and replays
                 self._on_crash(error)
                 return
@@ -175,12 +179,15 @@ class Agents:
             self._keep_settled(generation)
         partition = self.partitions.get(number)
         if partition is None:
+            await self._builder.prepare(number)
             attributes = await self.accounts.book(number)  # all that was said before we decide
+            # From here on nothing waits: what is said of policies, verdicts and accounts reaches
+            # the engine now, or the partition later.
             assert self._policies is not None
             engine = engine_of(self._settings, number, self._policies)
             engine.ledger.attributes = attributes
             engine.reviews.restore_verdicts(self._verdicts)
-            partition = await self._builder.build(engine, generation)
+            partition = self._builder.build(engine, generation)
             self.partitions[number] = partition
         return partition
 
@@ -193,13 +200,23 @@ class Agents:
         }
         self.accounts.want(assigned)
         for number, partition in tuple(self.partitions.items()):
-            if number in assigned and partition.is_settled:
-                partition.generation = generation
+            is_ours = number in assigned and partition.is_settled
+            if is_ours and not self._is_behind(partition):
+                partition.go_on(generation)
             else:
                 self._forget(number)
-                if not partition.is_kept_whole:
-                    self._builder.note_partly_kept(number)
+                self._builder.note_partly_kept(number)
         self._metrics.rebalances.inc()
+
+    def _is_behind(self, partition: Partition) -> bool:
+        """Return whether the group has committed what a partition has not decided.
+
+        Our own last seal may stand behind what another worker wrote: Faust passes that over then.
+        """
+        consumer = self._app.consumer
+        assert isinstance(consumer, RunConsumer)
+        committed = consumer.committed(TP(self._topics.transactions, partition.number))
+        return (committed or 0) > partition.engine.ledger.offset_last + 1
 
     def _left(self, number: int) -> None:
         """Forget a partition that another worker has now, and what is known of its state."""
@@ -209,6 +226,13 @@ class Agents:
     def _forget(self, number: int) -> None:
         if self.partitions.pop(number, None) is not None:
             self._metrics.forget_partition(number)
+            if not self._is_freeing:
+                self._is_freeing = True
+                asyncio.get_running_loop().call_soon(self._free)
+
+    def _free(self) -> None:
+        self._is_freeing = False
+        free_forgotten()
 
     async def _take(self, partition: Partition, event: Any) -> None:  # noqa: ANN401 - Faust's event
         started = time.perf_counter()
@@ -351,21 +375,27 @@ class Agents:
         self._note_sealed(partition)
 
     def _note_sealed(self, partition: Partition) -> None:
-        """Tell Faust's recovery how far our own writes reach: it need not read them back."""
+        """Tell Faust's recovery how far our own writes reach: it need not read them back.
+
+        Not if records of others stand between them: those are read after the next rebalance.
+        """
         if partition.sealed_at is not None:
             tp = TP(self._topics.changelog, partition.number)
             offsets = self._app.tables.recovery.active_offsets  # type: ignore[attr-defined]  # of the manager
-            if tp in offsets:
-                offsets[tp] = max(offsets[tp], partition.sealed_at)
+            if offsets.get(tp) == partition.sealed_at - partition.records_of_seal:
+                offsets[tp] = partition.sealed_at
 
     async def keep_flushing(self) -> None:
         """Flush each partition when its time has come, until cancelled."""
         while True:
             await asyncio.sleep(min(TICK_SECONDS, self._flush_interval_seconds))
-            for partition in self._due():
-                self._looked_at[partition.number] = time.monotonic()
-                await self._tick(partition)
-                self._start_flush(partition)
+            await self._flush_due()
+
+    async def _flush_due(self) -> None:
+        for partition in self._due():
+            self._looked_at[partition.number] = time.monotonic()
+            await self._tick(partition)
+            self._start_flush(partition)
 
     def _due(self) -> list[Partition]:
         """Return the partitions to be flushed at this tick."""
@@ -406,10 +436,13 @@ class Agents:
             if after is None or self._app.rebalancing or self._app.in_recovery:
                 continue
             for number in sorted(assigned):
-                partition = self.partitions.get(number)
-                if self._is_at_end(number):
-                    ledger = None if partition is None else partition.engine.ledger
-                    await self._idle.look(number, ledger, after)
+                await self._close_if_idle(number, after)
+
+    async def _close_if_idle(self, number: int, after: int) -> None:
+        partition = self.partitions.get(number)
+        if self._is_at_end(number):
+            ledger = None if partition is None else partition.engine.ledger
+            await self._idle.look(number, ledger, after)
 
     def _is_at_end(self, number: int) -> bool:
         """Return whether no record of a partition waits, for us or for the end of a transaction."""

@@ -1,9 +1,13 @@
 """The interpreter's settings: memory that it gives back, modules that it need not load."""
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
+
+from streams.interpreter import building, free_forgotten
 
 SCRIPT = """
 import os
@@ -44,3 +48,23 @@ def test_a_worker_without_models_does_not_wait_for_river() -> None:
     loaded = said_by(script).split()
     assert "streams.worker.partition" in loaded
     assert not {"river", "pandas", "scipy.stats", "sqlalchemy"} & {*loaded}
+
+
+class Part:
+    """Knows another one, which knows it."""
+
+    def __init__(self) -> None:
+        self.other: Part | None = None
+
+
+def test_what_was_built_to_stay_is_freed_once_it_is_forgotten() -> None:
+    with building():
+        first, second = Part(), Part()
+        first.other, second.other = second, first
+    is_there = weakref.ref(first)
+    del first, second
+    gc.collect()
+    assert is_there() is not None, "no collection looks at it"
+    free_forgotten()
+    assert is_there() is None
+    gc.unfreeze()

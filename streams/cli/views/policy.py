@@ -170,10 +170,11 @@ def _limit(threshold: Threshold) -> str:
 def _outliers(settings: OutlierSettings | None) -> str | None:
     if settings is None or not settings.is_told:
         return None
+    taught = ", weighed as analysts taught" if settings.is_taught else ""
     return (
         f"{settings.alerts_per_day:,} alerts a business day, none in the first"
         f" {settings.warm_up_days} business days of a partition, and only days as rare as one in"
-        f" {settings.one_in_at_least:,}, {settings.severity.value}"
+        f" {settings.one_in_at_least:,}, {settings.severity.value}{taught}"
     )
 
 

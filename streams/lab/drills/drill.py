@@ -46,6 +46,9 @@ from streams.wire.codec import alert_bytes
 POLL_SECONDS: Final = 0.1
 SENDING_SECONDS_MAX: Final = 600.0
 STARTED_SECONDS_MAX: Final = 300.0
+STILL_SECONDS: Final = 2.0
+"""All is told if every day is closed, and for so long nothing more was told."""
+
 COMMITTED_SECONDS_MAX: Final = 400.0
 LATE_SECONDS: Final = 5.0
 """By which the alert rules judge, too."""
@@ -394,7 +397,14 @@ class Drill:
     def _wait_until_told(self) -> None:
         """Wait until the group has committed all that was sent, and told every closed day."""
         deadline = time.monotonic() + COMMITTED_SECONDS_MAX
-        while self._committed() < self.sent + self.rejectable or not self._is_all_told():
+        told, still_since = -1.0, time.monotonic()
+        while (
+            self._committed() < self.sent + self.rejectable
+            or not self._is_all_closed()
+            or time.monotonic() - still_since < STILL_SECONDS
+        ):
+            if (now_told := self._told()) != told:
+                told, still_since = now_told, time.monotonic()
             for worker in tuple(self.workers):
                 self.look_after(worker)
             if time.monotonic() > deadline:
@@ -417,7 +427,13 @@ class Drill:
         finally:
             reader.close()
 
-    def _is_all_told(self) -> bool:
+    def _told(self) -> float:
+        """Return how many account-days the workers have told: closed days are told by turns."""
+        return sum(
+            total_of(worker.samples(), "weir_account_days_closed_total") for worker in self.workers
+        )
+
+    def _is_all_closed(self) -> bool:
         """Return whether no partition has a day open but those of the records that closed the rest.
 
         Accounts may be left: a review may count their days for long.

@@ -40,6 +40,7 @@ alerts_per_day = 20
 warm_up_days = 30
 one_in_at_least = 50
 severity = "medium"
+taught = false
 [models]
 detector = "loda"
 population_amount = false
@@ -122,9 +123,10 @@ CHANGED = {
     "scope.in_list": ('"low"', '"low"\nscope = { in_list = "pep" }'),
     "budget": (
         ("[budget]\nalerts_per_day = 20\nwarm_up_days = 30\none_in_at_least = 50\n"
-        'severity = "medium"'),
+        'severity = "medium"\ntaught = false'),
         "",
     ),
+    "budget.taught": ("taught = false", "taught = true"),
     "budget.alerts_per_day": ("alerts_per_day = 20", "alerts_per_day = 21"),
     "budget.warm_up_days": ("warm_up_days = 30", "warm_up_days = 31"),
     "budget.one_in_at_least": ("one_in_at_least = 50", "one_in_at_least = 60"),
