@@ -35,12 +35,14 @@ def teach(
     import os
 
     from streams.cli.options import book_of, print_result
+    from streams.feed.envelopes.mapped import records_reading
     from streams.settings import settings_of
     from streams.topics.weights import learned_version, write_weights
 
     settings = settings_of(os.environ, broker=broker)
     book = book_of(settings.policy) if settings.policy else None
-    version = asyncio.run(learned_version(settings, book))
+    read = records_reading(settings).read
+    version = asyncio.run(learned_version(settings, read, book))
     if version is None:
         sys.stderr.write("weir: nothing was decided since the version before: it stays in force\n")
         print_result({"changed": False}, as_json=as_json)

@@ -2,10 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from monitor.core.as_of import judged
 from monitor.core.transaction import Transaction
 from monitor.policy.policy import PolicyBook
 from monitor.policy.weights import WeightsBook, WeightsError, WeightsVersion, weights_version_of
@@ -18,7 +17,7 @@ from streams.settings import Settings
 from streams.topics.alerts import read_alerts
 from streams.topics.catalog import Topics
 from streams.topics.policies import read_policies
-from streams.wire import codec
+from streams.wire.columns import DecodedRun
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +26,10 @@ DAYS_AHEAD: Final = 2
 
 LAST_RECORDS: Final = 100
 """Of each partition that are looked at to see on which business day transactions are."""
+
+
+Reading = Callable[[Sequence[Any]], Awaitable[DecodedRun]]
+"""Reads records of the transactions topic."""
 
 
 def weights_bytes(version: WeightsVersion) -> bytes:
@@ -72,12 +75,13 @@ async def read_weights(settings: Settings) -> WeightsBook:
 
 
 async def learned_version(
-    settings: Settings, policies: PolicyBook | None = None
+    settings: Settings, read: Reading, policies: PolicyBook | None = None
 ) -> WeightsVersion | None:
     """Return the next version, of all dispositions on their topic; None if it is as the latest.
 
     It holds from `DAYS_AHEAD` business days after the latest transactions on: every worker has
-    taken it before one of its partitions begins that day. `policies` has the version of the
+    taken it before one of its partitions begins that day. `read` reads records of the transactions
+    topic, whatever their form is. `policies` has the version of the
     workers' policy file, if they have one. Raises BrokerError if no broker answers or a topic is
     not there, and WeightsError if nothing can be taught.
     """
@@ -86,7 +90,7 @@ async def learned_version(
     policies, _ = await read_policies(settings, policies)
     if policies is None or not policies.is_taught:
         raise WeightsError(["no policy has `taught = true` in its [budget]"])
-    day = await last_day(settings, policies)
+    day = await last_day(settings, policies, read)
     if day is None:
         raise WeightsError(["there is no transaction, so no business day to begin from"])
     book = await read_weights(settings)
@@ -113,7 +117,7 @@ async def write_weights(settings: Settings, version: WeightsVersion) -> None:
         await outbox.write(topic, 0, [Outgoing(key, weights_bytes(version))])
 
 
-async def last_day(settings: Settings, policies: PolicyBook) -> int | None:
+async def last_day(settings: Settings, policies: PolicyBook, read: Reading) -> int | None:
     """Return the latest business day among the last transactions of all partitions; None of none.
 
     Raises BrokerError if no broker answers, or there is no topic of transactions.
@@ -127,14 +131,16 @@ async def last_day(settings: Settings, policies: PolicyBook) -> int | None:
         days = [
             calendar.day_of(item.event_time)
             for number in range(partitions)
-            for item in await _last_records(tail, number, skew)
+            for item in await _last_transactions(read, tail, number, skew)
         ]
     finally:
         await tail.stop()
     return max(days, default=None)
 
 
-async def _last_records(tail: TopicReader, number: int, skew: int) -> list[Transaction]:
+async def _last_transactions(
+    read: Reading, tail: TopicReader, number: int, skew: int
+) -> list[Transaction]:
     """Return the transactions among the last records of a partition."""
     tail.go_to(number, 0)
     while (end := tail.end_of(number)) is None:
@@ -143,7 +149,7 @@ async def _last_records(tail: TopicReader, number: int, skew: int) -> list[Trans
     records: list[Any] = []
     while await tail.position(number) < end:
         records += await tail.read_of(number)
-    items = judged(codec.decode_run(records), codec.written_at(records), skew)
+    items = (await read([records])).judged(skew)
     return [item for item in items if isinstance(item, Transaction)]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from streams.archive.transactions import TransactionTopic
 from streams.cli.options import book_of
+from streams.feed.envelopes.mapped import records_reading
 from streams.kafka.partitioner import dealer
 from streams.lab.rig import total_of
 from streams.replay.explain import AlertSelection
@@ -16,6 +17,7 @@ from streams.replay.explain_topics import explain_of_topics
 from streams.replay.explained import Explanation, explanation_or_raise
 from streams.settings import Settings
 from streams.topics.catalog import Topics
+from streams.topics.weights import last_day
 from tests.support.envelopes import Booking, change_event, map_text, unscaled_text
 from tests.support.registries import avro_event, event_schema, fake_registry
 from tests.support.rigs import (
@@ -104,6 +106,10 @@ def test_change_events_decide_as_rows_of_weir_and_are_explained(
         assert [(each["account_id"], each["status"], each["value"]) for each in alerts] == [
             ("1001", "raised", "500.01"), ("1001", "withdrawn", "400.00"),
         ]  # fmt: skip
+
+        book, reading = book_of(settings.policy), records_reading(settings)
+        day = asyncio.run(last_day(settings, book, reading.read))
+        assert day == START.date().toordinal(), "weights that are taught begin after it"
 
         rejected = read(settings, Topics.of(settings).rejections)
         assert [(each["reason"], each["offset"]) for each in rejected] == [
