@@ -22,6 +22,7 @@ from streams.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from monitor.policy.policy import PolicyBook
     from streams.replay.replay import Replay
 
 
@@ -47,6 +48,12 @@ def replay(
     ] = 4,
     accounts: AccountFiles = None,
     accounts_map: AccountsMap = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Versions of weights that analysts taught, as weir teach --json prints them."
+        ),
+    ] = None,
     as_of: AsOfMoment = None,
     file_format: FileFormat = None,
     sheet: SheetName = None,
@@ -75,9 +82,10 @@ def replay(
     from streams.worker.engines import maker_for_files
 
     outputs = (alerts, rejections, account_days, segment_days)
-    inputs = [*files, *(accounts or ()), *(policy or ()), map_file, accounts_map]
+    inputs = [*files, *(accounts or ()), *(policy or ()), map_file, accounts_map, weights]
     check_outputs(outputs, inputs, as_json=as_json)
     book = book_of_files(policy)
+    _add_weights(book, weights)
     make_engine = maker_for_files(os.environ, files)
     reading = reading_of(file_format, sheet, day_time)
     batches = feed_of(
@@ -119,6 +127,19 @@ def replay(
     if attributes is not None:
         result |= {"accounts_known": len(attributes.known), "accounts_rejected": unusable.count}
     _print(result, run, as_json=as_json)
+
+
+def _add_weights(book: "PolicyBook", path: Path | None) -> None:
+    """Let the versions of a file hold, or say that the scores are without any."""
+    if path is None:
+        if book.is_taught:
+            said = "weir: outlier scores are without what analysts taught: give it by --weights"
+            typer.echo(said, err=True)
+        return
+    from streams.topics.weights import weights_of_file
+
+    for version in weights_of_file(path):
+        book.weights.add(version)
 
 
 def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from monitor.core.transaction import Transaction
@@ -35,6 +36,19 @@ Reading = Callable[[Sequence[Any]], Awaitable[DecodedRun]]
 def weights_bytes(version: WeightsVersion) -> bytes:
     """Return a version as its topic and files have it."""
     return json.dumps(version.fields()).encode()
+
+
+def weights_of_file(path: Path) -> list[WeightsVersion]:
+    """Return the versions of a JSON Lines file, as `weir teach --json` prints them.
+
+    Raises WeightsError with the line that is none, and OSError.
+    """
+    with path.open("rb") as file:
+        return [
+            _decoded(line, f"{path}, line {number}")
+            for number, line in enumerate(file, 1)
+            if line.strip()
+        ]
 
 
 class WeightsFollower(Follower):

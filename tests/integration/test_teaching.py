@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from models.teaching.terms import TERMS
 from monitor.core.business_day import day_of_text, event_time_text
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.transaction import Transaction
@@ -14,6 +15,7 @@ from monitor.dispositions.disposition import Disposed, Disposition
 from monitor.engine.engine import Engine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
+from monitor.policy.weights import Weights, WeightsVersion
 from streams.settings import Settings
 from streams.topics.alerts import read_alerts
 from streams.topics.dispositions import write_dispositions
@@ -122,3 +124,32 @@ def test_a_worker_that_is_taught_scores_as_a_replay_does(
     versions = {alert["evidence"].get("taught", {}).get("version") for alert in told.values()}
     assert versions == {None, 1}
     assert {alert["evidence"]["taught"]["version"] for alert in later} == {1}
+
+
+@pytest.mark.slow
+def test_a_replay_of_files_has_what_analysts_taught_if_it_is_given(tmp_path: Path) -> None:
+    items = made_spending(1, DAYS, ACCOUNTS)
+    day = PolicyBook([policy_of(POLICY)]).calendar.calendar().day_of(items[0].event_time) + 20
+    version = WeightsVersion(1, day, Weights(1.0, (0.5,) * len(TERMS)), 60, 20, 5.0, "0" * 64)
+    stated = {
+        "policy.toml": POLICY + BUDGET,
+        "items.jsonl": "".join(record_of(item)[1].decode() + "\n" for item in items),
+        "weights.jsonl": json.dumps(version.fields()) + "\n",
+    }
+    for name, text in stated.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    given = ("replay", tmp_path / "items.jsonl", "--policy", tmp_path / "policy.toml")
+    ended = command(*given, "--weights", tmp_path / "weights.jsonl", "--alerts", "-")
+    assert ended.returncode == 0, ended.stderr
+    assert "without what analysts taught" not in ended.stderr
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    outliers = [alert["evidence"] for alert in told if alert["kind"] == "outlier"]
+    with_weights = [each["taught"]["version"] == 1 for each in outliers]
+    assert with_weights == [day_of_text(each["day"]) >= day for each in outliers]
+    assert 0 < sum(with_weights) < len(with_weights)
+    without = command(*given)
+    assert "weir: outlier scores are without what analysts taught" in without.stderr
+    (tmp_path / "weights.jsonl").write_text('{"version": 0}\n', encoding="utf-8")
+    wrong = command(*given, "--weights", tmp_path / "weights.jsonl")
+    assert wrong.returncode == 2
+    assert "weights.jsonl, line 1: version is '0'" in wrong.stderr
