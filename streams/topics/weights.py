@@ -41,7 +41,7 @@ def weights_bytes(version: WeightsVersion) -> bytes:
 def weights_of_file(path: Path) -> list[WeightsVersion]:
     """Return the versions of a JSON Lines file, as `weir teach --json` prints them.
 
-    Raises WeightsError with the line that is none, and OSError.
+    Raises WeightsError with the line that cannot be used, and OSError.
     """
     with path.open("rb") as file:
         return [
