@@ -103,11 +103,14 @@ def _topic(value: str) -> str:
     return value
 
 
-def _endpoint(value: str) -> str:
-    parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise ValueError("be a URL without a user, e.g. http://collector:4318/v1/traces")
-    return value.strip()
+def _url(example: str) -> Callable[[str], str]:
+    def parsed(value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+            raise ValueError(f"be a URL without a user, e.g. {example}")
+        return value.strip()
+
+    return parsed
 
 
 def _setting(parse: Callable[[str], Any], about: str, default: Any = MISSING) -> Any:  # noqa: ANN401 - as dataclasses.field
@@ -163,7 +166,9 @@ class Settings:
         _path, "A map of its records, if they are not Weir's own JSON.", None
     )
     schema_registry: str | None = _setting(
-        _endpoint, "The schema registry's API, for records of Avro and Protobuf.", None
+        _url("https://registry:8081"),
+        "The schema registry's API, for records of Avro and Protobuf.",
+        None,
     )
     schema_registry_user: str | None = _setting(_text, "As whom it is asked, if it asks.", None)
     schema_registry_password: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
@@ -216,7 +221,9 @@ class Settings:
     )
     metrics_port: int = _setting(_whole(0, PORT_MAX), "Its port; 0 is none.", 0)
     traces_endpoint: str | None = _setting(
-        _endpoint, "Where a worker sends its spans by OTLP/HTTP; none: nowhere.", None
+        _url("http://collector:4318/v1/traces"),
+        "Where a worker sends its spans by OTLP/HTTP; none: nowhere.",
+        None,
     )
     snapshot_key: Path | None = _setting(  # noqa: RUF009 - as dataclasses.field
         _path, "A file with the secret that signs the models' state; none: a digest.", None

@@ -20,8 +20,8 @@ _DIGEST_LENGTH: Final = 64
 class WeightsError(ProblemsError):
     """A version of weights that cannot be used."""
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("the weights cannot be used", problems)
+    def __init__(self, problems: list[str], said: str = "the weights cannot be used") -> None:
+        super().__init__(said, problems)
 
 
 class Weights(NamedTuple):

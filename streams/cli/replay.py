@@ -133,9 +133,11 @@ def _add_weights(book: "PolicyBook", path: Path | None) -> None:
     """Let the versions of a file hold, or say that the scores are without any."""
     if path is None:
         if book.is_taught:
-            said = "weir: outlier scores are without what analysts taught: give it by --weights"
+            said = "weir: outlier scores are without what analysts taught: give that by --weights"
             typer.echo(said, err=True)
         return
+    if not book.is_taught:
+        raise typer.BadParameter("no policy has taught = true in its [budget]: leave --weights out")
     from streams.topics.weights import weights_of_file
 
     for version in weights_of_file(path):

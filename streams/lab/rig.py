@@ -299,6 +299,10 @@ class WorkerProcess:
         self._log.close()
 
 
+_PYTHON_OPTIONS: Final = {"streams": ["-P"]}
+"""Our own programs are this Weir's, whatever lies in the folder in which the command was given."""
+
+
 def _started(
     command: Sequence[str],
     log: IO[bytes],
@@ -306,7 +310,7 @@ def _started(
     stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own command
-        tied([sys.executable, "-m", *command]),
+        tied([sys.executable, *_PYTHON_OPTIONS.get(command[0].split(".")[0], []), "-m", *command]),
         env={**without_weir(os.environ), **variables},
         stdin=stdin,
         stdout=log,

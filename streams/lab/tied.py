@@ -22,7 +22,7 @@ def tied(command: Sequence[str]) -> list[str]:
     """
     if sys.platform != "linux":
         return list(command)
-    return [sys.executable, "-m", "streams.lab.tied", str(os.getpid()), *command]
+    return [sys.executable, "-P", "-m", "streams.lab.tied", str(os.getpid()), *command]
 
 
 def tie(parent: int) -> None:

@@ -22,6 +22,8 @@ from streams.wire.columns import DecodedRun
 
 _log = logging.getLogger(__name__)
 
+_NOT_TAUGHT: Final = "nothing can be taught"
+
 DAYS_AHEAD: Final = 2
 """The next business day may begin at any moment; the one after it is a day away."""
 
@@ -41,14 +43,17 @@ def weights_bytes(version: WeightsVersion) -> bytes:
 def weights_of_file(path: Path) -> list[WeightsVersion]:
     """Return the versions of a JSON Lines file, as `weir teach --json` prints them.
 
-    Raises WeightsError with the line that cannot be used, and OSError.
+    Raises WeightsError with the line that cannot be used, or if there is no version, and OSError.
     """
     with path.open("rb") as file:
-        return [
+        versions = [
             _decoded(line, f"{path}, line {number}")
             for number, line in enumerate(file, 1)
             if line.strip()
         ]
+    if not versions:
+        raise WeightsError([f"{path} has no version"])
+    return versions
 
 
 class WeightsFollower(Follower):
@@ -103,10 +108,12 @@ async def learned_version(
 
     policies, _ = await read_policies(settings, policies)
     if policies is None or not policies.is_taught:
-        raise WeightsError(["no policy has `taught = true` in its [budget]"])
+        problem = "no policy has `taught = true` in its [budget]: set a version that has it"
+        raise WeightsError([problem], _NOT_TAUGHT)
     day = await last_day(settings, policies, read)
     if day is None:
-        raise WeightsError(["there is no transaction, so no business day to begin from"])
+        problem = "there is no transaction, so no business day to begin from"
+        raise WeightsError([problem], _NOT_TAUGHT)
     book = await read_weights(settings)
     from streams.topics.dispositions import read_dispositions  # noqa: PLC0415 - loads River
 

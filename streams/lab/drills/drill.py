@@ -15,14 +15,12 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 
 from monitor.core.alert import Kind
-from monitor.core.transaction import Fields, transaction_of
 from monitor.engine.engine import plain_engine
 from monitor.policy.policy import Policy, PolicyBook
 from monitor.population.rows import Row
 from streams.feed.reader import Batch
 from streams.kafka.broker_error import BrokerError
 from streams.kafka.cluster import cluster_of
-from streams.kafka.partitioner import dealer
 from streams.kafka.producer import Dispatch, Outbox, Outgoing
 from streams.kafka.reader import records_of_topic
 from streams.lab.broker import free_port
@@ -42,6 +40,7 @@ from streams.send.transactions import SLICE_RECORDS, dealt_slices
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from streams.wire.codec import alert_bytes
+from streams.wire.columns import read_run
 
 POLL_SECONDS: Final = 0.1
 SENDING_SECONDS_MAX: Final = 600.0
@@ -305,7 +304,7 @@ class Drill:
         alerts = [json.loads(record.value) for record in records]
         found = compare_alerts(found, expected, policy.thresholds, alerts)
         if policy.gauges:
-            again = self._gauges_again(policy)
+            again = await self._gauges_again(policy)
             told = last_of(alert for alert in alerts if alert["kind"] == Kind.LIMIT.value)
             differing = sum(told[name] != again[name] for name in again.keys() & told.keys())
             found = found._replace(
@@ -348,18 +347,18 @@ class Drill:
                 times[row[1], row[0]] = sent_at
         return times
 
-    def _gauges_again(self, policy: Policy) -> dict[str, Mapping[str, Any]]:
-        """Return what is told last of limits on gauges where the rows are decided in one go."""
-        partitions = self.settings.partitions
-        deal, by_partition = dealer(partitions), defaultdict[int, list[Fields]](list)
-        for fields in [*self.rows, *closing_batch(self.rows, partitions).rows]:
-            account_id = fields[1]
-            assert account_id is not None, "a row has an account"
-            by_partition[deal(account_id)].append(fields)
+    async def _gauges_again(self, policy: Policy) -> dict[str, Mapping[str, Any]]:
+        """Return what is told last of limits on gauges where each partition is decided in one go.
+
+        In the order of the topic: a sender whose broker fails may send a batch behind later ones.
+        """
+        by_partition = defaultdict[int, list[Any]](list)
+        for record in await self.all_of(self.topics.transactions):
+            by_partition[record.partition].append(record)
         alerts: list[Mapping[str, Any]] = []
-        for number, rows in by_partition.items():
-            engine = plain_engine(number, PolicyBook([policy]), partitions)
-            engine.observe(range(len(rows)), [transaction_of(fields) for fields in rows])
+        for number, records in by_partition.items():
+            engine = plain_engine(number, PolicyBook([policy]), self.settings.partitions)
+            engine.observe_run(read_run([records]))
             told = engine.take_step().alerts
             alerts += [json.loads(alert_bytes(alert)) for alert in told if alert.kind is Kind.LIMIT]
         return last_of(alerts)
