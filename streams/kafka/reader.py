@@ -124,6 +124,17 @@ class TopicReader:
         fetched = await self._consumer.getmany(partition, timeout_ms=round(seconds * 1000))
         return [record for run in fetched.values() for record in run]
 
+    async def last_of(self, number: int, count: int) -> list[Any]:
+        """Return the records among the last `count` offsets of a partition, as it ends now."""
+        self.go_to(number, 0)
+        while (end := self.end_of(number)) is None:
+            await self.read_of(number)
+        self.go_to(number, max(end - count, 0))
+        records: list[Any] = []
+        while await self.position(number) < end:
+            records += await self.read_of(number)
+        return records
+
     def _ensure_reading(self) -> None:
         """Raise KafkaError if aiokafka's task that fetches has ended: nothing would come for ever.
 

@@ -163,13 +163,7 @@ async def _last_transactions(
     read: Reading, tail: TopicReader, number: int, skew: int
 ) -> list[Transaction]:
     """Return the transactions among the last records of a partition."""
-    tail.go_to(number, 0)
-    while (end := tail.end_of(number)) is None:
-        await tail.read_of(number)
-    tail.go_to(number, max(end - LAST_RECORDS, 0))
-    records: list[Any] = []
-    while await tail.position(number) < end:
-        records += await tail.read_of(number)
+    records = await tail.last_of(number, LAST_RECORDS)
     items = (await read([records])).judged(skew)
     return [item for item in items if isinstance(item, Transaction)]
 

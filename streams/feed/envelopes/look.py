@@ -51,17 +51,8 @@ async def look_at(settings: Settings) -> MapLook:
     tail = TopicReader(cluster_of(settings), topic, count)
     await tail.start()
     try:
-        gone_to: dict[int, int] = {}
-        while len(gone_to) < count or not await tail.is_at_end():
-            records = await tail.read()
-            for number in set(range(count)) - gone_to.keys():
-                end = tail.end_of(number)
-                if end is not None:
-                    gone_to[number] = max(end - LAST_RECORDS, 0)
-                    tail.go_to(number, gone_to[number])
-                    records = [record for record in records if record.partition != number]
-            near = [record for record in records if record.partition in gone_to]
-            for record in near:
+        for number in range(count):
+            for record in await tail.last_of(number, LAST_RECORDS):
                 (item,) = (await reading.read([[record]])).items
                 counts["records"] += 1
                 if isinstance(item, LeftOut):
