@@ -40,7 +40,7 @@ RUN install --directory --owner weir --group weir /var/cache/weir /var/lib/weir
 USER 10001:10001
 # All kernels are compiled here, and not for 20 s and more at each start. Numba wants the folder to be
 # writable, so compose mounts a volume there, which begins with what the image has.
-RUN python -c "from models.learner import learner; from streams.worker import engines; learner.prepare(); engines.prepare()"
+RUN python -c "from models.learner import learner; from streams.worker import engines; learner.prepare(is_taught=True); engines.prepare()"
 WORKDIR /tmp
 EXPOSE 9464
 # Alive, not ready: some orchestrators end what is unhealthy, and a broker's outage is no reason to.

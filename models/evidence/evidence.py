@@ -5,6 +5,10 @@ and of a forest on two inputs. An account-day has the greatest of its transactio
 of its sum, count, velocity and pass-through as they stand; at its end a second forest adds its own.
 The weights are constants, chosen by evidence on labelled sets and on made populations;
 docs/models.md says what each is worth. Scores are logarithms of evidence.
+
+Sum, count and velocity are surprises in standard deviations. Such a score is evidence only as far
+as it is both rarer than others' and beyond what chance alone would bring an account: among enough
+account-days some are the busiest, with nothing wrong about them.
 """
 
 import math
@@ -89,6 +93,9 @@ W_DAY_FOREST: Final = 0.001
 W_AMOUNT: Final = 0.01
 """Of the population-amount term, which is off by default."""
 
+CHANCE_ASKED: Final = 0.05
+"""Where a tail calls a surprise more usual than this, its evidence is next to nothing anyway."""
+
 INPUTS: Final = ("log_ratio", "log_level")
 DAY_INPUTS: Final = (
     "amount_z", "sum_z", "count_z", "velocity", "surprise", "new_counterparties", "pass_through",
@@ -156,6 +163,25 @@ def evidence(tails: Any, kind: int, score: float) -> float:
 
 
 @compiled
+def surprise_evidence(tails: Any, kind: int, surprise: float) -> float:
+    """Return the e-value of a surprise in standard deviations; 0 while its tail is not warmed up.
+
+    It is that of the tail, or of a normal variable if the tail calls it rarer: the greater of two
+    probabilities of one event is a probability of it, too, so the mean stays at most one.
+    """
+    p = tail.probability(tails, kind, surprise)
+    if p < CHANCE_ASKED:
+        p = max(p, beyond_by_chance(surprise))
+    return tail.evidence(p)
+
+
+@compiled
+def beyond_by_chance(surprise: float) -> float:
+    """Return the probability that a normal variable is so many standard deviations or more."""
+    return 0.5 * math.erfc(surprise / math.sqrt(2))
+
+
+@compiled
 def log_of(total: float) -> float:
     """Return evidence as a score: its logarithm, within bounds."""
     return min(max(math.log(total), SCORE_MIN), SCORE_MAX)
@@ -166,9 +192,9 @@ def day_evidence(account: Any, tails: Any) -> float:
     """Return the evidence of an account-day as it stands, without its forest's."""
     return (
         math.exp(np.float64(account["day_score"]))
-        + W_SUM * evidence(tails, T_SUM, np.float64(account["day_sum_z"]))
-        + W_COUNT * evidence(tails, T_COUNT, np.float64(account["day_count_z"]))
-        + W_VELOCITY * evidence(tails, T_VELOCITY, np.float64(account["day_velocity"]))
+        + W_SUM * surprise_evidence(tails, T_SUM, np.float64(account["day_sum_z"]))
+        + W_COUNT * surprise_evidence(tails, T_COUNT, np.float64(account["day_count_z"]))
+        + W_VELOCITY * surprise_evidence(tails, T_VELOCITY, np.float64(account["day_velocity"]))
         + W_PASS * evidence(tails, T_PASS, np.float64(account["day_pass_through"]))
     )
 
