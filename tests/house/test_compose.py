@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,20 @@ def test_the_specification_tells_a_condition_that_is_none() -> None:
     broken["services"]["worker-1"]["depends_on"]["kafka"]["condition"] = "service_well"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, vendored_schema())
+
+
+def test_the_page_of_topic_maps_shows_an_override_of_it() -> None:
+    page = (ROOT / "docs" / "topic-maps.md").read_text(encoding="utf-8")
+    found = re.search(r"^    x-map:.*\n(?:(?:    .*)?\n)+", page, re.MULTILINE)
+    assert found
+    override = yaml.safe_load(textwrap.dedent(found[0]))
+    jsonschema.validate(override, vendored_schema())
+    assert set(override["services"]) == {"worker-1", "worker-2", "console"} <= set(SERVICES)
+    for service in override["services"].values():
+        (config,) = service["configs"]
+        settings = settings_of(service["environment"] | {"WEIR_BROKER": "kafka:9092"})
+        assert settings.transactions_map == Path(config["target"])
+        assert config["source"] in override["configs"]
 
 
 @each_service

@@ -12,6 +12,7 @@ DASHBOARDS = ROOT / "dashboards"
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IMAGE = dict(re.findall(r"^(?:ENV| {4}) ?([A-Z_]+)=(\S+?)(?: \\)?$", DOCKERFILE, re.MULTILINE))
 POLICY = (ROOT / "examples" / "full.policy.toml").read_text(encoding="utf-8")
+MAP = (ROOT / "examples" / "debezium.topic.toml").read_text(encoding="utf-8")
 SECRETS = "/run/secrets/weir"
 VERSIONS = ("1.29", "1.37")
 """The least Kubernetes that the chart takes, and the newest whose schemas there are."""
@@ -62,6 +63,15 @@ WHOLE = merged(
         "kafka": {"ca": {"secret": "kafka-ca"}},
         "image": {"pullSecrets": ["registry"]},
         "store": {"daysClaim": "weir-days"},
+        "transactions": {
+            "topic": "bank.public.postings",
+            "map": {"text": MAP},
+            "registry": {
+                "url": "https://registry.bank.example",
+                "user": "weir",
+                "password": {"secret": "registry"},
+            },
+        },
         "worker": {
             "snapshotKey": {"secret": "weir-models"},
             "kafka": {"certificate": {"secret": "kafka-tls"}},

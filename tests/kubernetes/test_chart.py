@@ -132,6 +132,19 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a number as text": ({"kafka": {"partitions": "8"}}, "/kafka/partitions"),
     "no policy": ({"policy": {"text": ""}}, "give the policy once"),
     "two policies": ({"policy": {"configMap": "a"}}, "give the policy once"),
+    "two maps": ({"transactions": {"map": {"text": "a", "configMap": "a"}}}, "give the map once"),
+    "a registry without a map": (
+        {"transactions": {"registry": {"url": "https://a.example"}}},
+        "of use with a map only",
+    ),
+    "a registry's user without a password": (
+        {"transactions": {"map": {"configMap": "a"}, "registry": {"user": "a"}}},
+        "registry.password.secret",
+    ),
+    "no address of a registry": (
+        {"transactions": {"registry": {"url": "registry:8081"}}},
+        "/transactions/registry/url",
+    ),
     "more workers than partitions": ({"worker": {"replicas": 9}}, "9 workers are more than the 8"),
     "scaling beyond the partitions": (
         {"worker": {"autoscaling": {"kind": "keda", "max": 9}}},

@@ -21,6 +21,7 @@ from tests.kubernetes.chart import (
     DASHBOARDS,
     KINDS,
     LEAST,
+    MAP,
     POLICY,
     ROOT,
     SECRETS,
@@ -214,6 +215,31 @@ def test_another_policy_starts_the_workers_again(chart: Helm) -> None:
 
     assert annotations(POLICY) == annotations(POLICY)
     assert annotations(POLICY) != annotations(POLICY + "# changed\n")
+
+
+def test_a_map_is_read_by_workers_and_console_and_another_one_starts_workers_again(
+    chart: Helm,
+) -> None:
+    def made(text: str) -> list[Manifest]:
+        return chart.template(merged(WHOLE, {"transactions": {"map": {"text": text}}}))
+
+    first = made(MAP)
+    assert of_kind(first, "ConfigMap")["weir-map"]["data"] == {"map.toml": MAP}
+    for name, pod in pods(first).items():
+        given = environment(pod).get("WEIR_TRANSACTIONS_MAP")
+        mounted = {each["name"]: each["mountPath"] for each in pod["containers"][0]["volumeMounts"]}
+        volumes = {each["name"]: each for each in pod["volumes"]}
+        if name not in {"worker", "console"}:
+            assert given is None
+            continue
+        assert given == f"{mounted['map']}/map.toml"
+        assert volumes["map"]["configMap"]["name"] == "weir-map"
+
+    def annotations(manifests: list[Manifest]) -> Any:  # noqa: ANN401 - of a manifest
+        return of_kind(manifests, "Deployment")["weir-worker"]["spec"]["template"]["metadata"]
+
+    assert annotations(made(MAP)) == annotations(first)
+    assert annotations(made(MAP + "# changed\n")) != annotations(first)
 
 
 @pytest.mark.parametrize("release", ["weir", "weir-test", "risk"])

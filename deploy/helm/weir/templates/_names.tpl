@@ -27,6 +27,16 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if eq (empty .Values.policy.text) (empty .Values.policy.configMap) }}
 {{- fail "give the policy once: --set-file policy.text=policy.toml, or policy.configMap" }}
 {{- end }}
+{{- $transactions := .Values.transactions }}
+{{- if and $transactions.map.text $transactions.map.configMap }}
+{{- fail "give the map once: --set-file transactions.map.text=map.toml, or transactions.map.configMap" }}
+{{- end }}
+{{- if and $transactions.registry.url (not $transactions.map.text) (not $transactions.map.configMap) }}
+{{- fail "transactions.registry.url is of use with a map only: give transactions.map" }}
+{{- end }}
+{{- if and $transactions.registry.user (not $transactions.registry.password.secret) }}
+{{- fail "transactions.registry.user needs transactions.registry.password.secret" }}
+{{- end }}
 {{- $scaling := .Values.worker.autoscaling }}
 {{- $most := ternary (int .Values.worker.replicas) (int $scaling.max) (eq $scaling.kind "none") }}
 {{- if gt $most (int .Values.kafka.partitions) }}

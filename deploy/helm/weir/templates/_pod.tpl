@@ -26,6 +26,23 @@
 {{- if $own.tokenAudience }}
 - {name: WEIR_SASL_TOKEN, value: /run/secrets/weir/kafka-token}
 {{- end }}
+{{- with .root.Values.transactions.topic }}
+- {name: WEIR_TRANSACTIONS_TOPIC, value: {{ . | quote }}}
+{{- end }}
+{{- if include "weir.map" . }}
+- {name: WEIR_TRANSACTIONS_MAP, value: /etc/weir-map/map.toml}
+{{- with .root.Values.transactions.registry }}
+{{- if .url }}
+- {name: WEIR_SCHEMA_REGISTRY, value: {{ .url | quote }}}
+{{- end }}
+{{- if .user }}
+- {name: WEIR_SCHEMA_REGISTRY_USER, value: {{ .user | quote }}}
+{{- end }}
+{{- if .password.secret }}
+- {name: WEIR_SCHEMA_REGISTRY_PASSWORD, value: /run/secrets/weir/registry-password}
+{{- end }}
+{{- end }}
+{{- end }}
 - {name: WEIR_DATA_DIR, value: /tmp/weir}
 - {name: WEIR_METRICS_HOST, value: 0.0.0.0}
 - {name: WEIR_METRICS_PORT, value: "9464"}
@@ -45,6 +62,14 @@
 {{- range $name, $value := .root.Values.settings }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
+{{- end }}
+
+{{- /* The ConfigMap with the map of a topic of others, for those who read transactions; else nothing. */}}
+{{- define "weir.map" -}}
+{{- $map := .root.Values.transactions.map -}}
+{{- if and (or $map.text $map.configMap) (has .component (list "worker" "console")) -}}
+{{- $map.configMap | default (printf "%s-map" (include "weir.name" .root)) -}}
+{{- end -}}
 {{- end }}
 
 {{- define "weir.secret" -}}
@@ -68,6 +93,9 @@
 {{- with $own.tokenAudience }}
 - serviceAccountToken: {audience: {{ . | quote }}, expirationSeconds: 3600, path: kafka-token}
 {{- end }}
+{{- if include "weir.map" . }}{{ with .root.Values.transactions.registry.password }}{{ if .secret }}
+{{ include "weir.secret" (list .secret .key "registry-password") }}
+{{- end }}{{ end }}{{ end }}
 {{- if eq .component "worker" }}{{ with .values.snapshotKey }}{{ if .secret }}
 {{ include "weir.secret" (list .secret .key "snapshot-key") }}
 {{- end }}{{ end }}{{ end }}
@@ -152,6 +180,9 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- if include "weir.secrets" . | trim }}
 - {name: secrets, mountPath: /run/secrets/weir, readOnly: true}
 {{- end }}
+{{- if include "weir.map" . }}
+- {name: map, mountPath: /etc/weir-map, readOnly: true}
+{{- end }}
 {{- if and (has .component (list "archive" "console")) .root.Values.store.daysClaim }}
 - {name: days, mountPath: /var/lib/weir/days}
 {{- end }}
@@ -165,6 +196,10 @@ tolerations: {{- toYaml . | nindent 2 }}
   projected:
     defaultMode: 0440
     sources: {{- . | nindent 6 }}
+{{- end }}
+{{- with include "weir.map" . }}
+- name: map
+  configMap: {name: {{ . }}, items: [{key: map.toml, path: map.toml}]}
 {{- end }}
 {{- if and (has .component (list "archive" "console")) .root.Values.store.daysClaim }}
 - name: days
