@@ -60,16 +60,13 @@ def check(
         replication=settings.replication,
     )  # fmt: skip
     ready = not (found.missing or found.wrong or found.codecs_unreadable)
-    notes = [f"missing: {name} (weir check --create-topics creates it)" for name in found.missing]
-    notes += [f"wrong: {why}" for why in found.wrong]
-    notes += [f"created: {name}" for name in found.created]
-    notes += [f"note: {note}" for note in found.notes]
-    notes += notes_of(found)
+    notes = list(notes_of(found))
     waiting = WaitingPartitions([], []) if found.missing else asyncio.run(read_waiting(settings))
     notes += [account.text() for account in waiting.held_back]
     look = None
     if settings.transactions_map and not found.missing:
         look = asyncio.run(look_at(settings))
+        ready = ready and look.fits
         notes.append(look.text())
     if as_json:
         held_back = [account._asdict() for account in waiting.held_back]
@@ -85,7 +82,13 @@ def check(
 
 
 def notes_of(found: "Probe") -> Iterator[str]:
-    """Yield what is said of a broker beside its topics."""
+    """Yield what is said of topics, and of their broker."""
+    yield from (
+        f"missing: {name} (weir check --create-topics creates it)" for name in found.missing
+    )
+    yield from (f"wrong: {why}" for why in found.wrong)
+    yield from (f"created: {name}" for name in found.created)
+    yield from (f"note: {note}" for note in found.notes)
     for codec in found.codecs_unreadable:
         yield f"wrong: records compressed by {codec} cannot be read: pip install cramjam"
     for codec in found.codecs_refused:

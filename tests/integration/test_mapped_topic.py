@@ -133,6 +133,10 @@ def test_change_events_decide_as_rows_of_weir_and_are_explained(
         assert told.returncode == 0, told.stderr
         assert "of the last 9 records, by the map: 5 are transactions" in told.stdout
         assert "1 are left out by [[where]], 2 are rejected as malformed" in told.stdout
+        send(settings, [(key_of(1001), b'{"of": "another table"}')] * 20, partition=0)
+        told = command("check", **settings.variables())
+        assert told.returncode == 3, told.stdout
+        assert "wrong: of the last 29 records, by the map: 5 are transactions" in told.stdout
         (tmp_path / "transactions.csv").write_text("transaction_id\n", encoding="utf-8")
         sent = command("send", tmp_path / "transactions.csv", **settings.variables())
         assert sent.returncode == 2
@@ -186,7 +190,8 @@ def test_a_worker_waits_for_the_registry_and_passes_no_record_over(
             with running(settings) as worker:
                 rows = [Booking(1, 1001, START, -60000), Booking(2, 1001, START, -1)]
                 send(settings, [(b"1001", avro_event(row, 7)) for row in rows])
-                until(lambda: bool(registry.asked), "the registry is asked", worker)
+                away = "is away, and records wait for schema 7"
+                until(lambda: away in worker.said(), "it says that it waits", worker)
                 time.sleep(8)  # longer than a worker may stall
                 worker.ensure_running()
                 assert total_of(worker.samples(), "weir_transactions_total") == 0
@@ -195,4 +200,3 @@ def test_a_worker_waits_for_the_registry_and_passes_no_record_over(
                 assert read(settings, Topics.of(settings).rejections) == []
                 (alert, *_) = read(settings, Topics.of(settings).alerts)
                 assert (alert["account_id"], alert["value"]) == ("1001", "600.00")
-                assert "is away, and records wait for schema 7" in worker.last_words()

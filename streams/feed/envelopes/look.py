@@ -26,8 +26,15 @@ class MapLook(NamedTuple):
     left_out: int
     rejected: dict[str, tuple[int, str]]
 
+    @property
+    def fits(self) -> bool:
+        """Whether the map does not reject more than half of them: then it is of other records."""
+        return 2 * sum(count for count, _ in self.rejected.values()) <= self.records
+
     def text(self) -> str:
         """Return it as a sentence."""
+        if not self.records:
+            return "the topic has no record to try the map on: check again once there is one"
         said = [f"{self.transactions} are transactions"]
         if self.left_out:
             said.append(f"{self.left_out} are left out by [[where]]")
@@ -35,7 +42,8 @@ class MapLook(NamedTuple):
             f"{count} are rejected as {reason} ({detail})"
             for reason, (count, detail) in self.rejected.items()
         ]
-        return f"of the last {self.records} records, by the map: {', '.join(said)}"
+        text = f"of the last {self.records} records, by the map: {', '.join(said)}"
+        return text if self.fits else f"wrong: {text}. Mend the map before workers read by it"
 
 
 async def look_at(settings: Settings) -> MapLook:
