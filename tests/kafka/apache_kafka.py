@@ -116,6 +116,7 @@ class ApacheKafka:
     def begin(self) -> None:
         """Start its process, and do not wait."""
         assert not self.is_running()
+        self._reap()  # one that ended by itself
         self._folder.mkdir(parents=True, exist_ok=True)
         if not (self._folder / "data" / "meta.properties").exists():
             self._format()
@@ -152,6 +153,14 @@ class ApacheKafka:
             self._process.send_signal(signal.SIGKILL)
         self._reap()
 
+    def end_within(self, seconds: float) -> int | None:
+        """Wait until it ends by itself, and return its status; None if it runs for longer."""
+        assert self._process is not None
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
     def pause(self) -> None:
         """Let it stand still (SIGSTOP): its connections stay open, and nothing comes from them."""
         os.kill(self.pid, signal.SIGSTOP)
@@ -167,9 +176,12 @@ class ApacheKafka:
 
     def last_words(self) -> str:
         """Return the end of what it logged."""
+        return self.said()[-LAST_WORDS_BYTES:].strip()
+
+    def said(self) -> str:
+        """Return all that it logged, however often it was started."""
         log = self._folder / "kafka.log"
-        text = log.read_bytes()[-LAST_WORDS_BYTES:] if log.exists() else b""
-        return text.decode(errors="replace").strip()
+        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
     def __enter__(self) -> Self:
         self.start()

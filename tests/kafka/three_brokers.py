@@ -12,11 +12,15 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from tests.kafka.apache_kafka import START_SECONDS_MAX, ApacheKafka, new_cluster_id
+from tests.support.bad_network import BadNetwork
 
 CONTROLLER: Final = 100
 """The number of the controller among the nodes."""
 
 NUMBERS: Final = (1, 2, 3)
+
+OUTSIDE: Final = "OUTSIDE"
+"""The listener of clients that come through a network; brokers have another one among them."""
 
 SETTINGS: Final = {
     "default.replication.factor": "3",
@@ -26,6 +30,8 @@ SETTINGS: Final = {
     "transaction.state.log.min.isr": "2",
     "share.coordinator.state.topic.replication.factor": "3",
     "share.coordinator.state.topic.min.isr": "2",
+    # A segment that is read again after a kill takes all bytes of its index (10 MB by default).
+    "log.index.size.max.bytes": "65536",
     # As Kafka has it: a broker that is fenced while it lives costs time here, and no topic.
     "broker.session.timeout.ms": "9000",
 }
@@ -59,34 +65,52 @@ class _Controller(ApacheKafka):
 
 
 class _Broker(ApacheKafka):
-    """One of the brokers."""
+    """One of the brokers. By its listener OUTSIDE it is reached through a network."""
 
     heap: ClassVar = ("-Xms128m", "-Xmx320m")
 
-    def __init__(self, jars: Path, folder: Path, number: int, controller: _Controller) -> None:
-        super().__init__(jars, folder, SETTINGS)
+    def __init__(
+        self,
+        jars: Path,
+        folder: Path,
+        number: int,
+        controller: _Controller,
+        network: BadNetwork | None,
+    ) -> None:
+        super().__init__(jars, folder, SETTINGS, {OUTSIDE: "PLAINTEXT"} if network else {})
         self._number = number
         self._controller = controller
         self._cluster_id = controller._cluster_id
+        self.outside_port = self._ports.get(OUTSIDE, 0)  # where the network leads to
+        self._way = network.way_to(self.outside_port) if network else 0
+
+    @property
+    def outside(self) -> str:
+        """host:port of the way through the network."""
+        return f"127.0.0.1:{self._way}"
 
     def _place(self) -> Mapping[str, str]:
-        listener = f"PLAINTEXT://{self.bootstrap}"
+        listeners = advertised = f"PLAINTEXT://{self.bootstrap}"
+        if self._way:
+            listeners += f",{OUTSIDE}://{self.bootstrap_of(OUTSIDE)}"
+            advertised += f",{OUTSIDE}://{self.outside}"
         return {
             "process.roles": "broker",
             "node.id": str(self._number),
             "controller.quorum.voters": self._controller.voters,
-            "listeners": listener,
-            "advertised.listeners": listener,
+            "listeners": listeners,
+            "advertised.listeners": advertised,
         }
 
 
 class ThreeBrokers:
     """The cluster: each broker by its number, on the same port and data however often it starts."""
 
-    def __init__(self, jars: Path, folder: Path) -> None:
-        self._controller = _Controller(jars, folder / "controller", new_cluster_id())
+    def __init__(self, jars: Path, folder: Path, network: BadNetwork | None = None) -> None:
+        self._folder = folder
+        self.controller = _Controller(jars, folder / "controller", new_cluster_id())
         self.brokers = {
-            number: _Broker(jars, folder / f"broker-{number}", number, self._controller)
+            number: _Broker(jars, self._place_of(number), number, self.controller, network)
             for number in NUMBERS
         }
 
@@ -94,6 +118,15 @@ class ThreeBrokers:
     def bootstrap(self) -> str:
         """host:port of each broker, with commas between."""
         return ",".join(broker.bootstrap for broker in self.brokers.values())
+
+    @property
+    def outside(self) -> str:
+        """The same for clients that come through the network."""
+        return ",".join(broker.outside for broker in self.brokers.values())
+
+    def data_of(self, number: int) -> Path:
+        """Return the folder in which a broker has its data."""
+        return self._place_of(number) / "data"
 
     def start(self) -> None:
         """Start what does not run, and return when every copy is in sync."""
@@ -135,8 +168,11 @@ class ThreeBrokers:
                 if len(partition["isr_nodes"]) < len(partition["replica_nodes"])
             ]
 
+    def _place_of(self, number: int) -> Path:
+        return self._folder / f"broker-{number}"
+
     def _nodes(self) -> list[ApacheKafka]:
-        return [self._controller, *self.brokers.values()]
+        return [self.controller, *self.brokers.values()]
 
     def _until(self, reached: Callable[[], bool], what: str) -> None:
         give_up_at = time.monotonic() + START_SECONDS_MAX

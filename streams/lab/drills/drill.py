@@ -415,6 +415,10 @@ class Drill:
 
     def _committed(self) -> int:
         """Return how many records the group has committed."""
+        return sum(self.committed_offsets())
+
+    def committed_offsets(self) -> list[int]:
+        """Return the offset that the group has committed of each partition; 0 if it has none."""
         reader = KafkaConsumer(
             **cluster_of(self.settings).for_kafka_python(), group_id=self.settings.group,
             enable_auto_commit=False,
@@ -422,7 +426,7 @@ class Drill:
         try:
             topic = self.topics.transactions
             partitions = [TopicPartition(topic, n) for n in range(self.settings.partitions)]
-            return sum(reader.committed(partition) or 0 for partition in partitions)
+            return [reader.committed(partition) or 0 for partition in partitions]
         finally:
             reader.close()
 
