@@ -182,19 +182,25 @@ def _why_limit(record: Record) -> list[str]:
             )
         else:
             found.append(_("That is %(over)s too much.", over=over))
-    if said.get("active_before"):
-        before = day(said["active_before"])
-        found.append(_("What came last before that was on %(day)s.", day=before))
-    usual = said.get("usual")
-    if isinstance(usual, Mapping):
-        found.append(_usual(record, usual))
-    share = said.get("share")
-    if isinstance(share, Mapping):
-        found.append(_whose(record, share))
+    found += _of_what(record, said)
     origin = said.get("origin")
     if isinstance(origin, Mapping):
         found.append(_tipping(record, origin))
     return found
+
+
+def _of_what(record: Record, said: Record) -> Iterator[str]:
+    """Yield what a measured value is made of, or measured by."""
+    if said.get("active_before"):
+        before = day(said["active_before"])
+        yield _("What came last before that was on %(day)s.", day=before)
+    usual, converted, share = (said.get(name) for name in ("usual", "converted", "share"))
+    if isinstance(usual, Mapping):
+        yield _usual(record, usual)
+    if isinstance(converted, Mapping):
+        yield from _converted(converted)
+    if isinstance(share, Mapping):
+        yield _whose(record, share)
 
 
 def _whose(record: Record, share: Record) -> str:
@@ -205,6 +211,23 @@ def _whose(record: Record, share: Record) -> str:
         part=words.money(share.get("amount"), record.get("currency")),
         whole=words.money(share.get("of"), record.get("currency")),
     )
+
+
+def _converted(converted: Record) -> Iterator[str]:
+    """Yield what was converted, by currency, and what has no rate."""
+    amounts = [its for its in words.listed(converted.get("amounts")) if isinstance(its, Mapping)]
+    yield _(
+        "In the sum are %(amounts)s, each at the rate of its business day.",
+        amounts=words.joined(
+            [words.money(its.get("amount"), its.get("currency")) for its in amounts]
+        ),
+    )
+    without = words.listed(converted.get("without_rate"))
+    if without:
+        yield _(
+            "No rate is known of %(days)s: that is not in the sum.",
+            days=words.joined([str(each) for each in without]),
+        )
 
 
 def _usual(record: Record, usual: Record) -> str:

@@ -21,6 +21,7 @@ from monitor.core.alert import Alert, Cause, Status
 from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share, UsualDays
 from monitor.core.threshold import Scope, scope_of
 from monitor.engine.superseded import SupersededGauges
+from monitor.gauges.conversion import Conversion
 from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
 from monitor.gauges.paid import of_new, paid_days
@@ -39,7 +40,10 @@ _NOTHING: Final[Mapping[OfPeriod, GaugeTold]] = MappingProxyType({})
 
 
 class Exceeded(NamedTuple):
-    """A period of a group that exceeds a limit: it begins `at`, and `value` is its greatest."""
+    """A period of a group that exceeds a limit: it begins `at`, and `value` is its greatest.
+
+    `cells` are what that value is of.
+    """
 
     limit: GaugeLimit
     at: int
@@ -47,6 +51,7 @@ class Exceeded(NamedTuple):
     share: Share | None = None
     active: int = 0
     usual: UsualDays | None = None
+    cells: Sequence[Cell] = ()
 
 
 class Why(Enum):
@@ -87,6 +92,7 @@ class GaugeAlerts:
         self._places: dict[int, int] = {}  # of the versions in that order
         self._stating: dict[str, list[int]] = {}  # the versions that have limits on a gauge
         self._superseded = SupersededGauges(policies.policies)
+        self._conversion = Conversion(policies.rates_for, ledger.calendar)
         self._is_whole_ever = True  # whether all gauges were there before the first record
 
     def begin(self) -> None:
@@ -94,6 +100,7 @@ class GaugeAlerts:
 
         What was watched before is watched on, to be withdrawn where it stands no more.
         """
+        self._conversion.begin()
         policies = self._policies.policies
         self.watched, self._superseded = {}, SupersededGauges(policies)
         needless = self._needless()
@@ -206,10 +213,10 @@ class GaugeAlerts:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
                 usual = gauge.usual_of(cells, at, self.since[group[0]])
-                value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
+                value = self._value_of(gauge, of_period, usual)
                 share, active = gauge.share_of(of_period), self._active_before(gauge, cells, at)
                 value = limit.counted(value, of_period)
-                found = Exceeded(limit, at, value, share, active, usual)
+                found = Exceeded(limit, at, value, share, active, usual, of_period)
                 self._tell(gauged, group, found, change, stands=False)
         if self.watched[group[0]].remembered and change.why is not Why.DECIDED:
             self._look_after(gauged, group, change)
@@ -327,7 +334,7 @@ class GaugeAlerts:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
         usual = gauge.usual_of(cells, first, self.since[group[0]])
-        value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
+        value = self._value_of(gauge, of_period, usual)
         watched = self.watched[group[0]]
         if value <= watched.least or not self._is_whole(gauge, watched.name, first):
             return []
@@ -340,7 +347,13 @@ class GaugeAlerts:
         limit = self._deciding(policy.version, watched, scope, first)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
-        return [Exceeded(limit, first, value, gauge.share_of(of_period), active, usual)]
+        share = gauge.share_of(of_period)
+        return [Exceeded(limit, first, value, share, active, usual, of_period)]
+
+    def _value_of(self, gauge: Gauge, cells: Sequence[Cell], usual: UsualDays | None) -> int:
+        if gauge.usual is not None:
+            return gauge.ratio_of(usual)
+        return self._conversion.value_of(gauge, cells)
 
     def _active_before(self, gauge: Gauge, cells: Sequence[Cell], day: int) -> int:
         """Return the last day before a silence; 0 if it is of before what was measured whole.
@@ -376,7 +389,9 @@ class GaugeAlerts:
         latest: dict[str, int] = {}  # the place of the last alert of each limit
         watched = self.watched[group[0]]
         least = watched.least
-        for at, value, of_window in window_values(gauge, cells, first, last):
+        for at, value, of_window in window_values(
+            gauge, cells, first, last, self._conversion.value_of
+        ):
             if value <= least:
                 continue
             limit = self._decided(watched, change.account_day.account, at)
@@ -390,10 +405,11 @@ class GaugeAlerts:
             place = latest.get(limit.limit_id)
             if place is None or at >= found[place].at + length:
                 latest[limit.limit_id] = len(found)
-                found.append(Exceeded(limit, at, value, gauge.share_of(of_window)))
+                share = gauge.share_of(of_window)
+                found.append(Exceeded(limit, at, value, share, cells=of_window))
             elif value > found[place].value:
                 share = gauge.share_of(of_window)
-                found[place] = found[place]._replace(value=value, share=share)
+                found[place] = found[place]._replace(value=value, share=share, cells=of_window)
         return found
 
     def _decided(self, watched: Watched, account: Account, at: int) -> GaugeLimit | None:
@@ -518,7 +534,7 @@ class GaugeAlerts:
         stands: bool = True,
     ) -> None:
         """Tell how a limit stands on a period, where that differs from what was told last."""
-        limit, at, value, share, active, usual = found
+        limit, at, value, share, active, usual, cells = found
         gauge = limit.gauge
         of_group = gauged.told.setdefault(group, {})
         before = of_group.get((at, limit.limit_id))
@@ -567,6 +583,7 @@ class GaugeAlerts:
                 change.cause,
                 self._ledger.calendar,
                 why,
+                self._conversion.sum_of(gauge, cells),
             )
         )
 

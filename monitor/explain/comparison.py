@@ -15,7 +15,8 @@ from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
 from monitor.gauges.gauge import Party, party_of
 from monitor.gauges.paid import PaidDays
-from monitor.gauges.telling import where_fields
+from monitor.gauges.rates import Rate, converted
+from monitor.gauges.telling import EVERY_CURRENCY, where_fields
 from monitor.gauges.where import GaugeFilter
 from monitor.policy.lists import NO_LISTS
 from monitor.policy.policy import Policy
@@ -174,7 +175,10 @@ class Measured:
         self._begin, self._end = begin + is_rolling, end + is_rolling
         self.sums_amounts = said["measure"] in SUMS
         self._calendar = calendar
-        self._currency = alert["currency"]
+        self._base = alert["currency"] if said.get("currency") == EVERY_CURRENCY else None
+        self._currency = alert["currency"] if self._base is None else None
+        self._rates = _rates_said(alert["evidence"].get("converted", {}))
+        self._of_days: dict[tuple[str, int], int] = {}  # what is to be converted, so far
         is_net = said["measure"] == Measure.NET
         self._direction = Direction.BOTH if is_net else Direction(alert["direction"])
         self._per = [(Party(name), whose) for name, whose in said.get("per", {}).items()]
@@ -182,6 +186,25 @@ class Measured:
         self._paid = PaidDays(())
         self._where = _filter_of(alert, policy)
         self._parts = tuple(self._where.parts())
+
+    def grown_by(self, transaction: Transaction) -> int:
+        """Return by how much the value grows as a transaction is added to those before it.
+
+        In a base that is by what its day has in its currency then, as the alert's rates have it.
+        """
+        if not self.sums_amounts:
+            return 1
+        if self._base is None:
+            return transaction.amount_minor
+        currency = transaction.currency
+        key = currency, self._calendar.day_of(transaction.event_time)
+        rate = self._rates.get(key)
+        before = self._of_days.get(key, 0)
+        after = self._of_days[key] = before + transaction.amount_minor
+        if rate is None:
+            return 0
+        was, is_now = (converted(minor, rate, currency, self._base) for minor in (before, after))
+        return is_now - was
 
     def note_paid(self, transactions: Iterable[Transaction]) -> None:
         """Note whom the account has paid: a filter may ask for new ones."""
@@ -232,9 +255,21 @@ def _measured(measured: Measured, standing: Iterable[tuple[int, Transaction]]) -
     measured.note_paid(transaction for _, transaction in taken)
     for offset, transaction in taken:
         if measured.has(transaction):
-            total += transaction.amount_minor if measured.sums_amounts else 1
+            total += measured.grown_by(transaction)
             parts.append(Part(offset, transaction, total))
     return parts
+
+
+def _rates_said(said: Mapping[str, Any]) -> dict[tuple[str, int], Rate]:
+    """Return the rates that an alert states, by currency and business day."""
+    return {
+        (its["currency"], day_of_text(day["business_day"])): Rate(
+            day_of_text(day["rate_of"]), day["rate"]
+        )
+        for its in said.get("amounts", ())
+        for day in its["days"]
+        if day["rate"] is not None
+    }
 
 
 def _standing(

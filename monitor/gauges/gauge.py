@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from hashlib import sha256
 from operator import attrgetter
@@ -58,6 +58,9 @@ class Gauge(NamedTuple):
     With a `silence`, what is measured is that of a day after it. All that the filter takes breaks
     it, in any direction and currency. With a `usual`, the sum of a day is said as how many times it
     is the mean of the account's last days with anything.
+
+    With a `base`, amounts of all currencies are measured as one sum in it: its cells are told apart
+    by currency, and what they amount to is `monitor.gauges.conversion`'s to say.
     """
 
     measure: Measure
@@ -69,6 +72,7 @@ class Gauge(NamedTuple):
     distinct: Party | None = None
     silence: AccountSilence | None = None
     usual: AccountUsual | None = None
+    base: str | None = None
 
     @property
     def name(self) -> str:
@@ -81,6 +85,7 @@ class Gauge(NamedTuple):
             self.per,
         ]
         said += [self.distinct, self.where.stated, *filter(None, [self.silence, self.usual])]
+        said += [] if self.base is None else [{"base": self.base}]
         text = json.dumps(said, separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
 
@@ -108,6 +113,8 @@ class Gauge(NamedTuple):
         """Return what tells an item's cell from others of the moment."""
         if self.silence is not None and not self._counts(item.direction, item.currency):
             return _OTHER
+        if self.base is not None:
+            return item.currency
         if self.where.new_within is not None:
             return named_by(item, Party.COUNTERPARTY)
         if self.measure is Measure.LARGEST:
@@ -122,7 +129,7 @@ class Gauge(NamedTuple):
     def is_summed(self) -> bool:
         """Whether its value follows from the sums of its cells."""
         asks_of_each = self.silence is not None or self.where.new_within is not None
-        return self.measure not in _NOT_SUMMED and not asks_of_each
+        return self.measure not in _NOT_SUMMED and not asks_of_each and self.base is None
 
     def value_of(self, cells: Sequence[Cell]) -> int:
         """Return what some cells amount to, in minor units or as a count."""
@@ -282,12 +289,16 @@ def summed(cells: Iterable[Cell]) -> list[int]:
 
 
 def window_values(
-    gauge: Gauge, cells: Sequence[Cell], first: int, last: int
+    gauge: Gauge,
+    cells: Sequence[Cell],
+    first: int,
+    last: int,
+    value_of: Callable[[Gauge, Sequence[Cell]], int] = Gauge.value_of,
 ) -> Iterator[tuple[int, int, Sequence[Cell]]]:
     """Yield the moments of cells from one on and up to another, and what each window then has.
 
     Sums go on from one window to the next; where a gauge asks for more than sums, the window's
-    cells are given, too.
+    cells are given, too, and `value_of` says what they come to.
     """
     length = gauge.period.length
     place, end = bisect_left(cells, first, key=AT), bisect_right(cells, last, key=AT)
@@ -305,7 +316,7 @@ def window_values(
             yield at, gauge.value_of_totals(totals), ()
         else:
             of_window = cells[begin:place]
-            yield at, gauge.value_of(of_window), of_window
+            yield at, value_of(gauge, of_window), of_window
 
 
 def between(cells: Sequence[Cell], first: int, last: int) -> Sequence[Cell]:

@@ -4,7 +4,8 @@ It is DuckDB's, over a table `transactions` of what is left of each transaction 
 `account_id`, `business_day` (DATE), `event_time` (BIGINT, microseconds since 1970), `direction`,
 `currency`, `amount` (BIGINT, what is left in minor units), `booked` (the amount as it came),
 `counterparty_id`, `counterparty_institution`, `channel`, `branch`, and `minute`, that of the day in
-the policy's time zone. Transactions of which nothing is left are not in it.
+the policy's time zone. Transactions of which nothing is left are not in it. The rates by which a
+limit on all currencies converts stand in its query.
 """
 
 import re
@@ -16,6 +17,7 @@ from monitor.core.threshold import Direction, Measure
 from monitor.gauges.gauge import HUNDREDTHS, RATIO_MAX, WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.period import PeriodSpan
+from monitor.gauges.rates import Rates, scale_of
 from monitor.gauges.text import scope_text
 from monitor.gauges.where import GaugeFilter
 
@@ -33,8 +35,8 @@ _COUNTRY: Final = (
 )
 
 
-def sql_of(limit: GaugeLimit) -> str:
-    """Return the query of all that exceeds a limit, whoever it is for.
+def sql_of(limit: GaugeLimit, rates: Rates | None = None) -> str:
+    """Return the query of all that exceeds a limit, whoever it is for, by a policy's rates.
 
     Its rows are `account_id`, `per` (empty where the limit has none), `moment` (the period's first
     day, or the event time at which the window ends that began an alert) and `value`. What is put
@@ -44,15 +46,27 @@ def sql_of(limit: GaugeLimit) -> str:
     is_rolling, is_share = gauge.period.is_rolling, gauge.measure is Measure.SHARE
     usual, remembers = gauge.usual, gauge.silence or gauge.usual
     query = _WINDOWS if is_rolling else "{exceeding}\n" if usual is None else _OF_USUAL
+    is_converted = gauge.base is not None
     value, party = _value(gauge), _COLUMNS[gauge.distinct] if gauge.distinct else ""
     whole = "sum(part)" if is_share else "amount"
     shapes = {
-        "{exceeding}": _OF_PARTS if is_share else "{parts} HAVING {value} > {above}",
+        "{exceeding}": _OF_PARTS
+        if is_share
+        else _CONVERTED
+        if is_converted
+        else "{parts} HAVING {value} > {above}",
         "{parts}": _ENDS if is_rolling else _OF_DAYS if gauge.silence is None else _AFTER_SILENCE,
     }
     filled = {
         "{moment}": _period(gauge),
-        "{measured}": f"{party} AS party, sum(amount) AS part" if is_share else f"{value} AS value",
+        "{measured}": f"{party} AS party, sum(amount) AS part"
+        if is_share
+        else "business_day, currency, sum(amount) AS amount"
+        if is_converted
+        else f"{value} AS value",
+        "{base}": gauge.base or "",
+        "{rates}": "" if rates is None or not is_converted else _rates(rates),
+        "{held}": "" if rates is None else str(rates.days_most),
         "{per}": _per(gauge),
         "{value}": value,
         "{above}": str(limit.threshold.above),
@@ -81,6 +95,8 @@ def remarks_of(limit: GaugeLimit, limits: Iterable[GaugeLimit]) -> str:
         if other.gauge == limit.gauge and other.threshold.specificity > limit.threshold.specificity
     ]
     lines = [] if is_default else [f"For {whose} alone: the table says nothing of scopes."]
+    if limit.gauge.base is not None:
+        lines.append("What has no rate on its business day is left out: Weir says what that is.")
     if narrower:
         lines.append(f"Not for whom a more specific limit decides: {', '.join(narrower)}.")
     return "".join(f"-- {' '.join(line.splitlines())}\n" for line in lines)
@@ -144,6 +160,20 @@ SELECT account_id, per, moment, {value} AS value FROM (
 {parts}
 ) GROUP BY ALL HAVING {value} > {above}{least}"""
 
+_CONVERTED: Final = """\
+SELECT account_id, per, moment, sum(part) AS value FROM (
+  SELECT account_id, per, moment, CASE  -- minor units of the base, each rounded half up
+    WHEN sums.currency = '{base}' THEN amount
+    WHEN published >= business_day - {held}
+    THEN (2 * amount * times + divided) // (2 * divided) END AS part
+  FROM (
+{parts}
+  ) AS sums ASOF LEFT JOIN (VALUES  -- the last rate up to each business day
+{rates}
+  ) AS rates(currency, published, times, divided)
+  ON sums.currency = rates.currency AND business_day >= published
+) GROUP BY ALL HAVING sum(part) > {above}"""
+
 _WINDOWS: Final = """\
 WITH RECURSIVE measured AS (
   SELECT *, {per} AS per FROM transactions WHERE {condition}
@@ -162,6 +192,22 @@ FROM begins AS b JOIN windows AS w ON w.account_id = b.account_id AND w.per = b.
   AND w.moment >= b.moment AND w.moment < b.moment + {length}
 GROUP BY ALL
 """
+
+
+def _rates(rates: Rates) -> str:
+    """Return the rates as rows: currency, day, and what minor units are multiplied and divided by.
+
+    They are of 128 bits, so that nothing in between overflows.
+    """
+    rows = [
+        (currency, day_text(rate.day), *scale_of(rate.text, currency, rates.base))
+        for currency, published in sorted(rates.published.items())
+        for rate in published
+    ]
+    return ",\n".join(
+        f"    ('{currency}', DATE '{day}', {times}::HUGEINT, {divided}::HUGEINT)"
+        for currency, day, times, divided in rows
+    )
 
 
 def _per(gauge: Gauge) -> str:

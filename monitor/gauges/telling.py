@@ -19,11 +19,15 @@ from monitor.core.gauged import GaugeTold, Share, UsualDays
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.names import NameList
 from monitor.core.threshold import Severity
+from monitor.gauges.conversion import ConvertedSum
 from monitor.gauges.gauge import Gauge
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.where import GaugeFilter
 
 _MINUTES: Final = 60
+
+EVERY_CURRENCY: Final = "*"
+"""As which currency an alert has all, which are converted to its own."""
 
 NAMES_SAID: Final = 20
 """Names of a part of a filter that an alert lists: of more it has how many, and their SHA-256."""
@@ -41,12 +45,14 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
     cause: Cause,
     calendar: Calendar,
     why: str | None = None,
+    converted: ConvertedSum | None = None,
 ) -> Alert:
     """Return the alert of a limit on a period of a gauge.
 
     The period begins with a business day, or is the window that ends `at` an event time; `day` is
     its business day. `told` is what is told now, and `per` whose part it is of. `why` it is
-    withdrawn is said where its value is over the limit all the same.
+    withdrawn is said where its value is over the limit all the same; `converted` is how its value
+    is made up, where it is of all currencies.
     """
     account_id = account_day.account.account_id
     threshold = limit.threshold._replace(above=told.limit, severity=Severity(told.severity))
@@ -65,6 +71,8 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
     if told.active:
         evidence["active_before"] = day_text(told.active)
     evidence |= _relative_fields(limit, told)
+    if converted is not None:
+        evidence["converted"] = converted.fields()
     if limit.threshold.account_id is None:
         evidence |= origin_fields(told.origin)
     return Alert(
@@ -119,6 +127,8 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
         "from": event_time_text(begin),
         "to": event_time_text(end),
     }
+    if gauge.base is not None:
+        fields["currency"] = EVERY_CURRENCY
     if gauge.distinct is not None:
         fields["of"] = gauge.distinct.value
     if gauge.usual is not None:

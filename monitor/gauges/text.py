@@ -37,6 +37,8 @@ def limit_text(limit: GaugeLimit) -> str:
         )
     if gauge.direction is not Direction.BOTH:
         measured = f"{gauge.direction.value} {measured}"
+    if gauge.base is not None:
+        measured = f"{measured} in all currencies"
     if gauge.per is not None:
         measured = f"{measured} with one {gauge.per.value}"
     period = gauge.period.text

@@ -32,7 +32,7 @@ _OF_NEW: Final = frozenset({Measure.AMOUNT, Measure.COUNT, Measure.DISTINCT})
 
 def _is_kept_up(gauge: Gauge) -> bool:
     """Return whether what a gauge that is not summed comes to is kept up in sums all the same."""
-    if gauge.silence is not None or gauge.usual is not None:
+    if gauge.silence is not None or gauge.usual is not None or gauge.base is not None:
         return False
     if gauge.where.new_within is not None:
         return gauge.measure in _OF_NEW
@@ -177,8 +177,10 @@ class Watched:
 
     def _counted(self, cells: list[Cell], item: MeasuredItem) -> int | None:
         gauge, at = self.gauge, self.at_of(item)
-        if self.within is not None:
-            return None  # the share among those that are new may be greater than among all
+        if self.within is not None or gauge.base is not None:
+            # The share among those that are new may be greater than among all; and what amounts of
+            # all currencies come to, rates say.
+            return None
         if self.remembered and cells[-1].at != at:
             return None  # later days have another day before them
         if gauge.usual is not None:

@@ -16,6 +16,7 @@ from monitor.policy.limits import LIMIT_KEYS, SCOPE_KEYS, limits_of
 from monitor.policy.lists import LIST_KEYS, lists_stated
 from monitor.policy.models import DEFAULT_BUDGET, DEFAULT_SYSTEMIC, outlier_settings
 from monitor.policy.policy import CalendarSettings, Policy, PolicyError
+from monitor.policy.rates import RATE_KEYS, rates_stated
 from monitor.policy.reviews import review_rules
 from monitor.policy.suppressions import SUPPRESSION_KEYS, suppressions_stated
 from monitor.policy.systemic import systemic_settings
@@ -55,6 +56,7 @@ __all__ = [
     "LIST_KEYS",
     "POLICY_BYTES_MAX",
     "POLICY_KEYS",
+    "RATE_KEYS",
     "SCOPE_KEYS",
     "SUPPRESSION_KEYS",
     "policy_of",
@@ -81,6 +83,7 @@ POLICY_KEYS: Final = (
     "review",
     "suppression",
     "lists",
+    "rates",
 )
 
 DEFAULT_LIMITS: Final = """\
@@ -164,7 +167,9 @@ def policy_of(text: str, source: str = "policy", written: str | None = None) -> 
     effective_from = _effective_from(stated)
     calendar = _calendar(stated)
     lists = lists_stated(stated)
-    limits = limits_of(stated, lists, calendar.holidays if calendar is not None else ())
+    rates = rates_stated(stated)
+    holidays = calendar.holidays if calendar is not None else ()
+    limits = limits_of(stated, lists, holidays, rates)
     outliers = outlier_settings(stated)
     systemic = systemic_settings(stated)
     reviews = review_rules(stated, lists)
@@ -189,6 +194,7 @@ def policy_of(text: str, source: str = "policy", written: str | None = None) -> 
         limits.gauges,
         suppressions,
         lists,
+        rates and rates._replace(version=version),
     )
 
 

@@ -26,12 +26,13 @@ from monitor.core.transaction import ID_LENGTH_MAX
 from monitor.gauges.gauge import HUNDREDTHS, WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
 from monitor.gauges.period import DAY, AccountSilence, AccountUsual, Period, PeriodSpan
+from monitor.gauges.rates import Rates
 from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.where import money_stated, refuse_misspelt, where_stated
 
 LIMIT_KEYS: Final = (
-    "id", "measure", "direction", "currency", "period", "window", "where", "per", "of", "from",
-    "silent", "usual", "remembered", "above", "at_least", "tiers", "scope", "severity",
+    "id", "measure", "direction", "currency", "base", "period", "window", "where", "per", "of",
+    "from", "silent", "usual", "remembered", "above", "at_least", "tiers", "scope", "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product", "in_list")
 TIER_KEYS: Final = ("above", "at_least", "severity")
@@ -64,6 +65,7 @@ _OF_PARTIES: Final = (Measure.DISTINCT, Measure.SHARE)
 _SHARE: Final = re.compile(r"([0-9]{1,2})(?:\.([0-9]))? ?%")
 _RATIO: Final = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,2}))?")
 _OF_A_DAY: Final = (Measure.AMOUNT, Measure.COUNT)
+_EVERY: Final = "*"
 
 
 class Limits(NamedTuple):
@@ -74,12 +76,15 @@ class Limits(NamedTuple):
 
 
 def limits_of(
-    document: TableReader, lists: Lists = NO_LISTS, holidays: tuple[int, ...] = ()
+    document: TableReader,
+    lists: Lists = NO_LISTS,
+    holidays: tuple[int, ...] = (),
+    rates: Rates | None = None,
 ) -> Limits:
     """Return the limits that the [[limit]] tables of a policy state, as far as they can be read.
 
     `lists` are those of the policy that limits may name, `holidays` the business days that a filter
-    may ask for, sorted.
+    may ask for, sorted. `rates` are those by which limits convert.
     """
     tables = document.get("limit")
     if not isinstance(tables, list) or not tables:
@@ -91,7 +96,7 @@ def limits_of(
         if not isinstance(table, dict):
             document.refuse(f"limit {number} is not a table: write [[limit]]", "limit", number)
             continue
-        limit = _limit(table, number, document, lists, holidays)
+        limit = _limit(table, number, document, lists, holidays, rates)
         if limit is not None:
             found.append(limit)
             numbers.append(number)
@@ -145,6 +150,7 @@ def _limit(
     document: TableReader,
     lists: Lists,
     holidays: tuple[int, ...],
+    rates: Rates | None,
 ) -> GaugeLimit | None:
     limit_id = table.get("id", MISSING)
     is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
@@ -154,9 +160,11 @@ def _limit(
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ", "limit", number)
     limit.refuse_unknown(LIMIT_KEYS)
     measure = limit.choice("measure", LIMIT_MEASURES)
-    counted = _counted(limit, measure)
-    currency = None if counted is None else counted.currency
+    counted = _counted(limit, measure, rates)
+    currency = None if counted is None or counted.base else counted.currency
     gauge = _gauge(limit, measure, currency, lists, holidays)
+    if gauge is not None and counted is not None and counted.base:
+        gauge = gauge._replace(base=counted.base)
     scope = scope_stated(limit, lists)
     if gauge is not None:
         _refuse_new_ones(limit, gauge)
@@ -166,22 +174,30 @@ def _limit(
         return None
     assert gauge is not None, "a limit without a problem has one"
     threshold = Threshold(
-        str(limit_id), gauge.measure, gauge.direction, gauge.currency, tiers[0].above,
-        tiers[0].severity, *scope,
+        str(limit_id), gauge.measure, gauge.direction, gauge.base or gauge.currency,
+        tiers[0].above, tiers[0].severity, *scope,
     )  # fmt: skip
     return GaugeLimit(threshold, gauge, tiers, least_whole)
 
 
 class _Counted(NamedTuple):
-    """What values of a limit are of: by it they are read."""
+    """What values of a limit are of: by it they are read.
+
+    With a `base`, which is its currency then, amounts of all currencies are converted to it.
+    """
 
     measure: Measure
     currency: str | None
+    base: str | None = None
 
 
-def _counted(limit: TableReader, measure: Measure | None) -> _Counted | None:
+def _counted(limit: TableReader, measure: Measure | None, rates: Rates | None) -> _Counted | None:
     """Return what the values of a limit are of; None if that cannot be read."""
     currency = limit.get("currency", None)
+    if currency == _EVERY:
+        return _converted(limit, measure, rates)
+    if "base" in limit.table:
+        limit.refuse(f'base is stated: it says in what currency = "{_EVERY}" is summed')
     if currency is not None and not (isinstance(currency, str) and currency in EXPONENT):
         limit.refuse(f"currency is {shown(currency)}: not a code of ISO 4217")
         return None
@@ -189,6 +205,26 @@ def _counted(limit: TableReader, measure: Measure | None) -> _Counted | None:
         limit.refuse("currency is missing: amounts of two currencies are never added")
         return None
     return None if measure is None else _Counted(measure, currency)
+
+
+def _converted(limit: TableReader, measure: Measure | None, rates: Rates | None) -> _Counted | None:
+    """Return what the values of a limit on all currencies are of, in its base."""
+    base = limit.get("base")
+    if measure is not None and measure is not Measure.AMOUNT:
+        said = "leave it out for all" if measure not in OF_A_CURRENCY else "name one"
+        limit.refuse(f'currency is "{_EVERY}": it goes with measure = "amount" alone; {said}')
+    if "silent" in limit.table:
+        limit.refuse(f'silent is stated: it does not go with currency = "{_EVERY}"')
+    where = limit.get("where", {})
+    if isinstance(where, dict) and "counterparty_new" in where:
+        limit.refuse(f'where.counterparty_new is stated: it does not go with currency = "{_EVERY}"')
+    if rates is None:
+        limit.refuse(f'currency is "{_EVERY}": state [rates], by which amounts are converted')
+    elif base != rates.base:
+        limit.refuse(f'base is {shown(base)}: write "{rates.base}", the base of [rates]')
+    elif measure is not None:
+        return _Counted(measure, rates.base, rates.base)
+    return None
 
 
 def _gauge(

@@ -13,6 +13,7 @@ from monitor.core.business_day import MICROSECONDS, Calendar, day_text
 from monitor.core.table_reader import ProblemsError
 from monitor.core.threshold import LimitSet, Scope, Threshold
 from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.rates import Rates
 from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.models import OutlierSettings
 from monitor.policy.reviews import LOOK_PERMILLE, ReviewRule, deciding_rule
@@ -110,6 +111,7 @@ class Policy(NamedTuple):
     gauges: tuple[GaugeLimit, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     lists: Lists = NO_LISTS
+    rates: Rates | None = None
 
     @property
     def effective_from_text(self) -> str | None:
@@ -192,6 +194,15 @@ class PolicyBook:
     def for_day(self, day: int) -> tuple[Policy, LimitSet]:
         """Return what decides for a business day; before every start, the earliest does."""
         return self._order[max(bisect_right(self._starts, day) - 1, 0)]
+
+    def rates_for(self, day: int, base: str) -> Rates | None:
+        """Return the rates that hold on a business day: of the version that decides for it.
+
+        Where that has none in this base, they are those of the next one that has.
+        """
+        place = max(bisect_right(self._starts, day) - 1, 0)
+        found = (policy.rates for policy, _ in self._order[place:])
+        return next((rates for rates in found if rates and rates.base == base), None)
 
     @property
     def outliers(self) -> OutlierSettings | None:

@@ -67,7 +67,7 @@ def sql(
         raise typer.BadParameter(
             f"{limit!r} is no limit of {file} on a period, a window or a measure: {ids}"
         )
-    sys.stdout.write(remarks_of(known[limit], found.gauges) + sql_of(known[limit]))
+    sys.stdout.write(remarks_of(known[limit], found.gauges) + sql_of(known[limit], found.rates))
 
 
 @policy.command()

@@ -145,15 +145,17 @@ def _add_weights(book: "PolicyBook", path: Path | None) -> None:
 
 
 def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None:
-    from monitor.engine.coverage import coverage_lines
+    from monitor.engine.coverage import coverage_lines, undecided_lines
     from streams.cli.options import print_result
 
     if as_json:
         print_result(result, as_json=True)
         return
     # Said in words below, or among the rejections already.
-    for name in ("unwatched", "unseen_currencies", "duplicates"):
+    for name in ("unwatched", "unseen_currencies", "without_rate", "duplicates"):
         del result[name]
     print_result(result, as_json=False)
-    for line in coverage_lines(run.totals.unwatched, run.totals.unseen):
+    totals = run.totals
+    lines = coverage_lines(totals.unwatched, totals.unseen) + undecided_lines(totals.undecided)
+    for line in lines:
         typer.echo(line)

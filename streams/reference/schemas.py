@@ -33,7 +33,7 @@ from monitor.dispositions.disposition import (
     Disposition,
 )
 from monitor.gauges.gauge import Party
-from monitor.gauges.telling import NAMES_SAID
+from monitor.gauges.telling import EVERY_CURRENCY, NAMES_SAID
 from monitor.review.reading import Reading
 from streams.reference.action_schema import action_schema, proposal_schema, task_schema
 from streams.reference.completeness_schemas import completeness_schemas
@@ -242,6 +242,7 @@ def alert_schema(alert: Alert) -> Schema:
                 "measured": _measured(),
                 "share": _share(),
                 "usual": _usual(),
+                "converted": _converted(),
                 "active_before": _about(
                     _DAY, "Of a limit with `silent`: the last business day before the silence."
                 ),
@@ -301,6 +302,9 @@ def _measured() -> Schema:
             ),
             "from": _about(moment, "In UTC. A window begins after it, all else with it."),
             "to": _about(moment, "In UTC. A window ends with it, all else before it."),
+            "currency": _about(
+                {"const": EVERY_CURRENCY}, "All, each converted to the alert's; absent of others."
+            ),
             "of": _about(_one_of(Party), "Whom a `distinct` counts, or whose `share` it is."),
             "usual": _about(_COUNT, "Of how many days a `ratio` has its usual."),
             "silent": _about({"type": "string"}, "The silence before it, as the policy has it."),
@@ -313,6 +317,51 @@ def _measured() -> Schema:
             "holidays": _about(
                 {"type": "array", "items": _DAY},
                 "With a filter by holidays: those of the business days that were measured.",
+            ),
+        },
+    }
+
+
+def _converted() -> Schema:
+    """Return what the evidence of a limit on all currencies has of its sum."""
+    day: Schema = {
+        "type": "object",
+        "properties": {
+            "business_day": _DAY,
+            "amount": _MONEY,
+            "rate": _about(
+                {"type": ["string", "null"]}, "Units of the currency for one of the base, or null."
+            ),
+            "rate_of": _about(
+                {"anyOf": [_DAY, {"type": "null"}]}, "Of which day that rate is published."
+            ),
+            "converted": _about(
+                {"anyOf": [_MONEY, {"type": "null"}]}, "In the base, rounded half up."
+            ),
+        },
+    }
+    amount: Schema = {
+        "type": "object",
+        "properties": {
+            "currency": {"type": "string"},
+            "amount": _MONEY,
+            "days": {"type": "array", "items": day},
+        },
+    }
+    return {
+        "description": "Of a limit on all currencies: what of its amounts is in which currency, on"
+        " which business day, and at which rate. The value is the sum of what was `converted`.",
+        "type": "object",
+        "properties": {
+            "base": _about({"type": "string"}, "The currency of the sum."),
+            "sum": _MONEY,
+            "amounts": {"type": "array", "items": amount},
+            "policy_versions": _about(
+                {"type": "array", "items": {"type": "integer"}}, "Those whose rates were asked for."
+            ),
+            "without_rate": _about(
+                {"type": "array", "items": {"type": "string"}},
+                "Currencies and business days without a rate, which are not in the sum; or absent.",
             ),
         },
     }

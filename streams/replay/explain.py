@@ -28,6 +28,7 @@ from streams.replay.rederivation import (
     Rederivation,
     lateness_of,
     policies_as_of,
+    version_of,
 )
 from streams.wire import codec
 
@@ -121,16 +122,14 @@ class Explaining:
         differs is tried again: with versions that came later, or as something that came late.
         """
         joint = [place for place, chain in enumerate(self._chains) if self._is_joint(chain)]
-        for version in sorted({self._told(place)["policy_version"] for place in joint}):
-            of_version = [
-                place for place in joint if self._told(place)["policy_version"] == version
-            ]
+        for version in sorted({version_of(self._told(place)) for place in joint}):
+            of_version = [place for place in joint if version_of(self._told(place)) == version]
             yield from self._run_joint(of_version, policies_as_of(self._book, version))
         later = [
             place
             for place in joint
             if self._told(place)["kind"] in OF_MANY
-            and len(policies_as_of(self._book, self._told(place)["policy_version"]))
+            and len(policies_as_of(self._book, version_of(self._told(place))))
             < len(self._book.policies)
             and not self._is_same(place)
         ]
@@ -145,7 +144,7 @@ class Explaining:
 
     def _is_joint(self, chain: Chain) -> bool:
         return len(self._chains) > 1 or needs_all_partitions(
-            chain[-1]["kind"], policies_as_of(self._book, chain[-1]["policy_version"])
+            chain[-1]["kind"], policies_as_of(self._book, version_of(chain[-1]))
         )
 
     def _told(self, place: int) -> Told:

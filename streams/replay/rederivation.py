@@ -229,7 +229,7 @@ def _books(
 ) -> tuple[PolicyBook, dict[int, list[Policy]]]:
     """Return the policies to begin with, and those that come later, by the offset before them."""
     told = chain[-1]
-    policies = policies_as_of(book, told["policy_version"])
+    policies = policies_as_of(book, version_of(told))
     if not needs_models([told["kind"]], policies):
         policies = [policy._replace(outliers=None) for policy in policies]
     came = {
@@ -245,6 +245,15 @@ def _books(
     if not first:
         first, later = policies, {}
     return PolicyBook(first, book.weights), later
+
+
+def version_of(told: Mapping[str, Any]) -> int:
+    """Return the latest policy version that decided on an alert, or whose rates are in its sum."""
+    evidence = told.get("evidence")
+    converted = evidence.get("converted") if isinstance(evidence, Mapping) else None
+    versions = converted.get("policy_versions", ()) if isinstance(converted, Mapping) else ()
+    decided: int = told["policy_version"]
+    return max(decided, *versions, 0)
 
 
 def policies_as_of(book: PolicyBook, version: int) -> list[Policy]:

@@ -10,8 +10,9 @@ from monitor.core.account import AccountDay, ClosedDay
 from monitor.core.alert import Alert
 from monitor.core.as_of import AsOf
 from monitor.core.attributes import AttributeBook
+from monitor.core.business_day import day_text
 from monitor.core.transaction import Heartbeat, Reason, Rejection, Transaction, transaction_of
-from monitor.engine.coverage import currencies_seen, unwatched
+from monitor.engine.coverage import WithoutRate, currencies_seen, undecided, unwatched
 from monitor.engine.engine import Engine, MakeEngine, Step, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.policy import PolicyBook
@@ -89,6 +90,7 @@ class Totals:
         self.unwatched: Counter[str] = (
             Counter()
         )  # transactions, by a currency that no limit watches
+        self.undecided: Counter[WithoutRate] = Counter()  # transactions that have no rate
         self.unseen: list[str] = []  # currencies that limits name, and no transaction is in
 
     def fields(self, seconds: float) -> dict[str, object]:
@@ -112,6 +114,10 @@ class Totals:
             },
             "unwatched": dict(sorted(self.unwatched.items())),
             "unseen_currencies": self.unseen,
+            "without_rate": {
+                f"{currency} {day_text(day)}": count
+                for (currency, day), count in sorted(self.undecided.items())
+            },
             "seconds": round(seconds, 3),
             "ahead": self.ahead,
         }
@@ -332,6 +338,7 @@ class Replay:
         totals.transactions += step.transactions
         totals.ahead += step.ahead
         totals.unwatched.update(unwatched(self._policies, step))
+        totals.undecided.update(undecided(self._policies, step))
         totals.waiting += len(step.waiting) - len(step.settled)
         self._count_alerts(step.alerts)
         totals.rejections.update(rejection.reason.value for _, rejection in step.rejections)

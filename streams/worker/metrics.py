@@ -38,6 +38,13 @@ METRICS: Final = {
         "Of each currency that limits name: 1 once this worker has had a transaction in it.",
         ("currency",),
     ),
+    "undecided": Metric(
+        "weir_undecided_transactions_total",
+        "counter",
+        "Transactions that have no rate on their business day, and that a limit on all currencies"
+        " asks it of, by currency.",
+        ("currency",),
+    ),
     "limits_waiting": Metric(
         "weir_limits_waiting",
         "gauge",
@@ -316,6 +323,7 @@ class Metrics:
     held_back: Gauge
     unwatched: Counter
     limit_currency_seen: Gauge
+    undecided: Counter
     limits_waiting: Gauge
     redeliveries: Counter
     in_python: Counter

@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import faust
 from faust.types.tuples import TP
 
-from monitor.core.business_day import event_time_text
+from monitor.core.business_day import day_text, event_time_text
 from monitor.core.transaction import Rejection
-from monitor.engine.coverage import currencies_seen, unwatched
+from monitor.engine.coverage import currencies_seen, undecided, unwatched
 from monitor.engine.engine import Step
 from monitor.policy.policy import PolicyBook
 from monitor.review.membership import NO_VERDICTS, Verdicts
@@ -132,7 +132,7 @@ class Agents:
         self._on_crash = on_crash
         self._policies: PolicyBook | None = None
         self._flush_interval_seconds = settings.flush_seconds
-        self._unwatched: set[str] = set()
+        self._warned: set[object] = set()
         self._currencies_known = (0, -1)
         self._currencies_seen: set[str] = set()  # by any policy: another one forgets them
         self._limits_waiting: dict[int, dict[str, int]] = {}  # by the number of the partition
@@ -315,13 +315,20 @@ class Agents:
     def _count_unwatched(self, step: Step) -> None:
         assert self._policies is not None
         for currency, count in unwatched(self._policies, step).items():
-            if currency not in self._unwatched:
-                self._unwatched.add(currency)
-                _say.warning(
-                    "no limit watches %s: %d transactions so far, all are counted in"
-                    " weir_unwatched_transactions_total", currency, count,
-                )  # fmt: skip
+            counted = "transactions so far, all are counted in weir_unwatched_transactions_total"
+            self._warn_once(currency, f"no limit watches %s: %d {counted}", currency, count)
             self._metrics.unwatched.labels(currency).inc(count)
+        for (currency, day), count in undecided(self._policies, step).items():
+            said = "no rate of %s on %s, limits on all currencies are undecided: %d transactions"
+            where = "so far, all are counted in weir_undecided_transactions_total"
+            self._warn_once((currency, day), f"{said} {where}", currency, day_text(day), count)
+            self._metrics.undecided.labels(currency).inc(count)
+
+    def _warn_once(self, what: object, said: str, *values: str | int) -> None:
+        """Say of a currency, or of one on a business day, what is to be known of it."""
+        if what not in self._warned:
+            self._warned.add(what)
+            _say.warning(said, *values)
 
     def _count_told(self, step: Step) -> None:
         self._metrics.account_days_closed.inc(step.account_days_closed)

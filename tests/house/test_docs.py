@@ -142,6 +142,7 @@ def test_every_reason_stands_there_in_its_precedence() -> None:
         ("REVIEW_KEYS", "key of `review`"),
         ("SUPPRESSION_KEYS", "key of `suppression`"),
         ("LIST_KEYS", "key of `lists.NAME`"),
+        ("RATE_KEYS", "key of `rates`"),
     ],
 )
 def test_every_key_of_a_policy_stands_there(name: str, heading: str) -> None:
@@ -155,7 +156,7 @@ def test_no_list_of_keys_is_forgotten_here() -> None:
     assert set(re.findall(r"^(\w+_KEYS): Final", sources, re.MULTILINE)) == {
         "POLICY_KEYS", "CALENDAR_KEYS", "LIMIT_KEYS", "SCOPE_KEYS", "BUDGET_KEYS", "MODELS_KEYS",
         "SYSTEMIC_KEYS", "REVIEW_KEYS", "WHERE_KEYS", "AMOUNT_KEYS", "TIER_KEYS",
-        "SUPPRESSION_KEYS", "LIST_KEYS",
+        "SUPPRESSION_KEYS", "LIST_KEYS", "RATE_KEYS",
     }  # fmt: skip
 
 

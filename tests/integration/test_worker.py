@@ -366,6 +366,38 @@ def test_a_currency_that_no_limit_watches_is_counted_and_said_once(
     assert said.count("no limit watches CZK") == 1
 
 
+CONVERTING = """version = 1
+[rates]
+base = "EUR"
+at_most_old = "0d"
+csv = "Date,USD\\n2020-01-01,1.1"
+[[limit]]
+id = "in-all"
+measure = "amount"
+currency = "*"
+base = "EUR"
+above = "500.00"
+"""
+
+
+@pytest.mark.slow
+def test_a_currency_without_a_rate_is_counted_and_said_once_a_day(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    with (
+        own_rig(embedded_broker, tmp_path, CONVERTING, partitions="1") as settings,
+        running(settings) as worker,
+    ):
+        for first in (0, 3):
+            numbers = range(first, first + 3)
+            send(settings, [(b"C", booked(f"c-{n}", "C", currency="CZK")) for n in numbers])
+            until_taken_in(worker, first + 3)
+        samples = worker.samples()
+        said = worker.last_words()
+    assert value_of(samples, "weir_undecided_transactions_total", "CZK") == 6
+    assert said.count("no rate of CZK on ") == 1
+
+
 @pytest.mark.slow
 def test_a_currency_that_was_seen_stays_so_under_another_policy(
     embedded_broker: Broker, tmp_path: Path

@@ -17,6 +17,7 @@ from monitor.core.gauged import gauged_fields, gauged_of
 from monitor.core.transaction import Transaction
 from monitor.engine.engine import Engine
 from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.rates import Rates
 from monitor.gauges.sql import sql_of
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyError
@@ -357,8 +358,10 @@ def _minute_of(event_time: int, calendar: Calendar) -> int:
     return 60 * moment.hour + moment.minute
 
 
-def exceeding(limit: GaugeLimit, rows: Iterable[tuple[object, ...]]) -> dict[Standing, int]:
-    """Return what exceeds a limit by its SQL."""
+def exceeding(
+    limit: GaugeLimit, rows: Iterable[tuple[object, ...]], rates: Rates | None = None
+) -> dict[Standing, int]:
+    """Return what exceeds a limit by its SQL, and by a policy's rates."""
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE transactions (account_id TEXT, business_day DATE, event_time BIGINT,"
@@ -369,7 +372,7 @@ def exceeding(limit: GaugeLimit, rows: Iterable[tuple[object, ...]]) -> dict[Sta
             connection.execute(
                 "INSERT INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row
             )
-        found = connection.execute(sql_of(limit)).fetchall()
+        found = connection.execute(sql_of(limit, rates)).fetchall()
     return {
         Standing(
             account_id, per, event_time_text(at) if limit.gauge.period.is_rolling else str(at)

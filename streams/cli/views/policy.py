@@ -5,10 +5,12 @@ from typing import Final
 from monitor.core.alert import Kind, written
 from monitor.core.business_day import MICROSECONDS, day_text
 from monitor.core.threshold import Direction, Measure, Threshold
+from monitor.gauges.rates import Rates
 from monitor.gauges.text import limit_text, scope_text
 from monitor.policy.lists import Lists, unused_notes
 from monitor.policy.models import OutlierSettings
 from monitor.policy.policy import CalendarSettings, Policy
+from monitor.policy.rates import rate_notes
 from monitor.policy.reviews import WHOLE, ReviewRule
 from monitor.policy.suppressions import suppression_notes
 from monitor.policy.systemic import NO_SEGMENT, SystemicSettings
@@ -41,6 +43,7 @@ def summary(policy: Policy) -> dict[str, object]:
         "outliers": _outliers(policy.outliers),
         "systemic": _systemic(policy.systemic),
         "lists": _lists(policy.lists),
+        "rates": _rates(policy.rates),
         "suppressions": [suppression.text for suppression in policy.suppressions],
         "models": _models(policy.outliers),
     }
@@ -62,6 +65,7 @@ def summary_text(policy: Policy) -> str:
         "outliers, days that are strange for the account": [said["outliers"]],
         "systemic, many accounts at once": [said["systemic"]],
         "lists, which limits may name": said["lists"],
+        "rates, by which amounts are converted": [said["rates"]],
         "suppressions, alerts that are told with a mark": suppressions,
         "models": [said["models"]],
     }
@@ -86,10 +90,12 @@ def notes_of(policy: Policy, now: int) -> list[str]:
     whose = [*policy.every_threshold, *(rule.threshold for rule in policy.reviews)]
     accounts = [threshold.in_list for threshold in whose]
     counterparties = [limit.gauge.where.counterparty_in for limit in policy.gauges]
+    converting = [limit.limit_id for limit in policy.gauges if limit.gauge.base is not None]
     return [
         *suppression_notes(policy.suppressions, names, policy.effective_from, today),
         *unused_notes(policy.lists, accounts, counterparties),
         *_holiday_notes(policy, today),
+        *rate_notes(policy.rates, converting, today),
     ]
 
 
@@ -201,6 +207,18 @@ def _lists(lists: Lists) -> list[str]:
         for sort, names in its._asdict().items()
         if names is not None
     ]
+
+
+def _rates(rates: Rates | None) -> str | None:
+    if rates is None:
+        return None
+    first, last = rates.days
+    days = len({rate.day for published in rates.published.values() for rate in published})
+    return (
+        f"{len(rates.published):,} currencies for 1 {rates.base} on {days:,} days from"
+        f" {day_text(first)} to {day_text(last)}, each for at most {rates.days_most} days after,"
+        f" SHA-256 {rates.digest}"
+    )
 
 
 def _models(settings: OutlierSettings | None) -> str | None:

@@ -161,7 +161,18 @@ _UNWATCHED: Final = Section(
             "1 once a transaction in a currency that limits name has come to any worker; 0 may be a"
             " slip of the pen in the policy.",
             {"{{currency}}": greatest("weir_limit_currency_seen", "currency")},
-            width=12,
+            width=8,
+        ),
+        Chart(
+            Drawing.BARS,
+            "Transactions without a rate",
+            "Transactions of the last hour that limits on all currencies cannot convert: no rate of"
+            " their business day is in the policy, so these limits are undecided.",
+            {
+                "{{currency}}": growth("weir_undecided_transactions_total", "currency", within="1h")
+                + " or vector(0)"
+            },
+            width=8,
         ),
         Chart(
             Drawing.AREAS,
@@ -169,7 +180,7 @@ _UNWATCHED: Final = Section(
             "Limits that a later policy brought, in the partition where most of them wait: each"
             " decides from its first period or window on that is measured whole.",
             {"limits": greatest("weir_limits_waiting")},
-            width=12,
+            width=8,
         ),
     ],
 )

@@ -146,5 +146,13 @@ def test_what_a_limit_on_a_window_measured_is_said() -> None:
     silent = {"measured": measured | {"silent": "90d"}, "active_before": "2025-09-01"}
     said_silent = why_of_alert(record | {"evidence": silent})
     assert said_silent[1] == "What came last before that was on 2025-09-01."
+    amounts = [{"currency": "USD", "amount": "5.00"}, {"currency": "JPY", "amount": "700"}]
+    in_all = {"amounts": amounts, "without_rate": ["JPY 2026-01-05"]}
+    of_all = {"measured": measured | {"measure": "amount"}, "converted": in_all}
+    said_all = why_of_alert(record | {"value": "7.00", "limit": "6.00", "evidence": of_all})
+    assert said_all[1:] == [
+        "In the sum are 5.00 USD, 700 JPY, each at the rate of its business day.",
+        "No rate is known of JPY 2026-01-05: that is not in the sum.",
+    ]
     money = record | {"value": "7.00", "evidence": {"measured": {"measure": "net"}}}
     assert words.amount(money) == "7.00 EUR"

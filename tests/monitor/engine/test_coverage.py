@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.engine.coverage import coverage_lines, currencies_seen
+from monitor.engine.coverage import WithoutRate, coverage_lines, currencies_seen, undecided_lines
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from streams.feed.reader import Batch
@@ -63,6 +63,39 @@ def test_a_limit_on_a_period_watches_its_currency(limit: str, unwatched: list[st
     replay = Replay(PolicyBook([policy_of(text)]), 1)
     replay.observe(batch([("EUR", 5), ("CZK", 5), ("CZK", 6)]))
     assert sorted(replay.totals.unwatched) == unwatched
+
+
+CONVERTING = """
+[rates]
+base = "EUR"
+at_most_old = "0d"
+csv = "Date,USD\\n2026-01-05,1.1"
+[[limit]]
+id = "g"
+measure = "amount"
+currency = "*"
+base = "EUR"
+above = "5.00"
+direction = "{}"
+"""
+
+
+def test_a_limit_on_all_currencies_watches_all_and_says_what_has_no_rate() -> None:
+    came = batch([("EUR", 5), ("USD", 5), ("USD", 6), ("JPY", 6), ("JPY", 6), ("EUR", 7)])
+    replay = Replay(PolicyBook([policy_of("version = 1\n" + CONVERTING.format("debit"))]), 1)
+    replay.observe(came)
+    assert not replay.totals.unwatched
+    jpy, usd = (WithoutRate(currency, 739622) for currency in ("JPY", "USD"))
+    assert replay.totals.undecided == {jpy: 2, usd: 1}
+    assert undecided_lines(replay.totals.undecided) == [
+        "no rate of JPY on 2026-01-06, limits on all currencies are undecided: 2 transactions",
+        "no rate of USD on 2026-01-06, limits on all currencies are undecided: 1 transactions",
+    ]
+    fields = replay.totals.fields(1.0)
+    assert fields["without_rate"] == {"JPY 2026-01-06": 2, "USD 2026-01-06": 1}
+    credit = Replay(PolicyBook([policy_of("version = 1\n" + CONVERTING.format("credit"))]), 1)
+    credit.observe(came)
+    assert not credit.totals.undecided
 
 
 rows = st.lists(st.tuples(st.sampled_from(CURRENCIES), st.sampled_from([5, 6])), max_size=30)

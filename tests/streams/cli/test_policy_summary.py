@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from monitor.core.business_day import event_time_of
-from monitor.policy import document, limits, lists, models, reviews, suppressions, systemic, where
+from monitor.policy import (
+    document,
+    limits,
+    lists,
+    models,
+    rates,
+    reviews,
+    suppressions,
+    systemic,
+    where,
+)
 from monitor.policy.document import FULL_POLICY, policy_of
 from streams.cli.views.policy import (
     SUPPRESSIONS_SHOWN,
@@ -17,7 +27,7 @@ from streams.cli.views.policy import (
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "full.policy.toml"
 
-BASE = """
+PLAIN = """
 version = 1
 effective_from = 2026-01-05
 [calendar]
@@ -63,6 +73,14 @@ until = "2026-12-31"
 reason = "agreed"
 """
 
+BASE = f"""{PLAIN}
+[rates]
+base = "CHF"
+at_most_old = "4d"
+since = 2026-01-01
+csv = "Date,USD\\n2026-01-05,1.25\\n2025-12-31,1.26"
+"""
+
 CHANGED = {
     "version": ("version = 1", "version = 2"),
     "effective_from": ("2026-01-05", "2026-01-06"),
@@ -77,6 +95,7 @@ CHANGED = {
     "limit.measure": ('measure = "amount"', 'measure = "count"'),
     "limit.direction": ('"debit"', '"both"'),
     "limit.currency": ('"EUR"', '"SEK"'),
+    "limit.base": ('currency = "EUR"', 'currency = "*"\nbase = "CHF"'),
     "limit.above": ("above = 500", "above = 501"),
     "limit.severity": ('severity = "low"', 'severity = "high"'),
     "limit.scope": ('"low"', '"low"\nscope = { segment = "s" }'),
@@ -144,6 +163,10 @@ CHANGED = {
     "lists.accounts": ('["A7"]', '["A8", "A7"]'),
     "lists.counterparties": ('["P1"]', '["P2"]'),
     "where.counterparty_in": ('"low"', '"low"\nwhere = { counterparty_in = "pep" }'),
+    "rates.base": ('base = "CHF"', 'base = "SEK"'),
+    "rates.at_most_old": ('"4d"', '"6d"'),
+    "rates.since": ("since = 2026-01-01", "since = 2025-12-01"),
+    "rates.csv": ("1.25", "1.24"),
     "suppression.account": ('"A1"', '"A2"'),
     "suppression.limit": ('limit = "x"', ""),
     "suppression.until": ('"2026-12-31"', "2027-01-01"),
@@ -152,7 +175,17 @@ CHANGED = {
 }  # fmt: skip
 """By key, what stands for it in `BASE`, and another value."""
 
-TABLES = {"calendar", "limit", "budget", "models", "systemic", "review", "suppression", "lists"}
+TABLES = {
+    "calendar",
+    "limit",
+    "budget",
+    "models",
+    "systemic",
+    "review",
+    "suppression",
+    "lists",
+    "rates",
+}
 KEYS = {
     *(key for key in document.POLICY_KEYS if key not in TABLES),
     *(f"calendar.{key}" for key in document.CALENDAR_KEYS),
@@ -164,6 +197,7 @@ KEYS = {
     *(f"systemic.{key}" for key in systemic.SYSTEMIC_KEYS),
     *(f"review.{key}" for key in reviews.REVIEW_KEYS),
     *(f"lists.{key}" for key in lists.LIST_KEYS if not key.endswith("_file")),
+    *(f"rates.{key}" for key in rates.RATE_KEYS if key != "file"),
     *(f"suppression.{key}" for key in suppressions.SUPPRESSION_KEYS),
 }
 
@@ -252,7 +286,7 @@ reason = "never began"
 """
     now = event_time_of("2026-02-01T12:00:00Z")
     assert now is not None
-    base = BASE.replace('[lists.pep]\naccounts = ["A7"]\ncounterparties = ["P1"]\n', "")
+    base = PLAIN.replace('[lists.pep]\naccounts = ["A7"]\ncounterparties = ["P1"]\n', "")
     assert notes_of(policy_of(base + more), now) == [
         "the suppression of account A2 has ended on 2026-01-31: take it out, or set a later until",
         (
@@ -283,11 +317,11 @@ def test_lists_that_nothing_asks_for_and_holidays_that_have_run_out_are_noted() 
     assert now is not None
     assert later is not None
     unused = "list pep has {} that nothing asks for: name it in a {}, or take them out"
-    assert notes_of(policy_of(BASE), later) == [
+    assert notes_of(policy_of(PLAIN), later) == [
         unused.format("accounts", "scope.in_list"),
         unused.format("counterparties", "where.counterparty_in"),
     ]
-    asking = policy_of(BASE.replace("[review]", "[[review]]") + ASKING)
+    asking = policy_of(PLAIN.replace("[review]", "[[review]]") + ASKING)
     assert notes_of(asking, now) == []
     (note,) = notes_of(asking, later)
     assert note.startswith("the last of calendar.holidays is 2026-12-26, and limit to-pep asks")

@@ -135,6 +135,7 @@ def test_a_scrape_shows_the_labels_of_the_table() -> None:
     for attribute in OF_PARTITIONS:
         getattr(metrics, attribute).labels("0").inc()
     metrics.unwatched.labels("CZK")
+    metrics.undecided.labels("CZK")
     metrics.limit_currency_seen.labels("EUR")
     metrics.names_held.labels("0", "channels")
     metrics.names_beyond.labels("0", "channels")
