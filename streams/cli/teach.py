@@ -47,8 +47,11 @@ def teach(
         sys.stderr.write("weir: nothing was decided since the version before: it stays in force\n")
         print_result({"changed": False}, as_json=as_json)
         return
-    if not dry_run:
-        asyncio.run(write_weights(settings, version))
+    if not dry_run and not asyncio.run(write_weights(settings, version)):
+        said = f"another weir teach came first, and its version {version.version} is in force"
+        sys.stderr.write(f"weir: {said}\n")
+        print_result({"changed": False}, as_json=as_json)
+        return
     if version.weights is None and not as_json:
         sys.stderr.write("weir: the dispositions do not prove yet that weights are worth it\n")
     print_result({"changed": not dry_run, **version.fields()}, as_json=as_json)
