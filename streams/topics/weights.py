@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from monitor.core.business_day import day_of_text
+from monitor.core.business_day import MICROSECONDS, Calendar, day_of_text
 from monitor.core.transaction import Transaction
 from monitor.policy.policy import PolicyBook
 from monitor.policy.weights import WeightsBook, WeightsError, WeightsVersion, weights_version_of
@@ -31,6 +31,12 @@ _NOT_TAUGHT: Final = "nothing can be taught"
 
 DAYS_AHEAD: Final = 2
 """The next business day may begin at any moment; the one after it is a day away."""
+
+AHEAD_SECONDS: Final = 6 * 3600
+"""So long before its first day, by the clock, a version is there, where transactions are of now."""
+
+SILENCE_DAYS_MAX: Final = 10
+"""After a longer silence transactions are old ones, as of a replay: the clock says nothing."""
 
 LAST_RECORDS: Final = 100
 """Of each partition that are looked at to see on which business day transactions are."""
@@ -99,15 +105,17 @@ async def read_weights(settings: Settings) -> WeightsBook:
 
 
 async def learned_version(
-    settings: Settings, read: Reading, policies: PolicyBook | None = None
+    settings: Settings, read: Reading, policies: PolicyBook | None = None, now: int | None = None
 ) -> WeightsVersion | None:
     """Return the next version, of all dispositions on their topic; None if it is as the latest.
 
     It holds from `DAYS_AHEAD` business days after the latest transactions and alerts on: every
-    worker has taken it before one of its partitions begins that day. `read` reads records of the
-    transactions topic, whatever their form is. `policies` has the version of the workers' policy
-    file, if they have one. Raises BrokerError if no broker answers or a topic is
-    not there, and WeightsError if nothing can be taught.
+    worker has taken it before one of its partitions begins that day. After days without any, as a
+    weekend, it is `AHEAD_SECONDS` ahead of `now`, too (microseconds since 1970; None for never).
+
+    `read` reads records of the transactions topic, whatever their form is. `policies` has the
+    version of the workers' policy file, if they have one. Raises BrokerError if no broker answers
+    or a topic is not there, and WeightsError if nothing can be taught.
     """
     from monitor.outliers.lesson import labels_of, version_of  # noqa: PLC0415 - loads the models
 
@@ -126,10 +134,22 @@ async def learned_version(
     alerts = [alert async for alert in read_alerts(settings, follow=False)]
     # Late rows may be the last ones of all partitions; a day of which anything was told has begun.
     day = max([day, *(day_of_text(alert["business_day"]) for alert in alerts)])
-    labels = labels_of(alerts, disposed, policies.calendar.calendar())
-    version, latest = version_of(labels, day + DAYS_AHEAD, book), book.latest
+    calendar = policies.calendar.calendar()
+    effective_from = first_day(day, calendar, now)
+    labels = labels_of(alerts, disposed, calendar)
+    version, latest = version_of(labels, effective_from, book), book.latest
     is_new = latest is None or version.dispositions != latest.dispositions
     return version if is_new else None
+
+
+def first_day(day: int, calendar: Calendar, now: int | None) -> int:
+    """Return the first business day that no partition has begun yet, nor soon will.
+
+    `day` is the latest that one has begun; `now` is in microseconds since 1970, None for never.
+    """
+    if now is None or calendar.day_of(now) - day > SILENCE_DAYS_MAX:
+        return day + DAYS_AHEAD
+    return max(day + DAYS_AHEAD, calendar.day_of(now + AHEAD_SECONDS * MICROSECONDS) + 1)
 
 
 async def write_weights(settings: Settings, version: WeightsVersion) -> bool:

@@ -3,13 +3,17 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from datetime import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kafka import KafkaProducer
 
 from models.teaching.terms import TERMS
-from monitor.core.business_day import day_of_text, day_text
+from monitor.core.business_day import Calendar, day_of_text, day_text
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from monitor.policy.weights import Weights, WeightsError, WeightsVersion
@@ -18,12 +22,14 @@ from streams.lab.rig import total_of
 from streams.settings import Settings
 from streams.topics.catalog import Topics
 from streams.topics.weights import (
+    first_day,
     learned_version,
     read_weights,
     weights_bytes,
     weights_of_file,
     write_weights,
 )
+from tests.support.laws import law
 from tests.support.rigs import Broker, own_rig, records, records_of, running, send, until
 from tests.support.transactions import POLICY
 
@@ -93,6 +99,30 @@ def test_a_version_begins_after_all_days_that_were_told_of(
         version = asyncio.run(learned_version(settings, read, book))
         assert version is not None
         assert version.effective_from == DAY + 2
+
+
+CALENDAR = Calendar(ZoneInfo("Europe/Berlin"), time(3))
+MINUTE = 60_000_000
+
+
+@law(200)
+@given(st.integers(0, 30 * 24 * 60), st.integers(0, 9))
+def test_a_version_is_there_hours_before_its_first_day(minutes: int, silent_days: int) -> None:
+    """Over midnight, a weekend and the change of the clocks."""
+    now = CALENDAR.start_of(day_of_text("2026-03-20")) + minutes * MINUTE
+    begun = CALENDAR.day_of(now) - silent_days
+    first = first_day(begun, CALENDAR, now)
+    assert first >= begun + 2
+    assert CALENDAR.start_of(first) - now >= 6 * 60 * MINUTE
+    assert first <= CALENDAR.day_of(now) + 2
+
+
+def test_transactions_of_long_ago_have_no_clock() -> None:
+    now = CALENDAR.start_of(DAY)
+    assert first_day(DAY - 11, CALENDAR, now) == DAY - 9
+    assert first_day(DAY - 10, CALENDAR, now) == DAY + 1
+    assert first_day(DAY - 1, CALENDAR, now) == first_day(DAY - 1, CALENDAR, None) == DAY + 1
+    assert first_day(DAY + 5, CALENDAR, now) == DAY + 7
 
 
 def test_a_file_may_have_the_days_on_which_nothing_was_learned(tmp_path: Path) -> None:
