@@ -75,6 +75,8 @@ def topic_map_of_text(text: str, source: str) -> TopicMap:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FeedError([f"not TOML: {error}"], source) from None
+    except RecursionError:
+        raise FeedError(["not TOML: nested too deep"], source) from None
     problems = [f"{key} is for files, not for a topic" for key in document if key not in _OF_TOPICS]
     stated = document.pop("topic", {})
     if not isinstance(stated, dict):

@@ -66,6 +66,7 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(FeedError, match="not TOML"):
         topic_map_of(tmp_path / "m.toml")
     assert "not TOML" in problems_of("= 1")
+    assert "not TOML: nested too deep" in problems_of("a = " + "[" * 50_000)
     assert "write [topic]" in problems_of("topic = 1")
 
 
