@@ -18,9 +18,9 @@ def teach(
     """Learn from all dispositions so far, and put the weights in force from a later business day.
 
     Outlier scores have them where the policy says `taught = true` in its [budget]. They are in
-    force two business days after the latest transactions, so that every worker has them before, and
-    a replay has them on the same day. Run it once a business day. If nothing was decided since the
-    version before, there is no new one.
+    force two business days after the latest transactions, and after a weekend some hours ahead, so
+    that every worker has them before, and a replay has them on the same day. Run it once a business
+    day. If nothing was decided since the version before, there is no new one.
 
     The weights are learned as `weir evaluate --dispositions-per-day` learns them. Until the
     dispositions prove that they are worth it, the scores stay as they are.
@@ -33,6 +33,7 @@ def teach(
     """
     import asyncio
     import os
+    import time
 
     from streams.cli.options import book_of, print_result
     from streams.feed.envelopes.mapped import records_reading
@@ -42,13 +43,17 @@ def teach(
     settings = settings_of(os.environ, broker=broker)
     book = book_of(settings.policy) if settings.policy else None
     read = records_reading(settings).read
-    version = asyncio.run(learned_version(settings, read, book))
+    now = time.time_ns() // 1000
+    version = asyncio.run(learned_version(settings, read, book, now))
     if version is None:
         sys.stderr.write("weir: nothing was decided since the version before: it stays in force\n")
         print_result({"changed": False}, as_json=as_json)
         return
-    if not dry_run:
-        asyncio.run(write_weights(settings, version))
+    if not dry_run and not asyncio.run(write_weights(settings, version)):
+        said = f"another weir teach came first, and its version {version.version} is in force"
+        sys.stderr.write(f"weir: {said}\n")
+        print_result({"changed": False}, as_json=as_json)
+        return
     if version.weights is None and not as_json:
         sys.stderr.write("weir: the dispositions do not prove yet that weights are worth it\n")
     print_result({"changed": not dry_run, **version.fields()}, as_json=as_json)

@@ -107,7 +107,7 @@ def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
 def _decoded(value: bytes | None, where: str, **given: str | None) -> Disposed:
     try:
         fields: Any = json.loads(value or b"")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DispositionError([f"{where}: no JSON: {error}"]) from None
     if isinstance(fields, dict):
         fields = {name: text for name, text in given.items() if text is not None} | fields

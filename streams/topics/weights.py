@@ -3,9 +3,11 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from monitor.core.business_day import MICROSECONDS, Calendar, day_of_text
 from monitor.core.transaction import Transaction
 from monitor.policy.policy import PolicyBook
 from monitor.policy.weights import WeightsBook, WeightsError, WeightsVersion, weights_version_of
@@ -22,10 +24,19 @@ from streams.wire.columns import DecodedRun
 
 _log = logging.getLogger(__name__)
 
+_UNCHANGED: Final = b'{"changed": false}'
+"""So `weir teach --json` says that no version came."""
+
 _NOT_TAUGHT: Final = "nothing can be taught"
 
 DAYS_AHEAD: Final = 2
 """The next business day may begin at any moment; the one after it is a day away."""
+
+AHEAD_SECONDS: Final = 6 * 3600
+"""So long before its first day, by the clock, a version is there, where transactions are of now."""
+
+SILENCE_DAYS_MAX: Final = 10
+"""After a longer silence transactions are old ones, as of a replay: the clock says nothing."""
 
 LAST_RECORDS: Final = 100
 """Of each partition that are looked at to see on which business day transactions are."""
@@ -49,7 +60,7 @@ def weights_of_file(path: Path) -> list[WeightsVersion]:
         versions = [
             _decoded(line, f"{path}, line {number}")
             for number, line in enumerate(file, 1)
-            if line.strip()
+            if line.strip() and line.strip() != _UNCHANGED
         ]
     if not versions:
         raise WeightsError([f"{path} has no version"])
@@ -94,15 +105,17 @@ async def read_weights(settings: Settings) -> WeightsBook:
 
 
 async def learned_version(
-    settings: Settings, read: Reading, policies: PolicyBook | None = None
+    settings: Settings, read: Reading, policies: PolicyBook | None = None, now: int | None = None
 ) -> WeightsVersion | None:
     """Return the next version, of all dispositions on their topic; None if it is as the latest.
 
-    It holds from `DAYS_AHEAD` business days after the latest transactions on: every worker has
-    taken it before one of its partitions begins that day. `read` reads records of the transactions
-    topic, whatever their form is. `policies` has the version of the
-    workers' policy file, if they have one. Raises BrokerError if no broker answers or a topic is
-    not there, and WeightsError if nothing can be taught.
+    It holds from `DAYS_AHEAD` business days after the latest transactions and alerts on: every
+    worker has taken it before one of its partitions begins that day. After days without any, as a
+    weekend, it is `AHEAD_SECONDS` ahead of `now`, too (microseconds since 1970; None for never).
+
+    `read` reads records of the transactions topic, whatever their form is. `policies` has the
+    version of the workers' policy file, if they have one. Raises BrokerError if no broker answers
+    or a topic is not there, and WeightsError if nothing can be taught.
     """
     from monitor.outliers.lesson import labels_of, version_of  # noqa: PLC0415 - loads the models
 
@@ -119,23 +132,41 @@ async def learned_version(
 
     disposed = await read_dispositions(settings)
     alerts = [alert async for alert in read_alerts(settings, follow=False)]
-    labels = labels_of(alerts, disposed, policies.calendar.calendar())
-    version, latest = version_of(labels, day + DAYS_AHEAD, book), book.latest
+    # Late rows may be the last ones of all partitions; a day of which anything was told has begun.
+    day = max([day, *(day_of_text(alert["business_day"]) for alert in alerts)])
+    calendar = policies.calendar.calendar()
+    effective_from = first_day(day, calendar, now)
+    labels = labels_of(alerts, disposed, calendar)
+    version, latest = version_of(labels, effective_from, book), book.latest
     is_new = latest is None or version.dispositions != latest.dispositions
     return version if is_new else None
 
 
-async def write_weights(settings: Settings, version: WeightsVersion) -> None:
-    """Add a version to the topic of weights, and wait until the broker has it.
+def first_day(day: int, calendar: Calendar, now: int | None) -> int:
+    """Return the first business day that no partition has begun yet, nor soon will.
 
-    The key names the dispositions, too: of two versions of one number, compaction keeps both, and
-    the first holds for all. Raises BrokerError if no broker answers, or there is no such topic.
+    `day` is the latest that one has begun; `now` is in microseconds since 1970, None for never.
+    """
+    if now is None or calendar.day_of(now) - day > SILENCE_DAYS_MAX:
+        return day + DAYS_AHEAD
+    return max(day + DAYS_AHEAD, calendar.day_of(now + AHEAD_SECONDS * MICROSECONDS) + 1)
+
+
+async def write_weights(settings: Settings, version: WeightsVersion) -> bool:
+    """Add a version to the topic of weights, and return whether it is the one that holds.
+
+    It is not if somebody else wrote one of the same number before.
+
+    The key names all that it says: of two versions of one number, compaction keeps both, and the
+    first holds for all. Raises BrokerError if no broker answers, or there is no such topic.
     """
     topic = Topics.of(settings).weights
     require_topic(cluster_of(settings), topic)
-    key = f"{version.version}-{version.dispositions}".encode()
+    value = weights_bytes(version)
+    key = f"{version.version}-{sha256(value).hexdigest()}".encode()
     async with Outbox(cluster_of(settings)) as outbox:
-        await outbox.write(topic, 0, [Outgoing(key, weights_bytes(version))])
+        await outbox.write(topic, 0, [Outgoing(key, value)])
+    return version in (await read_weights(settings)).versions
 
 
 async def last_day(settings: Settings, policies: PolicyBook, read: Reading) -> int | None:
@@ -189,6 +220,6 @@ def _is_added(book: WeightsBook, version: WeightsVersion) -> bool:
 def _decoded(value: bytes, where: str) -> WeightsVersion:
     try:
         fields: Any = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError([f"{where}: no JSON: {error}"]) from None
     return weights_version_of(fields, where)

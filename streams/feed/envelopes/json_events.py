@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from streams.feed.envelopes.values import DECIMAL, LeafType, UnreadableError
+from streams.feed.envelopes.values import DECIMAL, WHOLE, LeafType, Number, UnreadableError
 from streams.feed.maps.json_lines import Path_, object_of
 
 _PARTS: Final = {"schema", "payload"}
@@ -36,7 +36,7 @@ class JsonEvents:
 
     def event(self, value: bytes) -> Event:
         """Return what a record holds. Raises UnreadableError if it has no object."""
-        found = object_of(value)
+        found = object_of(value, Number)
         if found is None:
             said = value[:80].decode(errors="replace").rstrip()
             raise UnreadableError(f"it is no JSON object in UTF-8, or has a key twice: {said!r}")
@@ -68,12 +68,13 @@ def _type_at(schema: object, steps: Sequence[str | int]) -> LeafType | None:
         return None
     name, parameters = schema.get("name"), schema.get("parameters")
     scale = parameters.get("scale") if isinstance(parameters, dict) else None
-    if name == DECIMAL and not (isinstance(scale, str) and scale.lstrip("-").isdecimal()):
+    is_whole = isinstance(scale, str) and WHOLE.fullmatch(scale) is not None
+    if name == DECIMAL and not is_whole:
         raise UnreadableError(f"its schema has a decimal without a scale: {str(schema)[:80]!r}")
     return LeafType(
         schema["type"],
         name if isinstance(name, str) else None,
-        int(scale[:9]) if name == DECIMAL and isinstance(scale, str) else None,
+        int(str(scale)) if name == DECIMAL else None,
     )
 
 

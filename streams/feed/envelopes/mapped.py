@@ -22,11 +22,11 @@ from streams.feed.envelopes.topic_map import (
     TopicMap,
     topic_map_of,
 )
-from streams.feed.envelopes.values import FLOATS, UnreadableError, text_of
+from streams.feed.envelopes.values import DECIMAL, FLOATS, UnreadableError, text_of
 from streams.feed.mapping import FeedError
 from streams.feed.maps.json_lines import Path_, path_of, value_at
 from streams.feed.rows import Shape
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 from streams.wire import codec
 from streams.wire.columns import DecodedRun, Piece, read_run, records_of, run_of_made
 
@@ -221,6 +221,9 @@ class MappedRecords:
                     f"{name} is a binary float, which is no exact amount: let its connector write"
                     " decimals, of Debezium by decimal.handling.mode=precise"
                 )
+            is_base64 = isinstance(value, str) and of_type is not None and of_type.name == DECIMAL
+            if is_base64 and self._map.format != JSON:
+                raise UnreadableError(f"{name} is a text, and no decimal's bytes")
             return text_of(value, of_type, name)
         return None
 
@@ -263,11 +266,14 @@ def records_reading(settings: Settings, patience_seconds: float = PATIENCE_SECON
     `patience_seconds`: so long a schema is waited for if the registry is away.
 
     Raises FeedError if WEIR_TRANSACTIONS_MAP cannot be used, SettingsError if it needs a schema
-    registry and the settings name none, OSError.
+    registry and the settings name none, or the map cannot be opened.
     """
     if settings.transactions_map is None:
         return OwnRecords()
-    topic_map = topic_map_of(settings.transactions_map)
+    try:
+        topic_map = topic_map_of(settings.transactions_map)
+    except OSError as error:
+        raise SettingsError([f"WEIR_TRANSACTIONS_MAP: {error}"]) from None
     registry = None if topic_map.format == JSON else SchemaRegistry.of(settings)
     return MappedRecords(topic_map, registry, patience_seconds)
 

@@ -51,9 +51,13 @@ _INDEXES_MAX: Final = 50
 
 
 class ProtobufReader(NamedTuple):
-    """The messages of a file, in the order of its schema."""
+    """The messages of a file, in the order of its schema.
+
+    `types` are those of what a map needs, by the full names of the messages that have come.
+    """
 
     messages: Sequence[Descriptor]
+    types: dict[str, dict[str, LeafType]]
 
 
 class ProtobufFormat:
@@ -61,7 +65,6 @@ class ProtobufFormat:
 
     def __init__(self, paths: Mapping[str, Path_]) -> None:
         self._paths = paths
-        self._types: dict[str, dict[str, LeafType]] = {}
 
     def made(self, schema: RegisteredSchema) -> ProtobufReader:
         """Return what reads the records of a schema. Raises UnreadableError if nothing does."""
@@ -74,7 +77,7 @@ class ProtobufFormat:
             file = pool.FindFileByName(_ROOT)
         except (binascii.Error, DecodeError, KeyError, TypeError, ValueError) as error:
             raise UnreadableError(f"its schema cannot be used: {error}") from None
-        return ProtobufReader(list(file.message_types_by_name.values()))
+        return ProtobufReader(list(file.message_types_by_name.values()), {})
 
     def event(self, reader: ProtobufReader, value: bytes) -> Event:
         """Return what a record holds. Raises UnreadableError if it does not fit its schema."""
@@ -92,14 +95,14 @@ class ProtobufFormat:
             message.ParseFromString(value[at:])
         except DecodeError as error:
             raise UnreadableError(f"it is no record of its schema: {error}") from None
-        return Event(_plain(message, 0), self._types_of(descriptor), has_schema=False)
+        return Event(_plain(message, 0), self._types_of(reader, descriptor), has_schema=False)
 
-    def _types_of(self, descriptor: Descriptor) -> dict[str, LeafType]:
-        name = descriptor.full_name
-        if name not in self._types:
+    def _types_of(self, reader: ProtobufReader, descriptor: Descriptor) -> dict[str, LeafType]:
+        name = descriptor.full_name  # a later schema may say otherwise of the same name
+        if name not in reader.types:
             found = {path: _type_at(descriptor, steps) for path, steps in self._paths.items()}
-            self._types[name] = {path: leaf for path, leaf in found.items() if leaf is not None}
-        return self._types[name]
+            reader.types[name] = {path: leaf for path, leaf in found.items() if leaf is not None}
+        return reader.types[name]
 
 
 def _add(pool: DescriptorPool, name: str, schema: RegisteredSchema, added: set[str]) -> None:

@@ -9,7 +9,8 @@ import json
 import logging
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from http.client import HTTPException
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import quote
@@ -41,6 +42,12 @@ REFUSED_MAX: Final = 10_000
 SCHEMA_BYTES_MAX: Final = 16 << 20
 _MAGIC: Final = 0
 _HEADER: Final = struct.Struct(">bI")
+REFERENCES_DEEP: Final = 50
+"""So deep schemas may refer to others that do so, too."""
+
+_NO_ANSWER: Final = (OSError, ValueError, HTTPException, RecursionError)
+"""What reading an answer raises that is none, or that does not speak HTTP or JSON."""
+
 _NOT_FOUND: Final = 404
 _UNKNOWN: Final = frozenset({40401, 40402, 40403})
 """Error codes that say there is no such subject, version, or schema."""
@@ -101,21 +108,25 @@ class SchemaRegistry:
 
         Raises NoSchemaError if it has no such schema, AwayError if the registry does not say.
         """
-        return self._with_references(f"/schemas/ids/{number}", {})
+        return self._with_references(f"/schemas/ids/{number}", {}, ())
 
     def _with_references(
-        self, path: str, known: dict[tuple[str, int], RegisteredSchema]
+        self,
+        path: str,
+        known: dict[tuple[str, int], RegisteredSchema],
+        above: tuple[str, ...],
     ) -> RegisteredSchema:
+        if path in above or len(above) > REFERENCES_DEEP:
+            raise UnreadableError(f"its schema refers to itself, or too deep, by {path}")
         answer = self._get(path)
         kind = str(answer.get("schemaType") or "AVRO")
         if kind == "PROTOBUF":  # as descriptors, not as the text that a compiler would read
             answer = self._get(f"{path}?format=serialized")
         references: dict[str, RegisteredSchema] = {}
-        for part in answer.get("references") or ():
-            name, subject, version = str(part["name"]), str(part["subject"]), int(part["version"])
+        for name, subject, version in _references_of(answer, path):
             if (subject, version) not in known:
                 below = f"/subjects/{quote(subject, safe='')}/versions/{version}"
-                known[subject, version] = self._with_references(below, known)
+                known[subject, version] = self._with_references(below, known, (*above, path))
             references[name] = known[subject, version]
         return RegisteredSchema(kind, str(answer["schema"]), references)
 
@@ -132,20 +143,32 @@ class SchemaRegistry:
             with urlopen(request, timeout=SECONDS_MAX) as answer:  # noqa: S310 - as above
                 found: object = json.loads(answer.read(SCHEMA_BYTES_MAX))
         except HTTPError as error:
-            with error:
-                code = _error_code(error.read(1 << 16))
-            if error.code == _NOT_FOUND and code in _UNKNOWN:
+            if error.code == _NOT_FOUND and _error_code(error) in _UNKNOWN:
                 raise NoSchemaError(f"the registry has no {path.partition('?')[0]}") from None
             raise AwayError(f"it answers {error.code} {error.reason} to {path}") from None
-        except (OSError, ValueError) as error:
-            raise AwayError(str(error)) from None
+        except _NO_ANSWER as error:
+            raise AwayError(str(error) or repr(error)) from None
         return found
 
 
-def _error_code(body: bytes) -> int:
+def _references_of(answer: Mapping[str, Any], path: str) -> list[tuple[str, str, int]]:
+    """Return what a schema refers to: name, subject, version. Raises AwayError if that is odd."""
     try:
-        found = json.loads(body)
-    except ValueError:
+        return [
+            (str(part["name"]), str(part["subject"]), int(part["version"]))
+            for part in answer.get("references") or ()
+        ]
+    except (KeyError, TypeError, ValueError):
+        said = str(answer["references"])[:80]
+        raise AwayError(f"it answers odd references to {path}: {said!r}") from None
+
+
+def _error_code(error: HTTPError) -> int:
+    """Return the code that the body of an error states; 0 if it states none."""
+    try:
+        with error:
+            found = json.loads(error.read(1 << 16))
+    except _NO_ANSWER:
         return 0
     code = found.get("error_code") if isinstance(found, dict) else None
     return code if isinstance(code, int) else 0

@@ -75,6 +75,8 @@ def topic_map_of_text(text: str, source: str) -> TopicMap:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise FeedError([f"not TOML: {error}"], source) from None
+    except RecursionError:
+        raise FeedError(["not TOML: nested too deep"], source) from None
     problems = [f"{key} is for files, not for a topic" for key in document if key not in _OF_TOPICS]
     stated = document.pop("topic", {})
     if not isinstance(stated, dict):
@@ -142,14 +144,16 @@ def _types(topic: TableReader) -> dict[str, LeafType]:
             topic.refuse(f'{key} is {table!r}: write a table, e.g. {{ "after.amount" = 2 }}')
             continue
         for path, stated in table.items():
-            if key == "times" and stated in UNITS:
-                types[path] = LeafType("int64", names[stated])
+            if path in types:
+                topic.refuse(f"scales and times both say what {path} is: leave one out")
+            elif key == "times" and isinstance(stated, str) and stated in UNITS:
+                types[path] = LeafType("int64", names[stated], is_stated=True)
             elif key == "times":
                 topic.refuse(f"times has {path} = {stated!r}: write one of {', '.join(UNITS)}")
             elif stated == _VARIABLE:
-                types[path] = LeafType("struct", VARIABLE_DECIMAL)
+                types[path] = LeafType("struct", VARIABLE_DECIMAL, is_stated=True)
             elif type(stated) is int and abs(stated) <= SCALE_MAX:
-                types[path] = LeafType("bytes", DECIMAL, stated)
+                types[path] = LeafType("bytes", DECIMAL, stated, is_stated=True)
             else:
                 topic.refuse(f'scales has {path} = {stated!r}: write the decimals, or "variable"')
     return types

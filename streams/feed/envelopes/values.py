@@ -66,19 +66,30 @@ FLOATS: Final = frozenset({"float", "double", "float32", "float64"})
 """Types of binary floats, as schemas call them: no amount comes from one."""
 
 _START: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of a clock on the wall
-_WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
+WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
+"""A whole number that is a scale, or counts time."""
 
 
 class UnreadableError(ValueError):
     """A record of which a map makes nothing; the text says why, for its rejection."""
 
 
+class Number(str):
+    """A number of JSON as it was written: no text, so it is never taken for bytes in base64."""
+
+    __slots__ = ()
+
+
 class LeafType(NamedTuple):
-    """What a schema says of a value: its type, its logical type, and a decimal's scale."""
+    """What a schema says of a value: its type, its logical type, and a decimal's scale.
+
+    `is_stated`: no schema says it, but the map.
+    """
 
     kind: str
     name: str | None = None
     scale: int | None = None
+    is_stated: bool = False
 
 
 def text_of(value: object, of_type: LeafType | None, path: str) -> str | None:
@@ -90,6 +101,8 @@ def text_of(value: object, of_type: LeafType | None, path: str) -> str | None:
         return None
     name = (of_type.name or "") if of_type is not None else ""
     if of_type is not None and name == DECIMAL:
+        if isinstance(value, Number) and not of_type.is_stated:
+            return str(value)  # of a converter with decimal.format=NUMERIC
         return decimal_text(value, of_type.scale or 0, path)
     if name == VARIABLE_DECIMAL:
         return _variable_text(value, path)
@@ -111,10 +124,12 @@ def text_of(value: object, of_type: LeafType | None, path: str) -> str | None:
 def decimal_text(value: object, scale: int, path: str) -> str:
     """Return the decimal that unscaled bytes (or their base64) have with a scale, exactly.
 
+    A `Number` is neither.
+
     Raises UnreadableError if they are no bytes, too many, or the scale is beyond its bound.
     """
     unscaled: bytes | None = value if isinstance(value, bytes) else None
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Number):
         try:
             unscaled = base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
@@ -134,7 +149,7 @@ def _variable_text(value: object, path: str) -> str:
     """Return the decimal that has its scale beside it."""
     parts = value if isinstance(value, dict) else {}
     scale = str(parts.get("scale"))
-    if not _WHOLE.fullmatch(scale):
+    if not WHOLE.fullmatch(scale):
         raise UnreadableError(f"{path} is no decimal with a scale: {str(value)[:40]!r}")
     return decimal_text(parts.get("value"), int(scale), path)
 
@@ -144,7 +159,7 @@ def time_text(text: str, unit: str) -> str:
 
     Parts of a microsecond are cut off. A text that is no such count is handed on as it is.
     """
-    if not _WHOLE.fullmatch(text):
+    if not WHOLE.fullmatch(text):
         return text
     try:
         moment = _START + timedelta(microseconds=int(text) * UNITS[unit] // 1000)
@@ -155,7 +170,7 @@ def time_text(text: str, unit: str) -> str:
 
 def of_day_text(text: str, unit: str) -> str:
     """Return what was counted since midnight as a time of day; another text as it is."""
-    if not _WHOLE.fullmatch(text) or not 0 <= int(text) * UNITS[unit] < UNITS["days"]:
+    if not WHOLE.fullmatch(text) or not 0 <= int(text) * UNITS[unit] < UNITS["days"]:
         return text
     moment = _START + timedelta(microseconds=int(text) * UNITS[unit] // 1000)
     return moment.time().isoformat(timespec="microseconds")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final
@@ -137,11 +137,18 @@ def _objects(file: IO[bytes]) -> Iterator[dict[str, object]]:
             yield found
 
 
-def object_of(line: bytes) -> dict[str, object] | None:
-    """Return the object of a line, its numbers as they are written; None if it has no object."""
+def object_of(line: bytes, number: Callable[[str], str] = str) -> dict[str, object] | None:
+    """Return the object of a line, its numbers as they are written; None if it has no object.
+
+    `number` makes what stands for a number, of its text.
+    """
     try:
         found = json.loads(
-            line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_once
+            line,
+            parse_float=number,
+            parse_int=number,
+            parse_constant=number,
+            object_pairs_hook=_once,
         )
     except (ValueError, RecursionError):
         return None

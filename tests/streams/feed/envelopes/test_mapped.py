@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -177,6 +178,42 @@ def test_an_amount_of_binary_floats_is_refused() -> None:
     value = json.dumps({"schema": json.loads(schema), "payload": payload}).encode()
     reason, detail = said(map_text("debezium"), value)
     assert (reason, "after.amount is a binary float" in detail) == ("malformed", True)
+
+
+def numbered(value: bytes, number: str) -> bytes:
+    """Return a record whose amount is a number of JSON in place of bytes in base64."""
+    return value.replace(json.dumps(BOOKING.row()["amount"]).encode(), number.encode())
+
+
+@law(100)
+@given(st.integers(-(10**15), 10**15), st.integers(0, 2))
+def test_a_decimal_that_its_converter_writes_as_a_number_is_exact(minor: int, scale: int) -> None:
+    number = str(Decimal(minor).scaleb(-scale))
+    for value in (debezium(BOOKING, has_schema=True), connect(BOOKING)):
+        text = map_text("debezium" if b"after" in value else "connect")
+        (item,) = read(text, [numbered(value, number)]).items
+        assert isinstance(item, Transaction)
+        assert item.amount_minor == abs(minor) * 10 ** (2 - scale)
+
+
+@pytest.mark.parametrize("number", ["1230", "12345678", "12.30", "-1230", "0"])
+def test_a_number_is_no_base64_whatever_the_map_says(number: str) -> None:
+    reason, detail = said(map_text("debezium"), numbered(event("c"), number))
+    assert (reason, "no decimal's bytes" in detail) == ("malformed", True)
+
+
+def test_a_number_within_a_decimal_with_its_own_scale_is_no_base64() -> None:
+    after = BOOKING.row() | {"amount": {"scale": 2, "value": 1230}}
+    text = map_text("debezium").replace('"after.amount" = 2', '"after.amount" = "variable"')
+    assert "no decimal's bytes" in said(text, event("c", after=after))[1]
+
+
+@pytest.mark.parametrize("scale", ["--2", "", "-", "x", "2.0", "\u0663", "1" * 30, None])
+def test_a_scale_that_is_no_number_is_said(scale: str | None) -> None:
+    schema = change_schema()
+    schema["fields"][1]["fields"][3]["parameters"] = {"scale": scale}
+    value = json.dumps({"schema": schema, "payload": change_event(BOOKING.row())}).encode()
+    assert "a decimal without a scale" in said(map_text("debezium"), value)[1]
 
 
 def test_a_number_of_json_is_the_text_that_was_written() -> None:

@@ -293,7 +293,7 @@ def booking_file(amount: int = Field.TYPE_MESSAGE) -> descriptor_pb2.FileDescrip
     return file
 
 
-def booking_bytes(booking: Booking, file: descriptor_pb2.FileDescriptorProto, amount: Any) -> bytes:  # noqa: ANN401 - a message or a float
+def booking_bytes(booking: Booking, file: descriptor_pb2.FileDescriptorProto, amount: Any) -> bytes:  # noqa: ANN401 - a message, a float or a text
     pool = DescriptorPool()
     pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(decimal_file())
@@ -304,7 +304,7 @@ def booking_bytes(booking: Booking, file: descriptor_pb2.FileDescriptorProto, am
     made.payee, made.channel = booking.payee or "", booking.channel or ""
     if booking.reverses is not None:
         made.reverses = booking.reverses
-    if isinstance(amount, float):
+    if isinstance(amount, float | str):
         made.amount = amount
     else:
         made.amount.value, made.amount.scale = unscaled_bytes(amount), 2
@@ -354,6 +354,29 @@ def test_a_double_of_protobuf_is_no_amount(registry: FakeRegistry) -> None:
     registry.add(7, serialized(file), schemaType="PROTOBUF")
     body = INDEXES + booking_bytes(BOOKING, file, -12.3)
     assert "amount is a binary float" in detail(read(registry.url, PROTOBUF, framed(7, body)))
+
+
+def test_each_schema_of_protobuf_says_itself_what_an_amount_is(registry: FakeRegistry) -> None:
+    files = booking_file(), booking_file(Field.TYPE_STRING)
+    for number, file in enumerate(files, 7):
+        registry.add(number, serialized(file), schemaType="PROTOBUF")
+    values = [
+        framed(number, INDEXES + booking_bytes(BOOKING, file, amount))
+        for number, file, amount in zip((7, 8), files, (-1230, "-12.30"), strict=True)
+    ]
+    (own,) = read_run([[Record(0, BOOKING.own(), b"1001")]]).items
+    assert read(registry.url, PROTOBUF, *values, *values).items == [own] * 4
+    assert read(registry.url, PROTOBUF, *reversed(values)).items == [own] * 2
+
+
+def test_a_text_of_protobuf_is_no_bytes_of_a_decimal(registry: FakeRegistry) -> None:
+    file = booking_file(Field.TYPE_STRING)
+    registry.add(7, serialized(file), schemaType="PROTOBUF")
+    text = PROTOBUF.replace("[topic]", '[topic]\nscales = { "amount" = 2 }')
+    body = INDEXES + booking_bytes(BOOKING, file, "1230")
+    assert "amount is a text, and no decimal's bytes" in detail(
+        read(registry.url, text, framed(7, body))
+    )
 
 
 def test_the_first_message_is_named_by_one_byte(registry: FakeRegistry) -> None:

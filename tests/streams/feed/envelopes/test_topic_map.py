@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from streams.feed.envelopes.mapped import records_reading
 from streams.feed.envelopes.topic_map import KeyForm, topic_map_of, topic_map_of_text
 from streams.feed.mapping import FeedError
+from streams.settings import SettingsError, settings_of
 from tests.support.envelopes import map_text
 
 
@@ -35,6 +37,8 @@ def test_a_map_is_read_with_its_envelope_key_and_types() -> None:
         ('key = "unchecked"', 'key = { schema = 7, field = "a" }', "topic.format is json"),
         ("= 2 }", '= "two" }', "scales has after.amount = 'two'"),
         ('"microseconds"', '"hours"', "times has after.booked_at = 'hours'"),
+        ('"microseconds"', "[]", "times has after.booked_at = []"),
+        ('"after.amount" = 2', '"after.booked_at" = 2', "scales and times both say what"),
         ('"after.currency"', '"currency"', "write e.g. after.currency"),
         ('"after.currency"', '"payload.after.currency"', "write e.g. after.currency"),
         ('"after.currency"', '"after..currency"', "is no path into an object"),
@@ -62,4 +66,14 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(FeedError, match="not TOML"):
         topic_map_of(tmp_path / "m.toml")
     assert "not TOML" in problems_of("= 1")
+    assert "not TOML: nested too deep" in problems_of("a = " + "[" * 50_000)
     assert "write [topic]" in problems_of("topic = 1")
+
+
+@pytest.mark.parametrize("name", ["none.toml", "."])
+def test_a_map_that_cannot_be_opened_is_said_with_its_setting(tmp_path: Path, name: str) -> None:
+    settings = settings_of({"WEIR_TRANSACTIONS_MAP": str(tmp_path / name)}, broker="h:1")
+    with pytest.raises(SettingsError) as raised:
+        records_reading(settings)
+    assert "WEIR_TRANSACTIONS_MAP" in str(raised.value)
+    assert str(tmp_path / name) in str(raised.value)
