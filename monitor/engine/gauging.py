@@ -61,9 +61,13 @@ class Gauging:
 
     @property
     def kept(self) -> dict[str, int]:
-        """The same as state keeps it: under no name, the first day after policies changed last."""
+        """The same as state keeps it: under no name, the first day after policies changed last.
+
+        That is kept where nothing is measured any more, too: else it would be, after a recovery.
+        """
         since, changed = self._telling.since, self._telling.changed
-        return {**since, CHANGED: changed} if since and self._has_versions else {**since}
+        has_gauges = any(policy.gauges for policy in self._policies.policies)
+        return {**since, CHANGED: changed} if has_gauges and self._has_versions else {**since}
 
     @property
     def _has_versions(self) -> bool:
