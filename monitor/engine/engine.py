@@ -6,6 +6,7 @@ what makes a replay after a crash, or from a file, decide as the stream did.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.core.account import (
@@ -388,7 +389,8 @@ class Engine:
         self.reviews.count_all()
         self.outliers.begin()
         self.gauging.begin()
-        for day, open_day in self.ledger.open_days.items():
+        # In an order that does not depend on which of them was put back first.
+        for day, open_day in sorted(self.ledger.open_days.items(), key=itemgetter(0)):
             open_day.policy, open_day.limits = self.policies.for_day(day)
             for account_day in open_day.account_days:
                 account_day.watches = open_day.limits.watches_of(*scope_of(account_day))

@@ -133,8 +133,13 @@ class GaugeAlerts:
         return bool(needless)
 
     def _needless(self) -> set[str]:
-        """Return the names of gauges that nothing can be told of any more."""
-        return self._superseded.needless(self.since, self.changed, self._ledger.day_open_first)
+        """Return the names of gauges that nothing can be told of any more.
+
+        There are none while an account is alone: a second one may come on days that it has closed.
+        """
+        ledger = self._ledger
+        first = None if ledger.marks.is_alone else ledger.day_open_first
+        return self._superseded.needless(self.since, self.changed, first)
 
     def begun(self) -> int:
         """Return the first business day of which there is no record yet.
@@ -197,7 +202,7 @@ class GaugeAlerts:
             cells = of_new(gauge, cells, paid_days(gauged), self._ledger.calendar.day_of)
         if gauge.period.is_rolling:
             standing = self._windows(gauge, group, cells, told, change)
-            reach = self.opened() - gauge.period.length
+            reach = self.opened(change.account_day.account) - gauge.period.length
             concerned = {period for period in told if period[0] > reach}
         else:
             first, _ = days_of(gauge.period, change.account_day.day)
@@ -375,7 +380,8 @@ class GaugeAlerts:
 
         As long as nothing stands, no window exceeds its limit but those that a change reaches.
         """
-        length, opened = gauge.period.length, self.opened()
+        account = change.account_day.account
+        length, opened = gauge.period.length, self.opened(account)
         stands = [
             period
             for period, each in told.items()
@@ -394,7 +400,7 @@ class GaugeAlerts:
         ):
             if value <= least:
                 continue
-            limit = self._decided(watched, change.account_day.account, at)
+            limit = self._decided(watched, account, at)
             if limit is None or not limit.is_exceeded(value, of_window):
                 continue
             if at < opened and not any(
@@ -485,7 +491,7 @@ class GaugeAlerts:
         Of a closed day they are those by which it closed; None if a version that did not measure
         yet decided on it.
         """
-        first = self._ledger.day_open_first
+        first = self._ledger.first_open_to(account.account_id)
         if first is None or day >= first:
             account_day = account.day_of(day)
             assert account_day is not None, "an open day has the account-days of what is measured"
@@ -587,7 +593,7 @@ class GaugeAlerts:
             )
         )
 
-    def opened(self) -> int:
-        """Return the event time from which on days are open."""
-        first = self._ledger.day_open_first
+    def opened(self, account: Account) -> int:
+        """Return the event time from which on days are open to an account."""
+        first = self._ledger.first_open_to(account.account_id)
         return NEVER if first is None else self._ledger.calendar.start_of(first)

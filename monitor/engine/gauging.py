@@ -61,9 +61,13 @@ class Gauging:
 
     @property
     def kept(self) -> dict[str, int]:
-        """The same as state keeps it: under no name, the first day after policies changed last."""
+        """The same as state keeps it: under no name, the first day after policies changed last.
+
+        That is kept where nothing is measured any more, too: else it would be, after a recovery.
+        """
         since, changed = self._telling.since, self._telling.changed
-        return {**since, CHANGED: changed} if since and self._has_versions else {**since}
+        has_gauges = any(policy.gauges for policy in self._policies.policies)
+        return {**since, CHANGED: changed} if has_gauges and self._has_versions else {**since}
 
     @property
     def _has_versions(self) -> bool:
@@ -124,7 +128,7 @@ class Gauging:
         gauged = account.gauged
         if gauged is None:
             gauged = account.gauged = Gauged()
-        self._trim(gauged)
+        self._trim(account, gauged)
         left, counted = _left_of(content)
         item = gauged.items[name] = MeasuredItem(
             day,
@@ -328,7 +332,7 @@ class Gauging:
         for day in [day for day in self._busy if day < first]:
             for account in self._busy.pop(day):
                 gauged = account.gauged
-                if gauged is not None and self._trim(gauged):
+                if gauged is not None and self._trim(account, gauged):
                     self._ledger.dirty.add(account)
         for day in [day for day in self._due if day < first]:
             for account in self._due.pop(day):
@@ -338,13 +342,13 @@ class Gauging:
                 account.gauged = None
                 self._ledger.forget_if_empty(account)
 
-    def _trim(self, gauged: Gauged) -> bool:
+    def _trim(self, account: Account, gauged: Gauged) -> bool:
         """Give back what an account does not need any more; return whether that was anything."""
-        first = self._ledger.day_open_first
+        first = self._ledger.first_open_to(account.account_id)
         if first is None or gauged.trimmed == first:
             return False
         gauged.trimmed, before = first, gauged.size
-        opened = self._telling.opened()
+        opened = self._telling.opened(account)
         gauged.items = {name: item for name, item in gauged.items.items() if item.day >= first}
         self._trim_paid(gauged, first)
         for group in list(gauged.cells):

@@ -24,6 +24,8 @@ allowed_lateness = "0h"
 leap = "3660d"
 """
 
+NEAR = POLICY.replace("3660d", "3d")
+
 LIMIT = """
 [[limit]]
 id = "{name}"
@@ -170,3 +172,43 @@ def test_where_one_limit_has_tiers_the_most_specific_decides_all_the_same() -> N
     assert told_by(engine, spent("T3", 0, "999.00", account_id="B1")) == [
         ("b1", Status.RAISED, 102900)
     ]
+
+
+def test_days_that_an_account_closed_alone_stay_closed_to_it() -> None:
+    """A second account opens them again, for itself."""
+    limit = LIMIT.format(name="w", lines='window = "2d"\nabove = "100.00"')
+    engine = plain_engine(0, book(NEAR.format(version=1) + limit), 1)
+    told = [told_by(engine, spent(f"a{day}", day, "150.00")) for day in range(6)]
+    assert [len(alerts) for alerts in told] == [1, 0] * 3
+    assert told_by(engine, spent("b", 0, "150.00", account_id="A2")) == [
+        ("w", Status.RAISED, 15_000)
+    ]
+    assert told_by(engine, spent("a6", 5.5, "20.00", segment="s1")) == []
+    assert told_by(engine, spent("a7", 6, "10.00", segment="s2")) == [("w", Status.RAISED, 18_000)]
+
+
+def test_what_superseded_versions_measure_is_measured_for_days_that_are_opened_again() -> None:
+    first = LIMIT.format(name="w", lines='window = "1h"\nabove = "100.00"')
+    engine = plain_engine(0, book(NEAR.format(version=1) + first), 1)
+    told_by(engine, spent("a", 0, "90.00"))
+    later = NEAR.format(version=2).replace("[cal", 'effective_from = "2026-01-07"\n[cal', 1)
+    limit = LIMIT.format(name="other", lines='above = "900.00"')
+    engine.policies.add(policy_of(later + limit))
+    engine.policies_changed()
+    told_by(engine, *[spent(f"a{day}", day, "90.00") for day in range(1, 20)])
+    assert told_by(engine, spent("b", 0.5, "150.00", account_id="A2")) == [
+        ("w", Status.RAISED, 15_000)
+    ]
+
+
+def test_a_later_version_decides_on_open_days_in_their_order() -> None:
+    """Whichever came first: after a recovery it is another one."""
+    head = POLICY.replace("0h", "96h")
+    text = head + LIMIT.format(name="w", lines='window = "1h"\nabove = "{above}"')
+    engine = plain_engine(0, book(text.format(version=1, above="900.00")), 1)
+    told_by(engine, spent("a", 2, "50.00"), spent("b", 0, "50.00"))
+    engine.policies.add(policy_of(text.format(version=2, above="40.00")))
+    engine.policies_changed()
+    days = [alert.business_day for alert in of_limits(engine.take_step().alerts)]
+    assert len(days) == 2
+    assert days == sorted(days)

@@ -11,6 +11,8 @@ from monitor.engine.engine import plain_engine
 from monitor.policy.document import policy_of
 from monitor.policy.policy import Policy, PolicyBook
 from tests.support.gauged_streams import (
+    DAY,
+    HEAD,
     Recount,
     Standing,
     any_items,
@@ -79,6 +81,24 @@ def test_silences_and_ratios_of_a_later_version_stand_as_the_sql_finds_them_in_w
         rows = [row for row in recount.table() if str(row[1]) >= first_day]
         found = {stands for stands in exceeding(limit, rows) if str(stands.at) >= first_told}
         assert recount.standing(limit).keys() == found, limit
+
+
+@law(60)
+@given(st.integers(0, 1 << 32))
+def test_what_stands_of_an_account_that_was_alone_is_what_the_sql_finds(seed: int) -> None:
+    """It closes its own days; those of others may begin long before, and open these again."""
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    head = HEAD.format(version=1, zone="UTC", cut_off="00:00", lateness=0).replace("3660d", "3d")
+    policy = policy_of(with_any_limits(rng, head, 3, silences=0, ratios=0))
+    items = any_items(rng, rng.choice([20, 60]), [12, 40])
+    alone = rng.randint(len(items) // 2, len(items))
+    behind = rng.randint(10, 30) * DAY
+    first = [item._replace(account_id="A0") for item in items[:alone]]
+    others = [
+        item if item.account_id == "A0" else item._replace(event_time=item.event_time - behind)
+        for item in items[alone:]
+    ]
+    assert_what_stands(rng, policy, first + others)
 
 
 @law(160)

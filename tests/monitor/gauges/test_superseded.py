@@ -26,6 +26,8 @@ allowed_lateness = "{lateness}h"
 leap = "3660d"
 """
 
+COUNT = '[[limit]]\nid = "x"\nmeasure = "count"\n'
+
 FIRST_DAY = 719_163 + BEGIN // DAY
 
 
@@ -89,7 +91,30 @@ def test_what_is_measured_no_more_would_have_told_nothing(seed: int) -> None:
     assert watched[0] <= watched[1]
 
 
-COUNT = '[[limit]]\nid = "x"\nmeasure = "count"\n'
+@law(120)
+@given(st.integers(0, 1 << 32))
+def test_a_recovery_measures_what_an_engine_that_goes_on_does(seed: int) -> None:
+    """Whatever versions came before, with limits that come back, or with none on gauges."""
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    versions = [any_version(rng, 1, 0)]
+    for number in range(2, rng.randint(3, 5)):
+        again = rng.choice(versions).text.replace("version = ", f"version = {number}  # ", 1)
+        without = HEAD.format(version=number, begins="", lateness=0) + COUNT + "above = 90\n"
+        some = any_version(rng, number, 0)
+        versions.append(rng.choice([policy_of(again), policy_of(without), some]))
+    items = any_items(rng, rng.choice([20, 60, 100]), [80, 160])
+    cuts = sorted(rng.randrange(len(items)) for _ in versions[1:])
+    engines = [plain_engine(0, PolicyBook(versions[:1]), 1) for _ in range(2)]
+    goes_on, recovers = engines
+    for at, item in enumerate(items):
+        for version, cut in zip(versions[1:], cuts, strict=True):
+            for engine in engines if cut == at else ():
+                engine.policies.add(version)
+                engine.policies_changed()
+        if rng.random() < 0.2:
+            recovers.gauging.restore(recovers.gauging.kept)
+        assert recovers.gauging.since == goes_on.gauging.since
+        assert observed(recovers, item).alerts == observed(goes_on, item).alerts
 
 
 def engine_with(first: str, kind: type[Engine] = Engine) -> Engine:
@@ -123,6 +148,8 @@ def test_a_gauge_is_measured_until_its_last_period_is_over() -> None:
     assert not engine.gauging.is_on
     days(engine, 18, 24)
     assert all(account.gauged is None for account in engine.ledger.accounts.values())
+    engine.gauging.restore(engine.gauging.kept)
+    assert not engine.gauging.is_on
 
 
 def test_what_stood_is_withdrawn_before_its_gauge_is_measured_no_more() -> None:
