@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share, UsualDays
+from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, NearDay, OfPeriod, Share, UsualDays
 from monitor.core.threshold import Scope, scope_of
 from monitor.engine.superseded import SupersededGauges
 from monitor.gauges.gauge import Gauge, between, window_values
@@ -47,6 +47,7 @@ class Exceeded(NamedTuple):
     share: Share | None = None
     active: int = 0
     usual: UsualDays | None = None
+    near: tuple[NearDay, ...] = ()
 
 
 class Why(Enum):
@@ -206,21 +207,24 @@ class GaugeAlerts:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
                 usual = gauge.usual_of(cells, at, self.since[group[0]])
-                value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
+                value, near = gauge.value_at(of_period, at, usual), gauge.near_of(of_period, at)
                 share, active = gauge.share_of(of_period), self._active_before(gauge, cells, at)
                 value = limit.counted(value, of_period)
-                found = Exceeded(limit, at, value, share, active, usual)
+                found = Exceeded(limit, at, value, share, active, usual, near)
                 self._tell(gauged, group, found, change, stands=False)
-        if self.watched[group[0]].remembered and change.why is not Why.DECIDED:
+        watched = self.watched[group[0]]
+        if (watched.remembered or watched.days_near) and change.why is not Why.DECIDED:
             self._look_after(gauged, group, change)
 
     def _look_after(self, gauged: Gauged, group: Group, change: Touch) -> None:
         """Look at the later days on which something was: what came before them has changed.
 
-        After a silence that is the next one, and of a usual all.
+        After a silence that is the next one, and of a usual all; of days that are near a limit, as
+        many as are counted together.
         """
-        cells = gauged.cells.get(group, ())
-        following = between(cells, change.at + 1, cells[-1].at) if cells else ()
+        cells, near = gauged.cells.get(group, ()), self.watched[group[0]].days_near
+        last = change.at + near if near else cells[-1].at if cells else 0
+        following = between(cells, change.at + 1, last)
         days = sorted({cell.at for cell in following})
         for day in days if self.watched[group[0]].gauge.silence is None else days[:1]:
             account_day = change.account_day.account.day_of(day)
@@ -327,8 +331,7 @@ class GaugeAlerts:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
         usual = gauge.usual_of(cells, first, self.since[group[0]])
-        value = gauge.value_of(of_period) if gauge.usual is None else gauge.ratio_of(usual)
-        watched = self.watched[group[0]]
+        value, watched = gauge.value_at(of_period, first, usual), self.watched[group[0]]
         if value <= watched.least or not self._is_whole(gauge, watched.name, first):
             return []
         active = self._active_before(gauge, cells, first)
@@ -340,7 +343,8 @@ class GaugeAlerts:
         limit = self._deciding(policy.version, watched, scope, first)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
-        return [Exceeded(limit, first, value, gauge.share_of(of_period), active, usual)]
+        share, near = gauge.share_of(of_period), gauge.near_of(of_period, first)
+        return [Exceeded(limit, first, value, share, active, usual, near)]
 
     def _active_before(self, gauge: Gauge, cells: Sequence[Cell], day: int) -> int:
         """Return the last day before a silence; 0 if it is of before what was measured whole.
@@ -496,7 +500,8 @@ class GaugeAlerts:
         """Return what the period that begins with a day has, or the window that ends at a time."""
         if gauge.period.is_rolling:
             return between(cells, at - gauge.period.length + 1, at)
-        return between(cells, *days_of(gauge.period, at))
+        first, last = days_of(gauge.period, at)
+        return between(cells, first - gauge.days_near, last)
 
     def _day_of(self, gauge: Gauge, at: int) -> int:
         return self._ledger.calendar.day_of(at) if gauge.period.is_rolling else at
@@ -518,7 +523,7 @@ class GaugeAlerts:
         stands: bool = True,
     ) -> None:
         """Tell how a limit stands on a period, where that differs from what was told last."""
-        limit, at, value, share, active, usual = found
+        limit, at, value, share, active, usual, near = found
         gauge = limit.gauge
         of_group = gauged.told.setdefault(group, {})
         before = of_group.get((at, limit.limit_id))
@@ -540,8 +545,8 @@ class GaugeAlerts:
             ):
                 return  # as a day's alert: what it grows by tells nothing new
             said = before.value, before.limit, before.severity
-            more = before.share, before.active, before.usual
-            if said == (value, above, severity) and more == (share, active, usual):
+            more = before.share, before.active, before.usual, before.near
+            if said == (value, above, severity) and more == (share, active, usual, near):
                 return
         why = None
         if tier is None and limit.tier_of(value) is not None:
@@ -549,7 +554,7 @@ class GaugeAlerts:
             why = "another limit decides" if is_decided else "its windows are of another alert"
         origin = before.origin if before is not None and stood else change.cause.origin
         revision = 1 if before is None else before.revision + 1
-        measured = share, active, usual
+        measured = share, active, usual, near
         told = GaugeTold(status.value, revision, value, above, severity, origin, *measured)
         of_group[at, limit.limit_id] = told
         day = self._day_of(gauge, at)

@@ -280,7 +280,7 @@ class Gauging:
         """Return the last business day on which a moment is needed, but for a silence after it."""
         if watched.is_rolling:
             return self._ledger.calendar.day_of(at + 2 * watched.length)
-        return days_of(watched.period, at)[1]
+        return days_of(watched.period, at)[1] + watched.days_near
 
     def restored(self, account: Account) -> None:
         """Take an account that was put back: what is not needed any more is given back in time."""
@@ -395,7 +395,7 @@ def _lasts_of(day: int, taken: Iterable[Watched]) -> tuple[int, int, int]:
             length = max(length, watched.length)
             continue
         last = days_of(watched.period, day)[1]
-        busy = max(busy, last)
+        busy = max(busy, last + watched.days_near)
         due = max(due, last + watched.remembered if watched.remembered else 0)
     return due, busy, length
 

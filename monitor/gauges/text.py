@@ -35,12 +35,18 @@ def limit_text(limit: GaugeLimit) -> str:
         measured = (
             f"{measured} {'counterparties' if gauge.distinct == 'counterparty' else 'institutions'}"
         )
+    if gauge.near is not None:
+        money = limit.threshold._replace(measure=Measure.AMOUNT)
+        low, high = _money(money, gauge.near.low), _money(money, gauge.near.high)
+        measured = f"days {measured} a limit (with {low} to {high})"
     if gauge.direction is not Direction.BOTH:
         measured = f"{gauge.direction.value} {measured}"
     if gauge.per is not None:
         measured = f"{measured} with one {gauge.per.value}"
     period = gauge.period.text
     over = f"within {period}" if gauge.period.is_rolling else f"of a {period}"
+    if gauge.near is not None and gauge.near.days:
+        over = f"within {gauge.near.days} business days"
     if gauge.silence is not None:
         days, remembered = gauge.silence
         over = f"{over} after {days} days without any (remembered for {remembered} days)"
@@ -81,6 +87,8 @@ def _figure(threshold: Threshold) -> str:
         return f"{percent_text(threshold.above)} %"
     if threshold.measure is Measure.RATIO:
         return f"{times_text(threshold.above)} times"
+    if threshold.measure is Measure.NEAR:
+        return f"{threshold.above} day{'' if threshold.above == 1 else 's'}"
     return _money(threshold, threshold.above)
 
 

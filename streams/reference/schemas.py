@@ -242,6 +242,7 @@ def alert_schema(alert: Alert) -> Schema:
                 "measured": _measured(),
                 "share": _share(),
                 "usual": _usual(),
+                "near": _near(),
                 "active_before": _about(
                     _DAY, "Of a limit with `silent`: the last business day before the silence."
                 ),
@@ -303,6 +304,12 @@ def _measured() -> Schema:
             "to": _about(moment, "In UTC. A window ends with it, all else before it."),
             "of": _about(_one_of(Party), "Whom a `distinct` counts, or whose `share` it is."),
             "usual": _about(_COUNT, "Of how many days a `ratio` has its usual."),
+            "near": {
+                "description": "Of a `near`: which sums of a day count, both included, and over how"
+                " many `days`; absent if the period says it.",
+                "type": "object",
+                "properties": {"from": _MONEY, "to": _MONEY, "days": _COUNT},
+            },
             "silent": _about({"type": "string"}, "The silence before it, as the policy has it."),
             "per": _about({"type": "object"}, "Whose part of the account was measured."),
             "where": _about(
@@ -331,6 +338,18 @@ def _usual() -> Schema:
             "to": _DAY,
             "sum": _MONEY,
             "mean": _MONEY,
+        },
+    }
+
+
+def _near() -> Schema:
+    """Return what the evidence of a limit on days near another limit has of them."""
+    return {
+        "description": "Of a limit on days near another one: these days, and the sum of each.",
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {"business_day": _DAY, "amount": _MONEY},
         },
     }
 

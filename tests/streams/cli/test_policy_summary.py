@@ -63,6 +63,8 @@ until = "2026-12-31"
 reason = "agreed"
 """
 
+NEAR = 'measure = "near"\ncurrency = "EUR"\nfrom = "7.00"\nabove = 2'
+
 CHANGED = {
     "version": ("version = 1", "version = 2"),
     "effective_from": ("2026-01-05", "2026-01-06"),
@@ -99,6 +101,14 @@ CHANGED = {
     "limit.usual": (
         'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
         'measure = "ratio"\nusual = 20\ncurrency = "EUR"\nabove = "2.50"',
+    ),
+    "limit.to": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        f'{NEAR}\nto = "8.00"\ndays = 7',
+    ),
+    "limit.days": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        f'{NEAR}\nto = "9.00"\ndays = 8',
     ),
     "limit.remembered": ('"low"', '"low"\nsilent = "90d"\nremembered = "500d"'),
     "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
