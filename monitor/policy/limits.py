@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from monitor.core.alert import NEVER_SUPPRESSED, Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT
 from monitor.core.names import NameList
@@ -54,6 +55,9 @@ USUAL_DAYS_MAX: Final = 90
 
 NEAR_DAYS_MAX: Final = 31
 """Days near a limit are counted over so many business days at most, so that state has a bound."""
+
+_OF_OTHER_ALERTS: Final = tuple(kind.value for kind in (Kind.OUTLIER, *NEVER_SUPPRESSED))
+"""Names that alerts have which no limit raises: else a suppression would mean both."""
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
@@ -154,6 +158,9 @@ def _limit(
     is_named = isinstance(limit_id, str) and _SLUG.fullmatch(limit_id)
     if not is_named:
         said = f"id is {shown(limit_id)}: write letters, digits, . _ - (at most 64)"
+        document.refuse(f"limit {number}: {said}", "limit", number, "id")
+    if limit_id in _OF_OTHER_ALERTS:
+        said = f"id is {shown(limit_id)}: alerts of another kind have this name, write another one"
         document.refuse(f"limit {number}: {said}", "limit", number, "id")
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ", "limit", number)
     limit.refuse_unknown(LIMIT_KEYS)

@@ -248,6 +248,9 @@ SHARE = {
         ({**RATIO, "silent": '"9d"'}, "silent is stated: ratio is no measure of a day"),
         ({**RATIO, "where": '{ counterparty_new = "9d" }'}, "counterparty_new is stated: it goes"),
         ({"usual": "20"}, "usual is stated: it says of how many days"),
+        ({"id": '"outlier"'}, "id is 'outlier': alerts of another kind have this name"),
+        ({"id": '"review"'}, "id is 'review': alerts of another kind have this name"),
+        ({"id": '"systemic"'}, "id is 'systemic': alerts of another kind have this name"),
         ({**NEAR, "currency": None}, "currency is missing"),
         ({**NEAR, "from": None}, "from is missing: write the amount as text"),
         ({**NEAR, "to": None}, "to is missing: write the amount as text"),
@@ -590,7 +593,7 @@ def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
     assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
     assert problem.startswith("limit x: measure is 'xxx")
     assert problem.endswith(
-        "': one of amount, count, largest, net, through, distinct, share, ratio (line 4)"
+        "': one of amount, count, largest, net, through, distinct, share, ratio, near (line 4)"
     )
 
 
