@@ -7,6 +7,7 @@ import pytest
 
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import event_time_text
+from monitor.core.gauged import gauged_fields, gauged_of
 from monitor.core.names import NameList
 from monitor.core.transaction import Transaction
 from monitor.engine import gauging
@@ -18,6 +19,7 @@ from monitor.gauges.paid import PAID
 from monitor.gauges.telling import NAMES_SAID
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
+from streams.state.keys import packed, unpacked
 from tests.support.transactions import book, observed, transaction
 
 HEAD = """
@@ -462,6 +464,19 @@ def test_a_late_row_and_its_reversal_change_the_days_near_a_limit(over: str) -> 
     (alert,) = told_by(engine, undone)
     assert said([alert]) == [(Status.RAISED, 3)]
     assert [parts["amount"] for parts in alert.evidence["near"]] == ["95.00"] * 3  # type: ignore[attr-defined]
+
+
+def test_days_near_a_limit_go_through_the_bytes_of_state() -> None:
+    engine = engine_of(*NEAR, "days = 5")
+    rows = [transaction(f"t{n}", amount="95.00", hours=24 * n) for n in range(3)]
+    assert said(told_by(engine, *rows)) == [(Status.RAISED, 3)]
+    (account,) = engine.ledger.accounts.values()
+    assert account.gauged is not None
+    kept = unpacked(packed(gauged_fields(account.gauged, str)))
+    assert gauged_of(kept).told == account.gauged.told
+    (told,) = kept[3]
+    before = gauged_of([*kept[:3], [told[:-1]], kept[4]])  # as a build without such limits kept it
+    assert [each.near for each in next(iter(before.told.values())).values()] == [()]
 
 
 def test_of_days_near_a_limit_an_account_keeps_as_many_as_are_counted() -> None:
