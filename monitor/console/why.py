@@ -1,6 +1,6 @@
 """The reasons of an alert, as sentences with its values filled in, in the reader's language."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from monitor.console import words
@@ -46,6 +46,7 @@ _MEASURES: Final = {
     Measure.DISTINCT.value: N_("the number of parties on the other side"),
     Measure.SHARE.value: N_("the greatest share of one party"),
     Measure.RATIO.value: N_("the sum of the day"),
+    Measure.NEAR.value: N_("the number of days with a sum near a limit"),
 }
 
 
@@ -182,11 +183,15 @@ def _why_limit(record: Record) -> list[str]:
             )
         else:
             found.append(_("That is %(over)s too much.", over=over))
-    found += _of_what(record, said)
+    return [*found, *_of_evidence(record, said)]
+
+
+def _of_evidence(record: Record, said: Record) -> Iterator[str]:
+    """Yield sentences about what makes up a value, and what took it over its limit."""
+    yield from _of_what(record, said)
     origin = said.get("origin")
     if isinstance(origin, Mapping):
-        found.append(_tipping(record, origin))
-    return found
+        yield _tipping(record, origin)
 
 
 def _of_what(record: Record, said: Record) -> Iterator[str]:
@@ -199,6 +204,9 @@ def _of_what(record: Record, said: Record) -> Iterator[str]:
         yield _usual(record, usual)
     if isinstance(converted, Mapping):
         yield from _converted(converted)
+    near = [each for each in words.listed(said.get("near")) if isinstance(each, Mapping)]
+    if near:
+        yield _near(record, near)
     if isinstance(share, Mapping):
         yield _whose(record, share)
 
@@ -241,6 +249,19 @@ def _usual(record: Record, usual: Record) -> str:
         end=day(usual.get("to")),
         mean=words.money(usual.get("mean"), record.get("currency")),
     )
+
+
+def _near(record: Record, near: Iterable[Record]) -> str:
+    """Return a sentence about the days whose sum was near a limit."""
+    days = (
+        _(
+            "%(day)s (%(amount)s)",
+            day=day(each.get("business_day")),
+            amount=words.money(each.get("amount"), record.get("currency")),
+        )
+        for each in near
+    )
+    return _("Near a limit were %(days)s.", days=words.joined([*days]))
 
 
 def _tipping(record: Record, origin: Record) -> str:

@@ -252,6 +252,8 @@ def _of_gauge(measure: object, value: int) -> str:
         return _("%(number)s%%", number=grouped(percent_text(value)))
     if measure == Measure.RATIO.value:
         return _("%(number)s times the usual", number=times_text(value))
+    if measure == Measure.NEAR.value:
+        return ngettext("%(num)s day", "%(num)s days", number_of(value), num=grouped(value))
     return ngettext("%(num)s party", "%(num)s parties", number_of(value), num=grouped(value))
 
 

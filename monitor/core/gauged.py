@@ -83,6 +83,13 @@ class UsualDays(NamedTuple):
     amount: int
 
 
+class NearDay(NamedTuple):
+    """A business day whose sum was near another limit, and that sum in minor units."""
+
+    day: int
+    amount: int
+
+
 class GaugeTold(NamedTuple):
     """What was told last of a limit on one period of a group, as `Told` has it of a day."""
 
@@ -95,6 +102,7 @@ class GaugeTold(NamedTuple):
     share: Share | None = None
     active: int = 0  # the business day of what came last before a silence; 0 of other gauges
     usual: UsualDays | None = None
+    near: tuple[NearDay, ...] = ()  # of a limit that counts such days; in order
 
 
 Group = tuple[str, str]
@@ -162,6 +170,7 @@ def gauged_fields(gauged: Gauged, written: Callable[[int], int | str]) -> tuple[
                 None if told.share is None else (told.share.whose, *map(written, told.share[1:])),
                 told.active,
                 None if told.usual is None else (*told.usual[:2], *map(written, told.usual[2:])),
+                [(each.day, written(each.amount)) for each in told.near],
             )
             for group, of_group in gauged.told.items()
             for period, told in of_group.items()
@@ -185,6 +194,7 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
     for gauge, per, at, limit, status, revision, value, *more in periods:
         above, severity, origin, share, active, *last = more
         usual = last[0] if last else None  # a build before had no such limits
+        near = last[1] if len(last) > 1 else ()  # nor these
         told = GaugeTold(
             status,
             revision,
@@ -195,6 +205,7 @@ def gauged_of(fields: Sequence[Any]) -> Gauged:
             None if share is None else Share(share[0], int(share[1]), int(share[2])),
             active,
             None if usual is None else UsualDays(*map(int, usual)),
+            tuple(NearDay(day, int(amount)) for day, amount in near),
         )
         gauged.told.setdefault((gauge, per), {})[at, limit] = told
     return gauged

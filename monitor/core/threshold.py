@@ -22,12 +22,13 @@ class Measure(StrEnum):
 
     AMOUNT = "amount"
     COUNT = "count"
-    LARGEST = "largest"  # of gauges, as those up to `ratio`: the greatest single amount
+    LARGEST = "largest"  # of gauges, as those up to `near`: the greatest single amount
     NET = "net"  # what goes out less what comes in, or the other way
     THROUGH = "through"  # the lesser of what comes in and goes out: that passes through
     DISTINCT = "distinct"  # how many counterparties or institutions
     SHARE = "share"  # the greatest one's part of the sum, per mille
     RATIO = "ratio"  # how many times the account's own usual, per cent
+    NEAR = "near"  # on how many days the sum was just below another limit
     RARITY = "rarity"  # of the outlier models: one account-day in so many is as strange
     BREACH_DAYS = "breach-days"  # of an account that is reviewed
 
@@ -41,13 +42,14 @@ LIMIT_MEASURES: Final = (
     Measure.DISTINCT,
     Measure.SHARE,
     Measure.RATIO,
+    Measure.NEAR,
 )
 """What a policy can put a limit on."""
 
 MONEY_MEASURES: Final = (Measure.AMOUNT, Measure.LARGEST, Measure.NET, Measure.THROUGH)
 """Those that are in minor units of a currency."""
 
-OF_A_CURRENCY: Final = (*MONEY_MEASURES, Measure.SHARE, Measure.RATIO)
+OF_A_CURRENCY: Final = (*MONEY_MEASURES, Measure.SHARE, Measure.RATIO, Measure.NEAR)
 """Those that add amounts up, which needs one currency."""
 
 

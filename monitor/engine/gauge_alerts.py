@@ -10,7 +10,6 @@ all windows that overlap it: those that end before t + w.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import Enum, auto
 from itertools import islice
 from operator import itemgetter
 from types import MappingProxyType
@@ -18,9 +17,10 @@ from typing import Final, NamedTuple
 
 from monitor.core.account import Account, AccountDay
 from monitor.core.alert import Alert, Cause, Status
-from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, OfPeriod, Share, UsualDays
+from monitor.core.gauged import Cell, Gauged, GaugeTold, Group, NearDay, OfPeriod, Share, UsualDays
 from monitor.core.threshold import Scope, scope_of
 from monitor.engine.superseded import SupersededGauges
+from monitor.engine.touch import Touch, Why
 from monitor.gauges.conversion import Conversion
 from monitor.gauges.gauge import Gauge, between, window_values
 from monitor.gauges.limit import GaugeLimit, GaugeLimits
@@ -51,24 +51,8 @@ class Exceeded(NamedTuple):
     share: Share | None = None
     active: int = 0
     usual: UsualDays | None = None
+    near: tuple[NearDay, ...] = ()
     cells: Sequence[Cell] = ()
-
-
-class Why(Enum):
-    """Why a period is looked at again."""
-
-    GREW = auto()
-    REVERSED = auto()
-    DECIDED = auto()  # by another limit, or by the limits of another scope
-
-
-class Touch(NamedTuple):
-    """Something has changed at a moment of an open account-day."""
-
-    account_day: AccountDay
-    at: int
-    cause: Cause
-    why: Why
 
 
 class GaugeAlerts:
@@ -218,21 +202,27 @@ class GaugeAlerts:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
                 usual = gauge.usual_of(cells, at, self.since[group[0]])
-                value = self._value_of(gauge, of_period, usual)
+                value, near = (
+                    self._value_at(gauge, of_period, at, usual),
+                    gauge.near_of(of_period, at),
+                )
                 share, active = gauge.share_of(of_period), self._active_before(gauge, cells, at)
                 value = limit.counted(value, of_period)
-                found = Exceeded(limit, at, value, share, active, usual, of_period)
+                found = Exceeded(limit, at, value, share, active, usual, near, of_period)
                 self._tell(gauged, group, found, change, stands=False)
-        if self.watched[group[0]].remembered and change.why is not Why.DECIDED:
+        watched = self.watched[group[0]]
+        if (watched.remembered or watched.days_near) and change.why is not Why.DECIDED:
             self._look_after(gauged, group, change)
 
     def _look_after(self, gauged: Gauged, group: Group, change: Touch) -> None:
         """Look at the later days on which something was: what came before them has changed.
 
-        After a silence that is the next one, and of a usual all.
+        After a silence that is the next one, and of a usual all; of days that are near a limit, as
+        many as are counted together.
         """
-        cells = gauged.cells.get(group, ())
-        following = between(cells, change.at + 1, cells[-1].at) if cells else ()
+        cells, near = gauged.cells.get(group, ()), self.watched[group[0]].days_near
+        last = change.at + near if near else cells[-1].at if cells else 0
+        following = between(cells, change.at + 1, last)
         days = sorted({cell.at for cell in following})
         for day in days if self.watched[group[0]].gauge.silence is None else days[:1]:
             account_day = change.account_day.account.day_of(day)
@@ -339,7 +329,7 @@ class GaugeAlerts:
         """Return the period that begins with a day, if it exceeds the limit that decides for it."""
         of_period = self._cells_at(gauge, cells, first)
         usual = gauge.usual_of(cells, first, self.since[group[0]])
-        value = self._value_of(gauge, of_period, usual)
+        value = self._value_at(gauge, of_period, first, usual)
         watched = self.watched[group[0]]
         if value <= watched.least or not self._is_whole(gauge, watched.name, first):
             return []
@@ -352,13 +342,15 @@ class GaugeAlerts:
         limit = self._deciding(policy.version, watched, scope, first)
         if limit is None or not limit.is_exceeded(value, of_period):
             return []
-        share = gauge.share_of(of_period)
-        return [Exceeded(limit, first, value, share, active, usual, of_period)]
+        share, near = gauge.share_of(of_period), gauge.near_of(of_period, first)
+        return [Exceeded(limit, first, value, share, active, usual, near, of_period)]
 
-    def _value_of(self, gauge: Gauge, cells: Sequence[Cell], usual: UsualDays | None) -> int:
-        if gauge.usual is not None:
-            return gauge.ratio_of(usual)
-        return self._conversion.value_of(gauge, cells)
+    def _value_at(
+        self, gauge: Gauge, cells: Sequence[Cell], day: int, usual: UsualDays | None
+    ) -> int:
+        if gauge.base is not None:
+            return self._conversion.value_of(gauge, cells)
+        return gauge.value_at(cells, day, usual)
 
     def _active_before(self, gauge: Gauge, cells: Sequence[Cell], day: int) -> int:
         """Return the last day before a silence; 0 if it is of before what was measured whole.
@@ -518,7 +510,8 @@ class GaugeAlerts:
         """Return what the period that begins with a day has, or the window that ends at a time."""
         if gauge.period.is_rolling:
             return between(cells, at - gauge.period.length + 1, at)
-        return between(cells, *days_of(gauge.period, at))
+        first, last = days_of(gauge.period, at)
+        return between(cells, first - gauge.days_near, last)
 
     def _day_of(self, gauge: Gauge, at: int) -> int:
         return self._ledger.calendar.day_of(at) if gauge.period.is_rolling else at
@@ -540,7 +533,7 @@ class GaugeAlerts:
         stands: bool = True,
     ) -> None:
         """Tell how a limit stands on a period, where that differs from what was told last."""
-        limit, at, value, share, active, usual, cells = found
+        limit, at, value, share, active, usual, near, cells = found
         gauge = limit.gauge
         of_group = gauged.told.setdefault(group, {})
         before = of_group.get((at, limit.limit_id))
@@ -562,8 +555,8 @@ class GaugeAlerts:
             ):
                 return  # as a day's alert: what it grows by tells nothing new
             said = before.value, before.limit, before.severity
-            more = before.share, before.active, before.usual
-            if said == (value, above, severity) and more == (share, active, usual):
+            more = before.share, before.active, before.usual, before.near
+            if said == (value, above, severity) and more == (share, active, usual, near):
                 return
         why = None
         if tier is None and limit.tier_of(value) is not None:
@@ -571,7 +564,7 @@ class GaugeAlerts:
             why = "another limit decides" if is_decided else "its windows are of another alert"
         origin = before.origin if before is not None and stood else change.cause.origin
         revision = 1 if before is None else before.revision + 1
-        measured = share, active, usual
+        measured = share, active, usual, near
         told = GaugeTold(status.value, revision, value, above, severity, origin, *measured)
         of_group[at, limit.limit_id] = told
         day = self._day_of(gauge, at)

@@ -14,7 +14,8 @@ from monitor.core.business_day import MICROSECONDS
 from monitor.core.gauged import Cell, ClosedScope, Gauged, MeasuredItem
 from monitor.core.threshold import scope_of
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.engine.gauge_alerts import CLOSED_DAY, FROM_EVER, GaugeAlerts, Touch, Why
+from monitor.engine.gauge_alerts import CLOSED_DAY, FROM_EVER, GaugeAlerts
+from monitor.engine.touch import Touch, Why
 from monitor.gauges.gauge import Gauge, Party, add, between, named_by
 from monitor.gauges.paid import PAID, is_payment, note_paid
 from monitor.gauges.watched import Watched, days_of
@@ -284,7 +285,7 @@ class Gauging:
         """Return the last business day on which a moment is needed, but for a silence after it."""
         if watched.is_rolling:
             return self._ledger.calendar.day_of(at + 2 * watched.length)
-        return days_of(watched.period, at)[1]
+        return days_of(watched.period, at)[1] + watched.days_near
 
     def restored(self, account: Account) -> None:
         """Take an account that was put back: what is not needed any more is given back in time."""
@@ -399,7 +400,7 @@ def _lasts_of(day: int, taken: Iterable[Watched]) -> tuple[int, int, int]:
             length = max(length, watched.length)
             continue
         last = days_of(watched.period, day)[1]
-        busy = max(busy, last)
+        busy = max(busy, last + watched.days_near)
         due = max(due, last + watched.remembered if watched.remembered else 0)
     return due, busy, length
 

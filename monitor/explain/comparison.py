@@ -26,7 +26,12 @@ AMOUNT_KINDS: Final = ("daily-amount",)
 LIMIT_KINDS: Final = (*AMOUNT_KINDS, "daily-count")
 """Kinds whose value is a plain sum over the transactions of one account-day."""
 
-SUMS: Final = (Measure.AMOUNT.value, Measure.SHARE.value, Measure.RATIO.value)
+SUMS: Final = (
+    Measure.AMOUNT.value,
+    Measure.SHARE.value,
+    Measure.RATIO.value,
+    Measure.NEAR.value,
+)
 """Measures of which the parts are amounts that are added up."""
 
 OF_TELLING: Final = ("revision", "value_before", "transaction_id", "event_time", "offset")

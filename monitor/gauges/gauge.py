@@ -14,10 +14,10 @@ from monitor.core.account import (
     COUNT_CREDIT,
     COUNT_DEBIT,
 )
-from monitor.core.gauged import Cell, MeasuredItem, Share, UsualDays
+from monitor.core.gauged import Cell, MeasuredItem, NearDay, Share, UsualDays
 from monitor.core.threshold import Direction, Measure
 from monitor.core.transaction import DEBIT, Transaction
-from monitor.gauges.period import AccountSilence, AccountUsual, Period
+from monitor.gauges.period import AccountSilence, AccountUsual, NearSums, Period
 from monitor.gauges.where import GaugeFilter, Takes
 
 WHOLE: Final = 1_000
@@ -32,7 +32,11 @@ RATIO_MAX: Final = 100_000 * HUNDREDTHS
 
 _NAME_LENGTH: Final = 16
 
-_NOT_SUMMED: Final = frozenset({Measure.LARGEST, Measure.DISTINCT, Measure.SHARE, Measure.RATIO})
+_NOT_SUMMED: Final = frozenset(
+    {Measure.LARGEST, Measure.DISTINCT, Measure.SHARE, Measure.RATIO, Measure.NEAR}
+)
+
+_OF_SUMS: Final = frozenset({Measure.AMOUNT, Measure.RATIO, Measure.NEAR})
 
 _OTHER: Final = "other"
 """What breaks a silence and is not measured: it has another direction or currency."""
@@ -57,7 +61,8 @@ class Gauge(NamedTuple):
 
     With a `silence`, what is measured is that of a day after it. All that the filter takes breaks
     it, in any direction and currency. With a `usual`, the sum of a day is said as how many times it
-    is the mean of the account's last days with anything.
+    is the mean of the account's last days with anything. With `near`, the days are counted whose
+    sum is near another limit.
 
     With a `base`, amounts of all currencies are measured as one sum in it: its cells are told apart
     by currency, and what they amount to is `monitor.gauges.conversion`'s to say.
@@ -72,6 +77,7 @@ class Gauge(NamedTuple):
     distinct: Party | None = None
     silence: AccountSilence | None = None
     usual: AccountUsual | None = None
+    near: NearSums | None = None
     base: str | None = None
 
     @property
@@ -84,7 +90,8 @@ class Gauge(NamedTuple):
             self.period.text,
             self.per,
         ]
-        said += [self.distinct, self.where.stated, *filter(None, [self.silence, self.usual])]
+        said += [self.distinct, self.where.stated]
+        said += filter(None, [self.silence, self.usual, self.near])
         said += [] if self.base is None else [{"base": self.base}]
         text = json.dumps(said, separators=(",", ":"))
         return sha256(text.encode()).hexdigest()[:_NAME_LENGTH]
@@ -154,8 +161,27 @@ class Gauge(NamedTuple):
             return min(paid_out, paid_in)
         if measure is Measure.NET:
             return paid_in - paid_out if direction is Direction.CREDIT else paid_out - paid_in
-        assert measure in {Measure.AMOUNT, Measure.RATIO}, "a gauge has a measure of its own"
+        assert measure in _OF_SUMS, "a gauge has a measure of its own"
         return paid_out + paid_in
+
+    def value_at(self, cells: Sequence[Cell], day: int, usual: UsualDays | None) -> int:
+        """Return what the cells of the period that a day is in amount to, beside its usual."""
+        if self.near is not None:
+            return len(self.near_of(cells, day))
+        return self.value_of(cells) if self.usual is None else self.ratio_of(usual)
+
+    def near_of(self, cells: Sequence[Cell], day: int) -> tuple[NearDay, ...]:
+        """Return the days of some cells whose sum is near another limit; () of other measures.
+
+        Over so many days up to one, there are some only if that one is near.
+        """
+        if self.near is None:
+            return ()
+        low, high, days = self.near
+        sums = ((cell.at, self.value_of_totals(cell.totals)) for cell in cells)
+        near = tuple(NearDay(at, amount) for at, amount in sums if low <= amount <= high)
+        is_counted = near and (not days or near[-1].day == day)
+        return near if is_counted else ()
 
     def active_before(self, cells: Sequence[Cell], day: int) -> int:
         """Return the last day of a group's cells before a day, if a silence is between them.
@@ -215,7 +241,12 @@ class Gauge(NamedTuple):
     def days_before(self) -> int:
         """How many days before a period it asks for, too."""
         silent = 0 if self.silence is None else self.silence.days
-        return max(silent, self.where.new_within or 0)
+        return max(silent, self.where.new_within or 0, self.days_near)
+
+    @property
+    def days_near(self) -> int:
+        """How many days before a day it counts beside it, if their sums are near a limit."""
+        return max(self.near.days - 1, 0) if self.near is not None else 0
 
 
 def party_of(transaction: Transaction, party: Party) -> str | None:

@@ -86,4 +86,16 @@ class AccountUsual(NamedTuple):
     remembered: int
 
 
+class NearSums(NamedTuple):
+    """The sums of a day that are near another limit, in minor units: both ends are included.
+
+    Such days are counted over so many business `days`, of which the last one is near itself; over
+    those of the gauge's period if `days` is 0.
+    """
+
+    low: int
+    high: int
+    days: int
+
+
 DAY: Final = Period(PeriodSpan.DAY)

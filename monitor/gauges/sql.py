@@ -45,8 +45,11 @@ def sql_of(limit: GaugeLimit, rates: Rates | None = None) -> str:
     gauge = limit.gauge
     is_rolling, is_share = gauge.period.is_rolling, gauge.measure is Measure.SHARE
     usual, remembers = gauge.usual, gauge.silence or gauge.usual
+    near = gauge.near
     query = _WINDOWS if is_rolling else "{exceeding}\n" if usual is None else _OF_USUAL
     is_converted = gauge.base is not None
+    if near is not None:
+        query = _OF_NEAR_DAYS if near.days else _OF_NEAR
     value, party = _value(gauge), _COLUMNS[gauge.distinct] if gauge.distinct else ""
     whole = "sum(part)" if is_share else "amount"
     shapes = {
@@ -76,6 +79,9 @@ def sql_of(limit: GaugeLimit, rates: Rates | None = None) -> str:
         "{days}": "" if usual is None else str(usual.days),
         "{factor}": "" if usual is None else str(HUNDREDTHS * usual.days),
         "{most}": str(RATIO_MAX),
+        "{low}": "" if near is None else str(near.low),
+        "{high}": "" if near is None else str(near.high),
+        "{before}": str(gauge.days_near),
         "{remembered}": "" if remembers is None else str(remembers.remembered),
         "{filter}": " AND ".join(_parts(gauge.where)) or "true",
         "{condition}": _condition(gauge),
@@ -140,6 +146,26 @@ FROM (  -- each day with anything, beside the days with anything before it
 )
 WHERE days = {days} AND business_day - first <= {remembered} AND total > 0
   AND value > {above}{least}
+"""
+
+_OF_NEAR: Final = """\
+SELECT account_id, per, {moment} AS moment, count(*) AS value
+FROM (  -- the days whose sum is near
+  SELECT account_id, {per} AS per, business_day FROM transactions
+  WHERE {condition} GROUP BY ALL HAVING sum(amount) BETWEEN {low} AND {high}
+)
+GROUP BY ALL HAVING count(*) > {above}
+"""
+
+_OF_NEAR_DAYS: Final = """\
+SELECT account_id, per, business_day AS moment, count(*) OVER (
+  PARTITION BY account_id, per ORDER BY business_day
+  RANGE BETWEEN INTERVAL {before} DAYS PRECEDING AND CURRENT ROW) AS value
+FROM (  -- the days whose sum is near
+  SELECT account_id, {per} AS per, business_day FROM transactions
+  WHERE {condition} GROUP BY ALL HAVING sum(amount) BETWEEN {low} AND {high}
+)
+QUALIFY value > {above}
 """
 
 _NEW: Final = """counterparty_id <> '' AND NOT EXISTS (

@@ -15,13 +15,14 @@ from monitor.core.alert import (
     written,
 )
 from monitor.core.business_day import Calendar, day_text, event_time_text
-from monitor.core.gauged import GaugeTold, Share, UsualDays
+from monitor.core.gauged import GaugeTold, NearDay, Share, UsualDays
 from monitor.core.money import EXPONENT, amount_text
 from monitor.core.names import NameList
 from monitor.core.threshold import Severity
 from monitor.gauges.conversion import ConvertedSum
 from monitor.gauges.gauge import Gauge
 from monitor.gauges.limit import GaugeLimit
+from monitor.gauges.period import NearSums
 from monitor.gauges.where import GaugeFilter
 
 _MINUTES: Final = 60
@@ -93,7 +94,7 @@ def period_alert(  # noqa: PLR0913, PLR0917 - what an alert states
 
 
 def _relative_fields(limit: GaugeLimit, told: GaugeTold) -> dict[str, object]:
-    """Return of what a share or a ratio is, and why it does not stand for want of that."""
+    """Return of what a share or a ratio is, or which days are near, and why it does not stand."""
     fields: dict[str, object] = {}
     share, usual, least = told.share, told.usual, limit.least_whole
     if (share is not None and share.whole < least) or (usual is not None and usual.amount < least):
@@ -102,10 +103,14 @@ def _relative_fields(limit: GaugeLimit, told: GaugeTold) -> dict[str, object]:
         )
     elif limit.gauge.usual is not None and usual is None:
         fields["why"] = "there are too few days before this one for a usual"
+    elif limit.gauge.days_near and not told.near:
+        fields["why"] = "the sum of the day is not near any more"
     if share is not None:
         fields["share"] = share_fields(limit.gauge, share)
     if usual is not None:
         fields["usual"] = usual_fields(limit.gauge, usual)
+    if told.near:
+        fields["near"] = [near_fields(limit.gauge, each) for each in told.near]
     return fields
 
 
@@ -120,6 +125,7 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
         first, last = calendar.day_of(begin + 1), calendar.day_of(end)
     else:
         first, last = gauge.period.days_of(at)
+        first -= gauge.days_near
         begin, end = calendar.start_of(first), calendar.end_of(last)
     fields: dict[str, object] = {
         "measure": gauge.measure.value,
@@ -133,6 +139,8 @@ def measured_fields(gauge: Gauge, at: int, per: str, calendar: Calendar) -> dict
         fields["of"] = gauge.distinct.value
     if gauge.usual is not None:
         fields["usual"] = gauge.usual.days
+    if gauge.near is not None:
+        fields["near"] = near_range(gauge, gauge.near)
     if gauge.silence is not None:
         fields["silent"] = gauge.silence.text
     if gauge.per is not None:
@@ -168,6 +176,23 @@ def usual_fields(gauge: Gauge, usual: UsualDays) -> dict[str, object]:
         "to": day_text(usual.last),
         "sum": amount_text(usual.total, exponent),
         "mean": amount_text((2 * usual.total + days) // (2 * days), exponent),
+    }
+
+
+def near_range(gauge: Gauge, near: NearSums) -> dict[str, object]:
+    """Return which sums of a day are near, as text; `days` is left out where a period says it."""
+    assert gauge.currency is not None, "sums are of amounts"
+    low, high = (amount_text(minor, EXPONENT[gauge.currency]) for minor in near[:2])
+    days = {"days": near.days} if near.days else {}
+    return {"from": low, "to": high, **days}
+
+
+def near_fields(gauge: Gauge, near: NearDay) -> dict[str, object]:
+    """Return a day whose sum is near a limit, and that sum as text."""
+    assert gauge.currency is not None, "sums are of amounts"
+    return {
+        "business_day": day_text(near.day),
+        "amount": amount_text(near.amount, EXPONENT[gauge.currency]),
     }
 
 

@@ -27,22 +27,11 @@ def scope_text(threshold: Threshold) -> str:
 
 def limit_text(limit: GaugeLimit) -> str:
     """Return what a limit on a gauge measures, of which transactions, and its tiers."""
-    gauge = limit.gauge
-    measured = gauge.measure.value
-    if gauge.measure is Measure.SHARE:
-        measured = f"{measured} of one {gauge.distinct}"
-    elif gauge.distinct is not None:
-        measured = (
-            f"{measured} {'counterparties' if gauge.distinct == 'counterparty' else 'institutions'}"
-        )
-    if gauge.direction is not Direction.BOTH:
-        measured = f"{gauge.direction.value} {measured}"
-    if gauge.base is not None:
-        measured = f"{measured} in all currencies"
-    if gauge.per is not None:
-        measured = f"{measured} with one {gauge.per.value}"
+    gauge, measured = limit.gauge, _measured(limit)
     period = gauge.period.text
     over = f"within {period}" if gauge.period.is_rolling else f"of a {period}"
+    if gauge.near is not None and gauge.near.days:
+        over = f"within {gauge.near.days} business days"
     if gauge.silence is not None:
         days, remembered = gauge.silence
         over = f"{over} after {days} days without any (remembered for {remembered} days)"
@@ -57,6 +46,29 @@ def limit_text(limit: GaugeLimit) -> str:
         whole = limit.threshold._replace(measure=Measure.AMOUNT)
         filters += f", of {_money(whole, limit.least_whole)} or more"
     return f"{measured} {over}{filters}, for {scope_text(limit.threshold)}: {tiers}"
+
+
+def _measured(limit: GaugeLimit) -> str:
+    """Return what a limit measures: `debit amount in all currencies with one counterparty`."""
+    gauge = limit.gauge
+    measured = gauge.measure.value
+    if gauge.measure is Measure.SHARE:
+        measured = f"{measured} of one {gauge.distinct}"
+    elif gauge.distinct is not None:
+        measured = (
+            f"{measured} {'counterparties' if gauge.distinct == 'counterparty' else 'institutions'}"
+        )
+    if gauge.near is not None:
+        money = limit.threshold._replace(measure=Measure.AMOUNT)
+        low, high = _money(money, gauge.near.low), _money(money, gauge.near.high)
+        measured = f"days {measured} a limit (with {low} to {high})"
+    if gauge.direction is not Direction.BOTH:
+        measured = f"{gauge.direction.value} {measured}"
+    if gauge.base is not None:
+        measured = f"{measured} in all currencies"
+    if gauge.per is not None:
+        measured = f"{measured} with one {gauge.per.value}"
+    return measured
 
 
 def _filters(where: Mapping[str, object]) -> str:
@@ -83,6 +95,8 @@ def _figure(threshold: Threshold) -> str:
         return f"{percent_text(threshold.above)} %"
     if threshold.measure is Measure.RATIO:
         return f"{times_text(threshold.above)} times"
+    if threshold.measure is Measure.NEAR:
+        return f"{threshold.above} day{'' if threshold.above == 1 else 's'}"
     return _money(threshold, threshold.above)
 
 

@@ -62,6 +62,7 @@ class Watched:
     __slots__ = (
         "_calendar",
         "_is_kept_up",
+        "days_near",
         "gauge",
         "is_exact",
         "is_rolling",
@@ -87,6 +88,7 @@ class Watched:
         self.per = gauge.per
         remembers = gauge.silence or gauge.usual
         self.remembered = 0 if remembers is None else remembers.remembered
+        self.days_near = gauge.days_near
         self.is_summed = gauge.is_summed
         self.is_rolling = gauge.period.is_rolling
         self.length = gauge.period.length
@@ -94,7 +96,7 @@ class Watched:
         self.takes = _together(tuple(gauge.parts()))
         self._calendar = calendar
         self._is_kept_up = _is_kept_up(gauge)
-        self.only_grows = gauge.measure not in {Measure.NET, Measure.SHARE}
+        self.only_grows = gauge.measure not in {Measure.NET, Measure.SHARE, Measure.NEAR}
         self.is_exact = self.is_summed or (self._is_kept_up and self.within is None)
 
     def note(self, least: int, least_whole: int) -> None:
@@ -173,7 +175,7 @@ class Watched:
         """
         if self.is_rolling:
             return opened - lengths * self.length + 1
-        return days_of(self.period, day_open_first)[0]
+        return days_of(self.period, day_open_first)[0] - self.days_near
 
     def _counted(self, cells: list[Cell], item: MeasuredItem) -> int | None:
         gauge, at = self.gauge, self.at_of(item)
@@ -181,7 +183,7 @@ class Watched:
             # The share among those that are new may be greater than among all; and what amounts of
             # all currencies come to, rates say.
             return None
-        if self.remembered and cells[-1].at != at:
+        if (self.remembered or self.days_near) and cells[-1].at != at:
             return None  # later days have another day before them
         if gauge.usual is not None:
             if gauge.value_of_totals(cells[-1].totals) < self.least_whole:
@@ -190,7 +192,8 @@ class Watched:
         if gauge.silence is not None and not gauge.active_before(cells, at):
             return 0
         if not self.is_rolling:
-            return gauge.value_of(between(cells, *days_of(self.period, item.day)))
+            first, last = days_of(self.period, item.day)
+            return gauge.value_at(between(cells, first - self.days_near, last), first, None)
         if cells[-1].at != at:
             return None
         return gauge.value_of(between(cells, at - self.length + 1, at))

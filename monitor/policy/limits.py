@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from monitor.core.alert import NEVER_SUPPRESSED, Kind
 from monitor.core.business_day import MICROSECONDS
 from monitor.core.money import EXPONENT
 from monitor.core.names import NameList
@@ -25,14 +26,15 @@ from monitor.core.threshold import (
 from monitor.core.transaction import ID_LENGTH_MAX
 from monitor.gauges.gauge import HUNDREDTHS, WHOLE, Gauge, Party
 from monitor.gauges.limit import GaugeLimit, Tier
-from monitor.gauges.period import DAY, AccountSilence, AccountUsual, Period, PeriodSpan
+from monitor.gauges.period import DAY, AccountSilence, AccountUsual, NearSums, Period, PeriodSpan
 from monitor.gauges.rates import Rates
 from monitor.policy.lists import NO_LISTS, Lists
 from monitor.policy.where import money_stated, refuse_misspelt, where_stated
 
 LIMIT_KEYS: Final = (
     "id", "measure", "direction", "currency", "base", "period", "window", "where", "per", "of",
-    "from", "silent", "usual", "remembered", "above", "at_least", "tiers", "scope", "severity",
+    "from", "to", "days", "silent", "usual", "remembered", "above", "at_least", "tiers", "scope",
+    "severity",
 )  # fmt: skip
 SCOPE_KEYS: Final = ("account", "peer_group", "segment", "product", "in_list")
 TIER_KEYS: Final = ("above", "at_least", "severity")
@@ -51,6 +53,12 @@ days of a usual are looked for on so many days before."""
 
 USUAL_DAYS_MAX: Final = 90
 """So many days of an account are kept for what is its usual, so that state has a bound."""
+
+NEAR_DAYS_MAX: Final = 31
+"""Days near a limit are counted over so many business days at most, so that state has a bound."""
+
+_OF_OTHER_ALERTS: Final = tuple(kind.value for kind in (Kind.OUTLIER, *NEVER_SUPPRESSED))
+"""Names that alerts have which no limit raises: else a suppression would mean both."""
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PEER_GROUP: Final = re.compile(r"[A-H][1-9]?")
@@ -157,6 +165,9 @@ def _limit(
     if not is_named:
         said = f"id is {shown(limit_id)}: write letters, digits, . _ - (at most 64)"
         document.refuse(f"limit {number}: {said}", "limit", number, "id")
+    if limit_id in _OF_OTHER_ALERTS:
+        said = f"id is {shown(limit_id)}: alerts of another kind have this name, write another one"
+        document.refuse(f"limit {number}: {said}", "limit", number, "id")
     limit = document.reader(table, f"limit {limit_id if is_named else number}: ", "limit", number)
     limit.refuse_unknown(LIMIT_KEYS)
     measure = limit.choice("measure", LIMIT_MEASURES)
@@ -249,19 +260,21 @@ def _gauge(
         limit.refuse(
             'of is stated: it says what measure = "distinct" counts, or whose "share" it is'
         )
-    if "from" in limit.table and measure not in {None, *_FROM_A_SUM}:
+    if "from" in limit.table and measure not in {None, Measure.NEAR, *_FROM_A_SUM}:
         limit.refuse(
-            'from is stated: it is the least sum of which measure = "share" or "ratio" is told'
+            'from is stated: it is the least sum of which measure = "share" or "ratio" is told, or'
+            ' the least that measure = "near" counts'
         )
     if per is not None and per is distinct:
         limit.refuse(f"per and of are both {per.value}: each has one of itself")
     silence, usual = _silence(limit, measure), _usual(limit, measure)
+    near = _near(limit, measure, currency)
     where = where_stated(limit, currency, lists, holidays)
     if not limit.is_good:
         return None
     assert measure is not None
     assert direction is not None
-    return Gauge(measure, direction, currency, period, where, per, distinct, silence, usual)
+    return Gauge(measure, direction, currency, period, where, per, distinct, silence, usual, near)
 
 
 def _refuse_new_ones(limit: TableReader, gauge: Gauge) -> None:
@@ -328,6 +341,45 @@ def _usual(limit: TableReader, measure: Measure | None) -> AccountUsual | None:
     elif remembered is not None and remembered < days:
         limit.refuse(f"remembered is {remembered}d: write as many days as those of usual, or more")
     return None if remembered is None or not limit.is_good else AccountUsual(days, remembered)
+
+
+def _near(limit: TableReader, measure: Measure | None, currency: str | None) -> NearSums | None:
+    """Return which sums of a day a limit counts as near; None if its measure asks for none."""
+    if measure is not Measure.NEAR:
+        for key in ("to", "days"):
+            if key in limit.table and measure is not None:
+                limit.refuse(f'{key} is stated: it goes with measure = "near"')
+        return None
+    if "window" in limit.table:
+        limit.refuse("window is stated: near counts business days, write days")
+    days = _near_days(limit)
+    low = None if currency is None else money_stated(limit, "from", currency)
+    high = None if currency is None else money_stated(limit, "to", currency)
+    if low == 0:
+        limit.refuse("from is 0: write the least sum of a day that is near")
+    if low is not None and high is not None and low > high:
+        limit.refuse("from is greater than to: no sum is in between")
+    if days is None or low is None or high is None:
+        return None
+    return NearSums(low, high, days)
+
+
+def _near_days(limit: TableReader) -> int | None:
+    """Return over how many days those near a limit are counted; 0 if a period says it."""
+    if "days" not in limit.table:
+        if limit.get("period", None) not in {"week", "month"}:
+            limit.refuse(
+                f"days is missing: write over how many business days, at most {NEAR_DAYS_MAX}, or"
+                ' write period = "week" or "month"'
+            )
+        return 0
+    if "period" in limit.table:
+        limit.refuse("period and days are both stated: near has one of them")
+    days = limit.get("days")
+    if is_whole(days) and 0 < days <= NEAR_DAYS_MAX:
+        return days
+    limit.refuse(f"days is {shown(days)}: write a number of days, at most {NEAR_DAYS_MAX}")
+    return None
 
 
 def _days(limit: TableReader, key: str, default: int | None) -> int | None:

@@ -26,6 +26,10 @@ _OF_INLINED: Final = ("file", "sha256", "names")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 """How many characters are shared, as one digit: at most 35."""
 
+_COMMENT: Final = "#"
+_QUOTE: Final = '"'
+"""An id between two of them is taken as it stands there: nothing in it is escaped."""
+
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINE: Final = re.compile(
     r"^[ \t]*(accounts|counterparties)_file[ \t]*=[ \t]*(\"[^\"\\\n]*\"|'[^'\n]*')"
@@ -235,18 +239,33 @@ def _names_of_file(path: str, read: Callable[[str], bytes]) -> list[str]:
         raise ListFileError(f"the list file {shown(path)} must be UTF-8 text: {error}") from None
     names = []
     for number, line in enumerate(text.split("\n"), 1):
-        name = line.strip()
-        if name and not _is_name(name):
+        written = line.strip()
+        if not written or written.startswith(_COMMENT):
+            continue
+        name = _name_of_line(written)
+        if name is None:
+            raise ListFileError(
+                f"the list file {shown(path)} has {shown(written[:40])} in line {number}: put a"
+                " comment on a line of its own, and an id with blanks into double quotes"
+            )
+        if not _is_name(name):
             raise ListFileError(
                 f"the list file {shown(path)} must have an id a line, each of at most"
                 f" {ID_LENGTH_MAX} characters that can be seen, not {shown(name[:40])}"
                 f" in line {number}"
             )
-        if name:
-            names.append(name)
+        names.append(name)
     if not names:
         raise ListFileError(f"the list file {shown(path)} is empty: write an id a line")
     return names
+
+
+def _name_of_line(written: str) -> str | None:
+    """Return the id that a line has, without its quotes; None if it may be more than an id."""
+    if written.startswith(_QUOTE):
+        is_closed = len(written) > 1 and written.endswith(_QUOTE)
+        return written[1:-1] if is_closed else None
+    return written if written.split() == [written] else None
 
 
 def _escaped(text: str) -> str:

@@ -13,7 +13,7 @@ from monitor.core.alert import SUPPRESSED, Alert, Kind, Status
 from monitor.core.attributes import ACCOUNT_FIELDS, ACCOUNT_REQUIRED, FURTHER_MAX
 from monitor.core.business_day import RFC_3339
 from monitor.core.money import DECIMAL, EXPONENT
-from monitor.core.threshold import LIMIT_MEASURES, Direction, Severity
+from monitor.core.threshold import Direction, Severity
 from monitor.core.transaction import (
     CREDIT,
     DEBIT,
@@ -32,11 +32,18 @@ from monitor.dispositions.disposition import (
     TEXT_LENGTH_MAX,
     Disposition,
 )
-from monitor.gauges.gauge import Party
-from monitor.gauges.telling import EVERY_CURRENCY, NAMES_SAID
 from monitor.review.reading import Reading
 from streams.reference.action_schema import action_schema, proposal_schema, task_schema
 from streams.reference.completeness_schemas import completeness_schemas
+from streams.reference.measured_schemas import (
+    COUNT,
+    DAY,
+    MONEY,
+    Schema,
+    measured_schemas,
+    noted,
+    one_of,
+)
 from streams.reference.samples import samples
 from streams.reference.systemic_schemas import left_out_schema, systemic_schemas
 from streams.wire.bounded import LEFT_OUT
@@ -122,15 +129,10 @@ def disposition_schema() -> dict[str, Any]:
     }
 
 
-Schema = dict[str, Any]
-
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
-_MONEY: Final = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?$"}
 _SIGNED: Final = {"type": "string", "pattern": "^-?[0-9]+([.][0-9]+)?$"}
-_COUNT: Final = {"type": "integer", "minimum": 0}
 _TEXT: Final = {"type": ["string", "null"]}
-_DAY: Final = {"type": "string", "format": "date"}
 
 
 def record_schemas() -> dict[str, Schema]:
@@ -157,9 +159,9 @@ def transaction_schema() -> Schema:
     name = {**_TEXT, "maxLength": ID_LENGTH_MAX}
     properties: dict[str, Schema] = {
         **optional,
-        "transaction_id": _about(_id(), "Its name, once in the account's open days."),
-        "account_id": _about(_id(), "The account. It is the record's key, too."),
-        "booked_at": _about(
+        "transaction_id": noted(_id(), "Its name, once in the account's open days."),
+        "account_id": noted(_id(), "The account. It is the record's key, too."),
+        "booked_at": noted(
             {"type": "string", "format": "date-time", "pattern": _whole(RFC_3339.pattern)},
             "When it was booked: RFC 3339 with an offset, years 1900 to 2999.",
         ),
@@ -173,17 +175,17 @@ def transaction_schema() -> Schema:
                 {"type": "number", "minimum": 0},
             ],
         },
-        "currency": _about(
-            _one_of(sorted(EXPONENT)),
+        "currency": noted(
+            one_of(sorted(EXPONENT)),
             "A code of ISO 4217; a withdrawn one up to the month of its withdrawal.",
         ),
-        "direction": _about(_one_of([DEBIT, CREDIT]), "Out of the account, or into it."),
-        "counterparty_id": _about({**name, "pattern": PAYEE_PATTERN}, "Who was paid, or paid."),
-        "counterparty_institution": _about(name, "The bank of the counterparty."),
-        "channel": _about(name, "How: card, web, branch."),
-        "segment": _about(name, "The bank's own grouping of accounts."),
-        "branch": _about(name, "The branch that keeps the account."),
-        "reverses": _about(
+        "direction": noted(one_of([DEBIT, CREDIT]), "Out of the account, or into it."),
+        "counterparty_id": noted({**name, "pattern": PAYEE_PATTERN}, "Who was paid, or paid."),
+        "counterparty_institution": noted(name, "The bank of the counterparty."),
+        "channel": noted(name, "How: card, web, branch."),
+        "segment": noted(name, "The bank's own grouping of accounts."),
+        "branch": noted(name, "The branch that keeps the account."),
+        "reverses": noted(
             {**name, "pattern": ID_PATTERN}, "The transaction_id that this one takes back."
         ),
     }
@@ -198,67 +200,64 @@ def transaction_schema() -> Schema:
 
 def alert_schema(alert: Alert) -> Schema:
     """Return the schema of an alert as it is written."""
-    value: Schema = {"anyOf": [_MONEY, _COUNT]}
-    signed: Schema = {"anyOf": [_SIGNED, _COUNT]}  # a net amount may be below nothing
+    value: Schema = {"anyOf": [MONEY, COUNT]}
+    signed: Schema = {"anyOf": [_SIGNED, COUNT]}  # a net amount may be below nothing
     properties: dict[str, Schema] = {
-        "alert_id": _about(
+        "alert_id": noted(
             {"type": "string", "format": "uuid"},
             "The same for the same kind, threshold, account and business day, for ever.",
         ),
-        "revision": _about(
+        "revision": noted(
             {"type": "integer", "minimum": 1},
             "Numbers the reports of this alert_id. The greatest one holds; one that comes twice is"
             " a repetition.",
         ),
-        "kind": _about(_one_of([*Kind][:-1]), "The kind of alert."),  # systemic: of no account
-        "status": _about(_one_of(Status), "What it says now."),
-        "severity": _about(_one_of(Severity), "The policy's word for how much it matters."),
-        "account_id": _about(_name(), "The account; the record's key, too."),
-        "business_day": _about(_DAY, "In the policy's time zone and cut-off."),
-        "segment": _about(_TEXT, "The account-day's, when the alert was reported."),
-        "threshold_id": _about({"type": "string"}, "The id of the policy's limit."),
-        "direction": _about(_one_of(Direction), "What the limit measures."),
-        "currency": _about(
+        "kind": noted(one_of([*Kind][:-1]), "The kind of alert."),  # systemic: of no account
+        "status": noted(one_of(Status), "What it says now."),
+        "severity": noted(one_of(Severity), "The policy's word for how much it matters."),
+        "account_id": noted(_name(), "The account; the record's key, too."),
+        "business_day": noted(DAY, "In the policy's time zone and cut-off."),
+        "segment": noted(_TEXT, "The account-day's, when the alert was reported."),
+        "threshold_id": noted({"type": "string"}, "The id of the policy's limit."),
+        "direction": noted(one_of(Direction), "What the limit measures."),
+        "currency": noted(
             {"enum": [*sorted(EXPONENT), None]}, "Null if transactions of all are counted."
         ),
-        "value": _about(
+        "value": noted(
             signed,
             "The account-day's total: money as text, else a number; of a review, its days.",
         ),
-        "limit": _about(value, "The alert stands if the value is greater than this."),
-        "value_before": _about(
-            {"anyOf": [_SIGNED, _COUNT, {"type": "null"}]}, "The value of the report before."
+        "limit": noted(value, "The alert stands if the value is greater than this."),
+        "value_before": noted(
+            {"anyOf": [_SIGNED, COUNT, {"type": "null"}]}, "The value of the report before."
         ),
-        "score": _about({"type": ["number", "null"]}, "A tail probability, if a model raised it."),
-        "policy_version": _about({"type": "integer"}, "The version that decided."),
+        "score": noted({"type": ["number", "null"]}, "A tail probability, if a model raised it."),
+        "policy_version": noted({"type": "integer"}, "The version that decided."),
         "evidence": {
             "description": "The reasons, for a person; fields may be added to it.",
             "type": "object",
             "properties": {
                 "totals": _totals(alert.evidence["totals"]),
-                "over_by": _about(value, "Value less limit."),
-                "times_limit": _about(_MONEY, "Value divided by limit, two decimals."),
+                "over_by": noted(value, "Value less limit."),
+                "times_limit": noted(MONEY, "Value divided by limit, two decimals."),
                 "origin": _origin(),
-                "measured": _measured(),
-                "share": _share(),
-                "usual": _usual(),
-                "converted": _converted(),
-                "active_before": _about(
-                    _DAY, "Of a limit with `silent`: the last business day before the silence."
+                **measured_schemas(),
+                "active_before": noted(
+                    DAY, "Of a limit with `silent`: the last business day before the silence."
                 ),
                 **_of_review(value),
-                "why": _about({"type": "string"}, "Why it is withdrawn, if no sum is the reason."),
-                "model": _about({"type": "string"}, "Detector, digest of its settings, its day."),
+                "why": noted({"type": "string"}, "Why it is withdrawn, if no sum is the reason."),
+                "model": noted({"type": "string"}, "Detector, digest of its settings, its day."),
             },
         },
-        "transaction_id": _about(
+        "transaction_id": noted(
             _TEXT,
             "Of the record that caused the report. Null: a policy did, or a record of another"
             " account, as when a day closes.",
         ),
-        "event_time": _about({"type": "string", "format": "date-time"}, "That record's, in UTC."),
-        "partition": _about(_COUNT, "That record's partition of the transactions topic."),
-        "offset": _about(
+        "event_time": noted({"type": "string", "format": "date-time"}, "That record's, in UTC."),
+        "partition": noted(COUNT, "That record's partition of the transactions topic."),
+        "offset": noted(
             {"type": "integer", "minimum": -1}, "That record's offset in the partition."
         ),
     }
@@ -266,8 +265,8 @@ def alert_schema(alert: Alert) -> Schema:
         "description": "The policy suppresses the alert: nobody has to work it. Absent if not.",
         "type": "object",
         "properties": {
-            "until": _about(_DAY, "The last business day on which it does."),
-            "reason": _about({"type": "string"}, "Why, as the policy states it."),
+            "until": noted(DAY, "The last business day on which it does."),
+            "reason": noted({"type": "string"}, "Why, as the policy states it."),
         },
         "required": ["until", "reason"],
     }
@@ -280,119 +279,11 @@ def alert_schema(alert: Alert) -> Schema:
     )
     return schema | {
         "if": {"properties": money},
-        "then": {"properties": {"value": _MONEY, "limit": _MONEY, "currency": {"type": "string"}}},
+        "then": {"properties": {"value": MONEY, "limit": MONEY, "currency": {"type": "string"}}},
         "else": {
             "if": {"properties": {"kind": {"const": Kind.LIMIT.value}}},
             "then": {"properties": {"evidence": {"required": ["measured"]}}},
-            "else": {"properties": {"value": _COUNT, "limit": _COUNT}},
-        },
-    }
-
-
-def _measured() -> Schema:
-    """Return what the evidence of a limit on a gauge has of what was measured."""
-    moment: Schema = {"type": "string", "format": "date-time"}
-    return {
-        "description": "Of a limit on more than a day's amount or count: what was measured.",
-        "type": "object",
-        "properties": {
-            "measure": _one_of(LIMIT_MEASURES),
-            "period": _about(
-                {"type": "string"}, "`day`, `week`, `month`, or the length of a window: `24h`."
-            ),
-            "from": _about(moment, "In UTC. A window begins after it, all else with it."),
-            "to": _about(moment, "In UTC. A window ends with it, all else before it."),
-            "currency": _about(
-                {"const": EVERY_CURRENCY}, "All, each converted to the alert's; absent of others."
-            ),
-            "of": _about(_one_of(Party), "Whom a `distinct` counts, or whose `share` it is."),
-            "usual": _about(_COUNT, "Of how many days a `ratio` has its usual."),
-            "silent": _about({"type": "string"}, "The silence before it, as the policy has it."),
-            "per": _about({"type": "object"}, "Whose part of the account was measured."),
-            "where": _about(
-                {"type": "object"},
-                "The filter, as the policy states it; of more than"
-                f" {NAMES_SAID} names of a part how many, and their SHA-256.",
-            ),
-            "holidays": _about(
-                {"type": "array", "items": _DAY},
-                "With a filter by holidays: those of the business days that were measured.",
-            ),
-        },
-    }
-
-
-def _converted() -> Schema:
-    """Return what the evidence of a limit on all currencies has of its sum."""
-    day: Schema = {
-        "type": "object",
-        "properties": {
-            "business_day": _DAY,
-            "amount": _MONEY,
-            "rate": _about(
-                {"type": ["string", "null"]}, "Units of the currency for one of the base, or null."
-            ),
-            "rate_of": _about(
-                {"anyOf": [_DAY, {"type": "null"}]}, "Of which day that rate is published."
-            ),
-            "converted": _about(
-                {"anyOf": [_MONEY, {"type": "null"}]}, "In the base, rounded half up."
-            ),
-        },
-    }
-    amount: Schema = {
-        "type": "object",
-        "properties": {
-            "currency": {"type": "string"},
-            "amount": _MONEY,
-            "days": {"type": "array", "items": day},
-        },
-    }
-    return {
-        "description": "Of a limit on all currencies: what of its amounts is in which currency, on"
-        " which business day, and at which rate. The value is the sum of what was `converted`.",
-        "type": "object",
-        "properties": {
-            "base": _about({"type": "string"}, "The currency of the sum."),
-            "sum": _MONEY,
-            "amounts": {"type": "array", "items": amount},
-            "policy_versions": _about(
-                {"type": "array", "items": {"type": "integer"}}, "Those whose rates were asked for."
-            ),
-            "without_rate": _about(
-                {"type": "array", "items": {"type": "string"}},
-                "Currencies and business days without a rate, which are not in the sum; or absent.",
-            ),
-        },
-    }
-
-
-def _usual() -> Schema:
-    """Return what the evidence of a limit on a ratio has of the usual."""
-    return {
-        "description": "Of a limit on a ratio: the sum of the day (`amount`), and of which `days`"
-        " the usual is: how many, the first and the last, their `sum`, and its mean, rounded.",
-        "type": "object",
-        "properties": {
-            "amount": _MONEY,
-            "days": _COUNT,
-            "from": _DAY,
-            "to": _DAY,
-            "sum": _MONEY,
-            "mean": _MONEY,
-        },
-    }
-
-
-def _share() -> Schema:
-    """Return what the evidence of a limit on a share has of it."""
-    return {
-        "description": "Of a limit on a share: whose it is, that amount, and the sum it is of.",
-        "type": "object",
-        "properties": {
-            **{party.value: {"type": "string"} for party in Party},
-            "amount": _MONEY,
-            "of": _MONEY,
+            "else": {"properties": {"value": COUNT, "limit": COUNT}},
         },
     }
 
@@ -412,19 +303,19 @@ def _of_review(value: Schema) -> dict[str, Schema]:
     day = {
         "type": "object",
         "properties": {
-            "business_day": _DAY,
-            "kind": _about(_one_of(["breach", "near"]), "Over the limit, or just below it."),
+            "business_day": DAY,
+            "kind": noted(one_of(["breach", "near"]), "Over the limit, or just below it."),
             "threshold_id": {"type": "string"},
             "currency": {"enum": [*sorted(EXPONENT), None]},
             "value": value,
             "limit": value,
-            "times_limit": {"anyOf": [_MONEY, {"type": "null"}]},
+            "times_limit": {"anyOf": [MONEY, {"type": "null"}]},
         },
     }
     return {
         "days": {
             "description": "Of a review: its days, the latest last. Of an outlier: how many.",
-            "anyOf": [_COUNT, {"type": "array", "items": day}],
+            "anyOf": [COUNT, {"type": "array", "items": day}],
         },
         "strange_days": {
             "description": "Of an outlier: its rarest days, in order; the value is of the rarest.",
@@ -432,26 +323,26 @@ def _of_review(value: Schema) -> dict[str, Schema]:
             "items": {
                 "type": "object",
                 "properties": {
-                    "business_day": _DAY,
-                    "one_in": _about(_COUNT, "One account-day in so many is as strange."),
+                    "business_day": DAY,
+                    "one_in": noted(COUNT, "One account-day in so many is as strange."),
                 },
             },
         },
         "taught": _taught(),
-        "breach_days": _about(_COUNT, "Of a review: its days over a limit."),
-        "near_days": _about(_COUNT, "Of a review: its days just below a limit; each counts half."),
-        "window_days": _about(_COUNT, "Of a review: the business days that are looked at."),
+        "breach_days": noted(COUNT, "Of a review: its days over a limit."),
+        "near_days": noted(COUNT, "Of a review: its days just below a limit; each counts half."),
+        "window_days": noted(COUNT, "Of a review: the business days that are looked at."),
         "grouped_days": {
             "description": "Of a review: days that a systemic alert explains; they do not count.",
             "type": "array",
-            "items": _DAY,
+            "items": DAY,
         },
         "incident_ids": {
             "description": "Of a review: the alert ids of the systemic alerts that explain them.",
             "type": "array",
             "items": {"type": "string"},
         },
-        "reading": _about(_one_of(Reading), "Of a review: what is more likely."),
+        "reading": noted(one_of(Reading), "Of a review: what is more likely."),
         "reasons": {
             "description": "Why, in sentences with their numbers, the weightiest first.",
             "type": "array",
@@ -470,10 +361,10 @@ def _taught() -> Schema:
         " from, and those that its score has. Terms are in standard deviations of account-days.",
         "type": "object",
         "properties": {
-            "score": _about(number, "Logarithm of the evidence, before anything was taught."),
+            "score": noted(number, "Logarithm of the evidence, before anything was taught."),
             "terms": {"type": "object", "properties": terms},
-            "one_in_before": _about(_COUNT, "One account-day in so many, before that."),
-            "version": {"anyOf": [_COUNT, {"type": "null"}]},
+            "one_in_before": noted(COUNT, "One account-day in so many, before that."),
+            "version": {"anyOf": [COUNT, {"type": "null"}]},
             "weights": {"anyOf": [weights, {"type": "null"}]},
         },
     }
@@ -482,12 +373,12 @@ def _taught() -> Schema:
 def account_day_schema(closed_day: ClosedDay) -> Schema:
     """Return the schema of a closed account-day."""
     properties: dict[str, Schema] = {
-        "account_id": _about(_name(), "The account; the record's key, too."),
-        "business_day": _about(_DAY, "The day that was closed."),
-        "segment": _about(_TEXT, "Of its latest transaction that named one; else the account's."),
-        "branch": _about(_TEXT, "The account's, by the accounts topic."),
-        "product": _about(_TEXT, "The account's, by the accounts topic."),
-        "peer_group": _about(_TEXT, "The models' group of its account when the day began."),
+        "account_id": noted(_name(), "The account; the record's key, too."),
+        "business_day": noted(DAY, "The day that was closed."),
+        "segment": noted(_TEXT, "Of its latest transaction that named one; else the account's."),
+        "branch": noted(_TEXT, "The account's, by the accounts topic."),
+        "product": noted(_TEXT, "The account's, by the accounts topic."),
+        "peer_group": noted(_TEXT, "The models' group of its account when the day began."),
         "totals": _totals(closed_day.fields()["totals"]),
         "breaches": {
             "description": "The ids of the limits that it is over, as it closed.",
@@ -495,8 +386,8 @@ def account_day_schema(closed_day: ClosedDay) -> Schema:
             "items": {"type": "string"},
             "uniqueItems": True,
         },
-        "policy_version": _about({"type": "integer"}, "The version that decided."),
-        "score": _about({"type": ["number", "null"]}, "A tail probability, if a model raised it."),
+        "policy_version": noted({"type": "integer"}, "The version that decided."),
+        "score": noted({"type": ["number", "null"]}, "A tail probability, if a model raised it."),
     }
     fields = closed_day.fields()
     about = "What one account did on one business day, when the watermark closed it."
@@ -511,21 +402,21 @@ def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
     digest = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
     beginning = f"its first {ORIGINAL_BYTES_MAX:,} bytes"
     properties: dict[str, Schema] = {
-        "reason": _about(_one_of(Reason), "The first that holds, in this order."),
-        "detail": _about({"type": "string"}, "What exactly was wrong, for a person."),
-        "topic": _about({"type": "string"}, "Where it stands."),
-        "partition": _COUNT,
-        "offset": _COUNT,
-        "file": _about({"type": "string"}, "The file that it stands in, of a replay."),
-        "row": _about({"type": "integer", "minimum": 1}, "1 is the first below the header."),
-        "key": _about(_TEXT, f"The record's key: {beginning}."),
-        "key_base64": _about(original, "The same of a key that is not UTF-8."),
-        "key_bytes": _about(length, "The length of the whole key."),
-        "key_sha256": _about(digest, "SHA-256 of the whole key."),
-        "record": _about(_TEXT, f"The record itself, as it came: {beginning}."),
-        "record_base64": _about(original, "The same of a record that is not UTF-8."),
-        "record_bytes": _about(length, "The length of the whole record."),
-        "record_sha256": _about(digest, "SHA-256 of the whole record."),
+        "reason": noted(one_of(Reason), "The first that holds, in this order."),
+        "detail": noted({"type": "string"}, "What exactly was wrong, for a person."),
+        "topic": noted({"type": "string"}, "Where it stands."),
+        "partition": COUNT,
+        "offset": COUNT,
+        "file": noted({"type": "string"}, "The file that it stands in, of a replay."),
+        "row": noted({"type": "integer", "minimum": 1}, "1 is the first below the header."),
+        "key": noted(_TEXT, f"The record's key: {beginning}."),
+        "key_base64": noted(original, "The same of a key that is not UTF-8."),
+        "key_bytes": noted(length, "The length of the whole key."),
+        "key_sha256": noted(digest, "SHA-256 of the whole key."),
+        "record": noted(_TEXT, f"The record itself, as it came: {beginning}."),
+        "record_base64": noted(original, "The same of a record that is not UTF-8."),
+        "record_bytes": noted(length, "The length of the whole record."),
+        "record_sha256": noted(digest, "SHA-256 of the whole record."),
     }
     names = dict.fromkeys(name for rejection in rejections for name in rejection)
     always = [name for name in names if all(name in rejection for rejection in rejections)]
@@ -543,11 +434,11 @@ def rejection_schema(rejections: list[dict[str, Any]]) -> Schema:
 def _totals(sample: Any) -> Schema:  # noqa: ANN401 - what `day_totals` made
     (of_a_currency,) = sample
     properties: dict[str, Schema] = {
-        "currency": _one_of(sorted(EXPONENT)),
-        "debit_count": _COUNT,
-        "debit_amount": _MONEY,
-        "credit_count": _COUNT,
-        "credit_amount": _MONEY,
+        "currency": one_of(sorted(EXPONENT)),
+        "debit_count": COUNT,
+        "debit_amount": MONEY,
+        "credit_count": COUNT,
+        "credit_amount": MONEY,
     }
     return {
         "description": "The day's own totals, one entry a currency.",
@@ -576,14 +467,6 @@ def _schema(
 def _of(names: Iterable[str], properties: dict[str, Schema]) -> dict[str, Schema]:
     """Return the properties of the names, in their order; every name must be described."""
     return {name: properties[name] for name in names}
-
-
-def _about(schema: Schema, about: str) -> Schema:
-    return {"description": about, **schema}
-
-
-def _one_of(values: Iterable[str]) -> Schema:
-    return {"type": "string", "enum": [str(value) for value in values]}
 
 
 def _name() -> Schema:

@@ -50,23 +50,40 @@ class Standing(NamedTuple):
     at: int | str
 
 
+class Shares(NamedTuple):
+    """Such shares of limits measure a day after a silence, a ratio, or days near a limit.
+
+    Of others that can, such a share asks for new counterparties.
+    """
+
+    silences: float = 0.1
+    news: float = 0.2
+    ratios: float = 0.1
+    nears: float = 0.1
+
+
 def any_limit(
     rng: random.Random,
     limit_id: str,
     *,
     has_holidays: bool,
-    silences: float = 0.1,
-    news: float = 0.2,
-    ratios: float = 0.1,
+    **shares: float,
 ) -> str:
     """Return the table of a limit on any gauge of a policy with or without holidays.
 
-    Such a share of limits measures a day after a silence; of others that can, such a share asks
-    for new counterparties.
+    `shares` are those of `Shares`.
     """
-    is_silent = rng.random() < silences
-    if rng.random() < ratios:
-        return _any_ratio(rng, limit_id, has_holidays=has_holidays)
+    asked = Shares(**shares)
+    is_silent = rng.random() < asked.silences
+    for share, made in ((asked.ratios, _any_ratio), (asked.nears, _any_near)):
+        if rng.random() < share:
+            return made(rng, limit_id, has_holidays=has_holidays)
+    return _any_other(rng, limit_id, asked, has_holidays=has_holidays, is_silent=is_silent)
+
+
+def _any_other(
+    rng: random.Random, limit_id: str, shares: Shares, *, has_holidays: bool, is_silent: bool
+) -> str:
     measures = ["amount", "count", "largest"]
     others = [] if is_silent else ["net", "through", "distinct", "share"]
     measure = rng.choice(measures + others)
@@ -88,7 +105,7 @@ def any_limit(
     where = _where(rng, has_currency='currency = "EUR"' in lines, has_holidays=has_holidays)
     is_of_one = measure in {"amount", "count"} or 'of = "counterparty"' in lines
     may_be_new = is_of_one and not is_silent and not any("per =" in line for line in lines)
-    if may_be_new and rng.random() < news:
+    if may_be_new and rng.random() < shares.news:
         where.append(f'counterparty_new = "{rng.randint(1, 5)}d"')
     if where:
         lines.append(f"where = {{ {', '.join(where)} }}")
@@ -111,6 +128,23 @@ def _any_ratio(rng: random.Random, limit_id: str, *, has_holidays: bool) -> str:
     return "\n".join(["[[limit]]", *lines])
 
 
+def _any_near(rng: random.Random, limit_id: str, *, has_holidays: bool) -> str:
+    low = rng.choice([1, 4, 12])
+    lines = [f'id = "{limit_id}"', 'measure = "near"', 'currency = "EUR"']
+    lines += [f'from = "{low}.00"', f'to = "{low + rng.choice([8, 20, 60])}.00"']
+    spans = [f"days = {rng.randint(1, 9)}", 'period = "week"', 'period = "month"']
+    lines.append(rng.choice([spans[0], *spans]))
+    if rng.random() < 0.5:
+        lines.append(f'direction = "{rng.choice(["debit", "credit", "both"])}"')
+    if rng.random() < 0.2:
+        lines.append(f'per = "{rng.choice(["counterparty", "institution"])}"')
+    lines.append(_above(rng, "near"))
+    where = _where(rng, has_currency=True, has_holidays=has_holidays)
+    if where:
+        lines.append(f"where = {{ {', '.join(where)} }}")
+    return "\n".join(["[[limit]]", *lines])
+
+
 def _when(rng: random.Random, *, is_silent: bool) -> list[str]:
     """Return over which period a limit measures."""
     if is_silent:
@@ -127,6 +161,7 @@ def _above(rng: random.Random, measure: str) -> str:
     low, high = {
         "count": (rng.randint(0, 4), rng.randint(5, 9)),
         "distinct": (rng.randint(0, 4), rng.randint(5, 9)),
+        "near": (rng.choice([0, 1, 1, 2]), 3),
         "ratio": (f'"{rng.choice(["0", "1", "0.33", "1.5"])}"', '"2.51"'),
         "share": (f'"{rng.choice(["0", "33.3", "50", "66.6"])}%"', '"80%"'),
     }.get(measure, (f'"{rng.randint(0, 40)}.00"', f'"{rng.randint(41, 80)}.00"'))
@@ -162,10 +197,7 @@ def any_policy(
     rng: random.Random,
     limits: int,
     version: int = 1,
-    *,
-    silences: float = 0.1,
-    news: float = 0.2,
-    ratios: float = 0.1,
+    **shares: float,
 ) -> str:
     """Return a policy with so many limits at most, no two of which measure the same."""
     head = HEAD.format(
@@ -174,17 +206,14 @@ def any_policy(
         cut_off=rng.choice(["00:00", "03:00"]),
         lateness=rng.choice([0, 24, 48, 96]),
     )
-    return with_any_limits(rng, head, limits, silences=silences, news=news, ratios=ratios)
+    return with_any_limits(rng, head, limits, **shares)
 
 
 def with_any_limits(
     rng: random.Random,
     text: str,
     limits: int,
-    *,
-    silences: float = 0.1,
-    news: float = 0.2,
-    ratios: float = 0.1,
+    **shares: float,
 ) -> str:
     """Return a policy with so many limits on gauges more, at most: none measures what another does.
 
@@ -192,14 +221,7 @@ def with_any_limits(
     """
     for number in range(limits):
         has_holidays = "holidays = [" in text
-        limit = any_limit(
-            rng,
-            f"g{number}",
-            has_holidays=has_holidays,
-            silences=silences,
-            news=news,
-            ratios=ratios,
-        )
+        limit = any_limit(rng, f"g{number}", has_holidays=has_holidays, **shares)
         more = f"{text}\n{limit}"
         with contextlib.suppress(PolicyError):
             policy_of(more)

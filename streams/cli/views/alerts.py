@@ -69,13 +69,15 @@ def over_what(alert: Written) -> str:
 def told(alert: Written, name: str) -> str:
     """Return the value or the limit of an alert as a person reads it: 64,830.82 EUR, or 41.
 
-    A share is told as 80.1 %, and a ratio as 2.5 times.
+    A share is told as 80.1 %, a ratio as 2.5 times, and days near a limit as 3 days.
     """
     measure = alert["evidence"].get("measured", {}).get("measure")
     if measure == Measure.SHARE.value:
         return f"{percent_text(alert[name])} %"
     if measure == Measure.RATIO.value:
         return f"{times_text(alert[name])} times"
+    if measure == Measure.NEAR.value:
+        return f"{alert[name]} day{'' if alert[name] == 1 else 's'}"
     whole, point, rest = str(alert[name]).partition(".")
     text = f"{int(whole):,}{point}{rest}"
     if alert["kind"] == "outlier":

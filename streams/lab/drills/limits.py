@@ -94,6 +94,16 @@ from = "20.00"
 above = "1.20"
 
 [[limit]]
+id = "near"
+measure = "near"
+direction = "debit"
+currency = "EUR"
+from = "50.00"
+to = "500.00"
+days = 3
+above = 1
+
+[[limit]]
 id = "new-payees"
 measure = "distinct"
 of = "counterparty"

@@ -143,6 +143,17 @@ def test_what_a_limit_on_a_window_measured_is_said() -> None:
     assert of_ratio[1].startswith("That is 0.51 times the usual too much")
     assert of_ratio[2].startswith("The day has 300.01 EUR; the 2 days with any from ")
     assert of_ratio[2].endswith(" have 100.00 EUR in the mean.")
+    near = [
+        {"business_day": "2026-01-05", "amount": "9500.00"},
+        {"business_day": "2026-01-06", "amount": "9900.00"},
+    ]
+    said = {"measured": measured | {"measure": "near"}, "over_by": 1, "near": near}
+    of_near = why_of_alert(record | {"value": 2, "limit": 1, "evidence": said})
+    assert " had come to 2 days; limit " in of_near[0]
+    assert of_near[1:3] == [
+        "That is 1 too much.",
+        "Near a limit were 2026-01-05 (9,500.00 EUR), 2026-01-06 (9,900.00 EUR).",
+    ]
     silent = {"measured": measured | {"silent": "90d"}, "active_before": "2025-09-01"}
     said_silent = why_of_alert(record | {"evidence": silent})
     assert said_silent[1] == "What came last before that was on 2025-09-01."

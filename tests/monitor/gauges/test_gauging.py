@@ -7,6 +7,7 @@ import pytest
 
 from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import event_time_text
+from monitor.core.gauged import gauged_fields, gauged_of
 from monitor.core.names import NameList
 from monitor.core.transaction import Transaction
 from monitor.engine import gauging
@@ -18,6 +19,7 @@ from monitor.gauges.paid import PAID
 from monitor.gauges.telling import NAMES_SAID
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
+from streams.state.keys import packed, unpacked
 from tests.support.transactions import book, observed, transaction
 
 HEAD = """
@@ -407,6 +409,88 @@ def test_of_a_usual_an_account_keeps_so_many_days() -> None:
         assert account.gauged is not None
         ((cells),) = account.gauged.cells.values()
         assert len(cells) == 2 + len(engine.ledger.open_days)
+
+
+NEAR = (
+    'measure = "near"', 'direction = "debit"', 'currency = "EUR"', 'from = "90.00"',
+    'to = "100.00"', "above = 2",
+)  # fmt: skip
+
+
+def test_the_third_day_near_a_limit_within_so_many_raises_an_alert_and_each_one_after_it() -> None:
+    engine = engine_of(*NEAR, "days = 5")
+    alerts = told_by(
+        engine,
+        transaction("a", amount="90.00"),
+        transaction("b", amount="60.00", hours=48),
+        transaction("c", amount="40.00", hours=49),  # the sum counts, and not the transaction
+        transaction("d", amount="89.99", hours=72),
+        transaction("e", amount="95.00", hours=96),  # the fifth day
+        transaction("f", amount="95.00", hours=120),  # the first one is out of reach: three again
+        transaction("g", amount="1.00", hours=144),
+        transaction("h", amount="100.01", hours=168),
+    )
+    assert said(alerts) == [(Status.RAISED, 3), (Status.RAISED, 3)]
+    assert alerts[0].evidence["near"] == [
+        {"business_day": "2026-01-05", "amount": "90.00"},
+        {"business_day": "2026-01-07", "amount": "100.00"},
+        {"business_day": "2026-01-09", "amount": "95.00"},
+    ]
+    measured = measured_by(alerts[0])
+    assert measured["near"] == {"from": "90.00", "to": "100.00", "days": 5}
+    assert (measured["from"][:10], measured["to"][:10]) == ("2026-01-05", "2026-01-10")
+    assert "over_by" in alerts[0].evidence
+
+
+def test_a_day_that_goes_on_past_what_is_near_withdraws_its_alert() -> None:
+    engine = engine_of(*NEAR, "days = 5")
+    rows = [transaction(f"t{n}", amount="95.00", hours=24 * n) for n in range(3)]
+    more = transaction("more", amount="50.00", hours=49)
+    raised, withdrawn = told_by(engine, *rows, more)
+    assert said([raised, withdrawn]) == [(Status.RAISED, 3), (Status.WITHDRAWN, 0)]
+    assert withdrawn.evidence["why"] == "the sum of the day is not near any more"
+    undone = transaction("r", amount="50.00", hours=50, reverses="more")
+    assert said(told_by(engine, undone)) == [(Status.RAISED, 3)]
+
+
+@pytest.mark.parametrize("over", ["days = 9", 'period = "week"'])
+def test_a_late_row_and_its_reversal_change_the_days_near_a_limit(over: str) -> None:
+    engine = engine_of(*NEAR, over)
+    rows = [transaction(f"t{n}", amount="95.00", hours=24 * n) for n in (0, 1, 3)]
+    assert said(told_by(engine, *rows)) == [(Status.RAISED, 3)]
+    late = told_by(engine, transaction("late", amount="20.00", hours=25))
+    assert said(late) == [(Status.WITHDRAWN, 2)]
+    undone = transaction("r", amount="20.00", hours=73, reverses="late")
+    (alert,) = told_by(engine, undone)
+    assert said([alert]) == [(Status.RAISED, 3)]
+    assert [parts["amount"] for parts in alert.evidence["near"]] == ["95.00"] * 3  # type: ignore[attr-defined]
+
+
+def test_days_near_a_limit_go_through_the_bytes_of_state() -> None:
+    engine = engine_of(*NEAR, "days = 5")
+    rows = [transaction(f"t{n}", amount="95.00", hours=24 * n) for n in range(3)]
+    assert said(told_by(engine, *rows)) == [(Status.RAISED, 3)]
+    (account,) = engine.ledger.accounts.values()
+    assert account.gauged is not None
+    kept = unpacked(packed(gauged_fields(account.gauged, str)))
+    assert gauged_of(kept).told == account.gauged.told
+    (told,) = kept[3]
+    before = gauged_of([*kept[:3], [told[:-1]], kept[4]])  # as a build without such limits kept it
+    assert [each.near for each in next(iter(before.told.values())).values()] == [()]
+
+
+def test_of_days_near_a_limit_an_account_keeps_as_many_as_are_counted() -> None:
+    engine = engine_of(*NEAR, "days = 5")
+    for day in range(30):
+        rows = [transaction(f"{who}{day}", hours=24 * day, account_id=who) for who in ("A1", "A2")]
+        told_by(engine, *rows)
+    for account in engine.ledger.accounts.values():
+        assert account.gauged is not None
+        ((cells),) = account.gauged.cells.values()
+        assert len(cells) == 4 + len(engine.ledger.open_days)
+    last = [transaction(f"z{n}", hours=24 * 90, account_id=f"Z{n}") for n in range(2)]
+    told_by(engine, *last)
+    assert set(engine.ledger.accounts) == {"Z0", "Z1"}
 
 
 @pytest.mark.parametrize("make", [Engine, OrdinaryEngine])

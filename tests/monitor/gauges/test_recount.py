@@ -1,6 +1,7 @@
 """Limits on gauges: what the engine tells of any stream is what their SQL finds in it."""
 
 import random
+import re
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,12 +56,36 @@ def test_ratios_to_what_is_usual_stand_as_their_sql_finds_them(seed: int) -> Non
     assert_what_stands(rng, policy, any_items(rng, rng.choice([20, 60, 120]), [5, 8, 12, 40]))
 
 
+@law(600)
+@given(st.integers(0, 1 << 32))
+def test_days_near_a_limit_stand_as_their_sql_finds_them(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    text = any_policy(rng, rng.randint(1, 6), ratios=0, nears=1)
+    # Days stay open for long, so that much comes late to days that later ones count.
+    policy = policy_of(re.sub(r'allowed_lateness = "(0|24)h"', 'allowed_lateness = "96h"', text))
+    assert_what_stands(rng, policy, any_items(rng, rng.choice([20, 60, 120]), [5, 8, 12, 40]))
+
+
+@law(300)
+@given(st.integers(0, 1 << 32))
+def test_near_limits_of_a_later_version_stand_as_the_sql_finds_them_in_what_it_measured(
+    seed: int,
+) -> None:
+    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    assert_of_a_later_version(rng, {"silences": 0, "ratios": 0, "nears": 1})
+
+
 @law(300)
 @given(st.integers(0, 1 << 32))
 def test_silences_and_ratios_of_a_later_version_stand_as_the_sql_finds_them_in_what_it_measured(
     seed: int,
 ) -> None:
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
+    assert_of_a_later_version(rng, {"silences": 1, "ratios": 0.5, "nears": 0})
+
+
+def assert_of_a_later_version(rng: random.Random, shares: dict[str, float]) -> None:
+    """Fail where limits of a later version tell of anything but what they measured whole."""
     first = any_policy(rng, 1, silences=0, ratios=0)
     head = first.split("[[limit]]")[0].replace("version = 1", "version = 2")
     policies = PolicyBook([policy_of(first)])
@@ -69,7 +94,7 @@ def test_silences_and_ratios_of_a_later_version_stand_as_the_sql_finds_them_in_w
     items = any_items(rng, rng.choice([10, 30, 60]), [12, 40])
     cut = rng.randint(1, len(items))
     recount.observe(items[:cut])
-    later = with_any_limits(rng, head, 2, silences=1, ratios=0.5).replace('id = "g', 'id = "h')
+    later = with_any_limits(rng, head, 2, **shares).replace('id = "g', 'id = "h')
     policies.add(policy_of(later))
     engine.policies_changed()
     for item in items[cut:]:

@@ -161,6 +161,9 @@ def test_the_default_policy_can_be_used() -> None:
 
 
 RATIO = {"measure": '"ratio"', "usual": "20", "above": '"3"'}
+NEAR = {
+    "measure": '"near"', "from": '"9.00"', "to": '"9.99"', "days": "7", "above": "2",
+}  # fmt: skip
 SHARE = {
     "measure": '"share"', "of": '"counterparty"', "above": '"80%"',
 }  # fmt: skip
@@ -245,6 +248,25 @@ SHARE = {
         ({**RATIO, "silent": '"9d"'}, "silent is stated: ratio is no measure of a day"),
         ({**RATIO, "where": '{ counterparty_new = "9d" }'}, "counterparty_new is stated: it goes"),
         ({"usual": "20"}, "usual is stated: it says of how many days"),
+        ({"id": '"outlier"'}, "id is 'outlier': alerts of another kind have this name"),
+        ({"id": '"review"'}, "id is 'review': alerts of another kind have this name"),
+        ({"id": '"systemic"'}, "id is 'systemic': alerts of another kind have this name"),
+        ({**NEAR, "currency": None}, "currency is missing"),
+        ({**NEAR, "from": None}, "from is missing: write the amount as text"),
+        ({**NEAR, "to": None}, "to is missing: write the amount as text"),
+        ({**NEAR, "from": '"0"'}, "from is 0: write the least sum of a day that is near"),
+        ({**NEAR, "from": '"10.00"'}, "from is greater than to: no sum is in between"),
+        ({**NEAR, "days": None}, "days is missing: write over how many business days, at most 31"),
+        ({**NEAR, "days": None, "period": '"day"'}, "days is missing: write over how many"),
+        ({**NEAR, "days": "0"}, "days is 0: write a number of days, at most 31"),
+        ({**NEAR, "days": "32"}, "days is 32: write a number of days, at most 31"),
+        ({**NEAR, "period": '"week"'}, "period and days are both stated: near has one of them"),
+        ({**NEAR, "window": '"7d"'}, "window is stated: near counts business days, write days"),
+        ({**NEAR, "silent": '"9d"'}, "silent is stated: near is no measure of a day"),
+        ({**NEAR, "where": '{ counterparty_new = "9d" }'}, "counterparty_new is stated: it goes"),
+        ({**NEAR, "above": '"2"'}, "above is '2': a count is a whole number"),
+        ({"to": '"9.99"'}, 'to is stated: it goes with measure = "near"'),
+        ({"days": "7"}, 'days is stated: it goes with measure = "near"'),
         (
             {"measure": '"distinct"', "of": '"institution"', "per": '"institution"', "above": "3"},
             "per and of are both institution",
@@ -571,7 +593,7 @@ def test_a_problem_quotes_no_more_than_a_person_reads() -> None:
     assert len(problem) <= PROBLEM_LENGTH_MAX + len(" ... ")
     assert problem.startswith("limit x: measure is 'xxx")
     assert problem.endswith(
-        "': one of amount, count, largest, net, through, distinct, share, ratio (line 4)"
+        "': one of amount, count, largest, net, through, distinct, share, ratio, near (line 4)"
     )
 
 

@@ -52,7 +52,9 @@ def test_names_that_are_packed_are_unpacked_and_their_order_says_nothing(ids: li
 @law(100)
 @given(st.lists(names, min_size=1, unique=True))
 def test_a_policy_with_a_file_is_the_one_that_states_its_names(ids: list[str]) -> None:
-    text = with_files(POLICY + OF_A_FILE, lambda _: "\n".join(["", *ids, ""]).encode())
+    lines = [name if name[0] not in '#"' and " " not in name else f'"{name}"' for name in ids]
+    commented = ["# ours", "", *lines, "  #", *(f'"{name}"' for name in ids), ""]
+    text = with_files(POLICY + OF_A_FILE, lambda _: "\n".join(commented).encode())
     policy = policy_of(text)
     listed = policy.lists["pep"].counterparties
     assert listed is not None
@@ -123,6 +125,15 @@ def test_a_file_is_found_beside_its_policy(tmp_path: Path) -> None:
         (b"", "is empty: write an id a line"),
         (b"P1\nP\x00\n", 'not "P\\u0000" in line 2'),
         (b"P1\n" + b"x" * 257, "at most 256 characters"),
+        (b"# ours\n\n", "is empty: write an id a line"),
+        (b"# ours\nP1\nP2  # theirs\n", "has 'P2  # theirs' in line 3: put a comment on a line"),
+        (b"P1 P2\n", "has 'P1 P2' in line 1"),
+        (b"P1\tP2\n", "in line 1: put a comment on a line of its own"),
+        (b'"P1\n', "in line 1: put a comment on a line of its own"),
+        (b'"P1" # ours\n', "in line 1: put a comment on a line of its own"),
+        (b'"\n', "in line 1: put a comment on a line of its own"),
+        (b'" P1"\n', "must have an id a line"),
+        (b'""\n', "must have an id a line"),
         (b"\xff", "must be UTF-8 text"),
     ],
 )
@@ -130,6 +141,14 @@ def test_a_file_that_cannot_be_used_says_why(content: bytes, said: str) -> None:
     with pytest.raises(ListFileError) as error:
         with_files(POLICY + OF_A_FILE, lambda _: content)
     assert said in str(error.value)
+
+
+def test_a_comment_is_no_id_and_quotes_are_no_part_of_one() -> None:
+    content = b'# "P9"\nP1\n  # P8\n"P2"\n"Anna M"\n"#17"\n""P3""\nP#4\n'
+    policy = policy_of(with_files(POLICY + OF_A_FILE, lambda _: content))
+    listed = policy.lists["pep"].counterparties
+    assert listed is not None
+    assert listed.names == {"P1", "P2", "Anna M", "#17", '"P3"', "P#4"}
 
 
 def test_a_file_has_a_line_of_its_own() -> None:

@@ -80,6 +80,7 @@ at_most_old = "4d"
 since = 2026-01-01
 csv = "Date,USD\\n2026-01-05,1.25\\n2025-12-31,1.26"
 """
+NEAR = 'measure = "near"\ncurrency = "EUR"\nfrom = "7.00"\nabove = 2'
 
 CHANGED = {
     "version": ("version = 1", "version = 2"),
@@ -118,6 +119,14 @@ CHANGED = {
     "limit.usual": (
         'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
         'measure = "ratio"\nusual = 20\ncurrency = "EUR"\nabove = "2.50"',
+    ),
+    "limit.to": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        f'{NEAR}\nto = "8.00"\ndays = 7',
+    ),
+    "limit.days": (
+        'measure = "amount"\ndirection = "debit"\ncurrency = "EUR"\nabove = 500',
+        f'{NEAR}\nto = "9.00"\ndays = 8',
     ),
     "limit.remembered": ('"low"', '"low"\nsilent = "90d"\nremembered = "500d"'),
     "limit.where": ('"low"', '"low"\nwhere = { channel = "atm" }'),
