@@ -187,7 +187,8 @@ def _systemic(settings: SystemicSettings | None) -> str | None:
         for name, share in settings.breach_budget
     ]
     budget = (
-        f"limits are suggested that let through {', '.join(shares)}"
+        f"limits are suggested that let through {', '.join(shares)}, and one that is clearly off"
+        " that is told"
         if shares
         else ("limits are suggested by each segment's own history")
     )
