@@ -14,7 +14,7 @@ from monitor.systemic.incidents import MEMBERS_MAX, Alarm, Incidents, Key
 from monitor.systemic.limits.budget import BudgetWatch, off_budget
 from monitor.systemic.limits.counterfactual import LimitMemory
 from monitor.systemic.segment_day import SegmentDay, WholeDay, members_of, whole_day
-from monitor.systemic.share import DayCount, ShareReading, ShareSeries
+from monitor.systemic.share import DayCount, ShareReading, ShareSeries, pay_kinds
 from monitor.systemic.verdict import (
     Decision,
     explains,
@@ -58,6 +58,7 @@ class Systemic:
         self._causes = Causes(state.get("causes"))
         self._incidents = Incidents(state.get("incidents"))
         self._budgets = BudgetWatch(state.get("budgets", ()))
+        self._pay_kinds: frozenset[str] = frozenset()
 
     def dump(self) -> dict[str, Any]:
         """Return all it knows, as JSON has it."""
@@ -97,6 +98,9 @@ class Systemic:
         if any(segment_day.day != day for segment_day in segments.values()):
             raise ValueError(f"a segment-day is not of business day {day}")
         self.day = day
+        self._pay_kinds = pay_kinds(self.settings.pay_days)
+        for series in self._series.values():
+            series.calendar.stated = self._pay_kinds
         self._settle(day)
         whole = whole_day(segments)
         found = self._causes.look(whole, lambda about: list(self._values(about, segments)))
@@ -275,6 +279,7 @@ class Systemic:
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = ShareSeries(adaptive=key.sort == HOT)
+            series.calendar.stated = self._pay_kinds
         return series
 
     def _keep_values(self, day: int, segments: Segments) -> None:
