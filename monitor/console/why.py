@@ -6,7 +6,7 @@ from typing import Any, Final
 from monitor.console import words
 from monitor.console.language.catalogue import N_, ngettext, quoting
 from monitor.console.language.catalogue import gettext as _
-from monitor.console.language.formats import day, grouped, written_minute
+from monitor.console.language.formats import day, grouped, per_cent, written_minute
 from monitor.console.words import Record
 from monitor.core.alert import SUPPRESSED, Kind
 from monitor.core.threshold import Measure
@@ -354,10 +354,22 @@ def _why_systemic(record: Record) -> Iterator[str]:
             breaches=grouped(said["breaches"]),
             expected=grouped(said["expected"]),
         )
+    if said.get("breach_budget") is not None:
+        yield _(
+            "Over the limit were %(share)s of %(account_days)s account-days on %(days)s days;"
+            " the breach budget is %(budget)s.",
+            share=_share(said.get("share")),
+            account_days=grouped(said.get("account_days")),
+            days=grouped(said.get("days_counted")),
+            budget=_share(said["breach_budget"]),
+        )
     yield words.decided_by(record)
     if record.get("suggested_limit") is not None:
         suggested = grouped(record["suggested_limit"])
-        yield _("History would set the limit to %(limit)s.", limit=suggested)
+        if said.get("breach_budget") is None:
+            yield _("History would set the limit to %(limit)s.", limit=suggested)
+        else:
+            yield _("The breach budget would set the limit to %(limit)s.", limit=suggested)
     explained = record.get("grouped", 0)
     yield ngettext(
         "It explains %(num)s alert of accounts.",
@@ -365,3 +377,8 @@ def _why_systemic(record: Record) -> Iterator[str]:
         words.number_of(explained),
         num=grouped(explained),
     )
+
+
+def _share(value: object) -> str:
+    """Return a share from 0 to 1 as per cent; anything else as it is."""
+    return per_cent(f"{value * 100:.3g}") if isinstance(value, float) else grouped(value)

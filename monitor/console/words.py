@@ -88,6 +88,9 @@ DECIDED_BY: Final = {
     "counterfactual_probability": N_(
         "probability of so many account-days over the limit that history would set"
     ),
+    "budget_probability": N_(
+        "probability of such a share by chance if the limit were right for the budget"
+    ),
     "concentration_probability": N_("probability of such a share by chance"),
     "hot_payers_probability": N_("probability of so many strange payers by chance"),
     "history_breaches": N_("account-days over the limit in its history, too few to decide"),

@@ -9,15 +9,24 @@ from typing import Any, Final
 from monitor.policy.systemic import SystemicSettings
 from monitor.systemic.alert import Member, SystemicNotice, Verdict
 from monitor.systemic.causes import CAUSE, FAULT, Causes, DayFindings, decisions_of
-from monitor.systemic.counterfactual import LimitMemory
 from monitor.systemic.faults import REJECTED, Values
 from monitor.systemic.incidents import MEMBERS_MAX, Alarm, Incidents, Key
+from monitor.systemic.limits.budget import BudgetWatch, off_budget
+from monitor.systemic.limits.counterfactual import LimitMemory
 from monitor.systemic.segment_day import SegmentDay, WholeDay, members_of, whole_day
-from monitor.systemic.share import DayCount, ShareReading, ShareSeries
-from monitor.systemic.verdict import Decision, explains, of_hot_share, of_limit, share_evidence
+from monitor.systemic.share import DayCount, ShareReading, ShareSeries, pay_kinds
+from monitor.systemic.verdict import (
+    Decision,
+    explains,
+    of_budget,
+    of_hot_share,
+    of_limit,
+    share_evidence,
+)
 
 LIMIT: Final = "limit"
 HOT: Final = "hot"
+BUDGET: Final = "budget"
 CALENDAR_DAYS_MAX: Final = 5
 """An incident of the population that lasted no longer may have been the calendar."""
 
@@ -48,10 +57,12 @@ class Systemic:
         }
         self._causes = Causes(state.get("causes"))
         self._incidents = Incidents(state.get("incidents"))
+        self._budgets = BudgetWatch(state.get("budgets", ()))
+        self._pay_kinds: frozenset[str] = frozenset()
 
     def dump(self) -> dict[str, Any]:
         """Return all it knows, as JSON has it."""
-        ordered = sorted(self._series, key=lambda key: (key.sort, key.segment or "", key.about))
+        ordered = sorted(self._series, key=lambda key: key.order)
         return {
             "day": self.day,
             "series": [
@@ -69,6 +80,7 @@ class Systemic:
             ],
             "causes": self._causes.dump(),
             "incidents": self._incidents.dump(),
+            "budgets": self._budgets.dump(),
         }
 
     @property
@@ -86,6 +98,9 @@ class Systemic:
         if any(segment_day.day != day for segment_day in segments.values()):
             raise ValueError(f"a segment-day is not of business day {day}")
         self.day = day
+        self._pay_kinds = pay_kinds(self.settings.pay_days)
+        for series in self._series.values():
+            series.calendar.stated = self._pay_kinds
         self._settle(day)
         whole = whole_day(segments)
         found = self._causes.look(whole, lambda about: list(self._values(about, segments)))
@@ -100,7 +115,7 @@ class Systemic:
         decisions = decisions_of(found)
         told = self._tell(day, segments, whole, decisions, readings)
         self._learn(whole, found, counts, readings, is_paused=bool(decisions))
-        return told
+        return told + self._tell_budgets(day, segments)
 
     # -- telling ----------------------------------------------------------------------------------
 
@@ -218,6 +233,36 @@ class Systemic:
         budget = self.settings.budget_of(key.segment)
         return decision._replace(suggested_limit=memory.limit_for(history, budget))
 
+    def _tell_budgets(self, day: int, segments: Segments) -> list[SystemicNotice]:
+        """Tell of limits that are clearly off their breach budget, each once.
+
+        The days are those of the history, so none that alarmed. It waits while an incident of the
+        limit is open. It stands for no account-days: each of them is over the limit, as before.
+        """
+        told: list[SystemicNotice] = []
+        keys = [
+            Key(LIMIT, segment, threshold_id)
+            for segment, segment_day in segments.items()
+            for threshold_id in segment_day.limits
+        ]
+        for key in sorted(keys, key=lambda key: key.order):
+            above = segments[key.segment].limits[key.about].above
+            self._budgets.forget_other(key.segment, key.about, above)
+            budget = self.settings.budget_of(key.segment)
+            if (
+                budget is None
+                or self._budgets.is_told(key.segment, key.about, above, budget)
+                or self._incidents.get(key) is not None
+            ):
+                continue
+            days = [count.day for count in self._series_of(key).history]
+            found = off_budget(self._memories[key].since_change(days, above), above, budget)
+            if found is not None:
+                self._budgets.note(key.segment, key.about, found)
+                alarm = Alarm(of_budget(found), key.about, {day: 0})
+                told.append(self._incidents.take(key._replace(sort=BUDGET), day, alarm))
+        return told
+
     def _values(self, threshold_id: str, segments: Segments) -> Iterator[Values]:
         """Yield what a limit measured in each segment, before and now."""
         for segment, segment_day in segments.items():
@@ -234,6 +279,7 @@ class Systemic:
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = ShareSeries(adaptive=key.sort == HOT)
+            series.calendar.stated = self._pay_kinds
         return series
 
     def _keep_values(self, day: int, segments: Segments) -> None:

@@ -24,6 +24,11 @@ class Key(NamedTuple):
     segment: str | None
     about: str
 
+    @property
+    def order(self) -> tuple[str, str, str]:
+        """What keys are sorted by: those of no segment come first."""
+        return self.sort, self.segment or "", self.about
+
 
 class Alarm(NamedTuple):
     """What one day says of an incident.
@@ -50,12 +55,12 @@ class Incidents:
         """Return its state, as JSON has it."""
         return [
             {"key": list(key), "notice": notice._asdict()}
-            for key, notice in sorted(self._open.items(), key=lambda item: _order(item[0]))
+            for key, notice in sorted(self._open.items(), key=lambda item: item[0].order)
         ]
 
     def notices(self) -> list[SystemicNotice]:
         """Return the latest of every open incident."""
-        return [notice for _, notice in sorted(self._open.items(), key=lambda i: _order(i[0]))]
+        return [notice for _, notice in sorted(self._open.items(), key=lambda i: i[0].order)]
 
     def get(self, key: Key) -> SystemicNotice | None:
         """Return the latest of an open incident."""
@@ -63,7 +68,7 @@ class Incidents:
 
     def open_keys(self) -> list[Key]:
         """Return what the open incidents are about."""
-        return sorted(self._open, key=_order)
+        return sorted(self._open, key=lambda key: key.order)
 
     def close_quiet(self, day: int) -> dict[Key, SystemicNotice]:
         """Close the incidents that have been quiet for too long before a day; return them."""
@@ -124,10 +129,6 @@ def systemic_id(key: Key, day_first: int) -> str:
     """
     parts = ("systemic", key.sort, key.segment or "", key.about, day_text(day_first))
     return str(uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
-
-
-def _order(key: Key) -> tuple[str, str, str]:
-    return key.sort, key.segment or "", key.about
 
 
 def _notice(fields: Mapping[str, Any]) -> SystemicNotice:

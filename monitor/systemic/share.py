@@ -7,9 +7,11 @@ between alarms in the mean (Lorden 1971), also where rho is chosen anew each day
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
+
+from monitor.policy.systemic import LAST_BUSINESS_DAY
 
 SEEN_LEAST: Final = 2
 CLEAR_ABOVE_Z: Final = 2.0
@@ -27,6 +29,7 @@ PHI_MAX: Final = 4.0
 """Of what is asked here: a greater over-dispersion is mostly the calendar that is to be learned."""
 
 _SATURDAY: Final = 5
+_LAST_BUSINESS_DAY: Final = "last business day"
 
 
 def kinds_of(day: int) -> tuple[str, list[str]]:
@@ -43,12 +46,30 @@ def kinds_of(day: int) -> tuple[str, list[str]]:
         kinds.append(f"end {to_end}")
     rest = (date.fromordinal(day + ahead) for ahead in range(1, to_end + 1))
     if on.weekday() < _SATURDAY and all(later.weekday() >= _SATURDAY for later in rest):
-        kinds.append("last business day")
+        kinds.append(_LAST_BUSINESS_DAY)
     return f"weekday {on.weekday()}", kinds
+
+
+def pay_kinds(pay_days: Iterable[int]) -> frozenset[str]:
+    """Return the kinds of days that a policy states as pay-days.
+
+    >>> sorted(pay_kinds([15, -1, 0]))
+    ['day 15', 'end 0', 'last business day']
+    """
+    return frozenset(
+        _LAST_BUSINESS_DAY
+        if day == LAST_BUSINESS_DAY
+        else f"day {day}"
+        if day > 0
+        else f"end {-day - 1}"
+        for day in pay_days
+    )
 
 
 class CalendarFactors:
     """By how much each kind of day multiplies what is expected of one series.
+
+    On a pay-day, of a kind that is `stated`, nothing is asked until its factor is known.
 
     A factor is (seen + a) / (expected + a) with a = `SHRINK`: the gamma-Poisson posterior mean with
     a prior of mean 1. Of several kinds that a day is in its month, the one furthest from 1 counts.
@@ -59,6 +80,12 @@ class CalendarFactors:
         self._seen: dict[str, list[float]] = {
             kind: list(sums) for kind, sums in (state or {}).items()
         }
+        self.stated: frozenset[str] = frozenset()  # the policy's, so no state
+
+    def is_awaited(self, day: int) -> bool:
+        """Return whether a day is a stated pay-day of which too few were seen for a factor."""
+        kinds = [kind for kind in kinds_of(day)[1] if kind in self.stated] if self.stated else []
+        return bool(kinds) and all(self._seen.get(kind, [0])[0] < SEEN_LEAST for kind in kinds)
 
     def factor(self, day: int) -> float:
         """Return what multiplies the expected cases of a day; 1 where nothing is known of it."""
@@ -184,8 +211,11 @@ class ShareSeries:
         }
 
     def read(self, count: DayCount) -> ShareReading | None:
-        """Return what a day says, and change nothing; None while there are too few days before."""
-        if len(self.history) < HISTORY_LEAST:
+        """Return what a day says, and change nothing.
+
+        None while there are too few days before, and on a stated pay-day that is to be learned.
+        """
+        if len(self.history) < HISTORY_LEAST or self.calendar.is_awaited(count.day):
             return None
         share, phi = self._share(), self._phi()
         factor = self.calendar.factor(count.day)
@@ -201,9 +231,16 @@ class ShareSeries:
         )
 
     def learn(self, count: DayCount, reading: ShareReading | None, *, paused: bool) -> None:
-        """Take a day in. While `paused` (an incident had it) it does not become history."""
+        """Take a day in. While `paused` (an incident had it) it does not become history.
+
+        Nor does a stated pay-day that is to be learned: it says by how much such days are more.
+        """
         if reading is None:
-            self._remember([count])
+            if len(self.history) < HISTORY_LEAST:
+                self._remember([count])
+            elif not paused:
+                expected = count.account_days * self._share()
+                self.calendar.learn(count.day, count.cases, expected, self._phi())
             return
         self.run.append(RunDay(count, reading.expected / reading.factor, reading.phi, paused))
         self.statistic = 0.0 if reading.alarmed else reading.statistic

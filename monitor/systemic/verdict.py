@@ -12,8 +12,9 @@ from monitor.core.business_day import day_text
 from monitor.systemic.alert import DecidedBy, SystemicCause, Verdict
 from monitor.systemic.concentration import FALSE_DISCOVERIES as FALSE_CONCENTRATIONS
 from monitor.systemic.concentration import HOT_FALSE_DISCOVERIES, Concentrated, Hot
-from monitor.systemic.counterfactual import Counterfactual
 from monitor.systemic.faults import AMOUNTS, Fault, likely_factor
+from monitor.systemic.limits.budget import TOLERATED, OffBudget
+from monitor.systemic.limits.counterfactual import Counterfactual
 from monitor.systemic.segment_day import BRANCH, CAUSE_TYPES
 from monitor.systemic.share import ShareReading
 
@@ -121,6 +122,28 @@ def of_limit(reading: ShareReading, counterfactual: Counterfactual | None) -> De
     if counterfactual.population_moved:
         return Decision(Verdict.POPULATION_SHIFT, decided, evidence=evidence)
     return Decision(Verdict.UNDECIDED, decided, evidence=evidence)
+
+
+def of_budget(found: OffBudget) -> Decision:
+    """Return the verdict on a limit that lets through far more than its budget, or far less."""
+    ratio = found.ratio
+    return Decision(
+        Verdict.LIMIT_MIS_SET,
+        DecidedBy("budget_probability", found.probability),
+        limit_ratio=None if ratio is None else round(ratio, 3),
+        suggested_limit=found.suggested,
+        evidence={
+            "breach_budget": found.budget,
+            "share": round(found.share, 6),
+            "breaches_counted": found.breaches,
+            "account_days": found.account_days,
+            "days_counted": found.days,
+            "began": day_text(found.began),
+            "over_dispersion": round(found.phi, 2),
+            "tolerated_ratio": float(TOLERATED),
+            "probability": found.probability,
+        },
+    )
 
 
 def of_hot_share(reading: ShareReading, days: int) -> Decision:

@@ -119,8 +119,14 @@ def systemic_alert_schema() -> Schema:
                 {"type": "null"},
             ],
         },
-        "limit_ratio": {"description": "The limit over the one that history sets.", **_NUMBER},
-        "suggested_limit": {"description": "Money as text, or a number.", **money_or_count},
+        "limit_ratio": {
+            "description": "The limit over the one that history, or the breach budget, sets.",
+            **_NUMBER,
+        },
+        "suggested_limit": {
+            "description": "Money as text, or a number; null if too few account-days tell.",
+            **money_or_count,
+        },
         "decided_by": _object({"name": {"type": "string"}, "number": {"type": "number"}}),
         "grouped": {
             "description": "Account alerts of limits that it explains: reviews leave them out, and"
@@ -141,6 +147,15 @@ def systemic_alert_schema() -> Schema:
             "type": "object",
             "properties": {
                 "days": {"description": "All its days.", "type": "array", "items": _DAY},
+                "breach_budget": {
+                    "description": "Of a limit that is off its budget: the share of account-days"
+                    " that may be over it, as the policy states it.",
+                    "type": "number",
+                },
+                "share": {"description": "The share that was over it.", "type": "number"},
+                "breaches_counted": {"description": "Account-days over it.", **_COUNT},
+                "account_days": {"description": "Account-days that were counted.", **_COUNT},
+                "days_counted": {"description": "On so many days.", **_COUNT},
                 "absent": {
                     "description": "Partitions that were silent, so that days were decided without"
                     " them: none of their alerts is explained.",

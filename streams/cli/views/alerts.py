@@ -39,11 +39,16 @@ _SECONDS: Final = slice(len("2026-01-05T09:00:00"))
 def systemic_text(alert: Mapping[str, Any]) -> str:
     """Return what a systemic alert says: its verdict, and what it is about."""
     parts = [_VERDICTS[alert["verdict"]]]
+    budget = alert["evidence"].get("breach_budget")
+    if budget is not None:
+        share = alert["evidence"]["share"]
+        parts.append(f"over it are {share:.3%} of account-days, budget {budget:.3%}")
     cause = alert["cause"]
     if cause is not None:
         parts.append(f"{cause['type']} {cause['value']}, {cause['lift']:.1f} times its usual share")
     if alert["limit_ratio"] is not None:
-        parts.append(f"{alert['limit_ratio']:.2f} of the limit that history would set")
+        setter = "history" if budget is None else "the breach budget"
+        parts.append(f"{alert['limit_ratio']:.2f} of the limit that {setter} would set")
     if alert["suggested_limit"] is not None:
         parts.append(f"set {alert['suggested_limit']}")
     if alert["threshold_id"] is not None:

@@ -13,7 +13,7 @@ from monitor.policy.policy import CalendarSettings, Policy
 from monitor.policy.rates import rate_notes
 from monitor.policy.reviews import WHOLE, ReviewRule
 from monitor.policy.suppressions import suppression_notes
-from monitor.policy.systemic import NO_SEGMENT, SystemicSettings
+from monitor.policy.systemic import LAST, NO_SEGMENT, SystemicSettings
 from streams.log import escaped
 
 SUPPRESSIONS_SHOWN: Final = 20
@@ -193,11 +193,14 @@ def _systemic(settings: SystemicSettings | None) -> str | None:
         for name, share in settings.breach_budget
     ]
     budget = (
-        f"limits are suggested that let through {', '.join(shares)}"
+        f"limits are suggested that let through {', '.join(shares)}, and one that is clearly off"
+        " that is told"
         if shares
         else ("limits are suggested by each segment's own history")
     )
-    return f"{budget}; {settings.severity.value}"
+    pay_days = ", ".join(LAST if not day else str(day) for day in settings.pay_days)
+    learned = f"; no rise is told on pay-days ({pay_days}) until two were seen" if pay_days else ""
+    return f"{budget}{learned}; {settings.severity.value}"
 
 
 def _lists(lists: Lists) -> list[str]:

@@ -49,6 +49,27 @@ def test_a_count_has_no_currency() -> None:
     )
 
 
+def test_a_limit_off_its_budget_says_how_far() -> None:
+    off = systemic() | {
+        "suggested_limit": "2600.00",
+        "grouped": 0,
+        "decided_by": {"name": "budget_probability", "number": 2.5e-7},
+        "evidence": {
+            "breach_budget": 0.01,
+            "share": 0.03125,
+            "account_days": 16_000,
+            "days_counted": 14,
+        },
+    }
+    said = why_of_alert(off)
+    assert (
+        "Over the limit were 3.12 % of 16,000 account-days on 14 days; the breach budget is 1 %."
+        in said
+    )
+    assert "The breach budget would set the limit to 2,600.00." in said
+    assert not any("History" in sentence for sentence in said)
+
+
 def test_an_outlier_says_how_rare_it_is() -> None:
     said = why_of_alert(outlier("A"))
     assert said[0].startswith("About 1 business day in 82 is as strange")

@@ -36,6 +36,13 @@ def test_a_budget_is_for_all_segments_or_for_each() -> None:
     assert some.budget_of("student") is None
 
 
+def test_pay_days_are_of_the_month_or_of_its_end() -> None:
+    settings = policy_of(POLICY + '[systemic]\npay_days = [15, 1, -1, "last", 15]\n').systemic
+    assert settings is not None
+    assert settings.pay_days == (-1, 0, 1, 15)
+    assert SystemicSettings().pay_days == ()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -43,6 +50,11 @@ def test_a_budget_is_for_all_segments_or_for_each() -> None:
         ('[systemic]\nseverity = "huge"', "systemic.severity is 'huge'"),
         ("[systemic]\nbreach_budget = 2", "systemic.breach_budget is 2"),
         ("[systemic]\nbreach_budget = { a = 0.0 }", "systemic.breach_budget.a is 0.0"),
+        ("[systemic]\npay_days = 25", "systemic.pay_days is 25: it must be a list"),
+        ("[systemic]\npay_days = [0]", "systemic.pay_days has 0: it must be a day of the month"),
+        ("[systemic]\npay_days = [32]", "systemic.pay_days has 32"),
+        ("[systemic]\npay_days = [-4]", "systemic.pay_days has -4"),
+        ("[systemic]\npay_days = [true]", "systemic.pay_days has true"),
         ("[systemic]\nrho = 2", "systemic.rho is not known"),
     ],
 )

@@ -5,7 +5,6 @@ import pytest
 
 from models.sketches.histogram import Sketch
 from monitor.systemic.concentration import Breaching, Concentrated, Concentration, HotPayers
-from monitor.systemic.counterfactual import LimitMemory
 from monitor.systemic.faults import (
     CLOCK,
     DUPLICATES,
@@ -16,6 +15,7 @@ from monitor.systemic.faults import (
     jump_of,
     likely_factor,
 )
+from monitor.systemic.limits.counterfactual import LimitMemory
 from monitor.systemic.segment_day import LimitDay
 
 BANKS = [("institution", f"BANK{number:02d}") for number in range(20)]

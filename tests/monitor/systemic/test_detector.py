@@ -39,12 +39,17 @@ def observed(systemic: Systemic, first: int = 0, last: int | None = None) -> lis
 # -- laws -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cut", [9, 26, 43])
-def test_what_was_dumped_as_json_goes_on_alike(cut: int) -> None:
-    whole, begun = Systemic(SystemicSettings()), Systemic(SystemicSettings())
+STATED = SystemicSettings(breach_budget=(("*", 0.002),), pay_days=(-1, 0, 1, 25))
+
+
+@pytest.mark.parametrize(
+    ("cut", "settings"), [(9, SystemicSettings()), (26, STATED), (43, SystemicSettings())]
+)
+def test_what_was_dumped_as_json_goes_on_alike(cut: int, settings: SystemicSettings) -> None:
+    whole, begun = Systemic(settings), Systemic(settings)
     expected = observed(whole)
     told = observed(begun, last=cut)
-    resumed = Systemic(SystemicSettings(), json.loads(json.dumps(begun.dump())))
+    resumed = Systemic(settings, json.loads(json.dumps(begun.dump())))
     assert resumed.dump() == begun.dump()
     told += observed(resumed, first=cut)
     assert told == expected

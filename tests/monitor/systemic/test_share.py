@@ -12,6 +12,7 @@ from monitor.systemic.share import (
     ShareReading,
     ShareSeries,
     kinds_of,
+    pay_kinds,
 )
 
 FIRST = date(2026, 1, 5).toordinal()
@@ -110,3 +111,52 @@ def test_a_month_end_has_a_factor_once_two_were_seen() -> None:
     assert factors[2] > 3.5
     assert calendar.factor(date(2026, 4, 15).toordinal()) == 1.0
     assert CalendarFactors(calendar.dump()).factor(ends[2]) == calendar.factor(ends[2])
+
+
+def pay_day(day: int) -> bool:
+    return date.fromordinal(FIRST + day).day == 25
+
+
+@pytest.mark.parametrize("stated", [frozenset(), pay_kinds([25])])
+def test_a_stated_pay_day_is_silent_until_two_were_seen(stated: frozenset[str]) -> None:
+    series = quiet(10)
+    series.calendar.stated = stated
+    rng = np.random.default_rng(7)
+    said: dict[int, ShareReading | None] = {}
+    for day in range(10, 120):
+        reading = observed(series, day, int(rng.poisson(80 if pay_day(day) else 20)))
+        assert reading is not None or pay_day(day)
+        if pay_day(day):
+            said[day] = reading
+            if reading is None:
+                assert all(count.day != FIRST + day for count in series.history)
+            else:
+                series.settle(is_calendar=True)
+    readings = list(said.values())
+    assert len(readings) == 4
+    if stated:
+        assert readings[:2] == [None, None]
+        assert [reading.factor > 3 for reading in readings[2:] if reading] == [True, True]
+        assert not any(reading.alarmed for reading in readings if reading)
+    else:
+        assert [reading is not None and reading.alarmed for reading in readings[:2]] == [True, True]
+
+
+def test_a_stated_pay_day_alarms_if_it_is_more_than_pay_days_are() -> None:
+    series = quiet(10)
+    series.calendar.stated = pay_kinds([25])
+    days = [day for day in range(10, 90) if pay_day(day)]
+    readings = [
+        observed(series, day, (60 if day != days[-1] else 300) if pay_day(day) else 20)
+        for day in range(10, days[-1] + 1)
+    ]
+    last = readings[-1]
+    assert last is not None
+    assert last.alarmed
+
+
+def test_pay_days_that_are_not_stated_change_nothing() -> None:
+    """As do stated ones on other days: the state is the same up to the first of them."""
+    plain, stated = quiet(15), quiet(15)
+    stated.calendar.stated = pay_kinds([31, -1, 0])
+    assert [observed(plain, 15, 30), plain.dump()] == [observed(stated, 15, 30), stated.dump()]

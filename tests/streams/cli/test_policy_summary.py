@@ -58,6 +58,7 @@ seed = 1
 [systemic]
 severity = "high"
 breach_budget = 0.01
+pay_days = [25]
 [review]
 days = 3
 window_days = 10
@@ -162,8 +163,9 @@ CHANGED = {
     "models.detector": ('"loda"', '"gaussian"'),
     "models.population_amount": ("false", "true"),
     "models.seed": ("seed = 1", "seed = 2"),
-    "systemic": ('[systemic]\nseverity = "high"\nbreach_budget = 0.01', ""),
+    "systemic": ('[systemic]\nseverity = "high"\nbreach_budget = 0.01\npay_days = [25]', ""),
     "systemic.severity": ('severity = "high"', 'severity = "low"'),
+    "systemic.pay_days": ("pay_days = [25]", 'pay_days = [25, "last"]'),
     "systemic.breach_budget": ("0.01", '{ s = 0.02, "*" = 0.01 }'),
     "review.days": ("days = 3\n", "days = 4\n"),
     "review.window_days": ("window_days = 10", "window_days = 11"),

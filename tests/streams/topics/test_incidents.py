@@ -169,6 +169,23 @@ def test_a_person_reads_the_verdict_and_what_it_is_about() -> None:
     assert systemic_text(fields) == "something outside; institution I1, 7.5 times its usual share"
 
 
+def test_a_person_reads_that_a_limit_is_off_its_budget() -> None:
+    off = a_systemic_alert(
+        cause=None, grouped=0, limit_ratio=None, suggested_limit=None,
+        evidence={"breach_budget": 0.01, "share": 0.0312},
+    )  # fmt: skip
+    fields = codec.plain(codec.alert_bytes(off))
+    said = "the limit is set wrongly; over it are 3.120% of account-days, budget 1.000%"
+    assert systemic_text(fields) == f"{said}; limit daily-amount"
+    known = codec.plain(codec.alert_bytes(off._replace(
+        notice=off.notice._replace(limit_ratio=0.5, suggested_limit=1_000_00)
+    )))  # fmt: skip
+    assert systemic_text(known) == (
+        f"{said}; 0.50 of the limit that the breach budget would set; set 1000.00;"
+        " limit daily-amount"
+    )
+
+
 def test_its_headers_name_the_segment() -> None:
     headers = dict(codec.alert_record(a_systemic_alert(segment=None))[1])
     assert headers["ce_subject"] == b"*"

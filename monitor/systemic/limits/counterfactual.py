@@ -86,6 +86,15 @@ class LimitMemory:
         """Return the measured values of some days, those that are kept."""
         return _together(self._days[day][2] for day in days if day in self._days)
 
+    def since_change(self, days: Iterable[int], above: int) -> list[tuple[int, int, Sketch]]:
+        """Return those of some days since which the limit is `above`: breaches and values."""
+        changed = max((day for day, (was, *_) in self._days.items() if was != above), default=0)
+        return [
+            (day, *self._days[day][1:])
+            for day in sorted(days)
+            if day in self._days and day > changed
+        ]
+
     def ask(
         self, history: Iterable[int], run: Iterable[int], factor: Callable[[int], float], phi: float
     ) -> Counterfactual | None:
