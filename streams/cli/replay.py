@@ -148,8 +148,9 @@ def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None
     from monitor.engine.coverage import coverage_lines
     from streams.cli.options import print_result
 
+    models = [warmth.fields() for warmth in run.warmth()]
     if as_json:
-        print_result(result, as_json=True)
+        print_result(result | {"models": models}, as_json=True)
         return
     # Said in words below, or among the rejections already.
     for name in ("unwatched", "unseen_currencies", "duplicates"):
@@ -157,3 +158,8 @@ def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None
     print_result(result, as_json=False)
     for line in coverage_lines(run.totals.unwatched, run.totals.unseen):
         typer.echo(line)
+    if models:
+        from models.learner.warmth import cold_lines
+
+        for line in cold_lines(models):
+            typer.echo(line)

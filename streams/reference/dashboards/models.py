@@ -79,6 +79,18 @@ _WARMTH: Final = Section(
             {_PARTITION: greatest("weir_models_warm", "partition")},
         ),
         Chart(
+            Drawing.LINES,
+            "Scores of tails",
+            "Scores of the finished days that say how rare another one is. With fewer than 500 of"
+            " either kind a partition reports no outliers. Account-days have scores once"
+            " transactions have 500.",
+            {
+                "partition {{partition}}, {{kind}}": greatest(
+                    "weir_outlier_tail_scores", "partition, kind"
+                )
+            },
+        ),
+        Chart(
             Drawing.AREAS,
             "Compiling",
             "1 while a worker compiles the models, before it joins the group.",
