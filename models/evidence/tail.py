@@ -7,8 +7,8 @@ Pareto distribution is fitted to the exceedances by probability-weighted moments
 & Wang 2021). Its mean is one where nothing is wrong, so that e-values of several scores may be
 averaged.
 
-A kind's window is the last 14 finished days. If those have fewer than 500 of its scores, it reaches
-back until there are 500, or for a year: a partition of few accounts warms up later, and then stays
+A kind's window is the last 14 finished days. If those have fewer than 250 of its scores, it reaches
+back until there are 250, or for a year: a partition of few accounts warms up later, and then stays
 so. If they have 500, older days change nothing.
 
 Every finished score is learned, also what was told: a tail that leaves its outliers out drifts up
@@ -34,6 +34,10 @@ WINDOW_DAYS_MAX: Final = 366
 DAYS_MIN: Final = 5
 SCORES_MIN: Final = 500
 """Without so many days and scores a tail is not warmed up, and says nothing (NaN)."""
+
+SCORES_FEW: Final = 250
+"""So many are enough once there are days before the last 14: more would be older ones, and a tail
+of old days calls too much strange. One in 50 is five of them."""
 
 TAIL_SHARE: Final = 0.02
 EXCEEDANCES_MIN: Final = 50
@@ -168,7 +172,10 @@ class Tails:
             self.older[old] = _few(self.days.pop(old))
 
     def _drop(self, last: int) -> None:
-        """Drop the days that no kind needs."""
+        """Drop the days before the last 14 that no kind needs, to have 500 scores.
+
+        Windows may need fewer of them; the rest says that the last 14 are not the first.
+        """
         if not self.older:
             return
         lacking = np.full(len(self.scales), SCORES_MIN)
@@ -189,7 +196,7 @@ class Tails:
             windows += counts
         scores = windows.sum(axis=1)
         for old in sorted(self.older, reverse=True):
-            is_lacking = scores < SCORES_MIN
+            is_lacking = scores < SCORES_FEW
             if not is_lacking.any():
                 break
             few = self.older[old]
@@ -198,11 +205,19 @@ class Tails:
             scores += is_lacking * few.totals
             days += is_lacking
 
+    @property
+    def scores_needed(self) -> int:
+        """How many scores a window must have."""
+        first, last = min(self.kept_days, default=0), max(self.days, default=0)
+        return SCORES_FEW if first and first <= last - WINDOW_DAYS + 1 else SCORES_MIN
+
     def _fit(self) -> None:
         self._set_windows()
+        needed = self.scores_needed
         for kind, scale in enumerate(self.scales):
-            is_enough = bool(self._days_of[kind] >= DAYS_MIN)
-            _fit_one(self.tail, kind, self._windows[kind], scale, is_enough=is_enough)
+            window = self._windows[kind]
+            is_enough = bool(self._days_of[kind] >= DAYS_MIN and window.sum() >= needed)
+            _fit_one(self.tail, kind, window, scale, is_enough=is_enough)
 
     def score_above(self, kind: int, share: float) -> float | None:
         """Return the score that at most such a share of the window's scores is above.
@@ -261,7 +276,7 @@ def _fit_one(
 ) -> None:
     fit = tail.fit[kind]
     total = int(counts.sum())
-    fit[IS_WARM] = float(is_enough and total >= SCORES_MIN)
+    fit[IS_WARM] = float(is_enough)
     if not fit[IS_WARM]:
         return
     as_great = np.cumsum(counts[::-1])[::-1]  # scores of a bin or a greater one

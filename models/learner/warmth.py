@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from models.evidence.evidence import T_AMOUNT_Z, T_DAY
-from models.evidence.tail import DAYS_MIN, SCORES_MIN, TailWarmth
+from models.evidence.tail import DAYS_MIN, TailWarmth
 from models.learner.learner import Learner
 
 TRANSACTIONS: Final = "transactions"
@@ -15,7 +15,8 @@ class Warmth(NamedTuple):
     """What a partition has of all that its models need before they report outliers.
 
     `transactions` and `account_days` are the tails of their scores; account-days have scores once
-    the tail of transactions is warm. `days` are the finished business days, `days_needed` those of
+    the tail of transactions is warm. `scores_needed` is how many each must
+    have, `days` are the finished business days, `days_needed` those of
     the policy's warm-up.
     """
 
@@ -23,6 +24,7 @@ class Warmth(NamedTuple):
     is_warm: bool
     transactions: TailWarmth
     account_days: TailWarmth
+    scores_needed: int
     days: int
     days_needed: int
 
@@ -37,7 +39,8 @@ class Warmth(NamedTuple):
         for name, tail in self.tails().items():
             if not tail.is_warm:
                 days = f"{tail.days} of {DAYS_MIN}" if tail.days < DAYS_MIN else f"{tail.days}"
-                return f"{tail.scores:,} of {SCORES_MIN} scores of {name}, on {days} finished days"
+                scores = f"{tail.scores:,} of {self.scores_needed} scores of {name}"
+                return f"{scores}, on {days} finished days"
         if self.days < self.days_needed:
             return f"{self.days} of {self.days_needed} business days of warm-up"
         return "the threshold is set when the next business day begins"
@@ -49,7 +52,7 @@ class Warmth(NamedTuple):
             "is_warm": self.is_warm,
             "transaction_scores": self.transactions.scores,
             "account_day_scores": self.account_days.scores,
-            "scores_needed": SCORES_MIN,
+            "scores_needed": self.scores_needed,
             "days": self.days,
             "days_needed": self.days_needed,
             "reason": self.reason(),
@@ -64,6 +67,7 @@ def warmth_of(learner: Learner, partition: int) -> Warmth:
         learner.is_warm,
         tails.warmth(T_AMOUNT_Z),
         tails.warmth(T_DAY),
+        tails.scores_needed,
         int(learner.budget["days"][0]),
         learner.settings.warm_up_days,
     )

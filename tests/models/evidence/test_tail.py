@@ -21,6 +21,7 @@ from models.evidence.tail import (
     KIND,
     POINT,
     PROBABILITY_MIN,
+    SCORES_FEW,
     SCORES_MIN,
     TAIL_SHARE,
     VERSION,
@@ -259,7 +260,7 @@ def test_the_window_is_the_shortest_that_has_scores_enough(stream: Stream) -> No
         for kind in range(2):
             window = np.zeros(BINS, np.int64)
             for old in sorted(every, reverse=True):
-                is_enough = old <= day - WINDOW_DAYS and window.sum() >= SCORES_MIN
+                is_enough = old <= day - WINDOW_DAYS and window.sum() >= SCORES_FEW
                 if is_enough or old <= day - WINDOW_DAYS_MAX:
                     break
                 window += every[old][kind]
@@ -304,15 +305,15 @@ def test_few_scores_restore_alike_and_go_on_alike(stream: Stream) -> None:
 
 
 def test_a_partition_of_few_scores_warms_up_once_and_stays_warm() -> None:
-    """Ten a day, on five days a week: 500 after ten weeks, which 14 days never have."""
+    """Ten a day, on five days a week: 250 after five weeks, which 14 days never have."""
     rng, tails = np.random.default_rng(1), Tails((WIDE,))
     warm = []
     for day in range(1, 300):
         add_all(tails.tail, 0, rng.normal(0, 1, 10 if day % 7 < 5 else 0))
         tails.finish_day(day)
         warm.append(tails.warmth(0).is_warm)
-    assert not any(warm[:66])
-    assert all(warm[70:])
+    assert not any(warm[:32])
+    assert all(warm[35:])
     assert len(tails.kept_days) < 75
 
 
