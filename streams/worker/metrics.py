@@ -217,7 +217,7 @@ METRICS: Final = {
     "tail_scores": Metric(
         "weir_outlier_tail_scores",
         "gauge",
-        "Scores that say how rare another one is; with fewer than 500 the partition reports none.",
+        "Scores that say how rare another one is; with fewer than 250 nothing is reported.",
         ("partition", "kind"),
     ),
     "models_compiling": Metric(

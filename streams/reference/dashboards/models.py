@@ -81,9 +81,9 @@ _WARMTH: Final = Section(
         Chart(
             Drawing.LINES,
             "Scores of tails",
-            "Scores of the finished days that say how rare another one is. With fewer than 500 of"
-            " either kind a partition reports no outliers. Account-days have scores once"
-            " transactions have 500.",
+            "Scores of the finished days that say how rare another one is. With fewer than 250 of"
+            " either kind (500 in the first 14 days) a partition reports no outliers. Account-days"
+            " have scores once transactions have as many.",
             {
                 "partition {{partition}}, {{kind}}": greatest(
                     "weir_outlier_tail_scores", "partition, kind"
