@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from models.evidence.evidence import T_DAY
 from models.evidence.tail import DAYS_MIN, SCORES_MIN
-from models.learner.columns import LearnerSettings
+from models.learner.columns import Columns, LearnerSettings
 from models.learner.learner import Learner
 from models.learner.warmth import LINES_MAX, Warmth, cold_lines, warmth_of
 from tests.support.laws import law
-from tests.support.made_payments import made_payments, small_learner
+from tests.support.made_payments import DAY_FIRST, made_payments, small_learner
 from tests.support.seen import observed, part
 
 FEW = LearnerSettings(alerts_per_day=1.0, warm_up_days=30, one_in_at_least=50)
-ACCOUNTS, DAYS = 8, 240
+ACCOUNTS, MANY, DAYS = 8, 60, 240
 
 
 def by_days() -> Iterator[tuple[Learner, Warmth]]:
@@ -50,6 +50,26 @@ def test_a_cold_partition_says_what_it_lacks_in_the_order_in_which_it_comes() ->
     assert stages == sorted(stages, reverse=True)
     assert set(stages) == {"transactions", "days"}
     assert reasons[-1] is None
+
+
+def reports(of_partition: list[int]) -> int:
+    """Return the reports of accounts in a partition, once the slowest has been warm for long."""
+    stream = made_payments(11, DAYS, MANY)
+    kept = np.isin(stream.row, of_partition)
+    stream = Columns._make(column[kept] for column in stream)
+    share = len(of_partition) / MANY
+    learner = small_learner(FEW._replace(alerts_per_day=20 * share), MANY)
+    seen = observed(learner, stream)
+    assert learner.is_warm
+    return sum(stream.day[due.record] - DAY_FIRST >= DAYS // 2 for due in seen.dues)
+
+
+def test_partitions_report_as_many_together_as_one_where_rarity_is_the_bound() -> None:
+    """One in 50 is the bound: a budget of 20 is a third of all account-days."""
+    together = reports(list(range(MANY)))
+    dealt = sum(reports(list(range(first, MANY, 4))) for first in range(4))
+    assert together > 60
+    assert abs(dealt - together) <= 0.15 * together
 
 
 @law(40)
