@@ -77,6 +77,7 @@ _WARMTH: Final = Section(
             "1 once the models of a partition are warmed up; before, they report nothing. There is"
             " nothing here if no policy has a budget.",
             {_PARTITION: greatest("weir_models_warm", "partition")},
+            width=12,
         ),
         Chart(
             Drawing.LINES,
@@ -89,12 +90,14 @@ _WARMTH: Final = Section(
                     "weir_outlier_tail_scores", "partition, kind"
                 )
             },
+            width=12,
         ),
         Chart(
             Drawing.AREAS,
             "Compiling",
             "1 while a worker compiles the models, before it joins the group.",
             {"{{instance}}": greatest("weir_models_compiling", "instance")},
+            width=12,
         ),
         Chart(
             Drawing.BARS,
@@ -102,6 +105,7 @@ _WARMTH: Final = Section(
             "Parts of the models' state that could not be used, in an hour; what they held began"
             " afresh.",
             {"{{instance}}": growth("weir_model_refusals_total", "instance", within="1h")},
+            width=12,
             runbooks=["WeirModelsRefused"],
         ),
     ],

@@ -275,7 +275,7 @@ def test_no_day_is_kept_that_no_kind_needs(stream: Stream) -> None:
         assert tails.kept_days == sorted(tails.older | tails.days)
         assert all(old > day - WINDOW_DAYS for old in tails.days)
         for old in tails.older:
-            newer = sum(every[each] for each in every if each > old).sum(axis=1)
+            newer = np.sum([every[each] for each in every if each > old], axis=(0, 2))
             assert ((newer < SCORES_MIN) & (every[old].sum(axis=1) > 0)).any()
             assert day - WINDOW_DAYS_MAX < old <= day - WINDOW_DAYS
 
