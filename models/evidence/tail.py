@@ -7,6 +7,10 @@ Pareto distribution is fitted to the exceedances by probability-weighted moments
 & Wang 2021). Its mean is one where nothing is wrong, so that e-values of several scores may be
 averaged.
 
+A kind's window is the last 14 finished days. If those have fewer than 250 of its scores, it reaches
+back until there are 250, or for a year: a partition of few accounts warms up later, and then stays
+so. If they have 500, older days change nothing.
+
 Every finished score is learned, also what was told: a tail that leaves its outliers out drifts up
 and raises ever more alerts.
 """
@@ -24,9 +28,16 @@ from models.snapshot import SnapshotError, pack, unpack
 
 BINS: Final = 2048
 WINDOW_DAYS: Final = 14
+WINDOW_DAYS_MAX: Final = 366
+"""Of a kind with few scores."""
+
 DAYS_MIN: Final = 5
 SCORES_MIN: Final = 500
 """Without so many days and scores a tail is not warmed up, and says nothing (NaN)."""
+
+SCORES_FEW: Final = 250
+"""So many are enough once there are days before the last 14: more would be older ones, and a tail
+of old days calls too much strange. One in 50 is five of them."""
 
 TAIL_SHARE: Final = 0.02
 EXCEEDANCES_MIN: Final = 50
@@ -61,6 +72,22 @@ class Tail(NamedTuple):
         Floats  # (kinds, BINS): the share as great as a bin, for the bins below the point
     )
     fit: Floats  # (kinds, 8): see below
+
+
+class FewScores(NamedTuple):
+    """A day's scores without the empty bins: of a day before the last 14, few are needed."""
+
+    places: NDArray[np.int32]  # kind * BINS + bin, ascending
+    counts: Counts
+    totals: Counts  # (kinds,): the scores of each kind
+
+
+class TailWarmth(NamedTuple):
+    """How far a kind's tail is: the scores of its window, and the finished days that this has."""
+
+    scores: int
+    days: int
+    is_warm: bool
 
 
 LOW, WIDTH, POINT, SHARE, SHAPE, SPREAD, FLOOR, IS_WARM = range(8)
@@ -114,32 +141,92 @@ class Tails:
         self.tail = Tail(
             np.zeros((kinds, BINS), np.int32), np.ones((kinds, BINS)), np.zeros((kinds, 8))
         )
-        self.days: dict[int, Counts] = {}
+        self.days: dict[int, Counts] = {}  # the last 14
+        self.older: dict[int, FewScores] = {}  # days before them that a window needs
+        self._windows = np.zeros((kinds, BINS), np.int64)
+        self._days_of = np.zeros(kinds, np.int64)  # finished days of each window
         for row, scale in zip(self.tail.fit, scales, strict=True):
             row[LOW], row[WIDTH] = scale.low, (scale.high - scale.low) / BINS
 
+    @property
+    def kept_days(self) -> list[int]:
+        """The finished days that a window needs, in order."""
+        return sorted([*self.older, *self.days])
+
     def finish_day(self, day: int) -> None:
-        """Take the scores counted since the last call as those of a day, and fit the tails anew."""
+        """Take the scores counted since the last call as those of a day, and fit the tails."""
         self.days[day] = self.tail.today.copy()
         self.tail.today[:] = 0
-        for old in [d for d in self.days if d <= day - WINDOW_DAYS]:
-            del self.days[old]
+        self._set_older(day)
+        self._drop(day)
         self._fit()
 
+    def warmth(self, kind: int) -> TailWarmth:
+        """Return how far the tail of a kind is."""
+        scores, days = int(self._windows[kind].sum()), int(self._days_of[kind])
+        return TailWarmth(scores, days, bool(self.tail.fit[kind, IS_WARM]))
+
+    def _set_older(self, last: int) -> None:
+        """Keep the days before the last 14 in less room."""
+        for old in [d for d in self.days if d <= last - WINDOW_DAYS]:
+            self.older[old] = _few(self.days.pop(old))
+
+    def _drop(self, last: int) -> None:
+        """Drop the days before the last 14 that no kind needs, to have 500 scores.
+
+        Windows may need fewer of them; the rest says that the last 14 are not the first.
+        """
+        if not self.older:
+            return
+        lacking = np.full(len(self.scales), SCORES_MIN)
+        for counts in self.days.values():
+            lacking -= counts.sum(axis=1)
+        for old in sorted(self.older, reverse=True):
+            scores = self.older[old].totals
+            if old <= last - WINDOW_DAYS_MAX or not ((lacking > 0) & (scores > 0)).any():
+                del self.older[old]
+            else:
+                lacking -= scores
+
+    def _set_windows(self) -> None:
+        """Add up the window of each kind: the last 14 days, and as many older ones as it needs."""
+        windows, days = self._windows, self._days_of
+        windows[:], days[:] = 0, len(self.days)
+        for counts in self.days.values():
+            windows += counts
+        scores = windows.sum(axis=1)
+        for old in sorted(self.older, reverse=True):
+            is_lacking = scores < SCORES_FEW
+            if not is_lacking.any():
+                break
+            few = self.older[old]
+            is_needed = is_lacking[few.places // BINS]
+            windows.reshape(-1)[few.places[is_needed]] += few.counts[is_needed]
+            scores += is_lacking * few.totals
+            days += is_lacking
+
+    @property
+    def scores_needed(self) -> int:
+        """How many scores a window must have."""
+        first, last = min(self.kept_days, default=0), max(self.days, default=0)
+        return SCORES_FEW if first and first <= last - WINDOW_DAYS + 1 else SCORES_MIN
+
     def _fit(self) -> None:
-        window = sum((counts.astype(np.int64) for counts in self.days.values()), np.int64(0))
-        assert isinstance(window, np.ndarray)
+        self._set_windows()
+        needed = self.scores_needed
         for kind, scale in enumerate(self.scales):
-            _fit_one(self.tail, kind, window[kind], scale, is_enough=len(self.days) >= DAYS_MIN)
+            window = self._windows[kind]
+            is_enough = bool(self._days_of[kind] >= DAYS_MIN and window.sum() >= needed)
+            _fit_one(self.tail, kind, window, scale, is_enough=is_enough)
 
     def score_above(self, kind: int, share: float) -> float | None:
-        """Return the score that at most such a share of the finished days' scores is above.
+        """Return the score that at most such a share of the window's scores is above.
 
         None while there are too few of them.
         """
         if not self.tail.fit[kind, IS_WARM]:
             return None
-        counts = np.array([of_day[kind] for of_day in self.days.values()], np.int64).sum(axis=0)
+        counts = self._windows[kind]
         beyond = np.cumsum(counts[::-1])[::-1] - counts
         last = int(np.argmax(beyond <= share * counts.sum()))
         return float(self.tail.fit[kind, LOW] + (last + 1) * self.tail.fit[kind, WIDTH])
@@ -150,14 +237,20 @@ class Tails:
 
     def snapshot_day(self, day: int, key: bytes | None = None) -> bytes:
         """Return a finished day: it does not change any more."""
-        return pack(KIND, VERSION, self._meta(), {"day": self.days[day]}, key)
+        counts = self.days.get(day)
+        if counts is None:
+            few = self.older[day]
+            counts = np.zeros_like(self.tail.today)
+            counts.flat[few.places] = few.counts
+        return pack(KIND, VERSION, self._meta(), {"day": counts}, key)
 
     def restore(self, today: bytes, days: Mapping[int, bytes], key: bytes | None = None) -> None:
         """Put back what was kept. Raises SnapshotError if it is of other kinds of score."""
         arrays = {day: self._restored(data, "day", key) for day, data in days.items()}
         self.tail.today[:] = self._restored(today, "today", key)
-        self.days = dict(sorted(arrays.items()))
+        self.days, self.older = dict(sorted(arrays.items())), {}
         if self.days:
+            self._set_older(max(self.days))
             self._fit()
 
     def _restored(self, data: bytes, name: str, key: bytes | None) -> Counts:
@@ -173,12 +266,17 @@ class Tails:
         return {"scales": [list(scale) for scale in self.scales]}
 
 
+def _few(counts: Counts) -> FewScores:
+    places = np.flatnonzero(counts).astype(np.int32)
+    return FewScores(places, counts.reshape(-1)[places], counts.sum(axis=1, dtype=np.int32))
+
+
 def _fit_one(
     tail: Tail, kind: int, counts: NDArray[np.int64], scale: ScoreRange, *, is_enough: bool
 ) -> None:
     fit = tail.fit[kind]
     total = int(counts.sum())
-    fit[IS_WARM] = float(is_enough and total >= SCORES_MIN)
+    fit[IS_WARM] = float(is_enough)
     if not fit[IS_WARM]:
         return
     as_great = np.cumsum(counts[::-1])[::-1]  # scores of a bin or a greater one

@@ -48,7 +48,7 @@ def core_bytes(learner: Learner, names: Mapping[str, Any], key: bytes | None = N
         "settings": list(_identity(learner)),
         "day": learner.day,
         "layouts": _CORE_LAYOUTS,
-        "days": sorted(learner.tails.days),
+        "days": learner.tails.kept_days,
     }
     arrays = {
         "groups": _as_bytes(learner.groups),

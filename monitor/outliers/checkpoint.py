@@ -80,7 +80,7 @@ class Memory:
             self._headers = {}
         written = dict(self._accounts(self._changed_buckets()))
         self._names.update(written)
-        finished = set(learner.tails.days)
+        finished = set(learner.tails.kept_days)
         for day in sorted(finished - self._days):
             written[f"{DAY}{day}"] = learner.tails.snapshot_day(day, self._key)
         dropped = [f"{DAY}{day}" for day in sorted(self._days - finished)]
@@ -151,7 +151,7 @@ class Memory:
         scorer.know(names["segments"], names["channels"])
         for *key, count in names["hot_payers"]:
             scorer.hot_payers[HotPayer(*key)] = count
-        self._days = set(learner.tails.days)
+        self._days = set(learner.tails.kept_days)
         self._unused -= {f"{DAY}{day}" for day in self._days}
         refused = self._restore_taught(parts)
         kept: list[AccountsKept] = []

@@ -17,6 +17,7 @@ import numpy as np
 from models.arrays import Bools, Ints
 from models.learner.columns import Columns, Due, LearnerSettings, Outcome
 from models.learner.learner import SEGMENTS_MAX, Learner
+from models.learner.warmth import Warmth, warmth_of
 from models.peers.groups import CHANNELS_KNOWN
 from models.profile.baseline import CHANNELS
 from monitor.core.account import Scored, written_totals
@@ -119,6 +120,10 @@ class Scorer:
         begun_with = (models, self._settings.warm_up_days, self.partition, self._partitions)
         digest = sha256(repr(begun_with).encode()).hexdigest()[:8]
         return f"{models.detector}-{digest}@{day_text(self.day)}"
+
+    def warmth(self) -> Warmth:
+        """Return how far the models are from reporting."""
+        return warmth_of(self.learner, self.partition)
 
     def know(self, segments: Iterable[str | None], channels: Iterable[str | None]) -> None:
         """Give segments and channels the numbers that they had, in the order of their coming."""

@@ -234,6 +234,11 @@ class PolicyBook:
         return found
 
     @property
+    def reports_outliers(self) -> bool:
+        """Whether any version has a budget, by which outliers are reported."""
+        return any(p.outliers is not None and p.outliers.is_told for p in self.policies)
+
+    @property
     def is_taught(self) -> bool:
         """Whether a version wants weights that are learned from dispositions in the scores."""
         return any(p.outliers is not None and p.outliers.is_taught for p in self.policies)

@@ -148,8 +148,9 @@ def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None
     from monitor.engine.coverage import coverage_lines, undecided_lines
     from streams.cli.options import print_result
 
+    models = [warmth.fields() for warmth in run.warmth()]
     if as_json:
-        print_result(result, as_json=True)
+        print_result(result | {"models": models}, as_json=True)
         return
     # Said in words below, or among the rejections already.
     for name in ("unwatched", "unseen_currencies", "without_rate", "duplicates"):
@@ -159,3 +160,8 @@ def _print(result: "dict[str, object]", run: "Replay", *, as_json: bool) -> None
     lines = coverage_lines(totals.unwatched, totals.unseen) + undecided_lines(totals.undecided)
     for line in lines:
         typer.echo(line)
+    if models:
+        from models.learner.warmth import cold_lines
+
+        for line in cold_lines(models):
+            typer.echo(line)

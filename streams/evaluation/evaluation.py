@@ -133,6 +133,7 @@ def evaluation_of(
             float(np.mean([run.cpu_seconds for run in runs])) / taken * 1e6, 3
         ),
         "alerts_per_day": _alerts(runs, first, last, settings.alerts_per_day),
+        "models": [warmth.fields() for warmth in runs[0].warmth],
     }
     if analysts is not None:
         taught = [taught_of(table, truth, run, partitions, first, analysts) for run in runs]

@@ -13,6 +13,7 @@ import numpy as np
 
 from models.arrays import Floats, Ints
 from models.learner.columns import Outcome
+from models.learner.warmth import Warmth
 from models.profile.baseline import FEATURES
 from monitor.core.alert import Kind, Status
 from monitor.core.as_of import AsOf
@@ -40,7 +41,8 @@ class SeedRun(NamedTuple):
     raised, by business day, `reports` those that were raised or restated, by the day that they
     report, and `rejected` what the engines set aside, by reason. `cpu_seconds` is the process time
     of engines and models, without reading and decoding. `features` are those of each transaction
-    (`baseline.FEATURES`), if they were asked for; else it has no rows.
+    (`baseline.FEATURES`), if they were asked for; else it has no rows. `warmth` is that of
+    each partition's models in the end.
     """
 
     day: Ints
@@ -54,6 +56,7 @@ class SeedRun(NamedTuple):
     cpu_seconds: float
     reports: Counter[int]
     features: Floats
+    warmth: Sequence[Warmth]
 
 
 class _Sheet:
@@ -72,6 +75,7 @@ class _Sheet:
         self.reports: Counter[int] = Counter()
         self.rejected: Counter[str] = Counter()
         self.cpu_seconds = 0.0
+        self.warmth: list[Warmth] = []
         self._numbers = {account_id: number for number, account_id in enumerate(table.account_ids)}
 
     def watch(self, scorer: Scorer, places: Ints) -> None:
@@ -106,6 +110,7 @@ class _Sheet:
             self.cpu_seconds,
             self.reports,
             self.features,
+            self.warmth,
         )
 
 
@@ -142,6 +147,7 @@ def run_of(
             sheet.reports.update(day_of_text(str(alert.evidence["day"])) for alert in outliers)
             sheet.rejected.update(rejection.reason.value for _, rejection in step.rejections)
             on_rows(len(some))
+        sheet.warmth.append(engine.outliers.scorer.warmth())
     return sheet.run()
 
 

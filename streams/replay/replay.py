@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from streams.feed.reader import Batch
 from streams.kafka.partitioner import dealer
 from streams.replay.rows import rows_of
 from streams.wire import codec, lines
+
+if TYPE_CHECKING:
+    from models.learner.warmth import Warmth
 
 
 class RowRejection(NamedTuple):
@@ -269,6 +272,13 @@ class Replay:
     def warning(self) -> str | None:
         """What is to be said of too many late rows, and why; None if there are few."""
         return warning_of(self.totals, self._order)
+
+    def warmth(self) -> "list[Warmth]":
+        """Return how far the models of each partition are; nothing if no policy has a budget."""
+        if not self._policies.reports_outliers:
+            return []
+        scorers = [engine.outliers.scorer for engine in self._engines]
+        return [scorer.warmth() for scorer in scorers if scorer is not None]
 
     def observe_runs(self, runs: Sequence[Run], silent: Collection[int] = ()) -> BatchReport:
         """Take runs of partitions as a topic has them; `rejections` of what is returned is empty.

@@ -221,6 +221,12 @@ METRICS: Final = {
     "models_warm": Metric(
         "weir_models_warm", "gauge", "1 once the outlier models are warmed up.", ("partition",)
     ),
+    "tail_scores": Metric(
+        "weir_outlier_tail_scores",
+        "gauge",
+        "Scores that say how rare another one is; with fewer than 250 nothing is reported.",
+        ("partition", "kind"),
+    ),
     "models_compiling": Metric(
         "weir_models_compiling",
         "gauge",
@@ -351,6 +357,7 @@ class Metrics:
     model_refusals: Counter
     models_warm: Gauge
     models_compiling: Gauge
+    tail_scores: Gauge
     outliers_held_back: Gauge
     names_held: Gauge
     names_beyond: Gauge

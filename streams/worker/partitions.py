@@ -532,7 +532,10 @@ class Agents:
             for table, count in engine.names_counted_as_others().items():
                 metrics.names_beyond.labels(label, table).set(count)
             if engine.outliers.scorer is not None:
-                metrics.models_warm.labels(label).set(engine.outliers.scorer.learner.is_warm)
+                warmth = engine.outliers.scorer.warmth()
+                metrics.models_warm.labels(label).set(warmth.is_warm)
+                for kind, tail in warmth.tails().items():
+                    metrics.tail_scores.labels(label, kind).set(tail.scores)
                 metrics.outliers_held_back.labels(label).set(
                     engine.outliers.scorer.learner.held_back
                 )

@@ -386,6 +386,8 @@ def work(metrics: Metrics) -> None:
         metrics.event_time_lag.labels(partition).set(1.5)
         metrics.consumer_lag.labels(partition).set(12)
         metrics.models_warm.labels(partition).set(1)
+        for kind in ("transactions", "account-days"):
+            metrics.tail_scores.labels(partition, kind).set(1200)
         metrics.outliers_held_back.labels(partition).set(2)
         metrics.names_held.labels(partition, "segments").set(6)
         metrics.names_beyond.labels(partition, "segment-days").set(0)

@@ -103,6 +103,8 @@ def learned(learner: Learner) -> dict[str, NDArray[Any]]:
         arrays |= {f"{name} leaves": trees.forest.leaves, f"{name} state": trees.forest.state}
     arrays |= {f"tail {name}": array for name, array in learner.tails.tail._asdict().items()}
     arrays |= {f"tails of day {day}": counts for day, counts in learner.tails.days.items()}
+    for day, few in learner.tails.older.items():
+        arrays |= {f"{name} of day {day}": array for name, array in few._asdict().items()}
     return {name: array.copy() for name, array in arrays.items()}
 
 

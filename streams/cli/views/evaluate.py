@@ -12,6 +12,7 @@ from rich.table import Table
 
 from models.arrays import Bools, Floats
 from models.evaluation import average_precision, precision_recall
+from models.learner.warmth import cold_lines
 from streams.evaluation.evaluation import Evaluation
 from streams.evaluation.levels import Level
 
@@ -64,6 +65,12 @@ def lines_of(fields: Mapping[str, Any]) -> Iterator[str]:
         f" the budget is {alerts['budget']}."
         f" Engine and models: {fields['cpu_us_per_transaction']:.1f} us a transaction."
     )
+    if unscored := fields["transactions"]["unscored"]:
+        yield (
+            f"{unscored:,} of the judged transactions have no score, because the models of their"
+            " partition were not warm yet: they rank last."
+        )
+    yield from cold_lines(fields["models"])
     if "teaching" in fields:
         yield from taught_lines_of(fields["teaching"])
     if fields["rejected"]:

@@ -77,12 +77,27 @@ _WARMTH: Final = Section(
             "1 once the models of a partition are warmed up; before, they report nothing. There is"
             " nothing here if no policy has a budget.",
             {_PARTITION: greatest("weir_models_warm", "partition")},
+            width=12,
+        ),
+        Chart(
+            Drawing.LINES,
+            "Scores of tails",
+            "Scores of the finished days that say how rare another one is. With fewer than 250 of"
+            " either kind (500 in the first 14 days) a partition reports no outliers. Account-days"
+            " have scores once transactions have as many.",
+            {
+                "partition {{partition}}, {{kind}}": greatest(
+                    "weir_outlier_tail_scores", "partition, kind"
+                )
+            },
+            width=12,
         ),
         Chart(
             Drawing.AREAS,
             "Compiling",
             "1 while a worker compiles the models, before it joins the group.",
             {"{{instance}}": greatest("weir_models_compiling", "instance")},
+            width=12,
         ),
         Chart(
             Drawing.BARS,
@@ -90,6 +105,7 @@ _WARMTH: Final = Section(
             "Parts of the models' state that could not be used, in an hour; what they held began"
             " afresh.",
             {"{{instance}}": growth("weir_model_refusals_total", "instance", within="1h")},
+            width=12,
             runbooks=["WeirModelsRefused"],
         ),
     ],

@@ -1,7 +1,7 @@
 """Tails: probabilities that are what they say, from the latest days alone, and never too small."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -21,10 +21,13 @@ from models.evidence.tail import (
     KIND,
     POINT,
     PROBABILITY_MIN,
+    SCORES_FEW,
     SCORES_MIN,
     TAIL_SHARE,
     VERSION,
     WINDOW_DAYS,
+    WINDOW_DAYS_MAX,
+    Counts,
     ScoreRange,
     Tail,
     Tails,
@@ -197,6 +200,121 @@ def test_a_silence_makes_it_cold_again() -> None:
     tails.finish_day(WINDOW_DAYS + 13)
     assert sorted(tails.days) == [WINDOW_DAYS, WINDOW_DAYS + 13]
     assert math.isnan(probability(tails.tail, 0, 1.0))
+
+
+# -- a window of few scores ------------------------------------------------------------------------
+
+Stream = list[tuple[int, list[int]]]
+streams = st.lists(
+    st.tuples(
+        st.sampled_from([1, 1, 1, 1, 2, 3, 20, 200]),
+        st.lists(st.sampled_from([0, 1, 7, 40, 90, 600]), min_size=2, max_size=2),
+    ),
+    max_size=60,
+)
+"""Finished days: the days since the one before, and how many scores of each of two kinds."""
+
+
+def finished(stream: Stream) -> Iterator[tuple[int, dict[int, Counts], Tails]]:
+    """Yield after each day its number, the counts of all days so far, and the tails."""
+    rng, tails, day = np.random.default_rng(7), Tails((WIDE, SHARE)), 0
+    every: dict[int, Counts] = {}
+    for gap, scores in stream:
+        day += gap
+        add_all(tails.tail, 0, rng.normal(0, 1, scores[0]))
+        add_all(tails.tail, 1, rng.random(scores[1]))
+        every[day] = tails.tail.today.copy()
+        tails.finish_day(day)
+        yield day, every, tails
+
+
+def latest(every: dict[int, Counts], day: int) -> Tails:
+    """Return tails that were shown the last 14 days and no others."""
+    tails = Tails((WIDE, SHARE))
+    for old in range(day - WINDOW_DAYS + 1, day + 1):
+        if old in every:
+            tails.tail.today[:] = every[old]
+            tails.finish_day(old)
+    return tails
+
+
+@law(100)
+@given(streams)
+def test_where_the_last_days_have_scores_enough_older_ones_change_nothing(stream: Stream) -> None:
+    grid = np.linspace(-4, 6, 101)
+    for day, every, tails in finished(stream):
+        plain = latest(every, day)
+        for kind in range(2):
+            if plain.warmth(kind).scores >= SCORES_MIN:
+                assert tails.warmth(kind) == plain.warmth(kind)
+                found = probabilities_of(tails.tail, kind, grid)
+                expected = probabilities_of(plain.tail, kind, grid)
+                assert np.array_equal(found, expected, equal_nan=True)
+                assert tails.score_above(kind, 0.02) == plain.score_above(kind, 0.02)
+
+
+@law(100)
+@given(streams)
+def test_the_window_is_the_shortest_that_has_scores_enough(stream: Stream) -> None:
+    for day, every, tails in finished(stream):
+        for kind in range(2):
+            window = np.zeros(BINS, np.int64)
+            for old in sorted(every, reverse=True):
+                is_enough = old <= day - WINDOW_DAYS and window.sum() >= SCORES_FEW
+                if is_enough or old <= day - WINDOW_DAYS_MAX:
+                    break
+                window += every[old][kind]
+            assert np.array_equal(tails._windows[kind], window)
+
+
+@law(60)
+@given(streams)
+def test_no_day_is_kept_that_no_kind_needs(stream: Stream) -> None:
+    """Without its oldest day, a kind would have too few scores; that day is no more than a year."""
+    for day, every, tails in finished(stream):
+        assert tails.kept_days == sorted(tails.older | tails.days)
+        assert all(old > day - WINDOW_DAYS for old in tails.days)
+        for old in tails.older:
+            newer = np.sum([every[each] for each in every if each > old], axis=(0, 2))
+            assert ((newer < SCORES_MIN) & (every[old].sum(axis=1) > 0)).any()
+            assert day - WINDOW_DAYS_MAX < old <= day - WINDOW_DAYS
+
+
+@law(40)
+@given(streams)
+def test_few_scores_restore_alike_and_go_on_alike(stream: Stream) -> None:
+    day, tails = 0, Tails((WIDE, SHARE))
+    for day, _, tails in finished(stream):  # noqa: B007 - as the last day left them
+        pass
+    back = Tails((WIDE, SHARE))
+    kept = {old: tails.snapshot_day(old) for old in tails.kept_days}
+    back.restore(tails.snapshot_today(), kept)
+    for later in range(3):
+        for copy in (tails, back):
+            add_all(copy.tail, 0, np.linspace(0, 20, 30))
+            copy.finish_day(day + 1 + later)
+        assert back.kept_days == tails.kept_days
+        for old in tails.kept_days:
+            assert back.snapshot_day(old) == tails.snapshot_day(old)
+        for kind in range(2):
+            assert back.warmth(kind) == tails.warmth(kind)
+            grid = np.linspace(-4, 30, 101)
+            found = probabilities_of(back.tail, kind, grid)
+            expected = probabilities_of(tails.tail, kind, grid)
+            assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_a_partition_of_few_scores_warms_up_once_and_stays_warm() -> None:
+    """Ten a day, on five days a week: 250 after five weeks, which 14 days never have."""
+    rng, tails = np.random.default_rng(1), Tails((WIDE,))
+    warm = []
+    for day in range(1, 300):
+        add_all(tails.tail, 0, rng.normal(0, 1, 10 if day % 7 < 5 else 0))
+        tails.finish_day(day)
+        warm.append(tails.warmth(0).is_warm)
+    assert not any(warm[:32])
+    assert all(warm[35:])
+    assert len(tails.kept_days) < 75
 
 
 # -- for any scores --------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ ORDERED = in_order(STREAM)
 
 
 def days_of(learner: Learner, key: bytes | None = None) -> dict[int, bytes]:
-    return {day: learner.tails.snapshot_day(day, key) for day in learner.tails.days}
+    return {day: learner.tails.snapshot_day(day, key) for day in learner.tails.kept_days}
 
 
 def restored(learner: Learner, key: bytes | None = None) -> Learner:

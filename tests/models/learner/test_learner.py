@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.arrays import Bools, Floats
 from models.detectors.detector import DETECTORS
 from models.evidence.evidence import SCORE_MIN, T_AMOUNT_Z, T_DAY, T_SUM
-from models.evidence.tail import probability
+from models.evidence.tail import WINDOW_DAYS_MAX, probability
 from models.learner import pipeline as ensemble
 from models.learner.columns import Columns, LearnerSettings, room_for
 from models.learner.learner import Learner, prepare
@@ -24,6 +24,7 @@ from tests.support.made_payments import (
     ACCOUNTS,
     DAY_FIRST,
     DAYS,
+    SECONDS_A_DAY,
     SETTINGS,
     Payment,
     columns_of,
@@ -159,8 +160,8 @@ def test_nothing_is_told_in_the_warm_up(warm_up_days: int) -> None:
     assert not small_learner(chosen).is_warm
 
 
-def test_where_too_little_is_known_of_account_days_nothing_is_told() -> None:
-    """The tail of account-days gets cold where few accounts are left, and warm again with more."""
+def test_where_accounts_become_few_what_is_known_of_account_days_lasts() -> None:
+    """Within 14 days there are too few scores then: the tail keeps as many older days."""
     stream = made_payments(3, days=75)
     day = stream.day - DAY_FIRST
     kept = (day < 26) | (day >= 50) | (stream.row < 20)
@@ -169,13 +170,26 @@ def test_where_too_little_is_known_of_account_days_nothing_is_told() -> None:
     seen = observed(learner, stream)
     days = Counter(due.account[ALERT_DAY] - DAY_FIRST for due in seen.dues)
     assert all(np.isfinite([due.probability, due.threshold]).all() for due in seen.dues)
-    assert days[25] > 0
-    assert not [alert_day for alert_day in days if 38 <= alert_day < 55]
-    assert sum(count for alert_day, count in days.items() if alert_day >= 65) > 20
+    for first, end in ((20, 26), (38, 50), (60, 75)):
+        assert any(first <= alert_day < end for alert_day in days)
     by_row: dict[int, bool] = {}
     for due in seen.dues:  # what has grown had been raised
         assert due.is_raised or due.row in by_row
         by_row[due.row] = True
+
+
+def test_where_too_little_is_known_of_account_days_nothing_is_told() -> None:
+    """The tail of account-days gets cold by a silence of a year, and warm again after it."""
+    stream = made_payments(3, days=60)
+    shift = np.where(stream.day - DAY_FIRST >= 26, WINDOW_DAYS_MAX, 0)
+    stream = stream._replace(day=stream.day + shift, second=stream.second + shift * SECONDS_A_DAY)
+    seen = observed(small_learner(GENEROUS), stream)
+    days = Counter(due.account[ALERT_DAY] - DAY_FIRST for due in seen.dues)
+    assert all(np.isfinite([due.probability, due.threshold]).all() for due in seen.dues)
+    assert days[25] > 0
+    begins = 26 + WINDOW_DAYS_MAX
+    assert not [alert_day for alert_day in days if begins + 2 <= alert_day < begins + 7]
+    assert any(alert_day > begins + 14 for alert_day in days)
 
 
 def test_an_account_has_one_open_alert_which_grows_until_it_was_quiet_for_long() -> None:

@@ -74,6 +74,7 @@ def made() -> Made:
         0.0,
         Counter(),
         features,
+        [],
     )
     account = np.arange(keys.size) // DAYS
     closed = BEGINS + np.arange(keys.size) % DAYS
