@@ -1,1 +1,1 @@
-"""What the measured values of a segment say of a limit: its own history, and a breach budget."""
+"""Limits beside what a segment measures: its own history, and a breach budget."""

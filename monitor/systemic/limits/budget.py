@@ -1,4 +1,4 @@
-"""Whether a limit keeps to the breach budget that the policy states, from its first day on.
+"""Compare limits with the breach budget that the policy states, from their first day on.
 
 The share test compares a segment with its own history alone, so a limit that was always wrong is
 its usual. Here the measured values of the last whole weeks are compared with the budget: far too
@@ -126,9 +126,18 @@ def off_budget(of_days: ValuesOfDays, above: int, budget: float) -> OffBudget | 
         together.merge(values)
     suggested = together.limit_for(math.floor(allowed)) if allowed >= SUGGESTED_LEAST else None
     return OffBudget(
-        above, budget, is_exceeded, breaches, account_days, len(of_days), of_days[0][0], asked, phi,
-        probability, suggested,
-    )  # fmt: skip
+        above,
+        budget,
+        is_exceeded,
+        breaches,
+        account_days,
+        len(of_days),
+        of_days[0][0],
+        asked,
+        phi,
+        probability,
+        suggested,
+    )
 
 
 def edge_of(above: int, *, is_exceeded: bool) -> int:
