@@ -86,9 +86,9 @@ SCALES: Final = (
 W_TAKE_OVER: Final = 1.0
 W_FOREST: Final = 0.005
 W_SUM: Final = 0.0005
-W_COUNT: Final = 0.003
-W_VELOCITY: Final = 0.0015
-W_PASS: Final = 0.02
+W_COUNT: Final = 0.006
+W_VELOCITY: Final = 0.0004
+W_PASS: Final = 0.008
 W_DAY_FOREST: Final = 0.001
 W_AMOUNT: Final = 0.01
 """Of the population-amount term, which is off by default."""

@@ -47,7 +47,7 @@ def record_of(offset: int, item: Transaction, timestamp: int) -> Record:
 def stream() -> list[Record]:
     """Return records of sixteen days; the last of them are around a midnight."""
     records, latest = [], 0
-    for offset, item in enumerate(made_spending(4, days=17, accounts=ACCOUNTS)):
+    for offset, item in enumerate(made_spending(5, days=17, accounts=ACCOUNTS)):
         latest = max(latest, item.event_time // 1000)
         records.append(record_of(offset, item, latest))
     midnight = 16 * 24 * 3_600_000 + (records[0].timestamp // 86_400_000) * 86_400_000
