@@ -1,4 +1,4 @@
-"""What has changed of an account-day for which its periods and windows are looked at again."""
+"""A change of an account-day, for which its periods and windows are looked at again."""
 
 from enum import Enum, auto
 from typing import NamedTuple

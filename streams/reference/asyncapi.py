@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import Any, Final, NamedTuple
 
 from streams.kafka.admin import TopicSpec
+from streams.reference.measured_schemas import Schema
 from streams.reference.samples import samples
-from streams.reference.schemas import Schema
 from streams.settings import settings_of
 from streams.topics.catalog import Topics, topic_specs
 from streams.wire import codec

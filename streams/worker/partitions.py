@@ -531,14 +531,13 @@ class Agents:
                 metrics.names_held.labels(label, table).set(count)
             for table, count in engine.names_counted_as_others().items():
                 metrics.names_beyond.labels(label, table).set(count)
-            if engine.outliers.scorer is not None:
-                warmth = engine.outliers.scorer.warmth()
+            scorer = engine.outliers.scorer
+            if scorer is not None:
+                warmth = scorer.warmth()
                 metrics.models_warm.labels(label).set(warmth.is_warm)
                 for kind, tail in warmth.tails().items():
                     metrics.tail_scores.labels(label, kind).set(tail.scores)
-                metrics.outliers_held_back.labels(label).set(
-                    engine.outliers.scorer.learner.held_back
-                )
+                metrics.outliers_held_back.labels(label).set(scorer.learner.held_back)
             told = partition.completeness.told
             metrics.not_monitored_records.labels(label).set(told.records if told else 0)
             metrics.not_monitored_at.labels(label).set(told.at if told else 0)

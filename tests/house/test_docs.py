@@ -13,6 +13,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+import aiokafka.client as aiokafka_client
+import aiokafka.conn as aiokafka_conn
 import aiokafka.consumer.consumer as aiokafka_consumer
 import aiokafka.consumer.fetcher as aiokafka_fetcher
 import aiokafka.consumer.group_coordinator as aiokafka_coordinator
@@ -189,6 +191,7 @@ def test_every_private_name_that_the_transport_leans_on_stands_there() -> None:
     for file, modules in (
         ("transport.py", (faust_consumer, faust_driver, aiokafka_consumer, aiokafka_coordinator)),
         ("raw_fetch.py", (aiokafka_consumer, aiokafka_fetcher)),
+        ("../kafka/connections.py", (aiokafka_client, aiokafka_conn)),
     ):
         theirs = "".join(map(inspect.getsource, modules))
         ours = text_of(ROOT / "streams" / "worker" / file)

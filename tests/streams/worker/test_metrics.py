@@ -138,6 +138,7 @@ def test_a_scrape_shows_the_labels_of_the_table() -> None:
     metrics.undecided.labels("CZK")
     metrics.limit_currency_seen.labels("EUR")
     metrics.names_held.labels("0", "channels")
+    metrics.tail_scores.labels("0", "transactions")
     metrics.names_beyond.labels("0", "channels")
     labels = {
         re.sub("_(bucket|sum|count)$", "", sample.name): set(sample.labels) - {"le"}
