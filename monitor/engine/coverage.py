@@ -30,17 +30,22 @@ def unwatched(policies: PolicyBook, step: Step) -> Counter[str]:
     counts: Counter[str] = Counter()
     if not any(limits.unwatched for limits in policies.limit_sets):
         return counts  # as with nearly every policy: nothing is looked at one by one
-    counted = Counter(
-        (entry.day, entry.content & SERIES_MASK) for entry in step.entries if entry.reverses is None
-    )
-    for rows in step.entry_rows:
-        counted.update(rows.count_series())
-    for (day, series), count in counted.items():
+    for (day, series), count in _counted(step).items():
         _, currency = SERIES[series]
         policy, limits = policies.for_day(day)
         if currency in limits.unwatched and not _is_gauged(policy, currency):
             counts[currency] += count
     return counts
+
+
+def _counted(step: Step) -> Counter[tuple[int, int]]:
+    """Return how many transactions a step has taken of each business day and series."""
+    counted = Counter(
+        (entry.day, entry.content & SERIES_MASK) for entry in step.entries if entry.reverses is None
+    )
+    for rows in step.entry_rows:
+        counted.update(rows.count_series())
+    return counted
 
 
 def _is_gauged(policy: Policy, currency: str) -> bool:
@@ -70,12 +75,7 @@ def undecided(policies: PolicyBook, step: Step) -> Counter[WithoutRate]:
     counts: Counter[WithoutRate] = Counter()
     if not any(map(_converts, policies.policies)):
         return counts
-    counted = Counter(
-        (entry.day, entry.content & SERIES_MASK) for entry in step.entries if entry.reverses is None
-    )
-    for rows in step.entry_rows:
-        counted.update(rows.count_series())
-    for (day, series), count in counted.items():
+    for (day, series), count in _counted(step).items():
         direction, currency = SERIES[series]
         policy, _ = policies.for_day(day)
         if any(

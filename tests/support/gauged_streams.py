@@ -319,6 +319,15 @@ class Recount:
             if offset not in not_taken:
                 self._note(item)
 
+    def observe_all(self, rng: random.Random, items: Sequence[Transaction]) -> None:
+        """Let the engine take items in runs of any length, and go on from its state at times."""
+        while items:
+            size = rng.randint(1, 40)
+            self.observe(items[:size])
+            items = items[size:]
+            if rng.random() < 0.3:
+                self.put_back()
+
     def put_back(self) -> None:
         """Let what gauges hold go through the bytes of state."""
         for account in self._engine.ledger.accounts.values():

@@ -60,12 +60,7 @@ def test_what_stands_in_a_base_is_what_the_sql_finds_and_adds_up(seed: int) -> N
     assert policy.rates is not None
     items = items_of_currencies(rng, rng.choice([5, 40, 120]))
     recount = Recount(plain_engine(0, PolicyBook([policy]), 1))
-    while items:
-        size = rng.randint(1, 40)
-        recount.observe(items[:size])
-        items = items[size:]
-        if rng.random() < 0.3:
-            recount.put_back()
+    recount.observe_all(rng, items)
     rows = recount.table()
     for limit in policy.gauges:
         found = exceeding(limit, rows, policy.rates)
