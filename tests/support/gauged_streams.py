@@ -15,12 +15,12 @@ from monitor.core.alert import Alert, Kind, Status
 from monitor.core.business_day import MICROSECONDS, Calendar, day_text, event_time_text
 from monitor.core.gauged import gauged_fields, gauged_of
 from monitor.core.transaction import Transaction
-from monitor.engine.engine import Engine
+from monitor.engine.engine import Engine, plain_engine
 from monitor.gauges.limit import GaugeLimit
 from monitor.gauges.rates import Rates
 from monitor.gauges.sql import sql_of
 from monitor.policy.document import policy_of
-from monitor.policy.policy import PolicyError
+from monitor.policy.policy import Policy, PolicyBook, PolicyError
 from streams.state.keys import packed, unpacked
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -410,3 +410,12 @@ def exceeding(
         ): int(value)
         for account_id, per, at, value in found
     }
+
+
+def assert_what_stands(rng: random.Random, policy: Policy, items: list[Transaction]) -> None:
+    """Fail where what was told of items, in runs of any length, is not what the SQL finds."""
+    recount = Recount(plain_engine(0, PolicyBook([policy]), 1))
+    recount.observe_all(rng, items)
+    rows = recount.table()
+    for limit in policy.gauges:
+        assert recount.standing(limit).keys() == exceeding(limit, rows).keys(), limit

@@ -1,26 +1,12 @@
 """Limits on gauges: what the engine tells of any stream is what their SQL finds in it."""
 
 import random
-import re
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.business_day import day_text
-from monitor.core.transaction import Transaction
-from monitor.engine.engine import plain_engine
 from monitor.policy.document import policy_of
-from monitor.policy.policy import Policy, PolicyBook
-from tests.support.gauged_streams import (
-    DAY,
-    HEAD,
-    Recount,
-    Standing,
-    any_items,
-    any_policy,
-    exceeding,
-    with_any_limits,
-)
+from tests.support.gauged_streams import any_items, any_policy, assert_what_stands
 from tests.support.laws import law
 
 
@@ -54,124 +40,3 @@ def test_ratios_to_what_is_usual_stand_as_their_sql_finds_them(seed: int) -> Non
     rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
     policy = policy_of(any_policy(rng, rng.randint(1, 3), ratios=1))
     assert_what_stands(rng, policy, any_items(rng, rng.choice([20, 60, 120]), [5, 8, 12, 40]))
-
-
-@law(600)
-@given(st.integers(0, 1 << 32))
-def test_days_near_a_limit_stand_as_their_sql_finds_them(seed: int) -> None:
-    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    text = any_policy(rng, rng.randint(1, 6), ratios=0, nears=1)
-    # Days stay open for long, so that much comes late to days that later ones count.
-    policy = policy_of(re.sub(r'allowed_lateness = "(0|24)h"', 'allowed_lateness = "96h"', text))
-    assert_what_stands(rng, policy, any_items(rng, rng.choice([20, 60, 120]), [5, 8, 12, 40]))
-
-
-@law(300)
-@given(st.integers(0, 1 << 32))
-def test_near_limits_of_a_later_version_stand_as_the_sql_finds_them_in_what_it_measured(
-    seed: int,
-) -> None:
-    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    assert_of_a_later_version(rng, {"silences": 0, "ratios": 0, "nears": 1})
-
-
-@law(300)
-@given(st.integers(0, 1 << 32))
-def test_silences_and_ratios_of_a_later_version_stand_as_the_sql_finds_them_in_what_it_measured(
-    seed: int,
-) -> None:
-    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    assert_of_a_later_version(rng, {"silences": 1, "ratios": 0.5, "nears": 0})
-
-
-def assert_of_a_later_version(rng: random.Random, shares: dict[str, float]) -> None:
-    """Fail where limits of a later version tell of anything but what they measured whole."""
-    first = any_policy(rng, 1, silences=0, ratios=0)
-    head = first.split("[[limit]]")[0].replace("version = 1", "version = 2")
-    policies = PolicyBook([policy_of(first)])
-    engine = plain_engine(0, policies, 1)
-    recount = Recount(engine)
-    items = any_items(rng, rng.choice([10, 30, 60]), [12, 40])
-    cut = rng.randint(1, len(items))
-    recount.observe(items[:cut])
-    later = with_any_limits(rng, head, 2, **shares).replace('id = "g', 'id = "h')
-    policies.add(policy_of(later))
-    engine.policies_changed()
-    for item in items[cut:]:
-        recount.observe([item])
-    for limit in policies.of_version(2).gauges:
-        since = engine.gauging.since[limit.gauge.name]
-        first_day = day_text(since) if since else ""
-        first_told = day_text(since + limit.gauge.days_before) if since else ""
-        rows = [row for row in recount.table() if str(row[1]) >= first_day]
-        found = {stands for stands in exceeding(limit, rows) if str(stands.at) >= first_told}
-        assert recount.standing(limit).keys() == found, limit
-
-
-@law(60)
-@given(st.integers(0, 1 << 32))
-def test_what_stands_of_an_account_that_was_alone_is_what_the_sql_finds(seed: int) -> None:
-    """It closes its own days; those of others may begin long before, and open these again."""
-    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    head = HEAD.format(version=1, zone="UTC", cut_off="00:00", lateness=0).replace("3660d", "3d")
-    policy = policy_of(with_any_limits(rng, head, 3, silences=0, ratios=0))
-    items = any_items(rng, rng.choice([20, 60]), [12, 40])
-    alone = rng.randint(len(items) // 2, len(items))
-    behind = rng.randint(10, 30) * DAY
-    first = [item._replace(account_id="A0") for item in items[:alone]]
-    others = [
-        item if item.account_id == "A0" else item._replace(event_time=item.event_time - behind)
-        for item in items[alone:]
-    ]
-    assert_what_stands(rng, policy, first + others)
-
-
-@law(160)
-@given(st.integers(0, 1 << 32))
-def test_a_list_that_changes_leaves_no_gap(seed: int) -> None:
-    """Each period has the latest list that was there before it began: none goes unwatched."""
-    rng = random.Random(seed)  # noqa: S311 - seeded, and no secret
-    listed = 'counterparties = ["P1", "P3", "P9"]'
-    first = ""
-    while "counterparty_in" not in first:
-        first = any_policy(rng, 3, silences=0, ratios=0)
-    policies = PolicyBook([policy_of(first)])
-    engine = plain_engine(0, policies, 1)
-    recount = Recount(engine)
-    items = any_items(rng, rng.choice([20, 60, 120]), [12, 40, 80])
-    since_of = dict(engine.gauging.since)  # those of superseded versions are forgotten at last
-    for version, names in ((2, ["P2", "P9"]), (3, ["P1", "P2"])):
-        cut = rng.randint(0, len(items) // 2)
-        recount.observe(items[:cut])
-        items = items[cut:]
-        text = first.replace(listed, f"counterparties = {names}")
-        policies.add(policy_of(text.replace("version = 1", f"version = {version}")))
-        engine.policies_changed()
-        since_of = engine.gauging.since | since_of  # one that is back measures from later on
-        recount.alerts += engine.take_step().alerts
-    while items:
-        size = rng.randint(1, 20)
-        recount.observe(items[:size])
-        items = items[size:]
-    rows = recount.table()
-    of_days = (each for each in policies.of_version(1).gauges if not each.gauge.period.is_rolling)
-    for stated in of_days:
-        found: dict[Standing, int] = {}
-        for version in (1, 2, 3):
-            gauges = policies.of_version(version).gauges
-            limit = next(each for each in gauges if each.limit_id == stated.limit_id)
-            since = since_of[limit.gauge.name]
-            begins = day_text(since + limit.gauge.days_before) if since else ""
-            before = {stands: its for stands, its in found.items() if str(stands.at) < begins}
-            now = exceeding(limit, rows).items()
-            found = before | {stands: its for stands, its in now if str(stands.at) >= begins}
-        assert recount.standing(stated).keys() == found.keys(), stated
-
-
-def assert_what_stands(rng: random.Random, policy: Policy, items: list[Transaction]) -> None:
-    """Fail where what was told of items, in runs of any length, is not what the SQL finds."""
-    recount = Recount(plain_engine(0, PolicyBook([policy]), 1))
-    recount.observe_all(rng, items)
-    rows = recount.table()
-    for limit in policy.gauges:
-        assert recount.standing(limit).keys() == exceeding(limit, rows).keys(), limit
