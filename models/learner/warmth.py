@@ -15,9 +15,8 @@ class Warmth(NamedTuple):
     """What a partition has of all that its models need before they report outliers.
 
     `transactions` and `account_days` are the tails of their scores; account-days have scores once
-    the tail of transactions is warm. `scores_needed` is how many each must
-    have, `days` are the finished business days, `days_needed` those of
-    the policy's warm-up.
+    the tail of transactions is warm. `scores_needed` is how many each must have, `days` are the
+    finished business days, `days_needed` those of the policy's warm-up.
     """
 
     partition: int

@@ -202,10 +202,8 @@ class GaugeAlerts:
                 limit = self._named(gauge, limit_id, self._day_of(gauge, at))
                 of_period = self._cells_at(gauge, cells, at)
                 usual = gauge.usual_of(cells, at, self.since[group[0]])
-                value, near = (
-                    self._value_at(gauge, of_period, at, usual),
-                    gauge.near_of(of_period, at),
-                )
+                value = self._value_at(gauge, of_period, at, usual)
+                near = gauge.near_of(of_period, at)
                 share, active = gauge.share_of(of_period), self._active_before(gauge, cells, at)
                 value = limit.counted(value, of_period)
                 found = Exceeded(limit, at, value, share, active, usual, near, of_period)

@@ -346,6 +346,14 @@ def test_a_worker_says_what_it_is_and_works_on_and_no_error(
     assert all(re.fullmatch(*pair) for pair in zip(expected, lines, strict=True)), lines
 
 
+def take_crowns(settings: Settings, worker: WorkerProcess) -> None:
+    """Let a worker take six transactions in crowns, three at a time."""
+    for first in (0, 3):
+        numbers = range(first, first + 3)
+        send(settings, [(b"C", booked(f"c-{n}", "C", currency="CZK")) for n in numbers])
+        until_taken_in(worker, first + 3)
+
+
 @pytest.mark.slow
 def test_a_currency_that_no_limit_watches_is_counted_and_said_once(
     embedded_broker: Broker, tmp_path: Path
@@ -354,10 +362,7 @@ def test_a_currency_that_no_limit_watches_is_counted_and_said_once(
         own_rig(embedded_broker, tmp_path, POLICY_IN_EUR, partitions="1") as settings,
         running(settings) as worker,
     ):
-        for first in (0, 3):
-            numbers = range(first, first + 3)
-            send(settings, [(b"C", booked(f"c-{n}", "C", currency="CZK")) for n in numbers])
-            until_taken_in(worker, first + 3)
+        take_crowns(settings, worker)
         until(lambda: "weir_limit_currency_seen" in str(worker.samples()), "it is seen", worker)
         samples = worker.samples()
         said = worker.last_words()
@@ -388,10 +393,7 @@ def test_a_currency_without_a_rate_is_counted_and_said_once_a_day(
         own_rig(embedded_broker, tmp_path, CONVERTING, partitions="1") as settings,
         running(settings) as worker,
     ):
-        for first in (0, 3):
-            numbers = range(first, first + 3)
-            send(settings, [(b"C", booked(f"c-{n}", "C", currency="CZK")) for n in numbers])
-            until_taken_in(worker, first + 3)
+        take_crowns(settings, worker)
         samples = worker.samples()
         said = worker.last_words()
     assert value_of(samples, "weir_undecided_transactions_total", "CZK") == 6
