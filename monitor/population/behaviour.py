@@ -93,7 +93,6 @@ MONTH_END_FACTOR: Final = 1.6
 
 NEW_COUNTERPARTY_SHARE: Final = 0.06
 NEW_COUNTERPARTIES_FROM: Final = 1_000_000_000
-GROWTH_A_DAY: Final = 0.001
 
 SPREAD_BENDS_AT: Final = 5.0
 """Standard deviations from which the tail of an amount grows as its logarithm only."""
@@ -107,11 +106,11 @@ _CHANNEL_LIMITS: Final = (
 
 
 def usual_movements(
-    rng: np.random.Generator, accounts: Accounts, day: date, number: int
+    rng: np.random.Generator, accounts: Accounts, day: date, growth: float
 ) -> Movements:
     """Draw an ordinary day: over-dispersed counts, heavy-tailed amounts, habits, the calendar.
 
-    `number` is the day's place in the run, from 0.
+    `growth` is the natural logarithm of what amounts have been multiplied by since the first day.
     """
     counts = rng.poisson(_expected(rng, accounts, day))
     account = np.repeat(np.arange(counts.size), counts)
@@ -119,9 +118,7 @@ def usual_movements(
     type_ = accounts.type[account]
     spread = _bent(rng.standard_t(5, total) * np.sqrt(3 / 5))
     amounts = np.exp(
-        accounts.amount_log_mean[account]
-        + accounts.amount_log_sd[account] * spread
-        + GROWTH_A_DAY * number
+        accounts.amount_log_mean[account] + accounts.amount_log_sd[account] * spread + growth
     )
     hours = (HOUR_MEAN[type_] + HOUR_SD[type_] * rng.normal(size=total)) % 24
     favourite = rng.choice(FAVOURITES, total, p=FAVOURITE_SHARES)

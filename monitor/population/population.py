@@ -20,6 +20,7 @@ ACCOUNTS_MAX: Final = 10_000_000
 ANOMALY_SHARE: Final = 0.0012
 """Anomalies an account and day: about one account in 14 has one within 60 days."""
 
+GROWTH_A_DAY: Final = 0.001
 REVERSAL_SHARE: Final = 0.002
 REVERSED_BEFORE: Final = 82_800
 """Second of the day: the shortest day, where the clocks go forward, ends there."""
@@ -41,9 +42,9 @@ class PopulationError(ValueError):
 class Population:
     """A seeded population. Raises PopulationError, with all problems, where there can be none.
 
-    `anomaly_share` is the mean number of anomalies an account and day; business days begin at
-    midnight in `time_zone`. The first `days` of a longer run with the same other arguments are
-    the same.
+    `anomaly_share` is the mean number of anomalies an account and day; amounts grow by the factor
+    exp(`growth_a_day`) from day to day; business days begin at midnight in `time_zone`. The first
+    `days` of a longer run with the same other arguments are the same.
     """
 
     accounts: int
@@ -55,6 +56,7 @@ class Population:
     with_incidents: bool = False
     with_faults: bool = False
     time_zone: str = "UTC"
+    growth_a_day: float = GROWTH_A_DAY
     drawn: Accounts = field(init=False, repr=False, compare=False)
     incidents: tuple[Incident, ...] = field(init=False, repr=False, compare=False)
 
@@ -104,9 +106,10 @@ class Population:
 
     def _made_day(self, number: int, made_before: int) -> MadeDay:
         day = date.fromordinal(self.start.toordinal() + number)
+        growth = self.growth_a_day * number
         movements = Movements.joined(
             [
-                usual_movements(self._rng(_USUAL, number), self.drawn, day, number),
+                usual_movements(self._rng(_USUAL, number), self.drawn, day, growth),
                 *anomalous_movements(self._rng(_ANOMALIES, number), self.drawn, self.anomaly_share),
             ]
         )

@@ -7,12 +7,13 @@ import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from itertools import count, islice
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import RetriableError
 
 from monitor.core.alert import Kind
 from monitor.engine.engine import plain_engine
@@ -102,6 +103,7 @@ class Drill:
         self._sent_at: list[tuple[int, float]] = []  # how many were sent before, and when (Unix)
         self._numbers = count(1)
         self._works_since: float | None = None  # Unix time of the first decision
+        self._committed_last = [0] * settings.partitions
         self._outbox: Outbox | None = None
         self._watches: list[asyncio.Task[None]] = []
 
@@ -418,17 +420,21 @@ class Drill:
         return sum(self.committed_offsets())
 
     def committed_offsets(self) -> list[int]:
-        """Return the offset that the group has committed of each partition; 0 if it has none."""
-        reader = KafkaConsumer(
+        """Return the offset that the group has committed of each partition; 0 if it has none.
+
+        What was read last, if the broker that is asked was just lost: whoever waits asks again.
+        """
+        topic = self.topics.transactions
+        partitions = [TopicPartition(topic, n) for n in range(self.settings.partitions)]
+        with suppress(RetriableError), closing(self._group_reader()) as reader:
+            self._committed_last = [reader.committed(partition) or 0 for partition in partitions]
+        return self._committed_last
+
+    def _group_reader(self) -> KafkaConsumer:
+        return KafkaConsumer(
             **cluster_of(self.settings).for_kafka_python(), group_id=self.settings.group,
             enable_auto_commit=False,
         )  # fmt: skip
-        try:
-            topic = self.topics.transactions
-            partitions = [TopicPartition(topic, n) for n in range(self.settings.partitions)]
-            return [reader.committed(partition) or 0 for partition in partitions]
-        finally:
-            reader.close()
 
     def _told(self) -> float:
         """Return how many account-days the workers have told: closed days are told by turns."""
