@@ -21,6 +21,7 @@ NOT_YET = re.compile("TODO|FIXME")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users|mnt|opt/wheels)/")
 REGISTRY = re.compile(r"\b(?:pypi\.org|pythonhosted\.org|registry\.npmjs\.org|repo1?\.maven)\b")
 
+STOPWATCHES = {"process_time", "perf_counter", "thread_time"}
 CHECKS = {"raises", "fail", "validate", "check_schema"}
 """Calls that fail a test by themselves."""
 
@@ -200,6 +201,13 @@ def test_every_test_can_fail(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert idle_tests(source) == []
     assert hollow_asserts(source) == []
+
+
+@each_test
+def test_no_test_judges_by_the_processor_s_clock(path: Path) -> None:
+    """A slower machine is no fault: `tests.support.calls` counts work, and waits have deadlines."""
+    names = {getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(tree_of(path))}
+    assert not STOPWATCHES & names
 
 
 def test_a_test_that_cannot_fail_is_found() -> None:

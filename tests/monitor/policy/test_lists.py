@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from monitor.policy.document import policy_of
 from monitor.policy.lists import ListFileError, packed, unpacked, with_files
 from monitor.policy.policy import PolicyError
 from streams.topics.policy_file import policy_of_file
+from tests.support.calls import calls_of
 from tests.support.gauged_streams import any_items
 from tests.support.laws import law
 from tests.support.transactions import POLICY, book, observed, transaction
@@ -226,14 +226,13 @@ def test_what_is_refused_says_what_to_do(old: str, new: str, said: str) -> None:
     assert "(line " in str(error.value)
 
 
-def test_a_hundred_thousand_names_are_checked_in_a_second_and_fit_a_record() -> None:
+def test_a_hundred_thousand_names_are_checked_at_once_and_fit_a_record() -> None:
     ids = "\n".join(f"{n * 6_700_417 % 10**10:010d}" for n in range(100_000)).encode()
-    started = time.process_time()
-    policy = policy_of(with_files(POLICY + OF_A_FILE, lambda _: ids))
-    taken = time.process_time() - started
+    text = with_files(POLICY + OF_A_FILE, lambda _: ids)
+    policy = policy_of(text)
     assert len(policy.lists["pep"].counterparties.names) == 100_000  # type: ignore[union-attr]
     assert len(policy.text.encode()) < 880_000
-    assert taken < 5  # a second on a machine that rests
+    assert calls_of(lambda: policy_of(text)) < 2_000_000
 
 
 OF_ACCOUNTS = """
