@@ -1,6 +1,6 @@
 """Count how reviews of made populations read, by the kind of anomaly that their days hold.
 
-    weir generate --accounts 5000 --days 45 --incidents --seed 1 --out 1.csv --labels 1.labels.jsonl
+    weir generate --accounts 5000 --days 45 --incidents --needs --out 1.csv --labels 1.labels.jsonl
     weir replay 1.csv --policy full.policy.toml --alerts 1.alerts.jsonl
     python examples/review_readings.py 1.alerts.jsonl 1.labels.jsonl [2.alerts.jsonl ...]
 

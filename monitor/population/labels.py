@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from monitor.population import anomalies, faults, incidents
-from monitor.population.incidents import LABEL_FIRST, Incident
+from monitor.population import anomalies, faults, incidents, needs
+from monitor.population.incidents import Incident
 from monitor.population.movements import USUAL, MadeDay
 from monitor.population.population import Population
 
@@ -55,8 +55,10 @@ def incident_labels_of(population: Population) -> Iterator[dict[str, Any]]:
 def kind_of(label: int) -> str:
     """Return the kind that a label of a movement stands for."""
     assert label != USUAL
-    if label >= LABEL_FIRST:
-        return incidents.KINDS[label - LABEL_FIRST]
+    if label >= needs.LABEL_FIRST:
+        return needs.KINDS[label - needs.LABEL_FIRST]
+    if label >= incidents.LABEL_FIRST:
+        return incidents.KINDS[label - incidents.LABEL_FIRST]
     return anomalies.KINDS[label - 1]
 
 

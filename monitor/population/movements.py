@@ -18,8 +18,8 @@ AMOUNT_MAX: Final = 1_000_000_000
 class Movements(NamedTuple):
     """Movements of one day, by column.
 
-    `second` is of the day, `amount` in minor units; `label` stands for one of `anomaly.KINDS` or
-    `incident.KINDS`; accounts, counterparties and institutions are numbers.
+    `second` is of the day, `amount` in minor units; `label` stands for one of the `KINDS` of
+    anomalies, incidents or needs; accounts, counterparties and institutions are numbers.
     """
 
     account: Ints

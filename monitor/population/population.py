@@ -15,6 +15,7 @@ from monitor.population.behaviour import Accounts, draw_accounts, usual_movement
 from monitor.population.faults import LATE_DAYS_MAX, SOUND, with_faults
 from monitor.population.incidents import Incident, applied, incidents_of
 from monitor.population.movements import USUAL, MadeDay, Movements
+from monitor.population.needs import Needs, drawn_needs
 
 ACCOUNTS_MAX: Final = 10_000_000
 ANOMALY_SHARE: Final = 0.0012
@@ -31,7 +32,7 @@ YEAR_FIRST: Final = 1900
 YEAR_LAST: Final = 2999
 """Event times outside are none (see `monitor.core.business_day`)."""
 
-_ACCOUNTS, _INCIDENTS, _USUAL, _ANOMALIES, _GIFTS, _REVERSALS, _FAULTS = range(7)
+_ACCOUNTS, _INCIDENTS, _USUAL, _ANOMALIES, _GIFTS, _REVERSALS, _FAULTS, _NEEDS = range(8)
 
 
 class PopulationError(ValueError):
@@ -57,8 +58,10 @@ class Population:
     with_faults: bool = False
     time_zone: str = "UTC"
     growth_a_day: float = GROWTH_A_DAY
+    with_needs: bool = False
     drawn: Accounts = field(init=False, repr=False, compare=False)
     incidents: tuple[Incident, ...] = field(init=False, repr=False, compare=False)
+    needs: Needs | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if problems := list(self._problems()):
@@ -70,6 +73,8 @@ class Population:
             else []
         )
         object.__setattr__(self, "incidents", tuple(incidents))
+        needs = drawn_needs(self._rng(_NEEDS), self.drawn) if self.with_needs else None
+        object.__setattr__(self, "needs", needs)
 
     def _problems(self) -> Iterator[str]:
         if not 1 <= self.accounts <= ACCOUNTS_MAX:
@@ -106,10 +111,9 @@ class Population:
 
     def _made_day(self, number: int, made_before: int) -> MadeDay:
         day = date.fromordinal(self.start.toordinal() + number)
-        growth = self.growth_a_day * number
         movements = Movements.joined(
             [
-                usual_movements(self._rng(_USUAL, number), self.drawn, day, growth),
+                self._usual(day, number),
                 *anomalous_movements(self._rng(_ANOMALIES, number), self.drawn, self.anomaly_share),
             ]
         )
@@ -126,6 +130,14 @@ class Population:
             reverses=reverses,
             faults=np.full(count, SOUND),
         )  # fmt: skip
+
+    def _usual(self, day: date, number: int) -> Movements:
+        growth, rng = self.growth_a_day * number, self._rng(_USUAL, number)
+        if self.needs is None:
+            return usual_movements(rng, self.drawn, day, growth)
+        of_day = self.needs.changed(self.drawn, number)
+        usual = usual_movements(rng, of_day, day, growth)
+        return self.needs.labelled(usual, self.accounts, number)
 
     def _faulted(self, made: MadeDay, number: int) -> MadeDay:
         return with_faults(self._rng(_FAULTS, number), made, number) if self.with_faults else made

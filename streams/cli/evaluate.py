@@ -31,7 +31,8 @@ def evaluate(
     kinds: Annotated[
         str | None,
         typer.Option(
-            help="The kinds to find: 1,3 or burst,mule. Default: all, but those of incidents."
+            help="The kinds to find: 1,3 or burst,mule. Default: all, but those of incidents"
+            " and needs."
         ),
     ] = None,
     policy: PolicyFile = None,

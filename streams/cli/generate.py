@@ -10,6 +10,8 @@ import typer
 from streams.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from monitor.population import Population
 
 
@@ -22,7 +24,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="Same arguments and seed, same bytes.")] = 1,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Write labels of anomalies, incidents and faults here (JSON Lines)."),
+        typer.Option(help="Write labels of all that is special here (JSON Lines)."),
     ] = None,
     start: Annotated[str, typer.Option(help="The first day, YYYY-MM-DD.")] = "2026-01-05",
     time_zone: Annotated[str, typer.Option(help="Business days begin at midnight here.")] = "UTC",
@@ -44,6 +46,14 @@ def generate(
     faults: Annotated[
         bool,
         typer.Option("--faults", help="Rows that come late, twice or broken: 2 in a thousand."),
+    ] = False,
+    needs: Annotated[
+        bool,
+        typer.Option(
+            "--needs",
+            help="Shops that grow, seasons of trade and other salaries, which are nothing to find:"
+            " 3 in 100 accounts that may have each.",
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +81,7 @@ def generate(
     population = Population(
         accounts, days, seed, first, currency,
         anomaly_share=anomalies / max(accounts * days, 1) if anomalies >= 1 else anomalies,
-        with_incidents=incidents, with_faults=faults, time_zone=time_zone,
+        with_incidents=incidents, with_faults=faults, time_zone=time_zone, with_needs=needs,
     )  # fmt: skip
     started = time.perf_counter()
     try:
@@ -87,6 +97,7 @@ def generate(
         "accounts": accounts,
         "days": days,
         "anomalies": counts["account-day"],
+        "days_of_needs": counts["day of a need"],
         "incidents": len(population.incidents),
         "faults": counts["fault"],
         "bytes": out.stat().st_size,
@@ -116,15 +127,17 @@ def _check_files(out: Path, labels: Path | None, *, as_json: bool) -> None:
         raise PopulationError("; ".join(problems))
 
 
-def _write(population: "Population", out: Path, labels: Path | None) -> dict[str, int]:
+def _write(population: "Population", out: Path, labels: Path | None) -> "Counter[str]":
     """Write the rows and the labels; return how many rows, and labels of each level."""
     import json
+    from collections import Counter
 
     from monitor.population.labels import incident_labels_of, labels_of_day
+    from monitor.population.needs import KINDS
     from monitor.population.rows import csv_header, csv_of
     from streams.cli.files import written_whole
 
-    counts = {"rows": 0, "transaction": 0, "account-day": 0, "fault": 0, "incident": 0}
+    counts = Counter[str]()
     with ExitStack() as files:
         rows_file = files.enter_context(written_whole(out))
         labels_file: IO[bytes] | None = None
@@ -137,6 +150,9 @@ def _write(population: "Population", out: Path, labels: Path | None) -> dict[str
             counts["rows"] += made.numbers.size
             for label in labels_of_day(made):
                 counts[label["level"]] += 1
+                counts["day of a need"] += (
+                    label["level"] == "account-day" and label["kind"] in KINDS
+                )
                 if labels_file:
                     labels_file.write(json.dumps(label).encode() + b"\n")
             days_done(counts["rows"])

@@ -15,13 +15,16 @@ import numpy as np
 
 from models.arrays import Ints
 from monitor.core.business_day import day_of_text
-from monitor.population import incidents
+from monitor.population import incidents, needs
 from streams.evaluation.table import TransactionTable
 from streams.feed.mapping import FeedError
 
 NO_KIND: Final = "unnamed"
 YES: Final = frozenset({"true", "yes", "y", "t"})
 NO: Final = frozenset({"", "false", "no", "n", "f", "nan", "null", "none"})
+UNSOUGHT: Final = frozenset({*incidents.KINDS, *needs.KINDS})
+"""Kinds that are looked for only if they are named: no account has done anything odd."""
+
 PROBLEMS_SHOWN: Final = 10
 
 
@@ -81,8 +84,8 @@ def truth_of_columns(
 def truth_of_lines(table: TransactionTable, path: Path, wanted: Sequence[str]) -> Truth:
     """Return the truth that a file of labels states, as `weir generate --labels` writes it.
 
-    Without `wanted` all kinds but those of incidents are looked for. Raises FeedError if a line
-    is no label, or none of a wanted kind names what the table has; OSError.
+    Without `wanted` all kinds but those of incidents and needs are looked for. Raises FeedError if
+    a line is no label, or none of a wanted kind names what the table has; OSError.
     """
     places: dict[tuple[str, str], int] = {}
     for place, transaction in enumerate(table.transactions):
@@ -109,7 +112,7 @@ def truth_of_lines(table: TransactionTable, path: Path, wanted: Sequence[str]) -
         named[label.kind] += 1
         matched[label.kind] += is_matched
     account_, day, day_kind = np.array(days, np.int64).reshape(-1, 3).T
-    looked_for = wanted or [name for name in numbers if name not in incidents.KINDS]
+    looked_for = wanted or [name for name in numbers if name not in UNSOUGHT]
     positives = _positives(numbers, looked_for)
     if looked_for and not any(matched[name] for name in looked_for):
         count = sum(named[name] for name in looked_for)

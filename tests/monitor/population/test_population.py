@@ -37,6 +37,7 @@ populations = st.builds(
     with_incidents=st.booleans(),
     with_faults=st.booleans(),
     time_zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Apia", "America/New_York"]),
+    with_needs=st.booleans(),
 )
 
 

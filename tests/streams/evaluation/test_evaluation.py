@@ -23,7 +23,7 @@ from monitor.core.business_day import day_of_text, day_text
 from monitor.core.transaction import FIELDS
 from monitor.outliers.scorer import Scorer, SeenRecords
 from monitor.policy.policy import Policy, PolicyBook
-from monitor.population import Population
+from monitor.population import Population, needs
 from monitor.population.labels import incident_labels_of, labels_of_day
 from streams.cli import main
 from streams.cli.views.evaluate import draw_level, verdict_of
@@ -54,9 +54,9 @@ class Made(NamedTuple):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """200 accounts with an anomaly every 67th account-day, and an incident."""
+    """200 accounts with an anomaly every 67th account-day, incidents and needs."""
     folder = tmp_path_factory.mktemp("made")
-    population = Population(200, DAYS, 5, anomaly_share=0.015, with_incidents=True)
+    population = Population(200, DAYS, 5, anomaly_share=0.015, with_incidents=True, with_needs=True)
     lines = [label for day in population.made_days() for label in labels_of_day(day)]
     lines += incident_labels_of(population)
     kind_of = {line["transaction_id"]: line["kind"] for line in lines if "transaction_id" in line}
@@ -328,11 +328,12 @@ def test_labels_as_columns_and_as_lines_give_one_answer(weir: Weir, made: Made) 
     assert without_time(columns) == without_time(lines)
 
 
-def test_without_kinds_those_of_incidents_are_not_looked_for(weir: Weir, made: Made) -> None:
+def test_without_kinds_incidents_and_needs_are_not_looked_for(weir: Weir, made: Made) -> None:
     found = figures_of_made(weir, made, "--labels", made.labels)
     assert set(found["kinds"]) >= set(WANTED)
     others = {row["kind"] for row in made.rows} - {*found["kinds"], ""}
-    assert others == {"external-cause", "data-fault"}
+    assert others - {*needs.KINDS} == {"external-cause", "data-fault"}
+    assert others & {*needs.KINDS}
     left_out = sum(is_judged(row) and row["kind"] in others for row in made.rows)
     assert found["transactions"]["left_out"] == left_out > 10
 
