@@ -5,6 +5,7 @@ counts by it (`grouped`), and whoever has both alerts of the topics asks `is_mem
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from monitor.core.alert import LIMIT_KINDS, Status
@@ -53,12 +54,12 @@ class Verdicts:
 
     __slots__ = ("by_day", "decided")
 
-    def __init__(self, decided: int = 0, alerts: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Read the latest revision of each systemic alert, as fields that are written."""
+    def __init__(
+        self, decided: int = 0, explained: Iterable[tuple[int, DayExplanation]] = ()
+    ) -> None:
         by_day: dict[int, list[DayExplanation]] = {}
-        for fields in alerts:
-            for day, explanation in explanations_of(fields):
-                by_day.setdefault(day, []).append(explanation)
+        for day, explanation in explained:
+            by_day.setdefault(day, []).append(explanation)
         self.decided = decided
         self.by_day = {
             day: tuple(sorted(incidents, key=_by_id)) for day, incidents in by_day.items()
@@ -72,6 +73,32 @@ class Verdicts:
 
 NO_VERDICTS: Final = Verdicts()
 """Before anything was decided."""
+
+
+class Explanations:
+    """What systemic alerts explain, by the latest revision of each; nothing else of them is kept.
+
+    They are followed for years, and most of those that are raised explain nothing in the end.
+    """
+
+    def __init__(self) -> None:
+        self._of_incident: dict[str, tuple[tuple[int, DayExplanation], ...]] = {}
+
+    def __len__(self) -> int:
+        """Return how many incidents explain anything."""
+        return len(self._of_incident)
+
+    def take(self, fields: Mapping[str, Any]) -> None:
+        """Take a further revision of a systemic alert, as fields that are written."""
+        explained = tuple(explanations_of(fields))
+        if explained:
+            self._of_incident[fields["alert_id"]] = explained
+        else:
+            self._of_incident.pop(fields["alert_id"], None)
+
+    def verdicts(self, decided: int) -> Verdicts:
+        """Return them with the last business day that was decided."""
+        return Verdicts(decided, chain.from_iterable(self._of_incident.values()))
 
 
 def explanations_of(fields: Mapping[str, Any]) -> Iterable[tuple[int, DayExplanation]]:

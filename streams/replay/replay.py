@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from monitor.engine.coverage import WithoutRate, currencies_seen, undecided, unw
 from monitor.engine.engine import Engine, MakeEngine, Step, plain_engine
 from monitor.engine.ordinary_engine import OrdinaryEngine
 from monitor.policy.policy import PolicyBook
-from monitor.review.membership import Verdicts
+from monitor.review.membership import Explanations, Verdicts
 from monitor.systemic.alert import SystemicAlert
 from monitor.systemic.detection import SystemicRun
 from monitor.systemic.record import SegmentRecord, segment_records_of
@@ -166,7 +166,7 @@ class Replay:
         self._systemic = SystemicRun(policies, partitions)
         self._waiting: dict[tuple[int, int], tuple[str, int, bytes]] = {}  # by partition, offset
         self._takes_rows = any(isinstance(engine, OrdinaryEngine) for engine in self._engines)
-        self._incidents: dict[str, dict[str, Any]] = {}  # the latest alert of each, as written
+        self._explanations = Explanations()
         if attributes is not None:
             for engine in self._engines:
                 engine.ledger.attributes = attributes
@@ -309,8 +309,9 @@ class Replay:
         for decided in self._systemic.decide(silent):
             told.alerts.extend(decided.alerts)
             self._count_alerts(decided.alerts)
-            self._incidents.update((alert.alert_id, alert.fields()) for alert in decided.alerts)
-            self._group(Verdicts(decided.day, self._incidents.values()), told)
+            for alert in decided.alerts:
+                self._explanations.take(alert.fields())
+            self._group(self._explanations.verdicts(decided.day), told)
 
     def _group(self, verdicts: Verdicts, told: BatchReport) -> None:
         """Let reviews leave out what incidents explain."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from monitor.core.business_day import day_of_text, day_text
-from monitor.review.membership import Verdicts
+from monitor.review.membership import Explanations, Verdicts
 from streams.kafka.cluster import Cluster
 from streams.kafka.reader import Follower, TopicReader
 from streams.wire import codec
@@ -32,7 +32,7 @@ class IncidentFollower(Follower):
         super().__init__(TopicReader(broker, topic, partitions=1))
         self._state = TopicReader(broker, state_topic, partitions=1)
         self._on_change = on_change
-        self._alerts: dict[str, dict[str, Any]] = {}  # the latest of each incident
+        self._explanations = Explanations()
         self._decided = 0
 
     async def start(self) -> None:
@@ -60,7 +60,8 @@ class IncidentFollower(Follower):
 
     def _take_in(self, records: Sequence[Any]) -> None:
         alerts = [codec.plain(record.value) for record in records if record.value is not None]
-        self._alerts.update((alert["alert_id"], alert) for alert in alerts)
+        for alert in alerts:
+            self._explanations.take(alert)
         if alerts:
             self._tell()
 
@@ -70,7 +71,7 @@ class IncidentFollower(Follower):
             self._tell()
 
     def _tell(self) -> None:
-        self._on_change(Verdicts(self._decided, self._alerts.values()))
+        self._on_change(self._explanations.verdicts(self._decided))
 
 
 def _decided_by(records: Sequence[Any]) -> int | None:

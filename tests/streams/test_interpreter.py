@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from streams.interpreter import building, free_forgotten
+from streams.interpreter import building, free_forgotten, give_back_memory
 
 SCRIPT = """
 import os
@@ -55,6 +55,20 @@ class Part:
 
     def __init__(self) -> None:
         self.other: Part | None = None
+
+
+def test_a_young_cycle_does_not_wait_for_many_more() -> None:
+    gc.disable()
+    try:
+        first, second = Part(), Part()
+        first.other, second.other = second, first
+        is_there = weakref.ref(first)
+        del first, second
+        assert is_there() is not None
+        give_back_memory()
+        assert is_there() is None
+    finally:
+        gc.enable()
 
 
 def test_what_was_built_to_stay_is_freed_once_it_is_forgotten() -> None:

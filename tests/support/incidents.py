@@ -5,7 +5,7 @@ from typing import Any
 
 from monitor.core.business_day import day_text
 from monitor.core.transaction import Origin
-from monitor.review.membership import Verdicts
+from monitor.review.membership import Explanations, Verdicts
 
 
 def incident(name: str, days: Iterable[int], **changes: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -33,7 +33,11 @@ def of_limit(
 
 
 def verdicts(*incidents: Mapping[str, Any], decided: int = 0) -> Verdicts:
-    return Verdicts(decided, incidents)
+    """Return what systemic alerts explain, each as fields of its latest revision."""
+    explanations = Explanations()
+    for fields in incidents:
+        explanations.take(fields)
+    return explanations.verdicts(decided)
 
 
 def account_alert(**changes: Any) -> dict[str, Any]:  # noqa: ANN401

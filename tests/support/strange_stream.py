@@ -10,6 +10,7 @@ from monitor.policy.document import policy_of
 from monitor.policy.policy import Policy
 from monitor.review.membership import Verdicts
 from tests.support.gauged_streams import with_any_limits
+from tests.support.incidents import verdicts
 from tests.support.records import GOOD_TIMESTAMP, Record, record
 
 HOUR_MS: Final = 3_600_000
@@ -270,4 +271,4 @@ def strange_verdicts(rng: random.Random, policies: Sequence[Policy]) -> Verdicts
         }
         for number in range(rng.randint(0, 3))
     ]  # fmt: skip
-    return Verdicts(rng.choice([0, day]), alerts)
+    return verdicts(*alerts, decided=rng.choice([0, day]))

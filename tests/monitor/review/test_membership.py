@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from monitor.core.business_day import day_of_text
 from monitor.core.transaction import Origin
-from monitor.review.membership import Verdicts, explanations_of, is_member
-from tests.support.incidents import account_alert, incident, of_limit
+from monitor.review.membership import explanations_of, is_member
+from tests.support.incidents import account_alert, incident, of_limit, verdicts
 
 MONDAY = day_of_text("2026-01-05")
 FROM_I1 = ("I1", "B1", "web", None)
@@ -105,13 +105,13 @@ def test_no_alert_without_the_cause_is_ever_a_member(
     has_cause = Origin(*origin)._asdict()[type_] == value
     expected = has_cause and MONDAY in days and verdict != "undecided"
     assert is_member(found, account_alert(origin=origin)) is expected
-    (by_day,) = [Verdicts(0, [found]).by_day.get(MONDAY, ())]
+    (by_day,) = [verdicts(found).by_day.get(MONDAY, ())]
     assert any(e.has(0, "retail", "daily-amount", Origin(*origin)) for e in by_day) is expected
 
 
 def test_verdicts_say_which_days_are_explained_otherwise() -> None:
-    verdicts = Verdicts(1, [incident("X", [1, 2]), of_limit("Y", [2], "daily-amount")])
-    same = Verdicts(9, [of_limit("Y", [2], "daily-amount"), incident("X", [2, 1])])
-    assert verdicts.days_that_differ(same) == []
-    assert verdicts.days_that_differ(Verdicts(1, [incident("X", [2, 3])])) == [1, 2, 3]
+    found = verdicts(incident("X", [1, 2]), of_limit("Y", [2], "daily-amount"), decided=1)
+    same = verdicts(of_limit("Y", [2], "daily-amount"), incident("X", [2, 1]), decided=9)
+    assert found.days_that_differ(same) == []
+    assert found.days_that_differ(verdicts(incident("X", [2, 3]), decided=1)) == [1, 2, 3]
     assert [day for day, _ in explanations_of(incident("X", [5, 4]))] == [4, 5]

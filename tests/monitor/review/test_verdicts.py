@@ -17,7 +17,7 @@ from monitor.ledger.rejections import rejection_rows
 from monitor.policy.document import policy_of
 from monitor.policy.policy import PolicyBook
 from monitor.policy.systemic import LASTING_DAYS, REACH_DAYS
-from monitor.review.membership import Verdicts, is_member
+from monitor.review.membership import is_member
 from streams.state import changelog, keys
 from streams.wire import codec
 from tests.support.incidents import incident, of_limit, verdicts
@@ -111,7 +111,7 @@ class Life:
             for verdict in self._told
             if all_known or (verdict.day <= self._decided)
         }
-        self._verdicts = Verdicts(self._decided, latest.values())
+        self._verdicts = verdicts(*latest.values(), decided=self._decided)
 
     def begin_again(self, decided: int) -> None:
         """Go on as a worker does that has nothing but what was kept, and the verdicts of now."""

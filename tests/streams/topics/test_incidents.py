@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.core.alert import Status
 from monitor.engine.engine import Engine
-from monitor.review.membership import NO_VERDICTS, Verdicts
+from monitor.review.membership import NO_VERDICTS, Explanations, Verdicts
 from monitor.systemic.alert import Verdict
 from streams.cli.views.alerts import systemic_text, whose
 from streams.kafka.cluster import Cluster
@@ -14,6 +16,8 @@ from streams.topics import incidents
 from streams.topics.incidents import IncidentFollower, decided_headers
 from streams.wire import codec
 from streams.worker.partition import Changes
+from tests.support.incidents import verdicts
+from tests.support.laws import law
 from tests.support.systemic_samples import DAY, a_systemic_alert
 from tests.support.transactions import book
 
@@ -118,6 +122,23 @@ def test_what_was_withdrawn_explains_nothing(monkeypatch: pytest.MonkeyPatch) ->
     assert not withdrawn.by_day
 
 
+@law(50)
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60))
+def test_of_incidents_that_explain_nothing_any_more_nothing_is_kept(
+    told: list[tuple[int, bool]],
+) -> None:
+    explanations, latest = Explanations(), {}
+    for number, explains in told:
+        status = Status.RAISED if explains else Status.WITHDRAWN
+        alert = a_systemic_alert(systemic_id=str(number), status=status)
+        fields = codec.plain(codec.alert_bytes(alert))
+        explanations.take(fields)
+        latest[fields["alert_id"]] = fields, explains
+    standing = [fields for fields, explains in latest.values() if explains]
+    assert len(explanations) == len(standing)
+    assert explanations.verdicts(DAY).by_day == verdicts(*standing).by_day
+
+
 def test_at_its_start_it_knows_what_is_decided_and_all_alerts_up_to_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -143,12 +164,12 @@ def test_what_is_decided_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_engine_is_told_at_the_next_tick() -> None:
     engine = Engine(0, book())
     changes = Changes(engine)
-    verdicts = Verdicts(DAY, [codec.plain(codec.alert_bytes(a_systemic_alert()))])
-    changes.note_verdicts(verdicts)
+    found = verdicts(codec.plain(codec.alert_bytes(a_systemic_alert())), decided=DAY)
+    changes.note_verdicts(found)
     assert engine.reviews.verdicts is NO_VERDICTS
     changes.apply()
-    assert engine.reviews.verdicts is verdicts
-    assert explained(verdicts) == {
+    assert engine.reviews.verdicts is found
+    assert explained(found) == {
         ("business", "daily-amount", DAY - 1), ("business", "daily-amount", DAY),
     }  # fmt: skip
 

@@ -10,7 +10,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from models.sketches.histogram import Sketch
-from monitor.review.membership import Verdicts
 from monitor.systemic.record import SegmentRecord
 from monitor.systemic.segment_day import LimitDay, SegmentDay
 from streams.kafka import reader as tail
@@ -25,6 +24,7 @@ from streams.worker import systemic as systemic_agent
 from streams.worker.metrics import Metrics
 from streams.worker.silence import Look
 from streams.worker.systemic import SystemicAgent, SystemicStateError, state_bytes, state_of
+from tests.support.incidents import verdicts
 from tests.support.transactions import POLICY, book
 
 SETTINGS = Settings(broker="nowhere:1", partitions=2)
@@ -217,7 +217,7 @@ def test_an_episode_is_told_and_counted(monkeypatch: pytest.MonkeyPatch) -> None
     latest = {}
     for value in broker.topics[TOPICS.systemic]:
         latest[codec.plain(value)["alert_id"]] = codec.plain(value)
-    assert {day - DAY_FIRST for day in Verdicts(0, latest.values()).by_day} & set(EPISODE)
+    assert {day - DAY_FIRST for day in verdicts(*latest.values()).by_day} & set(EPISODE)
     decided = [headers for headers in broker.headers[TOPICS.systemic_state] if headers]
     assert decided[-1] == decided_headers(DAY_FIRST + DAYS - 2)  # the second is a day behind
 
