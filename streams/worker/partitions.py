@@ -407,18 +407,18 @@ class Agents:
     def _due(self) -> list[Partition]:
         """Return the partitions to be flushed at this tick."""
         now, interval = time.monotonic(), self._flush_interval_seconds
+        is_awaited = self._app.rebalancing  # goes on only once all that was taken is flushed
         waiting: list[tuple[float, int]] = []
         for number, partition in self.partitions.items():
             long = FLUSH_SHARE * self._flush_seconds.get(number, 0.0)
             flushed_at = self._flushed_at.get(number, 0.0)
             # A flush that wrote nothing, because a day is closing, must not put off the next.
             had_turn_at = max(flushed_at, self._looked_at.get(number, 0.0))
-            is_time = now - flushed_at >= min(long, FLUSH_WAIT_SECONDS_MAX)
+            is_time = is_awaited or now - flushed_at >= min(long, FLUSH_WAIT_SECONDS_MAX)
             if partition.is_current() and is_time and now - had_turn_at >= interval:
                 waiting.append((had_turn_at, number))
-        return [
-            self.partitions[number] for number in in_turn(waiting, len(self.partitions), interval)
-        ]
+        turns = in_turn(waiting, len(self.partitions), interval)
+        return [self.partitions[number] for number in turns]
 
     async def _tick(self, partition: Partition) -> None:
         """Let a partition do what needs no record; others may go on between two of its pieces."""

@@ -1,6 +1,7 @@
 """A partition goes on after a rebalance only if it knows all that was written of it."""
 
 import asyncio
+import time
 from collections import Counter
 from types import SimpleNamespace
 from unittest.mock import AsyncMock, MagicMock
@@ -36,14 +37,15 @@ class World:
         self.consumer.committed.side_effect = lambda _: self.committed
         self.offsets: Counter[TP] = Counter({CHANGELOG: 99})
         recovery = SimpleNamespace(active_offsets=self.offsets)
-        app = SimpleNamespace(
+        self.app = SimpleNamespace(
             consumer=self.consumer,
             consumer_generation_id=GENERATION,
+            rebalancing=False,
             tables=SimpleNamespace(recovery=recovery),
         )
         self.agents = Agents(
             SETTINGS,
-            app,  # type: ignore[arg-type]  # what is asked of it
+            self.app,  # type: ignore[arg-type]  # what is asked of it
             self.table,
             MagicMock(),
             records=OwnRecords(),
@@ -106,6 +108,16 @@ def test_one_that_the_table_forgets_is_forgotten_without_a_record(world: World) 
     world.table.kept[0] = {}
     asyncio.run(world.table.on_recovery_completed(set(), set()))
     assert not world.agents.partitions
+
+
+def test_a_rebalance_does_not_wait_for_a_flush_that_is_put_off(world: World) -> None:
+    """As by one that took long because a broker was away."""
+    agents = world.agents
+    agents._flush_seconds[0] = 9.0
+    agents._flushed_at[0] = time.monotonic() - 1.0 - agents._flush_interval_seconds
+    for is_rebalancing in (False, True):
+        world.app.rebalancing = is_rebalancing
+        assert agents._due() == ([world.partition] if is_rebalancing else [])
 
 
 @pytest.mark.parametrize(("others", "reaches"), [(0, 104), (1, 99)])
