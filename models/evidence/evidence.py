@@ -21,6 +21,7 @@ from models.detectors.half_space_trees import Forest
 from models.evidence import tail
 from models.evidence.tail import ScoreRange, Tail
 from models.kernels import compiled
+from models.profile.counterparty_levels import given_counterparty
 
 ENTRIES_A_DAY: Final = 5e-4
 STAY_DAYS: Final = 7.0
@@ -75,12 +76,14 @@ SCALES: Final = (
     ScoreRange("amount", -2, 30),
     ScoreRange("transaction", -24, 40),
     ScoreRange("account_day", -24, 40),
+    ScoreRange("given_counterparty", -16, 48),
 )
-"""The kinds of score that have a tail; the last two are what the evidence of the others adds to."""
+"""The kinds of score that have a tail; transaction and account_day are what the evidence of the
+others adds to. A further kind comes last, as a snapshot of before does not have it."""
 
 (
     T_AMOUNT_Z, T_FOREST, T_SUM, T_COUNT, T_VELOCITY, T_PASS, T_DAY_FOREST, T_AMOUNT, T_TRANSACTION,
-    T_DAY,
+    T_DAY, T_GIVEN_COUNTERPARTY,
 ) = range(len(SCALES))  # fmt: skip
 
 W_TAKE_OVER: Final = 1.0
@@ -90,6 +93,9 @@ W_COUNT: Final = 0.006
 W_VELOCITY: Final = 0.0004
 W_PASS: Final = 0.008
 W_DAY_FOREST: Final = 0.001
+W_GIVEN: Final = 0.5
+"""Of the amount given a counterparty of which all is known; the rest is the amount's own."""
+
 W_AMOUNT: Final = 0.01
 """Of the population-amount term, which is off by default."""
 
@@ -114,6 +120,9 @@ class Models(NamedTuple):
     day_forest: Forest
     tail: Tail
     budget: Any  # one record of models/evidence/budget.py
+    places: Any  # of models/profile/counterparty_levels.py, and what they have together
+    levels: Any
+    changed: Any
     switches: NDArray[np.int64]  # USES_FOREST and HAS_AMOUNT_TERM, each 0 or 1
 
 
@@ -127,7 +136,13 @@ def put_inputs(ratio: float, amount: float, segment: Any, out: Any) -> None:
 
 @compiled
 def transaction_score(
-    account: Any, models: Any, second: int, amount_z: float, amount: float, forest_score: float
+    account: Any,
+    models: Any,
+    second: int,
+    amount_z: float,
+    amount: float,
+    forest_score: float,
+    counterparty: int,
 ) -> float:
     """Return a transaction's score, and let the account's filter and the tails know of it."""
     tails = models.tail
@@ -139,7 +154,7 @@ def transaction_score(
         is_known = last > 0 and account["taken_over"] > 0
         since = max(float(second - last), 0.0) if is_known else -1.0
         before = after(np.float64(account["taken_over"]), since)
-        worth = tail.evidence(p)
+        worth = amount_evidence(models, counterparty, amount_z, tail.evidence(p))
         total += W_TAKE_OVER * math.exp(log_odds(before, worth))
         account["taken_over"] = updated(before, worth)
     if not math.isnan(forest_score):
@@ -154,6 +169,23 @@ def transaction_score(
     score = log_of(total)
     tail.add(tails, T_TRANSACTION, score)
     return score
+
+
+@compiled
+def amount_evidence(models: Any, counterparty: int, amount_z: float, worth: float) -> float:
+    """Return the e-value of an amount: of what it is worth by itself, and given its counterparty.
+
+    Their mean, by how much is known of the counterparty: that was known before the amount, so the
+    mean is an e-value. Nothing changes where nobody is named (0), or no tail is warmed up.
+    """
+    if counterparty == 0:
+        return worth
+    surprise, known = given_counterparty(models, counterparty, amount_z)
+    tail.add(models.tail, T_GIVEN_COUNTERPARTY, surprise)
+    p = tail.probability(models.tail, T_GIVEN_COUNTERPARTY, surprise)
+    if math.isnan(p):
+        return worth
+    return worth + W_GIVEN * known * (tail.evidence(p) - worth)
 
 
 @compiled

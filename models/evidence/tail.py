@@ -255,11 +255,13 @@ class Tails:
 
     def _restored(self, data: bytes, name: str, key: bytes | None) -> Counts:
         meta, arrays = unpack(data, KIND, VERSION, key)
-        if meta["scales"] != self._meta()["scales"] or name not in arrays:
+        scales = meta["scales"]
+        if not scales or scales != self._meta()["scales"][: len(scales)] or name not in arrays:
             raise SnapshotError("the snapshot has the tails of other scores")
-        counts: Counts = arrays[name].astype(np.int32)
-        if counts.shape != self.tail.today.shape:
+        if arrays[name].shape != (len(scales), BINS):
             raise SnapshotError("the snapshot's tails have another shape")
+        counts = np.zeros_like(self.tail.today)  # a kind that came later has no scores yet
+        counts[: len(scales)] = arrays[name]
         return counts
 
     def _meta(self) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from models.learner.learner import PEER_GROUPS_MAX, SEGMENTS_MAX, Learner
 from models.learner.taught_days import TaughtDays
 from models.peers.groups import PeerGroups
 from models.profile import baseline
+from models.profile.counterparty_levels import LEVEL, LEVELS, CounterpartyLevels
 from models.snapshot import SnapshotError, header_of, pack, plain_entry, reading, sealed, unpack
 from models.teaching.terms import TERMS
 
 CORE_KIND: Final = "learner"
 ACCOUNTS_KIND: Final = "accounts"
 TAUGHT_KIND: Final = "taught"
+LEVELS_KIND: Final = "levels"
 VERSION: Final = 1
 
 ACCOUNT_BYTES: Final = baseline.ACCOUNT.itemsize
@@ -53,6 +55,7 @@ def core_bytes(learner: Learner, names: Mapping[str, Any], key: bytes | None = N
     arrays = {
         "groups": _as_bytes(learner.groups),
         "budget": _as_bytes(learner.budget),
+        "levels": _as_bytes(learner.levels.whole),
     }
     inner = {
         "detector": learner.detector.snapshot(),
@@ -81,6 +84,8 @@ def restore_core(
             raise SnapshotError(f"the finished days {sorted(missing)} are not there")
         learner.groups[:] = arrays["groups"].view(baseline.GROUP)
         learner.budget[:] = arrays["budget"].view(budget.BUDGET)
+        if "levels" in arrays:  # a core of before has none: they begin afresh
+            learner.levels.whole[:] = arrays["levels"].view(LEVELS)
         learner.detector = detector.restore(arrays["detector"].tobytes())
         learner.day_forest = HalfSpaceTrees.restore(arrays["day_forest"].tobytes())
         learner.peers = PeerGroups.restore(arrays["peers"].tobytes())
@@ -106,6 +111,30 @@ def sample_bytes(taught: TaughtDays, day: int, key: bytes | None = None) -> byte
 def page_bytes(page: bytes, key: bytes | None = None) -> bytes:
     """Return a page of counterparties."""
     header = header_of(TAUGHT_KIND, VERSION, {}, [plain_entry("page", len(page))])
+    return sealed(header, [page], key)
+
+
+def restore_levels(learner: Learner, pages: Mapping[int, bytes], key: bytes | None = None) -> None:
+    """Put back the pages of counterparties' levels. Raises SnapshotError if one does not fit.
+
+    All levels begin afresh then.
+    """
+    try:
+        with reading(LEVELS_KIND):
+            for number, data in pages.items():
+                page = unpack(data, LEVELS_KIND, VERSION, key)[1]["page"]
+                learner.levels.page(number)[:] = page.view(LEVEL)
+    except SnapshotError:
+        learner.levels = CounterpartyLevels()
+        raise
+    finally:
+        learner.models = learner.arrays()
+
+
+def levels_page_bytes(levels: CounterpartyLevels, number: int, key: bytes | None = None) -> bytes:
+    """Return a page of counterparties' levels."""
+    page = levels.page(number).tobytes()
+    header = header_of(LEVELS_KIND, VERSION, {}, [plain_entry("page", len(page))])
     return sealed(header, [page], key)
 
 

@@ -44,6 +44,7 @@ from models.learner.pipeline import Sweep, close_some, observe
 from models.learner.taught_days import TaughtArrays, TaughtDays
 from models.peers.groups import PeerGroups, peer_name, regroup
 from models.profile import baseline
+from models.profile.counterparty_levels import CounterpartyLevels
 
 SEGMENTS_MAX: Final = 64
 """Segments that have baselines of their own; all further ones share the last."""
@@ -83,6 +84,7 @@ class Learner:
         self.groups = baseline.new_groups(SEGMENTS_MAX + PEER_GROUPS_MAX)
         self.budget = new_budget(settings.alerts_per_day, settings.one_in_at_least)
         self.peers = PeerGroups(settings.seed)
+        self.levels = CounterpartyLevels()
         self.sweep = _nothing_to_sweep()
         self._opened: list[Ints] = []
         self._changed: list[Ints] = []
@@ -104,6 +106,9 @@ class Learner:
             self.day_forest.forest,
             self.tails.tail,
             self.budget,
+            self.levels.places,
+            self.levels.whole,
+            self.levels.changed,
             switches,
         )
 

@@ -40,6 +40,7 @@ from models.learner.columns import CLOSED_A_RECORD
 from models.learner.taught_days import note_closed, note_terms, taught_score
 from models.profile import baseline, learning
 from models.profile.baseline import AMOUNT_Z, HOT_Z, RATIO, SCORE_DAYS, USUAL_COUNT, USUAL_DAYS
+from models.profile.counterparty_levels import learn_level_of
 
 DAY_INPUTS_COUNT: Final = len(DAY_INPUTS)
 
@@ -136,7 +137,9 @@ def _observe_one(
     if models.switches[USES_FOREST] != 0:
         put_inputs(features[RATIO], amount, models.groups[account["segment"]], inputs)
         forest_score = score_by_forest(models.forest, inputs)
-    score = transaction_score(account, models, second, features[AMOUNT_Z], amount, forest_score)
+    score = transaction_score(
+        account, models, second, features[AMOUNT_Z], amount, forest_score, columns.counterparty[i]
+    )
     told.scores[i], told.learned[i] = score, 0
     told.day_scores[i] = math.nan
     if not is_late and not math.isnan(score):
@@ -151,6 +154,7 @@ def _observe_one(
             account, group, second, columns.hour[i], columns.is_weekend[i], amount,
             columns.is_credit[i], columns.channel[i], columns.counterparty[i],
         )  # fmt: skip
+        learn_level_of(models, columns.counterparty[i], features[AMOUNT_Z])
         if account["group"] != account["segment"]:
             learning.learn_level(models.groups[account["segment"]], amount)
     account["second_last"] = max(account["second_last"], second)

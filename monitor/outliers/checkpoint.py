@@ -2,10 +2,10 @@
 
 Each part has a name: `core`, `day:ORDINAL` for each finished day that the tails still need, and
 `accounts:BUCKET`, or `accounts:BUCKETS:BUCKET` once the state was dealt into more buckets than it
-began with. Where analysts teach the scores there are `taught`, `sample:ORDINAL` and
-`counterparties:PAGE`, too. A part that cannot be used is refused: without the core the models
-begin afresh, without a bucket its accounts do, without what is taught that. Limits know nothing of
-it.
+began with; `levels:PAGE` are the levels of counterparties. Where analysts teach the scores there
+are `taught`, `sample:ORDINAL` and `counterparties:PAGE`, too. A part that cannot be used is
+refused: without the core the models begin afresh, without a bucket its accounts do, where a page of
+levels is damaged all levels do, without what is taught that. Limits know nothing of it.
 """
 
 from array import array
@@ -23,8 +23,10 @@ from models.learner.checkpoint import (
     accounts_header,
     accounts_of,
     core_bytes,
+    levels_page_bytes,
     page_bytes,
     restore_core,
+    restore_levels,
     restore_taught,
     rows_bytes,
     sample_bytes,
@@ -40,6 +42,7 @@ ACCOUNTS: Final = "accounts:"
 TAUGHT: Final = "taught"
 SAMPLE: Final = "sample:"
 PAGE: Final = "counterparties:"
+LEVELS: Final = "levels:"
 
 TAKEN_AT_ONCE: Final = 4096
 """Accounts from which on no further bucket is taken: their bytes are in memory twice meanwhile."""
@@ -92,6 +95,8 @@ class Memory:
             "channels": list(scorer.channels),
             "hot_payers": [[*key, count] for key, count in scorer.hot_payers.items()],
         }
+        for number in learner.levels.take_changed():
+            written[f"{LEVELS}{number}"] = levels_page_bytes(learner.levels, number, self._key)
         written[CORE] = core_bytes(learner, names, self._key)
         taught = self._taught_parts()
         return Parts(written | taught.written, dropped + taught.dropped)
@@ -153,7 +158,7 @@ class Memory:
             scorer.hot_payers[HotPayer(*key)] = count
         self._days = set(learner.tails.kept_days)
         self._unused -= {f"{DAY}{day}" for day in self._days}
-        refused = self._restore_taught(parts)
+        refused = self._restore_levels(parts) + self._restore_taught(parts)
         kept: list[AccountsKept] = []
         for name, data in sorted(parts.items()):
             if not name.startswith(self._prefix) or ":" in name.removeprefix(self._prefix):
@@ -172,6 +177,17 @@ class Memory:
         learner.reopen(opened.tolist(), swept.tolist())
         scorer.begin_day(learner.day)
         return refused
+
+    def _restore_levels(self, parts: Mapping[str, bytes]) -> list[str]:
+        """Put back the levels of counterparties; return why they were refused, if they were."""
+        names = [name for name in parts if name.startswith(LEVELS)]
+        pages = {int(name.removeprefix(LEVELS)): parts[name] for name in names}
+        try:
+            restore_levels(self.scorer.learner, pages, self._key)
+        except SnapshotError as error:
+            return [f"{LEVELS[:-1]}: {error}"]
+        self._unused.difference_update(names)
+        return []
 
     def _restore_taught(self, parts: Mapping[str, bytes]) -> list[str]:
         """Put back what is taught; return why it was refused, if it was."""

@@ -105,6 +105,7 @@ def learned(learner: Learner) -> dict[str, NDArray[Any]]:
     arrays |= {f"tails of day {day}": counts for day, counts in learner.tails.days.items()}
     for day, few in learner.tails.older.items():
         arrays |= {f"{name} of day {day}": array for name, array in few._asdict().items()}
+    arrays |= {"levels": learner.levels.places, "all levels": learner.levels.whole}
     return {name: array.copy() for name, array in arrays.items()}
 
 

@@ -447,10 +447,20 @@ def test_a_finished_day_is_written_alike_for_ever() -> None:
     assert tails.snapshot_day(3) == before
 
 
+def test_a_kind_that_came_later_has_no_scores_yet_and_the_others_go_on() -> None:
+    tails = taught(normal, WIDE, 4, days=2)
+    back = Tails((WIDE, SHARE))
+    back.restore(tails.snapshot_today(), {day: tails.snapshot_day(day) for day in (1, 2)})
+    assert np.array_equal(back.days[2][0], tails.days[2][0])
+    assert not back.days[2][1].any()
+    with pytest.raises(SnapshotError, match="other scores"):  # and not the other way round
+        Tails((WIDE,)).restore(back.snapshot_today(), {})
+
+
 def test_the_tails_of_other_scores_are_refused() -> None:
     tails = taught(normal, WIDE, 4, days=2)
     today, day = tails.snapshot_today(), tails.snapshot_day(1)
-    for scales in ((SHARE,), (WIDE, SHARE), (WIDE._replace(is_bounded=True),)):
+    for scales in ((SHARE,), (SHARE, WIDE), (WIDE._replace(is_bounded=True),)):
         with pytest.raises(SnapshotError, match="other scores"):
             Tails(scales).restore(today, {})
     with pytest.raises(SnapshotError, match="other scores"):

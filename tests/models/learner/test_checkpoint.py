@@ -19,12 +19,15 @@ from models.learner.checkpoint import (
     accounts_header,
     accounts_of,
     core_bytes,
+    levels_page_bytes,
     restore_core,
+    restore_levels,
     rows_bytes,
 )
 from models.learner.columns import Columns, LearnerSettings
 from models.learner.learner import Learner
 from models.profile import baseline
+from models.profile.counterparty_levels import PAGES
 from models.snapshot import SnapshotError, pack, unpack
 from tests.support.laws import law
 from tests.support.made_payments import (
@@ -64,6 +67,8 @@ def restored(learner: Learner, key: bytes | None = None) -> Learner:
     back = Learner(learner.settings)
     names = restore_core(back, core_bytes(learner, {"a": [1]}, key), days_of(learner, key), key)
     assert names == {"a": [1]}
+    pages = {number: levels_page_bytes(learner.levels, number, key) for number in range(PAGES)}
+    restore_levels(back, pages, key)
     rows = np.arange(learner.count)
     kept, accounts, _ = accounts_of(
         accounts_bytes(
@@ -269,6 +274,27 @@ def test_a_core_that_does_not_fit_is_refused(data: Callable[[], bytes], said: st
         restore_core(Learner(SETTINGS), data(), days_of(ordered_until(2000)))
 
 
+def test_a_core_of_before_levels_were_kept_goes_on_and_they_begin_afresh() -> None:
+    learner = ordered_until(2000)
+    known_meta, arrays = unpack(core_bytes(learner, {}), CORE_KIND, VERSION)
+    del arrays["levels"]
+    back = Learner(SETTINGS)
+    restore_core(back, pack(CORE_KIND, VERSION, known_meta, arrays), days_of(learner))
+    assert back.groups.tobytes() == learner.groups.tobytes()
+    assert back.levels.whole["count"] == 0 < learner.levels.whole["count"]
+
+
+def test_a_page_of_levels_that_does_not_fit_is_refused_and_all_begin_afresh() -> None:
+    learner = ordered_until(2000)
+    pages = {number: levels_page_bytes(learner.levels, number) for number in range(PAGES)}
+    for fault in ({PAGES: pages[0]}, {3: pages[3][:-1]}, {3: core_bytes(learner, {})}):
+        back = Learner(SETTINGS)
+        with pytest.raises(SnapshotError):
+            restore_levels(back, pages | fault)
+        assert not back.levels.places["count"].any()
+        assert back.models.places is back.levels.places
+
+
 def changed_accounts(field: str, value: float) -> bytes:
     accounts = ordered_until(2000).accounts[:3].copy()
     accounts[field][1] = value
@@ -309,6 +335,9 @@ def test_the_core_does_not_grow() -> None:
     learner = copied(ordered_until(len(ORDERED.row)))
     size, first = len(core_bytes(learner, {})), DAYS
     for day in range(first, first + 20):
-        observed(learner, columns_of([Payment(row, day) for row in range(ACCOUNTS)]))
+        observed(
+            learner,
+            columns_of([Payment(row, day, counterparty=1 + row) for row in range(ACCOUNTS)]),
+        )
     assert len(core_bytes(learner, {})) < 1.3 * size
     assert len(days_of(learner)) == 14

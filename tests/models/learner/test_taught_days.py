@@ -14,8 +14,10 @@ from models.learner.checkpoint import (
     accounts_header,
     accounts_of,
     core_bytes,
+    levels_page_bytes,
     page_bytes,
     restore_core,
+    restore_levels,
     restore_taught,
     rows_bytes,
     sample_bytes,
@@ -25,6 +27,7 @@ from models.learner.checkpoint import (
 from models.learner.columns import Columns, DayWeights
 from models.learner.learner import DayWants, Learner
 from models.learner.taught_days import SAMPLE_MAX, TaughtDays, note_closed, placed, taught_score
+from models.profile.counterparty_levels import PAGES
 from models.snapshot import SnapshotError
 from models.teaching.terms import TERMS
 from models.teaching.weights import TaughtWeights, TermScale, on_scale_of
@@ -184,6 +187,9 @@ def restored(learner: Learner) -> Learner:
     back, taught = Learner(learner.settings), learner.taught
     days = {day: learner.tails.snapshot_day(day) for day in learner.tails.days}
     restore_core(back, core_bytes(learner, {}), days)
+    restore_levels(
+        back, {number: levels_page_bytes(learner.levels, number) for number in range(PAGES)}
+    )
     samples = {day: sample_bytes(taught, day) for day in taught.days}
     pages = {number: page_bytes(page) for number, page in taught.take_pages()}
     restore_taught(back, taught_bytes(taught), samples, pages)
