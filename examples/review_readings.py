@@ -1,7 +1,7 @@
 """Count how reviews of made populations read, by the kind of anomaly that their days hold.
 
     weir generate --accounts 5000 --days 45 --incidents --needs --out 1.csv --labels 1.labels.jsonl
-    weir replay 1.csv --policy full.policy.toml --alerts 1.alerts.jsonl
+    weir replay 1.csv --policy examples/full.policy.toml --alerts 1.alerts.jsonl
     python examples/review_readings.py 1.alerts.jsonl 1.labels.jsonl [2.alerts.jsonl ...]
 
 A review is counted as it was reported last, and only if it stands. It counts for each kind that one

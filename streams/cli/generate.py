@@ -51,8 +51,8 @@ def generate(
         bool,
         typer.Option(
             "--needs",
-            help="Shops that grow, seasons of trade and other salaries, which are nothing to find:"
-            " 3 in 100 accounts that may have each.",
+            help="Changes that are no anomalies, and are labelled as such: shops that grow, seasons"
+            " of trade, other salaries; 3 in 100 of the accounts that may have each.",
         ),
     ] = False,
     as_json: AsJson = False,
@@ -97,7 +97,7 @@ def generate(
         "accounts": accounts,
         "days": days,
         "anomalies": counts["account-day"],
-        "days_of_needs": counts["day of a need"],
+        "account_days_of_needs": counts["day of a need"],
         "incidents": len(population.incidents),
         "faults": counts["fault"],
         "bytes": out.stat().st_size,
@@ -149,10 +149,8 @@ def _write(population: "Population", out: Path, labels: Path | None) -> "Counter
             rows_file.writelines(csv_of(population, made))
             counts["rows"] += made.numbers.size
             for label in labels_of_day(made):
-                counts[label["level"]] += 1
-                counts["day of a need"] += (
-                    label["level"] == "account-day" and label["kind"] in KINDS
-                )
+                is_of_need = label["level"] == "account-day" and label["kind"] in KINDS
+                counts["day of a need" if is_of_need else label["level"]] += 1
                 if labels_file:
                     labels_file.write(json.dumps(label).encode() + b"\n")
             days_done(counts["rows"])

@@ -15,6 +15,7 @@ import typer.main
 
 from monitor.core.transaction import FIELDS
 from monitor.policy.document import FULL_POLICY
+from monitor.population.needs import KINDS
 from streams.cli import main
 from streams.reference.commands import commands
 from tests.support.command_line import Weir, weir_of
@@ -354,6 +355,17 @@ def test_generated_files_are_the_same_for_the_same_seed(weir: Weir, tmp_path: Pa
     assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
     assert content.count(b"\n") == made["rows"] + 1
     assert len(content) == made["bytes"]
+
+
+def test_days_of_needs_are_counted_apart_from_anomalies(weir: Weir, tmp_path: Path) -> None:
+    asked = ("--accounts", 2000, "--days", 30, "--needs", "--incidents", "--json")
+    said = weir("generate", *asked, "--out", "t.csv", "--labels", "l.jsonl")
+    lines = (tmp_path / "l.jsonl").read_text(encoding="utf-8").splitlines()
+    labels = [label for label in map(json.loads, lines) if label["level"] == "account-day"]
+    of_needs = [label for label in labels if label["kind"] in KINDS]
+    made = json.loads(said.out)
+    assert made["account_days_of_needs"] == len(of_needs) > 50
+    assert made["anomalies"] == len(labels) - len(of_needs) > 0
 
 
 # -- account attributes --------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def record_of(offset: int, item: Transaction, timestamp: int) -> Record:
 def stream() -> list[Record]:
     """Return records of sixteen days; the last of them are around a midnight."""
     records, latest = [], 0
-    for offset, item in enumerate(made_spending(5, days=17, accounts=ACCOUNTS)):
+    for offset, item in enumerate(made_spending(6, days=17, accounts=ACCOUNTS)):
         latest = max(latest, item.event_time // 1000)
         records.append(record_of(offset, item, latest))
     midnight = 16 * 24 * 3_600_000 + (records[0].timestamp // 86_400_000) * 86_400_000
@@ -238,7 +238,7 @@ def test_the_stream_has_everything_in_it() -> None:
     kinds = {alert["kind"] for alert in map(json.loads, values(log, TOPICS.alerts))}
     assert kinds == {"outlier", "daily-amount", "daily-count"}
     names = parts_of(Kept(log.kept()))
-    assert {name.partition(":")[0] for name in names} == {"core", "day", "accounts"}
+    assert {name.partition(":")[0] for name in names} == {"core", "day", "accounts", "levels"}
     keys = {key for key in warmed_up().kept() if key.startswith(b"m:day:")}
     assert {key for key in log.kept() if key.startswith(b"m:day:")} != keys  # a day was finished
 
